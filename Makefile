@@ -1,0 +1,60 @@
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+.PHONY: run
+run: .venv/run ## Migrate, seed and serve on http://$HOST:$PORT (127.0.0.1:8000)
+	@HOPTAC_HOST="$${HOST:-$${HOPTAC_HOST:-127.0.0.1}}" HOPTAC_PORT="$${PORT:-$${HOPTAC_PORT:-8000}}" \
+		$(BIN)/hoptac serve --migrate --seed
+
+.PHONY: test
+test: .venv/dev ## Run the whole suite, on SQLite and on a real PostgreSQL
+	$(BIN)/pytest
+
+.PHONY: check
+check: .venv/dev ## Check format, lint, types, import directions, dataset, contract, Dockerfile
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hoptac check
+	$(BIN)/python -m tests.contract --check
+	$(BIN)/hadolint Dockerfile
+
+.PHONY: format
+format: .venv/dev ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: contract
+contract: .venv/dev ## Write openapi.json anew, after a change of the API that is meant
+	$(BIN)/python -m tests.contract
+
+.PHONY: lock
+lock: ## Pin every dependency anew, with hashes (needs uv)
+	$(LOCK) --group build -o requirements.txt
+	$(LOCK) --group build --group dev -c requirements.txt -o requirements-dev.txt
+
+LOCK = uv pip compile pyproject.toml --extra metrics --universal --python-version 3.11 --upgrade --quiet \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# The program runs from this checkout: code, migrations and dataset as they are here.
+.venv/run: requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: requirements-dev.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

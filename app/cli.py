@@ -1,0 +1,162 @@
+"""The `hoptac` command: serve, migrate, seed, check. Each command imports only what it needs itself."""
+
+import argparse
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from app import __version__
+from app.core.database import Database
+from app.core.settings import Settings
+
+DONE, FAILED, MISUSED, UNREADY = 0, 1, 2, 3
+EXIT_CODES = "exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 3 the database is not there or not ready"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            _complain(f"HOPTAC_{str(each['loc'][0]).upper()}: {each['msg']}")
+        return MISUSED
+    try:
+        return int(options.run(options, settings))
+    except ValueError as error:
+        _complain(str(error))
+        return MISUSED
+    except IntegrityError as error:
+        _complain(f"Nothing was written: the database refused it ({error.orig}).")
+        return FAILED
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        _complain(f"The database does not work: {getattr(error, 'orig', None) or error}")
+        return UNREADY
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hoptac",
+        description="Hoptac, an open registry of international cooperation. Settings: HOPTAC_… (see the README).",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"hoptac {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    serve = _command(commands, "serve", _serve, "Serve the API; writes nothing unless asked to migrate or seed first.")
+    serve.add_argument("--host", help="address to listen on (HOPTAC_HOST)")
+    serve.add_argument("--port", type=int, help="port to listen on (HOPTAC_PORT)")
+    serve.add_argument("--workers", type=int, help="server processes (HOPTAC_WORKERS)")
+    serve.add_argument("--migrate", action="store_true", help="bring the schema up to date first")
+    serve.add_argument("--seed", action="store_true", help="load the dataset first")
+    migrate = _command(
+        commands, "migrate", _migrate, "Bring the database's schema and stored representations up to date."
+    )
+    migrate.add_argument("--down", action="store_true", help="remove the schema and EVERYTHING in it")
+    seed = _command(commands, "seed", _seed, "Load the dataset; what others changed since is left alone and named.")
+    seed.add_argument("--dataset", type=Path, help="another folder of dataset files")
+    check = _command(commands, "check", _check, "Prove what can be proved of the dataset.")
+    check.add_argument("--dataset", type=Path, help="another folder of dataset files")
+    check.add_argument("--documents", type=Path, help="folder of the source texts: prove every figure against them")
+    check.add_argument("--quiet", action="store_true", help="leave out the list of what is ignored on purpose")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[..., int], about: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about, epilog=EXIT_CODES)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _complain(message: str) -> None:
+    print(f"hoptac: {message}", file=sys.stderr)
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> int:
+    given = {name: getattr(options, name) for name in ("host", "port", "workers") if getattr(options, name) is not None}
+    settings = Settings(**given)
+    if options.migrate:
+        _migrate(argparse.Namespace(down=False), settings)
+    if options.seed:
+        _seed(argparse.Namespace(dataset=None), settings)
+    from app.serve import NotReady, serve
+
+    try:
+        serve(settings)
+    except NotReady as error:
+        _complain(str(error))
+        return UNREADY
+    return DONE
+
+
+def _migrate(options: argparse.Namespace, settings: Settings) -> int:
+    import app.main  # noqa: F401 - declares every table
+    from app.core.schema import migrate, render_all_again
+
+    database = Database(settings.database_url)
+    if options.down:
+        migrate(database, "base")
+        print("The schema and everything in it are gone.")
+        return DONE
+    migrate(database)
+    rendered = render_all_again(database)
+    print("The schema is up to date." + (f" {rendered} records were rendered anew." if rendered else ""))
+    return DONE
+
+
+def _seed(options: argparse.Namespace, settings: Settings) -> int:
+    from seed.files import DATASET, DatasetError, read
+    from seed.loader import load
+
+    started = time.monotonic()
+    try:
+        dataset = read(options.dataset or DATASET)
+    except DatasetError as error:
+        return _report(error.problems)
+    outcome = load(Database(settings.database_url), dataset)
+    counts = {name: len(getattr(outcome, name)) for name in ("created", "updated", "deleted", "unchanged")}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    print(f"{len(dataset.records)} records in the dataset: {said} ({time.monotonic() - started:.1f} s).")
+    for (resource, record_id), why in outcome.left_alone:
+        print(f"left alone: {resource}/{record_id} ({why})")
+    return DONE
+
+
+def _check(options: argparse.Namespace, _: Settings) -> int:
+    from seed.check import check
+    from seed.evidence import prove
+    from seed.files import DATASET, DatasetError, read
+
+    if options.documents is not None and not options.documents.is_dir():
+        raise ValueError(f"--documents: {options.documents} is no folder")
+    try:
+        dataset = read(options.dataset or DATASET)
+    except DatasetError as error:
+        return _report(error.problems)
+    problems = check(dataset)
+    print(f"{len(dataset.records)} records, {len(problems)} problems in themselves.")
+    if options.documents is not None:
+        proof = prove(dataset, options.documents)
+        problems += proof.problems
+        print(proof.summary)
+        if not options.quiet:
+            print(*(f"ignored: {line}" for line in proof.ignored), sep="\n")
+    return _report(problems)
+
+
+def _report(problems: Sequence[str]) -> int:
+    for problem in problems:
+        _complain(problem)
+    return FAILED if problems else DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

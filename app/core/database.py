@@ -1,0 +1,264 @@
+"""Two engines behind one door: writes are one transaction at a time, reads run compiled statements on the driver."""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql import Executable
+from sqlmodel import Session
+
+from app.core.errors import QueryTooSlow, Unavailable
+
+# Any number that nobody else uses: writers and migrations of one PostgreSQL database queue on it.
+WRITER_LOCK = 0x686F7074
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+class Query:
+    """A statement compiled once for an engine and then run with new values by the driver itself."""
+
+    def __init__(self, statement: Executable) -> None:
+        self._statement = statement
+        self._compiled: tuple[str, dict[str, Any]] | None = None
+
+    def sql(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+        """The SQL text and the values it carries itself; one process serves one engine."""
+        if self._compiled is None:
+            compiled = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+            self._compiled = (str(compiled), dict(compiled.params))
+        return self._compiled
+
+
+# A read says which queries it needs, one after the other, and returns its result: it knows nothing of waiting.
+Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
+
+
+class Reader(Protocol):
+    """Runs reads; each sees one state of the database."""
+
+    async def run(self, read: Callable[[], Read]) -> Any:
+        """The result of the read; Unavailable when the database is away, QueryTooSlow past the deadline."""
+
+    async def close(self) -> None:
+        """Give the connections back."""
+
+
+class SqliteReader:
+    """Runs a read inside the event loop for some milliseconds; a longer one starts again in a thread."""
+
+    dialect = sqlite.dialect(paramstyle="named")
+
+    def __init__(self, path: str, *, budget: float = 0.01, deadline: float = 5.0, threads: int = 4) -> None:
+        self._path, self._budget, self._deadline = path, budget, deadline
+        self._inline: _SqliteConnection | None = None
+        self._idle: list[_SqliteConnection] = []
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
+
+    async def run(self, read: Callable[[], Read]) -> Any:
+        """Inline first, then in a thread under the deadline."""
+        if self._inline is None:
+            self._inline = _SqliteConnection(self._path, busy=0.05)
+        try:
+            return self._inline.drive(read(), self._budget)
+        except _OutOfTime:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._long, read)
+
+    def _long(self, read: Callable[[], Read]) -> Any:
+        connection = self._idle.pop() if self._idle else _SqliteConnection(self._path, busy=2.0)
+        try:
+            return connection.drive(read(), self._deadline)
+        except _OutOfTime:
+            raise QueryTooSlow from None
+        finally:
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Wait for the threads and close every connection."""
+        self._threads.shutdown(wait=True)
+        for connection in [self._inline, *self._idle]:
+            if connection is not None:
+                connection.close()
+
+
+class _OutOfTime(Exception):
+    """The read used up the time it was given."""
+
+
+class _SqliteConnection:
+    """One connection that only reads; it is used by one thread at a time."""
+
+    def __init__(self, path: str, *, busy: float) -> None:
+        if not Path(path).exists():
+            raise Unavailable("There is no database yet.")
+        self._driver = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
+        self._driver.execute("PRAGMA query_only=ON")
+        self._until = 0.0
+        self._driver.set_progress_handler(lambda: time.monotonic() > self._until, 2000)
+
+    def drive(self, read: Read, seconds: float) -> Any:
+        self._until = time.monotonic() + seconds
+        try:
+            self._driver.execute("BEGIN")
+            try:
+                rows: Rows | None = None
+                while True:
+                    query, values = read.send(rows)  # type: ignore[arg-type]
+                    sql, own = query.sql(SqliteReader.dialect)
+                    rows = self._driver.execute(sql, _json_lists({**own, **values})).fetchall()
+            except StopIteration as done:
+                return done.value
+            finally:
+                self._until = float("inf")
+                self._driver.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise _OutOfTime from None
+            raise Unavailable from error
+        finally:
+            read.close()
+
+    def close(self) -> None:
+        self._driver.close()
+
+
+def _json_lists(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+class PostgresReader:
+    """Runs a read over an async pool, in one snapshot, under PostgreSQL's own statement deadline."""
+
+    dialect = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+
+    def __init__(self, conninfo: str, *, deadline: float = 5.0, connections: int = 8) -> None:
+        self._conninfo, self._deadline, self._connections = conninfo, deadline, connections
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] | None = None
+
+    async def run(self, read: Callable[[], Read]) -> Any:
+        """One snapshot a read; a lost connection or a full pool is Unavailable."""
+        plan = read()
+        try:
+            async with self._connection() as connection, connection.cursor(binary=True) as cursor:
+                return await self._drive(plan, cursor)
+        except psycopg.errors.QueryCanceled:
+            raise QueryTooSlow from None
+        except (psycopg.OperationalError, PoolTimeout, psycopg.errors.UndefinedTable) as error:
+            raise Unavailable from error
+        finally:
+            plan.close()
+
+    async def _drive(self, plan: Read, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
+        await cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            rows: Rows | None = None
+            while True:
+                query, values = plan.send(rows)  # type: ignore[arg-type]
+                sql, own = query.sql(self.dialect)
+                await cursor.execute(sql, {**own, **values})
+                rows = await cursor.fetchall()
+        except StopIteration as done:
+            return done.value
+        finally:
+            with contextlib.suppress(psycopg.OperationalError):
+                await cursor.execute("ROLLBACK")
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
+        if self._pool is None:
+            milliseconds = int(self._deadline * 1000)
+            pool = AsyncConnectionPool(
+                self._conninfo,
+                min_size=1,
+                max_size=self._connections,
+                timeout=2.0,
+                kwargs={"autocommit": True, "connect_timeout": 2, "options": f"-c statement_timeout={milliseconds}"},
+                open=False,
+                check=AsyncConnectionPool.check_connection,
+            )
+            self._pool = pool
+            await pool.open()
+        async with self._pool.connection() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._pool is not None:
+            await self._pool.close()
+
+
+class Database:
+    """The database of one URL: `sqlite:///file` or `postgresql://…`."""
+
+    def __init__(self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01) -> None:
+        self.url = _normal(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._deadline, self._inline_budget = deadline, inline_budget
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+
+    def reader(self) -> Reader:
+        """A new reader; each event loop has its own."""
+        if self.is_sqlite:
+            return SqliteReader(str(self.url.database), budget=self._inline_budget, deadline=self._deadline)
+        conninfo = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return PostgresReader(conninfo, deadline=self._deadline)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction that is the only writer until it commits (at exit) or, on any error, leaves nothing.
+
+        SQLite takes its write lock at BEGIN IMMEDIATE, PostgreSQL an advisory lock in a statement of its own: so
+        the order of Changes is the order of commits, and what a write has read is still true when it commits.
+        """
+        with Session(self.engine) as session, session.begin():
+            if not self.is_sqlite:
+                session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+            yield session
+
+    def close(self) -> None:
+        """Close the write connections."""
+        self.engine.dispose()
+
+
+def _normal(given: str) -> URL:
+    url = make_url(given)
+    if url.get_backend_name() == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise ValueError("HOPTAC_DATABASE_URL: an SQLite database needs a file, such as sqlite:///hoptac.db")
+        return url.set(drivername="sqlite")
+    if url.get_backend_name() in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    raise ValueError("HOPTAC_DATABASE_URL: only sqlite:///FILE and postgresql://… are served")
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(driver: sqlite3.Connection, _: Any) -> None:
+        driver.isolation_level = None  # transactions are begun below, not by the driver
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            driver.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    return create_engine(
+        url, pool_pre_ping=True, pool_timeout=3, hide_parameters=True, connect_args={"connect_timeout": 2}
+    )

@@ -1,0 +1,96 @@
+"""The contract: what FastAPI derives from the routes, completed so that clients can be generated from it."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.core.errors import PROBLEM_JSON
+from app.core.resource import Resource
+from app.core.settings import Settings
+
+ABOUT = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
+delivered, and the document and paragraph that each number comes from.
+
+- **Lists** answer `{items, next}`; follow `next` (also in the `Link` header) to the end. `limit` is 1 to 200.
+- **Filters**: repeat a parameter for OR, use several for AND. A date filter matches what *can* fall in it.
+- **`include`** reads linked records along, **`fields`** leaves fields out, **`sort`** orders, **`total=true`** counts.
+- **Text** is a language map such as `{"vi": …, "en": …}`; **dates** say how precise they are (EDTF).
+- **Evidence**: `citations` name document, paragraph and the words as written; `inferred` names fields that rest
+  on context only.
+- **Caching**: send `If-None-Match` with the `ETag` you have; 304 costs next to nothing.
+- **Errors** are `application/problem+json`; each `code` is explained at [/problems](/problems).
+
+Reading is open to everybody and needs no key.
+"""
+HEADERS = {
+    "ETag": {"description": "Tag of this representation, for If-None-Match.", "schema": {"type": "string"}},
+    "Link": {"description": 'RFC 8288: `rel="next"` where a list goes on.', "schema": {"type": "string"}},
+    "X-Request-ID": {"description": "Id of this request, as logged.", "schema": {"type": "string"}},
+}
+REGISTRY = "The registry itself: index, code lists, health."
+
+Examples = Callable[[], dict[str, Any]]
+
+
+def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource]) -> None:
+    """Give the application its OpenAPI document; examples, where given, are records by resource name."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            tags = [{"name": each.name, "description": each.about} for each in resources]
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                openapi_version="3.1.0",
+                summary="Evidence for every figure of international cooperation.",
+                description=ABOUT,
+                routes=app.routes,
+                tags=[*tags, {"name": "registry", "description": REGISTRY}],
+                servers=[{"url": "/", "description": "This server."}],
+                license_info={"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
+            )
+            examples: Examples | None = getattr(app.state, "examples", None)
+            _complete(schema, examples() if examples else {})
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(schema: dict[str, Any], examples: dict[str, Any]) -> None:
+    for operation in _operations(schema):
+        operation["security"] = []
+        for status, response in operation["responses"].items():
+            content = response.get("content", {})
+            if status >= "400" and "application/json" in content:
+                response["content"] = {PROBLEM_JSON: content["application/json"]}
+            elif status in ("200", "304"):
+                response["headers"] = HEADERS
+    _share_parameters(schema)
+    for name, record in examples.items():
+        shown = schema["components"]["schemas"][f"{record['resource'].title()[:-1]}Shown"]
+        shown["examples"] = [record]
+        assert name == record["resource"]
+
+
+def _share_parameters(schema: dict[str, Any]) -> None:
+    """Write a parameter that several operations have once: the lists share most of theirs."""
+    shared: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for operation in _operations(schema):
+        for position, parameter in enumerate(operation.get("parameters", [])):
+            written = json.dumps(parameter, sort_keys=True)
+            if written not in names:
+                taken = sum(1 for name in shared if name.partition(".")[0] == parameter["name"])
+                names[written] = f"{parameter['name']}.{taken}" if taken else parameter["name"]
+                shared[names[written]] = parameter
+            operation["parameters"][position] = {"$ref": f"#/components/parameters/{names[written]}"}
+    schema["components"]["parameters"] = shared
+
+
+def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in schema["paths"].values():
+        yield from path.values()

@@ -1,0 +1,126 @@
+"""From a query string to checked values: every parameter of a list or detail is known, typed and documented."""
+
+import difflib
+from functools import cached_property
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
+
+from app.core.errors import BadQuery, ErrorItem, Invalid
+from app.core.resource import Resource
+from app.core.text import UNSAFE
+
+LONGEST_QUERY = 32_768
+MOST_PARAMETERS = 1_000
+DEFAULT_LIMIT, MOST_ITEMS = 50, 200
+
+Names = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
+
+
+class Queries:
+    """The query models of one resource's list and detail, made from its declaration."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+
+    @cached_property
+    def detail(self) -> type[BaseModel]:
+        """Parameters of a detail."""
+        return _model(f"{self.resource.shown.__name__}Query", self._shape())
+
+    @cached_property
+    def page(self) -> type[BaseModel]:
+        """Parameters of a list."""
+        return self.nested(f"{self.resource.shown.__name__}ListQuery")
+
+    def nested(self, name: str, without: str | None = None) -> type[BaseModel]:
+        """Parameters of a list that another record's path already filters by one of them."""
+        fields: dict[str, Any] = {}
+        for parameter in self.resource.parameters.values():
+            if parameter.name == without:
+                continue
+            kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
+            most = MOST_ITEMS if parameter.many else None
+            fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
+        sorts = [sign + name for name in self.resource.all_sorts for sign in ("", "-")]
+        about = "Order; `-` for descending. Absent values come last, ties are ordered by id."
+        pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"
+        sort = Annotated[str, StringConstraints(pattern=pattern)]
+        fields["sort"] = (sort, Field(default="id", description=about, examples=sorts[2:3]))
+        fields["limit"] = (int, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Items a page."))
+        about = "Where to go on: taken from `next`, for the same filters and sort."
+        fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
+        fields["total"] = (bool, Field(default=False, description="Count all matching records too."))
+        return _model(name, {**fields, **self._shape()})
+
+    def _shape(self) -> dict[str, Any]:
+        shown = list(self.resource.shown.model_fields)
+        fields = f"Only these fields, comma-separated (id is always there): {', '.join(shown)}."
+        include = f"Read these along, comma-separated, in this order: {', '.join(self.resource.includes)}."
+        return {
+            "fields": (Names | None, Field(default=None, description=fields, examples=["id,citations"])),
+            "include": (
+                Names | None,
+                Field(default=None, description=include, examples=[",".join(list(self.resource.includes)[:2])]),
+            ),
+        }
+
+
+def _model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
+    model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    return model
+
+
+def parse(model: type[BaseModel], query_string: bytes) -> BaseModel:
+    """The checked parameters; BadQuery when it cannot be read, Invalid with one error for each mistake otherwise."""
+    given: dict[str, Any] = {}
+    errors: list[ErrorItem] = []
+    for name, value in _pairs(query_string):
+        field = model.model_fields.get(name)
+        if field is None:
+            errors.append(unknown_parameter(name, list(model.model_fields)))
+        elif any(getattr(rule, "max_length", None) == MOST_ITEMS for rule in field.metadata):
+            given.setdefault(name, []).append(value)
+        elif name in given:
+            errors.append(ErrorItem(parameter=name, code="repeated", detail="This parameter is given once."))
+        else:
+            given[name] = value
+    try:
+        checked = model.model_validate(given)
+    except ValidationError as error:
+        errors += [
+            ErrorItem(parameter=str(each["loc"][0]), code="invalid_value", detail=said(each))
+            for each in error.errors(include_url=False, include_input=False)
+        ]
+    if errors:
+        raise Invalid(*errors)
+    return checked
+
+
+def _pairs(query_string: bytes) -> list[tuple[str, str]]:
+    if len(query_string) > LONGEST_QUERY:
+        raise BadQuery(f"The query string is longer than {LONGEST_QUERY} bytes.")
+    try:
+        text = query_string.decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise BadQuery("The query string is not percent-encoded UTF-8.") from None
+    if any(UNSAFE.search(name) or UNSAFE.search(value) for name, value in pairs):
+        raise BadQuery("The query string holds a control character.")
+    return pairs
+
+
+def unknown_parameter(name: str, known: list[str]) -> ErrorItem:
+    """The error for a name that is no parameter, with the nearest that is; the name itself is not repeated."""
+    near = difflib.get_close_matches(name[:60], known, n=1, cutoff=0.5)
+    hint = f"There is no such parameter. Did you mean {near[0]}?" if near else "There is no such parameter here."
+    return ErrorItem(code="unknown_parameter", detail=hint)
+
+
+def said(error: Any) -> str:
+    """What pydantic found wrong, without the input."""
+    message: str = error["msg"]
+    if error["type"] == "string_pattern_mismatch" and len(message) > 300:
+        return "This is not one of the allowed values."
+    return message.removeprefix("Value error, ")

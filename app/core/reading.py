@@ -1,0 +1,340 @@
+"""The road of a read: from checked parameters to the stored bytes, in as few compiled statements as possible."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal_column, or_, select, tuple_
+
+from app.core.changes import CHANGES
+from app.core.database import Query, Read
+from app.core.errors import BadCursor, ErrorItem, Gone, Invalid, NotFound
+from app.core.record import RENDERING
+from app.core.resource import RESOURCES, Include, Resource, matching, owner_of
+from app.core.sql import utf8
+
+MOST_INCLUDED = 200
+SHAPING = ("fields", "include", "sort", "limit", "cursor", "total")
+
+Shape = tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a read found: the body (None: the asker's copy is current), its tag, and where a list goes on."""
+
+    body: bytes | None
+    tag: str
+    next: str | None = None
+
+
+LAST_CHANGE = Query(select(func.max(CHANGES.c.sequence)))
+LAST_OF_RECORD = Query(
+    select(CHANGES.c.action)
+    .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
+    .order_by(CHANGES.c.sequence.desc())
+    .limit(1)
+)
+
+
+def stored(resource: Resource, *columns: Any) -> Select[Any]:
+    """Public records: the columns, then the representation's bytes (the Change's, or its newer rendering)."""
+    table = resource.table
+    body = utf8(func.coalesce(table.body, CHANGES.c.body))
+    found = select(*columns, body).join(CHANGES, CHANGES.c.sequence == table.change)
+    return found.where(table.state == literal_column("'published'"))
+
+
+class Reading:
+    """The reads of one resource; statements are compiled once for each shape of a request."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        table = resource.table
+        self._detail = Query(stored(resource, table.change, table.rendering).where(table.id == bindparam("id")))
+        self._exists = Query(select(table.id).where(table.id == bindparam("id"), table.state == "published"))
+        self._statement = lru_cache(maxsize=1024)(self._build)
+        self._count = lru_cache(maxsize=256)(self._build_count)
+        self._included = lru_cache(maxsize=256)(self._build_included)
+
+    def detail(self, record_id: str, query: BaseModel, has: Callable[[str], bool]) -> Read:
+        """One record, whole, or with `fields` and `include`."""
+        shaped = query.model_fields_set
+        tag = ""
+        if shaped:
+            tag = yield from _tag(query, self.resource.name, record_id)
+        rows = yield self._detail, {"id": record_id}
+        if not rows:
+            yield from self._missing(record_id)
+        change, rendering, body = rows[0]
+        if not shaped:
+            tag = f"{change}-{rendering}"
+        if has(tag):
+            return Answer(None, tag)
+        if shaped:
+            included = yield from self._include(query, [record_id])
+            body = _with(_only(query, self.resource)(body), included)
+        return Answer(body, tag)
+
+    def _missing(self, record_id: str) -> Read:
+        rows = yield LAST_OF_RECORD, {"resource": self.resource.name, "id": record_id}
+        raise Gone if rows and rows[0][0] == "delete" else NotFound
+
+    def nested(self, parent: str, include: Include, query: BaseModel, has: Callable[[str], bool], path: str) -> Read:
+        """The list of what belongs to one record of this resource, which must exist."""
+        if not (yield self._exists, {"id": parent}):
+            yield from self._missing(parent)
+        answer = yield from READINGS[include.resource.name].page(query, has, path, {include.parameter: [parent]})
+        return answer
+
+    def page(
+        self, query: BaseModel, has: Callable[[str], bool], path: str, also: Mapping[str, Any] | None = None
+    ) -> Read:
+        """A page of records that match, in a total order, and the path of the next page."""
+        tag = yield from _tag(query, path)
+        if has(tag):
+            return Answer(None, tag)
+        page = _Page(self.resource, query, also or {}, path)
+        rows = yield from self._rows(page)
+        more, rows = len(rows) > page.limit, rows[: page.limit]
+        following = page.next(rows[-1]) if more else None
+        only = _only(query, self.resource)
+        parts = [b'{"items":[', b",".join(only(row[2]) for row in rows), b'],"next":', json.dumps(following).encode()]
+        if query.total:  # type: ignore[attr-defined]
+            ((count,),) = yield self._count(page.shape), page.values
+            parts += [b',"total":%d' % count]
+        included = yield from self._include(query, [row[1] for row in rows])
+        return Answer(_with(b"".join(parts) + b"}", included), tag, following)
+
+    def _rows(self, page: "_Page") -> Generator[tuple[Query, Mapping[str, Any]], Any, list[Any]]:
+        rows: list[Any] = []
+        for segment in page.segments():
+            statement = self._statement(page.shape, page.sort, segment)
+            rows += yield statement, {**page.values, **page.after, "most": page.limit + 1 - len(rows)}
+            if len(rows) > page.limit:
+                break
+        return rows
+
+    def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
+        """The conditions of a shape; those on one link table must hold for the same link."""
+        conditions: list[ColumnElement[bool]] = []
+        of_links: dict[Any, list[ColumnElement[bool]]] = {}
+        for name, single in shape:
+            parameter = self.resource.parameters[name]
+            if parameter.link is None:
+                conditions.append(parameter.where(name, single))
+            else:
+                of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
+        for link, each in of_links.items():
+            conditions.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
+        return conditions
+
+    def _build(self, shape: Shape, sort: "Sort", segment: str) -> Query:
+        table, column = self.resource.table, self.resource.all_sorts[sort.name]
+        statement = stored(self.resource, column, table.id).where(*self._where(shape)).limit(bindparam("most"))
+        order = [table.id.desc() if sort.ties_descending else table.id]
+        if segment.startswith("absent"):
+            statement = statement.where(column.is_(None))
+        elif sort.name != "id":
+            statement = statement.where(column.is_not(None)) if _nullable(column) else statement
+            order = [column.desc() if sort.descending else column, *order]
+        if segment.endswith("after"):
+            statement = statement.where(_after(column, table.id, sort, segment))
+        return Query(statement.order_by(*order))
+
+    def _build_count(self, shape: Shape) -> Query:
+        table = self.resource.table
+        return Query(select(func.count()).select_from(table).where(table.state == "published", *self._where(shape)))
+
+    def _build_included(self, parameter: str) -> Query:
+        condition = matching(self.resource.parameters[parameter], parameter, False)
+        table = self.resource.table
+        found = stored(self.resource, table.id).where(condition).order_by(table.id)
+        return Query(found.limit(literal_column(str(MOST_INCLUDED + 1))))
+
+    def _include(self, query: BaseModel, ids: Sequence[str]) -> Read:
+        """The records asked for with `include`, each kind found from those before it."""
+        names: str | None = query.include  # type: ignore[attr-defined]
+        if not names:
+            return None
+        known: dict[str, list[str]] = {self.resource.name: list(ids)}
+        found: dict[str, dict[str, bytes]] = {}
+        further: dict[str, str] = {}
+        for name in names.split(","):
+            edges = [
+                (RESOURCES[source].includes[name], source) for source in known if name in RESOURCES[source].includes
+            ]
+            if not edges:
+                raise Invalid(_no_include(list(known)))
+            kind = found.setdefault(name, {})
+            for edge, source in edges:
+                values = {edge.parameter: known[source]}
+                rows = yield READINGS[edge.resource.name]._included(edge.parameter), values
+                if len(rows) > MOST_INCLUDED:
+                    further[name] = _further(edge, values, rows[MOST_INCLUDED - 1][0])
+                kind.update(rows[:MOST_INCLUDED])
+                known.setdefault(edge.resource.name, []).extend(row[0] for row in rows[:MOST_INCLUDED])
+        return found, further
+
+
+READINGS: dict[str, Reading] = {}
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A closed sort key with its direction and that of the ids between equals."""
+
+    name: str
+    descending: bool
+    ties_descending: bool
+
+    @classmethod
+    def of(cls, text: str) -> "Sort":
+        """From the parameter, such as `-signed_on,id`; ties follow the direction of the key unless said."""
+        first, _, ties = text.partition(",")
+        descending = first.startswith("-")
+        return cls(first.lstrip("-"), descending, ties == "-id" if ties else descending)
+
+
+@dataclass
+class _Page:
+    """One page that is asked for: its shape (which decides the statement) and its values."""
+
+    resource: Resource
+    query: Any
+    also: Mapping[str, Any]
+    path: str
+    shape: Shape = ()
+    values: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        asked = {**self.also, **self.query.model_dump(exclude_none=True, exclude=set(SHAPING))}
+        shape = []
+        for name, value in asked.items():
+            many = self.resource.parameters[name].many
+            single = not many or len(value) == 1
+            shape.append((name, single))
+            self.values |= self.resource.parameters[name].encode(name, value[0] if many and single else value)
+        self.shape = tuple(shape)
+        self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
+        self._bound = f"{self.path}?{urlencode(sorted(self.query_pairs()))}"
+        if self.query.cursor is not None:
+            self.after = dict(zip(("after_value", "after_id"), self._read(self.query.cursor), strict=True))
+
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The asked parameters that a cursor is bound to."""
+        asked = self.query.model_dump(exclude_unset=True, exclude_none=True, exclude={"cursor", "limit", "total"})
+        asked = {name: value for name, value in asked.items() if name not in ("fields", "include")}
+        return [(name, one) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])]
+
+    def segments(self) -> list[str]:
+        """First the records that have a value to sort by, then those that have none."""
+        nullable = _nullable(self.resource.all_sorts[self.sort.name])
+        if not self.after:
+            return ["value", "absent"] if nullable else ["value"]
+        if self.after["after_value"] is None:
+            return ["absent-after"]
+        return ["value-after", "absent"] if nullable else ["value-after"]
+
+    def next(self, last: Sequence[Any]) -> str:
+        """The path of the page after the one whose last row is given."""
+        pairs = [*self.query_pairs(), ("limit", self.limit)]
+        for name in ("fields", "include"):
+            if getattr(self.query, name):
+                pairs.append((name, getattr(self.query, name)))
+        if self.query.total:
+            pairs.append(("total", "true"))
+        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, last[0], last[1]))])}"
+
+    def _read(self, given: str) -> tuple[Any, str]:
+        try:
+            value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
+        except (ValueError, TypeError):
+            raise BadCursor from None
+        if cursor(self._bound, value, record_id) != given:
+            raise BadCursor
+        return value, record_id
+
+
+def cursor(bound: str, value: Any, record_id: str) -> str:
+    """An opaque place in a list: the last row's sort value and id, with a checksum that binds it to path and filter."""
+    place = json.dumps([value, record_id], separators=(",", ":")).encode()
+    check = hashlib.blake2b(place + bound.encode(), digest_size=6).digest()
+    return base64.urlsafe_b64encode(check + place).rstrip(b"=").decode()
+
+
+def _nullable(column: Any) -> bool:
+    return bool(column.property.columns[0].nullable)
+
+
+def _after(column: Any, record_id: Any, sort: Sort, segment: str) -> ColumnElement[bool]:
+    value: Any = bindparam("after_value")
+    last: Any = bindparam("after_id")
+    beyond: ColumnElement[bool] = record_id < last if sort.ties_descending else record_id > last
+    if segment.startswith("absent") or sort.name == "id":
+        return beyond
+    if sort.descending != sort.ties_descending:
+        further = column < value if sort.descending else column > value
+        return or_(further, and_(column == value, beyond))
+    both, place = tuple_(column, record_id), tuple_(value, last)
+    return both < place if sort.descending else both > place
+
+
+def _tag(query: BaseModel, *names: str) -> Read:
+    """The tag of an answer made from several records: the last Change and what was asked."""
+    ((last,),) = yield LAST_CHANGE, {}
+    asked = json.dumps([*names, query.model_dump(exclude_unset=True)], sort_keys=True).encode()
+    return f"{last or 0}-{RENDERING}-{hashlib.blake2b(asked, digest_size=8).hexdigest()}"
+
+
+def _only(query: BaseModel, resource: Resource) -> Callable[[bytes], bytes]:
+    """Cuts a representation down to the asked fields."""
+    asked: str | None = query.fields  # type: ignore[attr-defined]
+    if not asked:
+        return lambda body: body
+    names = asked.split(",")
+    shown = {entry.alias or name for name, entry in resource.shown.model_fields.items()}
+    unknown = [name for name in names if name not in shown]
+    if unknown:
+        detail = "fields names something that this resource does not have."
+        raise Invalid(ErrorItem(parameter="fields", code="unknown_field", detail=detail))
+    keep = {"id", *names}
+
+    def cut(body: bytes) -> bytes:
+        record = json.loads(body)
+        kept = {name: value for name, value in record.items() if name in keep}
+        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
+
+    return cut
+
+
+def _with(body: bytes, included: Any) -> bytes:
+    if included is None:
+        return body
+    found, further = included
+    kinds = b",".join(
+        b"%s:{%s}"
+        % (json.dumps(name).encode(), b",".join(b'"%s":%s' % (key.encode(), one) for key, one in kind.items()))
+        for name, kind in found.items()
+    )
+    return b'%s,"included":{%s},"included_next":%s}' % (body[:-1], kinds, json.dumps(further).encode())
+
+
+def _further(edge: Include, values: Mapping[str, list[str]], last: str) -> str:
+    path = f"/v1/{edge.resource.name}"
+    asked = [(name, one) for name, each in values.items() for one in each]
+    place = cursor(f"{path}?{urlencode(sorted(asked))}", last, last)
+    return f"{path}?{urlencode([*asked, ('cursor', place)])}"
+
+
+def _no_include(known: Sequence[str]) -> ErrorItem:
+    possible = sorted({include for source in known for include in RESOURCES[source].includes})
+    detail = f"include follows, in the order given: {', '.join(possible)}."
+    return ErrorItem(parameter="include", code="unknown_include", detail=detail)

@@ -1,0 +1,42 @@
+"""The schema of the database: migrated under the writers' lock, so that any number of processes may start at once."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+import migrations
+from app.core.database import Database
+from app.core.resource import RESOURCES
+from app.core.writing import CHUNK, render_again
+
+
+def config() -> Config:
+    """Alembic's configuration, wherever the program is installed."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    return settings
+
+
+def migrate(database: Database, revision: str = "head") -> None:
+    """Bring the schema to a revision in one transaction: whole or not at all."""
+    with database.write() as session:
+        settings = config()
+        settings.attributes["connection"] = session.connection()
+        if revision == "base":
+            command.downgrade(settings, revision)
+        else:
+            command.upgrade(settings, revision)
+
+
+def render_all_again(database: Database) -> int:
+    """Render every record of an older rendering anew, batch by batch; returns how many there were."""
+    count = 0
+    for resource in RESOURCES.values():
+        while True:
+            with database.write() as session:
+                done = render_again(session, resource)
+            count += done
+            if done < CHUNK:
+                break
+    return count

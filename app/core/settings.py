@@ -1,0 +1,32 @@
+"""Settings, read from `HOPTAC_…` environment variables; each is described in the README."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may choose."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPTAC_", extra="ignore")
+
+    database_url: str = Field(default="sqlite:///hoptac.db", description="sqlite:///FILE or postgresql://…")
+    host: str = Field(default="127.0.0.1", description="Address that `hoptac serve` listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port that `hoptac serve` listens on.")
+    workers: int = Field(default=1, ge=1, le=64, description="Server processes.")
+    access_log: bool = Field(default=True, description="One structured log line per request.")
+    metrics: bool = Field(default=False, description="Serve Prometheus metrics at /metrics (extra `metrics`).")
+    query_deadline: float = Field(default=5.0, gt=0, le=300, description="Seconds a read may take before a 503.")
+    inline_budget: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="SQLite: seconds a read may use in the event loop before it gets a thread.",
+    )
+    cache_control: str = Field(
+        default="public, max-age=0, must-revalidate", description="Cache-Control of what the registry answers."
+    )
+    data_licence: str = Field(default="CC-BY-4.0", description="SPDX id of the licence of the data.")
+    data_licence_url: str = Field(
+        default="https://creativecommons.org/licenses/by/4.0/", description="Where that licence is explained."
+    )
+    site_name: str = Field(default="Hoptac", description="The registry's name in /v1 and the docs.")

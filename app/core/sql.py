@@ -1,0 +1,47 @@
+"""The few SQL expressions that the two engines write differently."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, LargeBinary, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import Boolean
+
+
+class utf8(FunctionElement[bytes]):  # noqa: N801 - reads as the SQL function that it is
+    """A text column fetched as its UTF-8 bytes: three times cheaper than as a string that is encoded again."""
+
+    type = LargeBinary()
+    inherit_cache = True
+
+
+@compiles(utf8, "sqlite")
+def _utf8_sqlite(element: utf8, compiler: Any, **kwargs: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kwargs)} AS BLOB)"
+
+
+@compiles(utf8, "postgresql")
+def _utf8_postgresql(element: utf8, compiler: Any, **kwargs: Any) -> str:
+    return f"convert_to({compiler.process(element.clauses, **kwargs)}, 'UTF8')"
+
+
+class one_of(FunctionElement[bool]):  # noqa: N801
+    """`column` equals one value of the list bound as `name`: one statement for lists of any length."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        super().__init__(column, bindparam(name))
+
+
+@compiles(one_of, "sqlite")
+def _one_of_sqlite(element: one_of, compiler: Any, **kwargs: Any) -> str:
+    column, values = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(one_of, "postgresql")
+def _one_of_postgresql(element: one_of, compiler: Any, **kwargs: Any) -> str:
+    column, values = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} = ANY({values})"

@@ -1,0 +1,86 @@
+"""Text as it is accepted, folded and sorted: the same rules for bodies, queries and paths, on both engines."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+# C0 controls but TAB and LF, DEL, and unpaired surrogates: PostgreSQL refuses NUL, UTF-8 cannot hold a surrogate.
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Refuse characters that cannot be stored or shown; everything else stays exactly as it was written."""
+    if UNSAFE.search(text):
+        raise ValueError("holds a control character or an unpaired surrogate")
+    if not text.strip():
+        raise ValueError("is blank")
+    return text
+
+
+# Routes and words that URLs need for themselves; an id is never one of them.
+RESERVED = frozenset({"aggregate", "audit", "bulk", "changes", "export", "facets", "history", "import", "imports"})
+RESERVED |= frozenset({"merge", "new", "progress", "search", "schema", "template", "timeline"})
+
+
+def not_reserved(slug: str) -> str:
+    """Refuse an id that would hide a route."""
+    if slug in RESERVED:
+        raise ValueError("is a word that the routes need")
+    return slug
+
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=120), AfterValidator(not_reserved)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(clean)]
+Prose = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(clean)]
+# BCP 47 (RFC 5646), the part of it that names a language, a script and a region.
+LanguageTag = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG, max_length=11)]
+LanguageMap = Annotated[
+    dict[LanguageTag, Prose],
+    Field(min_length=1, max_length=50, examples=[{"vi": "Bộ Công Thương", "en": "Ministry of Industry and Trade"}]),
+]
+
+_LETTERS = {"\u0306": "1", "\u0302": "2", "\u031b": "3"}  # breve (ă), circumflex (â ê ô), horn (ơ ư)
+_TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}  # huyền hỏi ngã sắc nặng
+
+
+def fold(text: str) -> str:
+    """Lower case without diacritics, one character for each character of the NFC form («Đường» → «duong»)."""
+    return "".join(map(_fold_character, unicodedata.normalize("NFC", text)))
+
+
+def _fold_character(character: str) -> str:
+    if character in "đĐ\u00d0":
+        return "d"
+    base = unicodedata.normalize("NFD", character)[0].lower()
+    return base if len(base) == 1 else character
+
+
+def sort_key(text: str) -> str:
+    """A key whose byte order is the Vietnamese dictionary's: letters first (a ă â … d đ …), tones between equals."""
+    letters: list[str] = []
+    tones: list[str] = []
+    for character in unicodedata.normalize("NFD", text.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
+        if character in _LETTERS and letters:
+            letters[-1] = letters[-1][0] + _LETTERS[character]
+        elif character in _TONES and tones:
+            tones[-1] = _TONES[character]
+        elif character == "đ":
+            letters.append("d1")
+            tones.append("0")
+        elif character.isalnum():
+            letters.append(character + "0")
+            tones.append("0")
+        elif character.isspace() and letters and letters[-1] != " ":
+            letters.append(" ")
+    return ("".join(letters).strip() + "\t" + "".join(tones))[:400]
+
+
+def main_text(texts: Mapping[str, str]) -> str:
+    """The text that stands for a language map in sorting: Vietnamese, else English, else the first given."""
+    return texts.get("vi") or texts.get("en") or next(iter(texts.values()))

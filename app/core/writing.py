@@ -1,0 +1,215 @@
+"""The one road of a write: valid fields become columns, links, a representation and a Change, in one transaction."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlmodel import Session, SQLModel
+
+from app.core.changes import CHANGES, digest, link
+from app.core.record import RENDERING, Record, RecordFields, column_values
+from app.core.resource import Resource
+
+CHUNK = 500  # ids asked for in one statement; SQLite takes 32,766 values at most
+WRITTEN_BY_CORE = frozenset(Record.model_fields)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the database holds of a record now."""
+
+    version: int
+    created_at: str
+    updated_at: str
+    rendering: int
+    body: str
+
+
+@dataclass
+class Pending:
+    """A write that is decided but not yet in the database."""
+
+    resource: Resource
+    id: str
+    action: str
+    version: int
+    at: str
+    fields: RecordFields | None = None
+    body: bytes = b""
+    row: dict[str, Any] = field(default_factory=dict)
+
+
+def now() -> str:
+    """This instant as it is stored and shown: RFC 3339 in UTC, with microseconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def render(resource: Resource, record_id: str, fields: RecordFields, version: int, created: str, updated: str) -> bytes:
+    """The public JSON of a record, which depends on nothing but the record itself."""
+    shown = resource.shown.model_construct(
+        resource=resource.name,
+        id=record_id,
+        version=version,
+        created_at=created,
+        updated_at=updated,
+        inferred=fields.inferred_fields(),
+        **{name: getattr(fields, name) for name in type(fields).model_fields},
+    )
+    return shown.model_dump_json(by_alias=True).encode()
+
+
+def accepted(resource: Resource, body: str | bytes) -> RecordFields:
+    """The fields in a representation: what is read can be written back."""
+    shown = json.loads(body)
+    return resource.fields.model_validate({name: shown[name] for name in shown if name not in WRITTEN_BY_CORE})
+
+
+class Batch:
+    """Writes of one transaction by one actor. Nothing is in the database before `flush`."""
+
+    def __init__(self, session: Session, actor: str, at: str | None = None) -> None:
+        self.session, self.actor, self.at = session, actor, at or now()
+        self._pending: dict[tuple[str, str], Pending] = {}
+
+    def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, Stored]:
+        """What is there now, drafts too."""
+        table, wanted = resource.table, list(ids)
+        found: dict[str, Stored] = {}
+        body = func.coalesce(table.body, CHANGES.c.body)
+        columns = (table.id, table.version, table.created_at, table.updated_at, table.rendering, body)
+        for start in range(0, len(wanted), CHUNK):
+            query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
+            for row in self.session.execute(query.where(table.id.in_(wanted[start : start + CHUNK]))):
+                found[row[0]] = Stored(*row[1:])
+        return found
+
+    def put(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> str:
+        """Create or replace; returns created, updated, or unchanged (and then writes nothing)."""
+        if present is None:
+            created, version = self.at, 1
+        else:
+            same = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
+            if same == present.body.encode():
+                return "unchanged"
+            created, version = present.created_at, present.version + 1
+        body = render(resource, record_id, fields, version, created, self.at)
+        row = {
+            "id": record_id,
+            "version": version,
+            "created_at": created,
+            "updated_at": self.at,
+            "rendering": RENDERING,
+            "body": None,
+            **column_values(resource.table, fields),
+        }
+        action = "create" if present is None else "update"
+        pending = Pending(resource, record_id, action, version, self.at, fields, body, row)
+        self._pending[resource.name, record_id] = pending
+        return f"{action}d"
+
+    def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
+        """Remove a record; its Changes stay, the last of them with the representation it had."""
+        pending = Pending(resource, record_id, "delete", present.version + 1, self.at, body=present.body.encode())
+        self._pending[resource.name, record_id] = pending
+
+    def flush(self) -> int:
+        """Write everything that is pending; returns how many Changes that made."""
+        changes = self._changes()
+        for name in dict.fromkeys(pending.resource.name for pending in self._pending.values()):
+            self._write([pending for pending in self._pending.values() if pending.resource.name == name])
+        if changes:
+            self.session.execute(insert(CHANGES), changes)
+        self._pending.clear()
+        return len(changes)
+
+    def _changes(self) -> list[dict[str, Any]]:
+        query = select(CHANGES.c.sequence, CHANGES.c.chain).order_by(CHANGES.c.sequence.desc()).limit(1)
+        sequence, chain = self.session.execute(query).first() or (0, "")
+        rows = []
+        for pending in self._pending.values():
+            sequence += 1
+            row = {
+                "sequence": sequence,
+                "at": pending.at,
+                "actor": self.actor,
+                "action": pending.action,
+                "resource": pending.resource.name,
+                "record_id": pending.id,
+                "version": pending.version,
+                "digest": digest(pending.body),
+            }
+            chain = link(chain, *row.values())
+            pending.row["change"] = sequence
+            rows.append({**row, "body": pending.body.decode(), "chain": chain})
+        return rows
+
+    def _write(self, writes: list[Pending]) -> None:
+        """All writes of one resource: rows first, then their links."""
+        resource = writes[0].resource
+        table = resource.table.__table__
+        gone = [{"key": pending.id} for pending in writes if pending.action == "delete"]
+        fresh = [pending.row for pending in writes if pending.action == "create"]
+        again = [{**pending.row, "key": pending.id} for pending in writes if pending.action == "update"]
+        if gone:
+            self.session.connection().execute(delete(table).where(table.c.id == bindparam("key")), gone)
+        if fresh:
+            self.session.connection().execute(insert(table), fresh)
+        if again:
+            self.session.connection().execute(update(table).where(table.c.id == bindparam("key")), again)
+            for links in resource.link_tables:
+                stale = delete(links).where(links.c.record_id == bindparam("key"))
+                self.session.connection().execute(stale, [{"key": row["key"]} for row in again])
+        for links, rows in self._links(resource, writes).items():
+            self.session.connection().execute(insert(links), rows)
+
+    def _links(self, resource: Resource, writes: list[Pending]) -> Mapping[Table, list[dict[str, Any]]]:
+        rows: dict[Table, list[dict[str, Any]]] = {}
+        for pending in writes:
+            if pending.fields is None:
+                continue
+            counts: dict[Table, int] = {}
+            for table, values in self._all_links(resource, pending.fields):
+                counts[table] = counts.get(table, 0) + 1
+                rows.setdefault(table, []).append({"record_id": pending.id, "position": counts[table], **values})
+        return rows
+
+    @staticmethod
+    def _all_links(resource: Resource, fields: RecordFields) -> Iterable[tuple[Table, dict[str, Any]]]:
+        yield from fields.links()
+        if resource.citations is not None:
+            for citation in fields.citations:
+                yield resource.citations, {"document_id": citation.document, "paragraph": citation.paragraph}
+        if resource.identifiers is not None:
+            for code in getattr(fields, "identifiers", []):
+                yield resource.identifiers, {"scheme": code.scheme, "value": code.value}
+
+
+def referrers(session: Session, resource: Resource, record_id: str, most: int = 20) -> list[tuple[str, str]]:
+    """Records, as (table, id), that name this one and would be left dangling without it."""
+    found: list[tuple[str, str]] = []
+    for table in SQLModel.metadata.tables.values():
+        for column in table.c:
+            names = {key.column.table.name for key in column.foreign_keys}
+            if resource.name not in names or column.name == "record_id":
+                continue
+            owner = table.c.record_id if "record_id" in table.c else table.c.id
+            query = select(owner).where(column == record_id, owner != record_id).limit(most)
+            found += [(table.name, owner_id) for (owner_id,) in session.execute(query)]
+    return found[:most]
+
+
+def render_again(session: Session, resource: Resource, most: int = CHUNK) -> int:
+    """Render records of an older rendering anew, without a Change: no fact changed. Returns how many there were."""
+    table = resource.table
+    query = select(table.id).where(table.rendering < RENDERING).order_by(table.id).limit(most)
+    ids = [row[0] for row in session.execute(query)]
+    batch = Batch(session, "migrate")
+    for record_id, present in batch.stored(resource, ids).items():
+        fields = accepted(resource, present.body)
+        body = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
+        values = {"rendering": RENDERING, "body": body.decode(), **column_values(table, fields)}
+        session.execute(update(table).where(table.id == record_id).values(values))
+    return len(ids)

@@ -1,0 +1,269 @@
+"""Figures and the indicators they measure: one number someone stated, with its kind, period, place and speaker."""
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, StringConstraints, model_validator
+from sqlalchemy import Column, Double, Index, Table, Text
+from sqlmodel import Field
+
+from app.core.codelists import UNIT, Code, CodeList
+from app.core.dates import Edtf
+from app.core.evidence import Value, Voice
+from app.core.filters import Between, Contains, During, Equal
+from app.core.record import BYTEWISE, Record, RecordFields, Row, citation_table, in_codes, link_table, refers_to
+from app.core.resource import Link, Resource
+from app.core.text import LanguageMap, Line, Slug
+
+DIRECTION = CodeList(
+    "direction",
+    "Whether more of it is better.",
+    {"up": Code("More is better", "Tăng là tốt"), "down": Code("Less is better", "Giảm là tốt"),
+     "none": Code("Neither", "Không xét")},
+)  # fmt: skip
+FIGURE_KIND = CodeList(
+    "figure_kind",
+    "What a number is; kinds are never mixed.",
+    {
+        "target": Code("Target", "Mục tiêu"),
+        "plan": Code("Plan", "Kế hoạch"),
+        "actual": Code("Actual", "Thực hiện"),
+        "baseline": Code("Baseline", "Mức ban đầu"),
+        "context": Code("Context", "Bối cảnh"),
+        "rank": Code("Rank or edition", "Thứ hạng, lần thứ"),
+        "duration": Code("Duration", "Thời lượng"),
+    },
+)
+QUALIFIER = CodeList(
+    "qualifier",
+    "How exactly the source puts the number.",
+    {
+        "exact": Code("exactly", "đúng"),
+        "about": Code("about", "khoảng"),
+        "nearly": Code("nearly", "gần"),
+        "more_than": Code("more than", "hơn"),
+        "less_than": Code("less than", "dưới"),
+        "at_least": Code("at least", "ít nhất"),
+        "at_most": Code("at most", "tối đa"),
+        "as_many_as": Code("as many as", "tới"),
+        "one_of": Code("one of", "một trong"),
+    },
+)
+MEASURED = CodeList(
+    "measured",
+    "How a figure relates to its period.",
+    {
+        "over_period": Code("Over the period", "Trong kỳ"),
+        "cumulative": Code("Cumulative up to the end of the period", "Lũy kế đến cuối kỳ"),
+        "at_date": Code("At the date", "Tại thời điểm"),
+    },
+)
+FIGURE_RELATION = CodeList(
+    "figure_relation",
+    "How a figure relates to another.",
+    {
+        "part_of": Code("is a part of the total", "là một phần của tổng"),
+        "share_of": Code("is a share of", "là tỷ lệ so với"),
+        "change_of": Code("is the change of", "là mức thay đổi của"),
+        "compared_with": Code("is compared with", "được so sánh với"),
+        "same_as": Code("states the same as", "nêu cùng một sự việc với"),
+    },
+)
+
+
+def json_number(value: object) -> int | float:
+    """A JSON number of at most 15 significant digits, which both engines keep exactly; 26.0 is 26."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("is not a JSON number")
+    if abs(value) >= 1e15 or len(Decimal(repr(value)).normalize().as_tuple().digits) > 15:
+        raise ValueError("has more than 15 significant digits, or is 10^15 or more")
+    return int(value) if value == int(value) else value
+
+
+Number = Annotated[int | float, BeforeValidator(json_number)]
+DIMENSION = r"^[a-z][a-z0-9_]*$"
+BreakdownKey = Annotated[str, StringConstraints(pattern=DIMENSION, max_length=60)]
+
+
+class Relation(Value):
+    """How this figure relates to another one."""
+
+    kind: Annotated[str, FIGURE_RELATION]
+    figure: Slug
+
+
+class IndicatorFields(RecordFields):
+    """What a figure measures. An indicator is a definition of this registry: its evidence is its figures'."""
+
+    name: LanguageMap
+    unit: Annotated[str, UNIT]
+    direction: Annotated[str, DIRECTION] = "none"
+    definition: LanguageMap | None = None
+
+
+class IndicatorShown(IndicatorFields, Record):
+    """An indicator as the registry shows it."""
+
+    resource: Literal["indicators"]
+
+
+class FigureFields(RecordFields):
+    """One number that someone stated, unscaled, with all that makes it comparable or not."""
+
+    indicator: Slug
+    kind: Annotated[str, FIGURE_KIND]
+    value: Number | None = Field(default=None, description="Unscaled; null when the source gives words only.")
+    value_high: Number | None = Field(default=None, description="Upper end, where the source gives a range.")
+    text: LanguageMap | None = Field(default=None, description="The figure in words, where it is no number.")
+    unit: Annotated[str, UNIT]
+    qualifier: Annotated[str, QUALIFIER] = "exact"
+    measured: Annotated[str, MEASURED] | None = Field(default=None, description="How it relates to its period.")
+    period: Edtf | None = Field(default=None, description="The time it is about.")
+    places: list[Slug] = Field(default=[], max_length=200)
+    breakdown: dict[BreakdownKey, Line] = Field(default={}, max_length=20, description="{dimension: value}.")
+    relations: list[Relation] = Field(default=[], max_length=200)
+    project: Slug | None = None
+    agreement: Slug | None = None
+    partner: Slug | None = Field(default=None, description="The partner it is about.")
+    said_by: Voice | None = Field(default=None, description="Who stated it; null: the document itself.")
+    relayed_for: Voice | None = Field(default=None, description="Whose number the speaker relayed, if another's.")
+    as_written: Line | None = Field(default=None, description="The number as the source writes it.")
+
+    def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
+        """Places, breakdown, and how it relates to other figures."""
+        yield from ((PLACES_OF, {"place_id": place}) for place in self.places)
+        yield from ((BREAKDOWNS, {"dimension": key, "value": value}) for key, value in self.breakdown.items())
+        yield from ((RELATIONS, {"kind": each.kind, "figure_id": each.figure}) for each in self.relations)
+
+    @model_validator(mode="after")
+    def _has_something(self) -> "FigureFields":
+        if self.value is None and self.text is None:
+            raise ValueError("a figure has a value, or a text where the source gives none")
+        if self.value_high is not None and (self.value is None or self.value_high < self.value):
+            raise ValueError("value_high is the upper end of a range that starts at value")
+        return self
+
+
+class FigureShown(FigureFields, Record):
+    """A figure as the registry shows it."""
+
+    resource: Literal["figures"]
+
+
+class Indicator(Row, table=True):
+    """Columns of indicators that lists filter and sort by."""
+
+    __tablename__ = "indicators"
+    __table_args__ = (
+        in_codes("unit", UNIT),
+        in_codes("direction", DIRECTION),
+        Index(None, "unit", "id"),
+        Index(None, "name_sort", "id"),
+        Index(None, "updated_at", "id"),
+    )
+
+    unit: str = Field(sa_type=BYTEWISE)
+    direction: str = Field(sa_type=BYTEWISE)
+    name_sort: str = Field(sa_type=BYTEWISE)
+    name_text: str = Field(sa_type=Text)
+
+
+class Figure(Row, table=True):
+    """Columns of figures that lists filter and sort by."""
+
+    __tablename__ = "figures"
+    __table_args__ = (
+        in_codes("kind", FIGURE_KIND),
+        in_codes("unit", UNIT),
+        in_codes("qualifier", QUALIFIER),
+        in_codes("measured", MEASURED),
+        Index(None, "kind", "id"),
+        Index(None, "unit", "id"),
+        Index(None, "indicator", "id"),
+        Index(None, "value", "id"),
+        Index(None, "period_earliest", "id"),
+        Index(None, "updated_at", "id"),
+    )
+
+    indicator: str = Field(sa_type=BYTEWISE, foreign_key="indicators.id")
+    kind: str = Field(sa_type=BYTEWISE)
+    value: float | None = Field(sa_type=Double)
+    unit: str = Field(sa_type=BYTEWISE)
+    qualifier: str = Field(sa_type=BYTEWISE, index=True)
+    measured: str | None = Field(sa_type=BYTEWISE, index=True)
+    period_earliest: str | None = Field(sa_type=BYTEWISE)
+    period_latest: str | None = Field(sa_type=BYTEWISE)
+    project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id", index=True)
+    agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id", index=True)
+    partner: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
+    said_by_id: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
+    relayed_for_id: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
+
+
+PLACES_OF = link_table("figures", "places", refers_to("place_id", "places"))
+BREAKDOWNS = link_table(
+    "figures",
+    "breakdown",
+    Column("dimension", BYTEWISE, nullable=False),
+    Column("value", BYTEWISE, nullable=False),
+)
+RELATIONS = link_table(
+    "figures", "relations", Column("kind", BYTEWISE, nullable=False), refers_to("figure_id", "figures")
+)
+
+INDICATORS = Resource(
+    name="indicators",
+    one="indicator",
+    about="What figures measure: a name, a unit, a definition.",
+    fields=IndicatorFields,
+    shown=IndicatorShown,
+    table=Indicator,
+    citations=citation_table("indicators"),
+    filters={
+        "unit": Equal(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
+        "name": Contains(Indicator.name_text),
+    },
+    sorts={"name": Indicator.name_sort},
+)
+
+FIGURES = Resource(
+    name="figures",
+    one="figure",
+    about="Numbers that someone stated, each with its kind, unit, period, place, speaker and the words it comes from.",
+    fields=FigureFields,
+    shown=FigureShown,
+    table=Figure,
+    citations=citation_table("figures"),
+    filters={
+        "kind": Equal(Figure.kind, Annotated[str, FIGURE_KIND], "Of any of these kinds."),
+        "unit": Equal(Figure.unit, Annotated[str, UNIT], "In any of these units."),
+        "qualifier": Equal(Figure.qualifier, Annotated[str, QUALIFIER], "Put in any of these ways."),
+        "measured": Equal(Figure.measured, Annotated[str, MEASURED], "Measured in any of these ways."),
+        "dimension": Equal(BREAKDOWNS.c.dimension, BreakdownKey, "Broken down by this dimension."),
+        "dimension_value": Equal(BREAKDOWNS.c.value, Line, "With this value of the dimension."),
+        "relation": Equal(RELATIONS.c.kind, Annotated[str, FIGURE_RELATION], "Related in this way (to `related_to`)."),
+        "value": Between(Figure.value, float, "The number."),
+        "period": During(Figure.period_earliest, Figure.period_latest, "The time it is about."),
+    },
+    sorts={"value": Figure.value, "period": Figure.period_earliest, "indicator": Figure.indicator},
+    links={
+        "indicator": Link("indicators", (Figure.indicator,), "Measuring this indicator.", "indicators", "figures"),
+        "project": Link("projects", (Figure.project,), "Of this project.", "projects", "figures"),
+        "agreement": Link("agreements", (Figure.agreement,), "Of this agreement.", "agreements", "figures"),
+        "partner": Link(
+            "partners",
+            (Figure.partner, Figure.said_by_id, Figure.relayed_for_id),
+            "About, stated by, or relayed for this partner.",
+            "partners",
+            "figures",
+        ),
+        "about": Link("partners", (Figure.partner,), "About this partner."),
+        "speaker": Link("partners", (Figure.said_by_id,), "Stated by this partner."),
+        "place": Link("places", (PLACES_OF.c.place_id,), "About this place.", "places", "figures", tree=True),
+        "related_to": Link(
+            "figures", (RELATIONS.c.figure_id,), "Related to this figure.", "related", "relating", opposite="relating"
+        ),
+    },
+)

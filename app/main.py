@@ -1,0 +1,102 @@
+"""The application: the only module that knows every slice."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+from starlette.types import ASGIApp
+from starlette_compress import CompressMiddleware
+
+from app import __version__
+from app.agreements.models import AGREEMENTS
+from app.core.database import Database
+from app.core.edge import Edge, set_up_logs
+from app.core.errors import MethodNotAllowed, NotFound, Problem
+from app.core.openapi import describe
+from app.core.reading import READINGS, Reading
+from app.core.routes import resource_router
+from app.core.settings import Settings
+from app.core.site import pages, site_router
+from app.documents.models import DOCUMENTS
+from app.figures.models import FIGURES, INDICATORS
+from app.milestones.models import MILESTONES
+from app.partners.models import PARTNERS
+from app.places.models import PLACES
+from app.projects.models import PROJECTS
+from app.statements.models import STATEMENTS
+from migrations import HEAD
+
+# The order of the docs, and of matching: what is asked most comes first.
+RESOURCES = (PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
+
+
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """The whole ASGI application, for one database."""
+    settings = settings or Settings()
+    set_up_logs()
+    app = build(settings)
+    observe = None
+    if settings.metrics:
+        from app.core.metrics import mount  # noqa: PLC0415 - an extra, imported only where it is installed and wanted
+
+        observe = mount(app)
+    return Edge(CompressMiddleware(app, minimum_size=500), access_log=settings.access_log, observe=observe)
+
+
+def build(settings: Settings) -> FastAPI:
+    """The FastAPI application inside, with routes and handlers but without the outer layer."""
+    READINGS.update({resource.name: Reading(resource) for resource in RESOURCES})
+    app = FastAPI(
+        title=settings.site_name,
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    for resource in RESOURCES:
+        app.include_router(resource_router(resource))
+    app.include_router(site_router(settings, __version__, HEAD))
+    pages(app, settings.site_name)
+    describe(app, settings, RESOURCES)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http_error)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
+    app.state.database, app.state.reader = database, database.reader()
+    yield
+    await app.state.reader.close()
+    database.close()
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What the router itself refuses."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return MethodNotAllowed(headers={"Allow": ", ".join(_allowed(request))}).response()
+    return NotFound("There is nothing at this path.").response()
+
+
+def _allowed(request: Request) -> list[str]:
+    methods: set[str] = {"OPTIONS"}
+    for context in iter_route_contexts(request.app.routes):
+        route: Any = context
+        if getattr(route, "methods", None) and compile_path(route.path)[0].match(request.scope["path"]):
+            methods |= set(route.methods)
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))

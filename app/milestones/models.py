@@ -1,0 +1,132 @@
+"""Milestones: dated events, starts, ends, deadlines and offices held."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from sqlalchemy import Index, Table, Text
+from sqlmodel import Field
+
+from app.core.codelists import Code, CodeList
+from app.core.dates import Edtf
+from app.core.evidence import Voice
+from app.core.filters import Contains, During, Equal
+from app.core.record import BYTEWISE, Record, RecordFields, Row, citation_table, in_codes, link_table, refers_to
+from app.core.resource import Link, Resource
+from app.core.text import LanguageMap, Line, Slug
+
+MILESTONE_KIND = CodeList(
+    "milestone_kind",
+    "What sort of event or date a milestone is.",
+    {
+        "meeting": Code("Meeting or conference", "Cuộc họp, hội nghị"),
+        "visit": Code("Visit", "Chuyến thăm, chuyến công tác"),
+        "signing": Code("Signing", "Ký kết"),
+        "approval": Code("Approval or decision", "Phê duyệt, quyết định"),
+        "launch": Code("Launch", "Khởi động"),
+        "start": Code("Start", "Bắt đầu"),
+        "end": Code("End", "Kết thúc"),
+        "completion": Code("Completion or closing ceremony", "Tổng kết, hoàn thành"),
+        "publication": Code("Publication", "Công bố, phát hành"),
+        "training": Code("Training", "Đào tạo"),
+        "chairmanship": Code("Chairmanship or office held", "Chức chủ tịch, nhiệm kỳ"),
+        "target_date": Code("Target date or deadline", "Thời hạn mục tiêu"),
+        "consultation": Code("Consultation", "Lấy ý kiến, trao đổi"),
+        "event": Code("Other event", "Sự kiện khác"),
+    },
+)
+MILESTONE_STATUS = CodeList(
+    "milestone_status",
+    "As the latest cited document says; being overdue is a finding, never a status.",
+    {
+        "planned": Code("Planned", "Dự kiến"),
+        "done": Code("Done", "Đã diễn ra"),
+        "cancelled": Code("Cancelled", "Đã hủy"),
+        "unknown": Code("Unknown", "Không rõ"),
+    },
+)
+
+
+class Participant(Voice):
+    """Who took part, and in what capacity."""
+
+    capacity: Line | None = Field(default=None, description="host, speaker, chair, delegation member …")
+
+
+class MilestoneFields(RecordFields):
+    """Something that happened or is to happen at a time."""
+
+    title: LanguageMap
+    description: LanguageMap | None = Field(default=None, description="What it is, in our words.")
+    kind: Annotated[str, MILESTONE_KIND]
+    status: Annotated[str, MILESTONE_STATUS]
+    date: Edtf | None = Field(default=None, description="When, as precisely as stated; null when not stated.")
+    place: Slug | None = None
+    project: Slug | None = None
+    agreement: Slug | None = None
+    participants: list[Participant] = Field(default=[], max_length=500)
+
+    def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
+        """The partners of its participants."""
+        for participant in self.participants:
+            if participant.partner:
+                yield PARTICIPANTS, {"partner_id": participant.partner}
+
+
+class MilestoneShown(MilestoneFields, Record):
+    """A milestone as the registry shows it."""
+
+    resource: Literal["milestones"]
+
+
+class Milestone(Row, table=True):
+    """Columns of milestones that lists filter and sort by."""
+
+    __tablename__ = "milestones"
+    __table_args__ = (
+        in_codes("kind", MILESTONE_KIND),
+        in_codes("status", MILESTONE_STATUS),
+        Index(None, "kind", "id"),
+        Index(None, "status", "id"),
+        Index(None, "title_sort", "id"),
+        Index(None, "date_earliest", "id"),
+        Index(None, "updated_at", "id"),
+    )
+
+    kind: str = Field(sa_type=BYTEWISE)
+    status: str = Field(sa_type=BYTEWISE)
+    date_earliest: str | None = Field(sa_type=BYTEWISE)
+    date_latest: str | None = Field(sa_type=BYTEWISE)
+    place: str | None = Field(sa_type=BYTEWISE, foreign_key="places.id", index=True)
+    project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id", index=True)
+    agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id", index=True)
+    title_sort: str = Field(sa_type=BYTEWISE)
+    title_text: str = Field(sa_type=Text)
+
+
+PARTICIPANTS = link_table("milestones", "participants", refers_to("partner_id", "partners"))
+
+MILESTONES = Resource(
+    name="milestones",
+    one="milestone",
+    about="Meetings, signings, starts, ends, publications, deadlines and offices held, dated as precisely as known.",
+    fields=MilestoneFields,
+    shown=MilestoneShown,
+    table=Milestone,
+    citations=citation_table("milestones"),
+    example="",
+    filters={
+        "kind": Equal(Milestone.kind, Annotated[str, MILESTONE_KIND], "Of any of these kinds."),
+        "status": Equal(Milestone.status, Annotated[str, MILESTONE_STATUS], "In any of these states."),
+        "title": Contains(Milestone.title_text),
+        "date": During(Milestone.date_earliest, Milestone.date_latest, "When."),
+    },
+    sorts={"title": Milestone.title_sort, "date": Milestone.date_earliest, "status": Milestone.status},
+    links={
+        "partner": Link(
+            "partners", (PARTICIPANTS.c.partner_id,), "With this partner taking part.", "partners", "milestones"
+        ),
+        "project": Link("projects", (Milestone.project,), "Of this project.", "projects", "milestones"),
+        "agreement": Link("agreements", (Milestone.agreement,), "Of this agreement.", "agreements", "milestones"),
+        "place": Link("places", (Milestone.place,), "In this place.", "places", "milestones", tree=True),
+    },
+)

@@ -1,0 +1,241 @@
+"""Projects: everything partners do together under a name, from framework to batch, also what is only asked for."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from sqlalchemy import Column, Index, Table, Text
+from sqlmodel import Field
+
+from app.core.codelists import Code, CodeList
+from app.core.dates import Edtf
+from app.core.evidence import Value
+from app.core.filters import Contains, During, Equal
+from app.core.record import (
+    BYTEWISE,
+    Identified,
+    Record,
+    RecordFields,
+    Row,
+    citation_table,
+    identifier_table,
+    in_codes,
+    link_table,
+    refers_to,
+)
+from app.core.resource import Link, Resource
+from app.core.text import LanguageMap, Slug
+
+PROJECT_KIND = CodeList(
+    "project_kind",
+    "The level of a cooperation, from the widest to the narrowest.",
+    {
+        "framework": Code("Framework or standing cooperation", "Khuôn khổ, quan hệ hợp tác"),
+        "programme": Code("Programme", "Chương trình"),
+        "project": Code("Project", "Dự án"),
+        "phase": Code("Phase", "Giai đoạn"),
+        "batch": Code("Batch", "Đợt"),
+        "group": Code("Group of projects not named one by one", "Nhóm dự án không nêu tên từng dự án"),
+        "initiative": Code("Initiative", "Sáng kiến"),
+        "plan": Code("Plan", "Kế hoạch"),
+        "mechanism": Code("Mechanism", "Cơ chế"),
+        "requested_support": Code("Support asked for", "Hỗ trợ được đề nghị"),
+    },
+)
+PROJECT_STATUS = CodeList(
+    "project_status",
+    "Where a project stands, as the latest cited document says; `iati` is its IATI ActivityStatus.",
+    {
+        "requested": Code("Requested", "Được đề nghị", "1"),
+        "proposed": Code("Proposed", "Được đề xuất", "1"),
+        "committed": Code("Committed", "Đã cam kết", "1"),
+        "agreed": Code("Agreed, not started", "Đã thỏa thuận, chưa bắt đầu", "1"),
+        "active": Code("Active", "Đang thực hiện", "2"),
+        "past": Code("Past: it took place, its completion is not stated", "Đã diễn ra", "3"),
+        "completed": Code("Completed", "Đã hoàn thành", "4"),
+        "suspended": Code("Suspended", "Tạm dừng", "6"),
+        "cancelled": Code("Cancelled", "Đã hủy", "5"),
+        "unknown": Code("Unknown", "Không rõ"),
+    },
+    iati="ActivityStatus",
+)
+PARTNER_ROLE = CodeList(
+    "partner_role",
+    "What a partner does in a project; the first four are those of IATI OrganisationRole.",
+    {
+        "funding": Code("Funding", "Tài trợ", "1"),
+        "accountable": Code("Accountable", "Chịu trách nhiệm", "2"),
+        "extending": Code("Extending", "Quản lý vốn", "3"),
+        "implementing": Code("Implementing", "Thực hiện", "4"),
+        "lead": Code("Lead", "Chủ trì"),
+        "counterpart": Code("Counterpart", "Đối tác, đầu mối"),
+        "beneficiary": Code("Beneficiary", "Thụ hưởng"),
+        "host": Code("Host", "Nơi tổ chức"),
+    },
+    iati="OrganisationRole",
+)
+SECTOR = CodeList(
+    "sector",
+    "OECD DAC CRS purpose codes (five digits), those in use here.",
+    {
+        "11330": Code("Vocational training", "Đào tạo nghề", "11330"),
+        "11430": Code("Advanced technical and managerial training", "Đào tạo kỹ thuật, quản lý nâng cao", "11430"),
+        "15110": Code(
+            "Public sector policy and administrative management", "Chính sách, quản lý khu vực công", "15110"
+        ),
+        "15121": Code("Foreign affairs", "Đối ngoại", "15121"),
+        "15130": Code("Legal and judicial development", "Phát triển pháp luật, tư pháp", "15130"),
+        "15144": Code("National standards development", "Xây dựng tiêu chuẩn quốc gia", "15144"),
+        "23110": Code("Energy policy and administrative management", "Chính sách, quản lý năng lượng", "23110"),
+        "23183": Code("Energy conservation and demand-side efficiency", "Tiết kiệm, hiệu quả năng lượng", "23183"),
+        "23210": Code("Energy generation, renewable sources - multiple technologies", "Năng lượng tái tạo", "23210"),
+        "23240": Code("Wind energy", "Điện gió", "23240"),
+        "32110": Code("Industrial policy and administrative management", "Chính sách, quản lý công nghiệp", "32110"),
+        "32120": Code("Industrial development", "Phát triển công nghiệp", "32120"),
+        "32130": Code("Small and medium-sized enterprises (SME) development", "Doanh nghiệp nhỏ và vừa", "32130"),
+        "32182": Code("Technological research and development", "Nghiên cứu, phát triển công nghệ", "32182"),
+        "33110": Code("Trade policy and administrative management", "Chính sách, quản lý thương mại", "33110"),
+        "33130": Code("Regional trade agreements (RTAs)", "Hiệp định thương mại khu vực", "33130"),
+        "33140": Code("Multilateral trade negotiations", "Đàm phán thương mại đa phương", "33140"),
+        "41010": Code("Environmental policy and administrative management", "Chính sách, quản lý môi trường", "41010"),
+        "43010": Code("Multisector aid", "Hỗ trợ đa ngành", "43010"),
+        "43082": Code("Research/scientific institutions", "Cơ sở nghiên cứu, khoa học", "43082"),
+    },
+    source="OECD DAC, as in the IATI code list Sector",
+    iati="Sector",
+)
+SDG = CodeList(
+    "sdg",
+    "Goals of the 2030 Agenda for Sustainable Development.",
+    {
+        "1": Code("No poverty", "Chấm dứt nghèo", "1"),
+        "2": Code("Zero hunger", "Chấm dứt đói", "2"),
+        "3": Code("Good health and well-being", "Sức khỏe và phúc lợi", "3"),
+        "4": Code("Quality education", "Giáo dục có chất lượng", "4"),
+        "5": Code("Gender equality", "Bình đẳng giới", "5"),
+        "6": Code("Clean water and sanitation", "Nước sạch và vệ sinh", "6"),
+        "7": Code("Affordable and clean energy", "Năng lượng sạch, giá hợp lý", "7"),
+        "8": Code("Decent work and economic growth", "Việc làm và tăng trưởng kinh tế", "8"),
+        "9": Code("Industry, innovation and infrastructure", "Công nghiệp, đổi mới sáng tạo, hạ tầng", "9"),
+        "10": Code("Reduced inequalities", "Giảm bất bình đẳng", "10"),
+        "11": Code("Sustainable cities and communities", "Đô thị, cộng đồng bền vững", "11"),
+        "12": Code("Responsible consumption and production", "Tiêu dùng, sản xuất có trách nhiệm", "12"),
+        "13": Code("Climate action", "Hành động về khí hậu", "13"),
+        "14": Code("Life below water", "Tài nguyên biển", "14"),
+        "15": Code("Life on land", "Tài nguyên đất liền", "15"),
+        "16": Code("Peace, justice and strong institutions", "Hòa bình, công lý, thể chế", "16"),
+        "17": Code("Partnerships for the goals", "Quan hệ đối tác vì các mục tiêu", "17"),
+    },
+    source="United Nations, UNSDG-Goals",
+    iati="UNSDG-Goals",
+)
+
+
+class Role(Value):
+    """What one partner does in a project."""
+
+    partner: Slug
+    role: Annotated[str, PARTNER_ROLE]
+
+
+class ProjectFields(Identified, RecordFields):
+    """What is done together: framework, programme, project, phase, batch, initiative, plan or requested support."""
+
+    title: LanguageMap
+    description: LanguageMap | None = Field(default=None, description="What it is, in our words.")
+    kind: Annotated[str, PROJECT_KIND]
+    status: Annotated[str, PROJECT_STATUS]
+    period: Edtf | None = Field(default=None, description="Its extent in time, as far as stated.")
+    part_of: list[Slug] = Field(default=[], max_length=20, description="Wider projects; the first is the roll-up.")
+    follows: list[Slug] = Field(default=[], max_length=20, description="Projects that this one continues.")
+    roles: list[Role] = Field(default=[], max_length=500)
+    places: list[Slug] = Field(default=[], max_length=500)
+    sectors: list[Annotated[str, SECTOR]] = Field(default=[], max_length=30, description="OECD DAC purpose codes.")
+    sdgs: list[Annotated[str, SDG]] = Field(default=[], max_length=17, description="Sustainable Development Goals.")
+
+    def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
+        """Wider and earlier projects, partners with their roles, places, sectors and goals."""
+        yield from ((PARTS, {"whole_id": whole}) for whole in self.part_of)
+        yield from ((FOLLOWS, {"earlier_id": earlier}) for earlier in self.follows)
+        yield from ((ROLES, {"partner_id": role.partner, "role": role.role}) for role in self.roles)
+        yield from ((PLACES_OF, {"place_id": place}) for place in self.places)
+        yield from ((SECTORS, {"sector": sector}) for sector in self.sectors)
+        yield from ((SDGS, {"sdg": sdg}) for sdg in self.sdgs)
+
+
+class ProjectShown(ProjectFields, Record):
+    """A project as the registry shows it."""
+
+    resource: Literal["projects"]
+
+
+class Project(Row, table=True):
+    """Columns of projects that lists filter and sort by."""
+
+    __tablename__ = "projects"
+    __table_args__ = (
+        in_codes("kind", PROJECT_KIND),
+        in_codes("status", PROJECT_STATUS),
+        Index(None, "kind", "id"),
+        Index(None, "status", "id"),
+        Index(None, "title_sort", "id"),
+        Index(None, "period_earliest", "id"),
+        Index(None, "period_latest", "id"),
+        Index(None, "updated_at", "id"),
+    )
+
+    kind: str = Field(sa_type=BYTEWISE)
+    status: str = Field(sa_type=BYTEWISE)
+    period_earliest: str | None = Field(sa_type=BYTEWISE)
+    period_latest: str | None = Field(sa_type=BYTEWISE)
+    title_sort: str = Field(sa_type=BYTEWISE)
+    title_text: str = Field(sa_type=Text)
+
+
+PARTS = link_table("projects", "parts", refers_to("whole_id", "projects"))
+FOLLOWS = link_table("projects", "follows", refers_to("earlier_id", "projects"))
+ROLES = link_table("projects", "roles", refers_to("partner_id", "partners"), Column("role", BYTEWISE, nullable=False))
+PLACES_OF = link_table("projects", "places", refers_to("place_id", "places"))
+SECTORS = link_table("projects", "sectors", Column("sector", BYTEWISE, nullable=False))
+SDGS = link_table("projects", "sdgs", Column("sdg", BYTEWISE, nullable=False))
+
+PROJECTS = Resource(
+    name="projects",
+    one="project",
+    about="Frameworks, programmes, projects, phases, batches, initiatives, plans, and support that is only asked for.",
+    fields=ProjectFields,
+    shown=ProjectShown,
+    table=Project,
+    citations=citation_table("projects"),
+    identifiers=identifier_table("projects"),
+    example="smart-factory-cooperation",
+    filters={
+        "kind": Equal(Project.kind, Annotated[str, PROJECT_KIND], "Of any of these kinds."),
+        "status": Equal(Project.status, Annotated[str, PROJECT_STATUS], "In any of these states."),
+        "role": Equal(ROLES.c.role, Annotated[str, PARTNER_ROLE], "With a partner (the `partner` asked) in this role."),
+        "sector": Equal(SECTORS.c.sector, Annotated[str, SECTOR], "In any of these OECD DAC sectors."),
+        "sdg": Equal(SDGS.c.sdg, Annotated[str, SDG], "For any of these Sustainable Development Goals."),
+        "title": Contains(Project.title_text),
+        "period": During(Project.period_earliest, Project.period_latest, "Its extent in time."),
+    },
+    sorts={
+        "title": Project.title_sort,
+        "period": Project.period_earliest,
+        "period_end": Project.period_latest,
+        "status": Project.status,
+    },
+    links={
+        "partner": Link("partners", (ROLES.c.partner_id,), "With this partner in any role.", "partners", "projects"),
+        "place": Link("places", (PLACES_OF.c.place_id,), "In this place.", "places", "projects", tree=True),
+        "part_of": Link(
+            "projects", (PARTS.c.whole_id,), "Directly part of this project.", "wholes", "parts", opposite="whole_of"
+        ),
+        "follows": Link(
+            "projects",
+            (FOLLOWS.c.earlier_id,),
+            "Continuing this project.",
+            "earlier",
+            "later",
+            opposite="followed_by",
+        ),
+    },
+)

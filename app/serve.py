@@ -1,0 +1,68 @@
+"""Runs the server, after making sure that there is something it can serve."""
+
+import sqlite3
+
+import uvicorn
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from app.core.database import Database
+from app.core.settings import Settings
+from migrations import HEAD
+
+WAL_RESET_FIXED = (3, 51, 3)
+
+
+class NotReady(Exception):
+    """The database cannot be served; the message says what to do."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop; NotReady when the database is not there or has another schema."""
+    ensure_ready(settings)
+    config = uvicorn.Config(
+        "app.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    listening = config.bind_socket()
+    host, port = listening.getsockname()[:2]
+    print(_where(f"http://{host}:{port}"), flush=True)
+    if settings.workers > 1:
+        Multiprocess(config, sockets=[listening]).run()
+    else:
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def ensure_ready(settings: Settings) -> None:
+    """NotReady unless the database has the schema that this program needs."""
+    database = Database(settings.database_url)
+    shown = database.url.render_as_string(hide_password=True)
+    if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:
+        print(f"Note: SQLite {sqlite3.sqlite_version} is older than 3.51.3; write from one process only.", flush=True)
+    try:
+        with database.engine.connect() as connection:
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except SQLAlchemyError:
+        raise NotReady(f"{shown} does not answer or has no schema: run `hoptac migrate`.") from None
+    finally:
+        database.close()
+    if found != HEAD:
+        raise NotReady(f"{shown} has the schema {found}, this program needs {HEAD}: run `hoptac migrate`.")
+
+
+def _where(base: str) -> str:
+    places = {
+        "API": "/v1",
+        "docs": "/docs",
+        "reference": "/reference",
+        "try": "/v1/projects/smart-factory-cooperation?include=figures,indicators",
+    }
+    return "Hoptac serves:\n" + "\n".join(f"  {name:<10}{base}{path}" for name, path in places.items())

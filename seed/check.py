@@ -1,0 +1,301 @@
+"""What can be proved of the dataset without the texts: each rule is a small function that yields what it finds.
+
+Adding a rule: write the function, add it to RULES.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ForeignKey, Table
+
+from app.core.evidence import Citation
+from app.core.record import RecordFields, column_values
+from app.core.resource import RESOURCES
+from app.core.text import fold
+from seed.files import Dataset, Key
+
+Rule = Callable[[Dataset], Iterator[str]]
+
+
+def check(dataset: Dataset) -> list[str]:
+    """Every problem that the rules find, in a stable order."""
+    return [problem for rule in RULES for problem in rule(dataset)]
+
+
+def references(dataset: Dataset) -> Iterator[str]:
+    """Every record that another one names exists."""
+    for key, fields in dataset.records.items():
+        for target, name in _named(key, fields):
+            if (target, name) not in dataset.records:
+                yield f"{_at(key)} names {target}/{name}, which does not exist"
+
+
+def _named(key: Key, fields: RecordFields) -> Iterator[Key]:
+    resource = RESOURCES[key[0]]
+    rows = [(resource.table.__table__, column_values(resource.table, fields)), *fields.links()]
+    if resource.citations is not None:
+        rows += [(resource.citations, {"document_id": citation.document}) for citation in fields.citations]
+    for table, values in rows:
+        for column, value in values.items():
+            target = _target(table, column)
+            if target and value is not None:
+                yield target, value
+
+
+def _target(table: Table, column: str) -> str | None:
+    keys: set[ForeignKey] = table.c[column].foreign_keys
+    return next((key.column.table.name for key in keys if key.column.name == "id"), None)
+
+
+TREES = (
+    ("places", "parent"),
+    ("places", "succeeded_by"),
+    ("partners", "parent"),
+    ("partners", "succeeded_by"),
+    ("projects", "part_of"),
+    ("projects", "follows"),
+    ("agreements", "part_of"),
+    ("agreements", "amends"),
+)
+
+
+def cycles(dataset: Dataset) -> Iterator[str]:
+    """Nothing is part of itself, follows itself or contains itself, however long the way."""
+    trees: dict[str, Mapping[str, list[str]]] = {
+        f"{resource}.{field}": {key: _ids(getattr(fields, field)) for key, fields in dataset.of(resource).items()}
+        for resource, field in TREES
+    }
+    trees["figures.relations part_of"] = {
+        key: [each.figure for each in fields.relations if each.kind == "part_of"]
+        for key, fields in dataset.of("figures").items()
+    }
+    for name, above in trees.items():
+        for start in above:
+            if start in _reachable(start, above):
+                yield f"{name}: {start} leads back to itself"
+
+
+def _ids(value: Any) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def _reachable(start: str, above: Mapping[str, list[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = list(above.get(start, ()))
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting += above.get(node, ())
+    return seen
+
+
+def evidence(dataset: Dataset) -> Iterator[str]:
+    """Every record but a definition is cited: a held text by paragraph and words, an external source by a note."""
+    documents = dataset.of("documents")
+    for key, fields in dataset.records.items():
+        if not fields.citations and key[0] != "indicators":
+            yield f"{_at(key)} has no citation"
+        for number, citation in enumerate(fields.citations, 1):
+            for problem in (*_uncited(citation, documents.get(citation.document)), *_unsupported(citation, fields)):
+                yield f"{_at(key)} citation {number}: {problem}"
+
+
+def _uncited(citation: Citation, document: Any) -> Iterator[str]:
+    if citation.basis == "external" and not citation.note:
+        yield "basis external needs a note that names the source"
+    if document is None or not document.sha256:
+        return
+    if citation.paragraph is None or citation.as_written is None:
+        yield f"the text of {citation.document} is held: paragraph and as_written are required"
+    elif citation.paragraph > document.paragraphs:
+        yield f"{citation.document} has {document.paragraphs} paragraphs"
+    if citation.basis == "external":
+        yield "what a held text says is not external"
+
+
+def _unsupported(citation: Citation, fields: RecordFields) -> Iterator[str]:
+    names = {entry.alias or name for name, entry in type(fields).model_fields.items()}
+    for name in citation.supports:
+        field = name.partition(".")[0]
+        if field not in names:
+            yield f"supports {name}, which is no field"
+        elif getattr(fields, field, True) in (None, [], {}):
+            yield f"supports {name}, which is empty"
+
+
+def languages(dataset: Dataset) -> Iterator[str]:
+    """Texts are given in Vietnamese and in English."""
+    for key, fields in dataset.records.items():
+        for name in ("title", "name", "description", "summary", "definition", "text"):
+            words = getattr(fields, name, None)
+            if isinstance(words, dict) and not {"vi", "en"} <= set(words):
+                yield f"{_at(key)}: {name} is not in both vi and en"
+
+
+def one_partner_each(dataset: Dataset) -> Iterator[str]:
+    """No two partners of one country and level share a name, abbreviation or alias."""
+    spelled: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for key, partner in dataset.of("partners").items():
+        for name in [*partner.name.values(), partner.abbreviation, *partner.aliases]:
+            if name:
+                spelled[str(partner.country)][" ".join(fold(name).split())].add(key)
+    for names in spelled.values():
+        for name, keys in names.items():
+            if len(keys) > 1:
+                yield f"partners {', '.join(sorted(keys))}: all are called «{name}»"
+
+
+def units(dataset: Dataset) -> Iterator[str]:
+    """A figure has its indicator's unit, and a unit that its kind can have."""
+    indicators = dataset.of("indicators")
+    for key, figure in dataset.of("figures").items():
+        indicator = indicators.get(figure.indicator)
+        if indicator and indicator.unit != figure.unit:
+            yield f"figures/{key}: its unit is {figure.unit}, its indicator's {indicator.unit}"
+        if figure.kind == "duration" and figure.unit not in ("year", "month"):
+            yield f"figures/{key}: a duration in {figure.unit}"
+        if figure.unit == "ordinal" and (figure.kind != "rank" or not figure.value or figure.value < 1):
+            yield f"figures/{key}: a position is a rank, counted from 1"
+
+
+def relations(dataset: Dataset) -> Iterator[str]:
+    """Related figures can be related in that way."""
+    figures = dataset.of("figures")
+    for key, figure in figures.items():
+        for each in figure.relations:
+            other = figures.get(each.figure)
+            if other is None:
+                continue
+            problem = _cannot(each.kind, figure, other) if each.figure != key else "relates to itself"
+            if problem:
+                yield f"figures/{key} {each.kind} {each.figure}: {problem}"
+
+
+def _cannot(kind: str, figure: Any, other: Any) -> str | None:
+    if kind == "part_of" and (figure.unit, figure.kind) != (other.unit, other.kind):
+        return "a part has its total's unit and kind"
+    if kind == "share_of" and figure.unit != "percent":
+        return "a share is in per cent"
+    if kind == "change_of" and figure.unit not in ("percent", "percentage_point", other.unit):
+        return "a change is in per cent, points, or the unit itself"
+    if kind == "same_as" and (figure.value, figure.value_high, figure.unit) != (
+        other.value,
+        other.value_high,
+        other.unit,
+    ):
+        return "the two do not state the same"
+    return None
+
+
+def sums(dataset: Dataset) -> Iterator[str]:
+    """The parts of a total that are broken down by the same dimensions make the total."""
+    figures = dataset.of("figures")
+    parts: dict[tuple[str, tuple[str, ...]], list[Any]] = defaultdict(list)
+    for figure in figures.values():
+        for each in figure.relations:
+            if each.kind == "part_of" and each.figure in figures:
+                parts[each.figure, tuple(sorted(figure.breakdown))].append(figure)
+    for (total, dimensions), each in parts.items():
+        values = [part.value for part in each]
+        whole = figures[total].value
+        if whole is None or None in values or {part.qualifier for part in each} != {"exact"}:
+            continue
+        found = sum(Decimal(str(value)) for value in values)
+        if found != Decimal(str(whole)):
+            by = f" by {', '.join(dimensions)}" if dimensions else ""
+            yield f"figures/{total}: its parts{by} make {found}, it says {whole}"
+
+
+def times(dataset: Dataset) -> Iterator[str]:
+    """What a document reports as done lies before its publication; what it plans does not."""
+    published = {key: document.published_on for key, document in dataset.of("documents").items()}
+    for key, fields in dataset.records.items():
+        when, done, planned = _when(key[0], fields)
+        days = [date.latest for each in fields.citations if (date := published.get(each.document)) and date.latest]
+        if when is None or not days:
+            continue
+        if done and when.earliest and when.earliest > max(days):
+            yield f"{_at(key)}: done, yet later than every document cited for it"
+        if planned and when.latest and when.latest < min(days) and key[0] == "milestones":
+            yield f"{_at(key)}: planned, yet over before every document cited for it"
+
+
+def _when(resource: str, fields: Any) -> tuple[Any, bool, bool]:
+    if resource == "milestones":
+        return fields.date, fields.status == "done", fields.status == "planned"
+    if resource == "agreements":
+        return fields.signed_on, fields.status in ("signed", "in_force", "ended"), fields.status == "intended"
+    if resource == "figures":
+        return fields.period, fields.kind in ("actual", "baseline"), False
+    return None, False, False
+
+
+def signatures(dataset: Dataset) -> Iterator[str]:
+    """What is only intended is not signed; who signs, signs for a party."""
+    for key, agreement in dataset.of("agreements").items():
+        if agreement.status == "intended" and (agreement.signed_on or agreement.signatories):
+            yield f"agreements/{key}: intended, yet signed"
+        parties = {party.partner for party in agreement.parties}
+        for signatory in agreement.signatories:
+            if signatory.for_party and signatory.for_party not in parties:
+                yield f"agreements/{key}: signed for {signatory.for_party}, which is no party"
+
+
+def kinds(dataset: Dataset) -> Iterator[str]:
+    """Kinds that contradict what stands beside them."""
+    for key, partner in dataset.of("partners").items():
+        if partner.kind == "collective" and not partner.collective:
+            yield f"partners/{key}: a collective that does not say so"
+    for key, project in dataset.of("projects").items():
+        if project.kind == "requested_support" and project.status in ("active", "completed", "past", "agreed"):
+            yield f"projects/{key}: support that is asked for, yet {project.status}"
+    for key, document in dataset.of("documents").items():
+        if bool(document.sha256) != bool(document.paragraphs):
+            yield f"documents/{key}: sha256 and paragraphs go together"
+
+
+def written(dataset: Dataset) -> Iterator[str]:
+    """A figure's as_written is among its citations, where the value is supported."""
+    for key, figure in dataset.of("figures").items():
+        supporting = [each for each in figure.citations if "value" in each.supports or "text" in each.supports]
+        if not supporting:
+            yield f"figures/{key}: no citation supports its value"
+        elif figure.as_written not in {each.as_written for each in supporting}:
+            yield f"figures/{key}: no citation has its as_written"
+
+
+def ignored(dataset: Dataset) -> Iterator[str]:
+    """What is ignored lies in a document whose text is held, and has a reason."""
+    documents = dataset.of("documents")
+    for entry in dataset.ignored:
+        document = documents.get(entry.document)
+        if document is None or not document.paragraphs:
+            yield f"ignored: {entry.document} is no document whose text is held"
+        elif not 1 <= entry.first <= entry.last <= document.paragraphs:
+            yield f"ignored: {entry.document} has no paragraphs {entry.first} to {entry.last}"
+        if not entry.reason.strip():
+            yield f"ignored: {entry.document} paragraph {entry.first} has no reason"
+
+
+def _at(key: Key) -> str:
+    return f"{key[0]}/{key[1]}"
+
+
+RULES: tuple[Rule, ...] = (
+    references,
+    cycles,
+    evidence,
+    languages,
+    one_partner_each,
+    units,
+    relations,
+    sums,
+    times,
+    signatures,
+    kinds,
+    written,
+    ignored,
+)

@@ -1,0 +1,136 @@
+"""Reads the dataset: YAML files of records by resource and id, and what of the texts is left out on purpose."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+import app.main  # noqa: F401 - declares every resource
+from app.core.query import said
+from app.core.record import RecordFields
+from app.core.resource import RESOURCES, Resource
+
+DATASET = Path(__file__).parent / "dataset"
+Key = tuple[str, str]
+
+
+class DatasetError(Exception):
+    """The files cannot be read as records; `problems` says where, one a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(f"{len(problems)} problems in the dataset")
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Numbers and dates of a document that no record holds, and why."""
+
+    document: str
+    first: int
+    last: int
+    tokens: tuple[str, ...]
+    reason: str
+
+
+@dataclass
+class Dataset:
+    """Every record by (resource, id), the file it stands in, and what is ignored."""
+
+    records: dict[Key, RecordFields] = field(default_factory=dict)
+    files: dict[Key, str] = field(default_factory=dict)
+    ignored: list[Ignored] = field(default_factory=list)
+
+    def of(self, resource: str) -> dict[str, Any]:
+        """The records of one resource by id."""
+        return {key: fields for (name, key), fields in self.records.items() if name == resource}
+
+
+class CoreLoader(yaml.CSafeLoader):
+    """YAML 1.2's core schema: dates stay text, and only true and false are booleans."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that is given twice: the second would silently win."""
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key.value}", key.start_mark)
+            seen.add(key.value)
+        return dict(super().construct_mapping(node, deep))
+
+
+CoreLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|false", "tf"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("null", r"~|null|", ["~", "n", ""]),
+):
+    CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+
+
+def read(folder: Path = DATASET) -> Dataset:
+    """All records of a folder's files; DatasetError names every mistake at once."""
+    dataset, problems = Dataset(), []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            content = yaml.load(path.read_text("utf-8"), CoreLoader) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            problems.append(f"{path.name}: {error}")
+            continue
+        problems += [f"{path.name}: {problem}" for problem in _add(dataset, path.name, content)]
+    if not dataset.records and not problems:
+        problems.append(f"{folder}: no records here")
+    if problems:
+        raise DatasetError(problems)
+    return dataset
+
+
+def _add(dataset: Dataset, file: str, content: Any) -> Iterator[str]:
+    if not isinstance(content, dict):
+        yield "is not a mapping of resources"
+        return
+    document = content.pop("document", None)
+    try:
+        dataset.ignored += [_ignored(document, entry) for entry in content.pop("ignored", None) or []]
+    except (KeyError, TypeError) as error:
+        yield f"ignored: an entry needs paragraph, reason and perhaps through, tokens ({error})"
+    for name, records in content.items():
+        if name not in RESOURCES or not isinstance(records, dict):
+            yield f"{name}: is no resource with records by id"
+            continue
+        for record_id, given in records.items():
+            yield from _add_record(dataset, file, RESOURCES[name], str(record_id), given, document)
+
+
+def _add_record(
+    dataset: Dataset, file: str, resource: Resource, record_id: str, given: Any, document: str | None
+) -> Iterator[str]:
+    key = (resource.name, record_id)
+    if key in dataset.records:
+        yield f"{resource.name}/{record_id}: stands in {dataset.files[key]} too"
+        return
+    try:
+        dataset.records[key] = resource.fields.model_validate(_with_document(given, document))
+        dataset.files[key] = file
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            place = ".".join(map(str, each["loc"]))
+            yield f"{resource.name}/{record_id}: {place} {said(each)}"
+
+
+def _with_document(given: Any, document: str | None) -> Any:
+    if document is None or not isinstance(given, Mapping) or not isinstance(given.get("citations"), list):
+        return given
+    cited = [{"document": document, **each} if isinstance(each, dict) else each for each in given["citations"]]
+    return {**given, "citations": cited}
+
+
+def _ignored(document: str | None, entry: Mapping[str, Any]) -> Ignored:
+    first = int(entry["paragraph"])
+    tokens = tuple(str(token) for token in entry.get("tokens", ()))
+    return Ignored(str(document), first, int(entry.get("through", first)), tokens, str(entry["reason"]))
