@@ -210,27 +210,22 @@ def sums(dataset: Dataset) -> Iterator[str]:
 
 
 def times(dataset: Dataset) -> Iterator[str]:
-    """What a document reports as done lies before its publication; what it plans does not."""
+    """What a document reports as done does not lie after its publication."""
     published = {key: document.published_on for key, document in dataset.of("documents").items()}
     for key, fields in dataset.records.items():
-        when, done, planned = _when(key[0], fields)
+        when = _done_on(key[0], fields)
         days = [date.latest for each in fields.citations if (date := published.get(each.document)) and date.latest]
-        if when is None or not days:
-            continue
-        if done and when.earliest and when.earliest > max(days):
+        if when and when.earliest and days and when.earliest > max(days):
             yield f"{_at(key)}: done, yet later than every document cited for it"
-        if planned and when.latest and when.latest < min(days) and key[0] == "milestones":
-            yield f"{_at(key)}: planned, yet over before every document cited for it"
 
 
-def _when(resource: str, fields: Any) -> tuple[Any, bool, bool]:
-    if resource == "milestones":
-        return fields.date, fields.status == "done", fields.status == "planned"
-    if resource == "agreements":
-        return fields.signed_on, fields.status in ("signed", "in_force", "ended"), fields.status == "intended"
-    if resource == "figures":
-        return fields.period, fields.kind in ("actual", "baseline"), False
-    return None, False, False
+def _done_on(resource: str, fields: Any) -> Any:
+    """When something took place, where the record says that it did."""
+    if resource == "milestones" and fields.status == "done":
+        return fields.date
+    if resource == "agreements" and fields.status in ("signed", "in_force", "ended"):
+        return fields.signed_on
+    return fields.period if resource == "figures" and fields.kind in ("actual", "baseline") else None
 
 
 def signatures(dataset: Dataset) -> Iterator[str]:

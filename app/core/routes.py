@@ -3,12 +3,13 @@
 import inspect
 import re
 from collections.abc import Callable, Coroutine
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
 from app.core.errors import BadRequest, Gone, Invalid, NotFound, Problem, ProblemShown, Unavailable
 from app.core.query import Queries, parse
@@ -167,35 +168,30 @@ async def answer(request: Request, read: Callable[[], Any]) -> Response:
 @cache
 def page_model(resource: Resource) -> Any:
     """A page of a list, for the docs."""
-    name = f"{resource.table.__name__}Page"
-    return _model(
-        name,
-        f"A page of {resource.name}.",
-        items=(list[resource.shown], Field(description="The records, in the order asked for.")),  # type: ignore[name-defined]
-        next=(str | None, Field(description="Path of the next page; null at the end.")),
-        total=(int, Field(default=0, description="How many match in all; only with total=true.")),
+    fields: dict[str, Any] = {
+        "items": (list[resource.shown], Field(description="The records, in the order asked for.")),  # type: ignore[name-defined]
+        "next": (str | None, Field(description="Path of the next page; null at the end.")),
+        "total": (int, Field(default=0, description="How many match in all; only with total=true.")),
         **_included(),
-    )
+    }
+    return create_model(f"{resource.table.__name__}Page", __doc__=f"A page of {resource.name}.", **fields)
 
 
 @cache
 def detail_model(resource: Resource) -> Any:
     """A record with what was asked along, for the docs."""
-    name = f"{resource.table.__name__}Detail"
-    return _model(name, str(resource.shown.__doc__), base=resource.shown, **_included())
+    name, about = f"{resource.table.__name__}Detail", str(resource.shown.__doc__)
+    return create_model(name, __base__=resource.shown, __doc__=about, **_included())
 
 
-def _model(name: str, about: str, base: type[BaseModel] | None = None, **fields: Any) -> type[BaseModel]:
-    model: type[BaseModel] = create_model(name, __base__=base, __doc__=about, **fields)
-    return model
-
-
+@cache
 def _included() -> dict[str, Any]:
-    shown = [resource.shown for resource in RESOURCES.values()]
-    record: Any = Annotated[tuple(shown), Field(discriminator="resource")]
-    about = "Only with include: for each name asked, the records by id, at most 200."
+    shown: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
+    record: Any = Annotated[shown, Field(discriminator="resource")]
+    about = "For each name in include: the records by id, at most 200."
+    included = create_model("Included", __base__=RootModel[dict[str, dict[str, record]]], __doc__=about)
     further = "For each name that has more than 200: the path where the rest is."
     return {
-        "included": (dict[str, dict[str, record]], Field(default={}, description=about)),
+        "included": (included, Field(default=None, description="Only with include.")),
         "included_next": (dict[str, str], Field(default={}, description=further)),
     }

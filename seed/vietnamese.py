@@ -1,0 +1,187 @@
+"""Numbers, dates and legal instrument numbers as Vietnamese news texts write them.
+
+The checker of the seed data uses them twice: to prove that a stored value equals what a quoted token says
+(«265,4 tỷ USD» is 265400000000 USD), and to list what a text states and no record accounts for. So a reading is
+exact or absent, and no digit is passed over except in what `_NO_FIGURE` and `_NO_FIGURE_BY_DATES` name.
+
+A text is folded (NFC, plain blanks and dashes) with a map back, then read in three passes, each masking what it took:
+instruments (35/2022/NĐ-CP is no date), dates, numbers. A span holds the least text that reads as the value; hedges
+(gần), verbs (tăng) and cue words (năm, vào) stay outside.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeVar
+
+from seed.vietnamese_dates import DATE_MARK, find_moments, mask, pattern
+from seed.vietnamese_numbers import Number, find_numbers
+
+__all__ = ["Instrument", "Moment", "Number", "instruments", "moments", "numbers", "parse_moment", "parse_number"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A date or period as EDTF; parts the text leaves open are X."""
+
+    start: int
+    end: int
+    text: str
+    edtf: str
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """The number of a legal instrument, spelt the official way; a short form («Nghị định 35») stays short."""
+
+    start: int
+    end: int
+    text: str
+    number: str
+
+
+_Found = TypeVar("_Found", Number, Moment, Instrument)
+
+
+def numbers(text: str) -> list[Number]:
+    """Return every number outside dates and instruments, in order."""
+    return list(_scan(text)[0])
+
+
+def moments(text: str) -> list[Moment]:
+    """Return every date and period, in order."""
+    return list(_scan(text)[1])
+
+
+def instruments(text: str) -> list[Instrument]:
+    """Return every number of a legal instrument, in order."""
+    return list(_scan(text)[2])
+
+
+def parse_number(token: str) -> Number:
+    """Read the one number of a short token; ValueError where there is none, or another."""
+    found = numbers(token)
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} numbers in {token!r}")
+    return found[0]
+
+
+def parse_moment(token: str) -> Moment:
+    """Read the one date of a short token, also of «2050» and «2/3» quoted without the cue word before them."""
+    for cue in ("", "ngày ", "năm "):
+        found = moments(cue + token)
+        if found:
+            break
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} dates in {token!r}")
+    start, end = max(0, found[0].start - len(cue)), found[0].end - len(cue)
+    return Moment(start, end, token[start:end], found[0].edtf)
+
+
+@lru_cache(maxsize=64)
+def _scan(text: str) -> tuple[tuple[Number, ...], tuple[Moment, ...], tuple[Instrument, ...]]:
+    folded, starts, ends = _fold(text)
+
+    def place(found: _Found) -> _Found:
+        start, end = starts[found.start], ends[found.end - 1]
+        return replace(found, start=start, end=end, text=text[start:end])
+
+    masked = mask(folded, [m.span() for m in _NO_FIGURE.finditer(folded)], _OTHER_MARK)
+    acts = _find_instruments(masked)
+    masked = mask(masked, [(act.start, act.end) for act in acts], _OTHER_MARK)
+    hits = find_moments(masked)
+    masked = mask(masked, [(hit.cue, hit.end) for hit in hits], DATE_MARK)
+    masked = mask(masked, [m.span() for m in _NO_FIGURE_BY_DATES.finditer(masked)], _OTHER_MARK)
+    return (
+        tuple(place(number) for number in find_numbers(masked)),
+        tuple(place(Moment(hit.start, hit.end, "", hit.edtf)) for hit in hits),
+        tuple(place(act) for act in acts),
+    )
+
+
+# Folding
+
+_OTHER_MARK = "\ue001"
+_SAME = str.maketrans({"Ð": "Đ", "ð": "đ", "İ": "I", "ı": "i", "ſ": "s", "％": "%", "⁄": "/"})
+_SAME |= str.maketrans(dict.fromkeys("‐‑‒–—―−", "-") | dict.fromkeys(DATE_MARK + _OTHER_MARK, "?"))
+_PIECE = re.compile(
+    r"(?P<ascii>[!-~]+(?![\u0300-\u036f]))"
+    r"|(?P<inside>(?<=\d)(?<!\d\d\d\d)[\u00a0\u2009\u202f](?=\d\d\d(?!\d))|(?<=[\d.,])\u200b+(?=[\d.,]))"
+    r"|(?P<unseen>[\u00ad\u200c-\u200f\u2060\ufeff]+)"
+    r"|(?P<blank>[\t \u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]+)"
+    r"|(?P<line>[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+)"
+    r"|(?s:.)[\u0300-\u036f]{0,8}"
+)
+_PLAIN = {"inside": "", "unseen": "", "blank": " ", "line": "\n"}
+
+
+def _fold(text: str) -> tuple[str, list[int], list[int]]:
+    """NFC with single blanks, plain dashes, ASCII digits; and for each character its start and end in the text."""
+    folded: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for m in _PIECE.finditer(text):
+        if m.lastgroup == "ascii":
+            folded.append(m[0])
+            starts += range(m.start(), m.end())
+            ends += range(m.start() + 1, m.end() + 1)
+            continue
+        piece = _PLAIN[m.lastgroup] if m.lastgroup else unicodedata.normalize("NFC", m[0]).translate(_SAME)
+        if len(piece) == 1 and piece.isdecimal():
+            piece = str(unicodedata.decimal(piece))
+        folded.append(piece)
+        starts += [m.start()] * len(piece)
+        ends += [m.end()] * len(piece)
+    return "".join(folded), starts, ends
+
+
+# What is no figure; instruments
+
+_NO_FIGURE = re.compile(
+    r"(?:https?://|www\.)[^\s\"'<>]+|(?<![\w.+-])[\w.+-]++@[\w.-]+"
+    r"|(?<![\w.-])(?:[a-z0-9-]++\.)++(?:vn|com|org|net|int|gov|edu|info|eu|ch)(?!\w)(?:/[^\s\"'<>]*)?"
+    r"|\#(?:[0-9a-f]{8}|[0-9a-f]{6}|(?=\d{0,2}[a-f])[0-9a-f]{3}|\d{3}(?=[\"';]))(?!\w)"
+    r"|covid ?-? ?19(?!\d)|(?<!\w)(?:công nghiệp|cách mạng|CMCN|industry) 4[.,]0(?!\d)"
+    r"|(?<!\w)(?:[kcdm]?m[23]|CO2)(?!\w)",
+    re.IGNORECASE,
+)
+_NO_FIGURE_BY_DATES = pattern(
+    r"(?<![\w:.,/])(?<!tỷ lệ )(?:[01]?\d|2[0-4])(?:[:h][0-5]\d(?::[0-5]\d)?| giờ [0-5]\d(?: phút)?)(?![\w:])"
+    r"|(?<!\w)(?:lúc|hồi) (?:[01]?\d|2[0-4])(?:h| giờ)(?!\w)|(?:GMT|UTC) ?[+-] ?\d{1,2}(?!\d)"
+    r"|(?<!lần )(?<!phiên )(?<!kỳ )(?<!vòng )(?<!đợt )(?<!khóa )(?<!nghị )(?<!đàn )(?<!việc )(?<!họp )"
+    r"«weekday»(?:(?=[ ,(-]{1,3}\ue000)|(?= (?:tuần|hàng tuần|hằng tuần|này)(?!\w)))"
+    r"|(?<!\w)(?:sáng|trưa|chiều|tối|đêm|hôm|vào|ngày) «weekday»|(?-i:Thứ (?:Hai|Ba|Tư|Năm|Sáu|Bảy)(?!\w))"
+)
+_ISSUED = r"[A-ZĐ]{1,8}[a-z]?(?: ?- ?[A-ZĐ]{2,8}g?(?!\w))?(?:-[A-ZĐ][A-Za-zĐđ]{1,9})*"
+_INSTRUMENTS = tuple(
+    re.compile(shape)
+    for shape in (
+        rf"(?<![\w/])\d{{1,5}} ?/ ?(?:19|20)\d\d ?/ ?(?:QH\d\d?|{_ISSUED})(?!\w)",
+        rf"(?<![\w/])\d{{1,5}} ?/ ?(?=[A-ZĐ]+[a-z]? ?-){_ISSUED}(?!\w)",
+        r"(?<![\w/])\d{1,4} ?- ?[A-ZĐ]{2,4} ?/ ?[A-ZĐ]{2,6}(?!\w)",
+        r"(?<=số )\d{1,5}/[A-ZĐ]{2,8}(?!\w)",
+        r"(?i:(?:nghị định|thông tư|nghị quyết|chỉ thị|công văn|pháp lệnh)(?: liên tịch)?(?: số)?) "
+        r"(?P<core>(?!(?:19|20)\d\d(?![\d/]))\d{1,5}(?:/(?:19|20)\d\d)?)(?![\w/])(?![.,]\d)",
+        r"(?i:quyết định|thông báo|kết luận|luật|công điện)(?: số (?=\d)| (?=\d+/))(?P<core>\d{1,5}(?:/(?:19|20)\d\d)?)"
+        r"(?![\w/])(?![.,]\d)",
+        r"\ue001(?:, (?:và )?| và )(?P<core>\d{1,5}/(?:19|20)\d\d)(?![\w/])",
+        r"\ue001(?:, (?:và )?| và )(?P<core>\d{1,5}/(?:19|20)\d\d)(?![\w/])",
+        r"(?<![\w/])(?<!\d[.,-])(?:[2-9]\d|1[3-9]|\d{3,4})/(?:19|20)\d\d(?![\w/])",
+    )
+)
+
+
+def _find_instruments(text: str) -> list[Instrument]:
+    """Full numbers first; then short ones by their cue word («Nghị định 35/2022 và 40/2023»)."""
+    found: list[Instrument] = []
+    for shape in _INSTRUMENTS:
+        core = "core" if "core" in shape.groupindex else 0
+        acts = [Instrument(*m.span(core), "", _official(m[core])) for m in shape.finditer(text)]
+        text = mask(text, [(act.start, act.end) for act in acts], _OTHER_MARK)
+        found += acts
+    return sorted(found, key=lambda act: act.start)
+
+
+def _official(number: str) -> str:
+    return re.sub(r"(?<![A-ZĐ])(N|Q)D(?=-)", r"\1Đ", re.sub(r" ?([/-]) ?", r"\1", number))

@@ -1,0 +1,1 @@
+"""The suite: the same tests on SQLite and on a real PostgreSQL."""

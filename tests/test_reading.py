@@ -1,0 +1,198 @@
+"""Lists, details, filters, sorts, includes and cursors over the dataset."""
+
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.text import sort_key
+from app.main import RESOURCES
+from seed.files import Dataset
+
+NAMES = [resource.name for resource in RESOURCES]
+
+
+def get(client: TestClient, path: str, status: int = 200) -> Any:
+    response = client.get(path)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def walk(client: TestClient, path: str | None) -> list[Any]:
+    items: list[Any] = []
+    while path:
+        page = get(client, path)
+        assert len(items) < 5000
+        items += page["items"]
+        path = page["next"]
+    return items
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_list_shows_every_record_of_the_dataset(client: TestClient, dataset: Dataset, name: str) -> None:
+    items = walk(client, f"/v1/{name}?limit=7")
+    assert [item["id"] for item in items] == sorted(dataset.of(name))
+    assert {item["version"] for item in items} <= {1}
+    assert {item["resource"] for item in items} <= {name}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_detail_is_the_bytes_of_the_list(client: TestClient, name: str) -> None:
+    page = client.get(f"/v1/{name}?limit=200").text
+    for item in json.loads(page)["items"][:20]:
+        assert client.get(f"/v1/{name}/{item['id']}").text in page
+
+
+SORTS = [(resource.name, sort) for resource in RESOURCES for sort in resource.all_sorts]
+
+
+@pytest.mark.parametrize(("name", "sort"), SORTS)
+@pytest.mark.parametrize("form", ["{}", "-{}", "-{},id", "{},-id"])
+def test_each_sort_walks_every_record_once(client: TestClient, dataset: Dataset, name: str, sort: str, form: str) -> None:
+    ids = [item["id"] for item in walk(client, f"/v1/{name}?limit=9&fields=id&sort={form.format(sort)}")]
+    assert sorted(ids) == sorted(dataset.of(name))
+    whole = get(client, f"/v1/{name}?limit=200&fields=id&sort={form.format(sort)}")["items"]
+    assert [item["id"] for item in whole] == ids[:200]
+
+
+def test_absent_values_come_last_in_both_directions(client: TestClient) -> None:
+    for sort in ("period", "-period"):
+        periods = [item["period"] for item in walk(client, f"/v1/projects?sort={sort}&limit=5")]
+        present = [period for period in periods if period]
+        assert periods[: len(present)] == present
+        starts = [period["earliest"] or "0001" for period in present]
+        assert starts == sorted(starts, reverse=sort.startswith("-"))
+
+
+def test_names_sort_as_a_vietnamese_reader_expects(client: TestClient) -> None:
+    names = [item["name"]["vi"] for item in walk(client, "/v1/places?sort=name&limit=4")]
+    assert names == sorted(names, key=sort_key)
+    assert names.index("Bắc Ninh") < names.index("Đà Nẵng") < names.index("Hà Nam") < names.index("Vĩnh Phúc")
+
+
+def test_filters_of_one_parameter_are_or_and_of_several_and(client: TestClient) -> None:
+    targets = {item["id"] for item in walk(client, "/v1/figures?kind=target")}
+    actuals = {item["id"] for item in walk(client, "/v1/figures?kind=actual")}
+    both = {item["id"] for item in walk(client, "/v1/figures?kind=target&kind=actual")}
+    assert targets
+    assert actuals
+    assert both == targets | actuals
+    assert {item["id"] for item in walk(client, "/v1/figures?kind=target&unit=enterprise")} < targets
+
+
+def test_partner_and_role_hold_for_the_same_link(client: TestClient) -> None:
+    funded = walk(client, "/v1/projects?partner=seco&role=funding")
+    assert funded
+    for project in funded:
+        assert {"partner": "seco", "role": "funding"} in project["roles"]
+    implementing = walk(client, "/v1/projects?partner=seco&role=implementing")
+    assert all({"partner": "seco", "role": "implementing"} in project["roles"] for project in implementing)
+    assert {project["id"] for project in funded} - {project["id"] for project in implementing}
+
+
+def test_a_place_stands_for_its_parts_too(client: TestClient) -> None:
+    inside = {item["id"] for item in walk(client, "/v1/figures?place=viet-nam")}
+    assert {item["id"] for item in walk(client, "/v1/figures?place=bac-ninh")} < inside
+    assert {item["id"] for item in walk(client, "/v1/places/viet-nam/figures")} == inside
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("signed_on=2022", True),
+        ("signed_on=2022-02", True),
+        ("signed_on_gte=2022-02-28", True),
+        ("signed_on_gt=2022-02-28", False),
+        ("signed_on_lte=2022-02-01", True),
+        ("signed_on_lt=2022-02", False),
+        ("signed_on=2021/2022-02-15", True),
+        ("signed_on=2022-03", False),
+    ],
+)
+def test_a_date_filter_matches_what_can_fall_in_it(client: TestClient, asked: str, found: bool) -> None:
+    ids = [item["id"] for item in walk(client, f"/v1/agreements?{asked}&project=smart-factory-cooperation")]
+    (signed,) = [
+        item["id"]
+        for item in walk(client, "/v1/agreements?project=smart-factory-cooperation")
+        if item["signed_on"] and item["signed_on"]["edtf"] == "2022-02"
+    ]
+    assert (signed in ids) is found
+
+
+@pytest.mark.parametrize("typed", ["Bộ Công Thương", "bo cong thuong", "BỘ CÔNG THƯƠNG", "MOIT", "moit"])
+def test_names_are_found_with_and_without_diacritics(client: TestClient, typed: str) -> None:
+    assert "moit" in [item["id"] for item in walk(client, f"/v1/partners?name={typed}")]
+
+
+@pytest.mark.parametrize("typed", ["%", "_", "\\", "a%b"])
+def test_wildcards_in_a_text_filter_are_plain_characters(client: TestClient, typed: str) -> None:
+    assert get(client, f"/v1/partners?name={typed.replace('%', '%25')}")["items"] == []
+
+
+def test_a_province_is_found_by_its_iso_code(client: TestClient) -> None:
+    assert {item["id"] for item in get(client, "/v1/places?code=VN-DN")["items"]} == {"da-nang"}
+    assert get(client, "/v1/places?identifier=iso3166-2:VN-XX")["items"] == []
+
+
+def test_total_counts_what_matches(client: TestClient, dataset: Dataset) -> None:
+    page = get(client, "/v1/figures?total=true&limit=2")
+    assert page["total"] == len(dataset.of("figures"))
+    assert get(client, page["next"])["total"] == page["total"]
+    assert "total" not in get(client, "/v1/figures?limit=2")
+
+
+def test_fields_leave_the_others_out(client: TestClient) -> None:
+    item = get(client, "/v1/projects/smart-factory-cooperation?fields=status,title")
+    assert set(item) == {"id", "status", "title"}
+    problem = get(client, "/v1/projects?fields=nonsense", 422)
+    assert problem["errors"][0]["parameter"] == "fields"
+
+
+def test_include_follows_links_in_the_order_given(client: TestClient) -> None:
+    path = "/v1/projects/smart-factory-cooperation?include=figures,indicators,agreements,partners"
+    found = get(client, path)["included"]
+    assert list(found) == ["figures", "indicators", "agreements", "partners"]
+    assert {figure["indicator"] for figure in found["figures"].values()} == set(found["indicators"])
+    parties = {party["partner"] for each in found["agreements"].values() for party in each["parties"]}
+    assert parties <= set(found["partners"])
+    assert found["partners"]["moit"] == get(client, "/v1/partners/moit")
+    get(client, "/v1/projects/smart-factory-cooperation?include=indicators", 422)
+
+
+def test_include_on_a_list_covers_its_page(client: TestClient) -> None:
+    page = get(client, "/v1/figures?include=indicators&limit=10")
+    assert set(page["included"]["indicators"]) == {item["indicator"] for item in page["items"]}
+
+
+def test_nested_lists_are_the_filtered_lists(client: TestClient) -> None:
+    nested = walk(client, "/v1/projects/smart-factory-cooperation/figures?limit=3")
+    assert nested == walk(client, "/v1/figures?project=smart-factory-cooperation&limit=200")
+    assert nested
+    assert walk(client, "/v1/partners/unido/projects") == walk(client, "/v1/projects?partner=unido")
+    get(client, "/v1/partners/nobody/projects", 404)
+    get(client, "/v1/partners/unido/projects?partner=seco", 422)
+
+
+def test_a_document_leads_to_everything_that_cites_it(client: TestClient) -> None:
+    for name in ("projects", "agreements", "milestones", "statements", "figures"):
+        cited = walk(client, f"/v1/documents/samsung-smart-factory-2023/{name}")
+        assert cited
+        assert all("samsung-smart-factory-2023" in str(item["citations"]) for item in cited)
+
+
+def test_link_header_and_next_agree(client: TestClient) -> None:
+    response = client.get("/v1/figures?limit=1")
+    assert response.headers["link"] == f'<{response.json()["next"]}>; rel="next"'
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_opposite_parameters_agree_with_includes(client: TestClient, name: str) -> None:
+    resource = next(each for each in RESOURCES if each.name == name)
+    ids = [item["id"] for item in get(client, f"/v1/{name}?limit=5&fields=id")["items"]]
+    for include in resource.includes.values():
+        for record_id in ids:
+            path = f"/v1/{include.resource.name}?{include.parameter}={record_id}&limit=200"
+            listed = {item["id"]: item for item in walk(client, path)}
+            included = get(client, f"/v1/{name}/{record_id}?include={include.name}")["included"][include.name]
+            assert included == dict(sorted(listed.items())[:200])
