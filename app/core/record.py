@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, StringConstraints
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, Text, event
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, event
 from sqlmodel import Field, SQLModel
 
 from app.core.codelists import Code, CodeList
@@ -37,10 +37,12 @@ Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:
 
 
 @event.listens_for(Table, "after_parent_attach")
-def _constrain(table: Table, _metadata: Any) -> None:
+def _constrain(table: Table, metadata: MetaData) -> None:
     """What holds for every table: links are checked at commit, so that records of one transaction may refer to each
     other in any order; a record has one of the known states; no date ends before it begins.
     """
+    if metadata is not SQLModel.metadata:  # a migration spells out its own
+        return
     for constraint in table.foreign_key_constraints:
         constraint.deferrable, constraint.initially = True, "DEFERRED"
         constraint.use_alter = constraint.column_keys == ["managed_by"]  # partners and places refer to each other
