@@ -46,6 +46,8 @@ serve() {
     shift
     HOPTAC_PORT=0 start "$name" '^  API ' "$@"
     BASE="$(sed -E 's#^ *API *(http://[^/]+)/.*#\1#' <<<"$LINE")"
+    curl -fsS -o /dev/null --retry 50 --retry-delay 0 --retry-max-time 20 --retry-connrefused "$BASE/readyz" 2>/dev/null ||
+        { cat "$WORK/$name.log" >&2; fail "$name does not answer"; }
 }
 
 # serve_dataset NAME: the checkout's program on a new SQLite file (or $HOPTAC_DATABASE_URL) with the dataset loaded.
@@ -75,5 +77,6 @@ node_modules() {
     need npm npm
     mkdir -p "$WORK/npm"
     cp "$PROJECT/.ci/package.json" "$PROJECT/.ci/package-lock.json" "$WORK/npm"
-    (cd "$WORK/npm" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error)
+    (cd "$WORK/npm" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >"$WORK/npm.log" 2>&1) ||
+        { cat "$WORK/npm.log" >&2; fail "the npm packages could not be installed"; }
 }

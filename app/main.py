@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -15,7 +16,7 @@ from app import __version__
 from app.agreements.models import AGREEMENTS
 from app.core.database import Database
 from app.core.edge import Edge, set_up_logs
-from app.core.errors import MethodNotAllowed, NotFound, Problem
+from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.openapi import describe
 from app.core.reading import READINGS, Reading
 from app.core.routes import resource_router
@@ -64,9 +65,10 @@ def build(settings: Settings) -> FastAPI:
         app.include_router(resource_router(resource))
     app.include_router(site_router(settings, __version__, HEAD))
     pages(app, settings.site_name)
-    describe(app, settings, RESOURCES)
+    describe(app, settings, RESOURCES, Path(__file__).with_name("examples.json"))
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unforeseen)
     return app
 
 
@@ -83,6 +85,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return error.response()
+
+
+async def _unforeseen(_: Request, __: Exception) -> Response:
+    return Failed().response()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

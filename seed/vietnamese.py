@@ -158,7 +158,7 @@ _INSTRUMENTS = tuple(
     re.compile(shape)
     for shape in (
         rf"(?<![\w/])\d{{1,5}} ?/ ?(?:19|20)\d\d ?/ ?(?:QH\d\d?|{_ISSUED})(?!\w)",
-        rf"(?<![\w/])\d{{1,5}} ?/ ?(?=[A-ZĐ]+[a-z]? ?-){_ISSUED}(?!\w)",
+        rf"(?<![\w/])\d{{1,5}} ?/ ?(?=[A-ZĐ]{{1,8}}[a-z]?(?: ?- ?[A-ZĐ]{{2}}|-[A-ZĐ])){_ISSUED}(?!\w)",
         r"(?<![\w/])\d{1,4} ?- ?[A-ZĐ]{2,4} ?/ ?[A-ZĐ]{2,6}(?!\w)",
         r"(?<=số )\d{1,5}/[A-ZĐ]{2,8}(?!\w)",
         r"(?i:(?:nghị định|thông tư|nghị quyết|chỉ thị|công văn|pháp lệnh)(?: liên tịch)?(?: số)?) "

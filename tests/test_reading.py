@@ -49,7 +49,9 @@ SORTS = [(resource.name, sort) for resource in RESOURCES for sort in resource.al
 
 @pytest.mark.parametrize(("name", "sort"), SORTS)
 @pytest.mark.parametrize("form", ["{}", "-{}", "-{},id", "{},-id"])
-def test_each_sort_walks_every_record_once(client: TestClient, dataset: Dataset, name: str, sort: str, form: str) -> None:
+def test_each_sort_walks_every_record_once(
+    client: TestClient, dataset: Dataset, name: str, sort: str, form: str
+) -> None:
     ids = [item["id"] for item in walk(client, f"/v1/{name}?limit=9&fields=id&sort={form.format(sort)}")]
     assert sorted(ids) == sorted(dataset.of(name))
     whole = get(client, f"/v1/{name}?limit=200&fields=id&sort={form.format(sort)}")["items"]

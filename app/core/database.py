@@ -31,14 +31,15 @@ class Query:
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._compiled: tuple[str, dict[str, Any]] | None = None
+        self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def sql(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        """The SQL text and the values it carries itself; one process serves one engine."""
-        if self._compiled is None:
+        """The SQL text, and the values it carries itself."""
+        found = self._compiled.get(dialect.name)
+        if found is None:
             compiled = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-            self._compiled = (str(compiled), dict(compiled.params))
-        return self._compiled
+            found = self._compiled[dialect.name] = (str(compiled), dict(compiled.params))
+        return found
 
 
 # A read says which queries it needs, one after the other, and returns its result: it knows nothing of waiting.

@@ -58,9 +58,10 @@ class Edge:
                 await self.app(exchange.inner_scope(), receive, exchange.send)
         except Exception:
             structlog.get_logger("hoptac.error").exception("unhandled", request_id=exchange.request_id)
-            if exchange.status:  # the answer has begun: end the connection rather than pretend it is whole
+            if exchange.status and not exchange.complete:  # break off rather than pretend that it is whole
                 raise
-            await Failed().response()(scope, receive, exchange.send)
+            if not exchange.status:
+                await Failed().response()(scope, receive, exchange.send)
         finally:
             self._note(scope, exchange)
 
@@ -85,7 +86,8 @@ class _Exchange:
     def __init__(self, scope: Scope, send: Send) -> None:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        self.scope, self._send, self.status, self.started = scope, send, 0, time.perf_counter()
+        self.scope, self._send, self.started = scope, send, time.perf_counter()
+        self.status, self.complete = 0, False
         self.request_id = given if REQUEST_ID.match(given) else uuid4().hex
         self.is_head = scope["method"] == "HEAD"
         self.is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
@@ -117,8 +119,10 @@ class _Exchange:
             headers["X-Request-ID"] = self.request_id
             self._tag(headers)
             message = {**message, "headers": headers.raw}
-        elif self.is_head:
-            message = {**message, "body": b""}
+        else:
+            self.complete = not message.get("more_body", False)
+            if self.is_head:
+                message = {**message, "body": b""}
         await self._send(message)
 
     def _tag(self, headers: MutableHeaders) -> None:

@@ -1,7 +1,8 @@
 """The contract: what FastAPI derives from the routes, completed so that clients can be generated from it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -32,11 +33,9 @@ HEADERS = {
 }
 REGISTRY = "The registry itself: index, code lists, health."
 
-Examples = Callable[[], dict[str, Any]]
 
-
-def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource]) -> None:
-    """Give the application its OpenAPI document; examples, where given, are records by resource name."""
+def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], examples: Path) -> None:
+    """Give the application its OpenAPI document; `examples` is a file with a record of each resource."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -52,15 +51,17 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource]) ->
                 servers=[{"url": "/", "description": "This server."}],
                 license_info={"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
             )
-            examples: Examples | None = getattr(app.state, "examples", None)
-            _complete(schema, examples() if examples else {})
+            _complete(schema)
+            for record in json.loads(examples.read_text("utf-8")).values() if examples.exists() else ():
+                shown = next(each.shown for each in resources if each.name == record["resource"])
+                schema["components"]["schemas"][shown.__name__]["examples"] = [record]
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _complete(schema: dict[str, Any], examples: dict[str, Any]) -> None:
+def _complete(schema: dict[str, Any]) -> None:
     for operation in _operations(schema):
         operation["security"] = []
         for status, response in operation["responses"].items():
@@ -68,12 +69,9 @@ def _complete(schema: dict[str, Any], examples: dict[str, Any]) -> None:
             if status >= "400" and "application/json" in content:
                 response["content"] = {PROBLEM_JSON: content["application/json"]}
             elif status in ("200", "304"):
-                response["headers"] = HEADERS
+                response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
+    schema["components"]["headers"] = HEADERS
     _share_parameters(schema)
-    for name, record in examples.items():
-        shown = schema["components"]["schemas"][f"{record['resource'].title()[:-1]}Shown"]
-        shown["examples"] = [record]
-        assert name == record["resource"]
 
 
 def _share_parameters(schema: dict[str, Any]) -> None:

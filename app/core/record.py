@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, StringConstraints
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, event
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+)
 from sqlmodel import Field, SQLModel
 
 from app.core.codelists import Code, CodeList
@@ -45,7 +57,6 @@ def _constrain(table: Table, metadata: MetaData) -> None:
         return
     for constraint in table.foreign_key_constraints:
         constraint.deferrable, constraint.initially = True, "DEFERRED"
-        constraint.use_alter = constraint.column_keys == ["managed_by"]  # partners and places refer to each other
     if "state" in table.c:
         table.append_constraint(in_codes("state", STATE))
     for column in table.columns:

@@ -221,6 +221,7 @@ INDICATORS = Resource(
     shown=IndicatorShown,
     table=Indicator,
     citations=citation_table("indicators"),
+    example="enterprises-supported",
     filters={
         "unit": Equal(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
         "name": Contains(Indicator.name_text),
@@ -236,6 +237,7 @@ FIGURES = Resource(
     shown=FigureShown,
     table=Figure,
     citations=citation_table("figures"),
+    example="smart-factory-enterprises-2022",
     filters={
         "kind": Equal(Figure.kind, Annotated[str, FIGURE_KIND], "Of any of these kinds."),
         "unit": Equal(Figure.unit, Annotated[str, UNIT], "In any of these units."),

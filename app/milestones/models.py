@@ -64,12 +64,14 @@ class MilestoneFields(RecordFields):
     project: Slug | None = None
     agreement: Slug | None = None
     participants: list[Participant] = Field(default=[], max_length=500)
+    documents: list[Slug] = Field(default=[], max_length=50, description="What was published, approved or discussed.")
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """The partners of its participants."""
+        """The partners of its participants, and its documents."""
         for participant in self.participants:
             if participant.partner:
                 yield PARTICIPANTS, {"partner_id": participant.partner}
+        yield from ((DOCUMENTS_OF, {"document_id": document}) for document in self.documents)
 
 
 class MilestoneShown(MilestoneFields, Record):
@@ -104,6 +106,7 @@ class Milestone(Row, table=True):
 
 
 PARTICIPANTS = link_table("milestones", "participants", refers_to("partner_id", "partners"))
+DOCUMENTS_OF = link_table("milestones", "documents", refers_to("document_id", "documents"))
 
 MILESTONES = Resource(
     name="milestones",
@@ -113,7 +116,7 @@ MILESTONES = Resource(
     shown=MilestoneShown,
     table=Milestone,
     citations=citation_table("milestones"),
-    example="",
+    example="smart-factory-mou-2022-signing",
     filters={
         "kind": Equal(Milestone.kind, Annotated[str, MILESTONE_KIND], "Of any of these kinds."),
         "status": Equal(Milestone.status, Annotated[str, MILESTONE_STATUS], "In any of these states."),
@@ -128,5 +131,12 @@ MILESTONES = Resource(
         "project": Link("projects", (Milestone.project,), "Of this project.", "projects", "milestones"),
         "agreement": Link("agreements", (Milestone.agreement,), "Of this agreement.", "agreements", "milestones"),
         "place": Link("places", (Milestone.place,), "In this place.", "places", "milestones", tree=True),
+        "about_document": Link(
+            "documents",
+            (DOCUMENTS_OF.c.document_id,),
+            "At which this document was published, approved or discussed.",
+            "about_documents",
+            opposite="treated_at",
+        ),
     },
 )

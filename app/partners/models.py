@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Index, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -83,7 +83,8 @@ class Partner(Row, table=True):
 
     kind: str = Field(sa_type=BYTEWISE)
     parent: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
-    country: str | None = Field(sa_type=BYTEWISE, foreign_key="places.id", index=True)
+    # Places have a keeper among the partners: of the two tables' keys, this is the one to add last.
+    country: str | None = Field(sa_column=Column(BYTEWISE, ForeignKey("places.id", use_alter=True), index=True))
     merged_into: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
     collective: bool = Field(index=True)
     name_sort: str = Field(sa_type=BYTEWISE)

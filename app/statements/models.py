@@ -94,6 +94,7 @@ STATEMENTS = Resource(
     shown=StatementShown,
     table=Statement,
     citations=citation_table("statements"),
+    example="unido-commits-to-country-programme",
     filters={
         "kind": Equal(Statement.kind, Annotated[str, STATEMENT_KIND], "Of any of these kinds."),
         "summary": Contains(Statement.summary_text),

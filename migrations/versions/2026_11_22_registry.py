@@ -18,9 +18,7 @@ AT_COMMIT: Any = {"initially": "DEFERRED", "deferrable": True}
 def upgrade() -> None:
     """Create every table; PostgreSQL wants the table a key refers to first, so one key of a cycle comes last."""
     is_postgresql = op.get_bind().dialect.name == "postgresql"
-    places_keeper = sa.ForeignKeyConstraint(
-        ["managed_by"], ["partners.id"], name="fk_places_managed_by_partners", **AT_COMMIT
-    )
+    country = sa.ForeignKeyConstraint(["country"], ["places.id"], name="fk_partners_country_places", **AT_COMMIT)
     op.create_table(
         "changes",
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -33,48 +31,11 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("digest", BYTEWISE, nullable=False),
         sa.Column("chain", BYTEWISE, nullable=False),
-        sa.CheckConstraint("action IN ('create', 'update', 'delete')", name="ck_changes_action"),
+        sa.CheckConstraint("action IN ('create', 'update', 'delete')", name=op.f("ck_changes_action")),
         sa.PrimaryKeyConstraint("sequence", name="pk_changes"),
     )
     op.create_index("ix_changes_actor_sequence", "changes", ["actor", "sequence"])
     op.create_index("ix_changes_resource_record_id_sequence", "changes", ["resource", "record_id", "sequence"])
-    op.create_table(
-        "places",
-        sa.Column("id", BYTEWISE, nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("created_at", BYTEWISE, nullable=False),
-        sa.Column("updated_at", BYTEWISE, nullable=False),
-        sa.Column("managed_by", BYTEWISE, nullable=True),
-        sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
-        sa.Column("rendering", sa.Integer(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("level", BYTEWISE, nullable=False),
-        sa.Column("parent", BYTEWISE, nullable=True),
-        sa.Column("code", BYTEWISE, nullable=True),
-        sa.Column("period_earliest", BYTEWISE, nullable=True),
-        sa.Column("period_latest", BYTEWISE, nullable=True),
-        sa.Column("name_sort", BYTEWISE, nullable=False),
-        sa.Column("name_text", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "level IN ('world', 'world_region', 'country', 'region', 'province', 'locality')", name="ck_places_level"
-        ),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_places_state"),
-        sa.CheckConstraint("period_earliest <= period_latest", name="period"),
-        sa.CheckConstraint("period_earliest <= period_latest", name="ck_places_period"),
-        sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_places_change_changes", **AT_COMMIT),
-        *([] if is_postgresql else [places_keeper]),
-        sa.ForeignKeyConstraint(["parent"], ["places.id"], name="fk_places_parent_places", **AT_COMMIT),
-        sa.PrimaryKeyConstraint("id", name="pk_places"),
-        sa.UniqueConstraint("change", name="uq_places_change"),
-        sa.UniqueConstraint("code", "period_earliest", name="uq_places_code_period_earliest"),
-    )
-    op.create_index("ix_places_level_id", "places", ["level", "id"])
-    op.create_index("ix_places_managed_by", "places", ["managed_by"])
-    op.create_index("ix_places_name_sort_id", "places", ["name_sort", "id"])
-    op.create_index("ix_places_parent", "places", ["parent"])
-    op.create_index("ix_places_updated_at_id", "places", ["updated_at", "id"])
     op.create_table(
         "partners",
         sa.Column("id", BYTEWISE, nullable=False),
@@ -95,19 +56,16 @@ def upgrade() -> None:
         sa.Column("name_text", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('state', 'government', 'local_government', 'other_public', 'international_organisation', 'ngo', 'company', 'academic', 'media', 'collective', 'other')",
-            name="ck_partners_kind",
+            name=op.f("ck_partners_kind"),
         ),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_partners_state"),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_partners_state")),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_partners_change_changes", **AT_COMMIT),
-        sa.ForeignKeyConstraint(["country"], ["places.id"], name="fk_partners_country_places", **AT_COMMIT),
-        sa.ForeignKeyConstraint(
-            ["managed_by"], ["partners.id"], name="fk_partners_managed_by_partners", **AT_COMMIT, use_alter=True
-        ),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_partners_managed_by_partners", **AT_COMMIT),
         sa.ForeignKeyConstraint(["merged_into"], ["partners.id"], name="fk_partners_merged_into_partners", **AT_COMMIT),
         sa.ForeignKeyConstraint(["parent"], ["partners.id"], name="fk_partners_parent_partners", **AT_COMMIT),
         sa.PrimaryKeyConstraint("id", name="pk_partners"),
         sa.UniqueConstraint("change", name="uq_partners_change"),
+        *([] if is_postgresql else [country]),
     )
     op.create_index("ix_partners_collective", "partners", ["collective"])
     op.create_index("ix_partners_country", "partners", ["country"])
@@ -117,10 +75,44 @@ def upgrade() -> None:
     op.create_index("ix_partners_name_sort_id", "partners", ["name_sort", "id"])
     op.create_index("ix_partners_parent", "partners", ["parent"])
     op.create_index("ix_partners_updated_at_id", "partners", ["updated_at", "id"])
+    op.create_table(
+        "places",
+        sa.Column("id", BYTEWISE, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", BYTEWISE, nullable=False),
+        sa.Column("updated_at", BYTEWISE, nullable=False),
+        sa.Column("managed_by", BYTEWISE, nullable=True),
+        sa.Column("state", BYTEWISE, nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("rendering", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("level", BYTEWISE, nullable=False),
+        sa.Column("parent", BYTEWISE, nullable=True),
+        sa.Column("code", BYTEWISE, nullable=True),
+        sa.Column("period_earliest", BYTEWISE, nullable=True),
+        sa.Column("period_latest", BYTEWISE, nullable=True),
+        sa.Column("name_sort", BYTEWISE, nullable=False),
+        sa.Column("name_text", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "level IN ('world', 'world_region', 'country', 'region', 'province', 'locality')",
+            name=op.f("ck_places_level"),
+        ),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_places_state")),
+        sa.CheckConstraint("period_earliest <= period_latest", name=op.f("ck_places_period")),
+        sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_places_change_changes", **AT_COMMIT),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_places_managed_by_partners", **AT_COMMIT),
+        sa.ForeignKeyConstraint(["parent"], ["places.id"], name="fk_places_parent_places", **AT_COMMIT),
+        sa.PrimaryKeyConstraint("id", name="pk_places"),
+        sa.UniqueConstraint("change", name="uq_places_change"),
+        sa.UniqueConstraint("code", "period_earliest", name="uq_places_code_period_earliest"),
+    )
+    op.create_index("ix_places_level_id", "places", ["level", "id"])
+    op.create_index("ix_places_managed_by", "places", ["managed_by"])
+    op.create_index("ix_places_name_sort_id", "places", ["name_sort", "id"])
+    op.create_index("ix_places_parent", "places", ["parent"])
+    op.create_index("ix_places_updated_at_id", "places", ["updated_at", "id"])
     if is_postgresql:
-        op.create_foreign_key(
-            "fk_places_managed_by_partners", "places", "partners", ["managed_by"], ["id"], **AT_COMMIT
-        )
+        op.create_foreign_key("fk_partners_country_places", "partners", "places", ["country"], ["id"], **AT_COMMIT)
     op.create_table(
         "documents",
         sa.Column("id", BYTEWISE, nullable=False),
@@ -145,20 +137,15 @@ def upgrade() -> None:
         sa.Column("title_text", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('news', 'legal_instrument', 'strategy_or_plan', 'publication', 'international_goals', 'report', 'web_page')",
-            name="ck_documents_kind",
+            name=op.f("ck_documents_kind"),
         ),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_documents_state"),
-        sa.CheckConstraint("status IN ('in_force', 'draft', 'proposed', 'unknown')", name="ck_documents_status"),
-        sa.CheckConstraint("happened_on_earliest <= happened_on_latest", name="happened_on"),
-        sa.CheckConstraint("happened_on_earliest <= happened_on_latest", name="ck_documents_happened_on"),
-        sa.CheckConstraint("published_on_earliest <= published_on_latest", name="published_on"),
-        sa.CheckConstraint("published_on_earliest <= published_on_latest", name="ck_documents_published_on"),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_documents_state")),
+        sa.CheckConstraint("status IN ('in_force', 'draft', 'proposed', 'unknown')", name=op.f("ck_documents_status")),
+        sa.CheckConstraint("happened_on_earliest <= happened_on_latest", name=op.f("ck_documents_happened_on")),
+        sa.CheckConstraint("published_on_earliest <= published_on_latest", name=op.f("ck_documents_published_on")),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_documents_change_changes", **AT_COMMIT),
         sa.ForeignKeyConstraint(["issuer"], ["partners.id"], name="fk_documents_issuer_partners", **AT_COMMIT),
-        sa.ForeignKeyConstraint(
-            ["managed_by"], ["partners.id"], name="fk_documents_managed_by_partners", **AT_COMMIT, use_alter=True
-        ),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_documents_managed_by_partners", **AT_COMMIT),
         sa.PrimaryKeyConstraint("id", name="pk_documents"),
         sa.UniqueConstraint("change", name="uq_documents_change"),
     )
@@ -191,20 +178,16 @@ def upgrade() -> None:
         sa.Column("title_text", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('framework', 'programme', 'project', 'phase', 'batch', 'group', 'initiative', 'plan', 'mechanism', 'requested_support')",
-            name="ck_projects_kind",
+            name=op.f("ck_projects_kind"),
         ),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_projects_state"),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_projects_state")),
         sa.CheckConstraint(
             "status IN ('requested', 'proposed', 'committed', 'agreed', 'active', 'past', 'completed', 'suspended', 'cancelled', 'unknown')",
-            name="ck_projects_status",
+            name=op.f("ck_projects_status"),
         ),
-        sa.CheckConstraint("period_earliest <= period_latest", name="period"),
-        sa.CheckConstraint("period_earliest <= period_latest", name="ck_projects_period"),
+        sa.CheckConstraint("period_earliest <= period_latest", name=op.f("ck_projects_period")),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_projects_change_changes", **AT_COMMIT),
-        sa.ForeignKeyConstraint(
-            ["managed_by"], ["partners.id"], name="fk_projects_managed_by_partners", **AT_COMMIT, use_alter=True
-        ),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_projects_managed_by_partners", **AT_COMMIT),
         sa.PrimaryKeyConstraint("id", name="pk_projects"),
         sa.UniqueConstraint("change", name="uq_projects_change"),
     )
@@ -238,21 +221,16 @@ def upgrade() -> None:
         sa.Column("title_text", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('memorandum_of_understanding', 'framework_agreement', 'free_trade_agreement', 'treaty', 'loan_agreement', 'grant_agreement', 'letter_of_intent', 'contract', 'project_document', 'other')",
-            name="ck_agreements_kind",
+            name=op.f("ck_agreements_kind"),
         ),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_agreements_state"),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_agreements_state")),
         sa.CheckConstraint(
-            "status IN ('intended', 'signed', 'in_force', 'ended', 'claimed')", name="ck_agreements_status"
+            "status IN ('intended', 'signed', 'in_force', 'ended', 'claimed')", name=op.f("ck_agreements_status")
         ),
-        sa.CheckConstraint("period_earliest <= period_latest", name="period"),
-        sa.CheckConstraint("period_earliest <= period_latest", name="ck_agreements_period"),
-        sa.CheckConstraint("signed_on_earliest <= signed_on_latest", name="signed_on"),
-        sa.CheckConstraint("signed_on_earliest <= signed_on_latest", name="ck_agreements_signed_on"),
+        sa.CheckConstraint("period_earliest <= period_latest", name=op.f("ck_agreements_period")),
+        sa.CheckConstraint("signed_on_earliest <= signed_on_latest", name=op.f("ck_agreements_signed_on")),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_agreements_change_changes", **AT_COMMIT),
-        sa.ForeignKeyConstraint(
-            ["managed_by"], ["partners.id"], name="fk_agreements_managed_by_partners", **AT_COMMIT, use_alter=True
-        ),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_agreements_managed_by_partners", **AT_COMMIT),
         sa.ForeignKeyConstraint(["part_of"], ["agreements.id"], name="fk_agreements_part_of_agreements", **AT_COMMIT),
         sa.ForeignKeyConstraint(["signed_in"], ["places.id"], name="fk_agreements_signed_in_places", **AT_COMMIT),
         sa.PrimaryKeyConstraint("id", name="pk_agreements"),
@@ -289,20 +267,16 @@ def upgrade() -> None:
         sa.Column("title_text", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('meeting', 'visit', 'signing', 'approval', 'launch', 'start', 'end', 'completion', 'publication', 'training', 'chairmanship', 'target_date', 'consultation', 'event')",
-            name="ck_milestones_kind",
+            name=op.f("ck_milestones_kind"),
         ),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_milestones_state"),
-        sa.CheckConstraint("status IN ('planned', 'done', 'cancelled', 'unknown')", name="ck_milestones_status"),
-        sa.CheckConstraint("date_earliest <= date_latest", name="date"),
-        sa.CheckConstraint("date_earliest <= date_latest", name="ck_milestones_date"),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_milestones_state")),
+        sa.CheckConstraint("status IN ('planned', 'done', 'cancelled', 'unknown')", name=op.f("ck_milestones_status")),
+        sa.CheckConstraint("date_earliest <= date_latest", name=op.f("ck_milestones_date")),
         sa.ForeignKeyConstraint(
             ["agreement"], ["agreements.id"], name="fk_milestones_agreement_agreements", **AT_COMMIT
         ),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_milestones_change_changes", **AT_COMMIT),
-        sa.ForeignKeyConstraint(
-            ["managed_by"], ["partners.id"], name="fk_milestones_managed_by_partners", **AT_COMMIT, use_alter=True
-        ),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_milestones_managed_by_partners", **AT_COMMIT),
         sa.ForeignKeyConstraint(["place"], ["places.id"], name="fk_milestones_place_places", **AT_COMMIT),
         sa.ForeignKeyConstraint(["project"], ["projects.id"], name="fk_milestones_project_projects", **AT_COMMIT),
         sa.PrimaryKeyConstraint("id", name="pk_milestones"),
@@ -340,19 +314,15 @@ def upgrade() -> None:
         sa.Column("summary_text", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('request', 'commitment', 'recommendation', 'objective', 'plan', 'expectation', 'claim', 'assessment')",
-            name="ck_statements_kind",
+            name=op.f("ck_statements_kind"),
         ),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_statements_state"),
-        sa.CheckConstraint("due_earliest <= due_latest", name="due"),
-        sa.CheckConstraint("due_earliest <= due_latest", name="ck_statements_due"),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_statements_state")),
+        sa.CheckConstraint("due_earliest <= due_latest", name=op.f("ck_statements_due")),
         sa.ForeignKeyConstraint(
             ["agreement"], ["agreements.id"], name="fk_statements_agreement_agreements", **AT_COMMIT
         ),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_statements_change_changes", **AT_COMMIT),
-        sa.ForeignKeyConstraint(
-            ["managed_by"], ["partners.id"], name="fk_statements_managed_by_partners", **AT_COMMIT, use_alter=True
-        ),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_statements_managed_by_partners", **AT_COMMIT),
         sa.ForeignKeyConstraint(["occasion"], ["milestones.id"], name="fk_statements_occasion_milestones", **AT_COMMIT),
         sa.ForeignKeyConstraint(["project"], ["projects.id"], name="fk_statements_project_projects", **AT_COMMIT),
         sa.ForeignKeyConstraint(
@@ -387,17 +357,14 @@ def upgrade() -> None:
         sa.Column("direction", BYTEWISE, nullable=False),
         sa.Column("name_sort", BYTEWISE, nullable=False),
         sa.Column("name_text", sa.Text(), nullable=False),
-        sa.CheckConstraint("direction IN ('up', 'down', 'none')", name="ck_indicators_direction"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_indicators_state"),
+        sa.CheckConstraint("direction IN ('up', 'down', 'none')", name=op.f("ck_indicators_direction")),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_indicators_state")),
         sa.CheckConstraint(
             "unit IN ('USD', 'VND', 'EUR', 'CHF', 'percent', 'percentage_point', 'year', 'month', 'ordinal', 'enterprise', 'person', 'industrial_park', 'document', 'agreement', 'initiative', 'country', 'organisation', 'party', 'project', 'tonne_co2e')",
-            name="ck_indicators_unit",
+            name=op.f("ck_indicators_unit"),
         ),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_indicators_change_changes", **AT_COMMIT),
-        sa.ForeignKeyConstraint(
-            ["managed_by"], ["partners.id"], name="fk_indicators_managed_by_partners", **AT_COMMIT, use_alter=True
-        ),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_indicators_managed_by_partners", **AT_COMMIT),
         sa.PrimaryKeyConstraint("id", name="pk_indicators"),
         sa.UniqueConstraint("change", name="uq_indicators_change"),
     )
@@ -430,27 +397,24 @@ def upgrade() -> None:
         sa.Column("said_by_id", BYTEWISE, nullable=True),
         sa.Column("relayed_for_id", BYTEWISE, nullable=True),
         sa.CheckConstraint(
-            "kind IN ('target', 'plan', 'actual', 'baseline', 'context', 'rank', 'duration')", name="ck_figures_kind"
+            "kind IN ('target', 'plan', 'actual', 'baseline', 'context', 'rank', 'duration')",
+            name=op.f("ck_figures_kind"),
         ),
-        sa.CheckConstraint("measured IN ('over_period', 'cumulative', 'at_date')", name="ck_figures_measured"),
+        sa.CheckConstraint("measured IN ('over_period', 'cumulative', 'at_date')", name=op.f("ck_figures_measured")),
         sa.CheckConstraint(
             "qualifier IN ('exact', 'about', 'nearly', 'more_than', 'less_than', 'at_least', 'at_most', 'as_many_as', 'one_of')",
-            name="ck_figures_qualifier",
+            name=op.f("ck_figures_qualifier"),
         ),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="state"),
-        sa.CheckConstraint("state IN ('published', 'draft')", name="ck_figures_state"),
+        sa.CheckConstraint("state IN ('published', 'draft')", name=op.f("ck_figures_state")),
         sa.CheckConstraint(
             "unit IN ('USD', 'VND', 'EUR', 'CHF', 'percent', 'percentage_point', 'year', 'month', 'ordinal', 'enterprise', 'person', 'industrial_park', 'document', 'agreement', 'initiative', 'country', 'organisation', 'party', 'project', 'tonne_co2e')",
-            name="ck_figures_unit",
+            name=op.f("ck_figures_unit"),
         ),
-        sa.CheckConstraint("period_earliest <= period_latest", name="period"),
-        sa.CheckConstraint("period_earliest <= period_latest", name="ck_figures_period"),
+        sa.CheckConstraint("period_earliest <= period_latest", name=op.f("ck_figures_period")),
         sa.ForeignKeyConstraint(["agreement"], ["agreements.id"], name="fk_figures_agreement_agreements", **AT_COMMIT),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_figures_change_changes", **AT_COMMIT),
         sa.ForeignKeyConstraint(["indicator"], ["indicators.id"], name="fk_figures_indicator_indicators", **AT_COMMIT),
-        sa.ForeignKeyConstraint(
-            ["managed_by"], ["partners.id"], name="fk_figures_managed_by_partners", **AT_COMMIT, use_alter=True
-        ),
+        sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_figures_managed_by_partners", **AT_COMMIT),
         sa.ForeignKeyConstraint(["partner"], ["partners.id"], name="fk_figures_partner_partners", **AT_COMMIT),
         sa.ForeignKeyConstraint(["project"], ["projects.id"], name="fk_figures_project_projects", **AT_COMMIT),
         sa.ForeignKeyConstraint(
@@ -751,6 +715,26 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_milestones_citations_document_id_record_id", "milestones_citations", ["document_id", "record_id"]
+    )
+    op.create_table(
+        "milestones_documents",
+        sa.Column("record_id", BYTEWISE, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("document_id", BYTEWISE, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["documents.id"], name="fk_milestones_documents_document_id_documents", **AT_COMMIT
+        ),
+        sa.ForeignKeyConstraint(
+            ["record_id"],
+            ["milestones.id"],
+            name="fk_milestones_documents_record_id_milestones",
+            ondelete="CASCADE",
+            **AT_COMMIT,
+        ),
+        sa.PrimaryKeyConstraint("record_id", "position", name="pk_milestones_documents"),
+    )
+    op.create_index(
+        "ix_milestones_documents_document_id_record_id", "milestones_documents", ["document_id", "record_id"]
     )
     op.create_table(
         "milestones_participants",
@@ -1077,15 +1061,15 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop everything."""
     if op.get_bind().dialect.name == "postgresql":
-        op.drop_constraint("fk_places_managed_by_partners", "places", type_="foreignkey")
+        op.drop_constraint("fk_partners_country_places", "partners", type_="foreignkey")
     for table in reversed(TABLES):
         op.drop_table(table)
 
 
 TABLES = (
     "changes",
-    "places",
     "partners",
+    "places",
     "documents",
     "projects",
     "agreements",
@@ -1108,6 +1092,7 @@ TABLES = (
     "figures_relations",
     "indicators_citations",
     "milestones_citations",
+    "milestones_documents",
     "milestones_participants",
     "partners_citations",
     "partners_identifiers",

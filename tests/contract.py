@@ -1,0 +1,48 @@
+"""The committed contract: `python -m tests.contract` writes it, `--check` compares it with what the program says."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from app.core.settings import Settings
+from app.core.writing import render
+from app.main import RESOURCES, build
+from seed.files import read
+
+ROOT = Path(__file__).parents[1]
+CONTRACT = ROOT / "openapi.json"
+EXAMPLES = ROOT / "app" / "examples.json"
+INSTANT = "2026-11-22T00:00:00.000000Z"
+
+
+def examples() -> str:
+    """A record of each resource as the dataset has it."""
+    records = read().records
+    shown: dict[str, Any] = {}
+    for resource in RESOURCES:
+        fields = records[resource.name, resource.example]
+        shown[resource.name] = json.loads(render(resource, resource.example, fields, 1, INSTANT, INSTANT))
+    return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
+
+
+def contract() -> str:
+    """The OpenAPI document of the default settings."""
+    return json.dumps(build(Settings.model_construct()).openapi(), ensure_ascii=False, indent=1) + "\n"
+
+
+def main() -> int:
+    """Write or compare both files."""
+    stale = []
+    for path, content in ((EXAMPLES, examples), (CONTRACT, contract)):
+        if "--check" not in sys.argv:
+            path.write_text(content(), "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != content():
+            stale.append(path.name)
+    for name in stale:
+        sys.stderr.write(f"{name} is not what the program says: see the difference after `make contract`\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The schema: migrations make what the models say, on both engines, also when many start at once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import CheckConstraint, inspect, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlmodel import SQLModel
+
+from app.core.database import Database
+from app.core.schema import config, migrate
+from migrations import HEAD
+from tests.conftest import NewDatabase
+
+ROOT = Path(__file__).parents[1]
+TABLES = SQLModel.metadata.tables
+
+
+def test_there_is_one_head_and_the_program_knows_it() -> None:
+    assert ScriptDirectory.from_config(config()).get_heads() == [HEAD]
+
+
+def test_the_migrated_schema_is_the_models(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+        found = inspect(connection)
+        for name, table in TABLES.items():
+            assert _checks(found, name) == {
+                str(check.name) for check in table.constraints if isinstance(check, CheckConstraint)
+            }
+            for key in found.get_foreign_keys(name):
+                assert key["options"].get("deferrable"), (name, key)
+                assert key["options"].get("initially") == "DEFERRED", (name, key)
+            assert len(found.get_foreign_keys(name)) == len(table.foreign_key_constraints)
+
+
+def _checks(found: Any, table: str) -> set[str]:
+    return {check["name"] for check in found.get_check_constraints(table)}
+
+
+def test_each_filter_and_sort_column_has_an_index(database: Database) -> None:
+    with database.engine.connect() as connection:
+        found = inspect(connection)
+        for name, table in TABLES.items():
+            first = {index["column_names"][0] for index in found.get_indexes(name)}
+            first |= {unique["column_names"][0] for unique in found.get_unique_constraints(name)}
+            first |= {str(column.name) for column in table.primary_key}
+            for column in table.columns:
+                assert not column.foreign_keys or column.name in first, (name, column.name)
+
+
+def test_down_to_nothing_and_up_again(database: Database) -> None:
+    migrate(database, "base")
+    assert inspect(database.engine).get_table_names() == ["alembic_version"]
+    migrate(database)
+    assert set(TABLES) < set(inspect(database.engine).get_table_names())
+
+
+def test_a_migration_that_fails_leaves_nothing(new_database: NewDatabase) -> None:
+    database = Database(new_database(None))
+    with database.write() as session:
+        session.connection().execute(text("CREATE TABLE statements (in_the_way integer)"))
+    with pytest.raises(SQLAlchemyError):
+        migrate(database)
+    assert inspect(database.engine).get_table_names() == ["statements"]
+    database.close()
+
+
+def test_processes_that_start_at_once_all_succeed(new_database: NewDatabase) -> None:
+    url = new_database(None)
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": url}
+    command = [sys.executable, "-c", "from app.cli import main; raise SystemExit(main(['migrate']) or main(['seed']))"]
+    running = [
+        subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for _ in range(4)
+    ]
+    said = [process.communicate(timeout=120)[0].decode() for process in running]
+    assert [process.returncode for process in running] == [0] * 4, said
+    assert sum(" 0 created" in each for each in said) == 3, said
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE projects SET status = 'nonsense'",
+        "UPDATE projects SET state = 'nonsense'",
+        "UPDATE figures SET indicator = 'nobody'",
+        "UPDATE projects_roles SET partner_id = 'nobody'",
+        "UPDATE milestones SET date_earliest = '2030-01-01', date_latest = '2029-01-01'",
+        "DELETE FROM partners WHERE id = 'unido'",
+        "DELETE FROM changes WHERE sequence = 1",
+        "UPDATE projects SET id = 'unido-moit-cooperation'",
+        "UPDATE places SET code = 'VN', period_earliest = '2000-01-01', period_latest = '2000-01-01'",
+    ],
+)
+def test_the_database_itself_refuses_what_cannot_be(seeded_database: Database, statement: str) -> None:
+    def attempt() -> None:
+        with seeded_database.write() as session:
+            session.connection().execute(text(statement))
+
+    with pytest.raises(IntegrityError):
+        attempt()

@@ -1,0 +1,202 @@
+"""The seed: the same road as every write, nothing twice, nobody overruled, whole or not at all."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app.core.changes import CHANGES, digest, link
+from app.core.database import Database
+from app.core.record import RENDERING
+from app.core.resource import RESOURCES, Resource
+from app.core.text import LanguageMap
+from app.core.writing import Batch, accepted, referrers, render, render_again
+from seed.files import Dataset
+from seed.loader import load
+
+
+def changes(database: Database) -> list[Any]:
+    with database.engine.connect() as connection:
+        return list(connection.execute(select(CHANGES).order_by(CHANGES.c.sequence)))
+
+
+def stored(database: Database, resource: Resource, record_id: str) -> Any:
+    with database.write() as session:
+        return Batch(session, "test").stored(resource, [record_id]).get(record_id)
+
+
+def change(database: Database, resource: str, record_id: str, actor: str, **values: Any) -> None:
+    """Somebody writes a record."""
+    with database.write() as session:
+        batch = Batch(session, actor)
+        present = batch.stored(RESOURCES[resource], [record_id])[record_id]
+        fields = accepted(RESOURCES[resource], present.body).model_copy(update=values)
+        assert batch.put(RESOURCES[resource], record_id, fields, present) == "updated"
+        batch.flush()
+
+
+def delete(database: Database, resource: str, record_id: str, actor: str) -> None:
+    with database.write() as session:
+        batch = Batch(session, actor)
+        batch.delete(RESOURCES[resource], record_id, batch.stored(RESOURCES[resource], [record_id])[record_id])
+        batch.flush()
+
+
+def edited(dataset: Dataset, resource: str, record_id: str, **values: Any) -> Dataset:
+    copy = Dataset(dict(dataset.records), dataset.files, dataset.ignored)
+    copy.records[resource, record_id] = copy.records[resource, record_id].model_copy(update=values)
+    return copy
+
+
+def without(dataset: Dataset, *keys: tuple[str, str]) -> Dataset:
+    records = {key: fields for key, fields in dataset.records.items() if key not in keys}
+    return Dataset(records, dataset.files, dataset.ignored)
+
+
+def test_each_record_has_version_1_a_representation_and_a_change(seeded_database: Database, dataset: Dataset) -> None:
+    log = changes(seeded_database)
+    assert [row.sequence for row in log] == list(range(1, len(dataset.records) + 1))
+    assert {(row.resource, row.record_id) for row in log} == set(dataset.records)
+    assert {(row.actor, row.action, row.version) for row in log} == {("seed", "create", 1)}
+    chain = ""
+    for row in log:
+        assert digest(row.body.encode()) == row.digest
+        chain = link(chain, *row[:7], row.digest)
+        assert chain == row.chain
+        assert json.loads(row.body)["id"] == row.record_id
+
+
+def test_seeding_twice_writes_nothing(seeded_database: Database, dataset: Dataset) -> None:
+    before = changes(seeded_database)
+    outcome = load(seeded_database, dataset)
+    assert (outcome.created, outcome.updated, outcome.deleted, outcome.left_alone) == ([], [], [], [])
+    assert len(outcome.unchanged) == len(dataset.records)
+    assert changes(seeded_database) == before
+
+
+def test_an_edited_dataset_yields_exactly_the_updates_it_implies(seeded_database: Database, dataset: Dataset) -> None:
+    name: LanguageMap = {"vi": "Tên mới", "en": "A new name"}
+    outcome = load(seeded_database, edited(dataset, "partners", "unido", name=name))
+    assert outcome.updated == [("partners", "unido")]
+    (last,) = changes(seeded_database)[len(dataset.records) :]
+    assert (last.action, last.version, json.loads(last.body)["name"]) == ("update", 2, name)
+    found = stored(seeded_database, RESOURCES["partners"], "unido")
+    assert found.version == 2
+    assert found.created_at < found.updated_at
+
+
+def test_links_follow_the_record(seeded_database: Database, dataset: Dataset) -> None:
+    def links(table: str) -> int:
+        with seeded_database.engine.connect() as connection:
+            query = f"SELECT count(*) FROM {table} WHERE record_id = 'smart-factory-cooperation'"
+            return int(connection.exec_driver_sql(query).scalar() or 0)
+
+    cited = links("projects_citations")
+    assert links("projects_roles") > 1
+    load(seeded_database, edited(dataset, "projects", "smart-factory-cooperation", roles=[], places=[]))
+    assert (links("projects_roles"), links("projects_places"), links("projects_citations")) == (0, 0, cited)
+
+
+def test_what_others_changed_is_left_alone_and_named(seeded_database: Database, dataset: Dataset) -> None:
+    change(seeded_database, "partners", "unido", "somebody", abbreviation="Unido")
+    name: LanguageMap = {"vi": "Khác", "en": "Other"}
+    outcome = load(seeded_database, edited(dataset, "partners", "unido", name=name))
+    assert outcome.updated == []
+    assert outcome.left_alone == [(("partners", "unido"), "updated by somebody since")]
+    assert json.loads(stored(seeded_database, RESOURCES["partners"], "unido").body)["abbreviation"] == "Unido"
+
+
+def test_what_others_deleted_is_not_made_again(seeded_database: Database, dataset: Dataset) -> None:
+    delete(seeded_database, "figures", "net-zero-target-2050-stated-2024", "somebody")
+    outcome = load(seeded_database, dataset)
+    assert outcome.created == []
+    assert outcome.left_alone == [(("figures", "net-zero-target-2050-stated-2024"), "deleted by somebody since")]
+
+
+def test_what_the_dataset_drops_is_deleted_unless_others_refer_to_it(
+    seeded_database: Database, dataset: Dataset
+) -> None:
+    statement = ("statements", "moit-documents-impressive")
+    outcome = load(seeded_database, without(dataset, statement))
+    assert outcome.deleted == [statement]
+    assert stored(seeded_database, RESOURCES[statement[0]], statement[1]) is None
+    assert changes(seeded_database)[-1].action == "delete"
+    again = load(seeded_database, dataset)
+    assert again.created == [statement]
+    assert changes(seeded_database)[-1].version == 1
+
+    with seeded_database.write() as session:
+        assert referrers(session, RESOURCES["partners"], "unido")
+    kept = load(seeded_database, without(dataset, ("indicators", "duration")))
+    assert kept.deleted == []
+    assert kept.left_alone[0][0] == ("indicators", "duration")
+
+
+def test_a_dangling_reference_writes_nothing(seeded_database: Database, dataset: Dataset) -> None:
+    before = changes(seeded_database)
+    broken = edited(dataset, "projects", "smart-factory-cooperation", part_of=["no-such-project"])
+    with pytest.raises(IntegrityError):
+        load(seeded_database, broken)
+    assert changes(seeded_database) == before
+
+
+def test_rendering_everything_again_finds_no_difference(seeded_database: Database, dataset: Dataset) -> None:
+    for name, record_id in dataset.records:
+        resource = RESOURCES[name]
+        present = stored(seeded_database, resource, record_id)
+        fields = accepted(resource, present.body)
+        again = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
+        assert again == present.body.encode()
+
+
+def test_older_renderings_are_rendered_again_without_a_change(
+    seeded_database: Database, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = changes(seeded_database)
+    monkeypatch.setattr("app.core.writing.RENDERING", RENDERING + 1)
+    with seeded_database.write() as session:
+        assert render_again(session, RESOURCES["places"]) == len(dataset.of("places"))
+    with seeded_database.write() as session:
+        assert render_again(session, RESOURCES["places"]) == 0
+    assert changes(seeded_database) == before
+    found = stored(seeded_database, RESOURCES["places"], "da-nang")
+    assert found.rendering == RENDERING + 1
+    assert json.loads(found.body)["code"] == "VN-DN"
+
+
+def test_what_is_read_can_be_written_back_unchanged(seeded_database: Database, dataset: Dataset) -> None:
+    with seeded_database.write() as session:
+        batch = Batch(session, "somebody")
+        for resource in RESOURCES.values():
+            for record_id, present in batch.stored(resource, dataset.of(resource.name)).items():
+                fields = accepted(resource, present.body)
+                assert batch.put(resource, record_id, fields, present) == "unchanged"
+        assert batch.flush() == 0
+
+
+@pytest.mark.parametrize("moment", [0.2, 0.6, 0.9])
+def test_a_seed_killed_half_way_leaves_nothing_or_all(database: Database, dataset: Dataset, moment: float) -> None:
+    """The seed runs in a process that is killed at a share of the time that it takes."""
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": database.url.render_as_string(hide_password=False)}
+    probe = "import sys; from seed.files import read; read(); print('read', flush=True); from app.cli import main; main(['seed'])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", probe], env=environment, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        process.stdout.readline()
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=20)
+    assert len(changes(database)) in (0, len(dataset.records))
+    outcome = load(database, dataset)
+    assert len(outcome.created) + len(outcome.unchanged) == len(dataset.records)
+    assert len(changes(database)) == len(dataset.records)
