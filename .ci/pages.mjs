@@ -24,7 +24,7 @@ async function see(path, look) {
   context.on("requestfailed", (request) => wrong.push(`not loaded: ${request.url()}`));
   context.on("console", (message) => ["error", "warning"].includes(message.type()) && wrong.push(message.text()));
   context.on("weberror", (error) => wrong.push(String(error.error())));
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(20_000);
   const answer = await page.goto(base + path);
   assert.equal(answer.status(), 200);
   try {
@@ -37,8 +37,7 @@ async function see(path, look) {
     await page.screenshot({ path: `${folder}${path}.png` });
   }
   const elsewhere = asked.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== base);
-  assert.deepEqual(elsewhere, [], `${path} asks another host`);
-  assert.deepEqual(wrong, [], `${path} has errors`);
+  assert.deepEqual({ elsewhere, wrong }, { elsewhere: [], wrong: [] }, `${path} asks other hosts for: ${elsewhere}; errors: ${wrong}`);
   console.log(`   ${path}: ${asked.length} requests, all to this server; no errors`);
   await context.close();
 }
@@ -47,6 +46,7 @@ try {
   await see("/docs", async (page) => {
     // Not only drawn: an operation opens, is sent from the page, and its answer is shown.
     const operation = page.locator("#operations-projects-list_projects");
+    await page.locator("#operations-tag-projects button").first().click();
     await operation.locator(".opblock-summary-control").click();
     await operation.getByText("Repeat a parameter for OR").waitFor();
     await operation.getByRole("button", { name: "Execute" }).click();
@@ -65,6 +65,9 @@ try {
     await page.getByRole("heading", { name: "bad_cursor" }).waitFor();
     assert.ok((await page.locator("h2").count()) >= 8, "codes are missing");
   });
+} catch (error) {
+  console.error(`   FAILED: ${error.message}`);
+  process.exitCode = 1;
 } finally {
   await browser.close();
 }

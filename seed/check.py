@@ -58,6 +58,7 @@ TREES = (
     ("projects", "follows"),
     ("agreements", "part_of"),
     ("agreements", "amends"),
+    ("milestones", "part_of"),
 )
 
 

@@ -125,8 +125,9 @@ def _lone_day(m: re.Match[str]) -> str | None:
 
 def _days(m: re.Match[str]) -> str | None:
     """3-5/6: the first day borrows month and year; «3, 4 và 5/6» only where one day follows the other."""
-    first, last, end = int(m["first"]), int(m["d"]), _ymd(m)
-    if not end or first >= last or (m["link"] == " và " and last - first > 1 + m["listed"].count(",")):
+    first, last, listed, end = int(m["first"]), int(m["d"]), m["listed"].count(","), _ymd(m)
+    link = m["link"].strip()
+    if not end or first >= last or (link == "," and not listed) or (link in {",", "và"} and last - first > 1 + listed):
         return None
     return f"{end[:-2]}{first:02}/{end}"
 
@@ -197,7 +198,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], _Reader], ...] = tuple(
         (r"(?<!\w)(?!May )«Month»,? «year»", _ymd),
         # days
         (
-            r"«on»«[»(?P<core>«day:first»(?P<listed>(?:, ?[0-3]?\d){0,9})(?P<link> ?- ?| và | đến | tới )«on»"
+            r"«on»«[»(?P<core>«day:first»(?P<listed>(?:, ?[0-3]?\d){0,9})(?P<link> ?- ?| và |, ?| đến | tới )«on»"
             r"«day»(?:/| tháng )«month»(?:(?:/|,? năm )«year»|«]»))«uncounted»",
             _days,
         ),

@@ -127,6 +127,8 @@ class FigureFields(RecordFields):
     project: Slug | None = None
     agreement: Slug | None = None
     partner: Slug | None = Field(default=None, description="The partner it is about.")
+    milestone: Slug | None = Field(default=None, description="The event it is about, such as the edition of a meeting.")
+    document: Slug | None = Field(default=None, description="The instrument or publication it is about.")
     said_by: Voice | None = Field(default=None, description="Who stated it; null: the document itself.")
     relayed_for: Voice | None = Field(default=None, description="Whose number the speaker relayed, if another's.")
     as_written: Line | None = Field(default=None, description="The number as the source writes it.")
@@ -198,6 +200,8 @@ class Figure(Row, table=True):
     project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id", index=True)
     agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id", index=True)
     partner: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
+    milestone: str | None = Field(sa_type=BYTEWISE, foreign_key="milestones.id", index=True)
+    document: str | None = Field(sa_type=BYTEWISE, foreign_key="documents.id", index=True)
     said_by_id: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
     relayed_for_id: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
 
@@ -262,6 +266,10 @@ FIGURES = Resource(
             "figures",
         ),
         "about": Link("partners", (Figure.partner,), "About this partner."),
+        "milestone": Link("milestones", (Figure.milestone,), "About this milestone.", "milestones", "figures"),
+        "about_document": Link(
+            "documents", (Figure.document,), "About this document.", "about_documents", opposite="measured_by"
+        ),
         "speaker": Link("partners", (Figure.said_by_id,), "Stated by this partner."),
         "place": Link("places", (PLACES_OF.c.place_id,), "About this place.", "places", "figures", tree=True),
         "related_to": Link(

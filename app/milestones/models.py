@@ -61,6 +61,7 @@ class MilestoneFields(RecordFields):
     status: Annotated[str, MILESTONE_STATUS]
     date: Edtf | None = Field(default=None, description="When, as precisely as stated; null when not stated.")
     place: Slug | None = None
+    part_of: Slug | None = Field(default=None, description="The wider event, such as the conference of a session.")
     project: Slug | None = None
     agreement: Slug | None = None
     participants: list[Participant] = Field(default=[], max_length=500)
@@ -99,6 +100,7 @@ class Milestone(Row, table=True):
     date_earliest: str | None = Field(sa_type=BYTEWISE)
     date_latest: str | None = Field(sa_type=BYTEWISE)
     place: str | None = Field(sa_type=BYTEWISE, foreign_key="places.id", index=True)
+    part_of: str | None = Field(sa_type=BYTEWISE, foreign_key="milestones.id", index=True)
     project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id", index=True)
     agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id", index=True)
     title_sort: str = Field(sa_type=BYTEWISE)
@@ -127,6 +129,9 @@ MILESTONES = Resource(
     links={
         "partner": Link(
             "partners", (PARTICIPANTS.c.partner_id,), "With this partner taking part.", "partners", "milestones"
+        ),
+        "part_of": Link(
+            "milestones", (Milestone.part_of,), "Part of this milestone.", "whole", "parts", opposite="whole_of"
         ),
         "project": Link("projects", (Milestone.project,), "Of this project.", "projects", "milestones"),
         "agreement": Link("agreements", (Milestone.agreement,), "Of this agreement.", "agreements", "milestones"),

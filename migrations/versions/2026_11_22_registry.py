@@ -261,6 +261,7 @@ def upgrade() -> None:
         sa.Column("date_earliest", BYTEWISE, nullable=True),
         sa.Column("date_latest", BYTEWISE, nullable=True),
         sa.Column("place", BYTEWISE, nullable=True),
+        sa.Column("part_of", BYTEWISE, nullable=True),
         sa.Column("project", BYTEWISE, nullable=True),
         sa.Column("agreement", BYTEWISE, nullable=True),
         sa.Column("title_sort", BYTEWISE, nullable=False),
@@ -277,6 +278,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_milestones_change_changes", **AT_COMMIT),
         sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_milestones_managed_by_partners", **AT_COMMIT),
+        sa.ForeignKeyConstraint(["part_of"], ["milestones.id"], name="fk_milestones_part_of_milestones", **AT_COMMIT),
         sa.ForeignKeyConstraint(["place"], ["places.id"], name="fk_milestones_place_places", **AT_COMMIT),
         sa.ForeignKeyConstraint(["project"], ["projects.id"], name="fk_milestones_project_projects", **AT_COMMIT),
         sa.PrimaryKeyConstraint("id", name="pk_milestones"),
@@ -286,6 +288,7 @@ def upgrade() -> None:
     op.create_index("ix_milestones_date_earliest_id", "milestones", ["date_earliest", "id"])
     op.create_index("ix_milestones_kind_id", "milestones", ["kind", "id"])
     op.create_index("ix_milestones_managed_by", "milestones", ["managed_by"])
+    op.create_index("ix_milestones_part_of", "milestones", ["part_of"])
     op.create_index("ix_milestones_place", "milestones", ["place"])
     op.create_index("ix_milestones_project", "milestones", ["project"])
     op.create_index("ix_milestones_status_id", "milestones", ["status", "id"])
@@ -394,6 +397,8 @@ def upgrade() -> None:
         sa.Column("project", BYTEWISE, nullable=True),
         sa.Column("agreement", BYTEWISE, nullable=True),
         sa.Column("partner", BYTEWISE, nullable=True),
+        sa.Column("milestone", BYTEWISE, nullable=True),
+        sa.Column("document", BYTEWISE, nullable=True),
         sa.Column("said_by_id", BYTEWISE, nullable=True),
         sa.Column("relayed_for_id", BYTEWISE, nullable=True),
         sa.CheckConstraint(
@@ -413,8 +418,10 @@ def upgrade() -> None:
         sa.CheckConstraint("period_earliest <= period_latest", name=op.f("ck_figures_period")),
         sa.ForeignKeyConstraint(["agreement"], ["agreements.id"], name="fk_figures_agreement_agreements", **AT_COMMIT),
         sa.ForeignKeyConstraint(["change"], ["changes.sequence"], name="fk_figures_change_changes", **AT_COMMIT),
+        sa.ForeignKeyConstraint(["document"], ["documents.id"], name="fk_figures_document_documents", **AT_COMMIT),
         sa.ForeignKeyConstraint(["indicator"], ["indicators.id"], name="fk_figures_indicator_indicators", **AT_COMMIT),
         sa.ForeignKeyConstraint(["managed_by"], ["partners.id"], name="fk_figures_managed_by_partners", **AT_COMMIT),
+        sa.ForeignKeyConstraint(["milestone"], ["milestones.id"], name="fk_figures_milestone_milestones", **AT_COMMIT),
         sa.ForeignKeyConstraint(["partner"], ["partners.id"], name="fk_figures_partner_partners", **AT_COMMIT),
         sa.ForeignKeyConstraint(["project"], ["projects.id"], name="fk_figures_project_projects", **AT_COMMIT),
         sa.ForeignKeyConstraint(
@@ -425,10 +432,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("change", name="uq_figures_change"),
     )
     op.create_index("ix_figures_agreement", "figures", ["agreement"])
+    op.create_index("ix_figures_document", "figures", ["document"])
     op.create_index("ix_figures_indicator_id", "figures", ["indicator", "id"])
     op.create_index("ix_figures_kind_id", "figures", ["kind", "id"])
     op.create_index("ix_figures_managed_by", "figures", ["managed_by"])
     op.create_index("ix_figures_measured", "figures", ["measured"])
+    op.create_index("ix_figures_milestone", "figures", ["milestone"])
     op.create_index("ix_figures_partner", "figures", ["partner"])
     op.create_index("ix_figures_period_earliest_id", "figures", ["period_earliest", "id"])
     op.create_index("ix_figures_project", "figures", ["project"])

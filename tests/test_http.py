@@ -1,0 +1,305 @@
+"""What holds for every answer: errors, tags, HEAD, methods, compression, CORS, headers, health."""
+
+import gzip
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from httpx2 import Response
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+from structlog.testing import capture_logs
+
+from app.core.errors import PROBLEM_JSON, family
+from app.core.query import Queries
+from app.main import RESOURCES
+from tests.conftest import NewDatabase, client_of
+
+PATHS = [
+    "/v1",
+    "/v1/projects",
+    "/v1/projects/smart-factory-cooperation",
+    "/v1/projects/smart-factory-cooperation/figures",
+    "/v1/figures?limit=3&include=indicators",
+    "/v1/codelists",
+    "/v1/codelists/project_status",
+    "/openapi.json",
+]
+
+
+def problem(response: Response, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == PROBLEM_JSON
+    body: dict[str, Any] = response.json()
+    assert set(body) == {"type", "title", "status", "detail", "code", "errors"}
+    assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems#{code}")
+    return body
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_current_copy_is_answered_with_304(client: TestClient, path: str) -> None:
+    plain = {"Accept-Encoding": "identity"}
+    first = client.get(path, headers=plain)
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"] == "public, max-age=0, must-revalidate"
+    for held in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = client.get(path, headers={**plain, "If-None-Match": held})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"].removeprefix("W/") == tag
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_head_is_get_without_a_body(client: TestClient, path: str) -> None:
+    get, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("etag", "content-type", "content-length"):
+        assert head.headers.get(name) == get.headers.get(name)
+    assert client.head("/v1/projects/nobody").status_code == 404
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_each_coding_has_a_tag_of_its_own(client: TestClient, coding: str) -> None:
+    plain = client.get("/v1/projects", headers={"Accept-Encoding": "identity"})
+    coded = client.get("/v1/projects", headers={"Accept-Encoding": coding})
+    assert coded.headers["content-encoding"] == coding
+    assert "accept-encoding" in coded.headers["vary"].lower()
+    assert coded.headers["etag"] == f'{plain.headers["etag"][:-1]}-{coding}"'
+    for held in (coded, plain):
+        again = client.get("/v1/projects", headers={"Accept-Encoding": coding, "If-None-Match": held.headers["etag"]})
+        assert (again.status_code, again.headers["etag"]) == (304, held.headers["etag"])
+
+
+def test_gzip_holds_the_same_bytes(client: TestClient) -> None:
+    plain = client.get("/v1/projects", headers={"Accept-Encoding": "identity"}).content
+    with client.stream("GET", "/v1/projects", headers={"Accept-Encoding": "gzip"}) as response:
+        assert gzip.decompress(b"".join(response.iter_raw())) == plain
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "BREW"])
+@pytest.mark.parametrize("path", ["/v1/projects", "/v1/projects/x", "/v1", "/livez", "/docs"])
+def test_other_methods_are_refused_with_those_allowed(client: TestClient, method: str, path: str) -> None:
+    response = client.request(method, path)
+    problem(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_a_browser_on_another_host_may_read(client: TestClient) -> None:
+    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
+    preflight = client.options("/v1/projects", headers=asked)
+    assert (preflight.status_code, preflight.content) == (204, b"")
+    assert preflight.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
+    for response in (preflight, client.get("/v1/projects"), client.get("/v1/nope")):
+        assert response.headers["access-control-allow-origin"] == "*"
+    assert "ETag" in client.get("/v1/projects").headers["access-control-expose-headers"]
+
+
+def test_every_answer_has_the_security_headers_and_a_request_id(client: TestClient) -> None:
+    for path in ("/v1", "/v1/nope", "/livez", "/docs", "/docs/assets/swagger-ui.css"):
+        headers = client.get(path, headers={"X-Request-ID": "mine-1"}).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-request-id"] == "mine-1"
+    made = client.get("/v1", headers={"X-Request-ID": "not one\x01"}).headers["x-request-id"]
+    assert len(made) == 32
+
+
+def test_health(client: TestClient) -> None:
+    assert client.get("/livez").json() == {"status": "ok"}
+    assert client.get("/readyz").json()["status"] == "ok"
+    assert client.get("/readyz").headers["cache-control"] == "no-store"
+
+
+def test_a_database_without_the_schema_is_not_ready(new_database: NewDatabase) -> None:
+    with client_of(new_database(None)) as client:
+        response = client.get("/readyz")
+        problem(response, 503, "unavailable")
+        assert response.headers["retry-after"] == "2"
+        problem(client.get("/v1/projects"), 503, "unavailable")
+        assert client.get("/livez").status_code == 200
+
+
+def test_a_database_that_is_away_is_503(tmp_path: Any) -> None:
+    for url in (f"sqlite:///{tmp_path}/none.db", "postgresql://nobody@127.0.0.1:1/none"):
+        with client_of(url) as client:
+            problem(client.get("/v1/projects"), 503, "unavailable")
+            assert client.get("/livez").status_code == 200
+
+
+def test_a_read_that_runs_away_is_stopped(seeded: str) -> None:
+    with client_of(seeded, query_deadline=0.001, inline_budget=0.0) as client:
+        codes = {
+            client.get(f"/v1/figures?total=true&include=indicators&limit=200&value_gte={n}").status_code
+            for n in range(20)
+        }
+    assert codes <= {200, 503}
+
+
+def test_an_error_of_ours_is_a_problem_without_a_trace(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("app.core.routes.answer", fails)
+    with capture_logs() as logs:
+        response = client.get("/v1/projects")
+    problem(response, 500, "internal_error")
+    assert "secret" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
+    (logged,) = logs
+    assert logged["event"] == "unhandled"
+    assert logged["request_id"] == response.headers["x-request-id"]
+
+
+def test_every_problem_is_explained(client: TestClient) -> None:
+    page = client.get("/problems").text
+    for kind in family():
+        assert f'id="{kind.code}"' in page
+
+
+def test_metrics_count_requests_by_route(seeded: str) -> None:
+    with client_of(seeded, metrics=True) as client:
+        client.get("/v1/projects/smart-factory-cooperation")
+        client.get("/v1/nope")
+        client.get("/v1/%00")
+        text = client.get("/metrics").text
+    assert 'route="/v1/projects/{project_id}",status="200"' in text
+    assert 'route="none",status="404"' in text
+    with client_of(seeded) as client:
+        assert client.get("/metrics").status_code == 404
+
+
+# -- bad input ---------------------------------------------------------------------------------------------------
+
+MARK = "zqxjmark"
+BAD_QUERIES = [
+    (f"{MARK}=1", 422),
+    (f"stauts={MARK}", 422),
+    (f"status={MARK}", 422),
+    ("status=", 422),
+    ("limit=-1", 422),
+    ("limit=0", 422),
+    ("limit=201", 422),
+    ("limit=9223372036854775808", 422),
+    (f"limit={'9' * 5000}", 422),
+    ("limit=NaN", 422),
+    ("limit=1&limit=2", 422),
+    ("limit=1.5", 422),
+    ("total=maybe", 422),
+    (f"sort={MARK}", 422),
+    ("sort=--id", 422),
+    ("sort=title,title", 422),
+    (f"fields={MARK}", 422),
+    ("fields=", 422),
+    (f"include={MARK}", 422),
+    ("include=figures,,partners", 422),
+    ("period=2022-13", 422),
+    ("period=2022-02-30", 422),
+    ("period_gte=yesterday", 422),
+    ("updated_at_gte=2022-13-01", 422),
+    ("updated_at_gte=1", 422),
+    ("partner=" + "x" * 10_000, 422),
+    ("partner=A%20B", 422),
+    ("title=" + "x" * 10_000, 422),
+    ("title=%20", 422),
+    ("identifier=none", 422),
+    (f"cursor={MARK}", 400),
+    ("cursor=AAAA", 400),
+    ("cursor=%C3%A9", 400),
+    ("cursor=", 400),
+    ("title=%00", 400),
+    ("title=%ED%A0%80", 400),
+    ("title=%FF", 400),
+    ("%00=1", 400),
+    ("title=a%0D%0Ab", 400),
+    ("&".join(f"id=a{n}" for n in range(1100)), 400),
+    ("&".join(f"id=a{n}" for n in range(300)), 422),
+    ("title=" + "x" * 40_000, 400),
+]
+
+
+@pytest.mark.parametrize(("query", "status"), BAD_QUERIES, ids=[query[:40] for query, _ in BAD_QUERIES])
+def test_a_bad_query_is_a_problem_that_never_repeats_it(client: TestClient, query: str, status: int) -> None:
+    response = client.get(f"/v1/projects?{query}")
+    body = problem(response, status, {400: response.json()["code"], 422: "invalid"}[status])
+    assert MARK not in response.text
+    assert len(response.content) < 20_000
+    if status == 422:
+        assert body["errors"]
+        assert client.get("/livez").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given_", "meant"),
+    [("stauts=active", "status"), ("partners=unido", "partner"), ("update_at_gte=2022-01-01", "updated_at_gte")],
+)
+def test_an_unknown_parameter_is_refused_with_the_nearest_name(client: TestClient, given_: str, meant: str) -> None:
+    (error,) = problem(client.get(f"/v1/projects?{given_}"), 422, "invalid")["errors"]
+    assert error["code"] == "unknown_parameter"
+    assert f"Did you mean {meant}?" in error["detail"]
+    for path in (
+        "/v1",
+        "/v1/codelists",
+        "/v1/codelists/unit",
+        "/livez",
+        "/readyz",
+        "/v1/projects/smart-factory-cooperation",
+    ):
+        problem(client.get(f"{path}?x=1"), 422, "invalid")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/projects/%00", "/v1/projects/%ED%A0%80", "/v1/projects/A", "/v1/projects/" + "x" * 10_000, "/v1/projects/a%2Fb",
+     "/v1/projects/facets", "/v1/nope", "/v1/projects/", "/v1/codelists/%00", "/v2", "/",
+     "/v1/projects/nobody", "/v1/projects/nobody/figures", "/docs/assets/..%2f..%2fcore.py", "/docs/assets/none"],
+)  # fmt: skip
+def test_a_path_with_nothing_behind_it_is_404(client: TestClient, path: str) -> None:
+    problem(client.get(path), 404, "not_found")
+
+
+def test_a_cursor_serves_its_own_list_only(client: TestClient) -> None:
+    following = client.get("/v1/figures?limit=2&kind=actual").json()["next"]
+    cursor = following.rpartition("cursor=")[2]
+    assert client.get(following).status_code == 200
+    for path in ("/v1/figures?", "/v1/figures?kind=target&", "/v1/figures?kind=actual&sort=value&", "/v1/projects?"):
+        problem(client.get(f"{path}cursor={cursor}"), 400, "bad_cursor")
+    for position in range(len(cursor)):
+        other = "A" if cursor[position] != "A" else "B"
+        changed = cursor[:position] + other + cursor[position + 1 :]
+        problem(client.get(f"/v1/figures?kind=actual&cursor={changed}"), 400, "bad_cursor")
+
+
+LISTS = {resource.name: list(Queries(resource).page.model_fields) for resource in RESOURCES}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_query_string_breaks_a_list(client: TestClient, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(LISTS)))
+    parameter = data.draw(st.one_of(st.sampled_from(LISTS[name]), st.text(max_size=20)))
+    value = data.draw(
+        st.one_of(
+            st.text(max_size=60),
+            st.integers().map(str),
+            st.floats().map(str),
+            st.dates().map(str),
+            st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True),
+        )
+    )
+    asked = (
+        f"/v1/{name}?{quote(parameter.encode(errors='surrogatepass'))}={quote(value.encode(errors='surrogatepass'))}"
+    )
+    response = client.get(asked)
+    assert response.status_code in (200, 400, 422), asked
+    json.loads(response.content)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(segment=st.text(min_size=1, max_size=40))
+def test_no_path_breaks_a_detail(client: TestClient, segment: str) -> None:
+    path = "/v1/partners/" + quote(segment.encode(errors="surrogatepass"), safe="")
+    assert client.get(path).status_code in (200, 404, 422)
