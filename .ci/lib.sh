@@ -8,12 +8,15 @@ STARTED=()
 export HOPTAC_ACCESS_LOG=false PYTHONDONTWRITEBYTECODE=1
 cd "$PROJECT"
 
+at_end() { :; } # what else a check has to put away
+
 finish() {
     local code=$? id
     for id in "${STARTED[@]}"; do
         kill "$id" 2>/dev/null || true
         wait "$id" 2>/dev/null || true
     done
+    at_end
     rm -rf "$WORK"
     exit "$code"
 }

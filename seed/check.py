@@ -111,7 +111,7 @@ def _uncited(citation: Citation, document: Any) -> Iterator[str]:
         return
     if citation.paragraph is None or citation.as_written is None:
         yield f"the text of {citation.document} is held: paragraph and as_written are required"
-    elif citation.paragraph > document.paragraphs:
+    elif document.paragraphs and citation.paragraph > document.paragraphs:
         yield f"{citation.document} has {document.paragraphs} paragraphs"
     if citation.basis == "external":
         yield "what a held text says is not external"

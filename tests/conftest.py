@@ -37,7 +37,9 @@ def postgres() -> Iterator[str]:
 
     with tempfile.TemporaryDirectory(prefix="hoptac-pg-", ignore_cleanup_errors=True) as name:
         server = get_server(Path(name) / "data", cleanup_mode="delete")
-        yield server.get_uri().replace("postgresql+psycopg", "postgresql")
+        yield server.get_uri()
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # it would wait for who is still there
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         server.cleanup()
 
 
@@ -118,9 +120,9 @@ def seeded_database(new_database: NewDatabase, seeded: str) -> Iterator[Database
 
 
 @pytest.fixture(scope="session")
-def client(seeded: str) -> Iterator[TestClient]:
-    """A client of the whole application over the seeded database, which it only reads."""
-    with client_of(seeded) as made:
+def client(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
+    """A client of the whole application over a seeded database that nobody changes."""
+    with client_of(new_database(seeded)) as made:
         yield made
 
 

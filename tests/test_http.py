@@ -253,10 +253,24 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(client: TestClien
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1/projects/%00", "/v1/projects/%ED%A0%80", "/v1/projects/A", "/v1/projects/" + "x" * 10_000, "/v1/projects/a%2Fb",
-     "/v1/projects/facets", "/v1/nope", "/v1/projects/", "/v1/codelists/%00", "/v2", "/",
-     "/v1/projects/nobody", "/v1/projects/nobody/figures", "/docs/assets/..%2f..%2fcore.py", "/docs/assets/none"],
-)  # fmt: skip
+    [
+        "/v1/projects/%00",
+        "/v1/projects/%ED%A0%80",
+        "/v1/projects/A",
+        "/v1/projects/" + "x" * 10_000,
+        "/v1/projects/a%2Fb",
+        "/v1/projects/facets",
+        "/v1/nope",
+        "/v1/projects/",
+        "/v1/codelists/%00",
+        "/v2",
+        "/",
+        "/v1/projects/nobody",
+        "/v1/projects/nobody/figures",
+        "/docs/assets/..%2f..%2fcore.py",
+        "/docs/assets/none",
+    ],
+)
 def test_a_path_with_nothing_behind_it_is_404(client: TestClient, path: str) -> None:
     problem(client.get(path), 404, "not_found")
 

@@ -58,10 +58,40 @@ def test_folding_keeps_the_length_of_the_nfc_form(text: str) -> None:
 
 
 def test_names_sort_as_in_a_vietnamese_dictionary() -> None:
-    words = "An Ăn Ân Ba Bà Bả Bã Bá Bạ Cao Da Đa Em Ê Ga Mo Mô Mơ Ta Tà Tu Tư Vĩnh Xa Ý".split()
-    assert sorted(reversed(words), key=sort_key) == words
+    words = [
+        "An",
+        "Ăn",
+        "Ân",
+        "Ba",
+        "Bà",
+        "Bả",
+        "Bã",
+        "Bá",
+        "Bạ",
+        "Cao",
+        "Da",
+        "Đa",
+        "Em",
+        "Ê",
+        "Ga",
+        "Mo",
+        "Mô",
+        "Mơ",
+        "Ta",
+        "Tà",
+        "Tu",
+        "Tư",
+        "Vĩnh",
+        "Xa",
+        "Ý",
+    ]
+    assert sorted(set(words), key=sort_key) == words
     assert sorted(["Hà Nội", "Hà Nam", "Hải Dương", "Hạ Long"], key=sort_key) == [
-        "Hạ Long", "Hà Nam", "Hà Nội", "Hải Dương"]  # fmt: skip
+        "Hạ Long",
+        "Hà Nam",
+        "Hà Nội",
+        "Hải Dương",
+    ]
 
 
 @given(st.text())

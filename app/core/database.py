@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.sql import Executable
 from sqlmodel import Session
 
@@ -233,7 +234,10 @@ class Database:
 
 
 def _normal(given: str) -> URL:
-    url = make_url(given)
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        raise ValueError("HOPTAC_DATABASE_URL: is no URL; try sqlite:///hoptac.db or postgresql://…") from None
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
             raise ValueError("HOPTAC_DATABASE_URL: an SQLite database needs a file, such as sqlite:///hoptac.db")

@@ -31,6 +31,7 @@ HEADERS = {
     "Link": {"description": 'RFC 8288: `rel="next"` where a list goes on.', "schema": {"type": "string"}},
     "X-Request-ID": {"description": "Id of this request, as logged.", "schema": {"type": "string"}},
 }
+ON_REQUEST = ("included", "included_next", "total")  # there only when the request asks for them
 REGISTRY = "The registry itself: index, code lists, health."
 
 
@@ -72,6 +73,8 @@ def _complete(schema: dict[str, Any]) -> None:
                 response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     schema["components"]["headers"] = HEADERS
     _share_parameters(schema)
+    for shown in schema["components"]["schemas"].values():
+        shown["required"] = [name for name in shown.get("required", ()) if name not in ON_REQUEST]
 
 
 def _share_parameters(schema: dict[str, Any]) -> None:

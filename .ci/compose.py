@@ -1,0 +1,24 @@
+"""What can be said of compose.yaml without Docker: `compose.py FILE`."""
+# ruff: noqa: T201 - it says what it found
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from app.cli import _parser
+from app.core.settings import Settings
+
+composed = yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))
+program, database = composed["services"]["hoptac"], composed["services"]["database"]
+unknown = {name for name in program["environment"] if name.removeprefix("HOPTAC_").lower() not in Settings.model_fields}
+assert not unknown, f"no such settings: {unknown}"
+_parser().parse_args(program["command"][1:])
+assert database["image"].startswith("postgres:18"), database["image"]
+assert program["depends_on"]["database"]["condition"] == "service_healthy"
+assert database["healthcheck"]["test"]
+mounts = [each.partition(":")[0] for service in composed["services"].values() for each in service.get("volumes", [])]
+assert set(mounts) == set(composed["volumes"]), "volumes used and declared differ"
+password = database["environment"]["POSTGRES_PASSWORD"]
+assert password in program["environment"]["HOPTAC_DATABASE_URL"], "the two services have different passwords"
+print("   compose.yaml: settings, command and services agree")

@@ -1,0 +1,178 @@
+"""The hoptac command: help, exit codes, errors in words, and a real server process."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import NewDatabase
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "app", *arguments]
+    return subprocess.run(
+        command, env={**os.environ, **environment}, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@contextmanager
+def server(url: str, *arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A real server on a free port; yields its address and process, and ends it."""
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false"}
+    command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
+    process = subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            for line in process.stdout:
+                found = re.search(r"API +(http://[0-9.:]+)/v1", line)
+                if found:
+                    _wait(found[1])
+                    yield found[1], process
+                    break
+            else:
+                pytest.fail("the server never said where it is")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=20)
+
+
+def _wait(base: str) -> None:
+    for _ in range(200):
+        try:
+            if httpx.get(f"{base}/livez", trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    pytest.fail("the server does not answer")
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "seed", "check"])
+def test_each_command_explains_itself(command: str) -> None:
+    found = run(command, "--help")
+    assert found.returncode == 0
+    assert "exit codes" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        ([], {}, 2, "COMMAND"),
+        (["fly"], {}, 2, "invalid choice"),
+        (["migrate"], {"HOPTAC_DATABASE_URL": "mysql://x/y"}, 2, "only sqlite"),
+        (["migrate"], {"HOPTAC_DATABASE_URL": "sqlite://"}, 2, "needs a file"),
+        (["migrate"], {"HOPTAC_DATABASE_URL": "no url"}, 2, "HOPTAC_DATABASE_URL"),
+        (["migrate"], {"HOPTAC_DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 3, "database"),
+        (["migrate"], {"HOPTAC_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, 3, "database"),
+        (["serve"], {"HOPTAC_PORT": "99999"}, 2, "HOPTAC_PORT"),
+        (["serve", "--workers", "0"], {}, 2, "workers"),
+        (["check", "--documents", "/no/such/folder"], {}, 2, "is no folder"),
+        (["check", "--dataset", "/no/such/folder"], {}, 1, "no records"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    tmp_path: Path, arguments: Sequence[str], environment: dict[str, str], code: int, said: str
+) -> None:
+    found = run(*arguments, **{"HOPTAC_DATABASE_URL": f"sqlite:///{tmp_path}/x.db", **environment})
+    assert found.returncode == code, found
+    assert said in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_the_dataset_passes_its_check() -> None:
+    found = run("check")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "0 problems" in found.stdout
+
+
+def test_a_database_without_schema_is_not_served(new_database: NewDatabase) -> None:
+    url = new_database(None)
+    for command in ("serve", "seed"):
+        found = run(command, HOPTAC_DATABASE_URL=url)
+        assert found.returncode == 3, found
+        assert "Traceback" not in found.stderr
+
+
+def test_migrate_seed_serve_and_again(new_database: NewDatabase) -> None:
+    url = new_database(None)
+    first = run("migrate", HOPTAC_DATABASE_URL=url)
+    assert first.returncode == 0, first
+    assert " created" in run("seed", HOPTAC_DATABASE_URL=url).stdout
+    again = run("seed", HOPTAC_DATABASE_URL=url)
+    assert re.search(r"0 created, 0 updated, 0 deleted, \d+ unchanged", again.stdout), again
+    with server(url, "--migrate", "--seed") as (base, _):
+        assert httpx.get(f"{base}/readyz", trust_env=False).json()["status"] == "ok"
+        found = httpx.get(f"{base}/v1/projects/smart-factory-cooperation?include=figures", trust_env=False).json()
+        assert found["included"]["figures"]
+
+
+def test_serving_never_seeds(new_database: NewDatabase, migrated: str) -> None:
+    with server(new_database(migrated)) as (base, _):
+        assert httpx.get(f"{base}/v1/projects", trust_env=False).json() == {"items": [], "next": None}
+
+
+def test_two_workers_serve_one_address(new_database: NewDatabase, seeded: str) -> None:
+    with server(new_database(seeded), "--workers", "2") as (base, _):
+        answers = {httpx.get(f"{base}/v1/partners/unido", trust_env=False).text for _ in range(20)}
+    assert len(answers) == 1
+
+
+def test_a_port_in_use_is_said(new_database: NewDatabase, seeded: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        found = run("serve", "--port", str(taken.getsockname()[1]), HOPTAC_DATABASE_URL=new_database(seeded))
+    assert found.returncode != 0
+    assert "in use" in found.stderr
+
+
+def raw(base: str, request: bytes) -> bytes:
+    """What the server says to these very bytes."""
+    host, port = base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(request)
+        connection.settimeout(10)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
+RAW: dict[str, Any] = {
+    "a method of its own": b"BREW /v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "a path in raw bytes": b"GET /v1/\xff\xfe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "a query in raw bytes": b"GET /v1/projects?title=\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "a header with a NUL": b"GET /v1 HTTP/1.1\r\nHost: x\r\nX-A: \x00\r\nConnection: close\r\n\r\n",
+    "no version": b"GET /v1\r\n\r\n",
+    "nonsense": b"\x00\x01\x02\r\n\r\n",
+    "a tag of raw bytes": b"GET /v1 HTTP/1.1\r\nHost: x\r\nIf-None-Match: \xff\xfe\r\nConnection: close\r\n\r\n",
+    "a body that nobody wants": b"GET /v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc",
+    "two lengths": b"GET /v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+    "a header of 100 kB": b"GET /v1 HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 100_000 + b"\r\nConnection: close\r\n\r\n",
+}
+
+
+def test_no_bytes_end_the_server(new_database: NewDatabase, seeded: str) -> None:
+    with server(new_database(seeded)) as (base, process):
+        for name, request in RAW.items():
+            try:
+                answer = raw(base, request)
+            except ConnectionError:
+                answer = b""
+            assert not answer.startswith(b"HTTP/1.1 5"), name
+            assert process.poll() is None, name
+        assert httpx.get(f"{base}/v1/partners/unido", trust_env=False).status_code == 200

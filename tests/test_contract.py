@@ -1,0 +1,119 @@
+"""The contract: valid, complete, committed, and true of what is answered."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.settings import Settings
+from app.main import RESOURCES, build
+from tests import contract
+
+CONTRACT: dict[str, Any] = json.loads(contract.CONTRACT.read_text("utf-8"))
+OPERATIONS = [(path, operation) for path, methods in CONTRACT["paths"].items() for operation in methods.values()]
+
+
+def test_the_committed_contract_is_the_programs() -> None:
+    assert contract.contract() == contract.CONTRACT.read_text("utf-8"), "run `make contract` and look at the difference"
+
+
+def test_the_examples_are_the_datasets() -> None:
+    assert contract.examples() == contract.EXAMPLES.read_text("utf-8"), "run `make contract`"
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_resolves() -> None:
+    for reference in set(references(CONTRACT)):
+        node: Any = CONTRACT
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def test_operations_have_unique_ids_words_tags_and_every_error() -> None:
+    ids = [operation["operationId"] for _, operation in OPERATIONS]
+    assert len(ids) == len(set(ids))
+    tags = {tag["name"] for tag in CONTRACT["tags"] if tag["description"]}
+    for path, operation in OPERATIONS:
+        assert operation["summary"], path
+        assert set(operation["tags"]) <= tags
+        assert operation["security"] == [], path
+        for status, response in operation["responses"].items():
+            assert response["description"]
+            if status >= "400":
+                assert list(response["content"]) == ["application/problem+json"]
+        assert {"200", "422"} <= set(operation["responses"]), path
+
+
+def test_every_parameter_is_explained() -> None:
+    for name, parameter in CONTRACT["components"]["parameters"].items():
+        assert parameter.get("description"), name
+
+
+def test_every_field_of_a_record_is_there_and_required() -> None:
+    for resource in RESOURCES:
+        schema = CONTRACT["components"]["schemas"][resource.shown.__name__]
+        names = {entry.alias or name for name, entry in resource.shown.model_fields.items()}
+        assert set(schema["properties"]) == names
+        assert set(schema["required"]) == names
+        assert "included" not in CONTRACT["components"]["schemas"][f"{resource.table.__name__}Detail"]["required"]
+        assert schema["examples"][0]["id"] == resource.example
+
+
+def validator(schema: dict[str, Any]) -> Any:
+    return jsonschema_rs.Draft202012Validator({**schema, "components": CONTRACT["components"]})
+
+
+PATHS = [(path, operation) for path, operation in OPERATIONS if not path.startswith(("/livez", "/readyz"))]
+
+
+@pytest.mark.parametrize(("path", "operation"), PATHS, ids=[path for path, _ in PATHS])
+def test_answers_are_what_the_contract_says(client: TestClient, path: str, operation: dict[str, Any]) -> None:
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    ids = {f"{{{resource.one}_id}}": resource.example for resource in RESOURCES} | {"{codelist}": "unit"}
+    for name, value in ids.items():
+        path = path.replace(name, value)
+    response = client.get(path, params={"limit": 200} if "/{" not in path and "limit" in str(operation) else None)
+    assert response.status_code == 200
+    check = validator(schema)
+    errors = [error.message for error in check.iter_errors(response.json())]
+    assert errors == []
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+def test_answers_with_includes_are_what_the_contract_says(client: TestClient, resource: Any) -> None:
+    operation = CONTRACT["paths"][f"/v1/{resource.name}/{{{resource.one}_id}}"]["get"]
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    path = f"/v1/{resource.name}/{resource.example}?include={','.join(resource.includes)}"
+    errors = [error.message for error in validator(schema).iter_errors(client.get(path).json())]
+    assert errors == []
+
+
+def test_problems_are_what_the_contract_says(client: TestClient) -> None:
+    schema = CONTRACT["components"]["schemas"]["ProblemShown"]
+    for path in ("/v1/projects/nobody", "/v1/projects?limit=0", "/v1/projects?cursor=x", "/v1/nope"):
+        body = client.get(path).json()
+        assert [error.message for error in validator(schema).iter_errors(body)] == []
+
+
+def test_settings_change_the_licence_and_name_shown() -> None:
+    changed = build(Settings.model_construct(site_name="Sổ hợp tác", data_licence="CC0-1.0")).openapi()
+    assert changed["info"]["title"] == "Sổ hợp tác"
+    assert "CC0-1.0" in changed["info"]["license"]["name"]
+
+
+def test_the_contract_stands_beside_the_program() -> None:
+    assert Path(contract.CONTRACT).name == "openapi.json"
