@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app import __version__
 from app.core.database import Database
+from app.core.errors import Unavailable
 from app.core.settings import Settings
 
 DONE, FAILED, MISUSED, UNREADY = 0, 1, 2, 3
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except IntegrityError as error:
         _complain(f"Nothing was written: the database refused it ({error.orig}).")
         return FAILED
+    except Unavailable as error:
+        _complain(f"The database does not work: {getattr(error.__cause__, 'orig', None) or error}")
+        return UNREADY
     except (SQLAlchemyError, sqlite3.Error) as error:
         _complain(f"The database does not work: {getattr(error, 'orig', None) or error}")
         return UNREADY
@@ -99,14 +103,17 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
     import app.main  # noqa: F401 - declares every table
-    from app.core.schema import migrate, render_all_again
+    from app.core.writing import render_all_again
+    from migrations import HEAD
 
     database = Database(settings.database_url)
+    if options.down or database.schema_version() != HEAD:
+        from app.core.schema import migrate
+
+        migrate(database, "base" if options.down else "head")
     if options.down:
-        migrate(database, "base")
         print("The schema and everything in it are gone.")
         return DONE
-    migrate(database)
     rendered = render_all_again(database)
     print("The schema is up to date." + (f" {rendered} records were rendered anew." if rendered else ""))
     return DONE

@@ -3,11 +3,10 @@
 import sqlite3
 
 import uvicorn
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from app.core.database import Database
+from app.core.errors import Unavailable
 from app.core.settings import Settings
 from migrations import HEAD
 
@@ -48,10 +47,9 @@ def ensure_ready(settings: Settings) -> None:
     if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:
         print(f"Note: SQLite {sqlite3.sqlite_version} is older than 3.51.3; write from one process only.", flush=True)
     try:
-        with database.engine.connect() as connection:
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    except SQLAlchemyError:
-        raise NotReady(f"{shown} does not answer or has no schema: run `hoptac migrate`.") from None
+        found = database.schema_version()
+    except Unavailable:
+        raise NotReady(f"{shown} does not answer.") from None
     finally:
         database.close()
     if found != HEAD:

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.sql import Executable
 from sqlmodel import Session
 
@@ -227,6 +227,17 @@ class Database:
             if not self.is_sqlite:
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
             yield session
+
+    def schema_version(self) -> str | None:
+        """The revision of its schema; None where there is none. Unavailable when it does not answer."""
+        try:
+            with self.engine.connect() as connection:
+                if not inspect(connection).has_table("alembic_version"):
+                    return None
+                found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+                return found
+        except OperationalError as error:
+            raise Unavailable from error
 
     def close(self) -> None:
         """Close the write connections."""

@@ -7,8 +7,6 @@ from alembic.config import Config
 
 import migrations
 from app.core.database import Database
-from app.core.resource import RESOURCES
-from app.core.writing import CHUNK, render_again
 
 
 def config() -> Config:
@@ -27,16 +25,3 @@ def migrate(database: Database, revision: str = "head") -> None:
             command.downgrade(settings, revision)
         else:
             command.upgrade(settings, revision)
-
-
-def render_all_again(database: Database) -> int:
-    """Render every record of an older rendering anew, batch by batch; returns how many there were."""
-    count = 0
-    for resource in RESOURCES.values():
-        while True:
-            with database.write() as session:
-                done = render_again(session, resource)
-            count += done
-            if done < CHUNK:
-                break
-    return count

@@ -10,8 +10,9 @@ from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from app.core.changes import CHANGES, digest, link
+from app.core.database import Database
 from app.core.record import RENDERING, Record, RecordFields, column_values
-from app.core.resource import Resource
+from app.core.resource import RESOURCES, Resource
 
 CHUNK = 500  # ids asked for in one statement; SQLite takes 32,766 values at most
 WRITTEN_BY_CORE = frozenset(Record.model_fields)
@@ -213,3 +214,16 @@ def render_again(session: Session, resource: Resource, most: int = CHUNK) -> int
         values = {"rendering": RENDERING, "body": body.decode(), **column_values(table, fields)}
         session.execute(update(table).where(table.id == record_id).values(values))
     return len(ids)
+
+
+def render_all_again(database: Database) -> int:
+    """Render every record of an older rendering anew, batch by batch; returns how many there were."""
+    count = 0
+    for resource in RESOURCES.values():
+        while True:
+            with database.write() as session:
+                done = render_again(session, resource)
+            count += done
+            if done < CHUNK:
+                break
+    return count

@@ -1,0 +1,55 @@
+"""The documents do not rot: README's answers are the API's, every setting, slice, command and target is described."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.settings import Settings
+from app.main import RESOURCES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLES = re.findall(r"```console\n\$ curl -s 'http://127\.0\.0\.1:8000(\S+)'\n(.*?)\n```", README, re.DOTALL)
+
+
+def test_readme_has_examples() -> None:
+    assert len(EXAMPLES) >= 5
+
+
+@pytest.mark.parametrize(("path", "shown"), EXAMPLES, ids=[path[:40] for path, _ in EXAMPLES])
+def test_readme_shows_what_the_api_answers(client: TestClient, path: str, shown: str) -> None:
+    answered: Any = client.get(path).json()
+    assert json.loads(shown) == answered
+
+
+def test_each_setting_is_in_the_readme_with_its_default() -> None:
+    for name, field in Settings.model_fields.items():
+        assert f"| `HOPTAC_{name.upper()}` | `{field.default}` | {field.description} |" in README
+
+
+def test_each_resource_is_in_the_readme() -> None:
+    for resource in RESOURCES:
+        assert f"/v1/{resource.name}" in README
+
+
+def test_each_module_is_in_the_architecture() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    for path in [*ROOT.glob("app/**/*.py"), *ROOT.glob("seed/*.py")]:
+        if path.name not in ("__init__.py", "__main__.py"):
+            name = path.parent.name + "/" if path.name == "models.py" else path.name
+            assert name in text, path
+
+
+def test_each_target_of_the_makefile_has_help() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"^\.PHONY: (\S+)$", makefile, re.MULTILINE):
+        assert re.search(rf"^{target}:.*## \S", makefile, re.MULTILINE), target
+
+
+def test_the_changelog_starts_with_what_is_not_released() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0].startswith("Unreleased")
