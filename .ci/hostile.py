@@ -78,17 +78,15 @@ HEADERS = (
 )  # fmt: skip
 
 
-def send(head: bytes, *, keep: bool = False) -> tuple[int, dict[str, str], bytes]:
-    """One request over a connection of its own, exactly these bytes; status 0 when there is no answer."""
-    with socket.create_connection((HOST, PORT), timeout=10) as connection:
+def send(head: bytes) -> tuple[int, dict[str, str], bytes]:
+    """One request over a connection of its own, exactly these bytes; status 0 when there is no answer to them."""
+    with socket.create_connection((HOST, PORT), timeout=5) as connection:
         connection.sendall(head)
-        if not keep:
-            connection.shutdown(socket.SHUT_WR)
         answer = HTTPResponse(connection, method=head.split(b" ", 1)[0].decode("latin-1"))
         try:
             answer.begin()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             return 0, {}, b""
 
 
@@ -100,7 +98,7 @@ def request(target: str, method: str = "GET", *headers: str) -> bytes:
 
 def get(target: str) -> tuple[int, dict[str, str], bytes]:
     """An ordinary request."""
-    return send(request(target), keep=True)
+    return send(request(target))
 
 
 def by_parser(status: int, headers: dict[str, str], body: bytes) -> bool:
@@ -187,6 +185,8 @@ def amiss(head: bytes, status: int, headers: dict[str, str], body: bytes) -> str
         return "" if status == 405 and "GET" in headers.get("allow", "") else f"status {status}, not 405 with Allow"
     if 200 <= status < 400:
         return "the input is repeated" if MARK.encode() in body else ""
+    if status == 0 and not head.endswith(b"\r\n\r\n"):
+        return ""  # it waits for the rest
     return "" if by_parser(status, headers, body) else wrong(status, headers, body)
 
 

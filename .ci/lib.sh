@@ -12,11 +12,11 @@ at_end() { :; } # what else a check has to put away
 
 finish() {
     local code=$? id
+    at_end
     for id in "${STARTED[@]}"; do
         kill "$id" 2>/dev/null || true
         wait "$id" 2>/dev/null || true
     done
-    at_end
     rm -rf "$WORK"
     exit "$code"
 }

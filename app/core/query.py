@@ -57,7 +57,10 @@ class Queries:
     def _shape(self) -> dict[str, Any]:
         shown = list(self.resource.shown.model_fields)
         fields = f"Only these fields, comma-separated (id is always there): {', '.join(shown)}."
-        include = f"Read these along, comma-separated, in this order: {', '.join(self.resource.includes)}."
+        include = (
+            f"Read these along, comma-separated: {', '.join(self.resource.includes)}. Followed in the order given: "
+            "what the records before it name comes too, so `figures,indicators` brings the figures' indicators."
+        )
         return {
             "fields": (Names | None, Field(default=None, description=fields, examples=["id,citations"])),
             "include": (

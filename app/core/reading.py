@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -159,7 +159,11 @@ class Reading:
         return Query(found.limit(literal_column(str(MOST_INCLUDED + 1))))
 
     def _include(self, query: BaseModel, ids: Sequence[str]) -> Read:
-        """The records asked for with `include`, each kind found from those before it."""
+        """The records asked for with `include`, each kind found from those before it.
+
+        What records name (partners, indicators) is followed from all that are there already; what belongs to a
+        record (its figures, its milestones) only from records of the resource that was asked.
+        """
         names: str | None = query.include  # type: ignore[attr-defined]
         if not names:
             return None
@@ -167,9 +171,7 @@ class Reading:
         found: dict[str, dict[str, bytes]] = {}
         further: dict[str, str] = {}
         for name in names.split(","):
-            edges = [
-                (RESOURCES[source].includes[name], source) for source in known if name in RESOURCES[source].includes
-            ]
+            edges = self._edges(name, known)
             if not edges:
                 raise Invalid(_no_include(list(known)))
             kind = found.setdefault(name, {})
@@ -181,6 +183,10 @@ class Reading:
                 kind.update(rows[:MOST_INCLUDED])
                 known.setdefault(edge.resource.name, []).extend(row[0] for row in rows[:MOST_INCLUDED])
         return found, further
+
+    def _edges(self, name: str, known: Iterable[str]) -> list[tuple[Include, str]]:
+        edges = [(RESOURCES[source].includes.get(name), source) for source in known]
+        return [(edge, at) for edge, at in edges if edge and (not edge.nested or at == self.resource.name)]
 
 
 READINGS: dict[str, Reading] = {}

@@ -74,7 +74,7 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
 
     async def read(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
         asked: BaseModel = query
-        return await answer(request, lambda: reading.page(asked, has(request), request.url.path))
+        return await answer(request, lambda: reading.page(asked, has(request), request.scope["path"]))
 
     router.add_api_route(
         "",
@@ -115,7 +115,9 @@ def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
     async def read(request: Request, query: Annotated[model, Query()], **path: str) -> Response:  # type: ignore[valid-type]
         asked: BaseModel = query
         parent = checked(path[id_name])
-        return await answer(request, lambda: reading.nested(parent, include, asked, has(request), request.url.path))
+        return await answer(
+            request, lambda: reading.nested(parent, include, asked, has(request), request.scope["path"])
+        )
 
     router.add_api_route(
         f"/{{{id_name}}}/{include.name}",
