@@ -2,11 +2,11 @@
 
 import hashlib
 
-from sqlalchemy import BigInteger, Index, Integer, Table, Text
+from sqlalchemy import Index, Integer, Table, Text
 from sqlmodel import Field, SQLModel
 
 from app.core.codelists import Code, CodeList
-from app.core.record import BYTEWISE, in_codes
+from app.core.record import BYTEWISE, SEQUENCE, in_codes
 
 ACTION = CodeList(
     "action",
@@ -28,7 +28,7 @@ class Change(SQLModel, table=True):
         in_codes("action", ACTION),
     )
 
-    sequence: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    sequence: int = Field(sa_type=SEQUENCE, primary_key=True, sa_column_kwargs={"autoincrement": False})
     at: str = Field(sa_type=BYTEWISE)
     actor: str = Field(sa_type=BYTEWISE)
     action: str = Field(sa_type=BYTEWISE)

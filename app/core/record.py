@@ -39,6 +39,9 @@ RENDERING = 1
 # Ids, codes, dates, instants and sort keys: text in byte order, alike on both engines (SQLite's default is byte order).
 BYTEWISE = String().with_variant(String(collation="C"), "postgresql")
 
+# The number of a Change: on SQLite this makes it the row's own number, found without an index.
+SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
+
 STATE = CodeList(
     "state",
     "Whether a record is public.",
@@ -109,7 +112,7 @@ class Row(SQLModel):
     updated_at: str = Field(sa_type=BYTEWISE)
     managed_by: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
     state: str = Field(sa_type=BYTEWISE)
-    change: int = Field(sa_type=BigInteger, foreign_key="changes.sequence", unique=True)
+    change: int = Field(sa_type=SEQUENCE, foreign_key="changes.sequence", unique=True)
     rendering: int = Field(sa_type=Integer)
     body: str | None = Field(default=None, sa_type=Text)
 

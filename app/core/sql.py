@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, LargeBinary, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import Boolean
+from sqlalchemy.types import NullType
 
 
 class utf8(FunctionElement[bytes]):  # noqa: N801 - reads as the SQL function that it is
@@ -25,10 +25,10 @@ def _utf8_postgresql(element: utf8, compiler: Any, **kwargs: Any) -> str:
     return f"convert_to({compiler.process(element.clauses, **kwargs)}, 'UTF8')"
 
 
-class one_of(FunctionElement[bool]):  # noqa: N801
+class one_of(FunctionElement[Any]):  # noqa: N801
     """`column` equals one value of the list bound as `name`: one statement for lists of any length."""
 
-    type = Boolean()
+    type = NullType()  # as a Boolean, SQLite would get `… = 1` behind it, which hides the column from its index
     inherit_cache = True
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:

@@ -12,6 +12,7 @@ depends_on = None
 
 # Ids, codes, dates and sort keys: text in byte order on both engines.
 BYTEWISE = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 AT_COMMIT: Any = {"initially": "DEFERRED", "deferrable": True}
 
 
@@ -21,7 +22,7 @@ def upgrade() -> None:
     country = sa.ForeignKeyConstraint(["country"], ["places.id"], name="fk_partners_country_places", **AT_COMMIT)
     op.create_table(
         "changes",
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", SEQUENCE, autoincrement=False, nullable=False),
         sa.Column("at", BYTEWISE, nullable=False),
         sa.Column("actor", BYTEWISE, nullable=False),
         sa.Column("action", BYTEWISE, nullable=False),
@@ -44,7 +45,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("kind", BYTEWISE, nullable=False),
@@ -83,7 +84,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("level", BYTEWISE, nullable=False),
@@ -121,7 +122,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("kind", BYTEWISE, nullable=False),
@@ -167,7 +168,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("kind", BYTEWISE, nullable=False),
@@ -206,7 +207,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("kind", BYTEWISE, nullable=False),
@@ -253,7 +254,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("kind", BYTEWISE, nullable=False),
@@ -302,7 +303,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("kind", BYTEWISE, nullable=False),
@@ -353,7 +354,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("unit", BYTEWISE, nullable=False),
@@ -383,7 +384,7 @@ def upgrade() -> None:
         sa.Column("updated_at", BYTEWISE, nullable=False),
         sa.Column("managed_by", BYTEWISE, nullable=True),
         sa.Column("state", BYTEWISE, nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("change", SEQUENCE, nullable=False),
         sa.Column("rendering", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("indicator", BYTEWISE, nullable=False),
