@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        settings = Settings()
+        given = {name: getattr(options, name, None) for name in ("host", "port", "workers")}
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
             _complain(f"HOPTAC_{str(each['loc'][0]).upper()}: {each['msg']}")
@@ -85,12 +86,10 @@ def _complain(message: str) -> None:
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
-    given = {name: getattr(options, name) for name in ("host", "port", "workers") if getattr(options, name) is not None}
-    settings = Settings(**given)
     if options.migrate:
         _migrate(argparse.Namespace(down=False), settings)
-    if options.seed:
-        _seed(argparse.Namespace(dataset=None), settings)
+    if options.seed and (code := _seed(argparse.Namespace(dataset=None), settings)) != DONE:
+        return code
     from app.serve import NotReady, serve
 
     try:
@@ -98,6 +97,8 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
     except NotReady as error:
         _complain(str(error))
         return UNREADY
+    except SystemExit:  # uvicorn has said why: the address is in use or not ours
+        return FAILED
     return DONE
 
 

@@ -95,12 +95,19 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """What the router itself refuses."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return MethodNotAllowed(headers={"Allow": ", ".join(_allowed(request))}).response()
+        allowed = {"Allow": ", ".join(_allowed(request))}
+        return (
+            Response(None, 204, allowed)
+            if request.method == "OPTIONS"
+            else MethodNotAllowed(headers=allowed).response()
+        )
     return NotFound("There is nothing at this path.").response()
 
 
 def _allowed(request: Request) -> list[str]:
     methods: set[str] = {"OPTIONS"}
+    if request.scope["path"].startswith("/docs/assets/"):
+        methods.add("GET")
     for context in iter_route_contexts(request.app.routes):
         route: Any = context
         if getattr(route, "methods", None) and compile_path(route.path)[0].match(request.scope["path"]):

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ForeignKey, Table
-
 from app.core.evidence import Citation
-from app.core.record import RecordFields, column_values
+from app.core.record import RecordFields
 from app.core.resource import RESOURCES
 from app.core.text import fold
+from app.core.writing import named
 from seed.files import Dataset, Key
 
 Rule = Callable[[Dataset], Iterator[str]]
@@ -27,26 +26,9 @@ def check(dataset: Dataset) -> list[str]:
 def references(dataset: Dataset) -> Iterator[str]:
     """Every record that another one names exists."""
     for key, fields in dataset.records.items():
-        for target, name in _named(key, fields):
+        for target, name in named(RESOURCES[key[0]], fields):
             if (target, name) not in dataset.records:
                 yield f"{_at(key)} names {target}/{name}, which does not exist"
-
-
-def _named(key: Key, fields: RecordFields) -> Iterator[Key]:
-    resource = RESOURCES[key[0]]
-    rows = [(resource.table.__table__, column_values(resource.table, fields)), *fields.links()]
-    if resource.citations is not None:
-        rows += [(resource.citations, {"document_id": citation.document}) for citation in fields.citations]
-    for table, values in rows:
-        for column, value in values.items():
-            target = _target(table, column)
-            if target and value is not None:
-                yield target, value
-
-
-def _target(table: Table, column: str) -> str | None:
-    keys: set[ForeignKey] = table.c[column].foreign_keys
-    return next((key.column.table.name for key in keys if key.column.name == "id"), None)
 
 
 TREES = (

@@ -66,7 +66,9 @@ def prove(dataset: Dataset, folder: Path) -> Proof:
 
 def _texts(dataset: Dataset, folder: Path, proof: Proof) -> dict[str, list[str]]:
     """The paragraphs of each document whose text is in the folder, found by its hash."""
-    files = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(folder.glob("*.txt"))}
+    files = {
+        hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(folder.glob("*.txt")) if path.is_file()
+    }
     texts: dict[str, list[str]] = {}
     for key, document in dataset.of("documents").items():
         path = files.pop(document.sha256, None)

@@ -59,6 +59,8 @@ class CoreLoader(yaml.CSafeLoader):
         """Refuse a key that is given twice: the second would silently win."""
         seen: set[Any] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is a word", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key.value}", key.start_mark)
             seen.add(key.value)
@@ -78,7 +80,7 @@ for _tag, _pattern, _first in (
 def read(folder: Path = DATASET) -> Dataset:
     """All records of a folder's files; DatasetError names every mistake at once."""
     dataset, problems = Dataset(), []
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(each for each in folder.glob("*.yaml") if each.is_file()):
         try:
             content = yaml.load(path.read_text("utf-8"), CoreLoader) or {}
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -99,8 +101,8 @@ def _add(dataset: Dataset, file: str, content: Any) -> Iterator[str]:
     document = content.pop("document", None)
     try:
         dataset.ignored += [_ignored(document, entry) for entry in content.pop("ignored", None) or []]
-    except (KeyError, TypeError) as error:
-        yield f"ignored: an entry needs paragraph, reason and perhaps through, tokens ({error})"
+    except (KeyError, TypeError, ValueError):
+        yield "ignored: an entry is {paragraph, reason} and perhaps {through, tokens}"
     for name, records in content.items():
         if name not in RESOURCES or not isinstance(records, dict):
             yield f"{name}: is no resource with records by id"
@@ -134,6 +136,8 @@ def _with_document(given: Any, document: str | None) -> Any:
 
 
 def _ignored(document: str | None, entry: Mapping[str, Any]) -> Ignored:
+    if set(entry) - {"paragraph", "through", "tokens", "reason"}:
+        raise ValueError("unknown key")
     first = int(entry["paragraph"])
     tokens = tuple(str(token) for token in entry.get("tokens", ()))
     return Ignored(str(document), first, int(entry.get("through", first)), tokens, str(entry["reason"]))

@@ -1,7 +1,7 @@
 """Brings the dataset into a database through the one road of writes, and leaves alone what others have changed."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from sqlmodel import Session
 from app.core.changes import CHANGES
 from app.core.database import Database
 from app.core.resource import RESOURCES
-from app.core.writing import Batch, referrers
+from app.core.writing import Batch, named, referrers
 from seed.files import Dataset, Key
 
 ACTOR = "seed"
@@ -31,27 +31,44 @@ class Outcome:
 def load(database: Database, dataset: Dataset) -> Outcome:
     """Create, update and delete what the dataset implies, in one transaction: whole or not at all.
 
-    A record whose last Change is not the seed's own is left alone. A record that the seed wrote and the dataset no
-    longer has is deleted, unless others refer to it.
+    Left alone and named: a record whose last Change is not the seed's own; a record that names one which others have
+    deleted; a record that the dataset dropped while others refer to it.
     """
     outcome = Outcome()
     with _no_collector(), database.write() as session:
         last = _last_changes(session, dataset)
+        alone = _left_alone(dataset, last)
         batch = Batch(session, ACTOR)
+        _remove(session, batch, dataset, last, outcome)
         for resource in RESOURCES.values():
             records = dataset.of(resource.name)
             present = batch.stored(resource, records)
             for record_id, fields in records.items():
                 key = (resource.name, record_id)
-                actor, action = last.get(key, (ACTOR, ""))
-                if actor != ACTOR:
-                    outcome.left_alone.append((key, f"{action}d by {actor} since"))
+                if key in alone:
+                    outcome.left_alone.append((key, alone[key]))
                     continue
                 done = batch.put(resource, record_id, fields, present.get(record_id))
                 getattr(outcome, done).append(key)
         batch.flush()
-        _remove(session, dataset, last, outcome)
     return outcome
+
+
+def _left_alone(dataset: Dataset, last: Mapping[Key, tuple[str, str]]) -> dict[Key, str]:
+    """Records that are not the seed's to write, and why."""
+    alone = {key: f"{action}d by {actor} since" for key, (actor, action) in last.items() if actor != ACTOR}
+    missing = {key for key in alone if last[key][1] == "delete"}
+    found = bool(missing)
+    while found:
+        found = False
+        for key, fields in dataset.records.items():
+            lost = set() if key in alone else missing.intersection(named(RESOURCES[key[0]], fields))
+            for name, record_id in sorted(lost):
+                alone[key] = f"it names {name}/{record_id}, which is not there"
+                found = True
+            if lost and key not in last:
+                missing.add(key)
+    return alone
 
 
 def _last_changes(session: Session, dataset: Dataset) -> dict[Key, tuple[str, str]]:
@@ -68,28 +85,34 @@ def _last_changes(session: Session, dataset: Dataset) -> dict[Key, tuple[str, st
     return {key: (row[0], row[1]) for key, row in found.items() if row is not None}
 
 
-def _remove(session: Session, dataset: Dataset, last: dict[Key, tuple[str, str]], outcome: Outcome) -> None:
-    """Delete what the dataset dropped, as far as nobody refers to it."""
-    batch = Batch(session, ACTOR)
-    dropped = [
-        key
-        for key, (actor, action) in last.items()
-        if actor == ACTOR and action != "delete" and key not in dataset.records
-    ]
-    gone = set(dropped)
-    for name, record_id in dropped:
-        others = [each for each in referrers(session, RESOURCES[name], record_id) if _owner(each) not in gone]
-        if others:
-            outcome.left_alone.append(((name, record_id), f"{others[0][0]}/{others[0][1]} refers to it"))
-            continue
-        batch.delete(RESOURCES[name], record_id, batch.stored(RESOURCES[name], [record_id])[record_id])
-        outcome.deleted.append((name, record_id))
-    batch.flush()
+def _remove(
+    session: Session, batch: Batch, dataset: Dataset, last: Mapping[Key, tuple[str, str]], outcome: Outcome
+) -> None:
+    """Delete what the dataset dropped, as far as nothing that stays refers to it."""
+    ours = {key for key, (actor, action) in last.items() if actor == ACTOR and action != "delete"}
+    refer = {key: referrers(session, RESOURCES[key[0]], key[1]) for key in sorted(ours - set(dataset.records))}
+    going, kept = set(refer), set(refer)
+    while kept:
+        kept = {key for key in going if _referrer(key, refer[key], going, dataset, last)}
+        going -= kept
+    for key, others in refer.items():
+        other = _referrer(key, others, going, dataset, last)
+        if other is None:
+            batch.delete(RESOURCES[key[0]], key[1], batch.stored(RESOURCES[key[0]], [key[1]])[key[1]])
+            outcome.deleted.append(key)
+        else:
+            outcome.left_alone.append((key, f"{other[0]}/{other[1]} refers to it"))
 
 
-def _owner(referrer: tuple[str, str]) -> Key:
-    table, record_id = referrer
-    return next(name for name in RESOURCES if table == name or table.startswith(f"{name}_")), record_id
+def _referrer(
+    key: Key, others: list[Key], going: set[Key], dataset: Dataset, last: Mapping[Key, tuple[str, str]]
+) -> Key | None:
+    """A record that names this one and will go on doing so after this run."""
+    for other in others:
+        ours = other in dataset.records and last.get(other, (ACTOR, ""))[0] == ACTOR
+        if other not in going and (not ours or key in named(RESOURCES[other[0]], dataset.records[other])):
+            return other
+    return None
 
 
 @contextmanager

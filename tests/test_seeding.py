@@ -18,7 +18,8 @@ from app.core.database import Database
 from app.core.record import RENDERING
 from app.core.resource import RESOURCES, Resource
 from app.core.text import LanguageMap
-from app.core.writing import Batch, accepted, referrers, render, render_again
+from app.core.writing import Batch, accepted, named, referrers, render, render_again
+from app.figures.models import Relation
 from seed.files import Dataset
 from seed.loader import load
 
@@ -138,6 +139,41 @@ def test_what_the_dataset_drops_is_deleted_unless_others_refer_to_it(
     kept = load(seeded_database, without(dataset, ("indicators", "duration")))
     assert kept.deleted == []
     assert kept.left_alone[0][0] == ("indicators", "duration")
+
+
+def test_what_names_a_record_that_others_deleted_is_left_alone(seeded_database: Database, dataset: Dataset) -> None:
+    delete(seeded_database, "figures", "net-zero-target-2050-stated-2024", "somebody")
+    relation = Relation(kind="same_as", figure="net-zero-target-2050-stated-2024")
+    outcome = load(seeded_database, edited(dataset, "figures", "smart-factory-duration", relations=[relation]))
+    assert (
+        ("figures", "smart-factory-duration"),
+        "it names figures/net-zero-target-2050-stated-2024, which is not there",
+    ) in outcome.left_alone
+    assert outcome.updated == []
+
+
+def test_unique_codes_may_pass_from_record_to_record(seeded_database: Database, dataset: Dataset) -> None:
+    north, south = (dataset.records["places", key] for key in ("bac-ninh", "hung-yen"))
+    swapped = edited(dataset, "places", "bac-ninh", code=south.code)  # type: ignore[attr-defined]
+    swapped = edited(swapped, "places", "hung-yen", code=north.code)  # type: ignore[attr-defined]
+    assert len(load(seeded_database, swapped).updated) == 2
+    renamed = without(swapped, ("figures", "smart-factory-duration"))
+    renamed.records["figures", "smart-factory-years"] = dataset.records["figures", "smart-factory-duration"]
+    outcome = load(seeded_database, renamed)
+    assert (len(outcome.created), len(outcome.deleted)) == (1, 1)
+
+
+def test_what_goes_together_goes_and_what_others_need_stays(seeded_database: Database, dataset: Dataset) -> None:
+    batch, parts = ("projects", "smart-factory-batch-1-2023"), dataset.of("figures")
+    figures = [("figures", key) for key, figure in parts.items() if figure.project == batch[1]]
+    others = [key for key, fields in dataset.records.items() if batch in named(RESOURCES[key[0]], fields)]
+    outcome = load(seeded_database, without(dataset, batch, *figures, *others))
+    assert set(outcome.deleted) == {batch, *figures, *others}
+    load(seeded_database, dataset)
+    change(seeded_database, "milestones", "smart-factory-mou-2022-signing", "somebody", project=batch[1])
+    outcome = load(seeded_database, without(dataset, batch, *figures, *others))
+    assert (batch, "milestones/smart-factory-mou-2022-signing refers to it") in outcome.left_alone
+    assert batch not in outcome.deleted
 
 
 def test_a_dangling_reference_writes_nothing(seeded_database: Database, dataset: Dataset) -> None:

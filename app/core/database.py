@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
@@ -58,33 +59,63 @@ class Reader(Protocol):
 
 
 class SqliteReader:
-    """Runs a read inside the event loop for some milliseconds; a longer one starts again in a thread."""
+    """Runs a read inside the event loop for some milliseconds; a longer one starts again in a thread.
+
+    The budget inside the loop is CPU time, so that threads which hold the interpreter do not push quick reads out;
+    the deadline is time on the clock, from the arrival of the request. More reads than can wait are refused.
+    """
 
     dialect = sqlite.dialect(paramstyle="named")
 
-    def __init__(self, path: str, *, budget: float = 0.01, deadline: float = 5.0, threads: int = 4) -> None:
-        self._path, self._budget, self._deadline = path, budget, deadline
+    def __init__(
+        self, path: str, *, budget: float = 0.01, deadline: float = 5.0, threads: int = 4, waiting: int = 60
+    ) -> None:
+        self._path, self._budget, self._deadline, self._room = path, budget, deadline, threads + waiting
         self._inline: _SqliteConnection | None = None
         self._idle: list[_SqliteConnection] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
     async def run(self, read: Callable[[], Read]) -> Any:
         """Inline first, then in a thread under the deadline."""
-        if self._inline is None:
-            self._inline = _SqliteConnection(self._path, busy=0.05)
+        arrived = time.monotonic()
         try:
-            return self._inline.drive(read(), self._budget)
+            if self._inline is None or not self._inline.is_current():
+                self._inline = _SqliteConnection(self._path, busy=0.05)
+            return self._inline.drive(read(), time.thread_time, self._budget)
         except _OutOfTime:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._long, read)
-
-    def _long(self, read: Callable[[], Read]) -> Any:
-        connection = self._idle.pop() if self._idle else _SqliteConnection(self._path, busy=2.0)
+            pass
+        except sqlite3.DatabaseError as error:
+            self._inline = None  # whatever it saw, the next read looks at the file anew
+            raise Unavailable from error
+        if self._room == 0:
+            raise Unavailable("Too many long reads are waiting.")
+        self._room -= 1
         try:
-            return connection.drive(read(), self._deadline)
-        except _OutOfTime:
-            raise QueryTooSlow from None
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._long, read, arrived + self._deadline)
         finally:
+            self._room += 1
+
+    def _long(self, read: Callable[[], Read], until: float) -> Any:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise QueryTooSlow
+        connection = self._idle.pop() if self._idle else None
+        if connection is None or not connection.is_current():
+            connection = _SqliteConnection(self._path, busy=min(left, 2.0))
+        try:
+            found = connection.drive(read(), time.monotonic, left)
+        except _OutOfTime:
             self._idle.append(connection)
+            raise QueryTooSlow from None
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise Unavailable from error
+        except BaseException:
+            self._idle.append(connection)
+            raise
+        self._idle.append(connection)
+        return found
 
     async def close(self) -> None:
         """Wait for the threads and close every connection."""
@@ -102,37 +133,58 @@ class _SqliteConnection:
     """One connection that only reads; it is used by one thread at a time."""
 
     def __init__(self, path: str, *, busy: float) -> None:
-        if not Path(path).exists():
-            raise Unavailable("There is no database yet.")
+        self._path, self._file = path, _identity(path)
+        if self._file is None:
+            raise Unavailable("There is no database.")
         self._driver = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
         self._driver.execute("PRAGMA query_only=ON")
-        self._until = 0.0
-        self._driver.set_progress_handler(lambda: time.monotonic() > self._until, 2000)
+        self._clock: Callable[[], float] = time.monotonic
+        self._until = float("inf")
+        self._driver.set_progress_handler(lambda: self._clock() > self._until, 10_000)
 
-    def drive(self, read: Read, seconds: float) -> Any:
-        self._until = time.monotonic() + seconds
+    def is_current(self) -> bool:
+        """False when the file has been removed or replaced: this connection would go on reading the old one."""
+        return self._file == _identity(self._path)
+
+    def drive(self, read: Read, clock: Callable[[], float], seconds: float) -> Any:
+        """Run a read in one transaction; _OutOfTime past the seconds of the clock, or when the file is locked."""
+        self._clock, self._until = clock, clock() + seconds
         try:
             self._driver.execute("BEGIN")
             try:
-                rows: Rows | None = None
-                while True:
-                    query, values = read.send(rows)  # type: ignore[arg-type]
-                    sql, own = query.sql(SqliteReader.dialect)
-                    rows = self._driver.execute(sql, _json_lists({**own, **values})).fetchall()
-            except StopIteration as done:
-                return done.value
+                return self._answer(read)
             finally:
                 self._until = float("inf")
                 self._driver.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise _OutOfTime from None
-            raise Unavailable from error
+            raise
         finally:
             read.close()
 
+    def _answer(self, read: Read) -> Any:
+        rows: Rows | None = None
+        try:
+            while True:
+                query, values = read.send(rows)  # type: ignore[arg-type]
+                sql, own = query.sql(SqliteReader.dialect)
+                rows = self._driver.execute(sql, _json_lists({**own, **values})).fetchall()
+        except StopIteration as done:
+            return done.value
+
     def close(self) -> None:
+        """Close it."""
         self._driver.close()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file this path names now."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - asked at every read, and three times quicker than Path.stat
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _json_lists(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,14 +201,25 @@ class PostgresReader:
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] | None = None
 
     async def run(self, read: Callable[[], Read]) -> Any:
-        """One snapshot a read; a lost connection or a full pool is Unavailable."""
+        """One snapshot a read; Unavailable when there is no connection, QueryTooSlow past the deadline."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._attempt(read)
+        except (psycopg.errors.QueryCanceled, TimeoutError):
+            raise QueryTooSlow from None
+        except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+            raise Unavailable from error
+
+    async def _attempt(self, read: Callable[[], Read]) -> Any:
         plan = read()
         try:
             async with self._connection() as connection, connection.cursor(binary=True) as cursor:
                 return await self._drive(plan, cursor)
-        except psycopg.errors.QueryCanceled:
-            raise QueryTooSlow from None
-        except (psycopg.OperationalError, PoolTimeout, psycopg.errors.UndefinedTable) as error:
+        except PoolTimeout as error:
+            # A pool that lost its server asks for it ever more rarely: a new one asks at once.
+            lost, self._pool = self._pool, None
+            if lost is not None:
+                await lost.close(timeout=0)
             raise Unavailable from error
         finally:
             plan.close()
@@ -184,7 +247,7 @@ class PostgresReader:
                 self._conninfo,
                 min_size=1,
                 max_size=self._connections,
-                timeout=2.0,
+                timeout=1.5,
                 kwargs={"autocommit": True, "connect_timeout": 2, "options": f"-c statement_timeout={milliseconds}"},
                 open=False,
                 check=AsyncConnectionPool.check_connection,
@@ -230,6 +293,8 @@ class Database:
 
     def schema_version(self) -> str | None:
         """The revision of its schema; None where there is none. Unavailable when it does not answer."""
+        if self.is_sqlite and not Path(str(self.url.database)).exists():
+            return None  # to look at it would create it
         try:
             with self.engine.connect() as connection:
                 if not inspect(connection).has_table("alembic_version"):

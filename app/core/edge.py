@@ -37,11 +37,11 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 
-Observe = Callable[[Scope, int, float], None]
+Observe = Callable[[str, Scope, int, float], None]
 
 
 class Edge:
-    """Wraps the application; `observe(scope, status, seconds)` is told of every request."""
+    """Wraps the application; `observe(method, scope, status, seconds)` is told of every request."""
 
     def __init__(self, app: ASGIApp, *, access_log: bool, observe: Observe | None = None) -> None:
         self.app, self.access_log, self.observe = app, access_log, observe
@@ -55,7 +55,7 @@ class Edge:
             if exchange.is_preflight:
                 await exchange.preflight()
             else:
-                await self.app(exchange.inner_scope(), receive, exchange.send)
+                await self.app(exchange.inner, receive, exchange.send)
         except Exception:
             structlog.get_logger("hoptac.error").exception("unhandled", request_id=exchange.request_id)
             if exchange.status and not exchange.complete:  # break off rather than pretend that it is whole
@@ -68,7 +68,7 @@ class Edge:
     def _note(self, scope: Scope, exchange: "_Exchange") -> None:
         seconds = time.perf_counter() - exchange.started
         if self.observe is not None:
-            self.observe(scope, exchange.status, seconds)
+            self.observe(scope["method"], exchange.inner, exchange.status, seconds)
         if self.access_log:
             log.info(
                 "request",
@@ -91,18 +91,19 @@ class _Exchange:
         self.request_id = given if REQUEST_ID.match(given) else uuid4().hex
         self.is_head = scope["method"] == "HEAD"
         self.is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
-        self._asked_tags = headers.get("if-none-match", "")
+        self._asked_tags = ",".join(headers.getlist("if-none-match"))
+        self.inner = self._inner_scope()
 
-    def inner_scope(self) -> Scope:
-        """The request as the application sees it: GET for HEAD, tags without their coding."""
+    def _inner_scope(self) -> Scope:
+        """The request as the application sees it: GET for HEAD, tags without their coding.
+
+        A scope of its own: the server reads the method in the outer one to know that HEAD has no body.
+        """
         headers: list[tuple[bytes, bytes]] = self.scope["headers"]
         if CODINGS.search(self._asked_tags):
             plain = CODINGS.sub("", self._asked_tags).encode("latin-1")
             headers = [(name, plain if name == b"if-none-match" else value) for name, value in headers]
-        changes = {"headers": headers, "method": "GET" if self.is_head else self.scope["method"]}
-        # The very same dict: what routing notes down in it is read again for logs and metrics.
-        self.scope.update(changes)
-        return self.scope
+        return {**self.scope, "headers": headers, "method": "GET" if self.is_head else self.scope["method"]}
 
     async def preflight(self) -> None:
         """The answer to a browser that asks what it may send."""
@@ -127,6 +128,8 @@ class _Exchange:
 
     def _tag(self, headers: MutableHeaders) -> None:
         tag, coding = headers.get("etag"), headers.get("content-encoding")
+        if tag:
+            headers.add_vary_header("Accept-Encoding")
         if tag and coding:
             headers["ETag"] = f'{tag[:-1]}-{coding}"'
         elif tag and self.status == 304:

@@ -1,7 +1,10 @@
 """What a list can be asked for: each filter declares its query parameters, and how each becomes a condition."""
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
@@ -145,6 +148,46 @@ class Between(Filter):
         }
         for suffix, (words, where) in conditions.items():
             yield Parameter(f"{name}_{suffix}", self.annotation, f"{self.about} {words}", where)
+
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?Z)?")
+
+
+def _instant(text: str) -> datetime:
+    """The instant, or the start of the day."""
+    if not _INSTANT.fullmatch(text) or not text.isascii():
+        raise ValueError("is neither an RFC 3339 instant in UTC (2026-11-22T09:30:00Z) nor a day (2026-11-22)")
+    try:
+        return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError("there is no such day or time") from None
+
+
+InstantText = Annotated[
+    str,
+    AfterValidator(lambda text: (_instant(text), text)[1]),
+    WithJsonSchema({"type": "string", "pattern": f"^{_INSTANT.pattern}$", "examples": ["2026-11-22T00:00:00Z"]}),
+]
+
+
+@dataclass(frozen=True)
+class Instants(Filter):
+    """An instant in a range. A day alone is meant whole: after it is after its end, up to it includes it."""
+
+    column: Any
+    about: str
+
+    def parameters(self, name: str) -> Iterator[Parameter]:
+        ranges = Between(self.column, InstantText, f"{self.about} RFC 3339 in UTC, or a day.").parameters(name)
+        for parameter in ranges:
+            ends_the_day = parameter.name.endswith(("_gt", "_lte"))
+            yield replace(parameter, encode=partial(_bound, ends_the_day))
+
+
+def _bound(ends_the_day: bool, name: str, text: str) -> dict[str, Any]:
+    """As instants are stored: 27 characters, whatever precision was asked with."""
+    whole = timedelta(days=1) - timedelta(microseconds=1) if ends_the_day and "T" not in text else timedelta()
+    return {name: (_instant(text) + whole).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")}
 
 
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(clean)]

@@ -19,9 +19,9 @@ def mount(app: FastAPI) -> Observe:
     async def read_metrics() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    def observe(scope: Scope, status: int, duration: float) -> None:
+    def observe(method: str, scope: Scope, status: int, duration: float) -> None:
         route = _template(scope)
-        requests.labels(scope["method"] if scope["method"] in _METHODS else "other", route, str(status)).inc()
+        requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         seconds.labels(route).observe(duration)
 
     return observe

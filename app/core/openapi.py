@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.core.errors import PROBLEM_JSON
+from app.core.errors import PROBLEM_JSON, BadRequest, Failed
 from app.core.resource import Resource
 from app.core.settings import Settings
 
@@ -65,6 +65,11 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
 def _complete(schema: dict[str, Any]) -> None:
     for operation in _operations(schema):
         operation["security"] = []
+        for kind in (BadRequest, Failed):
+            content = {"application/json": {"schema": {"$ref": "#/components/schemas/ProblemShown"}}}
+            said = (kind.__doc__ or "").split("\n")[0]
+            operation["responses"].setdefault(str(kind.status), {"description": said, "content": content})
+        operation["responses"] = dict(sorted(operation["responses"].items()))
         for status, response in operation["responses"].items():
             content = response.get("content", {})
             if status >= "400" and "application/json" in content:

@@ -3,14 +3,14 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Double, Select, and_, bindparam, func, literal_column, or_, select, tuple_
 
 from app.core.changes import CHANGES
 from app.core.database import Query, Read
@@ -18,8 +18,10 @@ from app.core.errors import BadCursor, ErrorItem, Gone, Invalid, NotFound
 from app.core.record import RENDERING
 from app.core.resource import RESOURCES, Include, Resource, matching, owner_of
 from app.core.sql import utf8
+from app.core.text import UNSAFE
 
 MOST_INCLUDED = 200
+MOST_IN_PATH = 100
 SHAPING = ("fields", "include", "sort", "limit", "cursor", "total")
 
 Shape = tuple[tuple[str, bool], ...]
@@ -34,7 +36,9 @@ class Answer:
     next: str | None = None
 
 
-LAST_CHANGE = Query(select(func.max(CHANGES.c.sequence)))
+# A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
+_HEAD = func.substr(CHANGES.c.chain, 1, 8)
+LAST_CHANGE = Query(select(CHANGES.c.sequence, _HEAD).order_by(CHANGES.c.sequence.desc()).limit(1))
 LAST_OF_RECORD = Query(
     select(CHANGES.c.action)
     .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
@@ -57,7 +61,7 @@ class Reading:
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         table = resource.table
-        self._detail = Query(stored(resource, table.change, table.rendering).where(table.id == bindparam("id")))
+        self._detail = Query(stored(resource, table.change, _HEAD, table.rendering).where(table.id == bindparam("id")))
         self._exists = Query(select(table.id).where(table.id == bindparam("id"), table.state == "published"))
         self._statement = lru_cache(maxsize=1024)(self._build)
         self._count = lru_cache(maxsize=256)(self._build_count)
@@ -72,9 +76,9 @@ class Reading:
         rows = yield self._detail, {"id": record_id}
         if not rows:
             yield from self._missing(record_id)
-        change, rendering, body = rows[0]
+        change, head, rendering, body = rows[0]
         if not shaped:
-            tag = f"{change}-{rendering}"
+            tag = f"{change}-{head}-{rendering}"
         if has(tag):
             return Answer(None, tag)
         if shaped:
@@ -169,19 +173,19 @@ class Reading:
             return None
         known: dict[str, list[str]] = {self.resource.name: list(ids)}
         found: dict[str, dict[str, bytes]] = {}
-        further: dict[str, str] = {}
+        further: dict[str, list[str]] = {}
         for name in names.split(","):
             edges = self._edges(name, known)
-            if not edges:
+            if not edges or name in found:
                 raise Invalid(_no_include(list(known)))
             kind = found.setdefault(name, {})
             for edge, source in edges:
-                values = {edge.parameter: known[source]}
-                rows = yield READINGS[edge.resource.name]._included(edge.parameter), values
+                rows = yield READINGS[edge.resource.name]._included(edge.parameter), {edge.parameter: known[source]}
                 if len(rows) > MOST_INCLUDED:
-                    further[name] = _further(edge, values, rows[MOST_INCLUDED - 1][0])
+                    further.setdefault(name, []).extend(_further(edge, known[source], rows[MOST_INCLUDED - 1][0]))
                 kind.update(rows[:MOST_INCLUDED])
-                known.setdefault(edge.resource.name, []).extend(row[0] for row in rows[:MOST_INCLUDED])
+            for edge, _ in edges:
+                known[edge.resource.name] = list(dict.fromkeys([*known.get(edge.resource.name, ()), *kind]))
         return found, further
 
     def _edges(self, name: str, known: Iterable[str]) -> list[tuple[Include, str]]:
@@ -262,9 +266,12 @@ class _Page:
     def _read(self, given: str) -> tuple[Any, str]:
         try:
             value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
-        except (ValueError, TypeError):
+            genuine = cursor(self._bound, value, record_id) == given
+        except (ValueError, TypeError, RecursionError):
             raise BadCursor from None
-        if cursor(self._bound, value, record_id) != given:
+        kind = (int, float) if isinstance(self.resource.all_sorts[self.sort.name].type, Double) else str
+        fits = value is None or (isinstance(value, kind) and not isinstance(value, bool))
+        if not genuine or not fits or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
             raise BadCursor
         return value, record_id
 
@@ -295,9 +302,10 @@ def _after(column: Any, record_id: Any, sort: Sort, segment: str) -> ColumnEleme
 
 def _tag(query: BaseModel, *names: str) -> Read:
     """The tag of an answer made from several records: the last Change and what was asked."""
-    ((last,),) = yield LAST_CHANGE, {}
+    rows = yield LAST_CHANGE, {}
+    last, head = rows[0] if rows else (0, "")
     asked = json.dumps([*names, query.model_dump(exclude_unset=True)], sort_keys=True).encode()
-    return f"{last or 0}-{RENDERING}-{hashlib.blake2b(asked, digest_size=8).hexdigest()}"
+    return f"{last}-{head}-{RENDERING}-{hashlib.blake2b(asked, digest_size=8).hexdigest()}"
 
 
 def _only(query: BaseModel, resource: Resource) -> Callable[[bytes], bytes]:
@@ -325,22 +333,25 @@ def _with(body: bytes, included: Any) -> bytes:
     if included is None:
         return body
     found, further = included
-    kinds = b",".join(
-        b"%s:{%s}"
-        % (json.dumps(name).encode(), b",".join(b'"%s":%s' % (key.encode(), one) for key, one in kind.items()))
-        for name, kind in found.items()
-    )
-    return b'%s,"included":{%s},"included_next":%s}' % (body[:-1], kinds, json.dumps(further).encode())
+    kinds = _object({name: _object(kind) for name, kind in found.items()})
+    return b'%s,"included":%s,"included_next":%s}' % (body[:-1], kinds, json.dumps(further).encode())
 
 
-def _further(edge: Include, values: Mapping[str, list[str]], last: str) -> str:
+def _object(members: Mapping[str, bytes]) -> bytes:
+    """A JSON object of members that are JSON already."""
+    return b"{%s}" % b",".join(b"%s:%s" % (json.dumps(name).encode(), one) for name, one in members.items())
+
+
+def _further(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
+    """Paths to what lies behind the last included record; a path names so many records that it stays short."""
     path = f"/v1/{edge.resource.name}"
-    asked = [(name, one) for name, each in values.items() for one in each]
-    place = cursor(f"{path}?{urlencode(sorted(asked))}", last, last)
-    return f"{path}?{urlencode([*asked, ('cursor', place)])}"
+    for start in range(0, len(ids), MOST_IN_PATH):
+        asked = [(edge.parameter, one) for one in ids[start : start + MOST_IN_PATH]]
+        place = cursor(f"{path}?{urlencode(sorted(asked))}", last, last)
+        yield f"{path}?{urlencode([*asked, ('cursor', place)])}"
 
 
 def _no_include(known: Sequence[str]) -> ErrorItem:
     possible = sorted({include for source in known for include in RESOURCES[source].includes})
-    detail = f"include follows, in the order given: {', '.join(possible)}."
+    detail = f"include takes each of these once, in the order to follow them: {', '.join(possible)}."
     return ErrorItem(parameter="include", code="unknown_include", detail=detail)

@@ -8,17 +8,13 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 from sqlalchemy import Column, ColumnElement, Table, bindparam, or_, select, union_all
 
-from app.core.filters import Between, Equal, Filter, Identified, Parameter, Within
+from app.core.filters import Equal, Filter, Identified, Instants, Parameter, Within
 from app.core.record import Record, RecordFields
 from app.core.sql import one_of
 from app.core.text import SLUG
 
 # Without the reserved words: an id that no record can have simply finds nothing.
 Id = Annotated[str, StringConstraints(pattern=SLUG, max_length=120)]
-_DAY = r"\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])"
-InstantText = Annotated[
-    str, StringConstraints(pattern=rf"^{_DAY}(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,6}})?Z)?$", max_length=30)
-]
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,7 @@ class Resource:
     links: Mapping[str, Link] = field(default_factory=dict)
     citations: Table | None = None
     identifiers: Table | None = None
+    unique: tuple[str, ...] = ()  # columns whose values no two records share, beside the id
     example: str = ""
 
     def __post_init__(self) -> None:
@@ -85,7 +82,7 @@ class Resource:
         found = [parameter for name, each in filters.items() for parameter in each.parameters(name)]
         found += [_linked(name, link) for name, link in self.all_links.items()]
         found += [parameter for source in RESOURCES.values() for parameter in _opposite(source, self)]
-        instants = Between(self.table.updated_at, InstantText, "Last change here (RFC 3339, UTC).")
+        instants = Instants(self.table.updated_at, "Last change here.")
         found += instants.parameters("updated_at")
         named = {parameter.name: parameter for parameter in found}
         assert len(named) == len(found), f"{self.name}: two filters have the same name"
@@ -172,7 +169,9 @@ def _named_by(source: Resource, link: Link, target: Resource) -> Any:
         named = []
         for column in link.columns:
             owner = column.table.c.record_id if isinstance(column, Column) else source.table.id
-            named.append(select(column).where(owner == bindparam(bind) if single else one_of(owner, bind)))
+            ids = owner == bindparam(bind) if single else one_of(owner, bind)
+            public = select(source.table.id).where(source.table.state == "published")
+            named.append(select(column).where(ids, owner.in_(public)))
         found: ColumnElement[bool] = target.table.id.in_(union_all(*named) if len(named) > 1 else named[0])
         return found
 

@@ -192,8 +192,8 @@ def _included() -> dict[str, Any]:
     record: Any = Annotated[shown, Field(discriminator="resource")]
     about = "For each name in include: the records by id, at most 200."
     included = create_model("Included", __base__=RootModel[dict[str, dict[str, record]]], __doc__=about)
-    further = "For each name that has more than 200: the path where the rest is."
+    further = "For each name that has more than 200: the paths where the rest is."
     return {
         "included": (included, Field(default=None, description="Only with include.")),
-        "included_next": (dict[str, str], Field(default={}, description=further)),
+        "included_next": (dict[str, list[str]], Field(default={}, description=further)),
     }

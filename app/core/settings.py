@@ -23,7 +23,9 @@ class Settings(BaseSettings):
         description="SQLite: seconds a read may use in the event loop before it gets a thread.",
     )
     cache_control: str = Field(
-        default="public, max-age=0, must-revalidate", description="Cache-Control of what the registry answers."
+        default="public, max-age=0, must-revalidate",
+        pattern=r"^[ -~]{1,200}$",
+        description="Cache-Control of what the registry answers.",
     )
     data_licence: str = Field(default="CC-BY-4.0", description="SPDX id of the licence of the data.")
     data_licence_url: str = Field(

@@ -85,7 +85,9 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
     router = APIRouter(tags=["registry"], route_class=ReadRoute, responses=problems(Invalid))
     index = _index(settings, version)
 
-    @router.get("/v1", operation_id="read_index", summary="Where everything is", response_model=Index)
+    @router.get(
+        "/v1", operation_id="read_index", summary="Where everything is", response_model=Index, responses=NOT_CHANGED
+    )
     async def read_index(request: Request) -> Response:
         return ready_bytes(request, index)
 

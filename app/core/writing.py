@@ -1,19 +1,22 @@
 """The one road of a write: valid fields become columns, links, a representation and a Change, in one transaction."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from app.core.changes import CHANGES, digest, link
 from app.core.database import Database
 from app.core.record import RENDERING, Record, RecordFields, column_values
-from app.core.resource import RESOURCES, Resource
+from app.core.resource import RESOURCES, Resource, owner_of
+from app.core.text import Slug
 
+_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 CHUNK = 500  # ids asked for in one statement; SQLite takes 32,766 values at most
 WRITTEN_BY_CORE = frozenset(Record.model_fields)
 
@@ -89,6 +92,7 @@ class Batch:
 
     def put(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> str:
         """Create or replace; returns created, updated, or unchanged (and then writes nothing)."""
+        _SLUG.validate_python(record_id)
         if present is None:
             created, version = self.at, 1
         else:
@@ -119,8 +123,13 @@ class Batch:
     def flush(self) -> int:
         """Write everything that is pending; returns how many Changes that made."""
         changes = self._changes()
-        for name in dict.fromkeys(pending.resource.name for pending in self._pending.values()):
-            self._write([pending for pending in self._pending.values() if pending.resource.name == name])
+        by_resource: dict[str, list[Pending]] = {}
+        for pending in self._pending.values():
+            by_resource.setdefault(pending.resource.name, []).append(pending)
+        for writes in by_resource.values():
+            self._clear(writes)
+        for writes in by_resource.values():
+            self._write(writes)
         if changes:
             self.session.execute(insert(CHANGES), changes)
         self._pending.clear()
@@ -147,24 +156,34 @@ class Batch:
             rows.append({**row, "body": pending.body.decode(), "chain": chain})
         return rows
 
-    def _write(self, writes: list[Pending]) -> None:
-        """All writes of one resource: rows first, then their links."""
-        resource = writes[0].resource
+    def _clear(self, writes: list[Pending]) -> None:
+        """Take away what is deleted or replaced, so that a unique code may pass from one record to another."""
+        resource, connection = writes[0].resource, self.session.connection()
         table = resource.table.__table__
         gone = [{"key": pending.id} for pending in writes if pending.action == "delete"]
+        again = [{"key": pending.id} for pending in writes if pending.action == "update"]
+        if gone:
+            connection.execute(delete(table).where(table.c.id == bindparam("key")), gone)
+        if not again:
+            return
+        for links in resource.link_tables:
+            connection.execute(delete(links).where(links.c.record_id == bindparam("key")), again)
+        if resource.unique:
+            freed = update(table).where(table.c.id == bindparam("key")).values(dict.fromkeys(resource.unique))
+            connection.execute(freed, again)
+
+    def _write(self, writes: list[Pending]) -> None:
+        """All writes of one resource: rows first, then their links."""
+        resource, connection = writes[0].resource, self.session.connection()
+        table = resource.table.__table__
         fresh = [pending.row for pending in writes if pending.action == "create"]
         again = [{**pending.row, "key": pending.id} for pending in writes if pending.action == "update"]
-        if gone:
-            self.session.connection().execute(delete(table).where(table.c.id == bindparam("key")), gone)
         if fresh:
-            self.session.connection().execute(insert(table), fresh)
+            connection.execute(insert(table), fresh)
         if again:
-            self.session.connection().execute(update(table).where(table.c.id == bindparam("key")), again)
-            for links in resource.link_tables:
-                stale = delete(links).where(links.c.record_id == bindparam("key"))
-                self.session.connection().execute(stale, [{"key": row["key"]} for row in again])
+            connection.execute(update(table).where(table.c.id == bindparam("key")), again)
         for links, rows in self._links(resource, writes).items():
-            self.session.connection().execute(insert(links), rows)
+            connection.execute(insert(links), rows)
 
     def _links(self, resource: Resource, writes: list[Pending]) -> Mapping[Table, list[dict[str, Any]]]:
         rows: dict[Table, list[dict[str, Any]]] = {}
@@ -188,8 +207,21 @@ class Batch:
                 yield resource.identifiers, {"scheme": code.scheme, "value": code.value}
 
 
-def referrers(session: Session, resource: Resource, record_id: str, most: int = 20) -> list[tuple[str, str]]:
-    """Records, as (table, id), that name this one and would be left dangling without it."""
+def named(resource: Resource, fields: RecordFields) -> Iterator[tuple[str, str]]:
+    """Records, as (resource, id), that a record names; each must exist when it is committed."""
+    rows = [(resource.table.__table__, column_values(resource.table, fields)), *fields.links()]
+    if resource.citations is not None:
+        rows += [(resource.citations, {"document_id": citation.document}) for citation in fields.citations]
+    for table, values in rows:
+        for column, value in values.items():
+            keys = table.c[column].foreign_keys
+            target = next((key.column.table.name for key in keys if key.column.name == "id"), None)
+            if target and value is not None:
+                yield target, value
+
+
+def referrers(session: Session, resource: Resource, record_id: str, most: int | None = None) -> list[tuple[str, str]]:
+    """Records, as (resource, id), that name this one and would be left dangling without it."""
     found: list[tuple[str, str]] = []
     for table in SQLModel.metadata.tables.values():
         for column in table.c:
@@ -197,9 +229,10 @@ def referrers(session: Session, resource: Resource, record_id: str, most: int = 
             if resource.name not in names or column.name == "record_id":
                 continue
             owner = table.c.record_id if "record_id" in table.c else table.c.id
+            owning = owner_of(table).name if "record_id" in table.c else table.name
             query = select(owner).where(column == record_id, owner != record_id).limit(most)
-            found += [(table.name, owner_id) for (owner_id,) in session.execute(query)]
-    return found[:most]
+            found += [(owning, owner_id) for (owner_id,) in session.execute(query)]
+    return list(dict.fromkeys(found))[:most]
 
 
 def render_again(session: Session, resource: Resource, most: int = CHUNK) -> int:

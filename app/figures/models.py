@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
+from pydantic import Field as PydanticField
 from sqlalchemy import Column, Double, Index, Table, Text
 from sqlmodel import Field
 
@@ -83,6 +84,7 @@ def json_number(value: object) -> int | float:
 
 
 Number = Annotated[int | float, BeforeValidator(json_number)]
+Amount = Annotated[float, PydanticField(ge=-1e15, le=1e15, allow_inf_nan=False)]
 DIMENSION = r"^[a-z][a-z0-9_]*$"
 BreakdownKey = Annotated[str, StringConstraints(pattern=DIMENSION, max_length=60)]
 
@@ -250,7 +252,7 @@ FIGURES = Resource(
         "dimension": Equal(BREAKDOWNS.c.dimension, BreakdownKey, "Broken down by this dimension."),
         "dimension_value": Equal(BREAKDOWNS.c.value, Line, "With this value of the dimension."),
         "relation": Equal(RELATIONS.c.kind, Annotated[str, FIGURE_RELATION], "Related in this way (to `related_to`)."),
-        "value": Between(Figure.value, float, "The number."),
+        "value": Between(Figure.value, Amount, "The number."),
         "period": During(Figure.period_earliest, Figure.period_latest, "The time it is about."),
     },
     sorts={"value": Figure.value, "period": Figure.period_earliest, "indicator": Figure.indicator},

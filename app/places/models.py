@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
-from sqlalchemy import Index, Table, Text, UniqueConstraint
+from sqlalchemy import Index, Table, Text, text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -77,7 +77,15 @@ class Place(Row, table=True):
     __tablename__ = "places"
     __table_args__ = (
         in_codes("level", PLACE_LEVEL),
-        UniqueConstraint("code", "period_earliest"),
+        Index("uq_places_code_period", "code", "period_earliest", unique=True),
+        # To a unique index two absent periods differ; two places of one code and no limits do not.
+        Index(
+            "uq_places_code",
+            "code",
+            unique=True,
+            sqlite_where=text("period_earliest IS NULL"),
+            postgresql_where=text("period_earliest IS NULL"),
+        ),
         Index(None, "level", "id"),
         Index(None, "name_sort", "id"),
         Index(None, "updated_at", "id"),
@@ -103,6 +111,7 @@ PLACES = Resource(
     table=Place,
     citations=citation_table("places"),
     identifiers=identifier_table("places", unique=False),
+    unique=("code",),
     example="da-nang",
     filters={
         "level": Equal(Place.level, Annotated[str, PLACE_LEVEL], "Of any of these levels."),

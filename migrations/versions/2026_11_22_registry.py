@@ -105,13 +105,21 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["parent"], ["places.id"], name="fk_places_parent_places", **AT_COMMIT),
         sa.PrimaryKeyConstraint("id", name="pk_places"),
         sa.UniqueConstraint("change", name="uq_places_change"),
-        sa.UniqueConstraint("code", "period_earliest", name="uq_places_code_period_earliest"),
     )
     op.create_index("ix_places_level_id", "places", ["level", "id"])
     op.create_index("ix_places_managed_by", "places", ["managed_by"])
     op.create_index("ix_places_name_sort_id", "places", ["name_sort", "id"])
     op.create_index("ix_places_parent", "places", ["parent"])
     op.create_index("ix_places_updated_at_id", "places", ["updated_at", "id"])
+    op.create_index(
+        "uq_places_code",
+        "places",
+        ["code"],
+        unique=True,
+        sqlite_where=sa.text("period_earliest IS NULL"),
+        postgresql_where=sa.text("period_earliest IS NULL"),
+    )
+    op.create_index("uq_places_code_period", "places", ["code", "period_earliest"], unique=True)
     if is_postgresql:
         op.create_foreign_key("fk_partners_country_places", "partners", "places", ["country"], ["id"], **AT_COMMIT)
     op.create_table(
