@@ -30,6 +30,8 @@ fail() { printf '   FAILED: %s\n' "$*" >&2; exit 1; }
 start() {
     local name="$1" pattern="$2" log="$WORK/$1.log"
     shift 2
+    # A function would run in a shell of its own, and ending that would leave its command behind.
+    [ "$(type -t "$1")" = file ] || fail "$1 is no program"
     : >"$log"
     "$@" >>"$log" 2>&1 &
     PID=$!

@@ -79,7 +79,7 @@ def test_each_command_explains_itself(command: str) -> None:
         (["migrate"], {"HOPTAC_DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 3, "database"),
         (["migrate"], {"HOPTAC_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, 3, "database"),
         (["serve"], {"HOPTAC_PORT": "99999"}, 2, "HOPTAC_PORT"),
-        (["serve", "--workers", "0"], {}, 2, "workers"),
+        (["serve", "--workers", "0"], {}, 2, "HOPTAC_WORKERS"),
         (["check", "--documents", "/no/such/folder"], {}, 2, "is no folder"),
         (["check", "--dataset", "/no/such/folder"], {}, 1, "no records"),
     ],
@@ -164,6 +164,19 @@ RAW: dict[str, Any] = {
     "two lengths": b"GET /v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
     "a header of 100 kB": b"GET /v1 HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 100_000 + b"\r\nConnection: close\r\n\r\n",
 }
+
+
+def test_head_leaves_the_connection_whole(new_database: NewDatabase, seeded: str) -> None:
+    """Over a real socket: HEAD with a length, HEAD of a streamed file, then GET, all on one connection."""
+    with server(new_database(seeded)) as (base, _):
+        heads = b"".join(
+            b"HEAD %s HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n" % path
+            for path in (b"/v1/projects", b"/docs/assets/swagger-ui-bundle.js", b"/v1/nope")
+        )
+        answer = raw(base, heads + b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    parts = answer.split(b"\r\n\r\n")
+    assert [part[:12] for part in parts[:4]] == [b"HTTP/1.1 200", b"HTTP/1.1 200", b"HTTP/1.1 404", b"HTTP/1.1 200"]
+    assert parts[4:] == [b'{"status":"ok"}']
 
 
 def test_no_bytes_end_the_server(new_database: NewDatabase, seeded: str) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,9 +13,16 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from app.core.database import Database
 from app.core.errors import PROBLEM_JSON, family
 from app.core.query import Queries
+from app.core.reading import cursor
+from app.core.resource import RESOURCES as RESOURCES_BY_NAME
+from app.core.schema import migrate
+from app.core.writing import Batch, accepted
 from app.main import RESOURCES
+from seed.files import Dataset
+from seed.loader import load
 from tests.conftest import NewDatabase, client_of
 
 PATHS = [
@@ -174,6 +182,106 @@ def test_metrics_count_requests_by_route(seeded: str) -> None:
     assert 'route="none",status="404"' in text
     with client_of(seeded) as client:
         assert client.get("/metrics").status_code == 404
+
+
+def test_a_replaced_database_file_is_seen(tmp_path: Path, dataset: Dataset) -> None:
+    """SQLite: a file that is removed, replaced or broken under a running server."""
+    path, other = tmp_path / "one.db", tmp_path / "two.db"
+    for each in (path, other):
+        made = Database(f"sqlite:///{each}")
+        migrate(made)
+        if each == other:
+            load(made, dataset)
+        made.close()
+    with client_of(f"sqlite:///{path}") as client:
+        assert client.get("/v1/projects").json()["items"] == []
+        tag = client.get("/v1/projects").headers["etag"]
+        whole = other.read_bytes()
+        path.unlink()
+        problem(client.get("/v1/projects"), 503, "unavailable")
+        problem(client.get("/readyz"), 503, "unavailable")
+        other.rename(path)
+        found = client.get("/v1/projects", headers={"If-None-Match": tag})
+        assert len(found.json()["items"]) == 50
+        path.write_bytes(b"this is no database" * 1000)
+        problem(client.get("/v1/projects"), 503, "unavailable")
+        path.unlink()
+        path.write_bytes(whole)
+        assert client.get("/v1/projects").status_code == 200
+
+
+def test_tags_differ_when_a_database_is_made_anew(new_database: NewDatabase, migrated: str, dataset: Dataset) -> None:
+    tags = []
+    for _ in range(2):
+        database = Database(new_database(migrated))
+        load(database, dataset)
+        with client_of(database.url.render_as_string(hide_password=False)) as client:
+            tags.append([client.get(path).headers["etag"] for path in ("/v1/projects", "/v1/partners/unido")])
+        database.close()
+    assert not set(tags[0]) & set(tags[1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "all_of_them"),
+    [
+        ("updated_at_gte={day}", True),
+        ("updated_at_lte={day}", True),
+        ("updated_at_gt={day}", False),
+        ("updated_at_lt={day}", False),
+        ("updated_at_gte={second}Z", True),
+        ("updated_at_gte={second}.0Z", True),
+        ("updated_at_lt={second}Z", False),
+        ("updated_at_gte={instant}", True),
+        ("updated_at_gt={instant}", False),
+        ("updated_at_lte={instant}", True),
+    ],
+)
+def test_instants_compare_whatever_their_precision(client: TestClient, asked: str, all_of_them: bool) -> None:
+    instant: str = client.get("/v1/partners/unido").json()["updated_at"]
+    path = "/v1/projects?total=true&" + asked.format(instant=instant, second=instant[:19], day=instant[:10])
+    assert (client.get(path).json()["total"] > 0) is all_of_them
+
+
+@pytest.mark.parametrize(
+    "asked", ["2022-02-31", "0000-00-00", "2022-01-01T25:00:00Z", "2022-01-01T00:00:00", "20220101"]
+)
+def test_instants_that_do_not_exist_are_refused(client: TestClient, asked: str) -> None:
+    problem(client.get(f"/v1/projects?updated_at_gte={asked}"), 422, "invalid")
+
+
+@pytest.mark.parametrize("asked", ["NaN", "inf", "-inf", "1e999", "9" * 400, "1e16", "x"])
+def test_numbers_that_no_figure_can_have_are_refused(client: TestClient, asked: str) -> None:
+    problem(client.get(f"/v1/figures?value_gte={asked}"), 422, "invalid")
+
+
+@pytest.mark.parametrize("sort", ["title", "period", "id"])
+@pytest.mark.parametrize("value", [None, True, 5, [1], {}, "\x00", "\ud800", "a" * 300])
+@pytest.mark.parametrize("record_id", [None, 5, {}, "\x00", "unido"])
+def test_a_forged_cursor_breaks_nothing(client: TestClient, sort: str, value: Any, record_id: Any) -> None:
+    forged = cursor(f"/v1/projects?sort={sort}", value, record_id)
+    assert client.get(f"/v1/projects?sort={sort}&cursor={forged}").status_code in (200, 400)
+
+
+def test_includes_past_200_say_where_the_rest_is(seeded_database: Database) -> None:
+    figures = RESOURCES_BY_NAME["figures"]
+    with seeded_database.write() as session:
+        batch = Batch(session, "test")
+        one = batch.stored(figures, ["smart-factory-duration"])["smart-factory-duration"]
+        for number in range(450):
+            batch.put(figures, f"many-{number:03}", accepted(figures, one.body), None)
+        batch.flush()
+    with client_of(seeded_database.url.render_as_string(hide_password=False)) as client:
+        for path in ("/v1/projects/smart-factory-cooperation?", "/v1/projects?limit=200&", "/v1/indicators?limit=200&"):
+            found = client.get(f"{path}include=figures").json()
+            ids = set(found["included"]["figures"])
+            assert len(ids) == 200
+            for following in found["included_next"]["figures"]:
+                while following:
+                    page = client.get(following).json()
+                    ids |= {item["id"] for item in page["items"]}
+                    following = page["next"]
+            assert {f"many-{number:03}" for number in range(450)} <= ids
+        problem(client.get("/v1/projects?include=figures,figures"), 422, "invalid")
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------
