@@ -211,6 +211,63 @@ def _done_on(resource: str, fields: Any) -> Any:
     return fields.period if resource == "figures" and fields.kind in ("actual", "baseline") else None
 
 
+DATES = ("date", "signed_on", "due", "happened_on", "published_on", "period")
+
+
+def supported_dates(dataset: Dataset) -> Iterator[str]:
+    """A date or period that a record has is what some citation is cited for."""
+    for key, fields in dataset.records.items():
+        cited = {name.partition(".")[0] for citation in fields.citations for name in citation.supports}
+        for name in DATES:
+            if getattr(fields, name, None) is not None and name not in cited:
+                yield f"{_at(key)}: no citation supports its {name}"
+
+
+def codes(dataset: Dataset) -> Iterator[str]:
+    """A country has a country's code, a province one of its country's."""
+    places = dataset.of("places")
+    for key, place in places.items():
+        country = places.get(place.parent) if place.level == "province" else None
+        if place.code and place.level == "country" and len(place.code) != 2:
+            yield f"places/{key}: {place.code} is no country's code"
+        if place.code and country is not None and not place.code.startswith(f"{country.code}-"):
+            yield f"places/{key}: {place.code} is not of {place.parent}"
+
+
+def one_record_each(dataset: Dataset) -> Iterator[str]:
+    """A register gives a code to one record; a place's code is given once at a time."""
+    given: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for key, place in dataset.of("places").items():
+        if place.code:
+            given["places", place.code, str(place.period and place.period.earliest)].add(key)
+    for (resource, key), fields in dataset.records.items():
+        for each in getattr(fields, "identifiers", []) if resource != "places" else []:
+            given[resource, each.scheme, each.value].add(key)
+    for (resource, *code), keys in given.items():
+        if len(keys) > 1:
+            yield f"{resource}: {', '.join(sorted(keys))} have the same code {' '.join(code)}"
+
+
+def repeated(dataset: Dataset) -> Iterator[str]:
+    """Nothing is listed twice in a record, no record names itself, and none is a draft."""
+    for key, fields in dataset.records.items():
+        if fields.state != "published":
+            yield f"{_at(key)}: is a {fields.state}"
+        for name in type(fields).model_fields:
+            value = getattr(fields, name)
+            if isinstance(value, list) and any(each in value[:n] for n, each in enumerate(value)):
+                yield f"{_at(key)}: {name} holds something twice"
+        if key in set(named(RESOURCES[key[0]], fields.model_copy(update={"citations": []}))):
+            yield f"{_at(key)}: names itself"
+
+
+def used(dataset: Dataset) -> Iterator[str]:
+    """An indicator is there because a figure measures it."""
+    measured = {figure.indicator for figure in dataset.of("figures").values()}
+    for key in sorted(set(dataset.of("indicators")) - measured):
+        yield f"indicators/{key}: no figure measures it"
+
+
 def signatures(dataset: Dataset) -> Iterator[str]:
     """What is only intended is not signed; who signs, signs for a party."""
     for key, agreement in dataset.of("agreements").items():
@@ -238,7 +295,8 @@ def kinds(dataset: Dataset) -> Iterator[str]:
 def written(dataset: Dataset) -> Iterator[str]:
     """A figure's as_written is among its citations, where the value is supported."""
     for key, figure in dataset.of("figures").items():
-        supporting = [each for each in figure.citations if "value" in each.supports or "text" in each.supports]
+        needed = "text" if figure.value is None else "value"
+        supporting = [each for each in figure.citations if needed in each.supports]
         if not supporting:
             yield f"figures/{key}: no citation supports its value"
         elif figure.as_written not in {each.as_written for each in supporting}:
@@ -272,6 +330,11 @@ RULES: tuple[Rule, ...] = (
     relations,
     sums,
     times,
+    supported_dates,
+    codes,
+    one_record_each,
+    repeated,
+    used,
     signatures,
     kinds,
     written,

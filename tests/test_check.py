@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.core.dates import Edtf
-from app.core.evidence import Citation
+from app.core.evidence import Citation, Voice
 from seed.check import check
 from seed.evidence import prove
 from seed.files import DATASET, Dataset, DatasetError, Ignored, read
@@ -81,6 +81,22 @@ MISTAKES: dict[str, tuple[Edit, str]] = {
         "yet signed",
     ),
     "a value that nothing supports": (lambda d: recited(d, "figures", EXPERTS, 0, supports=[]), "supports its value"),
+    "a date that nothing supports": (
+        lambda d: edited(d, "projects", "moit-samsung-cooperation", period=Edtf.of("2020")),
+        "no citation supports its period",
+    ),
+    "a code of another country": (lambda d: edited(d, "places", "da-nang", code="US-CA"), "is not of viet-nam"),
+    "one code for two places": (lambda d: edited(d, "places", "bac-ninh", code="VN-DN"), "the same code"),
+    "the same place twice": (
+        lambda d: edited(d, "projects", "smart-factory-cooperation", places=["viet-nam", "viet-nam"]),
+        "something twice",
+    ),
+    "a partner merged into itself": (lambda d: edited(d, "partners", "unido", merged_into="unido"), "names itself"),
+    "a draft": (lambda d: edited(d, "partners", "unido", state="draft"), "is a draft"),
+    "a value beside words only": (
+        lambda d: edited(d, "figures", "export-value-plan-2024", value=379_000_000_000),
+        "no citation supports its value",
+    ),
     "a hash without paragraphs": (lambda d: edited(d, "documents", "mofa-moit-2024", paragraphs=None), "go together"),
 }
 
@@ -93,7 +109,7 @@ def test_a_mistake_in_the_dataset_is_found(dataset: Dataset, name: str) -> None:
 
 
 AGAINST_TEXTS: dict[str, tuple[Edit, str]] = {
-    "another number": (lambda d: edited(d, "figures", EXPERTS, value=52), "does not say 52"),
+    "another number": (lambda d: edited(d, "figures", EXPERTS, value=52), "does not say exact 52"),
     "another unit of money": (lambda d: edited(d, "figures", "export-value-2024-8m", unit="VND"), "does not say"),
     "a wrong scale": (lambda d: edited(d, "figures", "export-value-2024-8m", value=265_400_000), "does not say"),
     "growth turned into a fall": (lambda d: edited(d, "figures", "export-growth-2024-8m", value=-16), "does not say"),
@@ -104,6 +120,21 @@ AGAINST_TEXTS: dict[str, tuple[Edit, str]] = {
     "a day that the text does not give": (
         lambda d: edited(d, "agreements", "smart-factory-mou-2022", signed_on=Edtf.of("2022-02-01")),
         "signed_on",
+    ),
+    "a sign": (lambda d: edited(d, "figures", "export-growth-2023-8m", value=10), "does not say"),
+    "a hedge that is not there": (lambda d: edited(d, "figures", EXPERTS, qualifier="about"), "does not say about"),
+    "a hedge left out": (
+        lambda d: edited(d, "figures", "viet-nam-free-trade-agreements-count", qualifier="exact"),
+        "does not say exact 17",
+    ),
+    "another year for a day without one": (
+        lambda d: edited(d, "milestones", "deputy-prime-minister-moit-session-2024", date=Edtf.of("2019-09-17")),
+        "does not say date",
+    ),
+    "a part of a word": (lambda d: recited(d, "figures", EXPERTS, 0, as_written="1 chuyên gia"), "whole words"),
+    "a speaker who is not there": (
+        lambda d: edited(d, "statements", "thailand-requests-fta-experience", said_by=Voice(name="Nguyễn Văn A")),
+        "names Nguyễn Văn A",
     ),
     "another paragraph": (lambda d: recited(d, "figures", EXPERTS, 0, paragraph=13), "does not hold"),
     "words that are not there": (lambda d: recited(d, "figures", EXPERTS, 0, as_written="51 nhà báo"), "does not hold"),
