@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from app.core.database import Database
 from app.core.errors import PROBLEM_JSON, family
+from app.core.paging import cursor
 from app.core.query import Queries
-from app.core.reading import cursor
 from app.core.resource import RESOURCES as RESOURCES_BY_NAME
 from app.core.schema import migrate
 from app.core.writing import Batch, accepted

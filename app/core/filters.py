@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, select
@@ -40,12 +40,11 @@ class Parameter:
     many: bool = False
 
 
-class Filter:
+class Filter(Protocol):
     """A declared filter; a resource's filters are a mapping of names to these."""
 
     def parameters(self, name: str) -> Iterator[Parameter]:
         """The query parameters it stands for."""
-        raise NotImplementedError
 
 
 def equals(column: Any, name: str, single: bool) -> ColumnElement[bool]:
@@ -58,7 +57,7 @@ def _link(column: Any) -> Table | None:
 
 
 @dataclass(frozen=True)
-class Equal(Filter):
+class Equal:
     """A column, or a column of a link table, equals one of the values."""
 
     column: Any
@@ -73,7 +72,7 @@ class Equal(Filter):
 
 
 @dataclass(frozen=True)
-class Within(Filter):
+class Within:
     """A reference to a node of a tree: matches the node and everything below it."""
 
     column: Any
@@ -110,7 +109,7 @@ def _ends(name: str, text: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class During(Filter):
+class During:
     """An imprecise date: matches when the record's interval can fall in the asked one."""
 
     earliest: Any
@@ -132,7 +131,7 @@ class During(Filter):
 
 
 @dataclass(frozen=True)
-class Between(Filter):
+class Between:
     """A number or an instant in a range."""
 
     column: Any
@@ -171,7 +170,7 @@ InstantText = Annotated[
 
 
 @dataclass(frozen=True)
-class Instants(Filter):
+class Instants:
     """An instant in a range. A day alone is meant whole: after it is after its end, up to it includes it."""
 
     column: Any
@@ -194,7 +193,7 @@ SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), Aft
 
 
 @dataclass(frozen=True)
-class Contains(Filter):
+class Contains:
     """Text in a name or title, typed with or without diacritics, in either case."""
 
     column: Any
@@ -213,7 +212,7 @@ class Contains(Filter):
 
 
 @dataclass(frozen=True)
-class Identified(Filter):
+class Identified:
     """`scheme:value`: a code that another register gave."""
 
     table: Table

@@ -1,30 +1,26 @@
 """The road of a read: from checked parameters to the stored bytes, in as few compiled statements as possible."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Double, Select, and_, bindparam, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
 
 from app.core.changes import CHANGES
 from app.core.database import Query, Read
-from app.core.errors import BadCursor, ErrorItem, Gone, Invalid, NotFound
+from app.core.errors import ErrorItem, Gone, Invalid, NotFound
+from app.core.paging import Page, Shape, Sort, beyond, cursor, nullable
 from app.core.record import RENDERING
 from app.core.resource import RESOURCES, Include, Resource, matching, owner_of
 from app.core.sql import utf8
-from app.core.text import UNSAFE
 
 MOST_INCLUDED = 200
 MOST_IN_PATH = 100
-SHAPING = ("fields", "include", "sort", "limit", "cursor", "total")
-
-Shape = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ class Reading:
         tag = yield from _tag(query, path)
         if has(tag):
             return Answer(None, tag)
-        page = _Page(self.resource, query, also or {}, path)
+        page = Page(self.resource, query, also or {}, path)
         rows = yield from self._rows(page)
         more, rows = len(rows) > page.limit, rows[: page.limit]
         following = page.next(rows[-1]) if more else None
@@ -116,7 +112,7 @@ class Reading:
         included = yield from self._include(query, [row[1] for row in rows])
         return Answer(_with(b"".join(parts) + b"}", included), tag, following)
 
-    def _rows(self, page: "_Page") -> Generator[tuple[Query, Mapping[str, Any]], Any, list[Any]]:
+    def _rows(self, page: Page) -> Generator[tuple[Query, Mapping[str, Any]], Any, list[Any]]:
         rows: list[Any] = []
         for segment in page.segments():
             statement = self._statement(page.shape, page.sort, segment)
@@ -139,17 +135,17 @@ class Reading:
             conditions.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
         return conditions
 
-    def _build(self, shape: Shape, sort: "Sort", segment: str) -> Query:
+    def _build(self, shape: Shape, sort: Sort, segment: str) -> Query:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
         statement = stored(self.resource, column, table.id).where(*self._where(shape)).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
         elif sort.name != "id":
-            statement = statement.where(column.is_not(None)) if _nullable(column) else statement
+            statement = statement.where(column.is_not(None)) if nullable(column) else statement
             order = [column.desc() if sort.descending else column, *order]
         if segment.endswith("after"):
-            statement = statement.where(_after(column, table.id, sort, segment))
+            statement = statement.where(beyond(column, table.id, sort, segment))
         return Query(statement.order_by(*order))
 
     def _build_count(self, shape: Shape) -> Query:
@@ -194,110 +190,6 @@ class Reading:
 
 
 READINGS: dict[str, Reading] = {}
-
-
-@dataclass(frozen=True)
-class Sort:
-    """A closed sort key with its direction and that of the ids between equals."""
-
-    name: str
-    descending: bool
-    ties_descending: bool
-
-    @classmethod
-    def of(cls, text: str) -> "Sort":
-        """From the parameter, such as `-signed_on,id`; ties follow the direction of the key unless said."""
-        first, _, ties = text.partition(",")
-        descending = first.startswith("-")
-        return cls(first.lstrip("-"), descending, ties == "-id" if ties else descending)
-
-
-@dataclass
-class _Page:
-    """One page that is asked for: its shape (which decides the statement) and its values."""
-
-    resource: Resource
-    query: Any
-    also: Mapping[str, Any]
-    path: str
-    shape: Shape = ()
-    values: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        asked = {**self.also, **self.query.model_dump(exclude_none=True, exclude=set(SHAPING))}
-        shape = []
-        for name, value in asked.items():
-            many = self.resource.parameters[name].many
-            single = not many or len(value) == 1
-            shape.append((name, single))
-            self.values |= self.resource.parameters[name].encode(name, value[0] if many and single else value)
-        self.shape = tuple(shape)
-        self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
-        self._bound = f"{self.path}?{urlencode(sorted(self.query_pairs()))}"
-        if self.query.cursor is not None:
-            self.after = dict(zip(("after_value", "after_id"), self._read(self.query.cursor), strict=True))
-
-    def query_pairs(self) -> list[tuple[str, str]]:
-        """The asked parameters that a cursor is bound to."""
-        asked = self.query.model_dump(exclude_unset=True, exclude_none=True, exclude={"cursor", "limit", "total"})
-        asked = {name: value for name, value in asked.items() if name not in ("fields", "include")}
-        return [(name, one) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])]
-
-    def segments(self) -> list[str]:
-        """First the records that have a value to sort by, then those that have none."""
-        nullable = _nullable(self.resource.all_sorts[self.sort.name])
-        if not self.after:
-            return ["value", "absent"] if nullable else ["value"]
-        if self.after["after_value"] is None:
-            return ["absent-after"]
-        return ["value-after", "absent"] if nullable else ["value-after"]
-
-    def next(self, last: Sequence[Any]) -> str:
-        """The path of the page after the one whose last row is given."""
-        pairs = [*self.query_pairs(), ("limit", self.limit)]
-        for name in ("fields", "include"):
-            if getattr(self.query, name):
-                pairs.append((name, getattr(self.query, name)))
-        if self.query.total:
-            pairs.append(("total", "true"))
-        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, last[0], last[1]))])}"
-
-    def _read(self, given: str) -> tuple[Any, str]:
-        try:
-            value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
-            genuine = cursor(self._bound, value, record_id) == given
-        except (ValueError, TypeError, RecursionError):
-            raise BadCursor from None
-        kind = (int, float) if isinstance(self.resource.all_sorts[self.sort.name].type, Double) else str
-        fits = value is None or (isinstance(value, kind) and not isinstance(value, bool))
-        if not genuine or not fits or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
-            raise BadCursor
-        return value, record_id
-
-
-def cursor(bound: str, value: Any, record_id: str) -> str:
-    """An opaque place in a list: the last row's sort value and id, with a checksum that binds it to path and filter."""
-    place = json.dumps([value, record_id], separators=(",", ":")).encode()
-    check = hashlib.blake2b(place + bound.encode(), digest_size=6).digest()
-    return base64.urlsafe_b64encode(check + place).rstrip(b"=").decode()
-
-
-def _nullable(column: Any) -> bool:
-    return bool(column.property.columns[0].nullable)
-
-
-def _after(column: Any, record_id: Any, sort: Sort, segment: str) -> ColumnElement[bool]:
-    value: Any = bindparam("after_value")
-    last: Any = bindparam("after_id")
-    beyond: ColumnElement[bool] = record_id < last if sort.ties_descending else record_id > last
-    if segment.startswith("absent") or sort.name == "id":
-        return beyond
-    if sort.descending != sort.ties_descending:
-        further = column < value if sort.descending else column > value
-        return or_(further, and_(column == value, beyond))
-    both, place = tuple_(column, record_id), tuple_(value, last)
-    return both < place if sort.descending else both > place
 
 
 def _tag(query: BaseModel, *names: str) -> Read:
