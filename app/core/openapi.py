@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.core.errors import PROBLEM_JSON, BadRequest, Failed
+from app.core.errors import BadRequest, Failed, ProblemShown
 from app.core.resource import Resource
+from app.core.routes import problems
 from app.core.settings import Settings
 
 ABOUT = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
@@ -66,17 +67,15 @@ def _complete(schema: dict[str, Any]) -> None:
     for operation in _operations(schema):
         operation["security"] = []
         for kind in (BadRequest, Failed):
-            content = {"application/json": {"schema": {"$ref": "#/components/schemas/ProblemShown"}}}
-            said = (kind.__doc__ or "").split("\n")[0]
-            operation["responses"].setdefault(str(kind.status), {"description": said, "content": content})
+            for status, response in problems(kind).items():
+                operation["responses"].setdefault(str(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for status, response in operation["responses"].items():
-            content = response.get("content", {})
-            if status >= "400" and "application/json" in content:
-                response["content"] = {PROBLEM_JSON: content["application/json"]}
-            elif status in ("200", "304"):
+            if status in ("200", "304"):
                 response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     schema["components"]["headers"] = HEADERS
+    problem = ProblemShown.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema["components"]["schemas"] |= {**problem.pop("$defs"), "ProblemShown": problem}
     _share_parameters(schema)
     for shown in schema["components"]["schemas"].values():
         shown["required"] = [name for name in shown.get("required", ()) if name not in ON_REQUEST]

@@ -32,14 +32,8 @@ class Queries:
     @cached_property
     def page(self) -> type[BaseModel]:
         """Parameters of a list."""
-        return self.nested(f"{self.resource.shown.__name__}ListQuery")
-
-    def nested(self, name: str, without: str | None = None) -> type[BaseModel]:
-        """Parameters of a list that another record's path already filters by one of them."""
         fields: dict[str, Any] = {}
         for parameter in self.resource.parameters.values():
-            if parameter.name == without:
-                continue
             kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
             most = MOST_ITEMS if parameter.many else None
             fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
@@ -52,7 +46,7 @@ class Queries:
         about = "Where to go on: taken from `next`, for the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
         fields["total"] = (bool, Field(default=False, description="Count all matching records too."))
-        return _model(name, {**fields, **self._shape()})
+        return _model(f"{self.resource.shown.__name__}ListQuery", {**fields, **self._shape()})
 
     def _shape(self) -> dict[str, Any]:
         shown = list(self.resource.shown.model_fields)

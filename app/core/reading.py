@@ -88,6 +88,9 @@ class Reading:
 
     def nested(self, parent: str, include: Include, query: BaseModel, has: Callable[[str], bool], path: str) -> Read:
         """The list of what belongs to one record of this resource, which must exist."""
+        if include.parameter in query.model_fields_set:
+            said = "The path says this already."
+            raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=said))
         if not (yield self._exists, {"id": parent}):
             yield from self._missing(parent)
         answer = yield from READINGS[include.resource.name].page(query, has, path, {include.parameter: [parent]})

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
-from app.core.errors import BadRequest, Gone, Invalid, NotFound, Problem, ProblemShown, Unavailable
+from app.core.errors import PROBLEM_JSON, BadRequest, Gone, Invalid, NotFound, Problem, Unavailable
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Reading
 from app.core.resource import RESOURCES, Id, Include, Resource
@@ -20,6 +20,8 @@ from app.core.text import RESERVED, SLUG
 _SLUG = re.compile(SLUG)
 OF_LISTS = (BadRequest, Invalid, Unavailable)
 OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
+# By reference: as a model, each response of each route would cost FastAPI a validator of its own.
+PROBLEM_CONTENT = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemShown"}}}
 NOT_CHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Not changed: the asker's copy, named in If-None-Match, is current."}
 }
@@ -49,11 +51,17 @@ class _NoParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+@cache
+def queries(resource: Resource) -> Queries:
+    """The query models of a resource; its lists, nested ones too, share one."""
+    return Queries(resource)
+
+
 def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an operation that may end in these problems."""
     found: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
-        found[kind.status] = {"model": ProblemShown, "description": (kind.__doc__ or "").split("\n")[0]}
+        found[kind.status] = {"description": (kind.__doc__ or "").split("\n")[0], "content": PROBLEM_CONTENT}
     return found
 
 
@@ -70,7 +78,7 @@ def resource_router(resource: Resource) -> APIRouter:
 
 def _add_list(router: APIRouter, reading: Reading) -> None:
     resource = reading.resource
-    model = Queries(resource).page
+    model = queries(resource).page
 
     async def read(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
         asked: BaseModel = query
@@ -89,7 +97,7 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
 
 def _add_detail(router: APIRouter, reading: Reading) -> None:
     resource = reading.resource
-    model, id_name = Queries(resource).detail, f"{resource.one}_id"
+    model, id_name = queries(resource).detail, f"{resource.one}_id"
 
     async def read(request: Request, query: Annotated[model, Query()], **path: str) -> Response:  # type: ignore[valid-type]
         asked: BaseModel = query
@@ -110,7 +118,7 @@ def _add_detail(router: APIRouter, reading: Reading) -> None:
 def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
     target, owner = include.resource, reading.resource
     id_name = f"{owner.one}_id"
-    model = Queries(target).nested(f"{owner.shown.__name__}{include.name.title()}Query", include.parameter)
+    model = queries(target).page
 
     async def read(request: Request, query: Annotated[model, Query()], **path: str) -> Response:  # type: ignore[valid-type]
         asked: BaseModel = query
@@ -126,7 +134,7 @@ def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
         responses={**NOT_CHANGED, **problems(*OF_DETAILS)},
         operation_id=f"list_{owner.one}_{include.name}",
         summary=f"List the {include.name} of one {owner.one}",
-        description=f"The same as `/v1/{target.name}?{include.parameter}=…`, with the same parameters.",
+        description=f"The same as `/v1/{target.name}?{include.parameter}=…`, with the same other parameters.",
     )
 
 
