@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -170,6 +171,9 @@ def test_every_problem_is_explained(client: TestClient) -> None:
     page = client.get("/problems").text
     for kind in family():
         assert f'id="{kind.code}"' in page
+    for source in (Path(__file__).parents[1] / "app").rglob("*.py"):
+        for code in re.findall(r'ErrorItem\([^)]*code="(\w+)"', source.read_text("utf-8")):
+            assert f'id="{code}"' in page, code
 
 
 def test_metrics_count_requests_by_route(seeded: str) -> None:

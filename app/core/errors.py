@@ -22,6 +22,16 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+# The codes of the single mistakes in `errors`.
+MISTAKES = {
+    "unknown_parameter": "There is no such parameter; the nearest name that there is, is said.",
+    "repeated": "This parameter is given once.",
+    "invalid_value": "The value is not of the parameter's type, list, pattern or range.",
+    "unknown_field": "`fields` names a field that the resource does not have.",
+    "unknown_include": "`include` names something that cannot be followed from what is there, or names it twice.",
+    "given_by_path": "The path of a nested list says this already.",
+}
+
 PROBLEM_JSON = "application/problem+json"
 MOST_ERRORS = 50
 

@@ -4,6 +4,7 @@ import hashlib
 import html
 import inspect
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -17,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.core import codelists
 from app.core.database import Query, Read
-from app.core.errors import Invalid, NotFound, Problem, ProblemShown, Unavailable, family
+from app.core.errors import MISTAKES, Invalid, NotFound, Problem, ProblemShown, Unavailable, family
 from app.core.resource import RESOURCES
 from app.core.routes import NOT_CHANGED, ReadRoute, has, problems
 from app.core.settings import Settings
@@ -253,12 +254,19 @@ def _problems_page() -> str:
     kinds: Iterable[type[Problem]] = family()
     entries = "".join(
         f'<h2 id="{kind.code}"><code>{kind.code}</code> · {kind.status} {html.escape(kind.title)}</h2>'
-        f"<p>{html.escape(inspect.cleandoc(kind.__doc__ or ''))}</p>"
+        f"<p>{_words(inspect.cleandoc(kind.__doc__ or ''))}</p>"
         for kind in kinds
     )
+    mistakes = "".join(f'<p id="{code}"><code>{code}</code> {_words(said)}</p>' for code, said in MISTAKES.items())
     fields = "".join(
-        f"<p><code>{name}</code> {html.escape(entry.description or '')}</p>"
+        f"<p><code>{name}</code> {_words(entry.description or '')}</p>"
         for name, entry in ProblemShown.model_fields.items()
     )
     intro = "<p>Errors are <code>application/problem+json</code> (RFC 9457) with these members:</p>"
-    return f"<h1>Problems</h1>{intro}{fields}{entries}"
+    each = "<h2>Single mistakes</h2><p>What <code>errors[].code</code> can be:</p>"
+    return f"<h1>Problems</h1>{intro}{fields}{entries}{each}{mistakes}"
+
+
+def _words(text: str) -> str:
+    """Text for a page; what stands in backquotes becomes code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
