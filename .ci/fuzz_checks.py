@@ -8,8 +8,9 @@ from schemathesis.specs.openapi.checks import content_type_conformance
 # What a query may hold by its schema and is refused all the same, since no schema can say it.
 REASONS = {
     "bad_query": "control character|longer than",
-    "invalid_value": "EDTF|control character|is blank",
-    "unknown_include": "include follows",
+    "invalid_value": "EDTF|control character|is blank|no such day or time",
+    "unknown_include": "include takes",
+    "given_by_path": "The path says this already",
 }
 
 

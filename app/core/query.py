@@ -50,7 +50,10 @@ class Queries:
 
     def _shape(self) -> dict[str, Any]:
         shown = list(self.resource.shown.model_fields)
-        fields = f"Only these fields, comma-separated (id is always there): {', '.join(shown)}."
+        fields = (
+            f"Only these fields, comma-separated (id is always there): {', '.join(shown)}. The answer then lacks others "
+            "that its model requires."
+        )
         include = (
             f"Read these along, comma-separated: {', '.join(self.resource.includes)}. Followed in the order given: "
             "what the records before it name comes too, so `figures,indicators` brings the figures' indicators."
