@@ -51,8 +51,8 @@ class Queries:
     def _shape(self) -> dict[str, Any]:
         shown = list(self.resource.shown.model_fields)
         fields = (
-            f"Only these fields, comma-separated (id is always there): {', '.join(shown)}. The answer then lacks others "
-            "that its model requires."
+            f"Only these fields, comma-separated (id is always there): {', '.join(shown)}. The answer then lacks "
+            "others that its model requires."
         )
         include = (
             f"Read these along, comma-separated: {', '.join(self.resource.includes)}. Followed in the order given: "
