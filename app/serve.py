@@ -32,6 +32,7 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=10,
     )
     listening = config.bind_socket()
+    listening.listen(config.backlog)  # from here on nobody is refused, though the first answer may take a moment
     host, port = listening.getsockname()[:2]
     print(_where(f"http://{host}:{port}"), flush=True)
     if settings.workers > 1:

@@ -61,6 +61,7 @@ def test_operations_have_unique_ids_words_tags_and_every_error() -> None:
 def test_every_parameter_is_explained() -> None:
     for name, parameter in CONTRACT["components"]["parameters"].items():
         assert parameter.get("description"), name
+        assert "null" not in str(parameter["schema"]), name
 
 
 def test_every_field_of_a_record_is_there_and_required() -> None:

@@ -87,6 +87,7 @@ def _share_parameters(schema: dict[str, Any]) -> None:
     names: dict[str, str] = {}
     for operation in _operations(schema):
         for position, parameter in enumerate(operation.get("parameters", [])):
+            parameter["schema"] = _never_null(parameter["schema"])
             written = json.dumps(parameter, sort_keys=True)
             if written not in names:
                 taken = sum(1 for name in shared if name.partition(".")[0] == parameter["name"])
@@ -94,6 +95,12 @@ def _share_parameters(schema: dict[str, Any]) -> None:
                 shared[names[written]] = parameter
             operation["parameters"][position] = {"$ref": f"#/components/parameters/{names[written]}"}
     schema["components"]["parameters"] = shared
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that is not given is absent; a query string cannot say null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    return {**kinds[0], **{name: schema[name] for name in schema if name != "anyOf"}} if len(kinds) == 1 else schema
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
