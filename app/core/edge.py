@@ -6,6 +6,7 @@ problem+json for anything that went wrong unforeseen.
 
 import logging
 import re
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -150,7 +151,7 @@ def set_up_logs() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        logger_factory=structlog.PrintLoggerFactory(__import__("sys").stderr),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING)
