@@ -9,7 +9,6 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -143,11 +142,11 @@ def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def set_up_logs() -> None:
-    """JSON lines on standard error, for our own log and for what libraries log."""
-    shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    """JSON lines on standard error."""
     structlog.configure(
         processors=[
-            *shared,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
