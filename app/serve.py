@@ -1,6 +1,7 @@
 """Runs the server, after making sure that there is something it can serve."""
 
 import sqlite3
+from importlib.util import find_spec
 
 import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
@@ -42,7 +43,9 @@ def serve(settings: Settings) -> None:
 
 
 def ensure_ready(settings: Settings) -> None:
-    """NotReady unless the database has the schema that this program needs."""
+    """NotReady unless the database has the schema that this program needs, and what is asked for is installed."""
+    if settings.metrics and find_spec("prometheus_client") is None:
+        raise NotReady("HOPTAC_METRICS needs the extra: pip install 'hoptac[metrics]'.")
     database = Database(settings.database_url)
     shown = database.url.render_as_string(hide_password=True)
     if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:

@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core.settings import Settings
+from app.serve import NotReady, ensure_ready
 from tests.conftest import NewDatabase
 
 ROOT = Path(__file__).parents[1]
@@ -123,6 +125,13 @@ def test_migrate_seed_serve_and_again(new_database: NewDatabase) -> None:
 def test_serving_never_seeds(new_database: NewDatabase, migrated: str) -> None:
     with server(new_database(migrated)) as (base, _):
         assert httpx.get(f"{base}/v1/projects", trust_env=False).json() == {"items": [], "next": None}
+
+
+def test_metrics_without_their_extra_are_said_to_need_it(seeded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure_ready(Settings(database_url=seeded, metrics=True))
+    monkeypatch.setattr("app.serve.find_spec", lambda _: None)
+    with pytest.raises(NotReady, match="extra"):
+        ensure_ready(Settings(database_url=seeded, metrics=True))
 
 
 def test_two_workers_serve_one_address(new_database: NewDatabase, seeded: str) -> None:
