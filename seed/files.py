@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 import app.main  # noqa: F401 - declares every resource
 from app.core.query import said
 from app.core.record import RecordFields
 from app.core.resource import RESOURCES, Resource
-from app.core.text import Slug
+from app.core.text import SLUGS
 
-_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 DATASET = Path(__file__).parent / "dataset"
 Key = tuple[str, str]
 
@@ -119,7 +118,7 @@ def _add_record(
         yield f"{resource.name}/{record_id}: stands in {dataset.files[key]} too"
         return
     try:
-        _SLUG.validate_python(record_id)
+        SLUGS.validate_python(record_id)
         dataset.records[key] = resource.fields.model_validate(_with_document(given, document))
         dataset.files[key] = file
     except ValidationError as error:

@@ -174,9 +174,10 @@ def column_values(table: type[Row], fields: RecordFields) -> dict[str, Any]:
             continue
         field, _, form = column.rpartition("_")
         read = _FORMS.get(form)
-        values[column] = getattr(fields, column) if read is None or column in type(fields).model_fields else read(
-            getattr(fields, field), fields
-        )  # fmt: skip
+        if read is None or column in type(fields).model_fields:
+            values[column] = getattr(fields, column)
+        else:
+            values[column] = read(getattr(fields, field), fields)
     return values
 
 

@@ -6,11 +6,10 @@ from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
-from sqlalchemy import Column, ColumnElement, Table, bindparam, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Table, or_, select, union_all
 
-from app.core.filters import Equal, Filter, Identified, Instants, Parameter, Within
+from app.core.filters import Equal, Filter, Identified, Instants, Parameter, Within, equals
 from app.core.record import Record, RecordFields
-from app.core.sql import one_of
 from app.core.text import SLUG
 
 # Without the reserved words: an id that no record can have simply finds nothing.
@@ -169,9 +168,8 @@ def _named_by(source: Resource, link: Link, target: Resource) -> Any:
         named = []
         for column in link.columns:
             owner = column.table.c.record_id if isinstance(column, Column) else source.table.id
-            ids = owner == bindparam(bind) if single else one_of(owner, bind)
             public = select(source.table.id).where(source.table.state == "published")
-            named.append(select(column).where(ids, owner.in_(public)))
+            named.append(select(column).where(equals(owner, bind, single), owner.in_(public)))
         found: ColumnElement[bool] = target.table.id.in_(union_all(*named) if len(named) > 1 else named[0])
         return found
 

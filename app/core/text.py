@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
 # C0 controls but TAB and LF, DEL, and unpaired surrogates: PostgreSQL refuses NUL, UTF-8 cannot hold a surrogate.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -36,6 +36,7 @@ SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=120), AfterValidator(not_reserved)]
+SLUGS: TypeAdapter[str] = TypeAdapter(Slug)  # to check one that is no field of a model
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(clean)]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(clean)]
 # BCP 47 (RFC 5646), the part of it that names a language, a script and a region.

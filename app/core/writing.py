@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
@@ -14,9 +13,8 @@ from app.core.changes import CHANGES, digest, link
 from app.core.database import Database
 from app.core.record import RENDERING, Record, RecordFields, column_values
 from app.core.resource import RESOURCES, Resource, owner_of
-from app.core.text import Slug
+from app.core.text import SLUGS
 
-_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 CHUNK = 500  # ids asked for in one statement; SQLite takes 32,766 values at most
 WRITTEN_BY_CORE = frozenset(Record.model_fields)
 
@@ -40,7 +38,6 @@ class Pending:
     id: str
     action: str
     version: int
-    at: str
     fields: RecordFields | None = None
     body: bytes = b""
     row: dict[str, Any] = field(default_factory=dict)
@@ -92,7 +89,7 @@ class Batch:
 
     def put(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> str:
         """Create or replace; returns created, updated, or unchanged (and then writes nothing)."""
-        _SLUG.validate_python(record_id)
+        SLUGS.validate_python(record_id)
         if present is None:
             created, version = self.at, 1
         else:
@@ -111,13 +108,13 @@ class Batch:
             **column_values(resource.table, fields),
         }
         action = "create" if present is None else "update"
-        pending = Pending(resource, record_id, action, version, self.at, fields, body, row)
+        pending = Pending(resource, record_id, action, version, fields, body, row)
         self._pending[resource.name, record_id] = pending
         return f"{action}d"
 
     def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
         """Remove a record; its Changes stay, the last of them with the representation it had."""
-        pending = Pending(resource, record_id, "delete", present.version + 1, self.at, body=present.body.encode())
+        pending = Pending(resource, record_id, "delete", present.version + 1, body=present.body.encode())
         self._pending[resource.name, record_id] = pending
 
     def flush(self) -> int:
@@ -143,7 +140,7 @@ class Batch:
             sequence += 1
             row = {
                 "sequence": sequence,
-                "at": pending.at,
+                "at": self.at,
                 "actor": self.actor,
                 "action": pending.action,
                 "resource": pending.resource.name,
@@ -191,28 +188,27 @@ class Batch:
             if pending.fields is None:
                 continue
             counts: dict[Table, int] = {}
-            for table, values in self._all_links(resource, pending.fields):
+            for table, values in links_of(resource, pending.fields):
                 counts[table] = counts.get(table, 0) + 1
                 rows.setdefault(table, []).append({"record_id": pending.id, "position": counts[table], **values})
         return rows
 
-    @staticmethod
-    def _all_links(resource: Resource, fields: RecordFields) -> Iterable[tuple[Table, dict[str, Any]]]:
-        yield from fields.links()
-        if resource.citations is not None:
-            for citation in fields.citations:
-                yield resource.citations, {"document_id": citation.document, "paragraph": citation.paragraph}
-        if resource.identifiers is not None:
-            for code in getattr(fields, "identifiers", []):
-                yield resource.identifiers, {"scheme": code.scheme, "value": code.value}
+
+def links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """Rows of every link table that follow from a record: its own, its citations, its identifiers."""
+    yield from fields.links()
+    if resource.citations is not None:
+        for citation in fields.citations:
+            yield resource.citations, {"document_id": citation.document, "paragraph": citation.paragraph}
+    if resource.identifiers is not None:
+        for code in getattr(fields, "identifiers", []):
+            yield resource.identifiers, {"scheme": code.scheme, "value": code.value}
 
 
 def named(resource: Resource, fields: RecordFields) -> Iterator[tuple[str, str]]:
     """Records, as (resource, id), that a record names; each must exist when it is committed."""
-    rows = [(resource.table.__table__, column_values(resource.table, fields)), *fields.links()]
-    if resource.citations is not None:
-        rows += [(resource.citations, {"document_id": citation.document}) for citation in fields.citations]
-    for table, values in rows:
+    own = (resource.table.__table__, column_values(resource.table, fields))
+    for table, values in (own, *links_of(resource, fields)):
         for column, value in values.items():
             keys = table.c[column].foreign_keys
             target = next((key.column.table.name for key in keys if key.column.name == "id"), None)
