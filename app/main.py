@@ -17,9 +17,10 @@ from app.agreements.models import AGREEMENTS
 from app.core.database import Database
 from app.core.edge import Edge, set_up_logs
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
+from app.core.hot import Freshness, Hot
 from app.core.openapi import describe
-from app.core.reading import READINGS, Reading
-from app.core.routes import resource_router
+from app.core.reading import READINGS, Reading, last_change
+from app.core.routes import Dispatch, resource_router
 from app.core.settings import Settings
 from app.core.site import pages, site_router
 from app.documents.models import DOCUMENTS
@@ -45,7 +46,13 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         from app.core.metrics import mount  # noqa: PLC0415 - an extra, imported only where it is installed and wanted
 
         observe = mount(app)
-    return Edge(CompressMiddleware(app, minimum_size=500), access_log=settings.access_log, observe=observe)
+    inner = CompressMiddleware(Dispatch(app), minimum_size=500)
+    edge = Edge(inner, access_log=settings.access_log, observe=observe)
+    if settings.hot_cache == 0:
+        return edge
+    state = app.state
+    fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
+    return Hot(edge, fresh, settings.hot_cache)
 
 
 def build(settings: Settings) -> FastAPI:

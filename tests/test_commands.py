@@ -30,9 +30,10 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
 
 
 @contextmanager
-def server(url: str, *arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """A real server on a free port; yields its address and process, and ends it."""
     environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false"}
+    environment |= {f"HOPTAC_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
     process = subprocess.Popen(
         command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

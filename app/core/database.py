@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,21 +28,26 @@ WRITER_LOCK = 0x686F7074
 
 Rows = Sequence[tuple[Any, ...]]
 
+# How many times this process has committed to a database, by its URL.
+COMMITS: Counter[str] = Counter()
+
 
 class Query:
     """A statement compiled once for an engine and then run with new values by the driver itself."""
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
-    def sql(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        """The SQL text, and the values it carries itself."""
+    def sql(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """The SQL text, and its values in the order of their places."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            compiled = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-            found = self._compiled[dialect.name] = (str(compiled), dict(compiled.params))
-        return found
+            compiled: Any = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+            own = {name: value for name, value in compiled.params.items() if value is not None}
+            found = self._compiled[dialect.name] = (str(compiled), tuple(compiled.positiontup or ()), own)
+        text, names, own = found
+        return text, [values[name] if name in values else own[name] for name in names]
 
 
 # A read says which queries it needs, one after the other, and returns its result: it knows nothing of waiting.
@@ -65,7 +71,7 @@ class SqliteReader:
     the deadline is time on the clock, from the arrival of the request. More reads than can wait are refused.
     """
 
-    dialect = sqlite.dialect(paramstyle="named")
+    dialect = sqlite.dialect(paramstyle="qmark")
 
     def __init__(
         self, path: str, *, budget: float = 0.01, deadline: float = 5.0, threads: int = 4, waiting: int = 60
@@ -136,7 +142,9 @@ class _SqliteConnection:
         self._path, self._file = path, _identity(path)
         if self._file is None:
             raise Unavailable("There is no database.")
-        self._driver = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
+        self._driver = sqlite3.connect(
+            path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
+        )
         self._driver.execute("PRAGMA query_only=ON")
         self._clock: Callable[[], float] = time.monotonic
         self._until = float("inf")
@@ -168,8 +176,11 @@ class _SqliteConnection:
         try:
             while True:
                 query, values = read.send(rows)  # type: ignore[arg-type]
-                sql, own = query.sql(SqliteReader.dialect)
-                rows = self._driver.execute(sql, _json_lists({**own, **values})).fetchall()
+                sql, ordered = query.sql(SqliteReader.dialect, values)
+                for place, value in enumerate(ordered):
+                    if type(value) is list:
+                        ordered[place] = json.dumps(value)
+                rows = self._driver.execute(sql, ordered).fetchall()
         except StopIteration as done:
             return done.value
 
@@ -187,14 +198,10 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _json_lists(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
 class PostgresReader:
     """Runs a read over an async pool, in one snapshot, under PostgreSQL's own statement deadline."""
 
-    dialect = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 
     def __init__(self, conninfo: str, *, deadline: float = 5.0, connections: int = 8) -> None:
         self._conninfo, self._deadline, self._connections = conninfo, deadline, connections
@@ -230,8 +237,7 @@ class PostgresReader:
             rows: Rows | None = None
             while True:
                 query, values = plan.send(rows)  # type: ignore[arg-type]
-                sql, own = query.sql(self.dialect)
-                await cursor.execute(sql, {**own, **values})
+                await cursor.execute(*query.sql(self.dialect, values))
                 rows = await cursor.fetchall()
         except StopIteration as done:
             return done.value
@@ -290,6 +296,11 @@ class Database:
             if not self.is_sqlite:
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
             yield session
+        COMMITS[str(self.url)] += 1
+
+    def commits(self) -> int:
+        """How many writes of this process it has taken."""
+        return COMMITS[str(self.url)]
 
     def schema_version(self) -> str | None:
         """The revision of its schema; None where there is none. Unavailable when it does not answer."""

@@ -9,10 +9,9 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from uuid import uuid4
+from secrets import token_hex
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import Failed
@@ -20,22 +19,22 @@ from app.core.errors import Failed
 log = structlog.get_logger("hoptac.access")
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 CODINGS = re.compile(r'-(?:gzip|br|zstd)(?=")')
-READS = "GET, HEAD, OPTIONS"
-ALWAYS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Request-ID",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
+READS = b"GET, HEAD, OPTIONS"
+ALWAYS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Link, Retry-After, X-Request-ID"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+]
 # Pages bring their own policy; data needs nothing at all.
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
-PREFLIGHT = {
-    "Access-Control-Allow-Methods": READS,
-    "Access-Control-Allow-Headers": "Accept, Content-Type, If-None-Match, X-Request-ID",
-    "Access-Control-Max-Age": "86400",
-}
+NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+PREFLIGHT = [
+    (b"access-control-allow-methods", READS),
+    (b"access-control-allow-headers", b"Accept, Content-Type, If-None-Match, X-Request-ID"),
+    (b"access-control-max-age", b"86400"),
+]
 
 Observe = Callable[[str, Scope, int, float], None]
 
@@ -50,12 +49,12 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange = Exchange(scope, send)
         try:
             if exchange.is_preflight:
                 await exchange.preflight()
             else:
-                await self.app(exchange.inner, receive, exchange.send)
+                await self.app(exchange.enter(), receive, exchange.send)
         except Exception:
             structlog.get_logger("hoptac.error").exception("unhandled", request_id=exchange.request_id)
             if exchange.status and not exchange.complete:  # break off rather than pretend that it is whole
@@ -63,9 +62,11 @@ class Edge:
             if not exchange.status:
                 await Failed().response()(scope, receive, exchange.send)
         finally:
-            self._note(scope, exchange)
+            scope["fastapi"] = exchange.inner.get("fastapi")  # the route that took it, for layers further out
+            self.note(scope, exchange)
 
-    def _note(self, scope: Scope, exchange: "_Exchange") -> None:
+    def note(self, scope: Scope, exchange: "Exchange") -> None:
+        """Tell the log and the observer of an answer."""
         seconds = time.perf_counter() - exchange.started
         if self.observe is not None:
             self.observe(scope["method"], exchange.inner, exchange.status, seconds)
@@ -80,65 +81,85 @@ class Edge:
             )
 
 
-class _Exchange:
+class Exchange:
     """One request and its answer."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
         self.scope, self._send, self.started = scope, send, time.perf_counter()
         self.status, self.complete = 0, False
-        self.request_id = given if REQUEST_ID.match(given) else uuid4().hex
         self.is_head = scope["method"] == "HEAD"
-        self.is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
-        self._asked_tags = ",".join(headers.getlist("if-none-match"))
-        self.inner = self._inner_scope()
+        self.asked_tags, given, self.is_preflight = "", "", False
+        for name, value in scope["headers"]:
+            if name == b"if-none-match":
+                self.asked_tags += f",{value.decode('latin-1')}" if self.asked_tags else value.decode("latin-1")
+            elif name == b"x-request-id":
+                given = value.decode("latin-1")
+            elif name == b"access-control-request-method":
+                self.is_preflight = scope["method"] == "OPTIONS"
+        self.request_id = given if given and REQUEST_ID.match(given) else token_hex(16)
+        self.inner = scope
 
-    def _inner_scope(self) -> Scope:
+    def enter(self) -> Scope:
         """The request as the application sees it: GET for HEAD, tags without their coding.
 
         A scope of its own: the server reads the method in the outer one to know that HEAD has no body.
         """
         headers: list[tuple[bytes, bytes]] = self.scope["headers"]
-        if CODINGS.search(self._asked_tags):
-            plain = CODINGS.sub("", self._asked_tags).encode("latin-1")
+        if self.asked_tags and CODINGS.search(self.asked_tags):
+            plain = CODINGS.sub("", self.asked_tags).encode("latin-1")
             headers = [(name, plain if name == b"if-none-match" else value) for name, value in headers]
-        return {**self.scope, "headers": headers, "method": "GET" if self.is_head else self.scope["method"]}
+        self.inner = {**self.scope, "headers": headers, "method": "GET" if self.is_head else self.scope["method"]}
+        return self.inner
 
     async def preflight(self) -> None:
         """The answer to a browser that asks what it may send."""
-        await self.send({"type": "http.response.start", "status": 204, "headers": _encoded(PREFLIGHT)})
+        await self.send({"type": "http.response.start", "status": 204, "headers": PREFLIGHT})
         await self.send({"type": "http.response.body", "body": b""})
 
     async def send(self, message: Message) -> None:
         """Complete the head of the answer; leave the body out for HEAD."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(raw=list(message["headers"]))
-            headers.update(ALWAYS)
-            headers.setdefault("Content-Security-Policy", NOTHING)
-            headers["X-Request-ID"] = self.request_id
-            self._tag(headers)
-            message = {**message, "headers": headers.raw}
+            message = {**message, "headers": [*self._completed(message["headers"]), *ALWAYS, self.id_header()]}
         else:
             self.complete = not message.get("more_body", False)
             if self.is_head:
                 message = {**message, "body": b""}
         await self._send(message)
 
-    def _tag(self, headers: MutableHeaders) -> None:
-        tag, coding = headers.get("etag"), headers.get("content-encoding")
-        if tag:
-            headers.add_vary_header("Accept-Encoding")
-        if tag and coding:
-            headers["ETag"] = f'{tag[:-1]}-{coding}"'
-        elif tag and self.status == 304:
-            held = [each.strip().removeprefix("W/") for each in self._asked_tags.split(",")]
-            headers["ETag"] = next((each for each in held if CODINGS.sub("", each) == tag), tag)
+    def id_header(self) -> tuple[bytes, bytes]:
+        """The header that tells the asker the request's id."""
+        return b"x-request-id", self.request_id.encode()
+
+    def _completed(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """With a policy for what may be loaded, and a tag that says the coding."""
+        found = dict(headers)
+        kept = list(headers)
+        if b"content-security-policy" not in found:
+            kept.append(NOTHING)
+        tag = found.get(b"etag")
+        if tag is None:
+            return kept
+        if b"accept-encoding" not in found.get(b"vary", b"").lower():
+            kept.append((b"vary", b"Accept-Encoding"))
+        coding = found.get(b"content-encoding")
+        shown = tag
+        if coding:
+            shown = b'%s-%s"' % (tag[:-1], coding)
+        elif self.status == 304:
+            shown = (held(self.asked_tags, tag.decode()) or tag.decode()).encode()
+        return kept if shown is tag else [(name, shown if name == b"etag" else value) for name, value in kept]
 
 
-def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+def held(asked_tags: str, tag: str) -> str | None:
+    """The tag among the asked ones that names the same representation, in whatever coding; `*` is any."""
+    if asked_tags == tag:
+        return tag
+    plain = CODINGS.sub("", tag)
+    for one in (each.strip().removeprefix("W/") for each in asked_tags.split(",")):
+        if one == "*" or CODINGS.sub("", one) == plain:
+            return tag if one == "*" else one
+    return None
 
 
 def set_up_logs() -> None:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -13,8 +13,6 @@ from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, tuple_
 from app.core.errors import BadCursor
 from app.core.resource import Resource
 from app.core.text import UNSAFE
-
-SHAPING = ("fields", "include", "sort", "limit", "cursor", "total")
 
 Shape = tuple[tuple[str, bool], ...]
 
@@ -48,7 +46,8 @@ class Page:
     after: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        asked = {**self.also, **self.query.model_dump(exclude_none=True, exclude=set(SHAPING))}
+        given = self.query.model_fields_set
+        asked = {**self.also, **{name: getattr(self.query, name) for name in self.resource.parameters if name in given}}
         shape = []
         for name, value in asked.items():
             many = self.resource.parameters[name].many
@@ -57,15 +56,15 @@ class Page:
             self.values |= self.resource.parameters[name].encode(name, value[0] if many and single else value)
         self.shape = tuple(shape)
         self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
-        self._bound = f"{self.path}?{urlencode(sorted(self.query_pairs()))}"
+        self._bound = bound(self.path, self.query_pairs())
         if self.query.cursor is not None:
             self.after = dict(zip(("after_value", "after_id"), self._read(self.query.cursor), strict=True))
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """The asked parameters that a cursor is bound to."""
-        asked = self.query.model_dump(exclude_unset=True, exclude_none=True, exclude={"cursor", "limit", "total"})
-        asked = {name: value for name, value in asked.items() if name not in ("fields", "include")}
-        return [(name, one) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])]
+        known = {**self.resource.parameters, "sort": None}
+        given = [(name, getattr(self.query, name)) for name in known if name in self.query.model_fields_set]
+        return [(name, one) for name, value in given for one in (value if isinstance(value, list) else [value])]
 
     def segments(self) -> list[str]:
         """First the records that have a value to sort by, then those that have none."""
@@ -97,6 +96,11 @@ class Page:
         if not genuine or not fits or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
             raise BadCursor
         return value, record_id
+
+
+def bound(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """What a cursor is bound to: a path with its filters and sort, in whatever order they were given."""
+    return f"{path}?{sorted(pairs)}"
 
 
 def cursor(bound: str, value: Any, record_id: str) -> str:

@@ -1,7 +1,7 @@
 """From a query string to checked values: every parameter of a list or detail is known, typed and documented."""
 
 import difflib
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -72,15 +72,31 @@ def _model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
     return model
 
 
+@cache
+def _takes_many(model: type[BaseModel]) -> dict[str, bool]:
+    """The parameters of a model, and whether each may be repeated."""
+    return {
+        name: any(getattr(rule, "max_length", None) == MOST_ITEMS for rule in field.metadata)
+        for name, field in model.model_fields.items()
+    }
+
+
+@cache
+def _nothing_asked(model: type[BaseModel]) -> BaseModel:
+    return model()
+
+
 def parse(model: type[BaseModel], query_string: bytes) -> BaseModel:
     """The checked parameters; BadQuery when it cannot be read, Invalid with one error for each mistake otherwise."""
+    if not query_string:
+        return _nothing_asked(model)
     given: dict[str, Any] = {}
     errors: list[ErrorItem] = []
+    known = _takes_many(model)
     for name, value in _pairs(query_string):
-        field = model.model_fields.get(name)
-        if field is None:
-            errors.append(unknown_parameter(name, list(model.model_fields)))
-        elif any(getattr(rule, "max_length", None) == MOST_ITEMS for rule in field.metadata):
+        if name not in known:
+            errors.append(unknown_parameter(name, list(known)))
+        elif known[name]:
             given.setdefault(name, []).append(value)
         elif name in given:
             errors.append(ErrorItem(parameter=name, code="repeated", detail="This parameter is given once."))

@@ -5,16 +5,16 @@ import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
 
 from app.core.changes import CHANGES
-from app.core.database import Query, Read
-from app.core.errors import ErrorItem, Gone, Invalid, NotFound
-from app.core.paging import Page, Shape, Sort, beyond, cursor, nullable
+from app.core.database import Query, Read, Reader
+from app.core.errors import ErrorItem, Gone, Invalid, NotFound, Unavailable
+from app.core.paging import Page, Shape, Sort, beyond, bound, cursor, nullable
 from app.core.record import RENDERING
 from app.core.resource import RESOURCES, Include, Resource, matching, owner_of
 from app.core.sql import utf8
@@ -32,9 +32,17 @@ class Answer:
     next: str | None = None
 
 
+class Address(NamedTuple):
+    """A path and the query string behind it, as they were asked."""
+
+    path: str
+    query: bytes
+
+
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
 _HEAD = func.substr(CHANGES.c.chain, 1, 8)
-LAST_CHANGE = Query(select(CHANGES.c.sequence, _HEAD).order_by(CHANGES.c.sequence.desc()).limit(1))
+_LATEST = select(CHANGES.c.sequence, _HEAD).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
+LAST_CHANGE = Query(_LATEST)
 LAST_OF_RECORD = Query(
     select(CHANGES.c.action)
     .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
@@ -57,18 +65,20 @@ class Reading:
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         table = resource.table
-        self._detail = Query(stored(resource, table.change, _HEAD, table.rendering).where(table.id == bindparam("id")))
-        self._exists = Query(select(table.id).where(table.id == bindparam("id"), table.state == "published"))
+        own = stored(resource, table.change, _HEAD, table.rendering)
+        self._detail = Query(own.where(table.id == bindparam("id")))
+        public = table.state == literal_column("'published'")
+        self._exists = Query(select(table.id).where(table.id == bindparam("id"), public))
         self._statement = lru_cache(maxsize=1024)(self._build)
         self._count = lru_cache(maxsize=256)(self._build_count)
         self._included = lru_cache(maxsize=256)(self._build_included)
 
-    def detail(self, record_id: str, query: BaseModel, has: Callable[[str], bool]) -> Read:
+    def detail(self, record_id: str, query: BaseModel, has: Callable[[str], bool], asked: Address) -> Read:
         """One record, whole, or with `fields` and `include`."""
         shaped = query.model_fields_set
         tag = ""
         if shaped:
-            tag = yield from _tag(query, self.resource.name, record_id)
+            tag = yield from tag_of(asked)
         rows = yield self._detail, {"id": record_id}
         if not rows:
             yield from self._missing(record_id)
@@ -86,29 +96,33 @@ class Reading:
         rows = yield LAST_OF_RECORD, {"resource": self.resource.name, "id": record_id}
         raise Gone if rows and rows[0][0] == "delete" else NotFound
 
-    def nested(self, parent: str, include: Include, query: BaseModel, has: Callable[[str], bool], path: str) -> Read:
+    def nested(
+        self, parent: str, include: Include, query: BaseModel, has: Callable[[str], bool], asked: Address
+    ) -> Read:
         """The list of what belongs to one record of this resource, which must exist."""
         if include.parameter in query.model_fields_set:
             said = "The path says this already."
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=said))
         if not (yield self._exists, {"id": parent}):
             yield from self._missing(parent)
-        answer = yield from READINGS[include.resource.name].page(query, has, path, {include.parameter: [parent]})
+        answer = yield from READINGS[include.resource.name].page(query, has, asked, {include.parameter: [parent]})
         return answer
 
     def page(
-        self, query: BaseModel, has: Callable[[str], bool], path: str, also: Mapping[str, Any] | None = None
+        self, query: BaseModel, has: Callable[[str], bool], asked: Address, also: Mapping[str, Any] | None = None
     ) -> Read:
         """A page of records that match, in a total order, and the path of the next page."""
-        tag = yield from _tag(query, path)
+        tag = yield from tag_of(asked)
         if has(tag):
             return Answer(None, tag)
-        page = Page(self.resource, query, also or {}, path)
+        page = Page(self.resource, query, also or {}, asked.path)
         rows = yield from self._rows(page)
         more, rows = len(rows) > page.limit, rows[: page.limit]
         following = page.next(rows[-1]) if more else None
-        only = _only(query, self.resource)
-        parts = [b'{"items":[', b",".join(only(row[2]) for row in rows), b'],"next":', json.dumps(following).encode()]
+        bodies = [row[2] for row in rows]
+        if query.fields:  # type: ignore[attr-defined]
+            bodies = list(map(_only(query, self.resource), bodies))
+        parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(following).encode()]
         if query.total:  # type: ignore[attr-defined]
             ((count,),) = yield self._count(page.shape), page.values
             parts += [b',"total":%d' % count]
@@ -155,8 +169,8 @@ class Reading:
         table = self.resource.table
         return Query(select(func.count()).select_from(table).where(table.state == "published", *self._where(shape)))
 
-    def _build_included(self, parameter: str) -> Query:
-        condition = matching(self.resource.parameters[parameter], parameter, False)
+    def _build_included(self, parameter: str, single: bool) -> Query:
+        condition = matching(self.resource.parameters[parameter], parameter, single)
         table = self.resource.table
         found = stored(self.resource, table.id).where(condition).order_by(table.id)
         return Query(found.limit(literal_column(str(MOST_INCLUDED + 1))))
@@ -179,9 +193,12 @@ class Reading:
                 raise Invalid(_no_include(list(known)))
             kind = found.setdefault(name, {})
             for edge, source in edges:
-                rows = yield READINGS[edge.resource.name]._included(edge.parameter), {edge.parameter: known[source]}
+                ids = known[source]
+                single = len(ids) == 1
+                statement = READINGS[edge.resource.name]._included(edge.parameter, single)
+                rows = yield statement, {edge.parameter: ids[0] if single else ids}
                 if len(rows) > MOST_INCLUDED:
-                    further.setdefault(name, []).extend(_further(edge, known[source], rows[MOST_INCLUDED - 1][0]))
+                    further.setdefault(name, []).extend(_further(edge, ids, rows[MOST_INCLUDED - 1][0]))
                 kind.update(rows[:MOST_INCLUDED])
             for edge, _ in edges:
                 known[edge.resource.name] = list(dict.fromkeys([*known.get(edge.resource.name, ()), *kind]))
@@ -195,12 +212,24 @@ class Reading:
 READINGS: dict[str, Reading] = {}
 
 
-def _tag(query: BaseModel, *names: str) -> Read:
-    """The tag of an answer made from several records: the last Change and what was asked."""
+async def last_change(reader: Reader) -> object:
+    """The number and chain head of the last Change; None when the database does not answer."""
+    try:
+        return await reader.run(_last)
+    except Unavailable:
+        return None
+
+
+def _last() -> Read:
     rows = yield LAST_CHANGE, {}
-    last, head = rows[0] if rows else (0, "")
-    asked = json.dumps([*names, query.model_dump(exclude_unset=True)], sort_keys=True).encode()
-    return f"{last}-{head}-{RENDERING}-{hashlib.blake2b(asked, digest_size=8).hexdigest()}"
+    return rows[0] if rows else (0, "")
+
+
+def tag_of(asked: Address) -> Read:
+    """The tag of an answer made from several records: the last Change and what was asked."""
+    last, head = yield from _last()
+    what = hashlib.blake2b(b"%s?%s" % (asked.path.encode(), asked.query), digest_size=8).hexdigest()
+    return f"{last}-{head}-{RENDERING}-{what}"
 
 
 def _only(query: BaseModel, resource: Resource) -> Callable[[bytes], bytes]:
@@ -233,8 +262,8 @@ def _with(body: bytes, included: Any) -> bytes:
 
 
 def _object(members: Mapping[str, bytes]) -> bytes:
-    """A JSON object of members that are JSON already."""
-    return b"{%s}" % b",".join(b"%s:%s" % (json.dumps(name).encode(), one) for name, one in members.items())
+    """A JSON object of members that are JSON already, under names that need no escape: ids and names of includes."""
+    return b"{%s}" % b",".join([b'"%s":%s' % (name.encode(), one) for name, one in members.items()])
 
 
 def _further(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
@@ -242,7 +271,7 @@ def _further(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
     path = f"/v1/{edge.resource.name}"
     for start in range(0, len(ids), MOST_IN_PATH):
         asked = [(edge.parameter, one) for one in ids[start : start + MOST_IN_PATH]]
-        place = cursor(f"{path}?{urlencode(sorted(asked))}", last, last)
+        place = cursor(bound(path, asked), last, last)
         yield f"{path}?{urlencode([*asked, ('cursor', place)])}"
 
 

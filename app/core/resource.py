@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
-from sqlalchemy import Column, ColumnElement, Table, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Table, literal_column, or_, select, union_all
 
 from app.core.filters import Equal, Filter, Identified, Instants, Parameter, Within, equals
 from app.core.record import Record, RecordFields
@@ -168,8 +168,9 @@ def _named_by(source: Resource, link: Link, target: Resource) -> Any:
         named = []
         for column in link.columns:
             owner = column.table.c.record_id if isinstance(column, Column) else source.table.id
-            public = select(source.table.id).where(source.table.state == "published")
-            named.append(select(column).where(equals(owner, bind, single), owner.in_(public)))
+            public = source.table.state == literal_column("'published'")
+            naming = select(column).where(equals(owner, bind, single), public)
+            named.append(naming.where(owner == source.table.id) if isinstance(column, Column) else naming)
         found: ColumnElement[bool] = target.table.id.in_(union_all(*named) if len(named) > 1 else named[0])
         return found
 

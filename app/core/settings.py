@@ -22,6 +22,15 @@ class Settings(BaseSettings):
         le=1,
         description="SQLite: seconds a read may use in the event loop before it gets a thread.",
     )
+    hot_cache: int = Field(
+        default=64, ge=0, le=100_000, description="Megabytes of answers each process keeps ready; 0 keeps none."
+    )
+    hot_staleness: float = Field(
+        default=0.05,
+        ge=0,
+        le=60,
+        description="Seconds that an answer kept ready may miss the write of another process; one's own: none.",
+    )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",
         pattern=r"^[ -~]{1,200}$",

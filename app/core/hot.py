@@ -1,0 +1,148 @@
+"""The hot layer, pure ASGI, in front of everything: answers given before, for as long as the last Change is the same.
+
+It keeps whole answers to public GETs, each content coding apart, and answers HEAD and If-None-Match from them too.
+What it keeps is bounded in bytes; it never looks at a request with a key, and never keeps what has no ETag.
+"""
+
+import asyncio
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive, Scope, Send
+
+from app.core.edge import Edge, Exchange, held
+
+LARGEST = 1_000_000  # bytes of one answer
+OVERHEAD = 2_000  # bytes that an entry takes beside its body, roughly
+PRIVATE = re.compile(rb"no-store|private", re.IGNORECASE)
+NOT_IN_304 = (b"content-type", b"content-length", b"content-encoding")
+
+Key = tuple[str, bytes, bytes]
+Look = Callable[[], Awaitable[object]]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One whole answer, and what observers call it."""
+
+    tag: str
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    route: object
+
+
+def today() -> object:
+    """The day in UTC."""
+    return int(time.time() // 86_400)
+
+
+class Freshness:
+    """Knows the last Change, as of now for the commits of this process, and `staleness` seconds late for others'.
+
+    `look` asks the database (None when it does not answer); `commits` counts the commits of this process.
+    """
+
+    def __init__(self, look: Look, commits: Callable[[], int], staleness: float) -> None:
+        self._look, self._commits, self._staleness = look, commits, staleness
+        self._until, self._seen = 0.0, -1
+        self._marker: object = None
+        self._looking: asyncio.Future[None] | None = None
+
+    async def marker(self) -> object:
+        """Equal markers, equal answers; None: it is not known. A new day counts too: some answers depend on today."""
+        if time.monotonic() > self._until or self._seen != self._commits():
+            if self._looking is None:
+                self._looking = asyncio.ensure_future(self._ask())
+            await asyncio.shield(self._looking)
+        return self._marker if self._seen == self._commits() else None
+
+    def is_still(self, marker: object) -> bool:
+        """Whether nothing has been noticed since this marker."""
+        return self._marker == marker and self._seen == self._commits()
+
+    async def _ask(self) -> None:
+        seen, until = self._commits(), time.monotonic() + self._staleness
+        try:
+            last = await self._look()
+            self._marker = None if last is None else (last, today())
+            self._seen, self._until = seen, until
+        finally:
+            self._looking = None
+
+
+class Hot:
+    """Wraps the Edge; `megabytes` bounds what is kept."""
+
+    def __init__(self, edge: Edge, freshness: Freshness, megabytes: int) -> None:
+        self.edge, self.freshness, self.room = edge, freshness, megabytes * 1_000_000
+        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._marker: object = None
+        self._kept = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not scope["path"].startswith("/v1/"):
+            await self.edge(scope, receive, send)
+            return
+        coding = b""
+        for name, value in scope["headers"]:
+            if name == b"accept-encoding":
+                coding = value
+            elif name == b"authorization":
+                await self.edge(scope, receive, send)
+                return
+        marker = await self.freshness.marker()
+        if marker != self._marker:
+            self._entries.clear()
+            self._marker, self._kept = marker, 0
+        key = (scope["path"], scope["query_string"], coding)
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+            await self._answer(entry, scope, send)
+        elif marker is None or scope["method"] == "HEAD":
+            await self.edge(scope, receive, send)
+        else:
+            await self._ask(key, scope, receive, send)
+
+    async def _ask(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have it answered, and keep a copy if nothing was written meanwhile."""
+        marker, messages = self._marker, []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+            await send(message)
+
+        await self.edge(scope, receive, keep)
+        if not messages or messages[0]["status"] != 200 or messages[-1].get("more_body"):
+            return
+        headers = [each for each in messages[0]["headers"] if each[0] != b"x-request-id"]
+        found = dict(headers)
+        body = b"".join([message.get("body", b"") for message in messages[1:]])
+        size = len(body) + OVERHEAD
+        lasts = b"etag" in found and not PRIVATE.search(found.get(b"cache-control", b""))
+        if not lasts or size > min(LARGEST, self.room) or marker != self._marker or not self.freshness.is_still(marker):
+            return
+        if key not in self._entries:
+            self._kept += size
+        self._entries[key] = Entry(found[b"etag"].decode(), headers, body, scope.get("fastapi"))
+        while self._kept > self.room:
+            self._kept -= len(self._entries.popitem(last=False)[1].body) + OVERHEAD
+
+    async def _answer(self, entry: Entry, scope: Scope, send: Send) -> None:
+        exchange = Exchange(scope, send)
+        if self.edge.observe:
+            exchange.inner = {**scope, "fastapi": entry.route}
+        headers, body, exchange.status = entry.headers, entry.body, 200
+        if exchange.asked_tags:
+            tag = held(exchange.asked_tags, entry.tag)
+            if tag is not None:
+                headers = [each for each in headers if each[0] not in NOT_IN_304 and each[0] != b"etag"]
+                headers.append((b"etag", tag.encode()))
+                body, exchange.status = b"", 304
+        start = {"type": "http.response.start", "status": exchange.status, "headers": [*headers, exchange.id_header()]}
+        await send(start)
+        await send({"type": "http.response.body", "body": b"" if exchange.is_head else body})
+        self.edge.note(scope, exchange)

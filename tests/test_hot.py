@@ -1,0 +1,214 @@
+"""The hot layer: it answers like the application behind it, and never later than its bound allows."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
+
+from app.core.database import Database
+from app.core.edge import Edge
+from app.core.hot import OVERHEAD, Freshness, Hot
+from app.core.resource import RESOURCES
+from app.core.settings import Settings
+from app.core.writing import Batch, accepted
+from app.main import create_app
+from tests.conftest import client_of
+from tests.test_commands import ROOT, server
+
+PATH = "/v1/partners/unido"
+PATHS = [
+    PATH,
+    "/v1/partners?limit=3",
+    "/v1/projects?status=active&include=partners",
+    "/v1/codelists",
+    "/v1/partners/nobody",
+]
+
+
+def url_of(database: Database) -> str:
+    return database.url.render_as_string(hide_password=False)
+
+
+def rename(database: Database, name: str, record_id: str = "unido") -> None:
+    partners = RESOURCES["partners"]
+    with database.write() as session:
+        batch = Batch(session, "test")
+        present = batch.stored(partners, [record_id])[record_id]
+        fields: Any = accepted(partners, present.body)
+        batch.put(partners, record_id, fields.model_copy(update={"name": {"en": name}}), present)
+        batch.flush()
+
+
+def shown(client: TestClient | httpx.Client) -> str:
+    return str(client.get(PATH).json()["name"]["en"])
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("coding", ["identity", "gzip", "br, gzip", "zstd"])
+def test_an_answer_kept_ready_is_the_answer(client: TestClient, path: str, coding: str) -> None:
+    def ask(method: str = "GET", **headers: str) -> Any:
+        answer = client.request(method, path, headers={"Accept-Encoding": coding, **headers})
+        kept = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+        return answer.status_code, kept, answer.content
+
+    first, again = ask(), ask()
+    assert again == first
+    status, headers, _ = ask("HEAD")
+    assert (status, headers) == first[:2]
+    if status == 200:
+        for tags in (headers["etag"], f'"other", W/{headers["etag"]}', "*"):
+            status, unchanged, body = ask(**{"If-None-Match": tags})
+            assert (status, body, unchanged["etag"]) == (304, b"", headers["etag"])
+            assert "content-length" not in unchanged
+        assert ask(**{"If-None-Match": '"other"'}) == first
+
+
+def test_each_kept_answer_has_a_request_id_of_its_own(client: TestClient) -> None:
+    assert len({client.get(PATH).headers["x-request-id"] for _ in range(5)}) == 5
+    assert client.get(PATH, headers={"X-Request-ID": "mine"}).headers["x-request-id"] == "mine"
+
+
+def test_a_write_through_this_process_is_seen_at_once(seeded_database: Database) -> None:
+    """Under readers on other threads, which keep filling what the writes empty."""
+    with client_of(url_of(seeded_database), hot_staleness=60) as client, ThreadPoolExecutor(3) as readers:
+        busy = [readers.submit(lambda: [client.get(PATH) for _ in range(150)]) for _ in range(3)]
+        for number in range(40):
+            rename(seeded_database, f"UNIDO {number}")
+            assert shown(client) == f"UNIDO {number}"
+        assert all(answer.status_code == 200 for each in busy for answer in each.result())
+
+
+WRITER = """
+import sys, time
+from tests.test_hot import rename
+from app.core.database import Database
+import app.main
+database = Database(sys.argv[1])
+for line in sys.stdin:
+    rename(database, line.strip())
+    print(time.monotonic(), flush=True)
+"""
+
+
+def test_a_write_by_another_process_is_seen_within_the_bound(seeded_database: Database) -> None:
+    url, bound = url_of(seeded_database), 0.3
+    command = [sys.executable, "-c", WRITER, url]
+    with (
+        server(url, hot_staleness=str(bound)) as (base, _),
+        httpx.Client(base_url=base, trust_env=False) as client,
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer,
+    ):
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        for number in range(8):
+            before = shown(client)
+            writer.stdin.write(f"other {number}\n")
+            writer.stdin.flush()
+            written = float(writer.stdout.readline())
+            asked = time.monotonic()
+            while (now := shown(client)) == before:
+                asked = time.monotonic()
+            assert now == f"other {number}"
+            # The last request that was answered as before must have been sent within the bound.
+            assert asked - written <= bound + 0.05
+        writer.stdin.close()
+
+
+class Counting:
+    """An application behind the hot layer: counts what reaches it."""
+
+    def __init__(self, cache_control: bytes = b"public", body: bytes = b"{}") -> None:
+        self.asked, self.cache_control, self.body = 0, cache_control, body
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        self.asked += 1
+        headers = [(b"etag", b'"1"'), (b"cache-control", self.cache_control)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def hot_of(app: Counting, look: Any = None, megabytes: int = 1) -> Hot:
+    async def always() -> object:
+        return 1
+
+    return Hot(Edge(app, access_log=False), Freshness(look or always, lambda: 0, 60), megabytes)
+
+
+def ask(hot: Hot, *paths: str, **headers: str) -> None:
+    async def send(_: Message) -> None:
+        return None
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def run() -> None:
+        for path in paths:
+            named = [(name.encode(), value.encode()) for name, value in headers.items()]
+            scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": named}
+            await hot(scope, receive, send)
+
+    asyncio.run(run())
+
+
+def test_what_is_kept_is_bounded() -> None:
+    app = Counting(body=b"x" * (100_000 - OVERHEAD))
+    hot = hot_of(app)
+    ask(hot, *(f"/v1/{number}" for number in range(25)))
+    assert (app.asked, len(hot._entries), hot._kept) == (25, 10, 1_000_000)
+    ask(hot, "/v1/24", "/v1/15")
+    assert app.asked == 25
+    ask(hot, "/v1/0")  # the oldest went first
+    assert app.asked == 26
+
+
+@pytest.mark.parametrize(
+    ("app", "headers"),
+    [
+        (Counting(), {"authorization": "Bearer hoptac_x"}),
+        (Counting(cache_control=b"private, max-age=9"), {}),
+        (Counting(cache_control=b"no-store"), {}),
+        (Counting(body=b"x" * 1_000_001), {}),
+    ],
+)
+def test_some_answers_are_never_kept(app: Counting, headers: dict[str, str]) -> None:
+    hot = hot_of(app, megabytes=10)
+    ask(hot, "/v1/a", "/v1/a", **headers)
+    assert app.asked == 2
+
+
+def test_without_an_answer_from_the_database_nothing_is_kept() -> None:
+    async def silent() -> object:
+        return None
+
+    app = Counting()
+    ask(hot_of(app, silent), "/v1/a", "/v1/a")
+    assert app.asked == 2
+
+
+def test_a_new_day_empties_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, days = Counting(), iter([1, 2, 3, 4, 5])
+    monkeypatch.setattr("app.core.hot.today", lambda: next(days))
+    hot = hot_of(app)
+    hot.freshness._staleness = -1
+    ask(hot, "/v1/a", "/v1/a")
+    assert app.asked == 2
+
+
+@pytest.fixture
+def plain(seeded: str) -> Iterator[TestClient]:
+    with client_of(seeded, hot_cache=0) as client:
+        yield client
+
+
+def test_it_can_be_switched_off(plain: TestClient) -> None:
+    assert isinstance(plain.app, Edge)
+    assert plain.get(PATH).content == plain.get(PATH).content
+    assert isinstance(create_app(Settings()), Hot)
