@@ -191,13 +191,18 @@ def test_more_long_reads_than_can_wait_are_refused(tmp_path: Path) -> None:
     assert ended.count(Unavailable) == 3
 
 
+@pytest.mark.parametrize("path", ["/v1/projects?include=nothing", "/v1/projects?limit=%2B5", "/v1/projects?limit=1_0"])
+def test_what_is_not_allowed_is_never_unchanged(client: TestClient, path: str) -> None:
+    problem(client.get(path, headers={"If-None-Match": "*"}), 422, "invalid")
+
+
 def test_an_error_of_ours_is_a_problem_without_a_trace(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: object) -> None:
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr("app.core.routes.answer", fails)
     with capture_logs() as logs:
-        response = client.get("/v1/projects?limit=7")
+        response = client.get("/v1/projects?limit=17")
     problem(response, 500, "internal_error")
     assert "secret" not in response.text
     assert response.headers["x-content-type-options"] == "nosniff"

@@ -33,10 +33,13 @@ COMMITS: Counter[str] = Counter()
 
 
 class Query:
-    """A statement compiled once for an engine and then run with new values by the driver itself."""
+    """A statement compiled once for an engine and then run with new values by the driver itself.
 
-    def __init__(self, statement: Executable) -> None:
-        self._statement = statement
+    `alone`: it may see a later state than the statements before it; others of one read see the same state.
+    """
+
+    def __init__(self, statement: Executable, *, alone: bool = False) -> None:
+        self._statement, self.alone = statement, alone
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def sql(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
@@ -155,15 +158,15 @@ class _SqliteConnection:
         return self._file == _identity(self._path)
 
     def drive(self, read: Read, clock: Callable[[], float], seconds: float) -> Any:
-        """Run a read in one transaction; _OutOfTime past the seconds of the clock, or when the file is locked."""
+        """Run a read in one snapshot; _OutOfTime past the seconds of the clock, or when the file is locked."""
         self._clock, self._until = clock, clock() + seconds
         try:
-            self._driver.execute("BEGIN")
             try:
                 return self._answer(read)
             finally:
                 self._until = float("inf")
-                self._driver.execute("COMMIT")
+                if self._driver.in_transaction:
+                    self._driver.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise _OutOfTime from None
@@ -176,6 +179,8 @@ class _SqliteConnection:
         try:
             while True:
                 query, values = read.send(rows)  # type: ignore[arg-type]
+                if not query.alone and not self._driver.in_transaction:
+                    self._driver.execute("BEGIN")
                 sql, ordered = query.sql(SqliteReader.dialect, values)
                 for place, value in enumerate(ordered):
                     if type(value) is list:
@@ -211,7 +216,13 @@ class PostgresReader:
         """One snapshot a read; Unavailable when there is no connection, QueryTooSlow past the deadline."""
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._attempt(read)
+                try:
+                    return await self._attempt(read)
+                except psycopg.errors.QueryCanceled:
+                    raise
+                except psycopg.OperationalError:  # perhaps the connection was lost while it was idle: once more
+                    await self._forget()
+                    return await self._attempt(read)
         except (psycopg.errors.QueryCanceled, TimeoutError):
             raise QueryTooSlow from None
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
@@ -223,27 +234,34 @@ class PostgresReader:
             async with self._connection() as connection, connection.cursor(binary=True) as cursor:
                 return await self._drive(plan, cursor)
         except PoolTimeout as error:
-            # A pool that lost its server asks for it ever more rarely: a new one asks at once.
-            lost, self._pool = self._pool, None
-            if lost is not None:
-                await lost.close(timeout=0)
+            await self._forget()
             raise Unavailable from error
         finally:
             plan.close()
 
+    async def _forget(self) -> None:
+        """Drop the pool: one that lost its server asks for it ever more rarely, a new one asks at once."""
+        lost, self._pool = self._pool, None
+        if lost is not None:
+            await lost.close(timeout=0)
+
     async def _drive(self, plan: Read, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
-        await cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        begun = False
         try:
             rows: Rows | None = None
             while True:
                 query, values = plan.send(rows)  # type: ignore[arg-type]
+                if not query.alone and not begun:
+                    begun = True
+                    await cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 await cursor.execute(*query.sql(self.dialect, values))
                 rows = await cursor.fetchall()
         except StopIteration as done:
             return done.value
         finally:
-            with contextlib.suppress(psycopg.OperationalError):
-                await cursor.execute("ROLLBACK")
+            if begun:
+                with contextlib.suppress(psycopg.OperationalError):
+                    await cursor.execute("ROLLBACK")
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
@@ -254,9 +272,13 @@ class PostgresReader:
                 min_size=1,
                 max_size=self._connections,
                 timeout=1.5,
-                kwargs={"autocommit": True, "connect_timeout": 2, "options": f"-c statement_timeout={milliseconds}"},
+                kwargs={
+                    "autocommit": True,
+                    "connect_timeout": 2,
+                    # Parts of an answer come in the order they are written in, so no parallel plans.
+                    "options": f"-c statement_timeout={milliseconds} -c max_parallel_workers_per_gather=0",
+                },
                 open=False,
-                check=AsyncConnectionPool.check_connection,
             )
             self._pool = pool
             await pool.open()

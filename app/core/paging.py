@@ -66,14 +66,15 @@ class Page:
         given = [(name, getattr(self.query, name)) for name in known if name in self.query.model_fields_set]
         return [(name, one) for name, value in given for one in (value if isinstance(value, list) else [value])]
 
-    def segments(self) -> list[str]:
+    @property
+    def segments(self) -> tuple[str, ...]:
         """First the records that have a value to sort by, then those that have none."""
         may_lack = nullable(self.resource.all_sorts[self.sort.name])
         if not self.after:
-            return ["value", "absent"] if may_lack else ["value"]
+            return ("value", "absent") if may_lack else ("value",)
         if self.after["after_value"] is None:
-            return ["absent-after"]
-        return ["value-after", "absent"] if may_lack else ["value-after"]
+            return ("absent-after",)
+        return ("value-after", "absent") if may_lack else ("value-after",)
 
     def next(self, last: Sequence[Any]) -> str:
         """The path of the page after the one whose last row is given."""

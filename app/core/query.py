@@ -5,7 +5,7 @@ from functools import cache, cached_property
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from app.core.errors import BadQuery, ErrorItem, Invalid
 from app.core.resource import Resource
@@ -16,6 +16,16 @@ MOST_PARAMETERS = 1_000
 DEFAULT_LIMIT, MOST_ITEMS = 50, 200
 
 Names = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
+
+
+def _digits(text: Any) -> Any:
+    """Digits alone: what Python reads as a number besides (`+5`, `1_0`) is none to other clients."""
+    if isinstance(text, str) and not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise ValueError("is not a whole number")
+    return text
+
+
+Digits = Annotated[int, BeforeValidator(_digits)]
 
 
 class Queries:
@@ -42,7 +52,7 @@ class Queries:
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"
         sort = Annotated[str, StringConstraints(pattern=pattern)]
         fields["sort"] = (sort, Field(default="id", description=about, examples=sorts[2:3]))
-        fields["limit"] = (int, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Items a page."))
+        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Items a page."))
         about = "Where to go on: taken from `next`, for the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
         fields["total"] = (bool, Field(default=False, description="Count all matching records too."))
@@ -121,7 +131,7 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
         text = query_string.decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError:
-        raise BadQuery("The query string is not percent-encoded UTF-8.") from None
+        raise BadQuery(f"The query string is not percent-encoded UTF-8, or has over {MOST_PARAMETERS} parts.") from None
     if any(UNSAFE.search(name) or UNSAFE.search(value) for name, value in pairs):
         raise BadQuery("The query string holds a control character.")
     return pairs

@@ -2,25 +2,33 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+)
 
 from app.core.changes import CHANGES
-from app.core.database import Query, Read, Reader
+from app.core.database import Query, Read, Reader, Rows
 from app.core.errors import ErrorItem, Gone, Invalid, NotFound, Unavailable
-from app.core.paging import Page, Shape, Sort, beyond, bound, cursor, nullable
+from app.core.including import in_order, including, stored
+from app.core.paging import Page, Shape, Sort, beyond, nullable
 from app.core.record import RENDERING
-from app.core.resource import RESOURCES, Include, Resource, matching, owner_of
-from app.core.sql import utf8
-
-MOST_INCLUDED = 200
-MOST_IN_PATH = 100
+from app.core.resource import Include, Resource, owner_of
 
 
 @dataclass(frozen=True)
@@ -32,17 +40,43 @@ class Answer:
     next: str | None = None
 
 
-class Address(NamedTuple):
-    """A path and the query string behind it, as they were asked."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, as it was asked: a path, the query string behind it, and the tags of If-None-Match."""
 
     path: str
-    query: bytes
+    query: bytes = b""
+    tags: str = ""
+
+    def has(self, tag: str) -> bool:
+        """Whether the asker has the representation with this tag (weak comparison)."""
+        if not self.tags:
+            return False
+        held = {each.strip().removeprefix("W/").strip('"') for each in self.tags.split(",")}
+        return tag in held or "*" in held
+
+    @property
+    def names_tags(self) -> bool:
+        """Whether a look at the last Change can tell that the asker has it already (for `*` it must be found first)."""
+        return bool(self.tags) and self.tags.strip() != "*"
+
+    def answer(self, body: bytes, last: str, following: str | None = None) -> Answer:
+        """What was found, after the Change that was the last one before."""
+        tag = self.tag(last)
+        return Answer(None if self.has(tag) else body, tag, following)
+
+    def tag(self, last: str) -> str:
+        """The tag of an answer made from several records: the last Change and what was asked."""
+        what = hashlib.blake2b(b"%s?%s" % (self.path.encode(), self.query), digest_size=8).hexdigest()
+        return f"{last}-{RENDERING}-{what}"
 
 
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
 _HEAD = func.substr(CHANGES.c.chain, 1, 8)
-_LATEST = select(CHANGES.c.sequence, _HEAD).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
-LAST_CHANGE = Query(_LATEST)
+_NAME = cast(CHANGES.c.sequence, Text) + "-" + _HEAD
+_LAST = select(_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
+LAST_CHANGE = Query(_LAST, alone=True)
+NO_CHANGE = "0"
 LAST_OF_RECORD = Query(
     select(CHANGES.c.action)
     .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
@@ -51,12 +85,15 @@ LAST_OF_RECORD = Query(
 )
 
 
-def stored(resource: Resource, *columns: Any) -> Select[Any]:
-    """Public records: the columns, then the representation's bytes (the Change's, or its newer rendering)."""
-    table = resource.table
-    body = utf8(func.coalesce(table.body, CHANGES.c.body))
-    found = select(*columns, body).join(CHANGES, CHANGES.c.sequence == table.change)
-    return found.where(table.state == literal_column("'published'"))
+def _last_row(sort: Any) -> Select[Any]:
+    """The name of the last Change as a row like those of records: in the id's place, without a body."""
+    last = select(cast(null(), sort).label("sort"), _NAME.label("id"), cast(null(), LargeBinary).label("body"))
+    return last.order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
+
+
+def _split(rows: Rows) -> tuple[str, Rows]:
+    """The name of the last Change, and the rows behind its row."""
+    return (rows[0][1], rows[1:]) if rows and rows[0][2] is None else (NO_CHANGE, rows)
 
 
 class Reading:
@@ -65,78 +102,79 @@ class Reading:
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         table = resource.table
-        own = stored(resource, table.change, _HEAD, table.rendering)
-        self._detail = Query(own.where(table.id == bindparam("id")))
+        own = stored(resource, _NAME, table.rendering).where(table.id == bindparam("id"))
+        self._bare = Query(own, alone=True)
         public = table.state == literal_column("'published'")
-        self._exists = Query(select(table.id).where(table.id == bindparam("id"), public))
+        self._exists = Query(select(table.id).where(table.id == bindparam("id"), public), alone=True)
+        self._shaped = lru_cache(maxsize=512)(self._build_shaped)
         self._statement = lru_cache(maxsize=1024)(self._build)
         self._count = lru_cache(maxsize=256)(self._build_count)
-        self._included = lru_cache(maxsize=256)(self._build_included)
 
-    def detail(self, record_id: str, query: BaseModel, has: Callable[[str], bool], asked: Address) -> Read:
+    def detail(self, record_id: str, query: Any, asked: Asked) -> Read:
         """One record, whole, or with `fields` and `include`."""
-        shaped = query.model_fields_set
-        tag = ""
-        if shaped:
-            tag = yield from tag_of(asked)
-        rows = yield self._detail, {"id": record_id}
+        if query.fields or query.include:
+            return (yield from self._shaped_detail(record_id, query, asked))
+        rows = yield self._bare, {"id": record_id}
         if not rows:
             yield from self._missing(record_id)
-        change, head, rendering, body = rows[0]
-        if not shaped:
-            tag = f"{change}-{head}-{rendering}"
-        if has(tag):
+        change, rendering, body = rows[0]
+        tag = f"{change}-{rendering}"
+        return Answer(None if asked.has(tag) else body, tag)
+
+    def _shaped_detail(self, record_id: str, query: Any, asked: Asked) -> Read:
+        brought = including(self.resource, query.include) if query.include else None
+        only = _only(query.fields, self.resource)
+        if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
             return Answer(None, tag)
-        if shaped:
-            included = yield from self._include(query, [record_id])
-            body = _with(_only(query, self.resource)(body), included)
-        return Answer(body, tag)
+        last, rows = _split((yield self._shaped(query.include), {"id": record_id}))
+        if not rows:
+            yield from self._missing(record_id)
+        body = only(rows[0][2])
+        if brought is not None:
+            tail = yield from brought.read([record_id], rows[1:])
+            body = b"%s,%s}" % (body[:-1], tail)
+        return asked.answer(body, last)
+
+    def _build_shaped(self, include: str | None) -> Query:
+        table = self.resource.table
+        own = stored(self.resource, literal_column("-1").label("part"), table.id).where(table.id == bindparam("id"))
+        brought = including(self.resource, include) if include else None
+        parts = brought.parts("id", True) if brought else ()
+        return Query(in_order(_last_row(Integer), own, *parts), alone=not (brought and brought.needs_more))
 
     def _missing(self, record_id: str) -> Read:
         rows = yield LAST_OF_RECORD, {"resource": self.resource.name, "id": record_id}
         raise Gone if rows and rows[0][0] == "delete" else NotFound
 
-    def nested(
-        self, parent: str, include: Include, query: BaseModel, has: Callable[[str], bool], asked: Address
-    ) -> Read:
+    def nested(self, parent: str, include: Include, query: BaseModel, asked: Asked) -> Read:
         """The list of what belongs to one record of this resource, which must exist."""
         if include.parameter in query.model_fields_set:
             said = "The path says this already."
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=said))
         if not (yield self._exists, {"id": parent}):
             yield from self._missing(parent)
-        answer = yield from READINGS[include.resource.name].page(query, has, asked, {include.parameter: [parent]})
-        return answer
+        return (yield from READINGS[include.resource.name].page(query, asked, {include.parameter: [parent]}))
 
-    def page(
-        self, query: BaseModel, has: Callable[[str], bool], asked: Address, also: Mapping[str, Any] | None = None
-    ) -> Read:
+    def page(self, query: Any, asked: Asked, also: Mapping[str, Any] | None = None) -> Read:
         """A page of records that match, in a total order, and the path of the next page."""
-        tag = yield from tag_of(asked)
-        if has(tag):
-            return Answer(None, tag)
         page = Page(self.resource, query, also or {}, asked.path)
-        rows = yield from self._rows(page)
+        brought = including(self.resource, query.include) if query.include else None
+        only = _only(query.fields, self.resource)
+        if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
+            return Answer(None, tag)
+        alone = not (query.total or query.include)
+        statement = self._statement(page.shape, page.sort, page.segments, alone)
+        last, rows = _split((yield statement, {**page.values, **page.after, "most": page.limit + 2}))
         more, rows = len(rows) > page.limit, rows[: page.limit]
         following = page.next(rows[-1]) if more else None
-        bodies = [row[2] for row in rows]
-        if query.fields:  # type: ignore[attr-defined]
-            bodies = list(map(_only(query, self.resource), bodies))
+        bodies = [row[2] for row in rows] if only is _whole else [only(row[2]) for row in rows]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(following).encode()]
-        if query.total:  # type: ignore[attr-defined]
+        if query.total:
             ((count,),) = yield self._count(page.shape), page.values
-            parts += [b',"total":%d' % count]
-        included = yield from self._include(query, [row[1] for row in rows])
-        return Answer(_with(b"".join(parts) + b"}", included), tag, following)
-
-    def _rows(self, page: Page) -> Generator[tuple[Query, Mapping[str, Any]], Any, list[Any]]:
-        rows: list[Any] = []
-        for segment in page.segments():
-            statement = self._statement(page.shape, page.sort, segment)
-            rows += yield statement, {**page.values, **page.after, "most": page.limit + 1 - len(rows)}
-            if len(rows) > page.limit:
-                break
-        return rows
+            parts.append(b',"total":%d' % count)
+        if brought is not None:
+            parts += [b",", (yield from brought.read([row[1] for row in rows]))]
+        return asked.answer(b"".join([*parts, b"}"]), last, following)
 
     def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
         """The conditions of a shape; those on one link table must hold for the same link."""
@@ -152,9 +190,15 @@ class Reading:
             conditions.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
         return conditions
 
-    def _build(self, shape: Shape, sort: Sort, segment: str) -> Query:
+    def _build(self, shape: Shape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
+        last = _last_row(self.resource.all_sorts[sort.name].type)
+        rows = [self._segment(shape, sort, segment) for segment in segments]
+        return Query(in_order(last, *rows).limit(bindparam("most")), alone=alone)
+
+    def _segment(self, shape: Shape, sort: Sort, segment: str) -> Select[Any]:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
-        statement = stored(self.resource, column, table.id).where(*self._where(shape)).limit(bindparam("most"))
+        key = column.label("sort")
+        statement = stored(self.resource, key, table.id).where(*self._where(shape)).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
@@ -163,57 +207,18 @@ class Reading:
             order = [column.desc() if sort.descending else column, *order]
         if segment.endswith("after"):
             statement = statement.where(beyond(column, table.id, sort, segment))
-        return Query(statement.order_by(*order))
+        return statement.order_by(*order)
 
     def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
         return Query(select(func.count()).select_from(table).where(table.state == "published", *self._where(shape)))
-
-    def _build_included(self, parameter: str, single: bool) -> Query:
-        condition = matching(self.resource.parameters[parameter], parameter, single)
-        table = self.resource.table
-        found = stored(self.resource, table.id).where(condition).order_by(table.id)
-        return Query(found.limit(literal_column(str(MOST_INCLUDED + 1))))
-
-    def _include(self, query: BaseModel, ids: Sequence[str]) -> Read:
-        """The records asked for with `include`, each kind found from those before it.
-
-        What records name (partners, indicators) is followed from all that are there already; what belongs to a
-        record (its figures, its milestones) only from records of the resource that was asked.
-        """
-        names: str | None = query.include  # type: ignore[attr-defined]
-        if not names:
-            return None
-        known: dict[str, list[str]] = {self.resource.name: list(ids)}
-        found: dict[str, dict[str, bytes]] = {}
-        further: dict[str, list[str]] = {}
-        for name in names.split(","):
-            edges = self._edges(name, known)
-            if not edges or name in found:
-                raise Invalid(_no_include(list(known)))
-            kind = found.setdefault(name, {})
-            for edge, source in edges:
-                ids = known[source]
-                single = len(ids) == 1
-                statement = READINGS[edge.resource.name]._included(edge.parameter, single)
-                rows = yield statement, {edge.parameter: ids[0] if single else ids}
-                if len(rows) > MOST_INCLUDED:
-                    further.setdefault(name, []).extend(_further(edge, ids, rows[MOST_INCLUDED - 1][0]))
-                kind.update(rows[:MOST_INCLUDED])
-            for edge, _ in edges:
-                known[edge.resource.name] = list(dict.fromkeys([*known.get(edge.resource.name, ()), *kind]))
-        return found, further
-
-    def _edges(self, name: str, known: Iterable[str]) -> list[tuple[Include, str]]:
-        edges = [(RESOURCES[source].includes.get(name), source) for source in known]
-        return [(edge, at) for edge, at in edges if edge and (not edge.nested or at == self.resource.name)]
 
 
 READINGS: dict[str, Reading] = {}
 
 
 async def last_change(reader: Reader) -> object:
-    """The number and chain head of the last Change; None when the database does not answer."""
+    """The name of the last Change; None when the database does not answer."""
     try:
         return await reader.run(_last)
     except Unavailable:
@@ -222,22 +227,24 @@ async def last_change(reader: Reader) -> object:
 
 def _last() -> Read:
     rows = yield LAST_CHANGE, {}
-    return rows[0] if rows else (0, "")
+    return rows[0][0] if rows else NO_CHANGE
 
 
-def tag_of(asked: Address) -> Read:
-    """The tag of an answer made from several records: the last Change and what was asked."""
-    last, head = yield from _last()
-    what = hashlib.blake2b(b"%s?%s" % (asked.path.encode(), asked.query), digest_size=8).hexdigest()
-    return f"{last}-{head}-{RENDERING}-{what}"
+def tag_of(asked: Asked) -> Read:
+    """The tag that an answer made from several records has now."""
+    return asked.tag((yield from _last()))
 
 
-def _only(query: BaseModel, resource: Resource) -> Callable[[bytes], bytes]:
+def _whole(body: bytes) -> bytes:
+    return body
+
+
+@lru_cache(maxsize=256)
+def _only(fields: str | None, resource: Resource) -> Callable[[bytes], bytes]:
     """Cuts a representation down to the asked fields."""
-    asked: str | None = query.fields  # type: ignore[attr-defined]
-    if not asked:
-        return lambda body: body
-    names = asked.split(",")
+    if not fields:
+        return _whole
+    names = fields.split(",")
     shown = {entry.alias or name for name, entry in resource.shown.model_fields.items()}
     unknown = [name for name in names if name not in shown]
     if unknown:
@@ -251,31 +258,3 @@ def _only(query: BaseModel, resource: Resource) -> Callable[[bytes], bytes]:
         return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
 
     return cut
-
-
-def _with(body: bytes, included: Any) -> bytes:
-    if included is None:
-        return body
-    found, further = included
-    kinds = _object({name: _object(kind) for name, kind in found.items()})
-    return b'%s,"included":%s,"included_next":%s}' % (body[:-1], kinds, json.dumps(further).encode())
-
-
-def _object(members: Mapping[str, bytes]) -> bytes:
-    """A JSON object of members that are JSON already, under names that need no escape: ids and names of includes."""
-    return b"{%s}" % b",".join([b'"%s":%s' % (name.encode(), one) for name, one in members.items()])
-
-
-def _further(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
-    """Paths to what lies behind the last included record; a path names so many records that it stays short."""
-    path = f"/v1/{edge.resource.name}"
-    for start in range(0, len(ids), MOST_IN_PATH):
-        asked = [(edge.parameter, one) for one in ids[start : start + MOST_IN_PATH]]
-        place = cursor(bound(path, asked), last, last)
-        yield f"{path}?{urlencode([*asked, ('cursor', place)])}"
-
-
-def _no_include(known: Sequence[str]) -> ErrorItem:
-    possible = sorted({include for source in known for include in RESOURCES[source].includes})
-    detail = f"include takes each of these once, in the order to follow them: {', '.join(possible)}."
-    return ErrorItem(parameter="include", code="unknown_include", detail=detail)

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.core.errors import PROBLEM_JSON, BadRequest, Gone, Invalid, NotFound, Problem, Unavailable
 from app.core.query import Queries, parse
-from app.core.reading import READINGS, Address, Answer, Reading
+from app.core.reading import READINGS, Answer, Asked, Reading
 from app.core.resource import RESOURCES, Id, Include, Resource
 from app.core.text import RESERVED, SLUG
 
@@ -125,8 +125,7 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
     model = queries(resource).page
 
     async def read(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        asked: BaseModel = query
-        return await answer(request, lambda: reading.page(asked, has(request), address(request)))
+        return await answer(request, lambda: reading.page(query, asked(request)))
 
     router.add_api_route(
         "",
@@ -144,9 +143,8 @@ def _add_detail(router: APIRouter, reading: Reading) -> None:
     model, id_name = queries(resource).detail, f"{resource.one}_id"
 
     async def read(request: Request, query: Annotated[model, Query()], **path: str) -> Response:  # type: ignore[valid-type]
-        asked: BaseModel = query
         record_id = checked(path[id_name])
-        return await answer(request, lambda: reading.detail(record_id, asked, has(request), address(request)))
+        return await answer(request, lambda: reading.detail(record_id, query, asked(request)))
 
     router.add_api_route(
         f"/{{{id_name}}}",
@@ -165,9 +163,8 @@ def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
     model = queries(target).page
 
     async def read(request: Request, query: Annotated[model, Query()], **path: str) -> Response:  # type: ignore[valid-type]
-        asked: BaseModel = query
         parent = checked(path[id_name])
-        return await answer(request, lambda: reading.nested(parent, include, asked, has(request), address(request)))
+        return await answer(request, lambda: reading.nested(parent, include, query, asked(request)))
 
     router.add_api_route(
         f"/{{{id_name}}}/{include.name}",
@@ -197,22 +194,9 @@ def checked(record_id: str) -> str:
     return record_id
 
 
-def address(request: Request) -> Address:
+def asked(request: Request) -> Asked:
     """What was asked, as it was asked."""
-    return Address(request.scope["path"], request.scope["query_string"])
-
-
-def has(request: Request) -> Callable[[str], bool]:
-    """Tells whether the asker says it has the representation with this tag (If-None-Match, weak comparison)."""
-    given = request.headers.get("if-none-match", "")
-    if not given:
-        return _has_nothing
-    tags = {each.strip().removeprefix("W/").strip('"') for each in given.split(",")}
-    return lambda tag: tag in tags or "*" in tags
-
-
-def _has_nothing(_: str) -> bool:
-    return False
+    return Asked(request.scope["path"], request.scope["query_string"], request.headers.get("if-none-match", ""))
 
 
 async def answer(request: Request, read: Callable[[], Any]) -> Response:

@@ -20,7 +20,7 @@ from app.core import codelists
 from app.core.database import Query, Read
 from app.core.errors import MISTAKES, Invalid, NotFound, Problem, ProblemShown, Unavailable, family
 from app.core.resource import RESOURCES
-from app.core.routes import NOT_CHANGED, ReadRoute, has, problems
+from app.core.routes import NOT_CHANGED, ReadRoute, asked, problems
 from app.core.settings import Settings
 from app.core.text import LanguageMap
 
@@ -180,7 +180,7 @@ def ready_bytes(request: Request, body: bytes, media_type: str = "application/js
     """Bytes that change only with the program or its settings, under a tag of their content."""
     tag = hashlib.blake2b(body, digest_size=8).hexdigest()
     headers = {"ETag": f'"{tag}"', "Cache-Control": request.app.state.settings.cache_control}
-    if has(request)(tag):
+    if asked(request).has(tag):
         return Response(None, 304, headers)
     return Response(body, 200, headers, media_type=media_type)
 
