@@ -1,7 +1,11 @@
-"""`python -m app` is `hoptac`."""
+"""The `hoptac` command; `python -m app` is the same."""
 
 import sys
 
-from app.cli import main
+from app import no_collector
 
-sys.exit(main())
+with no_collector():
+    from app.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

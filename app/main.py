@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
@@ -40,13 +40,13 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """The whole ASGI application, for one database."""
     settings = settings or Settings()
     set_up_logs()
-    app = build(settings)
+    app, routers = assemble(settings)
     observe = None
     if settings.metrics:
         from app.core.metrics import mount  # noqa: PLC0415 - an extra, imported only where it is installed and wanted
 
         observe = mount(app)
-    inner = CompressMiddleware(Dispatch(app), minimum_size=500)
+    inner = CompressMiddleware(Dispatch(app, routers), minimum_size=500)
     edge = Edge(inner, access_log=settings.access_log, observe=observe)
     if settings.hot_cache == 0:
         return edge
@@ -55,8 +55,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     return Hot(edge, fresh, settings.hot_cache)
 
 
-def build(settings: Settings) -> FastAPI:
-    """The FastAPI application inside, with routes and handlers but without the outer layer."""
+def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
+    """The FastAPI application inside, without the outer layers, and the routers it was made of."""
     READINGS.update({resource.name: Reading(resource) for resource in RESOURCES})
     app = FastAPI(
         title=settings.site_name,
@@ -68,15 +68,15 @@ def build(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    for resource in RESOURCES:
-        app.include_router(resource_router(resource))
-    app.include_router(site_router(settings, __version__, HEAD))
+    routers = [*map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
+    for router in routers:
+        app.include_router(router)
     pages(app, settings.site_name)
     describe(app, settings, RESOURCES, Path(__file__).with_name("examples.json"))
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unforeseen)
-    return app
+    return app, routers
 
 
 @asynccontextmanager

@@ -1,11 +1,14 @@
 """Runs the server, after making sure that there is something it can serve."""
 
+import gc
 import sqlite3
 from importlib.util import find_spec
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from app import no_collector
 from app.core.database import Database
 from app.core.errors import Unavailable
 from app.core.settings import Settings
@@ -22,8 +25,8 @@ def serve(settings: Settings) -> None:
     """Serve until told to stop; NotReady when the database is not there or has another schema."""
     ensure_ready(settings)
     config = uvicorn.Config(
-        "app.main:create_app",
-        factory=True,
+        _application(settings) if settings.workers == 1 else "app.main:create_app",
+        factory=settings.workers > 1,
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
@@ -40,6 +43,16 @@ def serve(settings: Settings) -> None:
         Multiprocess(config, sockets=[listening]).run()
     else:
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _application(settings: Settings) -> ASGIApp:
+    """The application; what it is made of is there to stay, so the garbage collector need not look at it again."""
+    with no_collector():
+        from app.main import create_app  # noqa: PLC0415 - several workers each import it themselves
+
+        made = create_app(settings)
+    gc.freeze()
+    return made
 
 
 def ensure_ready(settings: Settings) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.settings import Settings
 from app.core.writing import render
-from app.main import RESOURCES, build
+from app.main import RESOURCES, assemble
 from seed.files import read
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +28,7 @@ def examples() -> str:
 
 def contract() -> str:
     """The OpenAPI document of the default settings."""
-    return json.dumps(build(Settings.model_construct()).openapi(), ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(assemble(Settings.model_construct())[0].openapi(), ensure_ascii=False, indent=1) + "\n"
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.core.settings import Settings
-from app.main import RESOURCES, build
+from app.main import RESOURCES, assemble
 from tests import contract
 
 CONTRACT: dict[str, Any] = json.loads(contract.CONTRACT.read_text("utf-8"))
@@ -111,7 +111,7 @@ def test_problems_are_what_the_contract_says(client: TestClient) -> None:
 
 
 def test_settings_change_the_licence_and_name_shown() -> None:
-    changed = build(Settings.model_construct(site_name="Sổ hợp tác", data_licence="CC0-1.0")).openapi()
+    changed = assemble(Settings.model_construct(site_name="Sổ hợp tác", data_licence="CC0-1.0"))[0].openapi()
     assert changed["info"]["title"] == "Sổ hợp tác"
     assert "CC0-1.0" in changed["info"]["license"]["name"]
 

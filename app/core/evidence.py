@@ -21,7 +21,7 @@ BASIS = CodeList(
 class Value(BaseModel):
     """A value inside a record: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Citation(Value):

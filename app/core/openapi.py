@@ -7,10 +7,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
 
 from app.core.errors import BadRequest, Failed, ProblemShown
-from app.core.resource import Resource
-from app.core.routes import problems
+from app.core.resource import Id, Resource
+from app.core.routes import documented_of, problems
 from app.core.settings import Settings
 
 ABOUT = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
@@ -53,6 +56,7 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
                 servers=[{"url": "/", "description": "This server."}],
                 license_info={"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
             )
+            _document(schema, app)
             _complete(schema)
             for record in json.loads(examples.read_text("utf-8")).values() if examples.exists() else ():
                 shown = next(each.shown for each in resources if each.name == record["resource"])
@@ -61,6 +65,45 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(schema: dict[str, Any], app: FastAPI) -> None:
+    """Write in what routes say through `documented`: parameters, and the model of the answer."""
+    shown: dict[str, type[BaseModel]] = {}
+    for context in iter_route_contexts(app.routes):
+        said = documented_of(context.endpoint)
+        if said is None:
+            continue
+        operation = schema["paths"][context.path]["get"]
+        path = [_path_parameter(name, *words) for name, words in said.path.items()]
+        properties = said.query().model_json_schema()["properties"].items()
+        query = [
+            {"name": name, "in": "query", "required": False, "schema": each, "description": each["description"]}
+            for name, each in properties
+        ]
+        operation["parameters"] = [*path, *query]
+        model = shown[said.shown().__name__] = said.shown()
+        answer = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+        operation["responses"]["200"] = {"description": "Successful Response", "content": answer}
+    _, models = models_json_schema(
+        [(model, "serialization") for model in shown.values()], ref_template="#/components/schemas/{model}"
+    )
+    schema["components"]["schemas"] |= _without_null_defaults(models["$defs"])
+
+
+def _without_null_defaults(schema: Any) -> Any:
+    """What is not there is absent or null as its type says; a default that the type does not allow only confuses."""
+    if isinstance(schema, list):
+        return [_without_null_defaults(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: _without_null_defaults(each) for name, each in schema.items() if (name, each) != ("default", None)}
+
+
+def _path_parameter(name: str, about: str, example: str) -> dict[str, Any]:
+    kind = {**TypeAdapter(Id).json_schema(), "description": about, "examples": [example]}
+    kind["title"] = name.replace("_", " ").title()
+    return {"name": name, "in": "path", "required": True, "schema": kind, "description": about}
 
 
 def _complete(schema: dict[str, Any]) -> None:
@@ -99,6 +142,7 @@ def _share_parameters(schema: dict[str, Any]) -> None:
 
 def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter that is not given is absent; a query string cannot say null."""
+    schema = _without_null_defaults(schema)
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     return {**kinds[0], **{name: schema[name] for name in schema if name != "anyOf"}} if len(kinds) == 1 else schema
 

@@ -78,7 +78,7 @@ class Queries:
 
 
 def _model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
-    model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid", defer_build=True), **fields)
     return model
 
 

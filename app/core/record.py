@@ -71,7 +71,7 @@ def _constrain(table: Table, metadata: MetaData) -> None:
 class RecordFields(SQLModel):
     """What a writer says of any record."""
 
-    model_config = ConfigDict(extra="forbid")  # type: ignore[assignment]
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # type: ignore[assignment]
 
     managed_by: Slug | None = Field(default=None, description="Id of the partner that keeps this record, if any.")
     state: Annotated[str, STATE] = Field(default="published", description="published, or draft.")
@@ -93,7 +93,7 @@ class RecordFields(SQLModel):
 class Record(SQLModel):
     """What the registry adds to what the writer said."""
 
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)  # type: ignore[assignment]
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True, defer_build=True)  # type: ignore[assignment]
 
     resource: Any = Field(description="The resource's plural name, as in the URL.")
     id: Slug = Field(description="Stable readable id; never renamed, never reused.")

@@ -2,20 +2,21 @@
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import PROBLEM_JSON, BadRequest, Gone, Invalid, NotFound, Problem, Unavailable
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Asked, Reading
-from app.core.resource import RESOURCES, Id, Include, Resource
+from app.core.resource import RESOURCES, Include, Resource
 from app.core.text import RESERVED, SLUG
 
 _SLUG = re.compile(SLUG)
@@ -28,25 +29,47 @@ NOT_CHANGED: dict[int | str, dict[str, Any]] = {
 }
 
 
-class ReadRoute(APIRoute):
-    """A route whose query string one model reads, and whose endpoint answers with ready bytes.
+@dataclass(frozen=True)
+class Documented:
+    """What the contract says of an operation beside its texts: its models are made when they are first needed.
 
-    The endpoint's signature documents the parameters; FastAPI's own parsing of them would cost more than the read.
+    FastAPI would derive the same from the endpoint's signature, at every start and for every route.
     """
 
+    query: Callable[[], type[BaseModel]]
+    shown: Callable[[], type[BaseModel]]
+    path: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name: what it is, an example
+
+
+class ReadRoute(APIRoute):
+    """A route whose query string one model reads, and whose endpoint answers with ready bytes."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint = self.endpoint
+        endpoint, documented = self.endpoint, documented_of(self.endpoint)
         parameter = inspect.signature(endpoint).parameters.get("query")
-        model = parameter.annotation.__origin__ if parameter else _NoParameters
+        given = parameter.annotation.__origin__ if parameter else None
 
         async def handle(request: Request) -> Response:
+            model = documented.query() if documented else given or _NoParameters
             query = parse(model, request.scope["query_string"])
-            given = {"query": query} if parameter else {}
-            response: Response = await endpoint(request, **given, **request.scope["path_params"])
+            asked = {"query": query} if documented or given else {}
+            response: Response = await endpoint(request, **asked, **request.scope["path_params"])
             return response
 
         self.handle_read = handle
         return handle
+
+
+def documented_of(endpoint: Any) -> Documented | None:
+    """What was said of an endpoint with `documented`."""
+    return getattr(endpoint, "documented", None)
+
+
+def documented(endpoint: Any, said: Documented) -> Any:
+    """The endpoint with what the contract says of it; FastAPI sees none of its parameters."""
+    request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+    endpoint.documented, endpoint.__signature__ = said, inspect.Signature([request])
+    return endpoint
 
 
 class Dispatch:
@@ -56,16 +79,16 @@ class Dispatch:
     that costs more than most reads.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, routers: Iterable[APIRouter]) -> None:
         self.app = app
-        self._reads: dict[tuple[str, ...], tuple[Any, list[str]]] = {}
-        for context in iter_route_contexts(app.routes):
-            if isinstance(context.original_route, ReadRoute) and context.path:
-                parts = context.path.split("/")
+        self._reads: dict[tuple[str, ...], tuple[ReadRoute, list[str]]] = {}
+        for route in (route for router in routers for route in router.routes):
+            if isinstance(route, ReadRoute):
+                parts = route.path.split("/")
                 parameters = [part[1:-1] for part in parts if part.startswith("{")]
                 key = (*parts[:3], "", *parts[4:]) if parameters else tuple(parts)
                 if "{" not in "".join(key):
-                    self._reads.setdefault(key, (context, parameters))
+                    self._reads.setdefault(key, (route, parameters))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found, path_params = self._find(scope) if scope["type"] == "http" else (None, {})
@@ -74,7 +97,7 @@ class Dispatch:
             return
         scope["app"], scope["path_params"], scope["fastapi"] = self.app, path_params, {"effective_route_context": found}
         try:
-            response = await found.original_route.handle_read(Request(scope, receive))
+            response = await found.handle_read(Request(scope, receive))
         except Problem as problem:
             response = problem.response()
         await response(scope, receive, send)
@@ -122,15 +145,13 @@ def resource_router(resource: Resource) -> APIRouter:
 
 def _add_list(router: APIRouter, reading: Reading) -> None:
     resource = reading.resource
-    model = queries(resource).page
 
-    async def read(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
+    async def read(request: Request, query: BaseModel) -> Response:
         return await answer(request, lambda: reading.page(query, asked(request)))
 
     router.add_api_route(
         "",
-        read,
-        response_model=page_model(resource),
+        documented(read, Documented(lambda: queries(resource).page, lambda: page_model(resource))),
         responses={**NOT_CHANGED, **problems(*OF_LISTS)},
         operation_id=f"list_{resource.name}",
         summary=f"List {resource.name}",
@@ -140,16 +161,16 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
 
 def _add_detail(router: APIRouter, reading: Reading) -> None:
     resource = reading.resource
-    model, id_name = queries(resource).detail, f"{resource.one}_id"
+    id_name = f"{resource.one}_id"
 
-    async def read(request: Request, query: Annotated[model, Query()], **path: str) -> Response:  # type: ignore[valid-type]
+    async def read(request: Request, query: BaseModel, **path: str) -> Response:
         record_id = checked(path[id_name])
         return await answer(request, lambda: reading.detail(record_id, query, asked(request)))
 
+    said = Documented(lambda: queries(resource).detail, lambda: detail_model(resource), of_one(resource))
     router.add_api_route(
         f"/{{{id_name}}}",
-        _with_path(read, resource),
-        response_model=detail_model(resource),
+        documented(read, said),
         responses={**NOT_CHANGED, **problems(*OF_DETAILS)},
         operation_id=f"read_{resource.one}",
         summary=f"Read one {resource.one}",
@@ -160,16 +181,14 @@ def _add_detail(router: APIRouter, reading: Reading) -> None:
 def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
     target, owner = include.resource, reading.resource
     id_name = f"{owner.one}_id"
-    model = queries(target).page
 
-    async def read(request: Request, query: Annotated[model, Query()], **path: str) -> Response:  # type: ignore[valid-type]
+    async def read(request: Request, query: BaseModel, **path: str) -> Response:
         parent = checked(path[id_name])
         return await answer(request, lambda: reading.nested(parent, include, query, asked(request)))
 
     router.add_api_route(
         f"/{{{id_name}}}/{include.name}",
-        _with_path(read, owner),
-        response_model=page_model(target),
+        documented(read, Documented(lambda: queries(target).page, lambda: page_model(target), of_one(owner))),
         responses={**NOT_CHANGED, **problems(*OF_DETAILS)},
         operation_id=f"list_{owner.one}_{include.name}",
         summary=f"List the {include.name} of one {owner.one}",
@@ -177,14 +196,9 @@ def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
     )
 
 
-def _with_path(endpoint: Any, resource: Resource) -> Any:
-    """The endpoint with its path parameter named in the signature, for the docs."""
-    about = Path(description=f"Id of the {resource.one}.", examples=[resource.example])
-    signature = inspect.signature(endpoint)
-    kept = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-    path = inspect.Parameter(f"{resource.one}_id", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Id, about])
-    endpoint.__signature__ = signature.replace(parameters=[*kept, path])
-    return endpoint
+def of_one(resource: Resource) -> dict[str, tuple[str, str]]:
+    """The path parameter of a record's routes, for the contract."""
+    return {f"{resource.one}_id": (f"Id of the {resource.one}.", resource.example)}
 
 
 def checked(record_id: str) -> str:
