@@ -24,6 +24,7 @@ from app.core.settings import Settings
 from app.core.site import pages, site_router
 from app.documents.models import DOCUMENTS
 from app.figures.models import FIGURES, INDICATORS
+from app.figures.routes import figures_router
 from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
 from app.places.models import PLACES
@@ -61,6 +62,7 @@ def build(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings
+    app.include_router(figures_router())
     for resource in RESOURCES:
         app.include_router(resource_router(resource))
     app.include_router(site_router(settings, __version__, HEAD))

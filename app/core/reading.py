@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from app.core.changes import CHANGES
 from app.core.database import Query, Read
 from app.core.errors import ErrorItem, Gone, Invalid, NotFound
+from app.core.filters import Parameter
 from app.core.paging import Page, Shape, Sort, beyond, cursor, nullable
 from app.core.record import RENDERING
 from app.core.resource import RESOURCES, Include, Resource, matching, owner_of
@@ -68,10 +69,10 @@ class Reading:
         shaped = query.model_fields_set
         tag = ""
         if shaped:
-            tag = yield from _tag(query, self.resource.name, record_id)
+            tag = yield from tag_of(query, self.resource.name, record_id)
         rows = yield self._detail, {"id": record_id}
         if not rows:
-            yield from self._missing(record_id)
+            yield from self.missing(record_id)
         change, head, rendering, body = rows[0]
         if not shaped:
             tag = f"{change}-{head}-{rendering}"
@@ -82,7 +83,8 @@ class Reading:
             body = _with(_only(query, self.resource)(body), included)
         return Answer(body, tag)
 
-    def _missing(self, record_id: str) -> Read:
+    def missing(self, record_id: str) -> Read:
+        """Ends in Gone or NotFound for an id that no public record has."""
         rows = yield LAST_OF_RECORD, {"resource": self.resource.name, "id": record_id}
         raise Gone if rows and rows[0][0] == "delete" else NotFound
 
@@ -92,7 +94,7 @@ class Reading:
             said = "The path says this already."
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=said))
         if not (yield self._exists, {"id": parent}):
-            yield from self._missing(parent)
+            yield from self.missing(parent)
         answer = yield from READINGS[include.resource.name].page(query, has, path, {include.parameter: [parent]})
         return answer
 
@@ -100,7 +102,7 @@ class Reading:
         self, query: BaseModel, has: Callable[[str], bool], path: str, also: Mapping[str, Any] | None = None
     ) -> Read:
         """A page of records that match, in a total order, and the path of the next page."""
-        tag = yield from _tag(query, path)
+        tag = yield from tag_of(query, path)
         if has(tag):
             return Answer(None, tag)
         page = Page(self.resource, query, also or {}, path)
@@ -124,23 +126,13 @@ class Reading:
                 break
         return rows
 
-    def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
-        """The conditions of a shape; those on one link table must hold for the same link."""
-        conditions: list[ColumnElement[bool]] = []
-        of_links: dict[Any, list[ColumnElement[bool]]] = {}
-        for name, single in shape:
-            parameter = self.resource.parameters[name]
-            if parameter.link is None:
-                conditions.append(parameter.where(name, single))
-            else:
-                of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
-        for link, each in of_links.items():
-            conditions.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
-        return conditions
-
     def _build(self, shape: Shape, sort: Sort, segment: str) -> Query:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
-        statement = stored(self.resource, column, table.id).where(*self._where(shape)).limit(bindparam("most"))
+        statement = (
+            stored(self.resource, column, table.id)
+            .where(*conditions(self.resource.parameters, shape))
+            .limit(bindparam("most"))
+        )
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
@@ -153,7 +145,11 @@ class Reading:
 
     def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
-        return Query(select(func.count()).select_from(table).where(table.state == "published", *self._where(shape)))
+        return Query(
+            select(func.count())
+            .select_from(table)
+            .where(table.state == "published", *conditions(self.resource.parameters, shape))
+        )
 
     def _build_included(self, parameter: str) -> Query:
         condition = matching(self.resource.parameters[parameter], parameter, False)
@@ -195,7 +191,22 @@ class Reading:
 READINGS: dict[str, Reading] = {}
 
 
-def _tag(query: BaseModel, *names: str) -> Read:
+def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions of a shape; those on one link table must hold for the same link."""
+    found: list[ColumnElement[bool]] = []
+    of_links: dict[Any, list[ColumnElement[bool]]] = {}
+    for name, single in shape:
+        parameter = parameters[name]
+        if parameter.link is None:
+            found.append(parameter.where(name, single))
+        else:
+            of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
+    for link, each in of_links.items():
+        found.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
+    return found
+
+
+def tag_of(query: BaseModel, *names: str) -> Read:
     """The tag of an answer made from several records: the last Change and what was asked."""
     rows = yield LAST_CHANGE, {}
     last, head = rows[0] if rows else (0, "")
