@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
 from app.core.errors import PROBLEM_JSON, BadRequest, Gone, Invalid, NotFound, Problem, Unavailable
+from app.core.facets import Facets, FacetsShown
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Reading
 from app.core.resource import RESOURCES, Id, Include, Resource
@@ -66,9 +67,10 @@ def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def resource_router(resource: Resource) -> APIRouter:
-    """`GET /v1/<resource>`, `…/{id}`, and a nested list for each kind of record that belongs to one."""
+    """`GET /v1/<resource>`, `…/facets`, `…/{id}`, and a nested list for each kind of record that belongs to one."""
     router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.name], route_class=ReadRoute)
     _add_list(router, READINGS[resource.name])
+    _add_facets(router, Facets(resource))
     _add_detail(router, READINGS[resource.name])
     for include in resource.includes.values():
         if include.nested:
@@ -92,6 +94,25 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
         operation_id=f"list_{resource.name}",
         summary=f"List {resource.name}",
         description=f"{resource.about}\n\nRepeat a parameter for OR; different parameters must all hold.",
+    )
+
+
+def _add_facets(router: APIRouter, facets: Facets) -> None:
+    resource, model = facets.resource, facets.query
+
+    async def read(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
+        asked: BaseModel = query
+        return await answer(request, lambda: facets.count(asked, has(request), request.scope["path"]), long=True)
+
+    router.add_api_route(
+        "/facets",
+        read,
+        response_model=FacetsShown,
+        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
+        operation_id=f"count_{resource.name}",
+        summary=f"Count {resource.name} by the values they have",
+        description="Under the filters of the list. A value counts the records that its parameter finds among them. "
+        "What else is asked of a link holds for that link: with `role=funding`, `facet=partner` counts who funds.",
     )
 
 
@@ -164,9 +185,9 @@ def has(request: Request) -> Callable[[str], bool]:
     return lambda tag: tag in tags or "*" in tags
 
 
-async def answer(request: Request, read: Callable[[], Any]) -> Response:
-    """Run a read and answer with its bytes, tag and next page, or with 304."""
-    found: Answer = await request.app.state.reader.run(read)
+async def answer(request: Request, read: Callable[[], Any], *, long: bool = False) -> Response:
+    """Run a read and answer with its bytes, tag and next page, or with 304; a long one leaves the event loop free."""
+    found: Answer = await request.app.state.reader.run(read, long=long)
     headers = {"ETag": f'"{found.tag}"', "Cache-Control": request.app.state.settings.cache_control}
     if found.next:
         headers["Link"] = f'<{found.next}>; rel="next"'
