@@ -1,4 +1,4 @@
-"""What is computed from figures: `GET /v1/projects/{project_id}/progress` and `GET /v1/progress`."""
+"""What is computed from figures: `/v1/projects/{project_id}/progress`, `/v1/progress`, `/v1/figures/aggregate`."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.query import MOST_ITEMS
 from app.core.resource import Id
 from app.core.routes import NOT_CHANGED, OF_DETAILS, OF_LISTS, ReadRoute, answer, checked, has, problems
+from app.figures.aggregate_reading import MOST_ADDED, Aggregate, Aggregates
 from app.figures.progress_reading import ProgressPage, Several, WholeProgress, of_project
 from app.projects.models import PROJECTS
 
@@ -16,6 +17,13 @@ ABOUT = (
     "against the target it is comparable with, and an actual plus the plan that continues it. Figures count that cite "
     "a document or are kept by the project's manager; what others claim is listed beside. A target or an actual that "
     "is not there is null with a reason (`why_not`), never 0. Parts are shown, and never added to their whole."
+)
+ABOUT_AGGREGATES = (
+    "Count, smallest, largest and sum of the figures that the list shows under the same filters. A sum leaves out what "
+    "must not be added and says why (`left_out`): parts of a total that is there, the same fact stated twice, earlier "
+    "totals, overlapping periods, areas within areas, also before and after a merger, figures of a project and of what "
+    "is part of it. Kinds and units are always apart; ranks, durations and shares have no sum. What a figure does not "
+    f"say keeps it apart from nothing. At most {MOST_ADDED} figures are added up in one answer."
 )
 
 
@@ -59,5 +67,20 @@ def figures_router() -> APIRouter:
     )
     async def list_progress(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
         return await answer(request, lambda: several.page(query, has(request), request.scope["path"]))
+
+    aggregates = Aggregates()
+    grouping = aggregates.query()
+
+    @router.get(
+        "/v1/figures/aggregate",
+        operation_id="aggregate_figures",
+        summary="Add figures up, where they may be",
+        description=ABOUT_AGGREGATES,
+        response_model=Aggregate,
+        responses=problems(*OF_LISTS),
+    )
+    async def aggregate_figures(request: Request, query: Annotated[grouping, Query()]) -> Response:  # type: ignore[valid-type]
+        path = request.scope["path"]
+        return await answer(request, lambda: aggregates.aggregate(query, has(request), path), long=True)
 
     return router

@@ -15,15 +15,16 @@ _INVERSE = {**dict(zip(_ABOVE, _BELOW, strict=True)), **dict(zip(_BELOW, _ABOVE,
 _PERCENT = Context(prec=6)
 
 
-def of_both(first: str | None, second: str | None) -> str | None:
-    """The qualifier of a sum of two numbers; None when one may be more and the other less than it says."""
-    kinds = {_PLAIN.get(each, each) if each else None for each in (first, second)} - {"exact"}
+def of_all(*qualifiers: str | None) -> str | None:
+    """The qualifier of a sum; None when parts of it may be more and others less than they say."""
+    kinds = {_PLAIN.get(each, each) if each else None for each in qualifiers} - {"exact"}
     if len(kinds) <= 1:
         return next(iter(kinds), "exact")
     for sided in (_BELOW, _ABOVE):
         if kinds == set(sided):
             return sided[1]
-    return "about" if kinds & {"about", "nearly"} and None not in kinds else None
+    uncertain = None in kinds or (kinds & set(_BELOW) and kinds & set(_ABOVE))
+    return None if uncertain else "about"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Quantity:
 
     def __add__(self, other: "Quantity") -> "Quantity":
         high = None if self.high is None and other.high is None else self.top + other.top
-        return Quantity(self.value + other.value, high, of_both(self.qualifier, other.qualifier))
+        return Quantity(self.value + other.value, high, of_all(self.qualifier, other.qualifier))
 
     def __neg__(self) -> "Quantity":
         qualifier = _INVERSE.get(self.qualifier, self.qualifier) if self.qualifier else None
@@ -56,7 +57,7 @@ class Quantity:
         """Its percentage of a base above zero, to six significant digits; neither may be negative."""
         low = _PERCENT.divide(100 * self.value, base.top)
         high = None if self.high is None and base.high is None else _PERCENT.divide(100 * self.top, base.value)
-        return Quantity(low, high, of_both(self.qualifier, (-base).qualifier))
+        return Quantity(low, high, of_all(self.qualifier, (-base).qualifier))
 
     def reaches(self, target: "Quantity", direction: str) -> bool | None:
         """Whether it is as good as the target; None where neither is certain, or more is neither better nor worse."""
