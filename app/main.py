@@ -25,6 +25,7 @@ from app.core.settings import Settings
 from app.core.site import pages, site_router
 from app.documents.models import DOCUMENTS
 from app.figures.models import FIGURES, INDICATORS
+from app.figures.routes import figures_router
 from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
 from app.places.models import PLACES
@@ -68,7 +69,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    routers = [*map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
+    routers = [figures_router(), *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)

@@ -425,7 +425,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(client: TestClien
         "/v1/projects/A",
         "/v1/projects/" + "x" * 10_000,
         "/v1/projects/a%2Fb",
-        "/v1/projects/facets",
+        "/v1/projects/history",
         "/v1/nope",
         "/v1/projects/",
         "/v1/codelists/%00",

@@ -58,8 +58,11 @@ Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 class Reader(Protocol):
     """Runs reads; each sees one state of the database."""
 
-    async def run(self, read: Callable[[], Read]) -> Any:
-        """The result of the read; Unavailable when the database is away, QueryTooSlow past the deadline."""
+    async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:
+        """The result of the read; Unavailable when the database is away, QueryTooSlow past the deadline.
+
+        `long` says that it will take more than some milliseconds: it is not tried inside the event loop first.
+        """
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -82,10 +85,12 @@ class SqliteReader:
         self._idle: list[_SqliteConnection] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
-    async def run(self, read: Callable[[], Read]) -> Any:
+    async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:
         """Inline first, then in a thread under the deadline."""
         arrived = time.monotonic()
         try:
+            if long:
+                raise _OutOfTime
             if self._inline is None or not self._inline.is_current():
                 self._inline = _SqliteConnection(self._path, busy=0.05)
             return self._inline.drive(read(), time.thread_time, self._budget)

@@ -30,6 +30,7 @@ MISTAKES = {
     "unknown_field": "`fields` names a field that the resource does not have.",
     "unknown_include": "`include` names something that cannot be followed from what is there, or names it twice.",
     "given_by_path": "The path of a nested list says this already.",
+    "too_many_figures": "More figures than one answer decides about; ask for fewer.",
 }
 
 PROBLEM_JSON = "application/problem+json"

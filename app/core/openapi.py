@@ -75,13 +75,13 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
         if said is None:
             continue
         operation = schema["paths"][context.path]["get"]
-        path = [_path_parameter(name, *words) for name, words in said.path.items()]
-        properties = said.query().model_json_schema()["properties"].items()
-        query = [
-            {"name": name, "in": "query", "required": False, "schema": each, "description": each["description"]}
-            for name, each in properties
-        ]
-        operation["parameters"] = [*path, *query]
+        parameters = [_path_parameter(name, *words) for name, words in said.path.items()]
+        query = said.query().model_json_schema()
+        for name, kind in query["properties"].items():
+            required, about = name in query.get("required", ()), kind["description"]
+            given = {"name": name, "in": "query", "required": required, "schema": kind, "description": about}
+            parameters.append(given)
+        operation["parameters"] = parameters
         model = shown[said.shown().__name__] = said.shown()
         answer = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
         operation["responses"]["200"] = {"description": "Successful Response", "content": answer}

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, tuple_
 
 from app.core.errors import BadCursor
+from app.core.filters import Parameter
 from app.core.resource import Resource
 from app.core.text import UNSAFE
 
@@ -33,6 +34,18 @@ class Sort:
         return cls(first.lstrip("-"), descending, ties == "-id" if ties else descending)
 
 
+def shaped(parameters: Mapping[str, Parameter], asked: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:
+    """The shape of what is asked with these parameters, and the values to bind."""
+    shape: list[tuple[str, bool]] = []
+    values: dict[str, Any] = {}
+    for name, value in asked.items():
+        many = parameters[name].many
+        single = not many or len(value) == 1
+        shape.append((name, single))
+        values |= parameters[name].encode(name, value[0] if many and single else value)
+    return tuple(shape), values
+
+
 @dataclass
 class Page:
     """One page that is asked for: its shape (which decides the statement) and its values."""
@@ -48,13 +61,7 @@ class Page:
     def __post_init__(self) -> None:
         given = self.query.model_fields_set
         asked = {**self.also, **{name: getattr(self.query, name) for name in self.resource.parameters if name in given}}
-        shape = []
-        for name, value in asked.items():
-            many = self.resource.parameters[name].many
-            single = not many or len(value) == 1
-            shape.append((name, single))
-            self.values |= self.resource.parameters[name].encode(name, value[0] if many and single else value)
-        self.shape = tuple(shape)
+        self.shape, self.values = shaped(self.resource.parameters, asked)
         self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
         self._bound = bound(self.path, self.query_pairs())
         if self.query.cursor is not None:
@@ -87,14 +94,10 @@ class Page:
         return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, last[0], last[1]))])}"
 
     def _read(self, given: str) -> tuple[Any, str]:
-        try:
-            value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
-            genuine = cursor(self._bound, value, record_id) == given
-        except (ValueError, TypeError, RecursionError):
-            raise BadCursor from None
+        value, record_id = place_of(self._bound, given)
         kind = (int, float) if isinstance(self.resource.all_sorts[self.sort.name].type, Double) else str
         fits = value is None or (isinstance(value, kind) and not isinstance(value, bool))
-        if not genuine or not fits or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        if not fits:
             raise BadCursor
         return value, record_id
 
@@ -109,6 +112,18 @@ def cursor(bound: str, value: Any, record_id: str) -> str:
     place = json.dumps([value, record_id], separators=(",", ":")).encode()
     check = hashlib.blake2b(place + bound.encode(), digest_size=6).digest()
     return base64.urlsafe_b64encode(check + place).rstrip(b"=").decode()
+
+
+def place_of(bound: str, given: str) -> tuple[Any, str]:
+    """The sort value and id in a cursor; BadCursor unless it was handed out for the same path and filter."""
+    try:
+        value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
+        genuine = cursor(bound, value, record_id) == given
+    except (ValueError, TypeError, RecursionError):
+        raise BadCursor from None
+    if not genuine or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        raise BadCursor
+    return value, record_id
 
 
 def nullable(column: Any) -> bool:

@@ -1,6 +1,7 @@
 """From a query string to checked values: every parameter of a list or detail is known, typed and documented."""
 
 import difflib
+from collections.abc import Iterable
 from functools import cache, cached_property
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -8,6 +9,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from app.core.errors import BadQuery, ErrorItem, Invalid
+from app.core.filters import Parameter
 from app.core.resource import Resource
 from app.core.text import UNSAFE
 
@@ -37,16 +39,12 @@ class Queries:
     @cached_property
     def detail(self) -> type[BaseModel]:
         """Parameters of a detail."""
-        return _model(f"{self.resource.shown.__name__}Query", self._shape())
+        return query_model(f"{self.resource.shown.__name__}Query", self._shape())
 
     @cached_property
     def page(self) -> type[BaseModel]:
         """Parameters of a list."""
-        fields: dict[str, Any] = {}
-        for parameter in self.resource.parameters.values():
-            kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
-            most = MOST_ITEMS if parameter.many else None
-            fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
+        fields = filter_fields(self.resource.parameters.values())
         sorts = [sign + name for name in self.resource.all_sorts for sign in ("", "-")]
         about = "Order; `-` for descending. Absent values come last, ties are ordered by id."
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"
@@ -56,7 +54,7 @@ class Queries:
         about = "Where to go on: taken from `next`, for the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
         fields["total"] = (bool, Field(default=False, description="Count all matching records too."))
-        return _model(f"{self.resource.shown.__name__}ListQuery", {**fields, **self._shape()})
+        return query_model(f"{self.resource.shown.__name__}ListQuery", {**fields, **self._shape()})
 
     def _shape(self) -> dict[str, Any]:
         shown = list(self.resource.shown.model_fields)
@@ -77,7 +75,18 @@ class Queries:
         }
 
 
-def _model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
+def filter_fields(parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """The fields of a query model that are filters."""
+    fields: dict[str, Any] = {}
+    for parameter in parameters:
+        kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
+        most = MOST_ITEMS if parameter.many else None
+        fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
+    return fields
+
+
+def query_model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
+    """A query model that refuses every other parameter."""
     model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid", defer_build=True), **fields)
     return model
 

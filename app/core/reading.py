@@ -25,6 +25,7 @@ from sqlalchemy import (
 from app.core.changes import CHANGES
 from app.core.database import Query, Read, Reader, Rows
 from app.core.errors import ErrorItem, Gone, Invalid, NotFound, Unavailable
+from app.core.filters import Parameter
 from app.core.including import in_order, including, stored
 from app.core.paging import Page, Shape, Sort, beyond, nullable
 from app.core.record import RENDERING
@@ -116,7 +117,7 @@ class Reading:
             return (yield from self._shaped_detail(record_id, query, asked))
         rows = yield self._bare, {"id": record_id}
         if not rows:
-            yield from self._missing(record_id)
+            yield from self.missing(record_id)
         change, rendering, body = rows[0]
         tag = f"{change}-{rendering}"
         return Answer(None if asked.has(tag) else body, tag)
@@ -128,7 +129,7 @@ class Reading:
             return Answer(None, tag)
         last, rows = _split((yield self._shaped(query.include), {"id": record_id}))
         if not rows:
-            yield from self._missing(record_id)
+            yield from self.missing(record_id)
         body = only(rows[0][2])
         if brought is not None:
             tail = yield from brought.read([record_id], rows[1:])
@@ -142,7 +143,8 @@ class Reading:
         parts = brought.parts("id", True) if brought else ()
         return Query(in_order(_last_row(Integer), own, *parts), alone=not (brought and brought.needs_more))
 
-    def _missing(self, record_id: str) -> Read:
+    def missing(self, record_id: str) -> Read:
+        """Ends in Gone or NotFound for an id that no public record has."""
         rows = yield LAST_OF_RECORD, {"resource": self.resource.name, "id": record_id}
         raise Gone if rows and rows[0][0] == "delete" else NotFound
 
@@ -152,7 +154,7 @@ class Reading:
             said = "The path says this already."
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=said))
         if not (yield self._exists, {"id": parent}):
-            yield from self._missing(parent)
+            yield from self.missing(parent)
         return (yield from READINGS[include.resource.name].page(query, asked, {include.parameter: [parent]}))
 
     def page(self, query: Any, asked: Asked, also: Mapping[str, Any] | None = None) -> Read:
@@ -176,20 +178,6 @@ class Reading:
             parts += [b",", (yield from brought.read([row[1] for row in rows]))]
         return asked.answer(b"".join([*parts, b"}"]), last, following)
 
-    def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
-        """The conditions of a shape; those on one link table must hold for the same link."""
-        conditions: list[ColumnElement[bool]] = []
-        of_links: dict[Any, list[ColumnElement[bool]]] = {}
-        for name, single in shape:
-            parameter = self.resource.parameters[name]
-            if parameter.link is None:
-                conditions.append(parameter.where(name, single))
-            else:
-                of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
-        for link, each in of_links.items():
-            conditions.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
-        return conditions
-
     def _build(self, shape: Shape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)
         rows = [self._segment(shape, sort, segment) for segment in segments]
@@ -197,8 +185,8 @@ class Reading:
 
     def _segment(self, shape: Shape, sort: Sort, segment: str) -> Select[Any]:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
-        key = column.label("sort")
-        statement = stored(self.resource, key, table.id).where(*self._where(shape)).limit(bindparam("most"))
+        key, chosen = column.label("sort"), conditions(self.resource.parameters, shape)
+        statement = stored(self.resource, key, table.id).where(*chosen).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
@@ -211,10 +199,26 @@ class Reading:
 
     def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
-        return Query(select(func.count()).select_from(table).where(table.state == "published", *self._where(shape)))
+        chosen = conditions(self.resource.parameters, shape)
+        return Query(select(func.count()).select_from(table).where(table.state == "published", *chosen))
 
 
 READINGS: dict[str, Reading] = {}
+
+
+def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions of a shape; those on one link table must hold for the same link."""
+    found: list[ColumnElement[bool]] = []
+    of_links: dict[Any, list[ColumnElement[bool]]] = {}
+    for name, single in shape:
+        parameter = parameters[name]
+        if parameter.link is None:
+            found.append(parameter.where(name, single))
+        else:
+            of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
+    for link, each in of_links.items():
+        found.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
+    return found
 
 
 async def last_change(reader: Reader) -> object:

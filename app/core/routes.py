@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import PROBLEM_JSON, BadRequest, Gone, Invalid, NotFound, Problem, Unavailable
+from app.core.facets import Facets, FacetsShown
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Asked, Reading
 from app.core.resource import RESOURCES, Include, Resource
@@ -133,9 +134,10 @@ def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def resource_router(resource: Resource) -> APIRouter:
-    """`GET /v1/<resource>`, `…/{id}`, and a nested list for each kind of record that belongs to one."""
+    """`GET /v1/<resource>`, `…/facets`, `…/{id}`, and a nested list for each kind of record that belongs to one."""
     router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.name], route_class=ReadRoute)
     _add_list(router, READINGS[resource.name])
+    _add_facets(router, Facets(resource))
     _add_detail(router, READINGS[resource.name])
     for include in resource.includes.values():
         if include.nested:
@@ -156,6 +158,23 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
         operation_id=f"list_{resource.name}",
         summary=f"List {resource.name}",
         description=f"{resource.about}\n\nRepeat a parameter for OR; different parameters must all hold.",
+    )
+
+
+def _add_facets(router: APIRouter, facets: Facets) -> None:
+    resource = facets.resource
+
+    async def read(request: Request, query: BaseModel) -> Response:
+        return await answer(request, lambda: facets.count(query, asked(request)), long=True)
+
+    router.add_api_route(
+        "/facets",
+        documented(read, Documented(lambda: facets.query, lambda: FacetsShown)),
+        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
+        operation_id=f"count_{resource.name}",
+        summary=f"Count {resource.name} by the values they have",
+        description="Under the filters of the list. A value counts the records that its parameter finds among them. "
+        "What else is asked of a link holds for that link: with `role=funding`, `facet=partner` counts who funds.",
     )
 
 
@@ -213,10 +232,10 @@ def asked(request: Request) -> Asked:
     return Asked(request.scope["path"], request.scope["query_string"], request.headers.get("if-none-match", ""))
 
 
-async def answer(request: Request, read: Callable[[], Any]) -> Response:
-    """Run a read and answer with its bytes, tag and next page, or with 304."""
+async def answer(request: Request, read: Callable[[], Any], *, long: bool = False) -> Response:
+    """Run a read and answer with its bytes, tag and next page, or with 304; a long one leaves the event loop free."""
     state = request.scope["app"].state
-    found: Answer = await state.reader.run(read)
+    found: Answer = await state.reader.run(read, long=long)
     headers = [(b"etag", b'"%s"' % found.tag.encode()), (b"cache-control", state.settings.cache_control.encode())]
     if found.next:
         headers.append((b"link", b'<%s>; rel="next"' % found.next.encode()))
