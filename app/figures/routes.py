@@ -66,7 +66,8 @@ def figures_router() -> APIRouter:
         responses=problems(*OF_LISTS),
     )
     async def list_progress(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        return await answer(request, lambda: several.page(query, has(request), request.scope["path"]))
+        path = request.scope["path"]
+        return await answer(request, lambda: several.page(query, has(request), path), long=True)
 
     aggregates = Aggregates()
     grouping = aggregates.query()
