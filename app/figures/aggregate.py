@@ -1,6 +1,7 @@
 """Adding figures up: what must not be added to what, which of the two is left out, and why."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import reduce
@@ -42,7 +43,7 @@ NO_SUM = CodeList(
 NOT_ADDED_KINDS = ("rank", "duration")
 NOT_ADDED_UNITS = ("percent", "percentage_point", "ordinal", "year", "month")
 TO_DATE = ("cumulative", "at_date")
-_MAY_DIFFER = ("agreement", "partner", "milestone", "document")
+_MAY_DIFFER = ("agreement", "milestone", "document")
 
 Above = Mapping[str, frozenset[str]]
 
@@ -93,16 +94,15 @@ def separate(figures: Iterable[Stated], higher: Hierarchy) -> tuple[list[Stated]
     left = [LeftOut(each.id, "no_value", None) for each in given if each.quantity is None]
     same, repeated = _once([each for each in given if each.quantity])
     wholes, parts = _without_parts(same, higher.totals)
-    taken: dict[str | None, list[Stated]] = {}
+    taken, kept = _Taken(higher), []
     for each in sorted(wholes, key=lambda figure: _width(figure, higher)):
-        related = (None, each["project"], *sorted(higher.projects.get(each["project"], ())))
-        rivals = [other for project in dict.fromkeys(related) for other in taken.get(project, ())]
-        clash = next(((why, other.id) for other in rivals if (why := _clash(each, other, higher))), None)
+        clash = taken.clash(each)
         if clash:
             left.append(LeftOut(each.id, *clash))
         else:
-            taken.setdefault(each["project"], []).append(each)
-    return [each for group in taken.values() for each in group], [*left, *repeated, *parts]
+            taken.add(each)
+            kept.append(each)
+    return kept, [*left, *repeated, *parts]
 
 
 def total(figures: Sequence[Stated]) -> Quantity | None:
@@ -170,27 +170,68 @@ def _width(figure: Stated, higher: Hierarchy) -> tuple[object, ...]:
     )
 
 
-def _clash(figure: Stated, taken: Stated, higher: Hierarchy) -> str | None:
-    """Why a figure cannot be added to one that is taken, whose project is the same, above or not said."""
-    if any(figure[one] and taken[one] and figure[one] != taken[one] for one in _MAY_DIFFER):
-        return None
-    shared = figure["breakdown"].keys() & taken["breakdown"].keys()
-    if any(figure["breakdown"][one] != taken["breakdown"][one] for one in shared):
-        return None
-    one, other = _span(figure), _span(taken)
-    if one[0] > other[1] or other[0] > one[1]:
-        return None
-    area = _shared_area(figure.area, taken.area, higher)
-    if area is None:
-        return None
-    return _reason(figure, taken, area, one == other)
+@dataclass(frozen=True)
+class _Subject:
+    """What a figure is about, beside its project, its partner and its time."""
+
+    named: tuple[str | None, ...]
+    breakdown: frozenset[tuple[str, str]]
+    area: frozenset[str]
+
+    def may_share(self, other: "_Subject", higher: Hierarchy) -> bool:
+        """Whether nothing that both say keeps them apart."""
+        if any(one and two and one != two for one, two in zip(self.named, other.named, strict=True)):
+            return False
+        if self.breakdown != other.breakdown:
+            mine, theirs = dict(self.breakdown), dict(other.breakdown)
+            if any(mine[one] != theirs[one] for one in mine.keys() & theirs.keys()):
+                return False
+        return self.area == other.area or _shared_area(self.area, other.area, higher) is not None
 
 
-def _reason(figure: Stated, taken: Stated, area: str, same_span: bool) -> str:
+class _Taken:
+    """Figures that are added, by project, partner and subject; those of one such never overlap in time."""
+
+    def __init__(self, higher: Hierarchy) -> None:
+        self._higher = higher
+        self._figures: dict[str, Stated] = {}
+        self._spans: dict[str | None, dict[str | None, dict[_Subject, list[tuple[date, date, str]]]]] = {}
+
+    def add(self, figure: Stated) -> None:
+        """Take it: nothing clashes."""
+        self._figures[figure.id] = figure
+        subjects = self._spans.setdefault(figure["project"], {}).setdefault(figure["partner"], {})
+        insort(subjects.setdefault(_subject(figure), []), (*_span(figure), figure.id))
+
+    def clash(self, figure: Stated) -> tuple[str, str] | None:
+        """Why it cannot be added, and because of which: of its project, one above, or one that names no project."""
+        subject, (starts, ends) = _subject(figure), _span(figure)
+        for other, spans in self._near(figure):
+            before = bisect_right(spans, (ends, date.max, "~"))
+            if before and spans[before - 1][1] >= starts and subject.may_share(other, self._higher):
+                taken = self._figures[spans[before - 1][2]]
+                return _reason(figure, taken, self._higher), taken.id
+        return None
+
+    def _near(self, figure: Stated) -> Iterator[tuple[_Subject, list[tuple[date, date, str]]]]:
+        """What is taken of projects and partners that may be this figure's."""
+        projects = (None, figure["project"], *sorted(self._higher.projects.get(figure["project"], ())))
+        for project in dict.fromkeys(projects):
+            partners = self._spans.get(project, {})
+            for partner in (None, figure["partner"]) if figure["partner"] else partners:
+                yield from partners.get(partner, {}).items()
+
+
+def _subject(figure: Stated) -> _Subject:
+    return _Subject(tuple(figure[one] for one in _MAY_DIFFER), frozenset(figure["breakdown"].items()), figure.area)
+
+
+def _reason(figure: Stated, taken: Stated, higher: Hierarchy) -> str:
+    same_span = _span(figure) == _span(taken)
     if figure["project"] != taken["project"]:
         return "within_project"
     if figure.area != taken.area:
-        return area
+        return _shared_area(figure.area, taken.area, higher) or "within_area"
     if figure["breakdown"] != taken["breakdown"]:
         return "within_breakdown"
     if figure["measured"] in TO_DATE and taken["measured"] in TO_DATE and not same_span:

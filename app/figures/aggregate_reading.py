@@ -34,7 +34,7 @@ from app.figures.stated import Quantity, Stated, shown
 from app.places.models import PLACES, SUCCESSORS
 from app.projects.models import PARTS, PROJECTS
 
-MOST_ADDED = 2_000  # figures decided about in one answer
+MOST_ADDED = 1_000  # figures decided about in one answer
 MOST_LEFT_OUT = 50  # shown in one group
 FIGURE = FIGURES.table
 

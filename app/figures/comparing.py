@@ -1,7 +1,7 @@
 """What an actual is compared with, what comes of it, and why there may be no percentage."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Annotated, cast
 
@@ -72,9 +72,15 @@ class Targets:
     own: Collection[Stated]
     named: Mapping[str, Stated]
     direction: str
+    _found: dict[str, tuple[Stated | None, str | None]] = field(default_factory=dict)
 
     def of(self, figure: Stated) -> tuple[Stated | None, str | None]:
         """The target of a figure and how it was found: one that it names, else by measure, area and period."""
+        if figure.id not in self._found:
+            self._found[figure.id] = self._find(figure)
+        return self._found[figure.id]
+
+    def _find(self, figure: Stated) -> tuple[Stated | None, str | None]:
         for other in figure.related("compared_with"):
             found = self.named.get(other)
             if found and found["kind"] == "target" and found["unit"] == figure["unit"]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Annotated, Any, cast
 
 from pydantic import Field
@@ -23,6 +24,7 @@ from app.figures.models import DIRECTION, FigureShown
 from app.figures.stated import Quantity, Stated, shown
 
 KINDS = ("target", "plan", "baseline", "actual")
+MOST_SUMS = 100  # of one indicator
 MOST_LEVELS = 10  # of parts of parts, and of projects that are part of projects
 
 
@@ -170,7 +172,7 @@ def _entry(
         plans=[number(each) for each in kinds["plan"]],
         baselines=[number(each) for each in kinds["baseline"]],
         actuals=[number(each) for each in kinds["actual"]],
-        sums=list(_sums(kinds["actual"], kinds["plan"], aims)),
+        sums=list(islice(_sums(kinds["actual"], kinds["plan"], aims), MOST_SUMS)),
         claims=[number(each) for each in ordered if each.id in claims],
     )
 

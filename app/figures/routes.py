@@ -66,7 +66,7 @@ def figures_router() -> APIRouter:
         responses=problems(*OF_LISTS),
     )
     async def list_progress(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        return await answer(request, lambda: several.page(query, asked(request)))
+        return await answer(request, lambda: several.page(query, asked(request)), long=True)
 
     aggregates = Aggregates()
     grouping = aggregates.query()
