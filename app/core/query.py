@@ -101,14 +101,16 @@ def _takes_many(model: type[BaseModel]) -> dict[str, bool]:
 
 
 @cache
-def _nothing_asked(model: type[BaseModel]) -> BaseModel:
-    return model()
+def _nothing_asked(model: type[BaseModel]) -> BaseModel | None:
+    """What holds when nothing is asked; None where something must be."""
+    needs_something = any(field.is_required() for field in model.model_fields.values())
+    return None if needs_something else model()
 
 
 def parse(model: type[BaseModel], query_string: bytes) -> BaseModel:
     """The checked parameters; BadQuery when it cannot be read, Invalid with one error for each mistake otherwise."""
-    if not query_string:
-        return _nothing_asked(model)
+    if not query_string and (nothing := _nothing_asked(model)) is not None:
+        return nothing
     given: dict[str, Any] = {}
     errors: list[ErrorItem] = []
     known = _takes_many(model)
