@@ -1,6 +1,7 @@
 """Generated databases, made once for each size, seed and state of the schema, and kept for the next run."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -33,8 +34,11 @@ class Data:
     def key(self) -> str:
         """What the records depend on."""
         sources = b"".join((ROOT / "bench" / name).read_bytes() for name in ("generate.py", "words.py", "peers.py"))
-        made = f"{self.children} {HEAD} {RENDERING} {zlib.crc32(sources)}"
-        return f"n{self.size}_s{self.seed}_{zlib.crc32(made.encode()):08x}"
+        return f"{self._same}{zlib.crc32(f'{HEAD} {RENDERING} '.encode() + sources):08x}"
+
+    @property
+    def _same(self) -> str:
+        return f"n{self.size}_c{round(self.children * 100)}_s{self.seed}_"
 
     @property
     def folder(self) -> Path:
@@ -54,15 +58,18 @@ class Data:
         found: dict[str, Any] = json.loads((self.folder / "facts.json").read_text("utf-8"))
         return found
 
-    def make(self, postgres: Postgres | None = None) -> None:
-        """Make what is not there yet; ours and the peers' at the same time."""
+    def make(self, postgres: Postgres | None = None, *, peers: bool = True) -> None:
+        """Make what is not there yet, ours and the peers' at the same time; what is out of date goes."""
+        for old in self.root.glob(f"{self._same}*"):
+            if old != self.folder:
+                shutil.rmtree(old)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._make_files()
+        self._make_files([self.ours, self.peers] if peers else [self.ours])
         if postgres is not None:
             self._make_databases(postgres)
 
-    def _make_files(self) -> None:
-        wanted = [path for path in (self.ours, self.peers) if not path.exists()]
+    def _make_files(self, paths: Sequence[Path]) -> None:
+        wanted = [path for path in paths if not path.exists()]
         partial = {path: path.with_name(path.name + PARTIAL) for path in wanted}
         for path in partial.values():
             path.unlink(missing_ok=True)
@@ -73,6 +80,9 @@ class Data:
     def _make_databases(self, postgres: Postgres) -> None:
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             there = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+            for old in there:
+                if old.partition("_")[2].startswith(self._same) and not old.endswith(self.key):
+                    connection.execute(f'DROP DATABASE "{old}"'.encode())
             wanted = [stem for stem in ("hoptac", "peers") if f"{stem}_{self.key}" not in there]
             for stem in wanted:
                 connection.execute(f'DROP DATABASE IF EXISTS "{stem}{PARTIAL}"'.encode())

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
+
+import psycopg
 
 ROOT = Path(__file__).parents[1]
 SLOWEST_START = 60.0  # seconds
@@ -127,14 +130,31 @@ class Postgres:
     def __exit__(self, *_: object) -> None:
         self._server.cleanup()
 
+    @contextmanager
+    def databases(self, *names: str) -> Iterator[list[str]]:
+        """URLs of new empty databases, which go again."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            for name in names:
+                connection.execute(f'DROP DATABASE IF EXISTS "{name}"'.encode())
+                connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            yield [self.url(name) for name in names]
+            for name in names:
+                connection.execute(f'DROP DATABASE "{name}"'.encode())
+
     def url(self, database: str = "postgres") -> str:
         """The URL of one of its databases."""
         base, _, options = self._server.get_uri().partition("?")
         return f"{base.rpartition('/')[0]}/{database}" + (f"?{options}" if options else "")
 
+    @property
+    def pid(self) -> int:
+        """Process id of the one that starts all others."""
+        pid: int = self._server.get_pid()
+        return pid
+
     def cpu(self) -> float:
         """CPU of all its processes; that of those which have gone stays counted."""
-        self._used |= {pid: cpu_of(pid) for pid in children_of(self._server.get_pid())}
+        self._used |= {pid: cpu_of(pid) for pid in children_of(self.pid)}
         return sum(self._used.values())
 
 

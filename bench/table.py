@@ -20,7 +20,8 @@ class Goal(NamedTuple):
             return ""
         ratio = costs["ours"] / costs[self.against]
         measured, met = (ratio, ratio <= self.factor) if self.sign == "≤" else (1 / ratio, 1 / ratio >= self.factor)
-        against = f" {self.against}" if self.against in ("F", "A") else f" × {NAMES.get(self.against, self.against)}"
+        other = NAMES.get(self.against, self.against)
+        against = f" {other}" if other in ("F", "A") else f" × {other}"
         return f"{self.sign} {self.factor:g}{against}: {measured:.3g} {'met' if met else '**not met**'}"
 
 
