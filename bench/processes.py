@@ -5,12 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import IO, Any, Protocol, Self
 
 import psycopg
 
@@ -57,6 +58,7 @@ class Server:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOPTAC_")}
         self._environment = {**inherited, "PYTHONPATH": str(ROOT), **environment}
         self._process: subprocess.Popen[bytes] | None = None
+        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server
 
     def __enter__(self) -> Self:
         self.start()
@@ -68,14 +70,15 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         self._process = subprocess.Popen(
-            self._command, env=self._environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            self._command, env=self._environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=self._complaints
         )
         until = time.monotonic() + SLOWEST_START
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > until:
-                said = self._process.stderr.read().decode() if self._process.stderr else ""
                 self.stop()
-                raise RuntimeError(f"{' '.join(self._command)} did not start:\n{said[-2000:]}")
+                self._complaints.seek(0)
+                said = self._complaints.read().decode()[-2000:]
+                raise RuntimeError(f"{' '.join(self._command)} did not start:\n{said}")
             time.sleep(0.002)
 
     def _listens(self) -> bool:
@@ -107,8 +110,6 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stderr:
-            self._process.stderr.close()
         self._process = None
 
 

@@ -1,6 +1,8 @@
 """Measures everything in one go and prints the table: `python -m bench.run --projects 100000`."""
 
 import argparse
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +20,7 @@ Rows = dict[str, Callable[[], Iterator[Row]]]
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every process ends with this one
     options.data.mkdir(parents=True, exist_ok=True)
     data = Data(options.data, options.projects, options.seed, options.children)
     smaller = Data(options.data, options.projects // 10, options.seed, options.children)
@@ -68,7 +71,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.6, help="length of a turn")
-    parser.add_argument("--data", type=Path, default=ROOT / "bench" / ".data", help="where databases are kept")
+    parser.add_argument(
+        "--data",
+        type=lambda given: Path(given).resolve(),
+        default=ROOT / "bench" / ".data",
+        help="where databases are kept",
+    )
     parser.add_argument("--only", nargs="*", default=(), help="only rows whose name begins with one of these")
     parser.add_argument("--growth", action="store_true", help="only how cost grows from a tenth of the projects")
     return parser.parse_args()

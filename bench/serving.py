@@ -30,19 +30,24 @@ def _medians(found: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: statistics.median(each) for name, each in found.items()}
 
 
-def throughput(server: Server, paths: Sequence[str], seconds: float) -> float:
-    """Requests a second that a server answers over several connections at once."""
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
+class Crowd:
+    """Several connections that ask at once, each one request after the other."""
+
+    def __init__(self, server: Server, paths: Sequence[str]) -> None:
+        self._port, self._paths = server.port, paths
+
+    def turn(self, seconds: float) -> float:
+        """Ask for so long; the seconds on the clock for one answer."""
         until = time.monotonic() + seconds
-        starts_at = [len(paths) * number // CONNECTIONS for number in range(CONNECTIONS)]
-        done = threads.map(lambda start: _ask(server.port, [*paths[start:], *paths[:start]], until), starts_at)
-        return sum(done) / seconds
+        starts_at = [len(self._paths) * number // CONNECTIONS for number in range(CONNECTIONS)]
+        with ThreadPoolExecutor(CONNECTIONS) as threads:
+            done = threads.map(lambda start: self._ask([*self._paths[start:], *self._paths[:start]], until), starts_at)
+            return seconds / sum(done)
 
-
-def _ask(port: int, paths: Sequence[str], until: float) -> int:
-    with Client(port) as client:
-        for count, path in enumerate(itertools.cycle(paths)):
-            if time.monotonic() > until:
-                return count
-            client.send(request(path))
-    return 0
+    def _ask(self, paths: Sequence[str], until: float) -> int:
+        with Client(self._port) as client:
+            for count, path in enumerate(itertools.cycle(paths), 1):
+                client.send(request(path))
+                if time.monotonic() > until:
+                    return count
+        return 0
