@@ -10,7 +10,7 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -19,7 +19,7 @@ from app.core.database import Database, Read, Reader
 from app.core.settings import Settings
 from app.main import build
 
-Statement = tuple[str, Mapping[str, Any]]
+Statement = tuple[str, list[Any]]
 
 
 class Recorder:
@@ -38,8 +38,7 @@ class Recorder:
         try:
             query, values = next(read)
             while True:
-                sql, own = query.sql(self._dialect)
-                statements.append((sql, {**own, **values}))
+                statements.append(query.sql(self._dialect, values))
                 query, values = read.send((yield query, values))
         except StopIteration as done:
             return done.value
@@ -94,7 +93,7 @@ def postgres_runner(url: str) -> Callable[[Statement], None]:
 def _for_sqlite(statement: Statement) -> Statement:
     """Lists as our reader hands them to json_each."""
     sql, values = statement
-    return sql, {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
+    return sql, [json.dumps(value) if isinstance(value, list) else value for value in values]
 
 
 def main() -> None:
