@@ -106,7 +106,10 @@ class Data:
             "peers": ["bench.peers", urls.get("peers", ""), *numbers],
         }
         running = [subprocess.Popen([sys.executable, "-m", *commands[stem]], cwd=ROOT) for stem in urls]
-        codes = [process.wait() for process in running]  # all of them, also when one has failed
-        if any(codes):
-            raise RuntimeError("The data could not be generated.")
+        try:
+            if any([process.wait() for process in running]):  # noqa: C419 - waits for all
+                raise RuntimeError("The data could not be generated.")
+        finally:
+            for process in running:
+                process.terminate()
         print(f"  done in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)

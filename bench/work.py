@@ -8,8 +8,9 @@ from urllib.parse import quote, urlsplit
 
 from bench.client import Client
 from bench.data import Data
+from bench.generate import slug
 from bench.table import Goal
-from bench.words import TOPICS
+from bench.words import PROVINCES, TOPICS
 
 LISTED = ("active", "completed", "agreed", "past")
 DEEP, PAGES = 200, 25  # a deep page is the 200th, or half-way where there are fewer; so many pages from there on
@@ -132,14 +133,14 @@ def facets() -> Work:
 
 
 def aggregates() -> Work:
-    kinds = ("target", "actual")
+    asked = [(kind, slug(place)) for place in PROVINCES for kind in ("target", "actual")]
     return Work(
         "aggregates",
-        "aggregates of figures",
+        "aggregates of a province's figures",
         {
-            "ours": [f"/v1/figures/aggregate?group_by=indicator&kind={kind}" for kind in kinds],
-            "Datasette": [f"/peers/totals.json?_shape=array&kind={kind}" for kind in kinds],
-            "usual": [f"/figures/totals?kind={kind}" for kind in kinds],
+            "ours": [f"/v1/figures/aggregate?group_by=indicator&kind={kind}&place={place}" for kind, place in asked],
+            "Datasette": [f"/peers/totals.json?_shape=array&kind={kind}&place={place}" for kind, place in asked],
+            "usual": [f"/figures/totals?kind={kind}&place={place}" for kind, place in asked],
         },
         {"sqlite": [Goal("≤", 1.3, "S")], "postgresql": [Goal("≤", 1.3, "S")]},
     )

@@ -249,10 +249,12 @@ def count_projects(session: SessionDep, by: str, status: str | None = None) -> d
 
 
 @app.get("/figures/totals")
-def total_figures(session: SessionDep, kind: str) -> list[dict[str, Any]]:
+def total_figures(session: SessionDep, kind: str, place: str) -> list[dict[str, Any]]:
     value = col(Figure.value)
     totals = (func.sum(value), func.count(), func.min(value), func.max(value))
-    query = sqlalchemy.select(col(Figure.indicator), *totals).where(col(Figure.kind) == kind)
+    query = sqlalchemy.select(col(Figure.indicator), *totals).where(
+        col(Figure.kind) == kind, col(Figure.place_id) == place
+    )
     rows = session.execute(query.group_by(col(Figure.indicator))).all()
     return [dict(zip(("indicator", "sum", "count", "min", "max"), row, strict=True)) for row in rows]
 

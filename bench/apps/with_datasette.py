@@ -26,7 +26,8 @@ SELECT project.*,
 FROM project WHERE project.id = :id
 """
 TOTALS = """
-SELECT indicator, sum(value), count(*), min(value), max(value) FROM figure WHERE kind = :kind GROUP BY indicator
+SELECT indicator, sum(value), count(*), min(value), max(value) FROM figure
+WHERE kind = :kind AND place_id = :place GROUP BY indicator
 """
 
 _path = Path(os.environ["DATASETTE_FILE"])
