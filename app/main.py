@@ -14,6 +14,7 @@ from starlette_compress import CompressMiddleware
 
 from app import __version__
 from app.agreements.models import AGREEMENTS
+from app.audit.routes import audit_router
 from app.core.database import Database
 from app.core.edge import Edge, set_up_logs
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
@@ -63,6 +64,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.settings = settings
     for resource in RESOURCES:
         app.include_router(resource_router(resource))
+    app.include_router(audit_router())
     app.include_router(site_router(settings, __version__, HEAD))
     pages(app, settings.site_name)
     describe(app, settings, RESOURCES, Path(__file__).with_name("examples.json"))

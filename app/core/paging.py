@@ -87,14 +87,10 @@ class Page:
         return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, last[0], last[1]))])}"
 
     def _read(self, given: str) -> tuple[Any, str]:
-        try:
-            value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
-            genuine = cursor(self._bound, value, record_id) == given
-        except (ValueError, TypeError, RecursionError):
-            raise BadCursor from None
+        value, record_id = place_of(self._bound, given)
         kind = (int, float) if isinstance(self.resource.all_sorts[self.sort.name].type, Double) else str
         fits = value is None or (isinstance(value, kind) and not isinstance(value, bool))
-        if not genuine or not fits or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        if not fits:
             raise BadCursor
         return value, record_id
 
@@ -104,6 +100,18 @@ def cursor(bound: str, value: Any, record_id: str) -> str:
     place = json.dumps([value, record_id], separators=(",", ":")).encode()
     check = hashlib.blake2b(place + bound.encode(), digest_size=6).digest()
     return base64.urlsafe_b64encode(check + place).rstrip(b"=").decode()
+
+
+def place_of(bound: str, given: str) -> tuple[Any, str]:
+    """The sort value and id in a cursor; BadCursor unless it was handed out for the same path and filter."""
+    try:
+        value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
+        genuine = cursor(bound, value, record_id) == given
+    except (ValueError, TypeError, RecursionError):
+        raise BadCursor from None
+    if not genuine or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        raise BadCursor
+    return value, record_id
 
 
 def nullable(column: Any) -> bool:

@@ -68,7 +68,7 @@ class Reading:
         shaped = query.model_fields_set
         tag = ""
         if shaped:
-            tag = yield from _tag(query, self.resource.name, record_id)
+            tag = yield from tag_of(query, self.resource.name, record_id)
         rows = yield self._detail, {"id": record_id}
         if not rows:
             yield from self._missing(record_id)
@@ -100,7 +100,7 @@ class Reading:
         self, query: BaseModel, has: Callable[[str], bool], path: str, also: Mapping[str, Any] | None = None
     ) -> Read:
         """A page of records that match, in a total order, and the path of the next page."""
-        tag = yield from _tag(query, path)
+        tag = yield from tag_of(query, path)
         if has(tag):
             return Answer(None, tag)
         page = Page(self.resource, query, also or {}, path)
@@ -195,7 +195,7 @@ class Reading:
 READINGS: dict[str, Reading] = {}
 
 
-def _tag(query: BaseModel, *names: str) -> Read:
+def tag_of(query: BaseModel, *names: str) -> Read:
     """The tag of an answer made from several records: the last Change and what was asked."""
     rows = yield LAST_CHANGE, {}
     last, head = rows[0] if rows else (0, "")
