@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import dataclasses
 import json
 import sqlite3
 import sys
@@ -183,7 +182,7 @@ def _audit(options: argparse.Namespace, settings: Settings) -> int:
         return MISUSED
     found = asyncio.run(everything(Database(settings.database_url), query))
     if options.json:
-        print(json.dumps([dataclasses.asdict(finding) for finding in found], ensure_ascii=False, indent=1))
+        print(json.dumps([vars(finding) for finding in found], ensure_ascii=False, indent=1))
     for finding in () if options.json else found:
         records = " ".join(f"{record['resource']}/{record['id']}" for record in finding.records)
         print(f"{finding.severity} {finding.rule} {records}: {finding.message['en']}")

@@ -30,6 +30,7 @@ from app.partners.models import PARTNERS
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
 from app.statements.models import STATEMENTS
+from app.timeline.routes import timeline_router
 from migrations import HEAD
 
 # The order of the docs, and of matching: what is asked most comes first.
@@ -65,6 +66,7 @@ def build(settings: Settings) -> FastAPI:
     for resource in RESOURCES:
         app.include_router(resource_router(resource))
     app.include_router(audit_router())
+    app.include_router(timeline_router())
     app.include_router(site_router(settings, __version__, HEAD))
     pages(app, settings.site_name)
     describe(app, settings, RESOURCES, Path(__file__).with_name("examples.json"))

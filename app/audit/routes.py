@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -180,7 +179,7 @@ def page(query: AuditQuery, has: Callable[[str], bool], today: str) -> Read:
     if further:
         place = cursor(bound, [*further[:2], *further[3:]], further.after)
         following = f"{PATH}?{urlencode([*pairs, ('limit', query.limit), ('cursor', place)])}"
-    shown = {"as_of": as_of, "items": [asdict(one) for one in found], "next": following}
+    shown = {"as_of": as_of, "items": [vars(one) for one in found], "next": following}
     return Answer(json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode(), tag, following)
 
 

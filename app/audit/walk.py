@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, bindparam, literal_column, select
 from app.audit.rule import SEVERITY, Case, Finding, Rule
 from app.audit.rules import ALL
 from app.core.database import Database, Query, Read
-from app.core.filters import Parameter
 from app.core.reading import stored
 from app.core.resource import Resource, matching
 
@@ -54,7 +53,7 @@ class Asked:
             if (not self.rules or rule.name in self.rules)
             and (not self.resources or rule.resource.name in self.resources)
             and WEIGHTS.index(rule.severity) >= least
-            and all(_parameter(rule.resource, name) for name in self.only or ())
+            and all(rule.resource.naming(name) for name in self.only or ())
         ]
 
     @property
@@ -66,14 +65,10 @@ class Asked:
         """What the statements about a resource bind."""
         found: dict[str, Any] = {"as_of": self.as_of}
         for name, values in (self.only or {}).items():
-            parameter = _parameter(resource, name)
+            parameter = resource.naming(name)
             assert parameter
             found |= parameter.encode(name, values[0] if len(values) == 1 else list(values))
         return found
-
-
-def _parameter(resource: Resource, name: str) -> Parameter | None:
-    return resource.parameters.get("id" if name == resource.one else name)
 
 
 def findings(asked: Asked, limit: int, start: Position | None = None) -> Read:
@@ -166,7 +161,7 @@ def _onwards(resource: Resource, shape: Shape) -> list[ColumnElement[bool]]:
     table = resource.table
     found = [table.state == literal_column("'published'"), table.id > bindparam("after")]
     for name, single in shape:
-        parameter = _parameter(resource, name)
+        parameter = resource.naming(name)
         assert parameter
         found.append(matching(parameter, name, single))
     return found
