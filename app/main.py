@@ -14,6 +14,7 @@ from starlette_compress import CompressMiddleware
 
 from app import __version__
 from app.agreements.models import AGREEMENTS
+from app.audit.routes import audit_router
 from app.core.database import Database
 from app.core.edge import Edge, set_up_logs
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
@@ -31,6 +32,7 @@ from app.partners.models import PARTNERS
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
 from app.statements.models import STATEMENTS
+from app.timeline.routes import timeline_router
 from migrations import HEAD
 
 # The order of the docs, and of matching: what is asked most comes first.
@@ -69,7 +71,8 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    routers = [figures_router(), *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
+    computed = [figures_router(), audit_router(), timeline_router()]
+    routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)

@@ -87,6 +87,10 @@ class Resource:
         assert len(named) == len(found), f"{self.name}: two filters have the same name"
         return named
 
+    def naming(self, name: str) -> Parameter | None:
+        """The filter for records that are (`project` on projects) or name one of these; None if there is none."""
+        return self.parameters.get("id" if name == self.one else name)
+
     @cached_property
     def includes(self) -> dict[str, "Include"]:
         """What its records can be read together with, by the name of the include."""

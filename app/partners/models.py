@@ -78,6 +78,7 @@ class Partner(Row, table=True):
         in_codes("kind", PARTNER_KIND),
         Index(None, "kind", "id"),
         Index(None, "name_sort", "id"),
+        Index(None, "period_latest", "id"),
         Index(None, "updated_at", "id"),
     )
 
@@ -87,6 +88,8 @@ class Partner(Row, table=True):
     country: str | None = Field(sa_column=Column(BYTEWISE, ForeignKey("places.id", use_alter=True), index=True))
     merged_into: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
     collective: bool = Field(index=True)
+    period_earliest: str | None = Field(sa_type=BYTEWISE)
+    period_latest: str | None = Field(sa_type=BYTEWISE)
     name_sort: str = Field(sa_type=BYTEWISE)
     name_text: str = Field(sa_type=Text)
 

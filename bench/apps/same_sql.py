@@ -17,7 +17,7 @@ import psycopg
 
 from app.core.database import Database, Read, Reader
 from app.core.settings import Settings
-from app.main import build
+from app.main import assemble
 
 Statement = tuple[str, list[Any]]
 
@@ -49,7 +49,7 @@ class Recorder:
 
 async def recorded(url: str, paths: list[str]) -> list[list[Statement]]:
     """The statements of each path, as our application asks for them."""
-    app = build(Settings(database_url=url))
+    app, _ = assemble(Settings(database_url=url))
     async with app.router.lifespan_context(app):
         app.state.reader = recorder = Recorder(app.state.reader, app.state.reader.dialect)
         for path in paths:
