@@ -28,6 +28,7 @@ from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
+from app.search.routes import search_router
 from app.statements.models import STATEMENTS
 from migrations import HEAD
 
@@ -63,6 +64,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.settings = settings
     for resource in RESOURCES:
         app.include_router(resource_router(resource))
+    app.include_router(search_router())
     app.include_router(site_router(settings, __version__, HEAD))
     pages(app, settings.site_name)
     describe(app, settings, RESOURCES, Path(__file__).with_name("examples.json"))

@@ -29,17 +29,20 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 class Query:
-    """A statement compiled once for an engine and then run with new values by the driver itself."""
+    """A statement compiled once for an engine and then run with new values by the driver itself.
 
-    def __init__(self, statement: Executable) -> None:
-        self._statement = statement
+    Where PostgreSQL needs to be asked in another way than SQLite, that is the second statement.
+    """
+
+    def __init__(self, statement: Executable, on_postgresql: Executable | None = None) -> None:
+        self._statements = {"sqlite": statement, "postgresql": statement if on_postgresql is None else on_postgresql}
         self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def sql(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
         """The SQL text, and the values it carries itself."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            compiled = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+            compiled = self._statements[dialect.name].compile(dialect=dialect)  # type: ignore[attr-defined]
             found = self._compiled[dialect.name] = (str(compiled), dict(compiled.params))
         return found
 

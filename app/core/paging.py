@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -11,10 +11,13 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, tuple_
 
 from app.core.errors import BadCursor
+from app.core.matching import Place
 from app.core.resource import Resource
 from app.core.text import UNSAFE
 
-SHAPING = ("fields", "include", "sort", "limit", "cursor", "total")
+SHAPING = ("q", "fields", "include", "sort", "limit", "cursor", "total")
+
+FOUND = "q"  # in a shape: what the query of a list finds
 
 Shape = tuple[tuple[str, bool], ...]
 
@@ -76,27 +79,49 @@ class Page:
             return ["absent-after"]
         return ["value-after", "absent"] if may_lack else ["value-after"]
 
-    def next(self, last: Sequence[Any]) -> str:
-        """The path of the page after the one whose last row is given."""
+    @property
+    def by_relevance(self) -> bool:
+        """Whether the hits of a query are asked for in the order of search."""
+        return self.query.q is not None and "sort" not in self.query.model_fields_set
+
+    @property
+    def place(self) -> Place | None:
+        """Where the page begins among hits in the order of search."""
+        return Place.read(self.after["after_value"]) if self.after and self.by_relevance else None
+
+    def narrow(self, name: str, values: Mapping[str, Any]) -> None:
+        """One condition more, which no parameter states."""
+        self.shape += ((name, True),)
+        self.values |= values
+
+    def next(self, value: Any, record_id: str) -> str:
+        """The path of the page behind the row with this value to sort by and this id."""
         pairs = [*self.query_pairs(), ("limit", self.limit)]
         for name in ("fields", "include"):
             if getattr(self.query, name):
                 pairs.append((name, getattr(self.query, name)))
         if self.query.total:
             pairs.append(("total", "true"))
-        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, last[0], last[1]))])}"
+        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, value, record_id))])}"
 
     def _read(self, given: str) -> tuple[Any, str]:
-        try:
-            value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
-            genuine = cursor(self._bound, value, record_id) == given
-        except (ValueError, TypeError, RecursionError):
-            raise BadCursor from None
+        value, record_id = read_cursor(self._bound, given)
         kind = (int, float) if isinstance(self.resource.all_sorts[self.sort.name].type, Double) else str
-        fits = value is None or (isinstance(value, kind) and not isinstance(value, bool))
-        if not genuine or not fits or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise BadCursor
         return value, record_id
+
+
+def read_cursor(bound: str, given: str) -> tuple[Any, str]:
+    """The place that a cursor names; BadCursor when it was not made for this path and filter."""
+    try:
+        value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
+        genuine = cursor(bound, value, record_id) == given
+    except (ValueError, TypeError, RecursionError):
+        raise BadCursor from None
+    if not genuine or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        raise BadCursor
+    return value, record_id
 
 
 def cursor(bound: str, value: Any, record_id: str) -> str:

@@ -17,6 +17,8 @@ DEFAULT_LIMIT, MOST_ITEMS = 50, 200
 
 Names = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
 
+SearchWords = Annotated[str, StringConstraints(max_length=300)]
+
 
 class Queries:
     """The query models of one resource's list and detail, made from its declaration."""
@@ -37,6 +39,8 @@ class Queries:
             kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
             most = MOST_ITEMS if parameter.many else None
             fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
+        about = "Words to find anywhere in a record, as in /v1/search; the best hits first, if no sort is given."
+        fields["q"] = (SearchWords | None, Field(default=None, description=about, examples=["khu cong nghiep"]))
         sorts = [sign + name for name in self.resource.all_sorts for sign in ("", "-")]
         about = "Order; `-` for descending. Absent values come last, ties are ordered by id."
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"

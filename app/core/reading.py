@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,10 +14,12 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from app.core.changes import CHANGES
 from app.core.database import Query, Read
 from app.core.errors import ErrorItem, Gone, Invalid, NotFound
-from app.core.paging import Page, Shape, Sort, beyond, cursor, nullable
+from app.core.index import INDEXING, RECORDS
+from app.core.matching import Candidates, Found, Matching, found_among
+from app.core.paging import FOUND, Page, Shape, Sort, beyond, cursor, nullable
 from app.core.record import RENDERING
-from app.core.resource import RESOURCES, Include, Resource, matching, owner_of
-from app.core.sql import utf8
+from app.core.resource import RESOURCES, Include, Resource, on_record, owner_of
+from app.core.sql import one_of, utf8
 
 MOST_INCLUDED = 200
 MOST_IN_PATH = 100
@@ -59,7 +61,9 @@ class Reading:
         table = resource.table
         self._detail = Query(stored(resource, table.change, _HEAD, table.rendering).where(table.id == bindparam("id")))
         self._exists = Query(select(table.id).where(table.id == bindparam("id"), table.state == "published"))
+        self._by_ids = Query(stored(resource, table.id).where(one_of(table.id, "ids")))
         self._statement = lru_cache(maxsize=1024)(self._build)
+        self._candidates = lru_cache(maxsize=256)(self._build_candidates)
         self._count = lru_cache(maxsize=256)(self._build_count)
         self._included = lru_cache(maxsize=256)(self._build_included)
 
@@ -68,7 +72,7 @@ class Reading:
         shaped = query.model_fields_set
         tag = ""
         if shaped:
-            tag = yield from _tag(query, self.resource.name, record_id)
+            tag = yield from tag_of_many(query, self.resource.name, record_id)
         rows = yield self._detail, {"id": record_id}
         if not rows:
             yield from self._missing(record_id)
@@ -100,35 +104,60 @@ class Reading:
         self, query: BaseModel, has: Callable[[str], bool], path: str, also: Mapping[str, Any] | None = None
     ) -> Read:
         """A page of records that match, in a total order, and the path of the next page."""
-        tag = yield from _tag(query, path)
+        tag = yield from tag_of_many(query, path, f"indexing {INDEXING}")
         if has(tag):
             return Answer(None, tag)
         page = Page(self.resource, query, also or {}, path)
-        rows = yield from self._rows(page)
-        more, rows = len(rows) > page.limit, rows[: page.limit]
-        following = page.next(rows[-1]) if more else None
+        said: dict[str, Any] = {}
+        if page.query.q is None:
+            rows, following = yield from self._in_order(page)
+        else:
+            rows, following, said = yield from self._found(page)
         only = _only(query, self.resource)
         parts = [b'{"items":[', b",".join(only(row[2]) for row in rows), b'],"next":', json.dumps(following).encode()]
-        if query.total:  # type: ignore[attr-defined]
+        if page.query.total:
             ((count,),) = yield self._count(page.shape), page.values
             parts += [b',"total":%d' % count]
+        parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in said.items()]
         included = yield from self._include(query, [row[1] for row in rows])
         return Answer(_with(b"".join(parts) + b"}", included), tag, following)
 
-    def _rows(self, page: Page) -> Generator[tuple[Query, Mapping[str, Any]], Any, list[Any]]:
+    def bodies(self, ids: Sequence[str]) -> Read:
+        """The representations of these records, by id."""
+        rows = yield self._by_ids, {"ids": list(ids)}
+        return dict(rows)
+
+    def _in_order(self, page: Page) -> Read:
+        """The page's rows in the order of its sort, and the path of the next page."""
         rows: list[Any] = []
         for segment in page.segments():
             statement = self._statement(page.shape, page.sort, segment)
             rows += yield statement, {**page.values, **page.after, "most": page.limit + 1 - len(rows)}
             if len(rows) > page.limit:
-                break
-        return rows
+                return rows[: page.limit], page.next(*rows[page.limit - 1][:2])
+        return rows, None
+
+    def _found(self, page: Page) -> Read:
+        """The same of the records that a query finds, best first if no sort is given; and how it was understood."""
+        matching = Matching(page.query.q, self._candidates(page.shape), [self.resource], page.values)
+        found: Found = yield from matching.page(page.place, page.limit if page.by_relevance else 1)
+        page.narrow(FOUND, matching.everything(found.sense))
+        said = {"reading": found.reading, "corrected": found.corrected}
+        if not page.by_relevance:
+            return *(yield from self._in_order(page)), said
+        ids = [hit.record_id for hit in found.hits]
+        bodies = yield from self.bodies(ids)
+        rows = [("", record_id, bodies[record_id]) for record_id in ids]
+        return rows, page.next(str(found.next), "") if found.next else None, said
 
     def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
         """The conditions of a shape; those on one link table must hold for the same link."""
         conditions: list[ColumnElement[bool]] = []
         of_links: dict[Any, list[ColumnElement[bool]]] = {}
         for name, single in shape:
+            if name == FOUND:
+                conditions.append(found_among(self.resource))
+                continue
             parameter = self.resource.parameters[name]
             if parameter.link is None:
                 conditions.append(parameter.where(name, single))
@@ -151,12 +180,18 @@ class Reading:
             statement = statement.where(beyond(column, table.id, sort, segment))
         return Query(statement.order_by(*order))
 
+    def _build_candidates(self, shape: Shape) -> Candidates:
+        """Candidates on which the other filters hold: each is looked up, whatever a planner thinks of it (OFFSET)."""
+        table = self.resource.table
+        held = select(table.id).where(table.id == RECORDS.c.record_id, *self._where(shape)).offset(literal_column("0"))
+        return Candidates(held.exists() if shape else None)
+
     def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
         return Query(select(func.count()).select_from(table).where(table.state == "published", *self._where(shape)))
 
     def _build_included(self, parameter: str) -> Query:
-        condition = matching(self.resource.parameters[parameter], parameter, False)
+        condition = on_record(self.resource.parameters[parameter], parameter, False)
         table = self.resource.table
         found = stored(self.resource, table.id).where(condition).order_by(table.id)
         return Query(found.limit(literal_column(str(MOST_INCLUDED + 1))))
@@ -195,7 +230,7 @@ class Reading:
 READINGS: dict[str, Reading] = {}
 
 
-def _tag(query: BaseModel, *names: str) -> Read:
+def tag_of_many(query: BaseModel, *names: str) -> Read:
     """The tag of an answer made from several records: the last Change and what was asked."""
     rows = yield LAST_CHANGE, {}
     last, head = rows[0] if rows else (0, "")

@@ -15,6 +15,7 @@ from app.core.errors import PROBLEM_JSON, BadRequest, Gone, Invalid, NotFound, P
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Reading
 from app.core.resource import RESOURCES, Id, Include, Resource
+from app.core.senses import READING
 from app.core.text import RESERVED, SLUG
 
 _SLUG = re.compile(SLUG)
@@ -182,6 +183,8 @@ def page_model(resource: Resource) -> Any:
         "items": (list[resource.shown], Field(description="The records, in the order asked for.")),  # type: ignore[name-defined]
         "next": (str | None, Field(description="Path of the next page; null at the end.")),
         "total": (int, Field(default=0, description="How many match in all; only with total=true.")),
+        "reading": (Annotated[str, READING], Field(default="all_words", description="Only with q: how it was read.")),
+        "corrected": (str | None, Field(default=None, description="Only with q: what was searched for instead.")),
         **_included(),
     }
     return create_model(f"{resource.table.__name__}Page", __doc__=f"A page of {resource.name}.", **fields)
