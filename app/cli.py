@@ -111,6 +111,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
     import app.main  # noqa: F401 - declares every table
+    from app.core.index import fill
     from app.core.writing import render_all_again
     from migrations import HEAD
 
@@ -122,8 +123,10 @@ def _migrate(options: argparse.Namespace, settings: Settings) -> int:
     if options.down:
         print("The schema and everything in it are gone.")
         return DONE
+    indexed = fill(database)
     rendered = render_all_again(database)
-    print("The schema is up to date." + (f" {rendered} records were rendered anew." if rendered else ""))
+    done = [f" {count} records were {what} anew." for count, what in ((indexed, "indexed"), (rendered, "rendered"))]
+    print("The schema is up to date." + "".join(line for line in done if not line.startswith(" 0")))
     return DONE
 
 

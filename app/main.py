@@ -31,6 +31,7 @@ from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
+from app.search.routes import search_router
 from app.statements.models import STATEMENTS
 from app.timeline.routes import timeline_router
 from migrations import HEAD
@@ -71,7 +72,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    computed = [figures_router(), audit_router(), timeline_router()]
+    computed = [search_router(), figures_router(), audit_router(), timeline_router()]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     for router in routers:
         app.include_router(router)

@@ -1,3 +1,3 @@
 """The database schema's history. `HEAD` is the revision that this program needs."""
 
-HEAD = "20261122_partner_periods"
+HEAD = "20261123_search"

@@ -83,7 +83,7 @@ def required(operation: dict[str, Any]) -> dict[str, str]:
     named = [each["$ref"].rpartition("/")[2] for each in operation.get("parameters", ())]
     given = [CONTRACT["components"]["parameters"][name] for name in named]
     return {
-        each["name"]: each["schema"]["items"]["enum"][0]
+        each["name"]: each["schema"]["items"]["enum"][0] if "items" in each["schema"] else "hop tac"
         for each in given
         if each["in"] == "query" and each.get("required")
     }

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import SQLModel
 
 from app.core.database import Database
-from app.core.schema import config, migrate
+from app.core.schema import config, migrate, modelled
 from app.core.writing import render_all_again
 from migrations import HEAD
 from tests.conftest import NewDatabase
@@ -31,7 +31,7 @@ def test_there_is_one_head_and_the_program_knows_it() -> None:
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": modelled})
         assert compare_metadata(context, SQLModel.metadata) == []
         found = inspect(connection)
         for name, table in TABLES.items():

@@ -143,6 +143,8 @@ AGREEMENTS = Resource(
     table=Agreement,
     citations=citation_table("agreements"),
     identifiers=identifier_table("agreements"),
+    number=3,
+    names=("title",),
     example="smart-factory-mou-2022",
     filters={
         "kind": Equal(Agreement.kind, Annotated[str, AGREEMENT_KIND], "Of any of these kinds."),

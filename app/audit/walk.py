@@ -12,7 +12,7 @@ from app.audit.rule import SEVERITY, Case, Finding, Rule
 from app.audit.rules import ALL
 from app.core.database import Database, Query, Read
 from app.core.including import stored
-from app.core.resource import Resource, matching
+from app.core.resource import Resource, on_record
 
 # What one step looks at: so many records, of which so many may be candidates. A page takes so many steps at most.
 RECORDS, CANDIDATES, STEPS = 5_000, 500, 40
@@ -163,5 +163,5 @@ def _onwards(resource: Resource, shape: Shape) -> list[ColumnElement[bool]]:
     for name, single in shape:
         parameter = resource.naming(name)
         assert parameter
-        found.append(matching(parameter, name, single))
+        found.append(on_record(parameter, name, single))
     return found

@@ -33,18 +33,20 @@ COMMITS: Counter[str] = Counter()
 class Query:
     """A statement compiled once for an engine and then run with new values by the driver itself.
 
+    Where PostgreSQL needs to be asked in another way than SQLite, that is the second statement.
     `alone`: it may see a later state than the statements before it; others of one read see the same state.
     """
 
-    def __init__(self, statement: Executable, *, alone: bool = False) -> None:
-        self._statement, self.alone = statement, alone
+    def __init__(self, statement: Executable, on_postgresql: Executable | None = None, *, alone: bool = False) -> None:
+        self._statements = {"sqlite": statement, "postgresql": statement if on_postgresql is None else on_postgresql}
+        self.alone = alone
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def sql(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """The SQL text, and its values in the order of their places."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            compiled: Any = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+            compiled: Any = self._statements[dialect.name].compile(dialect=dialect)  # type: ignore[attr-defined]
             own = {name: value for name, value in compiled.params.items() if value is not None}
             found = self._compiled[dialect.name] = (str(compiled), tuple(compiled.positiontup or ()), own)
         text, names, own = found

@@ -36,6 +36,7 @@ HEADERS = {
     "X-Request-ID": {"description": "Id of this request, as logged.", "schema": {"type": "string"}},
 }
 ON_REQUEST = ("included", "included_next", "total")  # there only when the request asks for them
+SEARCH = "Words in all resources at once."
 REGISTRY = "The registry itself: index, code lists, health."
 
 
@@ -52,7 +53,7 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
                 summary="Evidence for every figure of international cooperation.",
                 description=ABOUT,
                 routes=app.routes,
-                tags=[*tags, {"name": "registry", "description": REGISTRY}],
+                tags=[*tags, {"name": "search", "description": SEARCH}, {"name": "registry", "description": REGISTRY}],
                 servers=[{"url": "/", "description": "This server."}],
                 license_info={"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
             )

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -12,8 +12,11 @@ from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, tuple_
 
 from app.core.errors import BadCursor
 from app.core.filters import Parameter
+from app.core.matching import Place
 from app.core.resource import Resource
 from app.core.text import UNSAFE
+
+FOUND = "q"  # in a shape: what the query of a list finds
 
 Shape = tuple[tuple[str, bool], ...]
 
@@ -69,7 +72,7 @@ class Page:
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """The asked parameters that a cursor is bound to."""
-        known = {**self.resource.parameters, "sort": None}
+        known = {**self.resource.parameters, "q": None, "sort": None}
         given = [(name, getattr(self.query, name)) for name in known if name in self.query.model_fields_set]
         return [(name, one) for name, value in given for one in (value if isinstance(value, list) else [value])]
 
@@ -83,15 +86,30 @@ class Page:
             return ("absent-after",)
         return ("value-after", "absent") if may_lack else ("value-after",)
 
-    def next(self, last: Sequence[Any]) -> str:
-        """The path of the page after the one whose last row is given."""
+    @property
+    def by_relevance(self) -> bool:
+        """Whether the hits of a query are asked for in the order of search."""
+        return self.query.q is not None and "sort" not in self.query.model_fields_set
+
+    @property
+    def place(self) -> Place | None:
+        """Where the page begins among hits in the order of search."""
+        return Place.read(self.after["after_value"]) if self.after and self.by_relevance else None
+
+    def narrow(self, name: str, values: Mapping[str, Any]) -> None:
+        """One condition more, which no parameter states."""
+        self.shape += ((name, True),)
+        self.values |= values
+
+    def next(self, value: Any, record_id: str) -> str:
+        """The path of the page behind the row with this value to sort by and this id."""
         pairs = [*self.query_pairs(), ("limit", self.limit)]
         for name in ("fields", "include"):
             if getattr(self.query, name):
                 pairs.append((name, getattr(self.query, name)))
         if self.query.total:
             pairs.append(("total", "true"))
-        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, last[0], last[1]))])}"
+        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, value, record_id))])}"
 
     def _read(self, given: str) -> tuple[Any, str]:
         value, record_id = place_of(self._bound, given)

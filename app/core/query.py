@@ -20,6 +20,9 @@ DEFAULT_LIMIT, MOST_ITEMS = 50, 200
 Names = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
 
 
+SearchWords = Annotated[str, StringConstraints(max_length=300)]
+
+
 def _digits(text: Any) -> Any:
     """Digits alone: what Python reads as a number besides (`+5`, `1_0`) is none to other clients."""
     if isinstance(text, str) and not (text.isascii() and text.removeprefix("-").isdigit()):
@@ -45,6 +48,8 @@ class Queries:
     def page(self) -> type[BaseModel]:
         """Parameters of a list."""
         fields = filter_fields(self.resource.parameters.values())
+        about = "Words to find anywhere in a record, as in /v1/search; the best hits first, if no sort is given."
+        fields["q"] = (SearchWords | None, Field(default=None, description=about, examples=["khu cong nghiep"]))
         sorts = [sign + name for name in self.resource.all_sorts for sign in ("", "-")]
         about = "Order; `-` for descending. Absent values come last, ties are ordered by id."
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"

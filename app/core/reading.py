@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -27,9 +27,12 @@ from app.core.database import Query, Read, Reader, Rows
 from app.core.errors import ErrorItem, Gone, Invalid, NotFound, Unavailable
 from app.core.filters import Parameter
 from app.core.including import in_order, including, stored
-from app.core.paging import Page, Shape, Sort, beyond, nullable
+from app.core.index import INDEXING, RECORDS
+from app.core.matching import Candidates, Found, Matching, found_among
+from app.core.paging import FOUND, Page, Shape, Sort, beyond, nullable
 from app.core.record import RENDERING
 from app.core.resource import Include, Resource, owner_of
+from app.core.sql import one_of
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Asked:
 
     def tag(self, last: str) -> str:
         """The tag of an answer made from several records: the last Change and what was asked."""
-        what = hashlib.blake2b(b"%s?%s" % (self.path.encode(), self.query), digest_size=8).hexdigest()
+        what = hashlib.blake2b(b"%d%s?%s" % (INDEXING, self.path.encode(), self.query), digest_size=8).hexdigest()
         return f"{last}-{RENDERING}-{what}"
 
 
@@ -108,7 +111,9 @@ class Reading:
         public = table.state == literal_column("'published'")
         self._exists = Query(select(table.id).where(table.id == bindparam("id"), public), alone=True)
         self._shaped = lru_cache(maxsize=512)(self._build_shaped)
+        self._by_ids = Query(stored(resource, table.id).where(one_of(table.id, "ids")))
         self._statement = lru_cache(maxsize=1024)(self._build)
+        self._candidates = lru_cache(maxsize=256)(self._build_candidates)
         self._count = lru_cache(maxsize=256)(self._build_count)
 
     def detail(self, record_id: str, query: Any, asked: Asked) -> Read:
@@ -164,19 +169,59 @@ class Reading:
         only = _only(query.fields, self.resource)
         if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
             return Answer(None, tag)
-        alone = not (query.total or query.include)
-        statement = self._statement(page.shape, page.sort, page.segments, alone)
-        last, rows = _split((yield statement, {**page.values, **page.after, "most": page.limit + 2}))
-        more, rows = len(rows) > page.limit, rows[: page.limit]
-        following = page.next(rows[-1]) if more else None
+        said: dict[str, Any] = {}
+        if query.q is None:
+            last, rows, following = yield from self._in_order(page, alone=not (query.total or query.include))
+        else:
+            last = yield from _last()
+            rows, following, said = yield from self._found(page)
         bodies = [row[2] for row in rows] if only is _whole else [only(row[2]) for row in rows]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(following).encode()]
         if query.total:
             ((count,),) = yield self._count(page.shape), page.values
             parts.append(b',"total":%d' % count)
+        parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in said.items()]
         if brought is not None:
             parts += [b",", (yield from brought.read([row[1] for row in rows]))]
         return asked.answer(b"".join([*parts, b"}"]), last, following)
+
+    def bodies(self, ids: Sequence[str]) -> Read:
+        """The representations of these records, by id."""
+        rows = yield self._by_ids, {"ids": list(ids)}
+        return dict(rows)
+
+    def _in_order(self, page: Page, *, alone: bool) -> Read:
+        """The last Change, the page's rows in the order of its sort, and the path of the next page."""
+        statement = self._statement(page.shape, page.sort, page.segments, alone)
+        last, rows = _split((yield statement, {**page.values, **page.after, "most": page.limit + 2}))
+        more, rows = len(rows) > page.limit, rows[: page.limit]
+        return last, rows, page.next(*rows[-1][:2]) if more else None
+
+    def _found(self, page: Page) -> Read:
+        """The same of the records that a query finds, best first if no sort is given; and how it was understood."""
+        matching = Matching(page.query.q, self._candidates(page.shape), [self.resource], page.values)
+        found: Found = yield from matching.page(page.place, page.limit if page.by_relevance else 1)
+        page.narrow(FOUND, matching.everything(found.sense))
+        said = {"reading": found.reading, "corrected": found.corrected}
+        if not page.by_relevance:
+            _, rows, following = yield from self._in_order(page, alone=False)
+            return rows, following, said
+        ids = [hit.record_id for hit in found.hits]
+        bodies = yield from self.bodies(ids)
+        rows = [("", record_id, bodies[record_id]) for record_id in ids]
+        return rows, page.next(str(found.next), "") if found.next else None, said
+
+    def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
+        """The conditions of a shape, and that of a query."""
+        stated = tuple(each for each in shape if each[0] != FOUND)
+        found = conditions(self.resource.parameters, stated)
+        return found if stated == shape else [*found, found_among(self.resource)]
+
+    def _build_candidates(self, shape: Shape) -> Candidates:
+        """Candidates on which the other filters hold: each is looked up, whatever a planner thinks of it (OFFSET)."""
+        table = self.resource.table
+        held = select(table.id).where(table.id == RECORDS.c.record_id, *self._where(shape)).offset(literal_column("0"))
+        return Candidates(held.exists() if shape else None)
 
     def _build(self, shape: Shape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)
@@ -185,7 +230,7 @@ class Reading:
 
     def _segment(self, shape: Shape, sort: Sort, segment: str) -> Select[Any]:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
-        key, chosen = column.label("sort"), conditions(self.resource.parameters, shape)
+        key, chosen = column.label("sort"), self._where(shape)
         statement = stored(self.resource, key, table.id).where(*chosen).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
@@ -199,7 +244,7 @@ class Reading:
 
     def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
-        chosen = conditions(self.resource.parameters, shape)
+        chosen = self._where(shape)
         return Query(select(func.count()).select_from(table).where(table.state == "published", *chosen))
 
 

@@ -48,6 +48,9 @@ class Resource:
     filters: Mapping[str, Filter]
     sorts: Mapping[str, Any]
     links: Mapping[str, Link] = field(default_factory=dict)
+    number: int = 0  # its own for good: search goes through the resources in this order
+    names: tuple[str, ...] = ()  # fields that name its records, the main one first: search prefers what they hold
+    heading: tuple[str, ...] = ()  # where that is not a name: fields of which the first that is there stands for it
     citations: Table | None = None
     identifiers: Table | None = None
     unique: tuple[str, ...] = ()  # columns whose values no two records share, beside the id
@@ -133,7 +136,7 @@ def _linked(name: str, link: Link) -> Parameter:
         return parts[0]
 
     def where(bind: str, single: bool) -> ColumnElement[bool]:
-        return or_(*(matching(part, bind, single) for part in parts))
+        return or_(*(on_record(part, bind, single) for part in parts))
 
     return Parameter(name, Id, about, where, many=True)
 
@@ -144,7 +147,7 @@ def _one_link(column: Any, link: Link, about: str, name: str) -> Parameter:
     return next(iter(filter_.parameters(name)))
 
 
-def matching(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bool]:
+def on_record(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bool]:
     """The condition of a parameter on the record itself, also where it is about a link table."""
     condition = parameter.where(bind, single)
     if parameter.link is None:

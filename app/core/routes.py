@@ -18,6 +18,7 @@ from app.core.facets import Facets, FacetsShown
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Asked, Reading
 from app.core.resource import RESOURCES, Include, Resource
+from app.core.senses import READING
 from app.core.text import RESERVED, SLUG
 
 _SLUG = re.compile(SLUG)
@@ -259,6 +260,8 @@ def page_model(resource: Resource) -> Any:
         "items": (list[resource.shown], Field(description="The records, in the order asked for.")),  # type: ignore[name-defined]
         "next": (str | None, Field(description="Path of the next page; null at the end.")),
         "total": (int, Field(default=0, description="How many match in all; only with total=true.")),
+        "reading": (Annotated[str, READING], Field(default="all_words", description="Only with q: how it was read.")),
+        "corrected": (str | None, Field(default=None, description="Only with q: what was searched for instead.")),
         **_included(),
     }
     return create_model(f"{resource.table.__name__}Page", __doc__=f"A page of {resource.name}.", **fields)

@@ -34,6 +34,7 @@ class Index(BaseModel):
     about: LanguageMap
     version: str = Field(description="Version of the program.")
     resources: dict[str, str] = Field(description="Path of each resource's list.")
+    search: str
     codelists: str
     openapi: str
     docs: str
@@ -152,6 +153,7 @@ def _index(settings: Settings, version: str) -> bytes:
             },
             "version": version,
             "resources": {name: f"/v1/{name}" for name in RESOURCES},
+            "search": "/v1/search",
             "codelists": "/v1/codelists",
             "openapi": "/openapi.json",
             "docs": "/docs",

@@ -50,16 +50,30 @@ _LETTERS = {"\u0306": "1", "\u0302": "2", "\u031b": "3"}  # breve (ă), circumfl
 _TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}  # huyền hỏi ngã sắc nặng
 
 
+class _Folding(dict[int, str]):
+    """The folded form of each character, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold_character(chr(code))
+        return folded
+
+
+_FOLDED = _Folding()
+_NO_MARK = dict(zip("đĐ\u00d0\u00f0øØłŁ", "ddddooll", strict=True))  # letters that do not decompose
+
+
 def fold(text: str) -> str:
     """Lower case without diacritics, one character for each character of the NFC form («Đường» → «duong»)."""
-    return "".join(map(_fold_character, unicodedata.normalize("NFC", text)))
+    return unicodedata.normalize("NFC", text).translate(_FOLDED)
 
 
 def _fold_character(character: str) -> str:
-    if character in "đĐ\u00d0":
-        return "d"
-    base = unicodedata.normalize("NFD", character)[0].lower()
-    return base if len(base) == 1 else character
+    decomposed = unicodedata.normalize("NFD", character)
+    base = decomposed[0]
+    if not all(map(unicodedata.combining, decomposed[1:])):  # a syllable of Hangul, not a letter with marks
+        return character
+    base = base.lower() if len(base.lower()) == 1 else base
+    return _NO_MARK.get(base, base)
 
 
 def sort_key(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
+from app.core import index
 from app.core.changes import CHANGES, digest, link
 from app.core.database import Database
 from app.core.record import RENDERING, Record, RecordFields, column_values
@@ -40,7 +41,12 @@ class Pending:
     version: int
     fields: RecordFields | None = None
     body: bytes = b""
+    before: str | None = None
     row: dict[str, Any] = field(default_factory=dict)
+
+    def indexed(self) -> index.Write:
+        """What it means for the search index."""
+        return index.Write(self.resource, self.id, self.before, None if self.action == "delete" else self.body)
 
 
 def now() -> str:
@@ -108,13 +114,15 @@ class Batch:
             **column_values(resource.table, fields),
         }
         action = "create" if present is None else "update"
-        pending = Pending(resource, record_id, action, version, fields, body, row)
+        before = present.body if present else None
+        pending = Pending(resource, record_id, action, version, fields, body, before, row)
         self._pending[resource.name, record_id] = pending
         return f"{action}d"
 
     def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
         """Remove a record; its Changes stay, the last of them with the representation it had."""
-        pending = Pending(resource, record_id, "delete", present.version + 1, body=present.body.encode())
+        version, body = present.version + 1, present.body.encode()
+        pending = Pending(resource, record_id, "delete", version, body=body, before=present.body)
         self._pending[resource.name, record_id] = pending
 
     def flush(self) -> int:
@@ -129,6 +137,7 @@ class Batch:
             self._write(writes)
         if changes:
             self.session.execute(insert(CHANGES), changes)
+            index.write(self.session.connection(), [pending.indexed() for pending in self._pending.values()])
         self._pending.clear()
         return len(changes)
 
@@ -242,6 +251,7 @@ def render_again(session: Session, resource: Resource, most: int = CHUNK) -> int
         body = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
         values = {"rendering": RENDERING, "body": body.decode(), **column_values(table, fields)}
         session.execute(update(table).where(table.id == record_id).values(values))
+        index.write(session.connection(), [index.Write(resource, record_id, present.body, body)])
     return len(ids)
 
 

@@ -110,6 +110,8 @@ DOCUMENTS = Resource(
     table=Document,
     citations=citation_table("documents"),
     identifiers=identifier_table("documents"),
+    number=4,
+    names=("title", "number"),
     example="samsung-smart-factory-2023",
     filters={
         "kind": Equal(Document.kind, Annotated[str, DOCUMENT_KIND], "Of any of these kinds."),

@@ -227,6 +227,8 @@ INDICATORS = Resource(
     shown=IndicatorShown,
     table=Indicator,
     citations=citation_table("indicators"),
+    number=8,
+    names=("name",),
     example="enterprises-supported",
     filters={
         "unit": Equal(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
@@ -243,6 +245,8 @@ FIGURES = Resource(
     shown=FigureShown,
     table=Figure,
     citations=citation_table("figures"),
+    number=9,
+    heading=("as_written", "text"),
     example="smart-factory-enterprises-2022",
     filters={
         "kind": Equal(Figure.kind, Annotated[str, FIGURE_KIND], "Of any of these kinds."),

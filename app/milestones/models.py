@@ -118,6 +118,8 @@ MILESTONES = Resource(
     shown=MilestoneShown,
     table=Milestone,
     citations=citation_table("milestones"),
+    number=6,
+    names=("title",),
     example="smart-factory-mou-2022-signing",
     filters={
         "kind": Equal(Milestone.kind, Annotated[str, MILESTONE_KIND], "Of any of these kinds."),

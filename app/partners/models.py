@@ -105,6 +105,8 @@ PARTNERS = Resource(
     table=Partner,
     citations=citation_table("partners"),
     identifiers=identifier_table("partners"),
+    number=1,
+    names=("name", "abbreviation", "aliases"),
     example="unido",
     filters={
         "kind": Equal(Partner.kind, Annotated[str, PARTNER_KIND], "Of any of these kinds."),

@@ -112,6 +112,8 @@ PLACES = Resource(
     citations=citation_table("places"),
     identifiers=identifier_table("places", unique=False),
     unique=("code",),
+    number=5,
+    names=("name",),
     example="da-nang",
     filters={
         "level": Equal(Place.level, Annotated[str, PLACE_LEVEL], "Of any of these levels."),

@@ -207,6 +207,8 @@ PROJECTS = Resource(
     table=Project,
     citations=citation_table("projects"),
     identifiers=identifier_table("projects"),
+    number=2,
+    names=("title",),
     example="smart-factory-cooperation",
     filters={
         "kind": Equal(Project.kind, Annotated[str, PROJECT_KIND], "Of any of these kinds."),

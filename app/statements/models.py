@@ -94,6 +94,8 @@ STATEMENTS = Resource(
     shown=StatementShown,
     table=Statement,
     citations=citation_table("statements"),
+    number=7,
+    heading=("summary",),
     example="unido-commits-to-country-programme",
     filters={
         "kind": Equal(Statement.kind, Annotated[str, STATEMENT_KIND], "Of any of these kinds."),

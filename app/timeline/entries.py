@@ -32,7 +32,7 @@ from app.agreements.models import AGREEMENTS
 from app.core.changes import CHANGES
 from app.core.codelists import Code, CodeList
 from app.core.database import Query
-from app.core.resource import Resource, matching
+from app.core.resource import Resource, on_record
 from app.core.sql import one_of, utf8
 from app.milestones.models import MILESTONES
 from app.projects.models import PARTS, PROJECTS
@@ -209,7 +209,7 @@ def _asked(resource: Resource, whats: Sequence[str], shape: Shape, number: int) 
     for name, single in shape.filters:
         parameter = resource.naming(name)
         assert parameter
-        yield matching(parameter, f"{name}_{number}", single)
+        yield on_record(parameter, f"{name}_{number}", single)
     if resource is MILESTONES:
         asked = set(whats) & set(shape.whats)
         others = "milestone" in asked
