@@ -13,6 +13,7 @@ from app.audit.rules import ALL
 from app.audit.walk import Wanted, everything
 from app.cli import main
 from app.core.database import Database
+from app.core.paging import cursor
 from app.core.resource import RESOURCES
 from app.core.writing import Batch
 from tests.conftest import NewDatabase, client_of
@@ -676,6 +677,15 @@ def test_a_cursor_is_bound_to_what_was_asked(client: TestClient) -> None:
         following + "&rule=link_to_ended",
     ):
         assert client.get(other).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "place", [["\0", "x", "y", 0], ["overdue_target", "figures", "x", 2**70], ["zzz", "", "", -1], 7, None]
+)
+def test_a_cursor_made_by_hand_does_no_harm(client: TestClient, place: Any) -> None:
+    for record_id in ("x", "~", "ÿ", "\ud800", "\0"):
+        made_up = cursor(f"/v1/audit?as_of={DAY}&severity=note", place, record_id)
+        assert client.get(f"/v1/audit?as_of={DAY}&cursor={made_up}").status_code in (200, 400)
 
 
 def test_the_command_exits_with_1_when_something_is_found(

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from app.core.database import Database
 from app.core.dates import Edtf, ends
+from app.core.paging import cursor
 from app.core.resource import RESOURCES
 from app.core.writing import Batch
 from tests.conftest import NewDatabase, client_of
@@ -393,6 +394,15 @@ def test_a_cursor_is_bound_to_what_was_asked(client: TestClient) -> None:
     swaps: list[Callable[[str], str]] = [lambda path: path.replace("mpi", "moit"), lambda path: path + "&sort=-date"]
     for swap in swaps:
         assert client.get(swap(following)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "place", [["\0", "x", 0], ["2022-01-01", "2022-01-01", True], ["2022-01-01", "2022-01-01", 99], 7, {}]
+)
+def test_a_cursor_made_by_hand_does_no_harm(client: TestClient, place: Any) -> None:
+    for record_id in ("x", "\ud800", "\0"):
+        made_up = cursor("/v1/timeline?", place, record_id)
+        assert client.get(f"/v1/timeline?cursor={made_up}").status_code in (200, 400)
 
 
 def test_nothing_asked_for_is_an_empty_page_and_a_current_copy_is_304(client: TestClient) -> None:

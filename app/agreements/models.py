@@ -113,6 +113,7 @@ class Agreement(Row, table=True):
         Index(None, "title_sort", "id"),
         Index(None, "signed_on_earliest", "id"),
         Index(None, "period_earliest", "id"),
+        Index(None, "period_latest", "id"),
         Index(None, "updated_at", "id"),
     )
 

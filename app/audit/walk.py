@@ -14,8 +14,9 @@ from app.core.database import Database, Query, Read
 from app.core.including import stored
 from app.core.resource import Resource, on_record
 
-# What one step looks at: so many records, of which so many may be candidates. A page takes so many steps at most.
-RECORDS, CANDIDATES, STEPS = 5_000, 500, 40
+# What one step looks at: so many records, of which so many may be candidates. A page takes so many steps at most, and
+# so many candidates weigh as much as one more.
+RECORDS, CANDIDATES, STEPS, HEAVY = 10_000, 200, 40, 50
 END = "~"  # after every id
 WEIGHTS = list(SEVERITY.codes)
 # What findings can be narrowed to: records that are, name or are named by one of these.
@@ -86,10 +87,10 @@ def findings(asked: Wanted, limit: int, start: Position | None = None) -> Read:
                 continue
             at = start
         while at.after != END:
-            if steps == STEPS:
+            if steps >= STEPS:
                 return found, at
-            steps += 1
             cases, until = yield from _step(rule, asked, at.after)
+            steps += 1 + len(cases) // HEAVY
             at, full = _decide(rule, cases, at, found, limit)
             if full:
                 return found, at
@@ -102,7 +103,7 @@ async def everything(database: Database, asked: Wanted) -> list[Finding]:
     reader, found, start = database.reader(), list[Finding](), None
     try:
         while True:
-            page, start = await reader.run(lambda start=start: findings(asked, CANDIDATES, start))  # type: ignore[misc]
+            page, start = await reader.run(lambda start=start: findings(asked, STEPS * HEAVY, start))  # type: ignore[misc]
             found += page
             if start is None:
                 return found

@@ -25,6 +25,23 @@ def _utf8_postgresql(element: utf8, compiler: Any, **kwargs: Any) -> str:
     return f"convert_to({compiler.process(element.clauses, **kwargs)}, 'UTF8')"
 
 
+class unindexed(FunctionElement[Any]):  # noqa: N801
+    """A column compared without its index, where SQLite, which knows no numbers of rows, would choose the wrong one."""
+
+    type = NullType()
+    inherit_cache = True
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_sqlite(element: unindexed, compiler: Any, **kwargs: Any) -> str:
+    return f"+{compiler.process(element.clauses, **kwargs)}"
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_postgresql(element: unindexed, compiler: Any, **kwargs: Any) -> str:
+    return str(compiler.process(element.clauses, **kwargs))
+
+
 class one_of(FunctionElement[Any]):  # noqa: N801
     """`column` equals one value of the list bound as `name`: one statement for lists of any length."""
 

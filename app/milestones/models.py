@@ -92,6 +92,7 @@ class Milestone(Row, table=True):
         Index(None, "status", "id"),
         Index(None, "title_sort", "id"),
         Index(None, "date_earliest", "id"),
+        Index(None, "date_latest", "id"),
         Index(None, "updated_at", "id"),
     )
 

@@ -67,6 +67,7 @@ class Statement(Row, table=True):
         Index(None, "kind", "id"),
         Index(None, "summary_sort", "id"),
         Index(None, "due_earliest", "id"),
+        Index(None, "due_latest", "id"),
         Index(None, "updated_at", "id"),
     )
 

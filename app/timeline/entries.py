@@ -33,7 +33,7 @@ from app.core.changes import CHANGES
 from app.core.codelists import Code, CodeList
 from app.core.database import Query
 from app.core.resource import Resource, on_record
-from app.core.sql import one_of, utf8
+from app.core.sql import one_of, unindexed, utf8
 from app.milestones.models import MILESTONES
 from app.projects.models import PARTS, PROJECTS
 from app.statements.models import STATEMENTS
@@ -106,8 +106,8 @@ def _dated(resource: Resource, whats: tuple[str, ...], name: str, *where: Any, *
 def _extent(resource: Resource, link: Any) -> Iterator[Source]:
     """Start and end of a period; where it is open, there is no entry."""
     start, end = resource.table.period_earliest, resource.table.period_latest
-    starts = and_(link == resource.table.id, MILESTONE.kind == "start", MILESTONE.date_earliest == start)
-    finishes = and_(link == resource.table.id, MILESTONE.kind == "end", MILESTONE.date_latest == end)
+    starts = and_(link == resource.table.id, unindexed(MILESTONE.date_earliest) == start)
+    finishes = and_(link == resource.table.id, unindexed(MILESTONE.date_latest) == end)
     in_years = (and_(start >= FROM_YEAR, start <= TO), and_(end >= FROM, end <= TO_YEAR))
     yield Source(resource, ("start",), "period", start, end, in_years[0], (start != OPEN_START,), starts)
     yield Source(resource, ("end",), "period", end, start, in_years[1], (end != OPEN_END,), finishes)
@@ -115,9 +115,8 @@ def _extent(resource: Resource, link: Any) -> Iterator[Source]:
 
 SIGNED = and_(
     MILESTONE.agreement == AGREEMENT.id,
-    MILESTONE.kind == "signing",
-    MILESTONE.date_latest >= AGREEMENT.signed_on_earliest,
-    MILESTONE.date_earliest <= AGREEMENT.signed_on_latest,
+    unindexed(MILESTONE.date_latest) >= AGREEMENT.signed_on_earliest,
+    unindexed(MILESTONE.date_earliest) <= AGREEMENT.signed_on_latest,
 )
 SOURCES = (
     *_dated(MILESTONES, ("milestone", "signing", "start"), "date"),
@@ -181,9 +180,11 @@ def _entries(rank: int, source: Source, shape: Shape) -> Select[Any]:
     if shape.period:
         found = found.where(source.within)
     if source.shown_by is not None and all(MILESTONES.naming(name) for name, _ in shape.filters):
-        during = [MILESTONE.date_latest >= FROM, MILESTONE.date_earliest <= TO] if shape.period else []
+        during = [unindexed(MILESTONE.date_latest) >= FROM, unindexed(MILESTONE.date_earliest) <= TO]
         asked = _asked(MILESTONES, source.whats, shape, rank + len(SOURCES))
-        found = found.where(~exists().where(source.shown_by, MILESTONE.state == PUBLISHED, *during, *asked))
+        found = found.where(
+            ~exists().where(source.shown_by, MILESTONE.state == PUBLISHED, *asked, *during[: 2 * shape.period])
+        )
     place = (source.at, source.other, own_rank, table.id)
     if shape.onwards:
         found = found.where(*_beyond(place, shape))
@@ -214,7 +215,8 @@ def _asked(resource: Resource, whats: Sequence[str], shape: Shape, number: int) 
         asked = set(whats) & set(shape.whats)
         others = "milestone" in asked
         kinds: list[Any] = [literal_column(f"'{kind}'") for kind, what in OF_KIND.items() if (what in asked) != others]
-        yield MILESTONE.kind.not_in(kinds) if others else MILESTONE.kind.in_(kinds)
+        kind = unindexed(MILESTONE.kind)
+        yield kind.not_in(kinds) if others else kind.in_(kinds)
 
 
 def _in_order(found: Select[Any], place: Sequence[Any], shape: Shape) -> Select[Any]:

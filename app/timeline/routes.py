@@ -1,6 +1,7 @@
 """`GET /v1/timeline`: what happened, starts, ends and is due, in order, for a front end to draw."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -25,6 +26,7 @@ from app.timeline.entries import ALL_PARTS, SOURCES, WHAT, Shape, bound, stateme
 PATH = "/v1/timeline"
 FILTERS = ("partner", "project", "agreement", "place")
 MOST_ROUNDS = 10  # looks that a page takes at most to find entries whose own precision lets them fall into the period
+DAYS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{4}-[0-9]{2}-[0-9]{2}")
 Precision = Literal["year", "quarter", "month", "day", "minute", "interval"]
 BY_LENGTH: dict[int, Precision] = {len("2022"): "year", len("2022-02"): "month", len("2022-02-28"): "day"}
 Sort = Annotated[str, StringConstraints(pattern="^-?date$")]
@@ -120,8 +122,8 @@ def page(query: TimelineQuery, asked: Asked) -> Read:
 def _place(bound: str, given: str) -> dict[str, Any]:
     place, record_id = place_of(bound, given)
     match place:
-        case [str(at), str(other), int(rank)] if 0 <= rank < len(SOURCES):
-            return {"at": at, "other": other, "rank": rank, "id": record_id}
+        case [str(at), str(other), int(rank)] if rank in range(len(SOURCES)) and DAYS.fullmatch(f"{at} {other}"):
+            return {"at": at, "other": other, "rank": int(rank), "id": record_id}
     raise BadCursor
 
 

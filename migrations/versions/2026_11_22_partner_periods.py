@@ -1,4 +1,4 @@
-"""When partners existed, in columns: the audit looks for those that are no more.
+"""When partners existed, in columns, since the audit looks for those that are no more; ends that a timeline runs along.
 
 Without batch mode: it would make the table anew, and to drop the old one takes along every link to a partner.
 """
@@ -11,18 +11,28 @@ branch_labels = None
 depends_on = None
 
 
+ENDS = {
+    "partners": "period_latest",
+    "milestones": "date_latest",
+    "statements": "due_latest",
+    "agreements": "period_latest",
+}
+
+
 def upgrade() -> None:
     """Add the columns; `hoptac migrate` fills them when it renders the partners anew."""
     kind = 'VARCHAR COLLATE "C"' if op.get_bind().dialect.name == "postgresql" else "VARCHAR"
     rule = "CONSTRAINT ck_partners_period CHECK (period_earliest <= period_latest)"
     op.execute(f"ALTER TABLE partners ADD COLUMN period_earliest {kind}")
     op.execute(f"ALTER TABLE partners ADD COLUMN period_latest {kind} {rule}")
-    op.create_index("ix_partners_period_latest_id", "partners", ["period_latest", "id"])
+    for table, column in ENDS.items():
+        op.create_index(f"ix_{table}_{column}_id", table, [column, "id"])
     op.execute("UPDATE partners SET rendering = 0")
 
 
 def downgrade() -> None:
     """Take them away; the check goes with its column."""
-    op.drop_index("ix_partners_period_latest_id", table_name="partners")
+    for table, column in ENDS.items():
+        op.drop_index(f"ix_{table}_{column}_id", table_name=table)
     op.execute("ALTER TABLE partners DROP COLUMN period_latest")
     op.execute("ALTER TABLE partners DROP COLUMN period_earliest")

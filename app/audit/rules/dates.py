@@ -14,6 +14,7 @@ from app.audit.ranges import Range, plain, range_of
 from app.audit.rule import Case, Finding, Shown, among, beside, rule
 from app.core.codelists import UNIT
 from app.core.dates import ends, parse_edtf
+from app.core.sql import unindexed
 from app.figures.models import FIGURES
 from app.milestones.models import MILESTONES
 from app.projects.models import PROJECTS
@@ -131,7 +132,9 @@ def milestone_outside_project(case: Case) -> Iterator[Finding]:
             )
 
 
-SIGNING = and_(MILESTONE.agreement == AGREEMENT.id, MILESTONE.kind == "signing", MILESTONE.status != "cancelled")
+SIGNING = and_(
+    MILESTONE.agreement == AGREEMENT.id, unindexed(MILESTONE.kind) == "signing", MILESTONE.status != "cancelled"
+)
 
 
 @rule(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 from app.agreements.models import AGREEMENTS, PARTIES
 from app.audit.ranges import range_of
 from app.audit.rule import Case, Finding, Shown, alike, beside, citations, rule
+from app.core.sql import unindexed
 from app.figures.models import FIGURES, RELATIONS
 
 FIGURE, AGREEMENT = FIGURES.table, AGREEMENTS.table
@@ -66,8 +67,12 @@ def _differ(one: Shown, other: Shown) -> bool:
     "Các số được coi là một lại khác nhau",
     "error",
     FIGURES,
-    exists().where(RELATIONS.c.record_id == FIGURE.id, RELATIONS.c.kind == "same_as"),
-    beside=(beside(FIGURES, RELATIONS.c.record_id, RELATIONS.c.kind == "same_as", RELATIONS.c.figure_id == FIGURE.id),),
+    exists().where(RELATIONS.c.record_id == FIGURE.id, unindexed(RELATIONS.c.kind) == "same_as"),
+    beside=(
+        beside(
+            FIGURES, RELATIONS.c.record_id, unindexed(RELATIONS.c.kind) == "same_as", RELATIONS.c.figure_id == FIGURE.id
+        ),
+    ),
 )
 def same_as_differs(case: Case) -> Iterator[Finding]:
     """A figure is related as `same_as` to another one that states another number or unit, beyond rounding."""
@@ -84,11 +89,9 @@ def _like(one: Any, other: Any) -> Any:
     return and_(
         one.id < other.id,
         or_(one.project == other.project, no_project),
-        one.indicator == other.indicator,
-        one.kind == other.kind,
-        one.unit == other.unit,
+        *(unindexed(getattr(one, name)) == unindexed(getattr(other, name)) for name in ("indicator", "kind", "unit")),
         one.value != other.value,
-        *(alike(getattr(one, name), getattr(other, name)) for name in ABOUT),
+        *(alike(unindexed(getattr(one, name)), unindexed(getattr(other, name))) for name in ABOUT),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 from app.agreements.models import AGREEMENTS
 from app.audit.rule import AS_OF, Case, Finding, alike, among, rule
 from app.core.dates import ends, parse_edtf
+from app.core.sql import unindexed
 from app.figures.models import FIGURES
 from app.milestones.models import MILESTONES
 from app.projects.models import PROJECTS
@@ -125,9 +126,9 @@ REACHED: Any = aliased(FIGURE)
     among(FIGURE.kind, ("target", "plan")),
     FIGURE.period_latest < AS_OF,
     ~exists().where(
-        REACHED.indicator == FIGURE.indicator,
+        unindexed(REACHED.indicator) == FIGURE.indicator,
         alike(REACHED.project, FIGURE.project),
-        REACHED.kind == "actual",
+        unindexed(REACHED.kind) == "actual",
         REACHED.state == "published",
         REACHED.period_latest >= FIGURE.period_latest,
     ),

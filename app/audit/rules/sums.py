@@ -10,10 +10,11 @@ from sqlalchemy.orm import aliased
 
 from app.audit.ranges import Range, hull, number, plain, range_of, total
 from app.audit.rule import Case, Finding, Shown, among, beside, rule
+from app.core.sql import unindexed
 from app.figures.models import FIGURES, INDICATORS, RELATIONS
 
 FIGURE, INDICATOR = FIGURES.table, INDICATORS.table
-NAMED, NAMING, RELATION = RELATIONS.c.figure_id, RELATIONS.c.record_id, RELATIONS.c.kind
+NAMED, NAMING, RELATION = RELATIONS.c.figure_id, RELATIONS.c.record_id, unindexed(RELATIONS.c.kind)
 HAS_PARTS = exists().where(FIGURE.id == NAMED, RELATION == "part_of")
 PARTS = beside(FIGURES, NAMED, RELATION == "part_of", FIGURE.id == NAMING)
 
