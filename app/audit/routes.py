@@ -14,7 +14,7 @@ from app.audit.rule import SEVERITY
 from app.audit.rules import ALL, RULE
 from app.audit.walk import FILTERS, Asked, Position, findings
 from app.core.database import Read
-from app.core.errors import BadCursor
+from app.core.errors import BadCursor, Invalid
 from app.core.evidence import Citation
 from app.core.paging import cursor, place_of
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS
@@ -142,7 +142,7 @@ def audit_router() -> APIRouter:
     @router.get(
         "/rules",
         response_model=Rules,
-        responses=NOT_CHANGED,
+        responses={**NOT_CHANGED, **problems(Invalid)},
         operation_id="list_audit_rules",
         summary="List the rules of the audit",
     )
