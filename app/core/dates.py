@@ -29,7 +29,7 @@ def parse_edtf(text: str) -> Span:
     """Read one EDTF string of the profile; ValueError says what is wrong, without repeating the input."""
     start, end = _ends(text)
     if start == end == "..":
-        raise ValueError("an interval needs at least one end")
+        raise ValueError("an EDTF interval needs at least one end")
     if start == end:
         return _point(start)
     earliest = None if start == ".." else _point(start).earliest
