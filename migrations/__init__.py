@@ -1,3 +1,3 @@
 """The database schema's history. `HEAD` is the revision that this program needs."""
 
-HEAD = "20261123_search"
+HEAD = "20261124_list_indexes"

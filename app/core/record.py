@@ -1,6 +1,6 @@
 """What every record has in common: accepted fields, shown fields, its table row, and its links to other records."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, StringConstraints
@@ -115,6 +115,19 @@ class Row(SQLModel):
     change: int = Field(sa_type=SEQUENCE, foreign_key="changes.sequence", unique=True)
     rendering: int = Field(sa_type=Integer)
     body: str | None = Field(default=None, sa_type=Text)
+
+
+def list_indexes(*, codes: Sequence[str], sorts: Sequence[str], alone: Sequence[str] = ()) -> Iterator[Index]:
+    """The indexes of a list: each code and sort by itself, and each sort within each code, all of them with the id.
+
+    So a list of one code comes in its order out of one index; SQLite would else sort all records of that code. For
+    `alone` that is not worth an index.
+    """
+    ordered = [*sorts, "updated_at"]
+    for column in [*codes, *ordered, *alone]:
+        yield Index(None, column, "id")
+    for code in codes:
+        yield from (Index(None, code, column, "id") for column in ordered)
 
 
 def in_codes(column: str, codes: CodeList) -> CheckConstraint:

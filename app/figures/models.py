@@ -7,14 +7,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 from pydantic import Field as PydanticField
-from sqlalchemy import Column, Double, Index, Table, Text
+from sqlalchemy import Column, Double, Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import UNIT, Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Value, Voice
 from app.core.filters import Between, Contains, During, Equal
-from app.core.record import BYTEWISE, Record, RecordFields, Row, citation_table, in_codes, link_table, refers_to
+from app.core.record import (
+    BYTEWISE,
+    Record,
+    RecordFields,
+    Row,
+    citation_table,
+    in_codes,
+    link_table,
+    list_indexes,
+    refers_to,
+)
 from app.core.resource import Link, Resource
 from app.core.text import LanguageMap, Line, Slug
 
@@ -163,9 +173,7 @@ class Indicator(Row, table=True):
     __table_args__ = (
         in_codes("unit", UNIT),
         in_codes("direction", DIRECTION),
-        Index(None, "unit", "id"),
-        Index(None, "name_sort", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("unit",), sorts=("name_sort",)),
     )
 
     unit: str = Field(sa_type=BYTEWISE)
@@ -183,12 +191,7 @@ class Figure(Row, table=True):
         in_codes("unit", UNIT),
         in_codes("qualifier", QUALIFIER),
         in_codes("measured", MEASURED),
-        Index(None, "kind", "id"),
-        Index(None, "unit", "id"),
-        Index(None, "indicator", "id"),
-        Index(None, "value", "id"),
-        Index(None, "period_earliest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind", "indicator"), sorts=("value", "period_earliest"), alone=("unit",)),
     )
 
     indicator: str = Field(sa_type=BYTEWISE, foreign_key="indicators.id")

@@ -3,14 +3,24 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Index, Table, Text
+from sqlalchemy import Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Voice
 from app.core.filters import Contains, During, Equal
-from app.core.record import BYTEWISE, Record, RecordFields, Row, citation_table, in_codes, link_table, refers_to
+from app.core.record import (
+    BYTEWISE,
+    Record,
+    RecordFields,
+    Row,
+    citation_table,
+    in_codes,
+    link_table,
+    list_indexes,
+    refers_to,
+)
 from app.core.resource import Link, Resource
 from app.core.text import LanguageMap, Line, Slug
 
@@ -88,12 +98,7 @@ class Milestone(Row, table=True):
     __table_args__ = (
         in_codes("kind", MILESTONE_KIND),
         in_codes("status", MILESTONE_STATUS),
-        Index(None, "kind", "id"),
-        Index(None, "status", "id"),
-        Index(None, "title_sort", "id"),
-        Index(None, "date_earliest", "id"),
-        Index(None, "date_latest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind", "status"), sorts=("date_earliest",), alone=("title_sort", "date_latest")),
     )
 
     kind: str = Field(sa_type=BYTEWISE)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text
+from sqlalchemy import Column, ForeignKey, Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -19,6 +19,7 @@ from app.core.record import (
     identifier_table,
     in_codes,
     link_table,
+    list_indexes,
     refers_to,
 )
 from app.core.resource import Link, Resource
@@ -76,10 +77,7 @@ class Partner(Row, table=True):
     __tablename__ = "partners"
     __table_args__ = (
         in_codes("kind", PARTNER_KIND),
-        Index(None, "kind", "id"),
-        Index(None, "name_sort", "id"),
-        Index(None, "period_latest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind",), sorts=("name_sort",), alone=("period_latest",)),
     )
 
     kind: str = Field(sa_type=BYTEWISE)

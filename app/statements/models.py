@@ -3,14 +3,24 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Index, Table, Text
+from sqlalchemy import Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Voice
 from app.core.filters import Contains, During, Equal
-from app.core.record import BYTEWISE, Record, RecordFields, Row, citation_table, in_codes, link_table, refers_to
+from app.core.record import (
+    BYTEWISE,
+    Record,
+    RecordFields,
+    Row,
+    citation_table,
+    in_codes,
+    link_table,
+    list_indexes,
+    refers_to,
+)
 from app.core.resource import Link, Resource
 from app.core.text import LanguageMap, Slug
 
@@ -64,11 +74,7 @@ class Statement(Row, table=True):
     __tablename__ = "statements"
     __table_args__ = (
         in_codes("kind", STATEMENT_KIND),
-        Index(None, "kind", "id"),
-        Index(None, "summary_sort", "id"),
-        Index(None, "due_earliest", "id"),
-        Index(None, "due_latest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind",), sorts=("due_earliest",), alone=("summary_sort", "due_latest")),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
