@@ -183,6 +183,13 @@ def _audit(options: argparse.Namespace, settings: Settings) -> int:
         for each in error.errors(include_url=False, include_input=False):
             _complain(f"--{str(each['loc'][0]).replace('_', '-')}: {said(each)}")
         return MISUSED
+    from app.serve import NotReady, ensure_ready
+
+    try:
+        ensure_ready(settings)
+    except NotReady as error:
+        _complain(str(error))
+        return UNREADY
     found = asyncio.run(everything(Database(settings.database_url), query))
     if options.json:
         print(json.dumps([vars(finding) for finding in found], ensure_ascii=False, indent=1))
