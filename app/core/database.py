@@ -219,6 +219,7 @@ class Database:
 
     def __init__(self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01) -> None:
         self.url = _normal(url)
+        self._name = str(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._deadline, self._inline_budget = deadline, inline_budget
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
@@ -243,11 +244,11 @@ class Database:
             if not self.is_sqlite:
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
             yield session
-        COMMITS[str(self.url)] += 1
+        COMMITS[self._name] += 1
 
     def commits(self) -> int:
         """How many writes of this process it has taken."""
-        return COMMITS[str(self.url)]
+        return COMMITS[self._name]
 
     def schema_version(self) -> str | None:
         """The revision of its schema; None where there is none. Unavailable when it does not answer."""
