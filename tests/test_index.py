@@ -207,7 +207,7 @@ def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource
 
 @given(st.text())
 def test_every_term_is_one_token_on_both_engines(said: str) -> None:
-    found = terms([words(said)], [words(said)], [words(said)])
+    found = terms([words(said)], [words(said)], said)
     for term in found:
         assert term[0] in WHOLE + NAME + TEXT + EXACT_NAME + EXACT_TEXT
         assert not set(term) & set(string.punctuation + string.whitespace + string.ascii_uppercase), term

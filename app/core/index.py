@@ -92,11 +92,12 @@ class Entry(NamedTuple):
         record: Any = json.loads(body) if body else {"state": "draft"}
         if record["state"] != "published":
             return None
-        named = [words(name) for _, name in names(resource, record)]
-        said = [words(each) for _, each in prose(resource, record)]
+        called = [text for _, text in names(resource, record)]
+        text = "\n".join([*called, *(text for _, text in prose(resource, record))])
         codes = [record["id"], *(each["value"] for each in record.get("identifiers", ()))]
-        codes += [record[name] for name in resource.unique if record[name]]
-        joined = " ".join(sorted(terms(named, said, map(words, codes))))
+        codes += [record[name] for name in resource.unique if record.get(name)]
+        named = [words(name) for name in called]
+        joined = " ".join(sorted(terms(named, map(words, codes), text)))
         if len(joined) > LARGEST:
             joined = joined[:LARGEST].rpartition(" ")[0]
         lines = [f" {' '.join(each.folded for each in name)} \n" for name in named]
@@ -206,20 +207,24 @@ def prepare(connection: Connection) -> None:
 
 def fill(database: Database) -> int:
     """Index every public record that is not in the index, batch by batch; returns how many there were."""
-    total = 0
-    for resource in RESOURCES.values():
-        last = ""
-        while True:
-            with database.write() as session:
-                prepare(session.connection())
-                missing = _missing(session.connection(), resource, last, BATCH)
-                write(session.connection(), missing)
-            total += len(missing)
-            if len(missing) < BATCH:
-                break
-            last = missing[-1].record_id
+    with database.write() as session:
+        prepare(session.connection())
+        if session.connection().scalar(select(STATE.c.complete)):
+            return 0
+    total = sum(_fill(database, resource) for resource in RESOURCES.values())
     with database.write() as session:
         session.connection().execute(update(STATE).values(complete=True))
+    return total
+
+
+def _fill(database: Database, resource: Resource) -> int:
+    total, last, missing = 0, "", None
+    while missing is None or len(missing) == BATCH:
+        with database.write() as session:
+            missing = _missing(session.connection(), resource, last, BATCH)
+            write(session.connection(), missing)
+        total += len(missing)
+        last = missing[-1].record_id if missing else last
     return total
 
 

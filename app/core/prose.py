@@ -28,7 +28,7 @@ def prose(resource: Resource, record: Mapping[str, Any]) -> Texts:
 def _collected(readers: list[tuple[str, _Collect]], record: Mapping[str, Any]) -> Texts:
     found: Texts = []
     for name, collect in readers:
-        if record[name]:
+        if record.get(name):  # a representation of an older rendering may lack it
             collect(record[name], name, found)
     return found
 

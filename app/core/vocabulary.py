@@ -36,16 +36,17 @@ BEGINNING = Query(
     .limit(MOST_ENDINGS)
 )
 _shared = func.count().label("shared")
-ALIKE = Query(
-    select(PAIRS.c.word, WORDS.c.records)
-    .join(WORDS, WORDS.c.word == PAIRS.c.word)
+_candidates = (
+    select(PAIRS.c.word, _shared)
     .where(one_of(PAIRS.c.pair, "pairs"))
     .where(func.length(PAIRS.c.word).between(bindparam("shortest"), bindparam("longest")))
-    .group_by(PAIRS.c.word, WORDS.c.records)
+    .group_by(PAIRS.c.word)
     .having(_shared >= bindparam("shared"))
-    .order_by(_shared.desc(), WORDS.c.records.desc(), PAIRS.c.word)
+    .order_by(_shared.desc(), PAIRS.c.word)
     .limit(MOST_ALIKE)
+    .subquery()
 )
+ALIKE = Query(select(WORDS.c.word, WORDS.c.records).join(_candidates, _candidates.c.word == WORDS.c.word))
 
 
 def count(connection: Connection, change: Mapping[str, int]) -> None:

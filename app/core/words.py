@@ -49,7 +49,11 @@ def beginnings(spelling: str) -> set[str]:
 
 def words(text: str) -> list[Word]:
     """The words of a text, in order; everything between them only separates."""
-    return [word(each) for each in WORD.findall(unicodedata.normalize("NFC", text))]
+    return [word(each) for each in _spellings(text)]
+
+
+def _spellings(text: str) -> list[str]:
+    return WORD.findall(unicodedata.normalize("NFC", text))
 
 
 def located(text: str) -> Iterator[tuple[int, int, Word]]:
@@ -62,20 +66,23 @@ def located(text: str) -> Iterator[tuple[int, int, Word]]:
 WHOLE, NAME, TEXT, EXACT_NAME, EXACT_TEXT = "12345"
 
 
-def terms(names: Iterable[list[Word]], texts: Iterable[list[Word]], codes: Iterable[list[Word]]) -> set[str]:
-    """The terms of a record with these names and other texts; `codes` name it too, but only as a whole."""
-    found: set[str] = set()
-    named: set[Word] = set()
-    for name in names:
-        named.update(name)
-        found.update((whole(each.folded for each in name), whole(each.exact for each in name)))
+def terms(names: Iterable[list[Word]], codes: Iterable[list[Word]], text: str) -> set[str]:
+    """The terms of a record with these names and all this text; `codes` name it too, but only as a whole."""
+    found = {term for spelling in set(_spellings(text)) for term in _terms_of(spelling)}
     found.update(whole(each.folded for each in code) for code in codes)
-    found.update(NAME + each.folded for each in named)
-    found.update(EXACT_NAME + each.exact for each in named if each.exact != each.folded)
-    said = named.union(*texts)
-    found.update(TEXT + each.folded for each in said)
-    found.update(EXACT_TEXT + each.exact for each in said if each.exact != each.folded)
+    for name in names:
+        found.update((whole(each.folded for each in name), whole(each.exact for each in name)))
+        for folded, exact in name:
+            found.add(NAME + folded)
+            if exact != folded:
+                found.add(EXACT_NAME + exact)
     return found
+
+
+@lru_cache(maxsize=1 << 16)
+def _terms_of(spelling: str) -> tuple[str, ...]:
+    folded, exact = word(spelling)
+    return (TEXT + folded, EXACT_TEXT + exact) if exact != folded else (TEXT + folded,)
 
 
 def whole(forms: Iterable[str]) -> str:

@@ -41,7 +41,7 @@ class SearchHit(BaseModel):
     resource: str = Field(description="The resource's plural name, as in the URL.", examples=["partners"])
     id: str = Field(examples=["moit"])
     path: str = Field(description="Where the record is.", examples=["/v1/partners/moit"])
-    name: LanguageMap = Field(
+    name: LanguageMap | None = Field(
         description="Its name or title; of a statement the summary, of a figure the words of the source (as `und`)."
     )
     tier: Annotated[str, TIER] = Field(description="Where and how it holds the words.")
@@ -135,7 +135,7 @@ def _items(found: Found) -> Read:
 def _item(hit: Hit, body: bytes, sense: Sense) -> dict[str, Any]:
     resource, record = RESOURCES[hit.resource], json.loads(body)
     shown = snippet(resource, record, sense, hit.tier)
-    heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), {})
+    heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
     return {
         "resource": hit.resource,
         "id": hit.record_id,

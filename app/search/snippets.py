@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from app.core.prose import Texts, names, prose
@@ -31,7 +32,7 @@ def snippet(resource: Resource, record: Mapping[str, Any], sense: Sense, tier: s
     texts = named if tier.endswith("_names") else [*named, *prose(resource, record), *codes]
     if tier == "whole_name":
         texts = _whole(texts, sense) or texts
-    matches = _matcher(sense, tier)
+    matches = _matcher(sense.words, sense.starts, tier)
     wanted = len({each.folded for each in sense.words})
     best: tuple[str, str, Spots] = ("", "", [])
     most = 0
@@ -52,15 +53,17 @@ def _whole(texts: Texts, sense: Sense) -> Texts:
     return [(field, text) for field, text in texts if [each.folded for each in words(text)] == query]
 
 
-def _matcher(sense: Sense, tier: str) -> Callable[[Word], bool]:
-    folded = frozenset(each.folded for each in sense.words)
+@lru_cache(maxsize=256)
+def _matcher(asked: tuple[Word, ...], starts: frozenset[str], tier: str) -> Callable[[Word], bool]:
+    """Tells whether a word of a text is one that was found."""
+    folded = frozenset(each.folded for each in asked)
     if tier.startswith("exact"):
-        exact = frozenset(each.exact for each in sense.words)
-        plain = frozenset(each.folded for each in sense.words if each.exact == each.folded)
+        exact = frozenset(each.exact for each in asked)
+        plain = frozenset(each.folded for each in asked if each.exact == each.folded)
         return lambda each: each.exact in exact or each.folded in plain
     if tier.startswith("begun"):
-        starts = tuple(sense.starts)
-        return lambda each: each.folded in folded or each.folded.startswith(starts)
+        begun = tuple(starts)
+        return lambda each: each.folded in folded or each.folded.startswith(begun)
     return lambda each: each.folded in folded
 
 

@@ -46,7 +46,7 @@ def upgrade() -> None:
         op.execute("CREATE TABLE search_terms (rowid bigint PRIMARY KEY, terms tsvector NOT NULL)")
         # A short list of what is not merged yet: a search reads all of it, a bulk load writes better with one.
         op.execute(
-            "CREATE INDEX ix_search_terms_terms ON search_terms USING gin (terms) WITH (gin_pending_list_limit = 256)"
+            "CREATE INDEX ix_search_terms_terms ON search_terms USING gin (terms) WITH (gin_pending_list_limit = 1024)"
         )
     else:
         op.execute(
