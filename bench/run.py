@@ -18,7 +18,7 @@ from bench.table import HEAD, Row
 Rows = dict[str, Callable[[], Iterator[Row]]]
 
 
-def main() -> None:
+def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every process ends with this one
     options.data.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def main() -> None:
             contest = Contest(data, postgres, options.rounds, options.seconds, stack, folder)
             rows = {**_contest(contest), **_alone(alone), **rows}
         chosen = {name: each for name, each in rows.items() if not options.only or name.startswith(tuple(options.only))}
-        _print(data, chosen)
+        return 0 if _print(data, chosen) else 1
 
 
 def _contest(contest: Contest) -> Rows:
@@ -82,14 +82,21 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _print(data: Data, rows: Rows) -> None:
+def _print(data: Data, rows: Rows) -> bool:
+    """Measure and print row by row; whether every one could be measured."""
     records = sum(data.facts["counts"].values())
     size = data.ours.stat().st_size / 1e6
     print(f"\n{data.size:,} projects, {records:,} records, {size:,.0f} MB on disk (SQLite).\n\n{HEAD}", flush=True)
-    for measure in rows.values():
-        for row in measure():
-            print(row.line(), flush=True)
+    failed = False
+    for name, measure in rows.items():
+        try:
+            for row in measure():
+                print(row.line(), flush=True)
+        except (RuntimeError, OSError) as error:  # one row less, and the others all the same
+            failed = True
+            print(Row(name, note=f"failed: {error}").line(), flush=True)
+    return not failed
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

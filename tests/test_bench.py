@@ -1,11 +1,13 @@
 """The generator of the bench: the same seed makes the same records, and every one of them is valid on both engines."""
 
+import asyncio
 import unicodedata
 from contextlib import closing
 
 from sqlmodel import SQLModel
 
 from app.core.database import Database
+from bench.apps.same_sql import recorded, runner
 from bench.bulk import TABLES, connect, dump, insert
 from bench.generate import Generator, Made
 from bench.load import write
@@ -68,6 +70,16 @@ def test_what_a_load_leaves_behind_can_be_inserted_raw(
         assert dump(raw, nothing, TABLES[kind]) == found
     assert set(SQLModel.metadata.tables) <= set(found)
     assert len(found["projects"][1]) == 20
+
+
+def test_what_ours_asks_the_database_can_be_asked_again(seeded_database: Database) -> None:
+    paths = ["/v1/projects?status=active", "/v1/projects/smart-factory-cooperation?include=partners,figures"]
+    url = seeded_database.url.render_as_string(hide_password=False)
+    reads = asyncio.run(recorded(url, paths))
+    with runner(url) as run:
+        found = [[run(statement) for statement in statements] for statements in reads]
+    assert [bool(answers) for answers in found] == [True, True]
+    assert all(rows for answers in found for rows in answers)
 
 
 def test_a_row_says_what_was_measured_and_whether_that_is_enough() -> None:

@@ -10,7 +10,8 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -29,19 +30,26 @@ class Recorder:
         self._reader, self._dialect = reader, dialect
         self.reads: list[list[Statement]] = []
 
-    async def run(self, read: Callable[[], Read]) -> Any:
+    async def run(self, read: Callable[[], Read], **how: Any) -> Any:
         self.reads.append([])
-        return await self._reader.run(lambda: self._recorded(read()))
+        return await self._reader.run(lambda: self._recorded(read()), **how)
 
     def _recorded(self, read: Read) -> Read:
         self.reads[-1] = statements = []  # a read that was too slow starts again
         try:
             query, values = next(read)
             while True:
-                statements.append(query.sql(self._dialect, values))
+                sql, ordered = query.sql(self._dialect, values)
+                statements.append((sql, self._as_sent(ordered)))
                 query, values = read.send((yield query, values))
         except StopIteration as done:
             return done.value
+
+    def _as_sent(self, values: list[Any]) -> list[Any]:
+        """SQLite takes lists as JSON."""
+        if self._dialect.name != "sqlite":
+            return values
+        return [json.dumps(value) if isinstance(value, list) else value for value in values]
 
     async def close(self) -> None:
         await self._reader.close()
@@ -71,47 +79,30 @@ async def _ask(app: Any, target: str) -> None:
     await app(scope, receive, send)
 
 
-def sqlite_runner(path: str) -> Callable[[Statement], None]:
-    driver = sqlite3.connect(path, isolation_level=None)
-
-    def run(statement: Statement) -> None:
-        driver.execute(*statement).fetchall()
-
-    return run
-
-
-def postgres_runner(url: str) -> Callable[[Statement], None]:
-    cursor = psycopg.connect(url, autocommit=True).cursor(binary=True)
-
-    def run(statement: Statement) -> None:
-        cursor.execute(statement[0].encode(), statement[1])
-        cursor.fetchall()
-
-    return run
-
-
-def _for_sqlite(statement: Statement) -> Statement:
-    """Lists as our reader hands them to json_each."""
-    sql, values = statement
-    return sql, [json.dumps(value) if isinstance(value, list) else value for value in values]
+@contextmanager
+def runner(given: str) -> Iterator[Callable[[Statement], list[Any]]]:
+    """Runs a statement on a connection of the driver alone, and fetches its rows."""
+    url = Database(given).url
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(url.database), isolation_level=None)) as driver:
+            yield lambda statement: driver.execute(*statement).fetchall()
+    else:
+        conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(conninfo, autocommit=True) as connection, connection.cursor(binary=True) as cursor:
+            yield lambda statement: cursor.execute(statement[0].encode(), statement[1]).fetchall()
 
 
 def main() -> None:
-    url = Database(sys.argv[1]).url
-    reads = asyncio.run(recorded(sys.argv[1], json.loads(sys.stdin.readline())))
-    if url.get_backend_name() == "sqlite":
-        run, reads = sqlite_runner(str(url.database)), [[_for_sqlite(each) for each in read] for read in reads]
-    else:
-        run = postgres_runner(url.set(drivername="postgresql").render_as_string(hide_password=False))
-    turns = itertools.cycle(reads)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        count, until = 0, time.monotonic() + float(line)
-        while count < 5 or time.monotonic() < until:
-            for statement in next(turns):
-                run(statement)
-            count += 1
-        print(count, flush=True)
+    turns = itertools.cycle(asyncio.run(recorded(sys.argv[1], json.loads(sys.stdin.readline()))))
+    with runner(sys.argv[1]) as run:
+        print("ready", flush=True)
+        for line in sys.stdin:
+            count, until = 0, time.monotonic() + float(line)
+            while count < 5 or time.monotonic() < until:
+                for statement in next(turns):
+                    run(statement)
+                count += 1
+            print(count, flush=True)
 
 
 if __name__ == "__main__":
