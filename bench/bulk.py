@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from sqlalchemy import event
 
 from app.core.database import Database
 from app.core.schema import migrate
@@ -38,11 +39,26 @@ def connect(database: Database) -> Any:
     return driver
 
 
-def dump(full: Any, empty: Any, tables: str) -> Dump:
-    """Every row that the load has left behind."""
+def unreadable(database: Database) -> Dump:
+    """The rows of the full-text table of SQLite as a load sends them from now on: it keeps no text to read back."""
     found: Dump = {}
+    if not database.is_sqlite:
+        return found
+    found["search_terms"] = ["rowid", "terms"], []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def _sent(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> None:
+        if statement.startswith("INSERT INTO search_terms (rowid, terms)"):
+            found["search_terms"][1].extend(values if many else [values])
+
+    return found
+
+
+def dump(full: Any, empty: Any, tables: str, sent: Dump) -> Dump:
+    """Every row that the load has left behind; some only as they were sent."""
+    found: Dump = dict(sent)
     for (name,) in full.execute(tables).fetchall():
-        if name.startswith("sqlite_") or empty.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone():
+        if name in sent or name.startswith("sqlite_") or empty.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone():
             continue  # the schema's own: what is there before the first record
         cursor = full.execute(f'SELECT * FROM "{name}"')
         found[name] = [column[0] for column in cursor.description], cursor.fetchall()
@@ -87,9 +103,10 @@ def main() -> None:
     migrate(ours)
     migrate(raw)
     chunks = list(Generator(options.projects).chunks())
+    sent = unreadable(ours)
     loading = seconds(lambda: load(ours, chunks), options.postmaster)
     driver, engine = connect(raw), ours.url.get_backend_name()
-    found = dump(connect(ours), driver, TABLES[engine])
+    found = dump(connect(ours), driver, TABLES[engine], sent)
     inserting = seconds(lambda: insert(driver, found, "?" if ours.is_sqlite else "%s"), options.postmaster)
     rows = sum(len(rows) for _, rows in found.values())
     print(json.dumps({"ours": loading, "executemany": inserting, "rows": rows}))

@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -92,7 +93,11 @@ def _print(data: Data, rows: Rows) -> bool:
         try:
             for row in measure():
                 print(row.line(), flush=True)
-        except (RuntimeError, OSError) as error:  # one row less, and the others all the same
+        except (
+            RuntimeError,
+            OSError,
+            subprocess.CalledProcessError,
+        ) as error:  # one row less, and the others all the same
             failed = True
             print(Row(name, note=f"failed: {error}").line(), flush=True)
     return not failed
