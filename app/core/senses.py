@@ -16,6 +16,7 @@ from app.core.words import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WORD, Word, begin
 MOST_WORDS = 12
 MOST_WAYS = 4  # of leaving out a word
 SHORTEST_BEGINNING = 2
+LAST = "\U0010ffff"  # comes after every letter
 
 READING = CodeList(
     "search_reading",
@@ -101,8 +102,8 @@ def _known(typed: Typed) -> Read:
 def _endings(starts: Iterable[str]) -> Read:
     """Words that go on where the query ends, those in most records first."""
     found: list[str] = []
-    for values in vocabulary.beginnings(sorted(starts)):
-        found += [row[0] for row in (yield BEGINNING, values)]
+    for start in sorted(starts):
+        found += [row[0] for row in (yield BEGINNING, {"start": start, "end": f"{start}{LAST}"})]
     return found
 
 

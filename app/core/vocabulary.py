@@ -1,6 +1,6 @@
 """The words that public records hold: how many records each, how they go on, and which are like one typed wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Column, Connection, Index, Integer, Table, bindparam, delete, func, insert, select, update
 from sqlmodel import SQLModel
@@ -108,8 +108,3 @@ def distance(one: str, other: str) -> int:
             row.append(least)
         rows.append(row)
     return rows[-1][-1]
-
-
-def beginnings(typed: Iterable[str]) -> Iterator[dict[str, str]]:
-    """The values for BEGINNING: words that begin with what was typed, and go on."""
-    return ({"start": start, "end": start + "\U0010ffff"} for start in typed)
