@@ -1,6 +1,7 @@
 """What every record has in common: accepted fields, shown fields, its table row, and its links to other records."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, StringConstraints
@@ -182,16 +183,24 @@ def column_values(table: type[Row], fields: RecordFields) -> dict[str, Any]:
     dictionary order; `x_text`: x folded for text filters; `x_id`: the partner of the voice x.
     """
     values: dict[str, Any] = {}
+    for column, field, read in _columns(table, type(fields)):
+        value = getattr(fields, field)
+        values[column] = read(value, fields) if read else value
+    return values
+
+
+@cache
+def _columns(table: type[Row], fields: type[RecordFields]) -> list[tuple[str, str, "Form | None"]]:
+    """Each column that a writer's fields fill, the field, and how it is read."""
+    found: list[tuple[str, str, Form | None]] = []
     for column in [each.name for each in table.__table__.columns]:  # type: ignore[attr-defined]
         if column in Row.model_fields and column not in RecordFields.model_fields:
             continue
         field, _, form = column.rpartition("_")
         read = _FORMS.get(form)
-        if read is None or column in type(fields).model_fields:
-            values[column] = getattr(fields, column)
-        else:
-            values[column] = read(getattr(fields, field), fields)
-    return values
+        plain = read is None or column in fields.model_fields
+        found.append((column, column, None) if plain else (column, field, read))
+    return found
 
 
 def _earliest(value: Edtf | None, _: RecordFields) -> str | None:
@@ -215,7 +224,8 @@ def _id(value: Voice | None, _: RecordFields) -> str | None:
     return value.partner if value else None
 
 
-_FORMS: dict[str, Callable[[Any, RecordFields], str | None]] = {
+Form = Callable[[Any, RecordFields], str | None]
+_FORMS: dict[str, Form] = {
     "earliest": _earliest,
     "latest": _latest,
     "sort": _sort,

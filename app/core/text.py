@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
@@ -78,9 +79,16 @@ def _fold_character(character: str) -> str:
 
 def sort_key(text: str) -> str:
     """A key whose byte order is the Vietnamese dictionary's: letters first (a ă â … d đ …), tones between equals."""
+    keys = [key for word in text.split() if (key := _word_key(word))[0]]
+    return (" ".join([letters for letters, _ in keys]) + "\t" + "".join([tones for _, tones in keys]))[:400]
+
+
+@lru_cache(maxsize=50_000)
+def _word_key(word: str) -> tuple[str, str]:
+    """The letters of a word with their marks, and its tones."""
     letters: list[str] = []
     tones: list[str] = []
-    for character in unicodedata.normalize("NFD", text.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
+    for character in unicodedata.normalize("NFD", word.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
         if character in _LETTERS and letters:
             letters[-1] = letters[-1][0] + _LETTERS[character]
         elif character in _TONES and tones:
@@ -91,9 +99,7 @@ def sort_key(text: str) -> str:
         elif character.isalnum():
             letters.append(character + "0")
             tones.append("0")
-        elif character.isspace() and letters and letters[-1] != " ":
-            letters.append(" ")
-    return ("".join(letters).strip() + "\t" + "".join(tones))[:400]
+    return "".join(letters), "".join(tones)
 
 
 def main_text(texts: Mapping[str, str]) -> str:
