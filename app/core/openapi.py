@@ -9,9 +9,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from app.core.bodies import MERGE_PATCH
 from app.core.errors import BadRequest, Failed, ProblemShown
+from app.core.record import Record
 from app.core.resource import Id, Resource
 from app.core.routes import documented_of, problems
 from app.core.settings import Settings
@@ -28,14 +30,22 @@ delivered, and the document and paragraph that each number comes from.
 - **Caching**: send `If-None-Match` with the `ETag` you have; 304 costs next to nothing.
 - **Errors** are `application/problem+json`; each `code` is explained at [/problems](/problems).
 
-Reading is open to everybody and needs no key.
+Reading is open to everybody and needs no key. Writing takes one: `PUT`, `POST`, `PATCH` (RFC 7396) and `DELETE`, with
+`If-Match` to change what exists.
 """
 HEADERS = {
     "ETag": {"description": "Tag of this representation, for If-None-Match.", "schema": {"type": "string"}},
     "Link": {"description": 'RFC 8288: `rel="next"` where a list goes on.', "schema": {"type": "string"}},
     "X-Request-ID": {"description": "Id of this request, as logged.", "schema": {"type": "string"}},
 }
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "hoptac_<id>_<secret>",
+    "description": "A key that the registry's administrators give out. Reading needs none.",
+}
 ON_REQUEST = ("included", "included_next", "total")  # there only when the request asks for them
+KEYS = "Keys of those who write: for administrators, with the scope `keys`."
 REGISTRY = "The registry itself: index, code lists, health."
 
 
@@ -45,6 +55,7 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             tags = [{"name": each.name, "description": each.about} for each in resources]
+            tags.append({"name": "keys", "description": KEYS})
             schema = get_openapi(
                 title=app.title,
                 version=app.version,
@@ -61,6 +72,8 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
             for record in json.loads(examples.read_text("utf-8")).values() if examples.exists() else ():
                 shown = next(each.shown for each in resources if each.name == record["resource"])
                 schema["components"]["schemas"][shown.__name__]["examples"] = [record]
+                given = {name: value for name, value in record.items() if name not in Record.model_fields}
+                schema["components"]["schemas"][shown.__name__.replace("Shown", "Fields")]["examples"] = [given]
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -69,26 +82,50 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
 
 def _document(schema: dict[str, Any], app: FastAPI) -> None:
     """Write in what routes say through `documented`: parameters, and the model of the answer."""
-    shown: dict[str, type[BaseModel]] = {}
+    shown: set[tuple[type[BaseModel], JsonSchemaMode]] = set()
     for context in iter_route_contexts(app.routes):
         said = documented_of(context.endpoint)
         if said is None:
             continue
-        operation = schema["paths"][context.path]["get"]
+        method = next(iter(context.methods or ()))
+        operation = schema["paths"][context.path][method.lower()]
         path = [_path_parameter(name, *words) for name, words in said.path.items()]
         properties = said.query().model_json_schema()["properties"].items()
         query = [
             {"name": name, "in": "query", "required": False, "schema": each, "description": each["description"]}
             for name, each in properties
         ]
-        operation["parameters"] = [*path, *query]
-        model = shown[said.shown().__name__] = said.shown()
-        answer = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
-        operation["responses"]["200"] = {"description": "Successful Response", "content": answer}
+        headers = [
+            {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
+            for name, about in said.headers.items()
+        ]
+        operation["parameters"] = [*path, *query, *headers]
+        operation["security"] = [{"key": []}] if said.scopes else []
+        if said.scopes:
+            operation["description"] += (
+                f"\n\nTakes a key with the scope {' or '.join(f'`{each}`' for each in said.scopes)}."
+            )
+        content = None
+        if said.shown is not None:
+            shown.add((said.shown(), "serialization"))
+            content = _of_type("application/json", said.shown())
+        operation["responses"].pop("200")
+        for status, about in said.statuses.items():
+            operation["responses"][status] = {"description": about, **({"content": content} if content else {})}
+        if said.body is not None:
+            shown.add((said.body(), "validation"))
+            operation["requestBody"] = {"required": True, "content": _of_type(said.body_type, said.body())}
     _, models = models_json_schema(
-        [(model, "serialization") for model in shown.values()], ref_template="#/components/schemas/{model}"
+        sorted(shown, key=lambda each: each[0].__name__), ref_template="#/components/schemas/{model}"
     )
     schema["components"]["schemas"] |= _without_null_defaults(models["$defs"])
+
+
+def _of_type(media_type: str, model: type[BaseModel]) -> dict[str, Any]:
+    if media_type == MERGE_PATCH:
+        about = f"Members of {model.__name__}: those that change. null gives a member its default."
+        return {media_type: {"schema": {"type": "object", "description": about}}}
+    return {media_type: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
 
 
 def _without_null_defaults(schema: Any) -> Any:
@@ -108,15 +145,16 @@ def _path_parameter(name: str, about: str, example: str) -> dict[str, Any]:
 
 def _complete(schema: dict[str, Any]) -> None:
     for operation in _operations(schema):
-        operation["security"] = []
+        operation.setdefault("security", [])
         for kind in (BadRequest, Failed):
             for status, response in problems(kind).items():
                 operation["responses"].setdefault(str(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for status, response in operation["responses"].items():
-            if status in ("200", "304"):
+            if status in ("200", "201", "304"):
                 response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     schema["components"]["headers"] = HEADERS
+    schema["components"]["securitySchemes"] = {"key": KEY_SCHEME}
     problem = ProblemShown.model_json_schema(ref_template="#/components/schemas/{model}")
     schema["components"]["schemas"] |= {**problem.pop("$defs"), "ProblemShown": problem}
     _share_parameters(schema)

@@ -62,7 +62,7 @@ class Page:
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """The asked parameters that a cursor is bound to."""
-        known = {**self.resource.parameters, "sort": None}
+        known = {**self.resource.parameters, "state": None, "sort": None}
         given = [(name, getattr(self.query, name)) for name in known if name in self.query.model_fields_set]
         return [(name, one) for name, value in given for one in (value if isinstance(value, list) else [value])]
 

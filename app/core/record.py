@@ -22,6 +22,7 @@ from sqlmodel import Field, SQLModel
 from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Citation, Identifier, Voice
+from app.core.names import PartnerId
 from app.core.text import Slug, fold, main_text, sort_key
 
 # Constraints are named alike on both engines, so that migrations can speak of them.
@@ -73,7 +74,7 @@ class RecordFields(SQLModel):
 
     model_config = ConfigDict(extra="forbid", defer_build=True)  # type: ignore[assignment]
 
-    managed_by: Slug | None = Field(default=None, description="Id of the partner that keeps this record, if any.")
+    managed_by: PartnerId | None = Field(default=None, description="Id of the partner that keeps this record, if any.")
     state: Annotated[str, STATE] = Field(default="published", description="published, or draft.")
     citations: list[Citation] = Field(default=[], max_length=200, description="The evidence it rests on.")
 

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
-from app.core.changes import CHANGES, digest, link
+from app.core.changes import CHANGES, NAME, digest, link, now
 from app.core.database import Database
+from app.core.names import links_in
 from app.core.record import RENDERING, Record, RecordFields, column_values
 from app.core.resource import RESOURCES, Resource, owner_of
 from app.core.text import SLUGS
@@ -27,7 +27,15 @@ class Stored:
     created_at: str
     updated_at: str
     rendering: int
+    state: str
+    managed_by: str | None
+    change: str
     body: str
+
+    @property
+    def tag(self) -> str:
+        """The ETag of the record by itself, as reads have it."""
+        return f"{self.change}-{self.rendering}"
 
 
 @dataclass
@@ -43,11 +51,6 @@ class Pending:
     row: dict[str, Any] = field(default_factory=dict)
 
 
-def now() -> str:
-    """This instant as it is stored and shown: RFC 3339 in UTC, with microseconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def render(resource: Resource, record_id: str, fields: RecordFields, version: int, created: str, updated: str) -> bytes:
     """The public JSON of a record, which depends on nothing but the record itself."""
     shown = resource.shown.model_construct(
@@ -60,6 +63,12 @@ def render(resource: Resource, record_id: str, fields: RecordFields, version: in
         **{name: getattr(fields, name) for name in type(fields).model_fields},
     )
     return shown.model_dump_json(by_alias=True).encode()
+
+
+def is_same(resource: Resource, record_id: str, fields: RecordFields, present: Stored) -> bool:
+    """Whether the record says already what these fields say."""
+    same = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
+    return same == present.body.encode()
 
 
 def accepted(resource: Resource, body: str | bytes) -> RecordFields:
@@ -80,7 +89,8 @@ class Batch:
         table, wanted = resource.table, list(ids)
         found: dict[str, Stored] = {}
         body = func.coalesce(table.body, CHANGES.c.body)
-        columns = (table.id, table.version, table.created_at, table.updated_at, table.rendering, body)
+        own = (table.id, table.version, table.created_at, table.updated_at, table.rendering)
+        columns = (*own, table.state, table.managed_by, NAME, body)
         for start in range(0, len(wanted), CHUNK):
             query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
             for row in self.session.execute(query.where(table.id.in_(wanted[start : start + CHUNK]))):
@@ -93,8 +103,7 @@ class Batch:
         if present is None:
             created, version = self.at, 1
         else:
-            same = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
-            if same == present.body.encode():
+            if is_same(resource, record_id, fields, present):
                 return "unchanged"
             created, version = present.created_at, present.version + 1
         body = render(resource, record_id, fields, version, created, self.at)
@@ -205,15 +214,9 @@ def links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table, 
             yield resource.identifiers, {"scheme": code.scheme, "value": code.value}
 
 
-def named(resource: Resource, fields: RecordFields) -> Iterator[tuple[str, str]]:
+def named(fields: RecordFields) -> Iterator[tuple[str, str]]:
     """Records, as (resource, id), that a record names; each must exist when it is committed."""
-    own = (resource.table.__table__, column_values(resource.table, fields))
-    for table, values in (own, *links_of(resource, fields)):
-        for column, value in values.items():
-            keys = table.c[column].foreign_keys
-            target = next((key.column.table.name for key in keys if key.column.name == "id"), None)
-            if target and value is not None:
-                yield target, value
+    yield from ((target, record_id) for _, target, record_id in links_in(fields))
 
 
 def referrers(session: Session, resource: Resource, record_id: str, most: int | None = None) -> list[tuple[str, str]]:

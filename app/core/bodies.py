@@ -1,0 +1,134 @@
+"""Bodies of requests: read with a bound, strict JSON, checked by a model; every mistake is told by its place alone."""
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from app.core.errors import BadBody, ErrorItem, Invalid, TooLarge, UnsupportedType
+from app.core.query import said
+from app.core.text import LANGUAGE_TAG, UNSAFE
+
+JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
+DEEPEST = 100
+_LANGUAGE = re.compile(LANGUAGE_TAG)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_body(request: Request, media_type: str, most: int) -> bytes:
+    """The whole body; UnsupportedType when it is of another type or coded, TooLarge past so many bytes."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != media_type or request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedType(f"This takes {media_type}, without a content coding.")
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or len(declared) > 18 or int(declared) > most:
+        raise TooLarge(f"This takes at most {most} bytes.")
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise BadBody("The body broke off.")
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
+        if size > most:
+            raise TooLarge(f"This takes at most {most} bytes.")
+    return b"".join(parts)
+
+
+def parse_json(body: bytes, model: type[BaseModel]) -> Any:
+    """The value of a body; BadBody when it is no strict JSON, Invalid where a text cannot be stored."""
+    try:
+        value = json.loads(
+            body.decode(), object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer, parse_float=_float
+        )
+    except (ValueError, RecursionError):
+        raise BadBody from None
+    errors = list(_unsafe(value, "", 0, _members(model)))
+    if errors:
+        raise Invalid(*errors)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def _refuse(_: str) -> Any:
+    raise ValueError
+
+
+def _integer(text: str) -> int:
+    value = int(text) if len(text) <= 20 else 2**63
+    if not -(2**63) <= value < 2**63:
+        raise ValueError
+    return value
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _unsafe(value: Any, at: str, depth: int, known: frozenset[str]) -> Iterator[ErrorItem]:
+    """Texts that neither engine could store or show; names with such characters are told by what holds them."""
+    if depth > DEEPEST:
+        raise BadBody
+    if isinstance(value, str):
+        if UNSAFE.search(value):
+            yield ErrorItem(pointer=at, code="invalid_value", detail="holds a control character or a lone surrogate")
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _unsafe(each, f"{at}/{number}", depth + 1, known)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _unsafe(name, at, depth + 1, known)
+            yield from _unsafe(each, f"{at}/{name}" if name in known else at, depth + 1, known)
+
+
+def checked_by(model: type[Model], value: Any) -> Model:
+    """The value as the model has it, types taken strictly; Invalid with every mistake that the model finds."""
+    try:
+        return model.model_validate(value, strict=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise Invalid(*(_item(model, each) for each in found)) from None
+
+
+def _item(model: type[BaseModel], error: Any) -> ErrorItem:
+    known, place = _members(model), list(error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(place.pop())[:60], known, n=1, cutoff=0.6)
+        hint = f"There is no such member. Did you mean {near[0]}?" if near else "There is no such member here."
+        return ErrorItem(pointer=_pointer(place, known), code="unknown_member", detail=hint)
+    return ErrorItem(pointer=_pointer(place, known), code="invalid_value", detail=said(error))
+
+
+def _pointer(place: list[str | int], known: frozenset[str]) -> str:
+    """A JSON Pointer as far as it is made of names of ours: names that the sender made up are not repeated."""
+    parts = []
+    for step in place:
+        if isinstance(step, str) and step not in known and not _LANGUAGE.fullmatch(step):
+            break
+        parts.append(f"/{step}")
+    return "".join(parts)
+
+
+@cache
+def _members(model: type[BaseModel]) -> frozenset[str]:
+    """Every name of a member that the model or a value in it has."""
+    schema = model.model_json_schema()
+    return frozenset(
+        name for each in (schema, *schema.get("$defs", {}).values()) for name in each.get("properties", ())
+    )
