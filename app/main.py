@@ -31,6 +31,7 @@ from app.figures.models import FIGURES, INDICATORS
 from app.keys.routes import keys_router
 from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
+from app.partners.routes import partners_router
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
 from app.statements.models import STATEMENTS
@@ -73,7 +74,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     )
     app.state.settings = settings
     routers = [*map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
-    routers += [*map(write_router, RESOURCES), keys_router()]
+    routers += [*map(write_router, RESOURCES), partners_router(), keys_router()]
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)

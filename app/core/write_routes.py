@@ -74,12 +74,14 @@ async def body_of(request: Request, model: Any, media_type: str = JSON) -> Any:
     return parse_json(await read_body(request, media_type, request.app.state.settings.max_body), model)
 
 
-def _conditions(request: Request) -> Conditions:
+def conditions_of(request: Request) -> Conditions:
+    """If-Match and If-None-Match as they were sent."""
     given = [", ".join(request.headers.getlist(name)) for name in ("if-match", "if-none-match")]
     return Conditions(*given)
 
 
-def _answer(resource: Resource, written: Written) -> Response:
+def answer(resource: Resource, written: Written) -> Response:
+    """The record as it is after a write, with its tag."""
     headers = {"ETag": f'"{written.tag}"', "Cache-Control": "no-store"}
     if written.created:
         headers["Location"] = f"/v1/{resource.name}/{written.id}"
@@ -103,7 +105,7 @@ def _add_post(router: APIRouter, resource: Resource) -> None:
             said = "1 to 255 visible ASCII characters."
             raise Invalid(ErrorItem(parameter=HEADER, code="invalid_value", detail=said))
         raw = await read_body(request, JSON, request.app.state.settings.max_body)
-        shown = parse_json(raw, resource.fields)
+        shown = parse_json(raw, resource.shown)
         given = own_members(resource, None, shown)
         wanted = shown.get("id")
         if wanted is not None:
@@ -119,7 +121,7 @@ def _add_post(router: APIRouter, resource: Resource) -> None:
                 remember(session, asker.key, token, digest, written.tag)
             return written
 
-        return _answer(resource, await request.app.state.editor.run(asker, work))
+        return answer(resource, await request.app.state.editor.run(asker, work))
 
     said = Documented(
         lambda: NoParameters,
@@ -144,13 +146,13 @@ def _add_put(router: APIRouter, resource: Resource) -> None:
     async def put(request: Request, asker: Asker, _: Any, **path: str) -> Response:
         (record_id,) = path.values()
         _checked_slug(record_id, {"parameter": f"{resource.one}_id"})
-        given = own_members(resource, record_id, await body_of(request, resource.fields))
-        conditions = _conditions(request)
+        given = own_members(resource, record_id, await body_of(request, resource.shown))
+        conditions = conditions_of(request)
 
         def work(session: Any, asker: Asker) -> Written:
             return Edit(session, asker, resource, record_id, conditions).put(given)
 
-        return _answer(resource, await request.app.state.editor.run(asker, work))
+        return answer(resource, await request.app.state.editor.run(asker, work))
 
     said = Documented(
         lambda: NoParameters,
@@ -176,13 +178,13 @@ def _add_put(router: APIRouter, resource: Resource) -> None:
 def _add_patch(router: APIRouter, resource: Resource) -> None:
     async def patch(request: Request, asker: Asker, _: Any, **path: str) -> Response:
         record_id = checked(*path.values())
-        given = own_members(resource, record_id, await body_of(request, resource.fields, MERGE_PATCH))
-        conditions = _conditions(request)
+        given = own_members(resource, record_id, await body_of(request, resource.shown, MERGE_PATCH))
+        conditions = conditions_of(request)
 
         def work(session: Any, asker: Asker) -> Written:
             return Edit(session, asker, resource, record_id, conditions).patch(given)
 
-        return _answer(resource, await request.app.state.editor.run(asker, work))
+        return answer(resource, await request.app.state.editor.run(asker, work))
 
     said = Documented(
         lambda: NoParameters,
@@ -208,7 +210,7 @@ def _add_patch(router: APIRouter, resource: Resource) -> None:
 
 def _add_delete(router: APIRouter, resource: Resource) -> None:
     async def delete(request: Request, asker: Asker, _: Any, **path: str) -> Response:
-        record_id, conditions = checked(*path.values()), _conditions(request)
+        record_id, conditions = checked(*path.values()), conditions_of(request)
 
         def work(session: Any, asker: Asker) -> None:
             Edit(session, asker, resource, record_id, conditions).delete()
