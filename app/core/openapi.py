@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from app.core.bodies import MERGE_PATCH
-from app.core.errors import BadRequest, Failed, ProblemShown
+from app.core.errors import BadRequest, Failed, ProblemShown, Unauthorized
 from app.core.record import Record
 from app.core.resource import Id, Resource
 from app.core.routes import documented_of, problems
@@ -69,20 +69,30 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
             )
             _document(schema, app)
             _complete(schema)
-            for record in json.loads(examples.read_text("utf-8")).values() if examples.exists() else ():
-                shown = next(each.shown for each in resources if each.name == record["resource"])
-                schema["components"]["schemas"][shown.__name__]["examples"] = [record]
-                given = {name: value for name, value in record.items() if name not in Record.model_fields}
-                schema["components"]["schemas"][shown.__name__.replace("Shown", "Fields")]["examples"] = [given]
+            _exemplify(schema["components"]["schemas"], resources, examples)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+def _exemplify(schemas: dict[str, Any], resources: Sequence[Resource], examples: Path) -> None:
+    """Give what is shown and what is accepted an example; bodies may hold what only the registry writes, too."""
+    records = json.loads(examples.read_text("utf-8")) if examples.exists() else {}
+    for resource in resources:
+        shown, fields = schemas[resource.shown.__name__], schemas[resource.fields.__name__]
+        ignored = {"readOnly": True, "description": "May be sent back as it was read."}
+        fields["properties"] |= {name: {**shown["properties"][name], **ignored} for name in Record.model_fields}
+        fields["properties"]["id"] = {**shown["properties"]["id"], "description": "As in the path; chosen with POST."}
+        if resource.name in records:
+            record = records[resource.name]
+            shown["examples"] = [record]
+            fields["examples"] = [{name: record[name] for name in record if name not in Record.model_fields}]
+
+
 def _document(schema: dict[str, Any], app: FastAPI) -> None:
     """Write in what routes say through `documented`: parameters, and the model of the answer."""
-    shown: set[tuple[type[BaseModel], JsonSchemaMode]] = set()
+    shown: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
     for context in iter_route_contexts(app.routes):
         said = documented_of(context.endpoint)
         if said is None:
@@ -107,17 +117,15 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
             )
         content = None
         if said.shown is not None:
-            shown.add((said.shown(), "serialization"))
+            shown[said.shown(), "serialization"] = None
             content = _of_type("application/json", said.shown())
         operation["responses"].pop("200")
         for status, about in said.statuses.items():
             operation["responses"][status] = {"description": about, **({"content": content} if content else {})}
         if said.body is not None:
-            shown.add((said.body(), "validation"))
+            shown[said.body(), "validation"] = None
             operation["requestBody"] = {"required": True, "content": _of_type(said.body_type, said.body())}
-    _, models = models_json_schema(
-        sorted(shown, key=lambda each: each[0].__name__), ref_template="#/components/schemas/{model}"
-    )
+    _, models = models_json_schema(list(shown), ref_template="#/components/schemas/{model}")
     schema["components"]["schemas"] |= _without_null_defaults(models["$defs"])
 
 
@@ -144,9 +152,9 @@ def _path_parameter(name: str, about: str, example: str) -> dict[str, Any]:
 
 
 def _complete(schema: dict[str, Any]) -> None:
-    for operation in _operations(schema):
+    for path, operation in ((path, each) for path, methods in schema["paths"].items() for each in methods.values()):
         operation.setdefault("security", [])
-        for kind in (BadRequest, Failed):
+        for kind in (BadRequest, Failed, *([Unauthorized] if path.startswith("/v1") else [])):
             for status, response in problems(kind).items():
                 operation["responses"].setdefault(str(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
