@@ -221,7 +221,20 @@ def test_what_others_refer_to_is_not_deleted(registry: TestClient, editor: Key) 
             dict.fromkeys(["/parties/0/partner", "/signed_in", "/legal_basis/0"], "unknown_record"),
         ),
         ("agreements", {"citations": [{"document": "no-text"}]}, {"/citations/0/document": "unknown_record"}),
+        (
+            "projects",
+            {"citations": [{"document": "samsung-smart-factory-2023"}, {"document": "nope", "basis": "external"}]},
+            {"/citations/0": "incomplete_citation", "/citations/1": "incomplete_citation",
+             "/citations/1/document": "unknown_record"},
+        ),
+        (
+            "projects",
+            {"kind": "x", "period": "no", "places": ["atlantis"], "managed_by": None, "part_of": ["probe"], "zq7": 1},
+            {"/kind": "invalid_value", "/period": "invalid_value", "": "unknown_member", "/places/0": "unknown_record",
+             "/citations": "no_evidence", "/part_of/0": "cycle"},
+        ),
         ("figures", {"unit": "USD"}, {"/unit": "other_unit"}),
+        ("figures", {"unit": 5, "indicator": "nothing"}, {"/unit": "invalid_value", "/indicator": "unknown_record"}),
         (
             "figures",
             {"unit": "person", "indicator": "experts-trained",
@@ -233,6 +246,12 @@ def test_what_others_refer_to_is_not_deleted(registry: TestClient, editor: Key) 
         ("figures", {"value": True}, {"/value": "invalid_value"}),
         ("figures", {"value": None}, {"": "invalid_value"}),
         ("places", {"name": {"en": "X"}, "level": "country", "code": "VN"}, {"/code": "taken"}),
+        ("places", {"level": "country", "code": "VN"}, {"/name": "invalid_value", "/code": "taken"}),
+        (
+            "figures",
+            {"unit": None, "relations": [{"kind": "part_of", "figure": "smart-factory-enterprises-2022"}]},
+            {"/unit": "invalid_value"},
+        ),
         ("partners", {"merged_into": "unido"}, {"/merged_into": "read_only"}),
         ("partners", {"collective": "yes"}, {"/collective": "invalid_value"}),
         ("indicators", {"name": {"en": "X"}, "unit": "parsec"}, {"/unit": "invalid_value"}),
@@ -254,6 +273,36 @@ def test_every_mistake_is_told_with_its_place(
     assert pointers(response) == wrong
     assert "zq7" not in response.text
     assert changes(seeded_database) == before
+
+
+ANYTHING: tuple[Any, ...] = (
+    None,
+    5,
+    2**63 - 1,
+    -0.5,
+    True,
+    "",
+    "a",
+    "unido",
+    [],
+    ["a"],
+    [None],
+    [{}],
+    {},
+    {"vi": "a"},
+    {"a": 1},
+)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_no_value_of_any_member_breaks_it(registry: TestClient, editor: Key, resource: str) -> None:
+    one = RESOURCES[resource]
+    headers = {**editor, **PATCH, "If-Match": "*"}
+    for name, field in one.fields.model_fields.items():
+        for value in ANYTHING:
+            body = json.dumps({field.alias or name: value})
+            found = registry.patch(f"/v1/{resource}/{one.example}", content=body, headers=headers)
+            assert found.status_code in (200, 409, 422), (body, found.text)
 
 
 def test_a_cycle_is_found_however_long_the_way(registry: TestClient, editor: Key) -> None:

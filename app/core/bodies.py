@@ -4,14 +4,15 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
 from app.core.errors import BadBody, ErrorItem, Invalid, TooLarge, UnsupportedType
+from app.core.names import Names
 from app.core.query import said
 from app.core.text import LANGUAGE_TAG, UNSAFE
 
@@ -104,6 +105,35 @@ def checked_by(model: type[Model], value: Any) -> Model:
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         raise Invalid(*(_item(model, each) for each in found)) from None
+
+
+def partly_checked(model: type[Model], value: dict[str, Any], errors: Iterable[ErrorItem]) -> Model | None:
+    """The value without the members that have errors, for rules to go on with; None when that is no record at all."""
+    wrong = {top_of(each) for each in errors}
+    names = {field.alias or name for name, field in model.model_fields.items()} - wrong
+    try:
+        rest = {name: value[name] for name in value if name in names}
+        found: Model = _without_required(model).model_validate(rest, strict=True)
+        return found
+    except ValidationError:
+        return None
+
+
+def top_of(error: ErrorItem) -> str:
+    """The member of the body that an error is in; empty: the body as a whole."""
+    return (error.pointer or "").partition("/")[2].partition("/")[0]
+
+
+@cache
+def _without_required(model: type[Model]) -> type[Model]:
+    """The model with nothing required; what is given was checked before, and links stay links."""
+    optional: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if field.is_required():
+            links = [each for each in field.metadata if isinstance(each, Names)]
+            kind = Annotated[field.annotation, links[0]] if links else field.annotation
+            optional[name] = (kind | None, None)  # type: ignore[operator]
+    return create_model(f"{model.__name__}InPart", __base__=model, **optional)
 
 
 def _item(model: type[BaseModel], error: Any) -> ErrorItem:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from app.core.bodies import checked_by
+from app.core.bodies import checked_by, partly_checked, top_of
 from app.core.changes import CHANGES
 from app.core.database import Database
 from app.core.errors import (
@@ -198,10 +198,23 @@ class Edit:
     def _kept(self, given: dict[str, Any], present: Stored | None) -> RecordFields:
         """The fields; who keeps the record stays as it is when left out, or is the key's partner at first."""
         keeper = present.managed_by if present else self.asker.partner
-        fields = checked_by(self.resource.fields, {"managed_by": keeper, **given})
+        whole = {"managed_by": keeper, **given}
+        try:
+            fields = checked_by(self.resource.fields, whole)
+        except Invalid as found:
+            raise Invalid(*found.errors, *self._further(whole, found.errors)) from None
         if not self.asker.writes_all and fields.managed_by != self.asker.partner:
             raise Forbidden("Only a key with the scope records:write says who keeps a record.")
         return fields
+
+    def _further(self, whole: dict[str, Any], errors: list[ErrorItem]) -> list[ErrorItem]:
+        """What the rules find wrong in members that are right by themselves."""
+        fields = partly_checked(self.resource.fields, whole, errors)
+        if fields is None:
+            return []
+        wrong = {top_of(each) for each in errors}
+        proposal = Proposal(self.session, self.resource, self.record_id, fields, self.asker)
+        return [each for each in mistakes(proposal) if top_of(each) not in wrong]
 
     def _store(self, fields: RecordFields, present: Stored | None) -> Written:
         if present is not None:

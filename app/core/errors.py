@@ -48,6 +48,7 @@ MISTAKES = {
     "links_to_draft": "A published record names published records only.",
     "merged": "The named partner was merged into another one: name that one.",
     "no_evidence": "A record needs a citation, or else the partner that keeps it (`managed_by`).",
+    "incomplete_citation": "The citation does not say enough to be followed to the source.",
     "cycle": "The record would be part of itself, or follow itself, at the end of the links.",
     "taken": "Another record has this code.",
     "other_unit": "The unit is another than that of the total, the part or the indicator.",

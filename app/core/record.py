@@ -182,7 +182,8 @@ def column_values(table: type[Row], fields: RecordFields) -> dict[str, Any]:
     return values
 
 
-def _earliest(value: Edtf | None, _: RecordFields) -> str | None:
+def first_day(value: Edtf | None, _: RecordFields | None = None) -> str | None:
+    """The first day of a date as a column holds it."""
     return None if value is None else value.earliest.isoformat() if value.earliest else "0001-01-01"
 
 
@@ -204,7 +205,7 @@ def _id(value: Voice | None, _: RecordFields) -> str | None:
 
 
 _FORMS: dict[str, Callable[[Any, RecordFields], str | None]] = {
-    "earliest": _earliest,
+    "earliest": first_day,
     "latest": _latest,
     "sort": _sort,
     "text": _text,

@@ -87,6 +87,23 @@ def evidence(proposal: Proposal) -> Iterator[ErrorItem]:
         yield ErrorItem(pointer="/citations", code="no_evidence", detail=MISTAKES["no_evidence"])
 
 
+def citations(proposal: Proposal) -> Iterator[ErrorItem]:
+    """A text that is held here is cited by paragraph and words; another source is named in the note."""
+    cited = proposal.fields.citations
+    documents = RESOURCES["documents"].table
+    held = select(documents.id).where(documents.sha256.is_not(None))
+    found = proposal.session.execute(held.where(documents.id.in_(sorted({each.document for each in cited}))))
+    texts = {row[0] for row in found}
+    for number, each in enumerate(cited):
+        if each.basis == "external" and each.note is None:
+            said = "basis external takes a note that names the source."
+        elif each.document in texts and (each.paragraph is None or each.as_written is None):
+            said = "The text of this document is held: say the paragraph and the words as written."
+        else:
+            continue
+        yield ErrorItem(pointer=f"/citations/{number}", code="incomplete_citation", detail=said)
+
+
 def trees(proposal: Proposal) -> Iterator[ErrorItem]:
     """Nothing is part of itself, follows itself or contains itself, however long the way."""
     for name in proposal.resource.trees:
@@ -121,7 +138,7 @@ def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
             yield from proposal.taken(same.where(table.c.scheme == pair[0], table.c.value == pair[1]), pointer)
 
 
-OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, trees, identifiers)
+OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, citations, trees, identifiers)
 
 
 def mistakes(proposal: Proposal) -> list[ErrorItem]:

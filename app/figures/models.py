@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 from pydantic import Field as PydanticField
-from sqlalchemy import Column, Double, Index, Table, Text, select
+from sqlalchemy import Column, Double, Index, Table, Text, literal, select
 from sqlmodel import Field, SQLModel
 
 from app.core.codelists import UNIT, Code, CodeList
@@ -245,8 +245,9 @@ def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
 
 def unit_of_its_total(proposal: Proposal) -> Iterator[ErrorItem]:
     """A part has the unit of its total."""
+    unit = literal(proposal.fields.unit)  # a part that was sent without its unit agrees with any
     for number, total in _totals(proposal.fields):
-        if proposal.finds(select(_FIGURES.id).where(_FIGURES.id == total, _FIGURES.unit != proposal.fields.unit)):
+        if proposal.finds(select(_FIGURES.id).where(_FIGURES.id == total, _FIGURES.unit != unit)):
             pointer = f"/relations/{number}/figure"
             yield ErrorItem(pointer=pointer, code="other_unit", detail="A part has the unit of its total.")
 

@@ -20,7 +20,7 @@ from app.core.record import (
     RecordFields,
     Row,
     citation_table,
-    column_values,
+    first_day,
     identifier_table,
     in_codes,
     link_table,
@@ -109,13 +109,13 @@ SUCCESSORS = link_table("places", "successors", refers_to("successor_id", "place
 
 def code_of_its_time(proposal: Proposal) -> Iterator[ErrorItem]:
     """A code stands for one place at a time."""
-    row = column_values(Place, proposal.fields)
-    if row["code"] is None:
+    code, first = proposal.fields.code, first_day(proposal.fields.period)
+    if code is None:
         return
     places = SQLModel.metadata.tables["places"].c
     begins = places.period_earliest
-    same = begins.is_(None) if row["period_earliest"] is None else begins == row["period_earliest"]
-    holders = select(places.id, places.state, places.managed_by).where(places.code == row["code"], same)
+    same = begins.is_(None) if first is None else begins == first
+    holders = select(places.id, places.state, places.managed_by).where(places.code == code, same)
     yield from proposal.taken(holders, "/code")
 
 
