@@ -1,23 +1,27 @@
 """Bodies of requests: read with a bound, strict JSON, checked by a model; every mistake is told by its place alone."""
 
+import asyncio
 import difflib
 import json
 import math
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError, create_model
 
-from app.core.errors import BadBody, ErrorItem, Invalid, TooLarge, UnsupportedType
+from app.core.errors import MOST_ERRORS, BadBody, ErrorItem, Invalid, TooLarge, UnsupportedType
 from app.core.names import Names
 from app.core.query import said
 from app.core.text import LANGUAGE_TAG, UNSAFE
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 DEEPEST = 100
+MOST_MEMBERS = 1_000  # of one object; no record has near as many
+LARGE = 50_000  # bytes that take long enough to be parsed off the event loop
 _LANGUAGE = re.compile(LANGUAGE_TAG)
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -43,6 +47,11 @@ async def read_body(request: Request, media_type: str, most: int) -> bytes:
     return b"".join(parts)
 
 
+async def parsed(body: bytes, model: type[BaseModel]) -> Any:
+    """As parse_json; a large body is parsed in a thread."""
+    return parse_json(body, model) if len(body) < LARGE else await asyncio.to_thread(parse_json, body, model)
+
+
 def parse_json(body: bytes, model: type[BaseModel]) -> Any:
     """The value of a body; BadBody when it is no strict JSON, Invalid where a text cannot be stored."""
     try:
@@ -51,15 +60,16 @@ def parse_json(body: bytes, model: type[BaseModel]) -> Any:
         )
     except (ValueError, RecursionError):
         raise BadBody from None
-    errors = list(_unsafe(value, "", 0, _members(model)))
-    if errors:
-        raise Invalid(*errors)
+    if isinstance(value, str | list | dict):
+        errors = list(islice(_unsafe(value, "", 0, _members(model)), MOST_ERRORS))
+        if errors:
+            raise Invalid(*errors)
     return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) < len(pairs):
+    if len(found) < len(pairs) or len(found) > MOST_MEMBERS:
         raise ValueError
     return found
 
@@ -89,13 +99,13 @@ def _unsafe(value: Any, at: str, depth: int, known: frozenset[str]) -> Iterator[
     if isinstance(value, str):
         if UNSAFE.search(value):
             yield ErrorItem(pointer=at, code="invalid_value", detail="holds a control character or a lone surrogate")
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _unsafe(each, f"{at}/{number}", depth + 1, known)
-    elif isinstance(value, dict):
-        for name, each in value.items():
+        return
+    for name, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(name, str):
             yield from _unsafe(name, at, depth + 1, known)
-            yield from _unsafe(each, f"{at}/{name}" if name in known else at, depth + 1, known)
+        if isinstance(each, str | list | dict):
+            here = f"{at}/{name}" if isinstance(name, int) or name in known else at
+            yield from _unsafe(each, here, depth + 1, known)
 
 
 def checked_by(model: type[Model], value: Any) -> Model:
@@ -104,7 +114,7 @@ def checked_by(model: type[Model], value: Any) -> Model:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise Invalid(*(_item(model, each) for each in found)) from None
+        raise Invalid(*(_item(model, each) for each in found[:MOST_ERRORS])) from None
 
 
 def partly_checked(model: type[Model], value: dict[str, Any], errors: Iterable[ErrorItem]) -> Model | None:

@@ -19,6 +19,7 @@ from app.core.bodies import checked_by, partly_checked, top_of
 from app.core.changes import CHANGES
 from app.core.database import Database
 from app.core.errors import (
+    MOST_ERRORS,
     BadRequest,
     Conflict,
     ErrorItem,
@@ -41,7 +42,7 @@ from app.core.writing import WRITTEN_BY_CORE, Batch, Stored, is_same, referrers
 
 MOST_WAITING = 500
 PATIENCE = 30  # seconds that a write waits for those of other processes
-MOST_REFERRERS = 50
+MOST_REFERRERS, MOST_LOOKED_AT = 50, 1_000
 NUMBERED = 50  # ids with a number that are tried before one with random letters
 
 Outcome = TypeVar("Outcome")
@@ -209,7 +210,7 @@ class Edit:
 
     def _further(self, whole: dict[str, Any], errors: list[ErrorItem]) -> list[ErrorItem]:
         """What the rules find wrong in members that are right by themselves."""
-        fields = partly_checked(self.resource.fields, whole, errors)
+        fields = partly_checked(self.resource.fields, whole, errors) if len(errors) < MOST_ERRORS else None
         if fields is None:
             return []
         wrong = {top_of(each) for each in errors}
@@ -235,7 +236,7 @@ class Edit:
 
     def _refuse_referred(self, *, published_only: bool) -> None:
         """ReferredTo, naming what the asker may see, when others would be left with a link to nothing."""
-        found = referrers(self.session, self.resource, self.record_id)
+        found = referrers(self.session, self.resource, self.record_id, None if published_only else MOST_LOOKED_AT)
         names, hidden = [], False
         for name in dict.fromkeys(resource for resource, _ in found):
             ids = [record_id for resource, record_id in found if resource == name]

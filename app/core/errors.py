@@ -135,7 +135,9 @@ class BadCursor(BadRequest):
 
 
 class BadBody(BadRequest):
-    """The body is not UTF-8 JSON: one value, no name twice in an object, no number beyond 64 bits, at most 100 deep."""
+    """The body is not UTF-8 JSON: one value, no name twice in an object, no number beyond 64 bits, at most 100
+    deep, at most 1,000 members in an object.
+    """
 
     code, title = "bad_body", "Malformed body"
 

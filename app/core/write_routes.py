@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from app.core.bodies import JSON, MERGE_PATCH, parse_json, read_body
+from app.core.bodies import JSON, MERGE_PATCH, parsed, read_body
 from app.core.editing import Conditions, Edit, Written, free_id, own_members
 from app.core.errors import (
     Conflict,
@@ -71,7 +71,7 @@ def write_router(resource: Resource) -> APIRouter:
 
 async def body_of(request: Request, model: Any, media_type: str = JSON) -> Any:
     """The value of the body, within the server's bound."""
-    return parse_json(await read_body(request, media_type, request.app.state.settings.max_body), model)
+    return await parsed(await read_body(request, media_type, request.app.state.settings.max_body), model)
 
 
 def conditions_of(request: Request) -> Conditions:
@@ -105,7 +105,7 @@ def _add_post(router: APIRouter, resource: Resource) -> None:
             said = "1 to 255 visible ASCII characters."
             raise Invalid(ErrorItem(parameter=HEADER, code="invalid_value", detail=said))
         raw = await read_body(request, JSON, request.app.state.settings.max_body)
-        shown = parse_json(raw, resource.shown)
+        shown = await parsed(raw, resource.shown)
         given = own_members(resource, None, shown)
         wanted = shown.get("id")
         if wanted is not None:

@@ -229,7 +229,7 @@ def referrers(session: Session, resource: Resource, record_id: str, most: int | 
                 continue
             owner = table.c.record_id if "record_id" in table.c else table.c.id
             owning = owner_of(table).name if "record_id" in table.c else table.name
-            query = select(owner).where(column == record_id, owner != record_id).limit(most)
+            query = select(owner).where(column == record_id, owner != record_id).order_by(owner).limit(most)
             found += [(owning, owner_id) for (owner_id,) in session.execute(query)]
     return list(dict.fromkeys(found))[:most]
 
