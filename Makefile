@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 .PHONY: run
 run: .venv/run ## Migrate, seed and serve on http://$HOST:$PORT (127.0.0.1:8000)
@@ -37,12 +37,26 @@ format: .venv/dev ## Format the code and mend what the linter can mend
 contract: .venv/dev ## Write openapi.json anew, after a change of the API that is meant
 	$(BIN)/python -m tests.contract
 
+.PHONY: bench
+bench: .venv/dev bench/.venv/done ## Measure beside limits and peers on 100,000 projects; the first run makes them
+	$(BIN)/python -m bench.run
+
+.PHONY: bench-quick
+bench-quick: .venv/dev bench/.venv/done ## The same on 1,000 projects, in two minutes, to see that it works
+	$(BIN)/python -m bench.run --projects 1000 --rounds 2 --seconds 0.15
+
+.PHONY: bench-large
+bench-large: .venv/dev ## How cost grows from 100,000 to 1,000,000 projects with few children, and the size on disk
+	$(BIN)/python -m bench.run --projects 1000000 --children 0.05 --growth
+
 .PHONY: lock
 lock: ## Pin every dependency anew, with hashes (needs uv)
 	$(LOCK) --group build -o requirements.txt
 	$(LOCK) --group build --group dev -c requirements.txt -o requirements-dev.txt
+	$(PIN) bench/requirements.in -c requirements.txt -o bench/requirements.txt
 
-LOCK = uv pip compile pyproject.toml --extra metrics --universal --python-version 3.11 --upgrade --quiet \
+LOCK = $(PIN) pyproject.toml --extra metrics
+PIN = uv pip compile --universal --python-version 3.11 --upgrade --quiet \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .venv/bin/python:
@@ -57,4 +71,10 @@ LOCK = uv pip compile pyproject.toml --extra metrics --universal --python-versio
 .venv/dev: requirements-dev.txt pyproject.toml | .venv/bin/python
 	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The peer that must not share an environment with the program.
+bench/.venv/done: bench/requirements.txt
+	$(PYTHON) -m venv bench/.venv
+	bench/.venv/bin/pip install --quiet --require-hashes -r bench/requirements.txt
 	@touch $@

@@ -11,6 +11,7 @@ REASONS = {
     "invalid_value": "EDTF|control character|is blank|no such day or time",
     "unknown_include": "include takes",
     "given_by_path": "The path says this already",
+    "too_many_figures": "More than",
 }
 
 

@@ -1,6 +1,8 @@
-"""The `hoptac` command: serve, migrate, seed, check. Each command imports only what it needs itself."""
+"""The `hoptac` command: serve, migrate, seed, check, audit. Each command imports only what it needs itself."""
 
 import argparse
+import asyncio
+import json
 import sqlite3
 import sys
 import time
@@ -72,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--dataset", type=Path, help="another folder of dataset files")
     check.add_argument("--documents", type=Path, help="folder of the source texts: prove every figure against them")
     check.add_argument("--quiet", action="store_true", help="leave out the list of what is ignored on purpose")
+    audit = _command(commands, "audit", _audit, "Say what a careful reader would flag; 1 if there is something.")
+    audit.add_argument("--rule", action="append", metavar="NAME", help="only this rule (repeat for more)")
+    audit.add_argument("--severity", metavar="LEAST", help="note (the default), warning or error, and what weighs more")
+    audit.add_argument("--as-of", metavar="DAY", help="the day that counts as today, such as 2026-11-22")
+    audit.add_argument("--json", action="store_true", help="print the findings as the API shows them")
     keys = commands.add_parser("key", help="Create, list, rotate and revoke the keys of those who write.")
     acts = keys.add_subparsers(metavar="ACT", required=True)
     create = _command(acts, "create", _key, "Create a key and print its text, which nobody can read again.")
@@ -117,6 +124,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
     import app.main  # noqa: F401 - declares every table
+    from app.core.index import fill
     from app.core.writing import render_all_again
     from migrations import HEAD
 
@@ -128,8 +136,10 @@ def _migrate(options: argparse.Namespace, settings: Settings) -> int:
     if options.down:
         print("The schema and everything in it are gone.")
         return DONE
+    indexed = fill(database)
     rendered = render_all_again(database)
-    print("The schema is up to date." + (f" {rendered} records were rendered anew." if rendered else ""))
+    done = [f" {count} records were {what} anew." for count, what in ((indexed, "indexed"), (rendered, "rendered"))]
+    print("The schema is up to date." + "".join(line for line in done if not line.startswith(" 0")))
     return DONE
 
 
@@ -202,6 +212,35 @@ def _check(options: argparse.Namespace, _: Settings) -> int:
         if not options.quiet:
             print(*(f"ignored: {line}" for line in proof.ignored), sep="\n")
     return _report(problems)
+
+
+def _audit(options: argparse.Namespace, settings: Settings) -> int:
+    import app.main  # noqa: F401 - declares every table
+    from app.audit.routes import AuditQuery, today, wanted
+    from app.audit.walk import everything
+    from app.core.query import said
+
+    given = {name: value for name in ("rule", "severity", "as_of") if (value := getattr(options, name)) is not None}
+    try:
+        query = wanted(AuditQuery.model_validate(given), today())
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False):
+            _complain(f"--{str(each['loc'][0]).replace('_', '-')}: {said(each)}")
+        return MISUSED
+    from app.serve import NotReady, ensure_ready
+
+    try:
+        ensure_ready(settings)
+    except NotReady as error:
+        _complain(str(error))
+        return UNREADY
+    found = asyncio.run(everything(Database(settings.database_url), query))
+    if options.json:
+        print(json.dumps([vars(finding) for finding in found], ensure_ascii=False, indent=1))
+    for finding in () if options.json else found:
+        records = " ".join(f"{record['resource']}/{record['id']}" for record in finding.records)
+        print(f"{finding.severity} {finding.rule} {records}: {finding.message['en']}")
+    return FAILED if found else DONE
 
 
 def _report(problems: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from starlette_compress import CompressMiddleware
 
 from app import __version__
 from app.agreements.models import AGREEMENTS
+from app.audit.routes import audit_router
 from app.core.database import Database
 from app.core.edge import Edge, set_up_logs
 from app.core.editing import Editor
@@ -28,13 +29,16 @@ from app.core.site import pages, site_router
 from app.core.write_routes import write_router
 from app.documents.models import DOCUMENTS
 from app.figures.models import FIGURES, INDICATORS
+from app.figures.routes import figures_router
 from app.keys.routes import keys_router
 from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
 from app.partners.routes import partners_router
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
+from app.search.routes import search_router
 from app.statements.models import STATEMENTS
+from app.timeline.routes import timeline_router
 from migrations import HEAD
 
 # The order of the docs, and of matching: what is asked most comes first.
@@ -73,7 +77,8 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    routers = [*map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
+    computed = [search_router(), figures_router(), audit_router(), timeline_router()]
+    routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     routers += [*map(write_router, RESOURCES), partners_router(), keys_router()]
     for router in routers:
         app.include_router(router)

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 
 import app.main  # noqa: F401 - every table is declared
 from app.core.database import Database
+from app.core.schema import modelled
 from app.core.settings import Settings
 
 connection = context.config.attributes.get("connection")
@@ -19,6 +20,7 @@ def run(over: object) -> None:
         transactional_ddl=True,
         transaction_per_migration=False,
         compare_type=True,
+        include_name=modelled,
     )
     with context.begin_transaction():
         context.run_migrations()

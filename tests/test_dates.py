@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.core.dates import Edtf, parse_edtf
+from app.core.dates import Edtf, ends, parse_edtf
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,21 @@ def test_no_text_breaks_the_parser(text: str) -> None:
     except ValueError:
         return
     assert span.earliest is None or span.latest is None or span.earliest <= span.latest
+
+
+@pytest.mark.parametrize(
+    ("written", "both"),
+    [
+        ("2024/2028", ("2024", "2028")),
+        ("2022-02", ("2022-02", "2022-02")),
+        ("2015/..", ("2015", None)),
+        ("../2024-05-31", (None, "2024-05-31")),
+        ("[..2024-05-31]", (None, "2024-05-31")),
+        ("[2024-05..]", ("2024-05", None)),
+    ],
+)
+def test_an_extent_has_a_start_and_an_end_of_their_own_precision(
+    written: str, both: tuple[str | None, str | None]
+) -> None:
+    parse_edtf(written)
+    assert ends(written) == both

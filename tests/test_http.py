@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from app.core.database import Database, Query, Read, SqliteReader
 from app.core.errors import PROBLEM_JSON, QueryTooSlow, Unavailable, family
-from app.core.paging import cursor
+from app.core.paging import bound, cursor
 from app.core.query import Queries
 from app.core.resource import RESOURCES as RESOURCES_BY_NAME
 from app.core.schema import migrate
@@ -131,8 +131,9 @@ def test_every_answer_has_the_security_headers_and_a_request_id(client: TestClie
     for path in ("/v1", "/v1/nope", "/livez", "/docs", "/docs/assets/swagger-ui.css"):
         headers = client.get(path, headers={"X-Request-ID": "mine-1"}).headers
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["x-frame-options"] == "DENY"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert (headers.get("x-frame-options"), headers.get("referrer-policy")) == (
+            ("DENY", "no-referrer") if path == "/docs" else (None, None)
+        )
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-request-id"] == "mine-1"
     made = client.get("/v1", headers={"X-Request-ID": "not one\x01"}).headers["x-request-id"]
@@ -328,7 +329,7 @@ def test_numbers_that_no_figure_can_have_are_refused(client: TestClient, asked: 
 @pytest.mark.parametrize("value", [None, True, 5, [1], {}, "\x00", "\ud800", "a" * 300])
 @pytest.mark.parametrize("record_id", [None, 5, {}, "\x00", "unido"])
 def test_a_forged_cursor_breaks_nothing(client: TestClient, sort: str, value: Any, record_id: Any) -> None:
-    forged = cursor(f"/v1/projects?sort={sort}", value, record_id)
+    forged = cursor(bound("/v1/projects", [("sort", sort)]), value, record_id)
     assert client.get(f"/v1/projects?sort={sort}&cursor={forged}").status_code in (200, 400)
 
 
@@ -441,7 +442,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(client: TestClien
         "/v1/projects/A",
         "/v1/projects/" + "x" * 10_000,
         "/v1/projects/a%2Fb",
-        "/v1/projects/facets",
+        "/v1/projects/history",
         "/v1/nope",
         "/v1/projects/",
         "/v1/codelists/%00",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -15,8 +16,10 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import SQLModel
 
 from app.core.database import Database
-from app.core.schema import config, migrate
+from app.core.schema import config, migrate, modelled
+from app.core.writing import render_all_again
 from migrations import HEAD
+from seed.files import Dataset
 from tests.conftest import NewDatabase
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +32,7 @@ def test_there_is_one_head_and_the_program_knows_it() -> None:
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": modelled})
         assert compare_metadata(context, SQLModel.metadata) == []
         found = inspect(connection)
         for name, table in TABLES.items():
@@ -62,6 +65,23 @@ def test_down_to_nothing_and_up_again(database: Database) -> None:
     assert inspect(database.engine).get_table_names() == ["alembic_version"]
     migrate(database)
     assert set(TABLES) < set(inspect(database.engine).get_table_names())
+
+
+def test_partners_get_their_periods_in_columns_and_keep_their_links(
+    seeded_database: Database, dataset: Dataset
+) -> None:
+    counts = text("SELECT count(*) FROM partners_citations")
+    with seeded_database.write() as session:
+        before = session.connection().execute(counts).scalar()
+        settings = config()
+        settings.attributes["connection"] = session.connection()
+        command.downgrade(settings, "20261122_registry")
+    migrate(seeded_database)
+    assert render_all_again(seeded_database) == len(dataset.of("partners"))
+    with seeded_database.engine.connect() as connection:
+        found = connection.execute(text("SELECT id, period_latest FROM partners WHERE period_latest IS NOT NULL"))
+        assert [tuple(row) for row in found] == [("mpi", "2025-02-28")]
+        assert connection.execute(counts).scalar() == before
 
 
 def test_a_migration_that_fails_leaves_nothing(new_database: NewDatabase) -> None:

@@ -45,11 +45,27 @@ def test_what_is_no_language_map(texts: object) -> None:
 
 @pytest.mark.parametrize(
     ("text", "folded"),
-    [("Đường", "duong"), ("Dương", "duong"), ("hòa", "hoa"), ("hoà", "hoa"), ("Ðà Nẵng", "da nang"), ("ỨNG", "ung")],
+    [
+        ("Ørsted", "orsted"),
+        ("Łódź", "lodz"),
+        ("삼성", "삼성"),
+        ("ðường", "duong"),
+        ("Đường", "duong"),
+        ("Dương", "duong"),
+        ("hòa", "hoa"),
+        ("hoà", "hoa"),
+        ("Ðà Nẵng", "da nang"),
+        ("ỨNG", "ung"),
+    ],
 )
 def test_folding(text: str, folded: str) -> None:
     assert fold(text) == folded
     assert fold(unicodedata.normalize("NFD", text)) == folded
+
+
+@given(st.text())
+def test_folding_again_changes_nothing(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
 
 
 @given(st.text())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Index, Table, Text
+from sqlalchemy import Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -21,6 +21,7 @@ from app.core.record import (
     identifier_table,
     in_codes,
     link_table,
+    list_indexes,
     refers_to,
 )
 from app.core.resource import Link, Resource
@@ -109,12 +110,11 @@ class Agreement(Row, table=True):
     __table_args__ = (
         in_codes("kind", AGREEMENT_KIND),
         in_codes("status", AGREEMENT_STATUS),
-        Index(None, "kind", "id"),
-        Index(None, "status", "id"),
-        Index(None, "title_sort", "id"),
-        Index(None, "signed_on_earliest", "id"),
-        Index(None, "period_earliest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(
+            codes=("kind", "status"),
+            sorts=("title_sort", "signed_on_earliest", "period_earliest"),
+            alone=("period_latest",),
+        ),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
@@ -144,6 +144,8 @@ AGREEMENTS = Resource(
     table=Agreement,
     citations=citation_table("agreements"),
     identifiers=identifier_table("agreements"),
+    number=3,
+    names=("title",),
     example="smart-factory-mou-2022",
     trees=("part_of", "amends"),
     filters={

@@ -33,18 +33,20 @@ COMMITS: Counter[str] = Counter()
 class Query:
     """A statement compiled once for an engine and then run with new values by the driver itself.
 
+    Where PostgreSQL needs to be asked in another way than SQLite, that is the second statement.
     `alone`: it may see a later state than the statements before it; others of one read see the same state.
     """
 
-    def __init__(self, statement: Executable, *, alone: bool = False) -> None:
-        self._statement, self.alone = statement, alone
+    def __init__(self, statement: Executable, on_postgresql: Executable | None = None, *, alone: bool = False) -> None:
+        self._statements = {"sqlite": statement, "postgresql": statement if on_postgresql is None else on_postgresql}
+        self.alone = alone
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def sql(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """The SQL text, and its values in the order of their places."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            compiled: Any = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+            compiled: Any = self._statements[dialect.name].compile(dialect=dialect)  # type: ignore[attr-defined]
             own = {name: value for name, value in compiled.params.items() if value is not None}
             found = self._compiled[dialect.name] = (str(compiled), tuple(compiled.positiontup or ()), own)
         text, names, own = found
@@ -58,8 +60,11 @@ Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 class Reader(Protocol):
     """Runs reads; each sees one state of the database."""
 
-    async def run(self, read: Callable[[], Read]) -> Any:
-        """The result of the read; Unavailable when the database is away, QueryTooSlow past the deadline."""
+    async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:
+        """The result of the read; Unavailable when the database is away, QueryTooSlow past the deadline.
+
+        `long` says that it will take more than some milliseconds: it is not tried inside the event loop first.
+        """
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -82,10 +87,12 @@ class SqliteReader:
         self._idle: list[_SqliteConnection] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
-    async def run(self, read: Callable[[], Read]) -> Any:
+    async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:
         """Inline first, then in a thread under the deadline."""
         arrived = time.monotonic()
         try:
+            if long:
+                raise _OutOfTime
             if self._inline is None or not self._inline.is_current():
                 self._inline = _SqliteConnection(self._path, busy=0.05)
             return self._inline.drive(read(), time.thread_time, self._budget)
@@ -212,6 +219,7 @@ class Database:
 
     def __init__(self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01) -> None:
         self.url = _normal(url)
+        self._name = str(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._deadline, self._inline_budget = deadline, inline_budget
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
@@ -238,11 +246,11 @@ class Database:
                 session.connection().execute(text(f"SET LOCAL lock_timeout = {patience * 1000:d}"))
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
             yield session
-        COMMITS[str(self.url)] += 1
+        COMMITS[self._name] += 1
 
     def commits(self) -> int:
         """How many writes of this process it has taken."""
-        return COMMITS[str(self.url)]
+        return COMMITS[self._name]
 
     def schema_version(self) -> str | None:
         """The revision of its schema; None where there is none. Unavailable when it does not answer."""

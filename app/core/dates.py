@@ -27,18 +27,29 @@ class Span(NamedTuple):
 
 def parse_edtf(text: str) -> Span:
     """Read one EDTF string of the profile; ValueError says what is wrong, without repeating the input."""
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1].replace("..", "../", 1) if text.startswith("[..") else text[1:-1].replace("..", "/..", 1)
-    start, slash, end = text.partition("/")
-    if not slash:
-        return _point(start)
+    start, end = _ends(text)
     if start == end == "..":
-        raise ValueError("an interval needs at least one end")
+        raise ValueError("an EDTF interval needs at least one end")
+    if start == end:
+        return _point(start)
     earliest = None if start == ".." else _point(start).earliest
     latest = None if end == ".." else _point(end).latest
     if earliest and latest and latest < earliest:
         raise ValueError("the interval ends before it starts")
     return Span(earliest, latest)
+
+
+def ends(text: str) -> tuple[str | None, str | None]:
+    """Start and end of an extent, each as a date of its own (`2024/2028`: 2024 and 2028); None where it is open."""
+    start, end = _ends(text)
+    return (None if start == ".." else start), (None if end == ".." else end)
+
+
+def _ends(text: str) -> tuple[str, str]:
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1].replace("..", "../", 1) if text.startswith("[..") else text[1:-1].replace("..", "/..", 1)
+    start, slash, end = text.partition("/")
+    return start, end if slash else start
 
 
 def _point(text: str) -> Span:

@@ -17,17 +17,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.errors import Failed
 
 log = structlog.get_logger("hoptac.access")
-REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}\Z")
 CODINGS = re.compile(r'-(?:gzip|br|zstd)(?=")')
 ALWAYS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-ID"),
     (b"x-content-type-options", b"nosniff"),
+]
+# Pages bring their own policy of what may be loaded; what else pages need, data does not.
+OF_PAGES = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
-# Pages bring their own policy; data needs nothing at all.
+# Data needs nothing at all.
 NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"),
@@ -65,21 +68,27 @@ class Edge:
                 await Failed().response()(scope, receive, exchange.send)
         finally:
             scope["fastapi"] = exchange.inner.get("fastapi")  # the route that took it, for layers further out
-            self.note(scope, exchange)
+            if self.is_told:
+                self.note(scope, exchange.inner, exchange.status, exchange.started, exchange.request_id)
 
-    def note(self, scope: Scope, exchange: "Exchange") -> None:
+    @property
+    def is_told(self) -> bool:
+        """Whether anybody wants to know of answers."""
+        return self.access_log or self.observe is not None
+
+    def note(self, scope: Scope, inner: Scope, status: int, began: float, request_id: str) -> None:
         """Tell the log and the observer of an answer."""
-        seconds = time.perf_counter() - exchange.started
+        seconds = time.perf_counter() - began
         if self.observe is not None:
-            self.observe(scope["method"], exchange.inner, exchange.status, seconds)
+            self.observe(scope["method"], inner, status, seconds)
         if self.access_log:
             log.info(
                 "request",
                 method=scope["method"],
                 path=scope["path"],
-                status=exchange.status,
+                status=status,
                 ms=round(seconds * 1000, 2),
-                request_id=exchange.request_id,
+                request_id=request_id,
             )
 
 
@@ -90,15 +99,15 @@ class Exchange:
         self.scope, self._send, self.started = scope, send, time.perf_counter()
         self.status, self.complete = 0, False
         self.is_head = scope["method"] == "HEAD"
-        self.asked_tags, given, self.is_preflight = "", "", False
+        self.asked_tags, given, self.is_preflight = "", b"", False
         for name, value in scope["headers"]:
             if name == b"if-none-match":
                 self.asked_tags += f",{value.decode('latin-1')}" if self.asked_tags else value.decode("latin-1")
             elif name == b"x-request-id":
-                given = value.decode("latin-1")
+                given = value
             elif name == b"access-control-request-method":
                 self.is_preflight = scope["method"] == "OPTIONS"
-        self.request_id = given if given and REQUEST_ID.match(given) else token_hex(16)
+        self.request_id = request_id_of(given)
         self.inner = scope
 
     def enter(self) -> Scope:
@@ -137,8 +146,7 @@ class Exchange:
         """With a policy for what may be loaded, and a tag that says the coding."""
         found = dict(headers)
         kept = list(headers)
-        if b"content-security-policy" not in found:
-            kept.append(NOTHING)
+        kept += OF_PAGES if b"content-security-policy" in found else [NOTHING]
         tag = found.get(b"etag")
         if tag is None:
             return kept
@@ -151,6 +159,11 @@ class Exchange:
         elif self.status == 304:
             shown = (held(self.asked_tags, tag.decode()) or tag.decode()).encode()
         return kept if shown is tag else [(name, shown if name == b"etag" else value) for name, value in kept]
+
+
+def request_id_of(given: bytes) -> str:
+    """The id that the asker gave, if it can stand in a log; otherwise a new one."""
+    return given.decode() if given and REQUEST_ID.match(given) else token_hex(16)
 
 
 def held(asked_tags: str, tag: str) -> str | None:

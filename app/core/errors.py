@@ -41,7 +41,7 @@ MISTAKES = {
     "unknown_field": "`fields` names a field that the resource does not have.",
     "unknown_include": "`include` names something that cannot be followed from what is there, or names it twice.",
     "given_by_path": "The path of a nested list says this already.",
-    "of_drafts": "Drafts are read without `include`.",
+    "of_drafts": "Drafts are read without `include`, and listed without `q` too.",
     "unknown_member": "The body has a member that the resource does not have; the nearest that there is, is said.",
     "read_only": "Only the registry itself writes this: it must be left out, or be what it is.",
     "unknown_record": "There is no such record, or it is a draft of others.",
@@ -54,6 +54,7 @@ MISTAKES = {
     "other_unit": "The unit is another than that of the total, the part or the indicator.",
     "key_reused": "This Idempotency-Key came with another request within the last 24 hours.",
     "referrer": "A record that refers to this one.",
+    "too_many_figures": "More figures than one answer decides about; ask for fewer.",
 }
 
 PROBLEM_JSON = "application/problem+json"

@@ -13,23 +13,25 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.edge import Edge, Exchange, held
+from app.core.edge import Edge, held, request_id_of
 
 LARGEST = 1_000_000  # bytes of one answer
 OVERHEAD = 2_000  # bytes that an entry takes beside its body, roughly
 PRIVATE = re.compile(rb"no-store|private", re.IGNORECASE)
 NOT_IN_304 = (b"content-type", b"content-length", b"content-encoding")
 
+Headers = list[tuple[bytes, bytes]]
 Key = tuple[str, bytes, bytes]
 Look = Callable[[], Awaitable[object]]
 
 
 @dataclass(slots=True)
 class Entry:
-    """One whole answer, and what observers call it."""
+    """One whole answer, the head of its 304, and the route it came from."""
 
-    tag: str
-    headers: list[tuple[bytes, bytes]]
+    tag: bytes
+    headers: Headers
+    unchanged: Headers
     body: bytes
     route: object
 
@@ -48,26 +50,30 @@ class Freshness:
     def __init__(self, look: Look, commits: Callable[[], int], staleness: float) -> None:
         self._look, self._commits, self._staleness = look, commits, staleness
         self._until, self._seen = 0.0, -1
-        self._marker: object = None
+        self.last: object = None
         self._looking: asyncio.Future[None] | None = None
 
     async def marker(self) -> object:
         """Equal markers, equal answers; None: it is not known. A new day counts too: some answers depend on today."""
-        if time.monotonic() > self._until or self._seen != self._commits():
+        if not self.is_fresh():
             if self._looking is None:
                 self._looking = asyncio.ensure_future(self._ask())
             await asyncio.shield(self._looking)
-        return self._marker if self._seen == self._commits() else None
+        return self.last if self._seen == self._commits() else None
+
+    def is_fresh(self) -> bool:
+        """Whether the last look still counts."""
+        return time.monotonic() <= self._until and self._seen == self._commits()
 
     def is_still(self, marker: object) -> bool:
         """Whether nothing has been noticed since this marker."""
-        return self._marker == marker and self._seen == self._commits()
+        return self.last == marker and self._seen == self._commits()
 
     async def _ask(self) -> None:
         seen, until = self._commits(), time.monotonic() + self._staleness
         try:
             last = await self._look()
-            self._marker = None if last is None else (last, today())
+            self.last = None if last is None else (last, today())
             self._seen, self._until = seen, until
         finally:
             self._looking = None
@@ -83,17 +89,13 @@ class Hot:
         self._kept = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not scope["path"].startswith("/v1/"):
+        asked = _asked(scope)
+        if asked is None:
             await self.edge(scope, receive, send)
             return
-        coding = b""
-        for name, value in scope["headers"]:
-            if name == b"accept-encoding":
-                coding = value
-            elif name == b"authorization":
-                await self.edge(scope, receive, send)
-                return
-        marker = await self.freshness.marker()
+        coding, tags, given = asked
+        fresh = self.freshness
+        marker = fresh.last if fresh.is_fresh() else await fresh.marker()
         if marker != self._marker:
             self._entries.clear()
             self._marker, self._kept = marker, 0
@@ -101,7 +103,7 @@ class Hot:
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
-            await self._answer(entry, scope, send)
+            await self._answer(entry, tags, given, scope, send)
         elif marker is None or scope["method"] == "HEAD":
             await self.edge(scope, receive, send)
         else:
@@ -127,22 +129,39 @@ class Hot:
             return
         if key not in self._entries:
             self._kept += size
-        self._entries[key] = Entry(found[b"etag"].decode(), headers, body, scope.get("fastapi"))
+        unchanged = [each for each in headers if each[0] not in NOT_IN_304]
+        self._entries[key] = Entry(found[b"etag"], headers, unchanged, body, scope.get("fastapi"))
         while self._kept > self.room:
             self._kept -= len(self._entries.popitem(last=False)[1].body) + OVERHEAD
 
-    async def _answer(self, entry: Entry, scope: Scope, send: Send) -> None:
-        exchange = Exchange(scope, send)
-        if self.edge.observe:
-            exchange.inner = {**scope, "fastapi": entry.route}
-        headers, body, exchange.status = entry.headers, entry.body, 200
-        if exchange.asked_tags:
-            tag = held(exchange.asked_tags, entry.tag)
-            if tag is not None:
-                headers = [each for each in headers if each[0] not in NOT_IN_304 and each[0] != b"etag"]
-                headers.append((b"etag", tag.encode()))
-                body, exchange.status = b"", 304
-        start = {"type": "http.response.start", "status": exchange.status, "headers": [*headers, exchange.id_header()]}
-        await send(start)
-        await send({"type": "http.response.body", "body": b"" if exchange.is_head else body})
-        self.edge.note(scope, exchange)
+    async def _answer(self, entry: Entry, tags: bytes, given: bytes, scope: Scope, send: Send) -> None:
+        began = time.perf_counter()
+        status, headers, body = 200, entry.headers, entry.body
+        if tags == entry.tag:
+            status, headers, body = 304, entry.unchanged, b""
+        elif tags and (tag := held(tags.decode("latin-1"), entry.tag.decode())):
+            headers = [each if each[0] != b"etag" else (b"etag", tag.encode()) for each in entry.unchanged]
+            status, body = 304, b""
+        request_id = request_id_of(given)
+        named = (b"x-request-id", request_id.encode())
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, named]})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        if self.edge.is_told:
+            self.edge.note(scope, {"fastapi": entry.route}, status, began, request_id)
+
+
+def _asked(scope: Scope) -> tuple[bytes, bytes, bytes] | None:
+    """Accept-Encoding, If-None-Match and X-Request-ID of a public read; None for anything else."""
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not scope["path"].startswith("/v1/"):
+        return None
+    coding = tags = given = b""
+    for name, value in scope["headers"]:
+        if name == b"accept-encoding":
+            coding = value
+        elif name == b"if-none-match":
+            tags = b"%s,%s" % (tags, value) if tags else value
+        elif name == b"x-request-id":
+            given = value
+        elif name == b"authorization":
+            return None
+    return coding, tags, given

@@ -13,7 +13,7 @@ from app.core.changes import CHANGES
 from app.core.database import Query, Rows
 from app.core.errors import ErrorItem, Invalid
 from app.core.paging import bound, cursor
-from app.core.resource import RESOURCES, Include, Resource, matching
+from app.core.resource import RESOURCES, Include, Resource, on_record
 from app.core.sql import utf8
 
 MOST_INCLUDED = 200
@@ -46,7 +46,7 @@ class Step:
         """What it finds, from the ids bound to a name."""
         table = self.edge.resource.table
         parameter = self.edge.resource.parameters[self.edge.parameter]
-        found = stored(self.edge.resource, *columns, table.id).where(matching(parameter, bind, single))
+        found = stored(self.edge.resource, *columns, table.id).where(on_record(parameter, bind, single))
         return found.order_by(table.id).limit(literal_column(str(MOST_INCLUDED + 1)))
 
 

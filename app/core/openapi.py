@@ -15,7 +15,7 @@ from app.core.bodies import MERGE_PATCH
 from app.core.errors import BadRequest, Failed, ProblemShown, Unauthorized
 from app.core.record import Record
 from app.core.resource import Id, Resource
-from app.core.routes import documented_of, problems
+from app.core.routes import Documented, documented_of, problems
 from app.core.settings import Settings
 
 ABOUT = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
@@ -46,6 +46,7 @@ KEY_SCHEME = {
 }
 ON_REQUEST = ("included", "included_next", "total")  # there only when the request asks for them
 KEYS = "Keys of those who write: for administrators, with the scope `keys`."
+SEARCH = "Words in all resources at once."
 REGISTRY = "The registry itself: index, code lists, health."
 
 
@@ -63,7 +64,7 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
                 summary="Evidence for every figure of international cooperation.",
                 description=ABOUT,
                 routes=app.routes,
-                tags=[*tags, {"name": "registry", "description": REGISTRY}],
+                tags=[*tags, {"name": "search", "description": SEARCH}, {"name": "registry", "description": REGISTRY}],
                 servers=[{"url": "/", "description": "This server."}],
                 license_info={"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
             )
@@ -99,17 +100,7 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
             continue
         method = next(iter(context.methods or ()))
         operation = schema["paths"][context.path][method.lower()]
-        path = [_path_parameter(name, *words) for name, words in said.path.items()]
-        properties = said.query().model_json_schema()["properties"].items()
-        query = [
-            {"name": name, "in": "query", "required": False, "schema": each, "description": each["description"]}
-            for name, each in properties
-        ]
-        headers = [
-            {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
-            for name, about in said.headers.items()
-        ]
-        operation["parameters"] = [*path, *query, *headers]
+        operation["parameters"] = [*_parameters(said)]
         operation["security"] = [{"key": []}] if said.scopes else []
         if said.scopes:
             operation["description"] += (
@@ -127,6 +118,17 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
             operation["requestBody"] = {"required": True, "content": _of_type(said.body_type, said.body())}
     _, models = models_json_schema(list(shown), ref_template="#/components/schemas/{model}")
     schema["components"]["schemas"] |= _without_null_defaults(models["$defs"])
+
+
+def _parameters(said: Documented) -> Iterator[dict[str, Any]]:
+    for name, words in said.path.items():
+        yield _path_parameter(name, *words)
+    query = said.query().model_json_schema()
+    for name, kind in query["properties"].items():
+        required, about = name in query.get("required", ()), kind["description"]
+        yield {"name": name, "in": "query", "required": required, "schema": kind, "description": about}
+    for name, about in said.headers.items():
+        yield {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
 
 
 def _of_type(media_type: str, model: type[BaseModel]) -> dict[str, Any]:

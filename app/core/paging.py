@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -11,8 +11,12 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, tuple_
 
 from app.core.errors import BadCursor
+from app.core.filters import Parameter
+from app.core.matching import Place
 from app.core.resource import Resource
 from app.core.text import UNSAFE
+
+FOUND = "q"  # in a shape: what the query of a list finds
 
 Shape = tuple[tuple[str, bool], ...]
 
@@ -33,6 +37,18 @@ class Sort:
         return cls(first.lstrip("-"), descending, ties == "-id" if ties else descending)
 
 
+def shaped(parameters: Mapping[str, Parameter], asked: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:
+    """The shape of what is asked with these parameters, and the values to bind."""
+    shape: list[tuple[str, bool]] = []
+    values: dict[str, Any] = {}
+    for name, value in asked.items():
+        many = parameters[name].many
+        single = not many or len(value) == 1
+        shape.append((name, single))
+        values |= parameters[name].encode(name, value[0] if many and single else value)
+    return tuple(shape), values
+
+
 @dataclass
 class Page:
     """One page that is asked for: its shape (which decides the statement) and its values."""
@@ -48,13 +64,7 @@ class Page:
     def __post_init__(self) -> None:
         given = self.query.model_fields_set
         asked = {**self.also, **{name: getattr(self.query, name) for name in self.resource.parameters if name in given}}
-        shape = []
-        for name, value in asked.items():
-            many = self.resource.parameters[name].many
-            single = not many or len(value) == 1
-            shape.append((name, single))
-            self.values |= self.resource.parameters[name].encode(name, value[0] if many and single else value)
-        self.shape = tuple(shape)
+        self.shape, self.values = shaped(self.resource.parameters, asked)
         self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
         self._bound = bound(self.path, self.query_pairs())
         if self.query.cursor is not None:
@@ -62,7 +72,7 @@ class Page:
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """The asked parameters that a cursor is bound to."""
-        known = {**self.resource.parameters, "state": None, "sort": None}
+        known = {**self.resource.parameters, "q": None, "state": None, "sort": None}
         given = [(name, getattr(self.query, name)) for name in known if name in self.query.model_fields_set]
         return [(name, one) for name, value in given for one in (value if isinstance(value, list) else [value])]
 
@@ -76,25 +86,36 @@ class Page:
             return ("absent-after",)
         return ("value-after", "absent") if may_lack else ("value-after",)
 
-    def next(self, last: Sequence[Any]) -> str:
-        """The path of the page after the one whose last row is given."""
+    @property
+    def by_relevance(self) -> bool:
+        """Whether the hits of a query are asked for in the order of search."""
+        return self.query.q is not None and "sort" not in self.query.model_fields_set
+
+    @property
+    def place(self) -> Place | None:
+        """Where the page begins among hits in the order of search."""
+        return Place.read(self.after["after_value"]) if self.after and self.by_relevance else None
+
+    def narrow(self, name: str, values: Mapping[str, Any]) -> None:
+        """One condition more, which no parameter states."""
+        self.shape += ((name, True),)
+        self.values |= values
+
+    def next(self, value: Any, record_id: str) -> str:
+        """The path of the page behind the row with this value to sort by and this id."""
         pairs = [*self.query_pairs(), ("limit", self.limit)]
         for name in ("fields", "include"):
             if getattr(self.query, name):
                 pairs.append((name, getattr(self.query, name)))
         if self.query.total:
             pairs.append(("total", "true"))
-        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, last[0], last[1]))])}"
+        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, value, record_id))])}"
 
     def _read(self, given: str) -> tuple[Any, str]:
-        try:
-            value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
-            genuine = cursor(self._bound, value, record_id) == given
-        except (ValueError, TypeError, RecursionError):
-            raise BadCursor from None
+        value, record_id = place_of(self._bound, given)
         kind = (int, float) if isinstance(self.resource.all_sorts[self.sort.name].type, Double) else str
         fits = value is None or (isinstance(value, kind) and not isinstance(value, bool))
-        if not genuine or not fits or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        if not fits:
             raise BadCursor
         return value, record_id
 
@@ -109,6 +130,18 @@ def cursor(bound: str, value: Any, record_id: str) -> str:
     place = json.dumps([value, record_id], separators=(",", ":")).encode()
     check = hashlib.blake2b(place + bound.encode(), digest_size=6).digest()
     return base64.urlsafe_b64encode(check + place).rstrip(b"=").decode()
+
+
+def place_of(bound: str, given: str) -> tuple[Any, str]:
+    """The sort value and id in a cursor; BadCursor unless it was handed out for the same path and filter."""
+    try:
+        value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
+        genuine = cursor(bound, value, record_id) == given
+    except (ValueError, TypeError, RecursionError):
+        raise BadCursor from None
+    if not genuine or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        raise BadCursor
+    return value, record_id
 
 
 def nullable(column: Any) -> bool:

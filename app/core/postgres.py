@@ -22,7 +22,7 @@ class PostgresReader:
         self._conninfo, self._deadline, self._connections = conninfo, deadline, connections
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] | None = None
 
-    async def run(self, read: Callable[[], Read]) -> Any:
+    async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:  # noqa: ARG002
         """One snapshot a read; Unavailable when there is no connection, QueryTooSlow past the deadline."""
         try:
             async with asyncio.timeout(self._deadline):

@@ -1,6 +1,7 @@
 """From a query string to checked values: every parameter of a list or detail is known, typed and documented."""
 
 import difflib
+from collections.abc import Iterable
 from functools import cache, cached_property
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -8,6 +9,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from app.core.errors import BadQuery, ErrorItem, Invalid
+from app.core.filters import Parameter
 from app.core.record import STATE
 from app.core.resource import Resource
 from app.core.text import UNSAFE
@@ -17,6 +19,9 @@ MOST_PARAMETERS = 1_000
 DEFAULT_LIMIT, MOST_ITEMS = 50, 200
 
 Names = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
+
+
+SearchWords = Annotated[str, StringConstraints(max_length=300)]
 
 
 def _digits(text: Any) -> Any:
@@ -38,16 +43,14 @@ class Queries:
     @cached_property
     def detail(self) -> type[BaseModel]:
         """Parameters of a detail."""
-        return _model(f"{self.resource.shown.__name__}Query", self._shape())
+        return query_model(f"{self.resource.shown.__name__}Query", self._shape())
 
     @cached_property
     def page(self) -> type[BaseModel]:
         """Parameters of a list."""
-        fields: dict[str, Any] = {}
-        for parameter in self.resource.parameters.values():
-            kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
-            most = MOST_ITEMS if parameter.many else None
-            fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
+        fields = filter_fields(self.resource.parameters.values())
+        about = "Words to find anywhere in a record, as in /v1/search; the best hits first, if no sort is given."
+        fields["q"] = (SearchWords | None, Field(default=None, description=about, examples=["khu cong nghiep"]))
         sorts = [sign + name for name in self.resource.all_sorts for sign in ("", "-")]
         about = "Order; `-` for descending. Absent values come last, ties are ordered by id."
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"
@@ -59,7 +62,7 @@ class Queries:
         about = "Where to go on: taken from `next`, for the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
         fields["total"] = (bool, Field(default=False, description="Count all matching records too."))
-        return _model(f"{self.resource.shown.__name__}ListQuery", {**fields, **self._shape()})
+        return query_model(f"{self.resource.shown.__name__}ListQuery", {**fields, **self._shape()})
 
     def _shape(self) -> dict[str, Any]:
         shown = list(self.resource.shown.model_fields)
@@ -80,7 +83,18 @@ class Queries:
         }
 
 
-def _model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
+def filter_fields(parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """The fields of a query model that are filters."""
+    fields: dict[str, Any] = {}
+    for parameter in parameters:
+        kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
+        most = MOST_ITEMS if parameter.many else None
+        fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
+    return fields
+
+
+def query_model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
+    """A query model that refuses every other parameter."""
     model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid", defer_build=True), **fields)
     return model
 
@@ -95,14 +109,16 @@ def _takes_many(model: type[BaseModel]) -> dict[str, bool]:
 
 
 @cache
-def _nothing_asked(model: type[BaseModel]) -> BaseModel:
-    return model()
+def _nothing_asked(model: type[BaseModel]) -> BaseModel | None:
+    """What holds when nothing is asked; None where something must be."""
+    needs_something = any(field.is_required() for field in model.model_fields.values())
+    return None if needs_something else model()
 
 
 def parse(model: type[BaseModel], query_string: bytes) -> BaseModel:
     """The checked parameters; BadQuery when it cannot be read, Invalid with one error for each mistake otherwise."""
-    if not query_string:
-        return _nothing_asked(model)
+    if not query_string and (nothing := _nothing_asked(model)) is not None:
+        return nothing
     given: dict[str, Any] = {}
     errors: list[ErrorItem] = []
     known = _takes_many(model)

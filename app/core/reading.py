@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -24,11 +24,15 @@ from sqlalchemy import (
 from app.core.changes import CHANGES, NAME
 from app.core.database import Query, Read, Reader, Rows
 from app.core.errors import MISTAKES, ErrorItem, Gone, Invalid, Moved, NotFound, Unavailable
+from app.core.filters import Parameter
 from app.core.including import in_order, including, stored
+from app.core.index import INDEXING, RECORDS
 from app.core.keys import NOBODY, Asker
-from app.core.paging import Page, Shape, Sort, beyond, nullable
+from app.core.matching import Candidates, Found, Matching, found_among
+from app.core.paging import FOUND, Page, Shape, Sort, beyond, nullable
 from app.core.record import RENDERING
 from app.core.resource import Include, Resource, owner_of
+from app.core.sql import one_of
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Asked:
 
     def tag(self, last: str) -> str:
         """The tag of an answer made from several records: the last Change and what was asked."""
-        asked = b"%s?%s#%s" % (self.path.encode(), self.query, self.asker.key.encode())
+        asked = b"%d%s?%s#%s" % (INDEXING, self.path.encode(), self.query, self.asker.key.encode())
         what = hashlib.blake2b(asked, digest_size=8).hexdigest()
         return f"{last}-{RENDERING}-{what}"
 
@@ -116,7 +120,9 @@ class Reading:
         draft = stored(resource, NAME, table.rendering, state="draft").where(table.id == bindparam("id"))
         self._draft = Query(draft, alone=True)
         self._shaped = lru_cache(maxsize=512)(self._build_shaped)
+        self._by_ids = Query(stored(resource, table.id).where(one_of(table.id, "ids")))
         self._statement = lru_cache(maxsize=1024)(self._build)
+        self._candidates = lru_cache(maxsize=256)(self._build_candidates)
         self._count = lru_cache(maxsize=256)(self._build_count)
 
     def detail(self, record_id: str, query: Any, asked: Asked) -> Read:
@@ -138,7 +144,7 @@ class Reading:
         """A draft, for those who may write it; anything else is not to be found here, or not any more."""
         there = yield self._hidden, {"id": record_id}
         if not there or there[0][0] != "draft" or not asked.asker.may_write(there[0][1]):
-            yield from self._missing(record_id, asked)
+            yield from self.missing(record_id, asked)
         if query.include:
             raise Invalid(ErrorItem(parameter="include", code="of_drafts", detail=MISTAKES["of_drafts"]))
         rows = yield self._draft, {"id": record_id}
@@ -172,8 +178,8 @@ class Reading:
             in_order(_last_row(Integer), self._unmerged(own), *parts), alone=not (brought and brought.needs_more)
         )
 
-    def _missing(self, record_id: str, asked: Asked) -> Read:
-        """Moved where it was merged, Gone where it was public and was deleted, NotFound otherwise."""
+    def missing(self, record_id: str, asked: Asked) -> Read:
+        """Ends in Moved, Gone or NotFound for an id that no public record has, or one that was merged."""
         there = yield self._hidden, {"id": record_id}
         if there and there[0][0] == "published" and there[0][2]:
             path = asked.path.replace(f"/{record_id}", f"/{there[0][2]}", 1)
@@ -191,58 +197,87 @@ class Reading:
             said = "The path says this already."
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=said))
         if not (yield self._exists, {"id": parent}):
-            yield from self._missing(parent, asked)
+            yield from self.missing(parent, asked)
         return (yield from READINGS[include.resource.name].page(query, asked, {include.parameter: [parent]}))
 
     def page(self, query: Any, asked: Asked, also: Mapping[str, Any] | None = None) -> Read:
         """A page of records that match, in a total order, and the path of the next page."""
         page = Page(self.resource, query, also or {}, asked.path)
-        drafts = _drafts(query, asked.asker)
+        private = query.state == "draft"
+        if private:
+            _narrow_to_drafts(page, query, asked.asker)
         brought = including(self.resource, query.include) if query.include else None
         only = _only(query.fields, self.resource)
         if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
-            return Answer(None, tag, private=bool(drafts))
-        alone = not (query.total or query.include)
-        statement = self._statement(page.shape, page.sort, page.segments, alone, drafts)
-        values = {**page.values, "keeper": asked.asker.partner}
-        last, rows = _split((yield statement, {**values, **page.after, "most": page.limit + 2}))
-        more, rows = len(rows) > page.limit, rows[: page.limit]
-        following = page.next(rows[-1]) if more else None
+            return Answer(None, tag, private=private)
+        said: dict[str, Any] = {}
+        if query.q is None:
+            last, rows, following = yield from self._in_order(page, alone=not (query.total or query.include))
+        else:
+            last = yield from _last()
+            rows, following, said = yield from self._found(page)
         bodies = [row[2] for row in rows] if only is _whole else [only(row[2]) for row in rows]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(following).encode()]
         if query.total:
-            ((count,),) = yield self._count(page.shape, drafts), values
+            ((count,),) = yield self._count(page.shape), page.values
             parts.append(b',"total":%d' % count)
+        parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in said.items()]
         if brought is not None:
             parts += [b",", (yield from brought.read([row[1] for row in rows]))]
-        return asked.answer(b"".join([*parts, b"}"]), last, following, private=bool(drafts))
+        return asked.answer(b"".join([*parts, b"}"]), last, following, private=private)
 
-    def _where(self, shape: Shape, drafts: str) -> list[ColumnElement[bool]]:
-        """The conditions of a shape; those on one link table must hold for the same link."""
-        conditions: list[ColumnElement[bool]] = []
-        if drafts == "own":
-            conditions.append(self.resource.table.managed_by == bindparam("keeper"))
-        of_links: dict[Any, list[ColumnElement[bool]]] = {}
-        for name, single in shape:
-            parameter = self.resource.parameters[name]
-            if parameter.link is None:
-                conditions.append(parameter.where(name, single))
-            else:
-                of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
-        for link, each in of_links.items():
-            conditions.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
-        return conditions
+    def bodies(self, ids: Sequence[str]) -> Read:
+        """The representations of these records, by id."""
+        rows = yield self._by_ids, {"ids": list(ids)}
+        return dict(rows)
 
-    def _build(self, shape: Shape, sort: Sort, segments: tuple[str, ...], alone: bool, drafts: str) -> Query:
+    def _in_order(self, page: Page, *, alone: bool) -> Read:
+        """The last Change, the page's rows in the order of its sort, and the path of the next page."""
+        statement = self._statement(page.shape, page.sort, page.segments, alone)
+        last, rows = _split((yield statement, {**page.values, **page.after, "most": page.limit + 2}))
+        more, rows = len(rows) > page.limit, rows[: page.limit]
+        return last, rows, page.next(*rows[-1][:2]) if more else None
+
+    def _found(self, page: Page) -> Read:
+        """The same of the records that a query finds, best first if no sort is given; and how it was understood."""
+        matching = Matching(page.query.q, self._candidates(page.shape), [self.resource], page.values)
+        found: Found = yield from matching.page(page.place, page.limit if page.by_relevance else 1)
+        page.narrow(FOUND, matching.everything(found.sense))
+        said = {"reading": found.reading, "corrected": found.corrected}
+        if not page.by_relevance:
+            _, rows, following = yield from self._in_order(page, alone=False)
+            return rows, following, said
+        ids = [hit.record_id for hit in found.hits]
+        bodies = yield from self.bodies(ids)
+        rows = [("", record_id, bodies[record_id]) for record_id in ids]
+        return rows, page.next(str(found.next), "") if found.next else None, said
+
+    def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
+        """The conditions of a shape, that of a query, and whose drafts."""
+        stated = tuple(each for each in shape if each[0] not in (FOUND, DRAFTS))
+        found = conditions(self.resource.parameters, stated)
+        if (FOUND, True) in shape:
+            found.append(found_among(self.resource))
+        if (DRAFTS, OWN) in shape:
+            found.append(self.resource.table.managed_by == bindparam("keeper"))
+        return found
+
+    def _build_candidates(self, shape: Shape) -> Candidates:
+        """Candidates on which the other filters hold: each is looked up, whatever a planner thinks of it (OFFSET)."""
+        table = self.resource.table
+        held = select(table.id).where(table.id == RECORDS.c.record_id, *self._where(shape)).offset(literal_column("0"))
+        return Candidates(held.exists() if shape else None)
+
+    def _build(self, shape: Shape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)
-        rows = [self._segment(shape, sort, segment, drafts) for segment in segments]
+        rows = [self._segment(shape, sort, segment) for segment in segments]
         return Query(in_order(last, *rows).limit(bindparam("most")), alone=alone)
 
-    def _segment(self, shape: Shape, sort: Sort, segment: str, drafts: str) -> Select[Any]:
+    def _segment(self, shape: Shape, sort: Sort, segment: str) -> Select[Any]:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
-        key = column.label("sort")
-        found = stored(self.resource, key, table.id, state="draft" if drafts else "published")
-        statement = found.where(*self._where(shape, drafts)).limit(bindparam("most"))
+        key, chosen = column.label("sort"), self._where(shape)
+        found = stored(self.resource, key, table.id, state=_state(shape))
+        statement = found.where(*chosen).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
@@ -253,13 +288,35 @@ class Reading:
             statement = statement.where(beyond(column, table.id, sort, segment))
         return statement.order_by(*order)
 
-    def _build_count(self, shape: Shape, drafts: str) -> Query:
+    def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
-        conditions = (table.state == ("draft" if drafts else "published"), *self._where(shape, drafts))
-        return Query(select(func.count()).select_from(table).where(*conditions))
+        chosen = self._where(shape)
+        return Query(select(func.count()).select_from(table).where(table.state == _state(shape), *chosen))
+
+
+DRAFTS, OWN, ALL = "drafts", True, False  # what no parameter states: the asker's drafts, or all
+
+
+def _state(shape: Shape) -> str:
+    return "draft" if any(name == DRAFTS for name, _ in shape) else "published"
 
 
 READINGS: dict[str, Reading] = {}
+
+
+def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions of a shape; those on one link table must hold for the same link."""
+    found: list[ColumnElement[bool]] = []
+    of_links: dict[Any, list[ColumnElement[bool]]] = {}
+    for name, single in shape:
+        parameter = parameters[name]
+        if parameter.link is None:
+            found.append(parameter.where(name, single))
+        else:
+            of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
+    for link, each in of_links.items():
+        found.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
+    return found
 
 
 async def last_change(reader: Reader) -> object:
@@ -275,14 +332,14 @@ def _last() -> Read:
     return rows[0][0] if rows else NO_CHANGE
 
 
-def _drafts(query: Any, asker: Asker) -> str:
-    """Which drafts a list shows instead of what is public: none (empty), the asker's own, or all."""
-    if query.state == "published":
-        return ""
+def _narrow_to_drafts(page: Page, query: Any, asker: Asker) -> None:
+    """The drafts that are the asker's to write, instead of what is public."""
     asker.require("records:write", "records:write:own")
-    if query.include:
-        raise Invalid(ErrorItem(parameter="include", code="of_drafts", detail=MISTAKES["of_drafts"]))
-    return "all" if asker.writes_all else "own"
+    for name in ("include", "q"):
+        if getattr(query, name):
+            raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=MISTAKES["of_drafts"]))
+    page.shape += ((DRAFTS, ALL if asker.writes_all else OWN),)
+    page.values["keeper"] = asker.partner
 
 
 def tag_of(asked: Asked) -> Read:

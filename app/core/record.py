@@ -1,6 +1,7 @@
 """What every record has in common: accepted fields, shown fields, its table row, and its links to other records."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, StringConstraints
@@ -118,6 +119,19 @@ class Row(SQLModel):
     body: str | None = Field(default=None, sa_type=Text)
 
 
+def list_indexes(*, codes: Sequence[str], sorts: Sequence[str], alone: Sequence[str] = ()) -> Iterator[Index]:
+    """The indexes of a list: each code and sort by itself, and each sort within each code, all of them with the id.
+
+    So a list of one code comes in its order out of one index; SQLite would else sort all records of that code. For
+    `alone` that is not worth an index.
+    """
+    ordered = [*sorts, "updated_at"]
+    for column in [*codes, *ordered, *alone]:
+        yield Index(None, column, "id")
+    for code in codes:
+        yield from (Index(None, code, column, "id") for column in ordered)
+
+
 def in_codes(column: str, codes: CodeList) -> CheckConstraint:
     """A check that a column holds one of the list's codes."""
     listed = ", ".join(f"'{code}'" for code in codes.codes)
@@ -170,16 +184,24 @@ def column_values(table: type[Row], fields: RecordFields) -> dict[str, Any]:
     dictionary order; `x_text`: x folded for text filters; `x_id`: the partner of the voice x.
     """
     values: dict[str, Any] = {}
+    for column, field, read in _columns(table, type(fields)):
+        value = getattr(fields, field)
+        values[column] = read(value, fields) if read else value
+    return values
+
+
+@cache
+def _columns(table: type[Row], fields: type[RecordFields]) -> list[tuple[str, str, "Form | None"]]:
+    """Each column that a writer's fields fill, the field, and how it is read."""
+    found: list[tuple[str, str, Form | None]] = []
     for column in [each.name for each in table.__table__.columns]:  # type: ignore[attr-defined]
         if column in Row.model_fields and column not in RecordFields.model_fields:
             continue
         field, _, form = column.rpartition("_")
         read = _FORMS.get(form)
-        if read is None or column in type(fields).model_fields:
-            values[column] = getattr(fields, column)
-        else:
-            values[column] = read(getattr(fields, field), fields)
-    return values
+        plain = read is None or column in fields.model_fields
+        found.append((column, column, None) if plain else (column, field, read))
+    return found
 
 
 def first_day(value: Edtf | None, _: RecordFields | None = None) -> str | None:
@@ -204,7 +226,8 @@ def _id(value: Voice | None, _: RecordFields) -> str | None:
     return value.partner if value else None
 
 
-_FORMS: dict[str, Callable[[Any, RecordFields], str | None]] = {
+Form = Callable[[Any, RecordFields], str | None]
+_FORMS: dict[str, Form] = {
     "earliest": first_day,
     "latest": _latest,
     "sort": _sort,

@@ -49,6 +49,9 @@ class Resource:
     filters: Mapping[str, Filter]
     sorts: Mapping[str, Any]
     links: Mapping[str, Link] = field(default_factory=dict)
+    number: int = 0  # its own for good: search goes through the resources in this order
+    names: tuple[str, ...] = ()  # fields that name its records, the main one first: search prefers what they hold
+    heading: tuple[str, ...] = ()  # where that is not a name: fields of which the first that is there stands for it
     citations: Table | None = None
     identifiers: Table | None = None
     unique: tuple[str, ...] = ()  # columns whose values no two records share, beside the id
@@ -90,6 +93,10 @@ class Resource:
         named = {parameter.name: parameter for parameter in found}
         assert len(named) == len(found), f"{self.name}: two filters have the same name"
         return named
+
+    def naming(self, name: str) -> Parameter | None:
+        """The filter for records that are (`project` on projects) or name one of these; None if there is none."""
+        return self.parameters.get("id" if name == self.one else name)
 
     @cached_property
     def includes(self) -> dict[str, "Include"]:
@@ -133,7 +140,7 @@ def _linked(name: str, link: Link) -> Parameter:
         return parts[0]
 
     def where(bind: str, single: bool) -> ColumnElement[bool]:
-        return or_(*(matching(part, bind, single) for part in parts))
+        return or_(*(on_record(part, bind, single) for part in parts))
 
     return Parameter(name, Id, about, where, many=True)
 
@@ -144,7 +151,7 @@ def _one_link(column: Any, link: Link, about: str, name: str) -> Parameter:
     return next(iter(filter_.parameters(name)))
 
 
-def matching(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bool]:
+def on_record(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bool]:
     """The condition of a parameter on the record itself, also where it is about a link table."""
     condition = parameter.where(bind, single)
     if parameter.link is None:

@@ -22,18 +22,19 @@ from app.core.errors import (
     Moved,
     NotFound,
     Problem,
-    Unauthorized,
     Unavailable,
 )
+from app.core.facets import Facets, FacetsShown
 from app.core.keys import NOBODY
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Asked, Reading
 from app.core.resource import RESOURCES, Include, Resource
+from app.core.senses import READING
 from app.core.text import RESERVED, SLUG
 
 _SLUG = re.compile(SLUG)
-OF_LISTS = (BadRequest, Unauthorized, Forbidden, Invalid, Unavailable)
-OF_DETAILS = (BadRequest, Unauthorized, Forbidden, NotFound, Gone, Invalid, Unavailable)
+OF_LISTS = (BadRequest, Invalid, Unavailable)
+OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
 # By reference: as a model, each response of each route would cost FastAPI a validator of its own.
 PROBLEM_CONTENT = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemShown"}}}
 NOT_CHANGED: dict[int | str, dict[str, Any]] = {
@@ -152,9 +153,10 @@ def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def resource_router(resource: Resource) -> APIRouter:
-    """`GET /v1/<resource>`, `…/{id}`, and a nested list for each kind of record that belongs to one."""
+    """`GET /v1/<resource>`, `…/facets`, `…/{id}`, and a nested list for each kind of record that belongs to one."""
     router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.name], route_class=ReadRoute)
     _add_list(router, READINGS[resource.name])
+    _add_facets(router, Facets(resource))
     _add_detail(router, READINGS[resource.name])
     for include in resource.includes.values():
         if include.nested:
@@ -171,10 +173,27 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
     router.add_api_route(
         "",
         documented(read, Documented(lambda: queries(resource).page, lambda: page_model(resource))),
-        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
+        responses={**NOT_CHANGED, **problems(*OF_LISTS, Forbidden)},
         operation_id=f"list_{resource.name}",
         summary=f"List {resource.name}",
         description=f"{resource.about}\n\nRepeat a parameter for OR; different parameters must all hold.",
+    )
+
+
+def _add_facets(router: APIRouter, facets: Facets) -> None:
+    resource = facets.resource
+
+    async def read(request: Request, query: BaseModel) -> Response:
+        return await answer(request, lambda: facets.count(query, asked(request)), long=True)
+
+    router.add_api_route(
+        "/facets",
+        documented(read, Documented(lambda: facets.query, lambda: FacetsShown)),
+        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
+        operation_id=f"count_{resource.name}",
+        summary=f"Count {resource.name} by the values they have",
+        description="Under the filters of the list. A value counts the records that its parameter finds among them. "
+        "What else is asked of a link holds for that link: with `role=funding`, `facet=partner` counts who funds.",
     )
 
 
@@ -208,17 +227,17 @@ def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
     router.add_api_route(
         f"/{{{id_name}}}/{include.name}",
         documented(read, Documented(lambda: queries(target).page, lambda: page_model(target), of_one(owner))),
-        responses=_of_records(owner),
+        responses=_of_records(owner, Forbidden),
         operation_id=f"list_{owner.one}_{include.name}",
         summary=f"List the {include.name} of one {owner.one}",
         description=f"The same as `/v1/{target.name}?{include.parameter}=…`, with the same other parameters.",
     )
 
 
-def _of_records(resource: Resource) -> dict[int | str, dict[str, Any]]:
+def _of_records(resource: Resource, *also: type[Problem]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of the reads of one record and of what belongs to it."""
     merging = (Moved,) if hasattr(resource.table, "merged_into") else ()
-    return {**NOT_CHANGED, **problems(*OF_DETAILS, *merging)}
+    return {**NOT_CHANGED, **problems(*OF_DETAILS, *merging, *also)}
 
 
 def of_one(resource: Resource) -> dict[str, tuple[str, str]]:
@@ -240,10 +259,10 @@ def asked(request: Request) -> Asked:
     return Asked(scope["path"], scope["query_string"], tags, scope.get("asker", NOBODY))
 
 
-async def answer(request: Request, read: Callable[[], Any]) -> Response:
-    """Run a read and answer with its bytes, tag and next page, or with 304."""
+async def answer(request: Request, read: Callable[[], Any], *, long: bool = False) -> Response:
+    """Run a read and answer with its bytes, tag and next page, or with 304; a long one leaves the event loop free."""
     state = request.scope["app"].state
-    found: Answer = await state.reader.run(read)
+    found: Answer = await state.reader.run(read, long=long)
     caching = "private, no-cache" if found.private else state.settings.cache_control
     headers = [(b"etag", b'"%s"' % found.tag.encode()), (b"cache-control", caching.encode())]
     if found.next:
@@ -268,6 +287,8 @@ def page_model(resource: Resource) -> Any:
         "items": (list[resource.shown], Field(description="The records, in the order asked for.")),  # type: ignore[name-defined]
         "next": (str | None, Field(description="Path of the next page; null at the end.")),
         "total": (int, Field(default=0, description="How many match in all; only with total=true.")),
+        "reading": (Annotated[str, READING], Field(default="all_words", description="Only with q: how it was read.")),
+        "corrected": (str | None, Field(default=None, description="Only with q: what was searched for instead.")),
         **_included(),
     }
     return create_model(f"{resource.table.__name__}Page", __doc__=f"A page of {resource.name}.", **fields)

@@ -1,12 +1,14 @@
 """The schema of the database: migrated under the writers' lock, so that any number of processes may start at once."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 
 import migrations
 from app.core.database import Database
+from app.core.index import TERMS, prepare
 
 
 def config() -> Config:
@@ -25,3 +27,9 @@ def migrate(database: Database, revision: str = "head") -> None:
             command.downgrade(settings, revision)
         else:
             command.upgrade(settings, revision)
+            prepare(session.connection())
+
+
+def modelled(name: str | None, kind: str, _: Any) -> bool:
+    """Whether the models describe this; the terms of the search index are a table of its own kind on each engine."""
+    return kind != "table" or not str(name).startswith(TERMS.name)

@@ -34,6 +34,11 @@ class Index(BaseModel):
     about: LanguageMap
     version: str = Field(description="Version of the program.")
     resources: dict[str, str] = Field(description="Path of each resource's list.")
+    search: str
+    progress: str = Field(description="Targets against actuals.")
+    aggregate: str = Field(description="Figures added up.")
+    timeline: str = Field(description="What comes when.")
+    audit: str = Field(description="What a careful reader would flag.")
     codelists: str
     openapi: str
     docs: str
@@ -152,6 +157,11 @@ def _index(settings: Settings, version: str) -> bytes:
             },
             "version": version,
             "resources": {name: f"/v1/{name}" for name in RESOURCES},
+            "search": "/v1/search",
+            "progress": "/v1/progress",
+            "aggregate": "/v1/figures/aggregate",
+            "timeline": "/v1/timeline",
+            "audit": "/v1/audit",
             "codelists": "/v1/codelists",
             "openapi": "/openapi.json",
             "docs": "/docs",

@@ -25,6 +25,23 @@ def _utf8_postgresql(element: utf8, compiler: Any, **kwargs: Any) -> str:
     return f"convert_to({compiler.process(element.clauses, **kwargs)}, 'UTF8')"
 
 
+class unindexed(FunctionElement[Any]):  # noqa: N801
+    """A column compared without its index, where SQLite, which knows no numbers of rows, would choose the wrong one."""
+
+    type = NullType()
+    inherit_cache = True
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_sqlite(element: unindexed, compiler: Any, **kwargs: Any) -> str:
+    return f"+{compiler.process(element.clauses, **kwargs)}"
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_postgresql(element: unindexed, compiler: Any, **kwargs: Any) -> str:
+    return str(compiler.process(element.clauses, **kwargs))
+
+
 class one_of(FunctionElement[Any]):  # noqa: N801
     """`column` equals one value of the list bound as `name`: one statement for lists of any length."""
 
@@ -45,3 +62,25 @@ def _one_of_sqlite(element: one_of, compiler: Any, **kwargs: Any) -> str:
 def _one_of_postgresql(element: one_of, compiler: Any, **kwargs: Any) -> str:
     column, values = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return f"{column} = ANY({values})"
+
+
+class holds(FunctionElement[Any]):  # noqa: N801
+    """A row of the search index holds the terms that are asked, as `:fts5` of FTS5 and as `:tsquery` of PostgreSQL."""
+
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self) -> None:
+        super().__init__(bindparam("fts5"), bindparam("tsquery"))
+
+
+@compiles(holds, "sqlite")
+def _holds_sqlite(element: holds, compiler: Any, **kwargs: Any) -> str:
+    fts5, _ = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"search_terms MATCH {fts5}"
+
+
+@compiles(holds, "postgresql")
+def _holds_postgresql(element: holds, compiler: Any, **kwargs: Any) -> str:
+    tsquery = compiler.process(list(element.clauses)[1], **kwargs)
+    return f"search_terms.terms @@ CAST({tsquery} AS tsquery)"

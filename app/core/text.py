@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
@@ -50,23 +51,44 @@ _LETTERS = {"\u0306": "1", "\u0302": "2", "\u031b": "3"}  # breve (ă), circumfl
 _TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}  # huyền hỏi ngã sắc nặng
 
 
+class _Folding(dict[int, str]):
+    """The folded form of each character, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold_character(chr(code))
+        return folded
+
+
+_FOLDED = _Folding()
+_NO_MARK = dict(zip("đĐ\u00d0\u00f0øØłŁ", "ddddooll", strict=True))  # letters that do not decompose
+
+
 def fold(text: str) -> str:
     """Lower case without diacritics, one character for each character of the NFC form («Đường» → «duong»)."""
-    return "".join(map(_fold_character, unicodedata.normalize("NFC", text)))
+    return unicodedata.normalize("NFC", text).translate(_FOLDED)
 
 
 def _fold_character(character: str) -> str:
-    if character in "đĐ\u00d0":
-        return "d"
-    base = unicodedata.normalize("NFD", character)[0].lower()
-    return base if len(base) == 1 else character
+    decomposed = unicodedata.normalize("NFD", character)
+    base = decomposed[0]
+    if not all(map(unicodedata.combining, decomposed[1:])):  # a syllable of Hangul, not a letter with marks
+        return character
+    base = base.lower() if len(base.lower()) == 1 else base
+    return _NO_MARK.get(base, base)
 
 
 def sort_key(text: str) -> str:
     """A key whose byte order is the Vietnamese dictionary's: letters first (a ă â … d đ …), tones between equals."""
+    keys = [key for word in text.split() if (key := _word_key(word))[0]]
+    return (" ".join([letters for letters, _ in keys]) + "\t" + "".join([tones for _, tones in keys]))[:400]
+
+
+@lru_cache(maxsize=50_000)
+def _word_key(word: str) -> tuple[str, str]:
+    """The letters of a word with their marks, and its tones."""
     letters: list[str] = []
     tones: list[str] = []
-    for character in unicodedata.normalize("NFD", text.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
+    for character in unicodedata.normalize("NFD", word.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
         if character in _LETTERS and letters:
             letters[-1] = letters[-1][0] + _LETTERS[character]
         elif character in _TONES and tones:
@@ -77,9 +99,7 @@ def sort_key(text: str) -> str:
         elif character.isalnum():
             letters.append(character + "0")
             tones.append("0")
-        elif character.isspace() and letters and letters[-1] != " ":
-            letters.append(" ")
-    return ("".join(letters).strip() + "\t" + "".join(tones))[:400]
+    return "".join(letters), "".join(tones)
 
 
 def slug(text: str) -> str:

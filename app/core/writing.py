@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
+from app.core import index
 from app.core.changes import CHANGES, NAME, digest, link, now
 from app.core.database import Database
 from app.core.names import links_in
@@ -48,21 +49,26 @@ class Pending:
     version: int
     fields: RecordFields | None = None
     body: bytes = b""
+    before: str | None = None
     row: dict[str, Any] = field(default_factory=dict)
+
+    def indexed(self) -> index.Write:
+        """What it means for the search index."""
+        return index.Write(self.resource, self.id, self.before, None if self.action == "delete" else self.body)
 
 
 def render(resource: Resource, record_id: str, fields: RecordFields, version: int, created: str, updated: str) -> bytes:
     """The public JSON of a record, which depends on nothing but the record itself."""
-    shown = resource.shown.model_construct(
-        resource=resource.name,
-        id=record_id,
-        version=version,
-        created_at=created,
-        updated_at=updated,
-        inferred=fields.inferred_fields(),
-        **{name: getattr(fields, name) for name in type(fields).model_fields},
-    )
-    return shown.model_dump_json(by_alias=True).encode()
+    added = {
+        "resource": resource.name,
+        "id": record_id,
+        "version": version,
+        "created_at": created,
+        "updated_at": updated,
+        "inferred": fields.inferred_fields(),
+    }
+    own = fields.model_dump_json(by_alias=True)
+    return f"{json.dumps(added, separators=(',', ':'))[:-1]},{own[1:]}".encode()
 
 
 def is_same(resource: Resource, record_id: str, fields: RecordFields, present: Stored) -> bool:
@@ -117,13 +123,15 @@ class Batch:
             **column_values(resource.table, fields),
         }
         action = "create" if present is None else "update"
-        pending = Pending(resource, record_id, action, version, fields, body, row)
+        before = present.body if present else None
+        pending = Pending(resource, record_id, action, version, fields, body, before, row)
         self._pending[resource.name, record_id] = pending
         return f"{action}d"
 
     def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
         """Remove a record; its Changes stay, the last of them with the representation it had."""
-        pending = Pending(resource, record_id, "delete", present.version + 1, body=present.body.encode())
+        version, body = present.version + 1, present.body.encode()
+        pending = Pending(resource, record_id, "delete", version, body=body, before=present.body)
         self._pending[resource.name, record_id] = pending
 
     def flush(self) -> int:
@@ -138,6 +146,7 @@ class Batch:
             self._write(writes)
         if changes:
             self.session.execute(insert(CHANGES), changes)
+            index.write(self.session.connection(), [pending.indexed() for pending in self._pending.values()])
         self._pending.clear()
         return len(changes)
 
@@ -245,6 +254,7 @@ def render_again(session: Session, resource: Resource, most: int = CHUNK) -> int
         body = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
         values = {"rendering": RENDERING, "body": body.decode(), **column_values(table, fields)}
         session.execute(update(table).where(table.id == record_id).values(values))
+        index.write(session.connection(), [index.Write(resource, record_id, present.body, body)])
     return len(ids)
 
 

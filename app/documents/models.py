@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints
-from sqlalchemy import Index, Text
+from sqlalchemy import Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -19,6 +19,7 @@ from app.core.record import (
     citation_table,
     identifier_table,
     in_codes,
+    list_indexes,
 )
 from app.core.resource import Link, Resource
 from app.core.text import LanguageMap, LanguageTag, Line
@@ -81,12 +82,9 @@ class Document(Row, table=True):
     __table_args__ = (
         in_codes("kind", DOCUMENT_KIND),
         in_codes("status", DOCUMENT_STATUS),
-        Index(None, "kind", "id"),
-        Index(None, "status", "id"),
-        Index(None, "title_sort", "id"),
-        Index(None, "published_on_earliest", "id"),
-        Index(None, "happened_on_earliest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(
+            codes=("kind", "status"), sorts=("title_sort", "published_on_earliest"), alone=("happened_on_earliest",)
+        ),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
@@ -111,6 +109,8 @@ DOCUMENTS = Resource(
     table=Document,
     citations=citation_table("documents"),
     identifiers=identifier_table("documents"),
+    number=4,
+    names=("title", "number"),
     example="samsung-smart-factory-2023",
     filters={
         "kind": Equal(Document.kind, Annotated[str, DOCUMENT_KIND], "Of any of these kinds."),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 from pydantic import Field as PydanticField
-from sqlalchemy import Column, Double, Index, Table, Text, literal, select
+from sqlalchemy import Column, Double, Table, Text, literal, select
 from sqlmodel import Field, SQLModel
 
 from app.core.codelists import UNIT, Code, CodeList
@@ -16,7 +16,17 @@ from app.core.errors import MISTAKES, ErrorItem
 from app.core.evidence import Value, Voice
 from app.core.filters import Between, Contains, During, Equal
 from app.core.names import AgreementId, DocumentId, FigureId, IndicatorId, MilestoneId, PartnerId, PlaceId, ProjectId
-from app.core.record import BYTEWISE, Record, RecordFields, Row, citation_table, in_codes, link_table, refers_to
+from app.core.record import (
+    BYTEWISE,
+    Record,
+    RecordFields,
+    Row,
+    citation_table,
+    in_codes,
+    link_table,
+    list_indexes,
+    refers_to,
+)
 from app.core.resource import Link, Resource
 from app.core.rules import Proposal
 from app.core.text import LanguageMap, Line
@@ -168,9 +178,7 @@ class Indicator(Row, table=True):
     __table_args__ = (
         in_codes("unit", UNIT),
         in_codes("direction", DIRECTION),
-        Index(None, "unit", "id"),
-        Index(None, "name_sort", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("unit",), sorts=("name_sort",)),
     )
 
     unit: str = Field(sa_type=BYTEWISE)
@@ -188,12 +196,7 @@ class Figure(Row, table=True):
         in_codes("unit", UNIT),
         in_codes("qualifier", QUALIFIER),
         in_codes("measured", MEASURED),
-        Index(None, "kind", "id"),
-        Index(None, "unit", "id"),
-        Index(None, "indicator", "id"),
-        Index(None, "value", "id"),
-        Index(None, "period_earliest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind", "indicator"), sorts=("value", "period_earliest"), alone=("unit",)),
     )
 
     indicator: str = Field(sa_type=BYTEWISE, foreign_key="indicators.id")
@@ -282,6 +285,8 @@ INDICATORS = Resource(
     shown=IndicatorShown,
     table=Indicator,
     citations=citation_table("indicators"),
+    number=8,
+    names=("name",),
     example="enterprises-supported",
     needs_evidence=False,
     rules=(unit_of_its_figures,),
@@ -300,6 +305,8 @@ FIGURES = Resource(
     shown=FigureShown,
     table=Figure,
     citations=citation_table("figures"),
+    number=9,
+    heading=("as_written", "text"),
     example="smart-factory-enterprises-2022",
     rules=(unit_of_its_indicator, unit_of_its_total, unit_of_its_parts, not_part_of_itself),
     filters={

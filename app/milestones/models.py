@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Index, Table, Text
+from sqlalchemy import Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -11,7 +11,17 @@ from app.core.dates import Edtf
 from app.core.evidence import Voice
 from app.core.filters import Contains, During, Equal
 from app.core.names import AgreementId, DocumentId, MilestoneId, PlaceId, ProjectId
-from app.core.record import BYTEWISE, Record, RecordFields, Row, citation_table, in_codes, link_table, refers_to
+from app.core.record import (
+    BYTEWISE,
+    Record,
+    RecordFields,
+    Row,
+    citation_table,
+    in_codes,
+    link_table,
+    list_indexes,
+    refers_to,
+)
 from app.core.resource import Link, Resource
 from app.core.text import LanguageMap, Line
 
@@ -93,11 +103,7 @@ class Milestone(Row, table=True):
     __table_args__ = (
         in_codes("kind", MILESTONE_KIND),
         in_codes("status", MILESTONE_STATUS),
-        Index(None, "kind", "id"),
-        Index(None, "status", "id"),
-        Index(None, "title_sort", "id"),
-        Index(None, "date_earliest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind", "status"), sorts=("date_earliest",), alone=("title_sort", "date_latest")),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
@@ -123,6 +129,8 @@ MILESTONES = Resource(
     shown=MilestoneShown,
     table=Milestone,
     citations=citation_table("milestones"),
+    number=6,
+    names=("title",),
     example="smart-factory-mou-2022-signing",
     trees=("part_of",),
     filters={

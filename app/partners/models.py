@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text
+from sqlalchemy import Column, ForeignKey, Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -21,6 +21,7 @@ from app.core.record import (
     identifier_table,
     in_codes,
     link_table,
+    list_indexes,
     refers_to,
 )
 from app.core.resource import Link, Resource
@@ -81,9 +82,7 @@ class Partner(Row, table=True):
     __tablename__ = "partners"
     __table_args__ = (
         in_codes("kind", PARTNER_KIND),
-        Index(None, "kind", "id"),
-        Index(None, "name_sort", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind",), sorts=("name_sort",), alone=("period_latest",)),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
@@ -92,6 +91,8 @@ class Partner(Row, table=True):
     country: str | None = Field(sa_column=Column(BYTEWISE, ForeignKey("places.id", use_alter=True), index=True))
     merged_into: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
     collective: bool = Field(index=True)
+    period_earliest: str | None = Field(sa_type=BYTEWISE)
+    period_latest: str | None = Field(sa_type=BYTEWISE)
     name_sort: str = Field(sa_type=BYTEWISE)
     name_text: str = Field(sa_type=Text)
 
@@ -114,6 +115,8 @@ PARTNERS = Resource(
     table=Partner,
     citations=citation_table("partners"),
     identifiers=identifier_table("partners"),
+    number=1,
+    names=("name", "abbreviation", "aliases"),
     example="unido",
     rules=(merged_by_merging,),
     trees=("parent", "succeeded_by"),

@@ -24,6 +24,7 @@ from app.core.record import (
     identifier_table,
     in_codes,
     link_table,
+    list_indexes,
     refers_to,
 )
 from app.core.resource import Link, Resource
@@ -90,9 +91,7 @@ class Place(Row, table=True):
             sqlite_where=text("period_earliest IS NULL"),
             postgresql_where=text("period_earliest IS NULL"),
         ),
-        Index(None, "level", "id"),
-        Index(None, "name_sort", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("level",), sorts=("name_sort",)),
     )
 
     level: str = Field(sa_type=BYTEWISE)
@@ -130,6 +129,8 @@ PLACES = Resource(
     identifiers=identifier_table("places", unique=False),
     unique=("code",),
     rules=(code_of_its_time,),
+    number=5,
+    names=("name",),
     example="da-nang",
     trees=("parent", "succeeded_by"),
     filters={

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Column, Index, Table, Text
+from sqlalchemy import Column, Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -21,6 +21,7 @@ from app.core.record import (
     identifier_table,
     in_codes,
     link_table,
+    list_indexes,
     refers_to,
 )
 from app.core.resource import Link, Resource
@@ -176,12 +177,7 @@ class Project(Row, table=True):
     __table_args__ = (
         in_codes("kind", PROJECT_KIND),
         in_codes("status", PROJECT_STATUS),
-        Index(None, "kind", "id"),
-        Index(None, "status", "id"),
-        Index(None, "title_sort", "id"),
-        Index(None, "period_earliest", "id"),
-        Index(None, "period_latest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind", "status"), sorts=("title_sort", "period_earliest", "period_latest")),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
@@ -208,6 +204,8 @@ PROJECTS = Resource(
     table=Project,
     citations=citation_table("projects"),
     identifiers=identifier_table("projects"),
+    number=2,
+    names=("title",),
     example="smart-factory-cooperation",
     trees=("part_of", "follows"),
     filters={

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from sqlalchemy import Index, Table, Text
+from sqlalchemy import Table, Text
 from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
@@ -11,7 +11,17 @@ from app.core.dates import Edtf
 from app.core.evidence import Voice
 from app.core.filters import Contains, During, Equal
 from app.core.names import AgreementId, DocumentId, MilestoneId, PartnerId, ProjectId
-from app.core.record import BYTEWISE, Record, RecordFields, Row, citation_table, in_codes, link_table, refers_to
+from app.core.record import (
+    BYTEWISE,
+    Record,
+    RecordFields,
+    Row,
+    citation_table,
+    in_codes,
+    link_table,
+    list_indexes,
+    refers_to,
+)
 from app.core.resource import Link, Resource
 from app.core.text import LanguageMap
 
@@ -65,10 +75,7 @@ class Statement(Row, table=True):
     __tablename__ = "statements"
     __table_args__ = (
         in_codes("kind", STATEMENT_KIND),
-        Index(None, "kind", "id"),
-        Index(None, "summary_sort", "id"),
-        Index(None, "due_earliest", "id"),
-        Index(None, "updated_at", "id"),
+        *list_indexes(codes=("kind",), sorts=("due_earliest",), alone=("summary_sort", "due_latest")),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
@@ -95,6 +102,8 @@ STATEMENTS = Resource(
     shown=StatementShown,
     table=Statement,
     citations=citation_table("statements"),
+    number=7,
+    heading=("summary",),
     example="unido-commits-to-country-programme",
     filters={
         "kind": Equal(Statement.kind, Annotated[str, STATEMENT_KIND], "Of any of these kinds."),

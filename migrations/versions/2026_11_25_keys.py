@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "20261122_keys"
-down_revision: str | None = "20261122_registry"
+revision: str = "20261125_keys"
+down_revision: str | None = "20261124_list_indexes"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,206 @@
+"""`GET /v1/audit`: what a careful reader would flag, and `/v1/audit/rules`: what is looked for."""
+
+import json
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from app.audit.rule import SEVERITY
+from app.audit.rules import ALL, RULE
+from app.audit.walk import FILTERS, Position, Wanted, findings
+from app.core.database import Read
+from app.core.errors import BadCursor, Invalid
+from app.core.evidence import Citation
+from app.core.paging import cursor, place_of
+from app.core.query import DEFAULT_LIMIT, MOST_ITEMS
+from app.core.reading import Answer, Asked, tag_of
+from app.core.resource import Id
+from app.core.routes import NOT_CHANGED, OF_LISTS, ReadRoute, answer, asked, problems
+from app.core.site import ready_bytes
+from app.core.text import LanguageMap
+
+PATH = "/v1/audit"
+RESOURCES = sorted({rule.resource.name for rule in ALL})
+
+
+def _day(text: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise ValueError("is not a day (2026-11-22)")
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError("there is no such day or time") from None
+
+
+Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Audited = Annotated[str, StringConstraints(pattern=f"^({'|'.join(RESOURCES)})$")]
+
+
+def _ids(about: str) -> Any:
+    return Field(default=None, max_length=MOST_ITEMS, description=about)
+
+
+class AuditQuery(BaseModel):
+    """What to audit, on which day."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: list[Annotated[str, RULE]] | None = _ids("Only findings of these rules.")
+    severity: Annotated[str, SEVERITY] = Field(default="note", description="Findings of this weight or more.")
+    resource: list[Audited] | None = _ids("Only findings whose first record is of these resources.")
+    id: list[Id] | None = _ids("Only findings whose first record has one of these ids.")
+    project: list[Id] | None = _ids("Only findings whose first record is or names one of these projects.")
+    agreement: list[Id] | None = _ids("Only findings whose first record is or names one of these agreements.")
+    partner: list[Id] | None = _ids("Only findings whose first record is or names one of these partners.")
+    place: list[Id] | None = _ids("Only findings whose first record is or names one of these places or their parts.")
+    document: list[Id] | None = _ids("Only findings whose first record cites one of these documents.")
+    as_of: Day | None = Field(default=None, description="The day that counts as today; today (UTC) if not given.")
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Findings a page at most.")
+    cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
+
+
+class RecordNamed(BaseModel):
+    """A record by resource and id."""
+
+    resource: str = Field(examples=["figures"])
+    id: str
+
+
+class EvidenceShown(Citation):
+    """A citation of one of the records of a finding."""
+
+    resource: str = Field(description="The resource of the record that cites.")
+    id: str = Field(description="The id of the record that cites.")
+
+
+class ComputedShown(BaseModel):
+    """How a finding was computed."""
+
+    how: str = Field(description="The computation.", examples=["2028 − 2024 + 1"])
+    expected: int | float | str | None = Field(description="What is stated.")
+    found: int | float | str | None = Field(description="What the computation gives.")
+
+
+class FindingShown(BaseModel):
+    """Something that a careful reader would flag."""
+
+    rule: Annotated[str, RULE]
+    severity: Annotated[str, SEVERITY]
+    message: LanguageMap = Field(description="What was found, in Vietnamese and English.")
+    records: list[RecordNamed] = Field(description="The records concerned; the first is what the finding is about.")
+    evidence: list[EvidenceShown] = Field(description="The citations of these records that matter.")
+    computed: ComputedShown | None = Field(description="Null where nothing was computed.")
+
+
+class AuditPage(BaseModel):
+    """Findings, ordered by rule, resource and id."""
+
+    as_of: date = Field(description="The day that counts as today.")
+    items: list[FindingShown]
+    next: str | None = Field(description="Path of the next page; null at the end. A page may be short, even empty.")
+
+
+class RuleShown(BaseModel):
+    """A rule of the audit."""
+
+    rule: str
+    label: LanguageMap
+    severity: Annotated[str, SEVERITY]
+    resources: list[str] = Field(description="What its findings are about.")
+    description: str = Field(description="What it flags, and what it leaves alone.")
+
+
+class Rules(BaseModel):
+    """All rules of the audit."""
+
+    items: list[RuleShown]
+    next: None = Field(description="Always null: the rules fit one page.")
+
+
+def audit_router() -> APIRouter:
+    """`/v1/audit` and `/v1/audit/rules`."""
+    router = APIRouter(prefix=PATH, tags=["registry"], route_class=ReadRoute)
+    rules = json.dumps({"items": shown_rules(), "next": None}, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @router.get(
+        "",
+        response_model=AuditPage,
+        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
+        operation_id="read_audit",
+        summary="What a careful reader would flag",
+        description="Sums, percentages, durations and dates that do not fit, what is overdue, what lacks evidence, and "
+        "what no longer exists. Each finding names its rule, its records, their evidence and how it was computed.",
+    )
+    async def read_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
+        return await answer(request, lambda: page(query, asked(request), today()))
+
+    @router.get(
+        "/rules",
+        response_model=Rules,
+        responses={**NOT_CHANGED, **problems(Invalid)},
+        operation_id="list_audit_rules",
+        summary="List the rules of the audit",
+    )
+    async def list_audit_rules(request: Request) -> Response:
+        return ready_bytes(request, rules)
+
+    return router
+
+
+def today() -> str:
+    """The present day in UTC (ISO 8601)."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def wanted(query: AuditQuery, today: str) -> Wanted:
+    """The audit that the parameters ask for."""
+    only = {name: ids for name in FILTERS if (ids := getattr(query, name))}
+    return Wanted(query.as_of or today, query.rule, query.resource, query.severity, only)
+
+
+def page(query: AuditQuery, asked: Asked, today: str) -> Read:
+    """A page of findings. Its tag names the day too: what is overdue changes without a Change."""
+    as_of = query.as_of or today
+    tag = yield from tag_of(asked)
+    tag = f"{tag}-{as_of}"
+    if asked.has(tag):
+        return Answer(None, tag)
+    pairs = [("as_of", as_of), ("severity", query.severity)]
+    pairs += [(name, one) for name in ("rule", "resource", *FILTERS) for one in getattr(query, name) or ()]
+    bound = f"{PATH}?{urlencode(sorted(pairs))}"
+    start = _position(bound, query.cursor) if query.cursor is not None else None
+    found, further = yield from findings(wanted(query, today), query.limit, start)
+    following = None
+    if further:
+        place = cursor(bound, [*further[:2], *further[3:]], further.after)
+        following = f"{PATH}?{urlencode([*pairs, ('limit', query.limit), ('cursor', place)])}"
+    shown = {"as_of": as_of, "items": [vars(one) for one in found], "next": following}
+    return Answer(json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode(), tag, following)
+
+
+def _position(bound: str, given: str) -> Position:
+    place, after = place_of(bound, given)
+    match place:
+        case [str(rule), str(resource), str(last_id), int(last_number)]:
+            return Position(rule, resource, after, last_id, last_number)
+    raise BadCursor
+
+
+def shown_rules() -> list[dict[str, Any]]:
+    """Each rule once, with every resource it is about."""
+    shown: dict[str, dict[str, Any]] = {}
+    for rule in ALL:
+        label = {"vi": rule.label.vi, "en": rule.label.en}
+        entry = {
+            "rule": rule.name,
+            "label": label,
+            "severity": rule.severity,
+            "resources": [],
+            "description": rule.about,
+        }
+        shown.setdefault(rule.name, entry)["resources"].append(rule.resource.name)
+    return list(shown.values())

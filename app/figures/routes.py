@@ -1,0 +1,85 @@
+"""What is computed from figures: `/v1/projects/{project_id}/progress`, `/v1/progress`, `/v1/figures/aggregate`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.core.query import MOST_ITEMS
+from app.core.resource import Id
+from app.core.routes import NOT_CHANGED, OF_DETAILS, OF_LISTS, ReadRoute, answer, asked, checked, problems
+from app.figures.aggregate_reading import MOST_ADDED, Aggregate, Aggregates
+from app.figures.progress_reading import ProgressPage, Several, WholeProgress, of_project
+from app.projects.models import PROJECTS
+
+ABOUT = (
+    "For each indicator: targets, plans, baselines and actuals by date, each with its evidence, percentage and gap "
+    "against the target it is comparable with, and an actual plus the plan that continues it. Figures count that cite "
+    "a document or are kept by the project's manager; what others claim is listed beside. A target or an actual that "
+    "is not there is null with a reason (`why_not`), never 0. Parts are shown, and never added to their whole."
+)
+ABOUT_AGGREGATES = (
+    "Count, smallest, largest and sum of the figures that the list shows under the same filters. A sum leaves out what "
+    "must not be added and says why (`left_out`): parts of a total that is there, the same fact stated twice, earlier "
+    "totals, overlapping periods, areas within areas, also before and after a merger, figures of a project and of what "
+    "is part of it. Kinds and units are always apart; ranks, durations and shares have no sum. What a figure does not "
+    f"say keeps it apart from nothing. At most {MOST_ADDED} figures are added up in one answer."
+)
+
+
+class ProgressQuery(BaseModel):
+    """Parameters of one project's progress."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    indicator: list[Id] | None = Field(default=None, description="Only these indicators.", max_length=MOST_ITEMS)
+
+
+def figures_router() -> APIRouter:
+    """What is computed from figures. Its paths come before those of single records."""
+    router = APIRouter(tags=["figures"], route_class=ReadRoute, responses=NOT_CHANGED)
+    several = Several()
+    model = several.query()
+
+    @router.get(
+        "/v1/projects/{project_id}/progress",
+        operation_id="read_project_progress",
+        summary="Targets against actuals of one project",
+        description=ABOUT,
+        response_model=WholeProgress,
+        responses=problems(*OF_DETAILS),
+    )
+    async def read_project_progress(
+        request: Request,
+        project_id: Annotated[Id, Path(description="Id of the project.", examples=[PROJECTS.example])],
+        query: Annotated[ProgressQuery, Query()],
+    ) -> Response:
+        project_id = checked(project_id)
+        return await answer(request, lambda: of_project(project_id, query, asked(request)))
+
+    @router.get(
+        "/v1/progress",
+        operation_id="list_progress",
+        summary="Targets against actuals of many projects",
+        description=f"Projects that have such figures, under the filters of the list of projects.\n\n{ABOUT}",
+        response_model=ProgressPage,
+        responses=problems(*OF_LISTS),
+    )
+    async def list_progress(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
+        return await answer(request, lambda: several.page(query, asked(request)), long=True)
+
+    aggregates = Aggregates()
+    grouping = aggregates.query()
+
+    @router.get(
+        "/v1/figures/aggregate",
+        operation_id="aggregate_figures",
+        summary="Add figures up, where they may be",
+        description=ABOUT_AGGREGATES,
+        response_model=Aggregate,
+        responses=problems(*OF_LISTS),
+    )
+    async def aggregate_figures(request: Request, query: Annotated[grouping, Query()]) -> Response:  # type: ignore[valid-type]
+        return await answer(request, lambda: aggregates.aggregate(query, asked(request)), long=True)
+
+    return router

@@ -1,0 +1,148 @@
+"""`GET /v1/search`: every resource at once, best hits first, each with the words that were found."""
+
+import json
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+
+from app.core.database import Read
+from app.core.errors import BadRequest, Invalid, Unavailable
+from app.core.matching import WINDOW, Candidates, Found, Hit, Matching, Place
+from app.core.paging import bound, cursor, place_of
+from app.core.query import MOST_ITEMS, SearchWords
+from app.core.reading import READINGS, Answer, Asked, tag_of
+from app.core.resource import RESOURCES
+from app.core.routes import NOT_CHANGED, ReadRoute, answer, asked, problems
+from app.core.senses import MOST_WORDS, READING, TIER, Sense
+from app.core.text import LanguageMap
+from app.search.snippets import snippet
+
+PATH = "/v1/search"
+DEFAULT_LIMIT = 20
+CANDIDATES = Candidates()
+
+ABOUT = f"""Finds records by the words of their names and texts, in all resources or in those named by `resource`.
+
+Words may be typed with or without Vietnamese diacritics, in either case, NFC or NFD, with the old or the new placement
+of tones (hòa, hoà) and with i or y (Thụy Sĩ, Thụy Sỹ); the last one need not be finished. A query that has diacritics
+finds exactly these first. All words must be there (the first {MOST_WORDS} count); quotes, operators and other signs
+only separate them, and a query without a word finds nothing. Where nothing holds all of them, slips are corrected, and
+then some of the words are enough: `reading` says so, and `corrected` what was searched for instead.
+
+Hits come in tiers (`/v1/codelists/search_tier`), within a tier those whose names come nearest to the query first; where
+very many are alike, nearness is compared among {WINDOW} at a time. Follow `next`: every hit comes exactly once."""
+
+
+class SearchHit(BaseModel):
+    """A record that was found, and what of it to show."""
+
+    resource: str = Field(description="The resource's plural name, as in the URL.", examples=["partners"])
+    id: str = Field(examples=["moit"])
+    path: str = Field(description="Where the record is.", examples=["/v1/partners/moit"])
+    name: LanguageMap | None = Field(
+        description="Its name or title; of a statement the summary, of a figure the words of the source (as `und`)."
+    )
+    tier: Annotated[str, TIER] = Field(description="Where and how it holds the words.")
+    field: str = Field(description="The field that shows it best.", examples=["title.vi", "aliases[0]"])
+    snippet: str = Field(description="That field, or a piece of it, as it is written (in NFC).")
+    highlights: list[tuple[int, int]] = Field(
+        description="The words found: start and end in the snippet, in code points.", examples=[[[0, 2], [3, 7]]]
+    )
+
+
+class SearchPage(BaseModel):
+    """A page of hits."""
+
+    items: list[SearchHit] = Field(description="The hits, the best first.")
+    next: str | None = Field(description="Path of the next page; null at the end.")
+    reading: Annotated[str, READING] = Field(description="How the query was understood.")
+    corrected: str | None = Field(description="What was searched for instead, where slips were corrected.")
+
+
+def search_router() -> APIRouter:
+    """`/v1/search`, once all resources are declared."""
+    router = APIRouter(tags=["search"], route_class=ReadRoute)
+    model = _query()
+
+    @router.get(
+        PATH,
+        operation_id="search",
+        summary="Search everything",
+        description=ABOUT,
+        response_model=SearchPage,
+        responses={**NOT_CHANGED, **problems(BadRequest, Invalid, Unavailable)},
+    )
+    async def search(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
+        return await answer(request, lambda: _search(query, asked(request)))
+
+    return router
+
+
+def _query() -> type[BaseModel]:
+    known = Annotated[str, StringConstraints(pattern="^(" + "|".join(RESOURCES) + ")$")]
+    about = {
+        "q": "Words to find.",
+        "resource": "Only in any of these resources.",
+        "cursor": "Where to go on: taken from `next`, for the same query.",
+    }
+    fields: dict[str, Any] = {
+        "q": (SearchWords, Field(description=about["q"], examples=["khu cong nghiep sinh thai"])),
+        "resource": (
+            list[known] | None,
+            Field(default=None, description=about["resource"], max_length=MOST_ITEMS),
+        ),
+        "limit": (int, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Hits a page.")),
+        "cursor": (str | None, Field(default=None, description=about["cursor"], max_length=1000)),
+    }
+    return create_model("SearchQuery", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _search(query: Any, asked: Asked) -> Read:
+    tag = yield from tag_of(asked)
+    if asked.has(tag):
+        return Answer(None, tag)
+    pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
+    ties = bound(PATH, pairs)
+    place = Place.read(place_of(ties, query.cursor)[0]) if query.cursor is not None else None
+    chosen = [RESOURCES[name] for _, name in pairs[1:]]
+    found: Found = yield from Matching(query.q, CANDIDATES, chosen).page(place, query.limit)
+    following = None
+    if found.next:
+        further = [*pairs, ("limit", query.limit), ("cursor", cursor(ties, str(found.next), ""))]
+        following = f"{PATH}?{urlencode(further)}"
+    page = {
+        "items": (yield from _items(found)),
+        "next": following,
+        "reading": found.reading,
+        "corrected": found.corrected,
+    }
+    return Answer(json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode(), tag, following)
+
+
+def _items(found: Found) -> Read:
+    """The hits as they are shown; their records are read one resource after the other."""
+    if found.sense is None:
+        return []
+    bodies: dict[tuple[str, str], bytes] = {}
+    for name in dict.fromkeys(hit.resource for hit in found.hits):
+        ids = [hit.record_id for hit in found.hits if hit.resource == name]
+        bodies |= {(name, key): body for key, body in (yield from READINGS[name].bodies(ids)).items()}
+    return [_item(hit, bodies[hit.resource, hit.record_id], found.sense) for hit in found.hits]
+
+
+def _item(hit: Hit, body: bytes, sense: Sense) -> dict[str, Any]:
+    resource, record = RESOURCES[hit.resource], json.loads(body)
+    shown = snippet(resource, record, sense, hit.tier)
+    heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
+    return {
+        "resource": hit.resource,
+        "id": hit.record_id,
+        "path": f"/v1/{hit.resource}/{hit.record_id}",
+        "name": {"und": heading} if isinstance(heading, str) else heading,
+        "tier": hit.tier,
+        "field": shown.field,
+        "snippet": shown.text,
+        "highlights": shown.highlights,
+    }

@@ -1,0 +1,229 @@
+"""Makes records of a registry of any size: the same size and seed always give the same records."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from app.core.text import fold
+from bench.words import ACTIONS, BODIES, EVENTS, FORMS, PROVINCES, TOPICS, Zipf, brands, names
+
+CHUNK = 2_000  # projects, each with its children, that are written in one transaction
+
+STATUSES = ["active", "completed", "agreed", "past", "proposed", "requested", "committed", "suspended", "cancelled"]
+STATUS_WEIGHTS = [34, 26, 10, 9, 8, 5, 4, 2, 2]
+KINDS = ["project", "programme", "phase", "initiative", "framework", "plan", "requested_support", "batch"]
+KIND_WEIGHTS = [60, 12, 9, 7, 4, 4, 2, 2]
+ROLES = ["funding", "implementing", "accountable", "extending", "lead", "counterpart", "beneficiary", "host"]
+SECTORS = ["11330", "15110", "23110", "23183", "23210", "32110", "32120", "32130", "33110", "41010", "43010", "43082"]
+AGREEMENT_KINDS = ["memorandum_of_understanding", "loan_agreement", "grant_agreement", "contract", "project_document"]
+INDICATORS = [
+    ("enterprises-supported", "enterprise", "Doanh nghiệp được hỗ trợ", "Enterprises supported"),
+    ("experts-trained", "person", "Chuyên gia được đào tạo", "Experts trained"),
+    ("people-reached", "person", "Người hưởng lợi", "People reached"),
+    ("parks-converted", "industrial_park", "Khu công nghiệp chuyển đổi", "Industrial parks converted"),
+    ("budget", "USD", "Kinh phí", "Budget"),
+    ("energy-saved", "percent", "Tỷ lệ năng lượng tiết kiệm", "Share of energy saved"),
+    ("emissions-cut", "tonne_co2e", "Phát thải giảm được", "Emissions cut"),
+    ("documents-issued", "document", "Văn bản được ban hành", "Documents issued"),
+]
+
+
+class Made(NamedTuple):
+    """One record as a writer would send it."""
+
+    resource: str
+    id: str
+    fields: dict[str, Any]
+
+
+class Generator:
+    """Records for so many projects; `children` scales the agreements, milestones and figures of each."""
+
+    def __init__(self, projects: int, seed: int = 1, children: float = 1.0) -> None:
+        self.size, self._children, self._rng = projects, children, random.Random(seed)
+        self._names = Zipf(names(self._rng, 2_000 + projects // 10))
+        self._brands = Zipf(brands(self._rng, 500 + projects // 10))
+        self.brands_in_titles: Counter[str] = Counter()
+        self.projects: list[str] = []
+        self._partners: list[str] = []
+        self._documents: list[str] = []
+        self._provinces = [slug(name) for name in PROVINCES]
+
+    def chunks(self) -> Iterator[list[Made]]:
+        """First what projects refer to, then projects with their children; nothing refers to a later chunk."""
+        yield [*self._places(), *self._make_partners(), *self._make_documents(), *self._indicators()]
+        for start in range(0, self.size, CHUNK):
+            numbers = range(start, min(start + CHUNK, self.size))
+            yield [made for number in numbers for made in self._project_with_children(number)]
+
+    def _places(self) -> Iterator[Made]:
+        yield Made("places", "viet-nam", {"name": {"vi": "Việt Nam", "en": "Viet Nam"}, "level": "country"})
+        for name, place in zip(PROVINCES, self._provinces, strict=True):
+            shown = {"vi": name, "en": _plain(name)}
+            yield Made("places", place, {"name": shown, "level": "province", "parent": "viet-nam"})
+
+    def _make_partners(self) -> Iterator[Made]:
+        rng = self._rng
+        for number in range(max(20, self.size // 20)):
+            kind, vi, en = rng.choice(BODIES)
+            words = self._words()
+            name = {"vi": vi.format(**words["vi"]), "en": en.format(**words["en"])}
+            partner = f"{slug(name['en'])[:60].strip('-')}-{number}"
+            fields: dict[str, Any] = {"name": name, "kind": kind}
+            fields["country"] = None if kind == "international_organisation" else "viet-nam"
+            if rng.random() < 0.5:
+                fields["abbreviation"] = "".join(word[0] for word in _plain(name["vi"]).split()).upper() + str(number)
+            if rng.random() < 0.3:
+                fields["aliases"] = [f"{name['vi']} {words['vi']['place']}", _plain(name["vi"])]
+            if self._partners and rng.random() < 0.3:
+                fields["parent"] = rng.choice(self._partners)
+            self._partners.append(partner)
+            yield Made("partners", partner, fields)
+
+    def _make_documents(self) -> Iterator[Made]:
+        rng = self._rng
+        for number in range(300):
+            words = self._words()
+            title = {"vi": f"Bản tin {words['vi']['topic']}", "en": f"News on {words['en']['topic']}"}
+            fields = {"kind": "news", "title": title, "published_on": self._day(), "language": "vi"}
+            fields |= {"issuer": rng.choice(self._partners), "url": f"https://news.example/{number}"}
+            self._documents.append(f"news-{number}")
+            yield Made("documents", f"news-{number}", fields)
+
+    def _indicators(self) -> Iterator[Made]:
+        for indicator, unit, vi, en in INDICATORS:
+            yield Made("indicators", indicator, {"name": {"vi": vi, "en": en}, "unit": unit, "direction": "up"})
+
+    def _project_with_children(self, number: int) -> Iterator[Made]:
+        rng = self._rng
+        project = self._project(number)
+        yield project
+        year = int(project.fields["period"][:4])
+        for each in range(self._some(1.0)):
+            yield self._agreement(f"{project.id}-agreement-{each}", project, year)
+        for each in range(self._some(2.5)):
+            yield self._milestone(f"{project.id}-milestone-{each}", project, year)
+        indicator, unit, *_ = rng.choice(INDICATORS)
+        for each in range(self._some(2.5)):
+            yield self._figure(f"{project.id}-figure-{each}", project, year, each, (indicator, unit))
+
+    def _project(self, number: int) -> Made:
+        rng, words = self._rng, self._words()
+        form, action, brand = rng.choice(FORMS), rng.choice(ACTIONS), self._rare_word()
+        title = {
+            language: f"{form[index]} {action[index]} {each['topic']} – {each['name']}{brand} ({each['place']})"
+            for index, (language, each) in enumerate(words.items())
+        }
+        start = rng.randrange(1995, 2026)
+        fields: dict[str, Any] = {
+            "title": title,
+            "description": {"en": f"{title['en']}, with {words['en']['name']} in {words['en']['place']}."},
+            "kind": rng.choices(KINDS, KIND_WEIGHTS)[0],
+            "status": rng.choices(STATUSES, STATUS_WEIGHTS)[0],
+            "period": f"{start}-{rng.randrange(1, 13):02}/{start + rng.randrange(1, 7)}",
+            "roles": [
+                {"partner": partner, "role": rng.choice(ROLES[1:]) if position else "funding"}
+                for position, partner in enumerate(self._several(self._partners, 4))
+            ],
+            "places": self._several(self._provinces, 3),
+            "sectors": self._several(SECTORS, 2),
+            "sdgs": self._several([str(goal) for goal in range(1, 18)], 3),
+            "citations": self._cited(title["vi"][:60]),
+        }
+        if self.projects and rng.random() < 0.1:
+            fields["part_of"] = [rng.choice(self.projects)]
+        project = f"{slug(words['en']['topic'])}-{number}"
+        self.projects.append(project)
+        return Made("projects", project, fields)
+
+    def _agreement(self, agreement: str, project: Made, year: int) -> Made:
+        rng, title = self._rng, project.fields["title"]
+        parties = dict.fromkeys(role["partner"] for role in project.fields["roles"][:2])
+        return Made("agreements", agreement, {
+            "title": {"vi": f"Biên bản ghi nhớ: {title['vi']}", "en": f"Memorandum: {title['en']}"},
+            "kind": rng.choice(AGREEMENT_KINDS),
+            "status": rng.choice(["signed", "in_force", "intended", "ended"]),
+            "signed_on": self._day(year),
+            "parties": [{"partner": partner} for partner in parties],
+            "projects": [project.id],
+            "citations": self._cited("ký kết biên bản ghi nhớ"),
+        })  # fmt: skip
+
+    def _milestone(self, milestone: str, project: Made, year: int) -> Made:
+        rng, words = self._rng, self._words()
+        kind, vi, en = rng.choice(EVENTS)
+        return Made("milestones", milestone, {
+            "title": {"vi": vi.format(**words["vi"]), "en": en.format(**words["en"])},
+            "kind": kind,
+            "status": rng.choice(["done", "done", "planned", "unknown"]),
+            "date": self._day(year),
+            "place": rng.choice(project.fields["places"]),
+            "project": project.id,
+            "participants": [{"partner": project.fields["roles"][0]["partner"], "capacity": "host"}],
+            "citations": self._cited(f"diễn ra năm {year}"),
+        })  # fmt: skip
+
+    def _figure(self, figure: str, project: Made, year: int, each: int, measures: tuple[str, str]) -> Made:
+        rng = self._rng
+        value = rng.randrange(1, 10 ** rng.randrange(1, 7))
+        return Made("figures", figure, {
+            "indicator": measures[0],
+            "kind": "target" if each == 0 else "actual",
+            "value": value,
+            "unit": measures[1],
+            "qualifier": rng.choice(["exact", "exact", "about", "more_than"]),
+            "measured": "cumulative",
+            "period": f"{year}/{year + 1 + each}",
+            "places": project.fields["places"][:1],
+            "breakdown": {"batch": str(each)} if each else {},
+            "project": project.id,
+            "said_by": {"partner": project.fields["roles"][0]["partner"]} if rng.random() < 0.3 else None,
+            "as_written": str(value),
+            "citations": self._cited(f"{value} (năm {year})"),
+        })  # fmt: skip
+
+    def _words(self) -> dict[str, dict[str, str]]:
+        """A topic, a place, a name and a brand, in both languages."""
+        rng = self._rng
+        topic, place = rng.choice(TOPICS), rng.choice(PROVINCES)
+        name, brand = self._names.pick(rng), self._brands.pick(rng)
+        vietnamese = {"topic": topic[0], "place": place, "name": name, "brand": brand}
+        return {"vi": vietnamese, "en": {"topic": topic[1], "place": _plain(place), "name": name, "brand": brand}}
+
+    def _rare_word(self) -> str:
+        """A brand, in every second title; most of them come back seldom."""
+        if self._rng.random() < 0.5:
+            return ""
+        brand = self._brands.pick(self._rng)
+        self.brands_in_titles[brand] += 1
+        return f" {brand}"
+
+    def _several(self, choices: list[str], most: int) -> list[str]:
+        """One to `most` different ones, of which some come far more often than others."""
+        count = self._rng.randrange(1, most + 1)
+        picked = (choices[int(len(choices) * self._rng.random() ** 2)] for _ in range(count))
+        return list(dict.fromkeys(picked))
+
+    def _some(self, average: float) -> int:
+        """From none to twice the average."""
+        return int(self._rng.random() * (2 * average * self._children + 1))
+
+    def _day(self, year: int | None = None) -> str:
+        rng = self._rng
+        return f"{year or rng.randrange(2000, 2026)}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}"
+
+    def _cited(self, words: str) -> list[dict[str, Any]]:
+        document = self._rng.choice(self._documents)
+        return [{"document": document, "paragraph": self._rng.randrange(1, 40), "as_written": words}]
+
+
+def slug(text: str) -> str:
+    """An id made of the words of a text."""
+    return re.sub("[^a-z0-9]+", "-", fold(text)).strip("-")
+
+
+def _plain(text: str) -> str:
+    """Without diacritics, as English texts write Vietnamese names."""
+    return " ".join(word.capitalize() for word in fold(text).split())

@@ -1,0 +1,31 @@
+"""Changes one project a second until it is ended: `python -m bench.writer URL`."""
+
+import itertools
+import sys
+import time
+
+from sqlalchemy import select
+
+import app.main  # noqa: F401 - declares every resource
+from app.core.database import Database
+from app.core.resource import RESOURCES
+from app.core.writing import Batch, accepted
+
+
+def main() -> None:
+    database, projects = Database(sys.argv[1]), RESOURCES["projects"]
+    with database.write() as session:
+        ids = [found for (found,) in session.execute(select(projects.table.id).limit(100))]
+    for number, project in enumerate(itertools.cycle(ids)):
+        with database.write() as session:
+            batch = Batch(session, "bench")
+            present = batch.stored(projects, [project])[project]
+            fields = accepted(projects, present.body)
+            changed = fields.model_copy(update={"description": {"en": f"Changed for the {number}th time."}})
+            batch.put(projects, project, changed, present)
+            batch.flush()
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The generator of the bench: the same seed makes the same records, and every one of them is valid on both engines."""
+
+import asyncio
+import unicodedata
+from contextlib import closing
+
+from sqlmodel import SQLModel
+
+from app.core.database import Database
+from bench.apps.same_sql import recorded, runner
+from bench.bulk import TABLES, connect, dump, insert, unreadable
+from bench.generate import Generator, Made
+from bench.load import write
+from bench.table import Goal, Row
+from tests.conftest import NewDatabase
+
+
+def made(projects: int = 50, seed: int = 1) -> list[Made]:
+    return [record for chunk in Generator(projects, seed).chunks() for record in chunk]
+
+
+def test_the_same_seed_makes_the_same_records() -> None:
+    assert made(seed=7) == made(seed=7)
+    assert made(seed=7) != made(seed=8)
+
+
+def test_each_project_has_what_the_registry_is_about() -> None:
+    records = made(500)
+    counts = {
+        resource: sum(each.resource == resource for each in records) for resource in {r.resource for r in records}
+    }
+    assert counts["projects"] == 500
+    assert 400 < counts["agreements"] < 600
+    assert 1_100 < counts["milestones"] < 1_400
+    assert 1_100 < counts["figures"] < 1_400
+    assert all(each.fields["citations"] for each in records if each.resource in ("projects", "figures"))
+
+
+def test_texts_are_vietnamese() -> None:
+    titles = "".join(each.fields["title"]["vi"] for each in made() if each.resource == "projects")
+    assert {"đ", "ệ", "ư", "Đ"} <= set(titles)
+    assert unicodedata.is_normalized("NFC", titles)
+
+
+def test_some_words_are_rare_and_some_are_frequent() -> None:
+    generator = Generator(2_000)
+    assert sum(1 for _ in generator.chunks()) == 2
+    counts = generator.brands_in_titles
+    assert min(counts.values()) == 1
+    assert max(counts.values()) > 20
+
+
+def test_every_record_can_be_loaded(database: Database) -> None:
+    generator = Generator(50)
+    for chunk in generator.chunks():
+        counts = write(database, chunk)
+        assert sum(counts.values()) == len(chunk)
+
+
+def test_what_a_load_leaves_behind_can_be_inserted_raw(
+    database: Database, new_database: NewDatabase, migrated: str
+) -> None:
+    sent = unreadable(database)
+    for chunk in Generator(20).chunks():
+        write(database, chunk)
+    kind = "sqlite" if database.is_sqlite else "postgresql"
+    copy, empty = Database(new_database(migrated)), Database(new_database(migrated))
+    with closing(connect(database)) as full, closing(connect(copy)) as raw, closing(connect(empty)) as nothing:
+        found = dump(full, raw, TABLES[kind], sent)
+        insert(raw, found, "?" if database.is_sqlite else "%s")
+        assert dump(raw, nothing, TABLES[kind], sent) == found
+    assert set(SQLModel.metadata.tables) - set(found) == {"search_state"}  # it is there before the first record
+    assert len(found["search_terms"][1]) == len(found["changes"][1])
+    assert len(found["projects"][1]) == 20
+
+
+def test_what_ours_asks_the_database_can_be_asked_again(seeded_database: Database) -> None:
+    paths = ["/v1/projects?status=active", "/v1/projects/smart-factory-cooperation?include=partners,figures"]
+    url = seeded_database.url.render_as_string(hide_password=False)
+    reads = asyncio.run(recorded(url, paths))
+    with runner(url) as run:
+        found = [[run(statement) for statement in statements] for statements in reads]
+    assert [bool(answers) for answers in found] == [True, True]
+    assert all(rows for answers in found for rows in answers)
+
+
+def test_a_row_says_what_was_measured_and_whether_that_is_enough() -> None:
+    row = Row("detail", {"ours": 3.0, "F": 2.0, "usual": 60.0}, [Goal("≤", 2, "F"), Goal("≥", 25, "usual")])
+    assert row.line() == "| detail | 1.50 |  |  |  | 30.00 | ≤ 2 F: 1.5 met; ≥ 25 × usual: 20 **not met** |"
+    assert Goal("≥", 4, "Datasette").said(row.costs) == ""

@@ -1,0 +1,120 @@
+"""Facets count what the lists find, on every resource and both engines."""
+
+import random
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.database import Database
+from app.core.facets import declared
+from app.main import RESOURCES
+from app.partners.models import PARTNERS
+from app.projects.models import PROJECTS
+from tests.conftest import client_of
+from tests.test_progress import project, put
+from tests.test_reading import get, walk
+
+FACETS = [(resource.name, facet) for resource in RESOURCES for facet in declared(resource)]
+
+
+def ids(client: TestClient, name: str, asked: list[tuple[str, str]]) -> set[str]:
+    pairs = "&".join(f"{parameter}={value}" for parameter, value in asked)
+    return {item["id"] for item in walk(client, f"/v1/{name}?limit=200&fields=id&{pairs}")}
+
+
+def counted(client: TestClient, name: str, facet: str, query: str = "limit=200") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = get(client, f"/v1/{name}/facets?facet={facet}&{query}")["facets"][facet]["values"]
+    return found
+
+
+@pytest.mark.parametrize(("name", "facet"), FACETS)
+def test_a_count_is_what_the_list_finds(client: TestClient, name: str, facet: str) -> None:
+    values = counted(client, name, facet)
+    for each in values[:8] + values[-3:]:
+        total = get(client, f"/v1/{name}?limit=1&total=true&{facet}={each['value']}")["total"]
+        assert each["count"] == total > 0
+
+
+@pytest.mark.parametrize("name", [resource.name for resource in RESOURCES])
+def test_counts_hold_under_other_filters(client: TestClient, name: str) -> None:
+    resource = next(each for each in RESOURCES if each.name == name)
+    facets, chance = list(declared(resource)), random.Random(name)
+    values = {facet: [each["value"] for each in counted(client, name, facet)] for facet in facets}
+    present = [facet for facet in facets if values[facet]]
+    for _ in range(12):
+        asked = {(facet, chance.choice(values[facet])) for facet in chance.sample(present, min(2, len(present)))}
+        facet = chance.choice(present)
+        kept = ids(client, name, sorted(asked))
+        query = "&".join(f"{one}={value}" for one, value in sorted(asked))
+        found = {each["value"]: each["count"] for each in counted(client, name, facet, f"limit=200&{query}")}
+        others = [pair for pair in sorted(asked) if pair[0] != facet]
+        for value in values[facet][:10]:
+            assert found.get(value, 0) == len(kept & ids(client, name, [*others, (facet, value)])), (asked, facet)
+
+
+def test_values_come_by_count_then_value_with_labels(client: TestClient) -> None:
+    values = counted(client, "projects", "status")
+    assert values == sorted(values, key=lambda each: (-each["count"], each["value"]))
+    assert {"value": "active", "count": 25, "label": {"vi": "Đang thực hiện", "en": "Active"}} in values
+    partners = {each["value"]: each["label"] for each in counted(client, "projects", "partner")}
+    assert partners["moit"] == get(client, "/v1/partners/moit")["name"]
+    documents = {each["value"]: each["label"] for each in counted(client, "projects", "document")}
+    assert documents["mofa-moit-2024"] == get(client, "/v1/documents/mofa-moit-2024")["title"]
+    assert {each["label"] for each in counted(client, "figures", "dimension")} == {None}
+
+
+def test_more_values_than_the_limit_are_said(client: TestClient) -> None:
+    short = get(client, "/v1/projects/facets?facet=partner&facet=sector&limit=2")["facets"]
+    assert list(short) == ["partner", "sector"]
+    assert [(len(each["values"]), each["more"]) for each in short.values()] == [(2, True), (2, True)]
+    assert short["partner"]["values"] == counted(client, "projects", "partner")[:2]
+    assert get(client, "/v1/projects/facets?facet=partner&limit=200")["facets"]["partner"]["more"] is False
+
+
+def test_a_link_is_counted_as_it_is_asked_for(client: TestClient) -> None:
+    funders = {each["value"] for each in counted(client, "projects", "partner", "role=funding")}
+    roles = [role for item in walk(client, "/v1/projects?limit=200") for role in item["roles"]]
+    assert funders == {role["partner"] for role in roles if role["role"] == "funding"}
+
+
+def test_a_record_counts_once_and_drafts_do_not(seeded_database: Database) -> None:
+    twice = [{"partner": "wto", "role": "lead"}, {"partner": "wto", "role": "host"}]
+    places = ["da-nang", "ha-noi"]
+    put(seeded_database, PARTNERS, {"id": "wto", "name": {"en": "WTO"}, "kind": "other", "state": "draft"})
+    put(seeded_database, PROJECTS, project("once", roles=twice, places=places, state="published"))
+    put(seeded_database, PROJECTS, project("hidden", roles=twice, state="draft"))
+    with client_of(seeded_database.url.render_as_string(hide_password=False)) as client:
+        (found,) = [each for each in counted(client, "projects", "partner") if each["value"] == "wto"]
+        assert found == {"value": "wto", "label": None, "count": 1}
+        (whole,) = [each for each in counted(client, "projects", "place", "id=once") if each["value"] == "viet-nam"]
+        assert whole["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 422),
+        ("facet=", 422),
+        ("facet=stauts", 422),
+        ("facet=status&facet=%00", 400),
+        ("facet=status&limit=0", 422),
+        ("facet=status&limit=9223372036854775808", 422),
+        ("facet=status&sort=id", 422),
+        ("facet=status&total=true", 422),
+        ("facet=status&cursor=x", 422),
+        ("facet=status&partner=%ED%A0%80", 400),
+        ("&".join(["facet=status"] * 201), 422),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(client: TestClient, query: str, status: int) -> None:
+    answered = client.get(f"/v1/projects/facets?{query}")
+    assert answered.status_code == status
+    assert "stauts" not in answered.text
+
+
+def test_facets_have_a_tag(client: TestClient) -> None:
+    path = "/v1/projects/facets?facet=status"
+    tag = client.get(path).headers["etag"]
+    assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+    assert client.get("/v1/projects/facets?facet=kind").headers["etag"] != tag

@@ -1,0 +1,300 @@
+"""The search index: what it is after any writes is what indexing everything anew would make it."""
+
+import json
+import string
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text, update
+
+from app.core import index, vocabulary
+from app.core.database import Database
+from app.core.errors import Unavailable
+from app.core.index import RECORDS, STATE, Entry, fill
+from app.core.prose import names, prose
+from app.core.resource import RESOURCES
+from app.core.vocabulary import PAIRS, WORDS, alike, distance, nearest, pairs
+from app.core.words import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE, terms, words
+from app.core.writing import Batch, accepted, render
+from app.main import RESOURCES as DECLARED
+from seed.files import Dataset
+from seed.loader import load
+from tests.conftest import NewDatabase, client_of
+
+PARTNERS = RESOURCES["partners"]
+
+
+def held(database: Database) -> dict[str, Any]:
+    """Everything in the index, by record instead of docid."""
+    with database.write() as session:
+        connection = session.connection()
+        records = {row.docid: row for row in connection.execute(select(RECORDS))}
+        if database.is_sqlite:
+            connection.execute(text("CREATE VIRTUAL TABLE temp.shown USING fts5vocab(main, search_terms, instance)"))
+            found = connection.execute(text("SELECT doc, term FROM temp.shown")).all()
+            connection.execute(text("DROP TABLE temp.shown"))
+        else:
+            found = connection.execute(text("SELECT rowid, unnest(tsvector_to_array(terms)) FROM search_terms")).all()
+        kept: dict[tuple[str, str], set[str]] = {}
+        for docid, term in found:
+            kept.setdefault((records[docid].resource, records[docid].record_id), set()).add(term)
+        assert len(kept) == len(records)
+        return {
+            "terms": kept,
+            "names": {(row.resource, row.record_id): row.names for row in records.values()},
+            "words": sorted(map(tuple, connection.execute(select(WORDS)))),
+            "pairs": sorted(map(tuple, connection.execute(select(PAIRS)))),
+        }
+
+
+def index_anew(database: Database) -> None:
+    with database.write() as session:
+        session.connection().execute(update(STATE).values(indexing=0))
+    fill(database)
+
+
+def test_the_index_of_the_dataset_is_what_indexing_anew_makes(seeded_database: Database, dataset: Dataset) -> None:
+    before = held(seeded_database)
+    assert set(before["terms"]) == set(dataset.records)
+    index_anew(seeded_database)
+    assert held(seeded_database) == before
+
+
+WRITES = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "c", "d"]),
+            st.sampled_from(["put", "put", "put", "draft", "delete"]),
+            st.sampled_from(["Bộ Công Thương", "Bộ Công An", "Đường", "Dương dương", "10 - 20", "…", "Thuỷ"]),
+            st.sampled_from([None, "Công ty", "khu công nghiệp sinh thái", "x" * 50]),
+        ),
+        min_size=1,
+        max_size=5,
+        unique_by=lambda each: each[0],
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(WRITES)
+def test_the_index_after_any_writes_is_what_indexing_anew_makes(
+    new_database: NewDatabase, migrated: str, transactions: list[list[tuple[str, str, str, str | None]]]
+) -> None:
+    database = Database(new_database(migrated))
+    for writes in transactions:
+        with database.write() as session:
+            batch = Batch(session, "test")
+            present = batch.stored(PARTNERS, [each[0] for each in writes])
+            for key, action, name, description in writes:
+                if action == "delete":
+                    if key in present:
+                        batch.delete(PARTNERS, key, present[key])
+                    continue
+                fields = {
+                    "name": {"vi": name},
+                    "kind": "company",
+                    "description": {"en": description} if description else None,
+                    "state": "draft" if action == "draft" else "published",
+                }
+                batch.put(PARTNERS, key, PARTNERS.fields.model_validate(fields), present.get(key))
+            batch.flush()
+    before = held(database)
+    index_anew(database)
+    assert held(database) == before
+    database.close()
+
+
+def test_a_write_that_fails_leaves_the_index_as_it_was(seeded_database: Database) -> None:
+    before = held(seeded_database)
+
+    def attempt() -> None:
+        with seeded_database.write() as session:
+            batch = Batch(session, "test")
+            present = batch.stored(PARTNERS, ["unido"])["unido"]
+            fields = accepted(PARTNERS, present.body)
+            batch.put(PARTNERS, "unido", fields.model_copy(update={"name": {"en": "Quixotry"}}), present)
+            batch.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        attempt()
+    assert held(seeded_database) == before
+
+
+def test_a_program_that_indexes_otherwise_asks_for_migrate(
+    seeded_database: Database, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "INDEXING", index.INDEXING + 1)
+    with pytest.raises(Unavailable, match="migrate"), seeded_database.write() as session:
+        index.write(session.connection(), [])
+    before = held(seeded_database)
+    assert fill(seeded_database) == len(dataset.records)
+    assert held(seeded_database) == before
+    assert fill(seeded_database) == 0
+    load(seeded_database, dataset)
+
+
+def test_search_waits_for_a_complete_index(seeded_database: Database) -> None:
+    with client_of(seeded_database.url.render_as_string(hide_password=False)) as client:
+        with seeded_database.write() as session:
+            session.connection().execute(update(STATE).values(complete=False))
+        for path in ("/v1/search?q=unido", "/v1/partners?q=unido"):
+            response = client.get(path)
+            assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+            assert "migrate" in response.json()["detail"]
+        assert client.get("/v1/partners").status_code == 200
+        fill(seeded_database)
+        assert client.get("/v1/search?q=unido").status_code == 200
+
+
+def test_a_record_of_any_size_can_be_indexed(database: Database) -> None:
+    texts = {
+        tag: " ".join(f"{tag}{number}ệẬ" for number in range(1, 2000)) for tag in ("vi", "en", "fr", "de", "es", "it")
+    }
+    fields = {"name": {"vi": "Một bản ghi dài"}, "aliases": ["ư" * 900], "kind": "company", "description": texts}
+    with database.write() as session:
+        batch = Batch(session, "test")
+        for key in ("long", "longer"):
+            batch.put(PARTNERS, key, PARTNERS.fields.model_validate({**fields, "description": None}), None)
+        batch.flush()
+        parsed = PARTNERS.fields.model_validate(fields)
+        batch.put(PARTNERS, "long", parsed, batch.stored(PARTNERS, ["long"])["long"])
+        batch.flush()
+    entry = Entry.of(PARTNERS, render(PARTNERS, "long", parsed, 1, "", ""))
+    assert entry is not None
+    assert index.LARGEST - 100 < len(entry.terms) <= index.LARGEST
+    assert held(database)["terms"]["partners", "long"] == set(entry.terms.split(" "))
+
+
+# -- what is indexed -----------------------------------------------------------------------------------------------
+
+
+def test_each_resource_says_what_names_it_and_stands_for_it() -> None:
+    assert sorted(resource.number for resource in DECLARED) == list(range(1, len(DECLARED) + 1))
+    for resource in DECLARED:
+        assert set(resource.names or resource.heading) <= set(resource.fields.model_fields)
+        assert resource.names or resource.heading
+
+
+def test_texts_are_told_by_their_types(dataset: Dataset) -> None:
+    fields = dataset.records["agreements", "eco-industrial-parks-mou-2024-2028"]
+    agreements = RESOURCES["agreements"]
+    record = json.loads(render(agreements, "x", fields, 1, "", ""))
+    assert [path for path, _ in names(agreements, record)] == ["title.vi", "title.en"]
+    paths = {path for path, _ in prose(agreements, record)}
+    assert {"description.vi", "signatories[0].name", "citations[0].as_written"} <= paths
+    assert not [path for path in paths if path.startswith(("kind", "parties[0].partner", "citations[0].document"))]
+    assert not [path for path in paths if "supports" in path or "basis" in path]
+
+
+@pytest.mark.parametrize("resource", DECLARED, ids=lambda resource: resource.name)
+def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource: Any) -> None:
+    for record_id, fields in dataset.of(resource.name).items():
+        entry = Entry.of(resource, render(resource, record_id, fields, 1, "", ""))
+        assert entry is not None
+        assert entry.terms.startswith(WHOLE)
+        assert bool(resource.names) == (f" {NAME}" in entry.terms)
+        assert set(entry.vocabulary()) >= {term[1:] for term in entry.terms.split() if term[0] == NAME}
+
+
+# -- words ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.text())
+def test_every_term_is_one_token_on_both_engines(said: str) -> None:
+    found = terms([words(said)], [words(said)], said)
+    for term in found:
+        assert term[0] in WHOLE + NAME + TEXT + EXACT_NAME + EXACT_TEXT
+        assert not set(term) & set(string.punctuation + string.whitespace + string.ascii_uppercase), term
+        assert all(each.isalnum() or unicodedata.category(each)[0] == "M" for each in term[1:]), term
+        assert len(term.encode()) < 2000
+
+
+@given(st.text())
+def test_words_are_alike_for_every_form_of_a_text(said: str) -> None:
+    assert words(unicodedata.normalize("NFC", said)) == words(unicodedata.normalize("NFD", said)) == words(said)
+
+
+@given(st.text())
+def test_folding_words_again_changes_nothing(said: str) -> None:
+    folded = [each.folded for each in words(said)]
+    assert [each.folded for each in words(" ".join(folded))] == folded
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("hòa", "hoà"), ("thủy", "thuỷ"), ("khóa", "khoá"), ("ủy", "uỷ"), ("kỹ", "kĩ"), ("Mỹ", "mĩ"), ("lý", "lí"),
+     ("sỹ", "sĩ"), ("tỷ", "tỉ"), ("Đ", "đ"), ("QUỲNH", "quỳnh"), ("Ð", "đ")],
+)  # fmt: skip
+def test_spellings_of_one_word_are_one_word(one: str, other: str) -> None:
+    assert words(one) == words(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("đường", "dương"), ("bò", "bộ"), ("uy", "ui"), ("tay", "tai"), ("thúy", "thúi"), ("y", "i"), ("quý", "quí")],
+)
+def test_other_words_stay_other_words(one: str, other: str) -> None:
+    assert words(one)[0].exact != words(other)[0].exact
+
+
+@pytest.mark.parametrize(
+    ("text_", "found"),
+    [
+        ("Bộ Công-Thương (MOIT)", ["bo", "cong", "thuong", "moit"]),
+        ("35/2022/NĐ–CP", ["35", "2022", "nd", "cp"]),
+        ("中国商务部", ["中", "国", "商", "务", "部"]),
+        ("삼성 Ørsted Łódź", ["삼성", "orsted", "lodz"]),
+        ("a_b c'd", ["a", "b", "c", "d"]),
+        ("", []),
+    ],
+)
+def test_words_of_a_text(text_: str, found: list[str]) -> None:
+    assert [each.folded for each in words(text_)] == found
+
+
+# -- slips ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "slips"),
+    [("samsng", "samsung", 1), ("uniddo", "unido", 1), ("abcd", "acbd", 1), ("abcd", "abcd", 0), ("ab", "", 2),
+     ("kitten", "sitting", 3), ("abc", "cab", 2)],
+)  # fmt: skip
+def test_distance(one: str, other: str, slips: int) -> None:
+    assert distance(one, other) == distance(other, one) == slips
+
+
+LETTERS = st.text(string.ascii_lowercase, min_size=4, max_size=12)
+
+
+@given(LETTERS, st.integers(0, 3), st.data())
+def test_a_word_with_as_many_slips_as_are_forgiven_is_always_a_candidate(word: str, kind: int, data: Any) -> None:
+    typed = word
+    for _ in range(1):
+        place = data.draw(st.integers(0, len(typed) - 2))
+        letter = data.draw(st.sampled_from(string.ascii_lowercase))
+        typed = [
+            typed[:place] + letter + typed[place:],
+            typed[:place] + typed[place + 1 :],
+            typed[:place] + letter + typed[place + 1 :],
+            typed[:place] + typed[place + 1] + typed[place] + typed[place + 2 :],
+        ][kind]
+    if len(typed) < 4:
+        return
+    asked: Any = alike(typed)
+    assert len(set(asked["pairs"]) & set(pairs(word))) >= asked["shared"]
+    assert asked["shortest"] <= len(word) <= asked["longest"]
+    assert nearest(typed, [(word, 1)]) == word
+
+
+def test_of_words_equally_near_the_most_frequent_is_meant() -> None:
+    assert nearest("sola", [("solo", 3), ("solar", 9), ("polar", 99)]) == "solar"
+    assert nearest("abc", [("abd", 1)]) is None
+    assert nearest("2021", [("2022", 1)]) is None
+    assert vocabulary.tolerance("2022") == 0

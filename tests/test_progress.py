@@ -1,0 +1,341 @@
+"""Progress: what counts, what is compared with what, what may be added, and what is shown where."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.database import Database
+from app.core.writing import Batch
+from app.figures.models import FIGURES
+from app.figures.progress import progress
+from app.figures.progress_reading import MOST_FIGURES, parts_below
+from app.figures.stated import Stated
+from app.projects.models import PROJECTS
+from tests.conftest import client_of
+
+SMART = "/v1/projects/smart-factory-cooperation/progress"
+CITED = [{"document": "samsung-smart-factory-2023", "paragraph": 1, "as_written": "x"}]
+
+
+def figure(figure_id: str, kind: str, value: Any, period: str | None = "2023", **more: Any) -> dict[str, Any]:
+    return {
+        "id": figure_id, "indicator": "enterprises-supported", "kind": kind, "value": value, "unit": "enterprise",
+        "measured": "cumulative", "period": period, "project": "smart-factory-cooperation", "citations": CITED, **more,
+    }  # fmt: skip
+
+
+def stated(given: dict[str, Any]) -> Stated:
+    fields = FIGURES.fields.model_validate({name: value for name, value in given.items() if name != "id"})
+    return Stated({**fields.model_dump(mode="json"), "id": given["id"]})
+
+
+def entries(*figures: dict[str, Any], manager: str | None = None, direction: str = "up") -> list[Any]:
+    given = [stated(each) for each in figures]
+    return progress(given, manager, given, {"enterprises-supported": {"name": {"en": "x"}, "direction": direction}})
+
+
+def entry(*figures: dict[str, Any], **how: Any) -> Any:
+    (found,) = entries(*figures, **how)
+    return found
+
+
+def ids(numbers: list[Any]) -> list[str]:
+    return [number.figure["id"] for number in numbers]
+
+
+def test_the_smart_factory_project_is_half_way_and_its_plan_completes_it(client: TestClient) -> None:
+    answered = client.get(SMART).json()
+    enterprises, experts = answered["indicators"]
+    assert enterprises["name"]["en"] == "Enterprises supported"
+    assert [number["figure"]["value"] for number in enterprises["targets"]] == [50]
+    (actual,) = enterprises["actuals"]
+    assert (actual["figure"]["value"], actual["figure"]["period"]["latest"]) == (26, "2022-12-31")
+    assert actual["progress"] == enterprises["progress"]
+    stand = enterprises["progress"]
+    assert (stand["percentage"], stand["gap"], stand["computed"], stand["date"]) == (52, 24, "26 / 50", "2022-12-31")
+    assert (stand["compared_by"], stand["reached"], stand["qualifier"]) == ("relation", False, "exact")
+    assert [part["figure"]["value"] for part in actual["parts"]] == [14, 12]
+    assert actual["figure"]["citations"][0]["as_written"] == "26 doanh nghiệp"
+    (plan,) = enterprises["plans"]
+    assert (plan["figure"]["value"], plan["figure"]["period"]["edtf"]) == (24, "2023")
+    (added,) = enterprises["sums"]
+    assert (added["computed"], added["equal"]) == ("26 + 24 = 50", True)
+    assert (experts["progress"]["computed"], experts["progress"]["percentage"]) == ("51 / 100", 51)
+
+
+def test_parts_are_shown_once_under_their_roll_up(client: TestClient) -> None:
+    parts = client.get(SMART).json()["parts"]
+    assert {part["project"] for part in parts} == {"smart-factory-batch-1-2023", "smart-factory-support-in-localities"}
+    batch, localities = sorted(parts, key=lambda part: str(part["project"]))
+    assert [number["figure"]["value"] for number in batch["indicators"][0]["actuals"]] == [12]
+    assert len(batch["indicators"][0]["actuals"][0]["parts"]) == 5
+    assert batch["rolls_up"]
+    assert [part["project"] for part in localities["parts"]] == ["da-nang-smart-factory-project"]
+    below = client.get("/v1/projects/smart-factory-support-in-localities/progress").json()
+    under = {part["project"]: part["rolls_up"] for part in below["parts"]}
+    assert under == {"smart-factory-batch-1-2023": False, "da-nang-smart-factory-project": True}
+
+
+def test_an_actual_without_target_and_a_target_without_actual_are_not_zero() -> None:
+    alone = entry(figure("a", "actual", 5)).progress
+    assert (alone.percentage, alone.gap, alone.reached, alone.why_not) == (None, None, None, "no_target")
+    waiting = entry(figure("t", "target", 5)).progress
+    assert (waiting.target, waiting.percentage, waiting.why_not) == ("t", None, "no_actual")
+    none_done = entry(figure("t", "target", 5), figure("a", "actual", 0)).progress
+    assert (none_done.percentage, none_done.gap, none_done.reached, none_done.why_not) == (0, 5, False, None)
+    zero = entry(figure("t", "target", 0), figure("a", "actual", 3), direction="down").progress
+    assert (zero.percentage, zero.gap, zero.reached, zero.why_not) == (None, -3, False, "zero_target")
+    words = entry(figure("t", "target", None, text={"en": "many"}), figure("a", "actual", 3))
+    assert (words.progress.why_not, words.targets[0].figure["value"]) == ("no_value", None)
+    assert entry(figure("t", "target", 5), figure("a", "actual", -3)).progress.why_not == "negative"
+
+
+@pytest.mark.parametrize(
+    ("actual", "target", "percentage", "qualifier", "reached"),
+    [
+        ({"value": 26, "qualifier": "more_than"}, {"value": 50}, (52, None), "more_than", None),
+        ({"value": 60, "qualifier": "at_least"}, {"value": 50}, (120, None), "at_least", True),
+        ({"value": 26}, {"value": 50, "qualifier": "at_least"}, (52, None), "at_most", False),
+        ({"value": 26, "qualifier": "about"}, {"value": 50}, (52, None), "about", None),
+        ({"value": 26, "qualifier": "nearly"}, {"value": 50, "qualifier": "nearly"}, (52, None), "about", None),
+        ({"value": 26, "qualifier": "as_many_as"}, {"value": 50}, (52, None), "exact", False),
+        ({"value": 20, "value_high": 30}, {"value": 50}, (40, 60), "exact", False),
+        ({"value": 20}, {"value": 40, "value_high": 50}, (40, 50), "exact", False),
+        ({"value": 20, "qualifier": "at_least"}, {"value": 50, "qualifier": "at_least"}, (None, None), None, None),
+        ({"value": 1}, {"value": 3}, (33.3333, None), "exact", False),
+        ({"value": 0.1}, {"value": 0.3}, (33.3333, None), "exact", False),
+    ],
+)
+def test_percentages_carry_ranges_and_qualifiers(
+    actual: Any, target: Any, percentage: Any, qualifier: Any, reached: Any
+) -> None:
+    one, other = figure("t", "target", **target), figure("a", "actual", **actual)
+    found = entry(one, other).progress
+    assert (found.percentage, found.percentage_high) == percentage
+    assert (found.qualifier, found.reached) == (qualifier, reached)
+    assert (found.why_not == "uncertain") is (percentage[0] is None)
+
+
+def test_whether_it_is_good_follows_the_direction() -> None:
+    both = figure("t", "target", 10), figure("a", "actual", 12)
+    assert [entry(*both, direction=way).progress.reached for way in ("up", "down", "none")] == [True, False, None]
+
+
+def test_the_target_is_the_named_one_else_that_of_the_period() -> None:
+    targets = figure("early", "target", 10, "2021/2022"), figure("late", "target", 20, "2023/2024")
+    by_period = entry(*targets, figure("a", "actual", 5, "../2023-06")).progress
+    assert (by_period.target, by_period.compared_by) == ("late", "period")
+    named = [{"kind": "compared_with", "figure": "early"}]
+    by_name = entry(*targets, figure("a", "actual", 5, "../2023-06", relations=named)).progress
+    assert (by_name.target, by_name.compared_by) == ("early", "relation")
+    assert entry(*targets, figure("a", "actual", 5, "../2025")).progress.why_not == "no_target"
+    level = figure("level", "target", 9, "2050", measured="at_date")
+    assert entry(level, figure("a", "actual", 5, "2022", measured="at_date")).progress.target == "level"
+    assert entry(figure("t", "target", 9, None), figure("a", "actual", 5, None)).progress.target == "t"
+    assert entry(figure("t", "target", 9, "2023"), figure("a", "actual", 5, None)).progress.target is None
+
+
+def test_breakdowns_and_areas_are_kept_apart() -> None:
+    women = figure("w", "target", 5, breakdown={"sex": "female"})
+    everybody = figure("t", "target", 50), figure("a", "actual", 20)
+    assert [each.breakdown for each in entries(women, *everybody)] == [{}, {"sex": "female"}]
+    areas = figure("t1", "target", 5, places=["da-nang"]), figure("t2", "target", 9, places=["ha-noi"])
+    done = figure("a1", "actual", 1, places=["da-nang"]), figure("a2", "actual", 3, places=["ha-noi"])
+    shares = {each.progress.target: each.progress.percentage for each in entries(*areas, *done)}
+    assert shares == {"t1": 20, "t2": 33.3333}
+
+
+def test_a_stage_of_a_longer_target_is_no_progress_to_date() -> None:
+    target = figure("t", "target", 50, "2021/2023", measured="over_period")
+    stage = figure("a", "actual", 10, "2022", measured="over_period")
+    assert entry(target, stage).progress.why_not == "part_of_period"
+    assert entry(target, stage).actuals[0].progress.percentage == 20
+    to_date = figure("c", "actual", 9, "../2021", measured="cumulative")
+    assert entry(target, stage, to_date).progress.actual == "c"
+
+
+def test_competing_actuals_of_one_date_have_no_common_percentage() -> None:
+    said = figure("t", "target", 50), figure("a", "actual", 10), figure("b", "actual", 11)
+    found = entry(*said)
+    assert (found.progress.why_not, found.progress.percentage, found.progress.gap) == ("competing", None, None)
+    assert [each.progress.percentage for each in found.actuals] == [20, 22]
+
+
+def test_only_a_total_and_the_plan_that_continues_it_are_added() -> None:
+    target = figure("t", "target", 50, "2022/2023")
+    total, plan = figure("a", "actual", 26, "../2022"), figure("p", "plan", 20, "2023", measured="over_period")
+    (added,) = entry(target, total, plan).sums
+    assert (added.added, added.value, added.target, added.equal) == (["a", "p"], 46, "t", False)
+    (about,) = entry(target, total, {**plan, "qualifier": "about"}).sums
+    assert (about.qualifier, about.equal) == ("about", None)
+    assert entry(total, plan).sums[0].equal is None
+    for other in (
+        {**total, "measured": "over_period"},
+        {**total, "period": "../2022-11"},
+        {**total, "period": "../2023-01"},
+        {**total, "unit": "project"},
+        {**total, "value": None, "text": {"en": "many"}},
+    ):
+        assert [sums for each in entries(target, other, plan) for sums in each.sums] == []
+    women = {"breakdown": {"sex": "female"}}
+    assert [sums for each in entries(target, {**total, **women}, {**plan, **women}) for sums in each.sums] == []
+
+
+def test_claims_of_others_stand_beside_and_do_not_count() -> None:
+    target = figure("t", "target", 50)
+    own = figure("own", "actual", 10, citations=[], managed_by="moit")
+    other = figure("other", "actual", 45, citations=[], managed_by="seco")
+    found = entry(target, own, other, manager="moit")
+    assert (found.progress.actual, ids(found.actuals), ids(found.claims)) == ("own", ["own"], ["other"])
+    assert found.claims[0].progress is None
+    only = entry(other, manager="moit")
+    assert (ids(only.claims), only.progress.why_not) == (["other"], "no_actual")
+    assert ids(entry(other, manager=None).claims) == ["other"]
+    named = figure("a", "actual", 5, relations=[{"kind": "compared_with", "figure": "wish"}])
+    wish = figure("wish", "target", 9, citations=[], managed_by="seco")
+    assert entry(named, wish, manager="moit").progress.why_not == "no_target"
+
+
+def test_parts_of_a_total_that_go_round_are_shown_once() -> None:
+    def part(name: str, of: str) -> dict[str, Any]:
+        return figure(name, "actual", 1, relations=[{"kind": "part_of", "figure": of}])
+
+    def walk(numbers: list[Any]) -> list[str]:
+        return [each for number in numbers for each in (number.figure["id"], *walk(number.parts))]
+
+    for circle in (("a", "a"), ("a", "b", "b", "a"), ("a", "b", "b", "c", "c", "b")):
+        figures = [part(one, of) for one, of in zip(circle[::2], circle[1::2], strict=True)]
+        assert sorted(walk(entry(*figures).actuals)) == sorted(set(circle))
+    chain = [part(f"n{number:03}", f"n{number + 1:03}") for number in range(300)] + [figure("n300", "actual", 1)]
+    assert len(walk(entry(*chain).actuals)) == 301
+
+
+def test_projects_that_go_round_are_shown_once() -> None:
+    def project(name: str, *wholes: str) -> dict[str, Any]:
+        return {"id": name, "part_of": list(wholes)}
+
+    circle = [project("top", "b"), project("a", "b", "top"), project("b", "a")]
+    below = parts_below(circle)
+    assert sorted(each["id"] for parts in below.values() for each in parts) == ["a", "b"]
+    rolled = parts_below([project("top"), project("x", "top"), project("y", "x", "top")])
+    assert [each["id"] for each in rolled["x"]] == ["y"]
+
+
+def put(database: Database, resource: Any, *records: dict[str, Any]) -> None:
+    with database.write() as session:
+        batch = Batch(session, "test")
+        for record in records:
+            given = {name: value for name, value in record.items() if name != "id"}
+            present = batch.stored(resource, [record["id"]]).get(record["id"])
+            batch.put(resource, record["id"], resource.fields.model_validate(given), present)
+        batch.flush()
+
+
+def project(project_id: str, *part_of: str, **more: Any) -> dict[str, Any]:
+    title = {"en": project_id}
+    return {"id": project_id, "title": title, "kind": "project", "status": "active", "part_of": part_of, **more}
+
+
+def test_drafts_never_count(seeded_database: Database) -> None:
+    put(seeded_database, PROJECTS, project("hidden", "smart-factory-cooperation", state="draft"))
+    put(seeded_database, PROJECTS, project("below-hidden", "hidden"))
+    put(seeded_database, FIGURES, figure("later", "actual", 49, "../2023-11", state="draft"))
+    with client_of(str(seeded_database.url.render_as_string(hide_password=False))) as client:
+        answered = client.get(SMART)
+        assert answered.json()["indicators"][0]["progress"]["percentage"] == 52
+        assert "hidden" not in answered.text
+        assert client.get("/v1/projects/hidden/progress").status_code == 404
+        assert "hidden" not in client.get("/v1/progress?limit=50").text
+
+
+def test_cycles_depth_and_numbers_of_projects_are_bounded(seeded_database: Database) -> None:
+    chain = [project(f"chain-{number}", f"chain-{number - 1}") for number in range(1, 30)]
+    put(seeded_database, PROJECTS, project("chain-0", "chain-29"), *chain)
+    put(seeded_database, PROJECTS, project("wide"), *(project(f"narrow-{number:03}", "wide") for number in range(250)))
+    with client_of(str(seeded_database.url.render_as_string(hide_password=False))) as client:
+        answered = client.get("/v1/projects/chain-0/progress").json()
+        assert answered["more_parts"] is True
+        assert json.dumps(answered).count('"rolls_up": true') == 10
+        wide = client.get("/v1/projects/wide/progress").json()
+        assert (len(wide["parts"]), wide["more_parts"]) == (200, True)
+
+
+def test_too_many_figures_are_refused_and_one_indicator_narrows(seeded_database: Database) -> None:
+    many = [figure(f"many-{number:04}", "actual", 1, indicator="experts-trained") for number in range(MOST_FIGURES)]
+    put(seeded_database, FIGURES, *many)
+    with client_of(str(seeded_database.url.render_as_string(hide_password=False))) as client:
+        refused = client.get(SMART)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_many_figures")
+        narrow = client.get(f"{SMART}?indicator=enterprises-supported").json()
+        assert [each["indicator"] for each in narrow["indicators"]] == ["enterprises-supported"]
+
+
+def test_the_list_walks_every_project_with_figures_once(client: TestClient) -> None:
+    figures = client.get("/v1/figures?kind=target&kind=plan&kind=actual&kind=baseline&limit=200").json()["items"]
+    wanted = sorted({each["project"] for each in figures if each["project"]})
+    path, found = "/v1/progress?limit=2", []
+    while path:
+        page = client.get(path).json()
+        found += [item["project"] for item in page["items"]]
+        path = page["next"]
+    assert found == wanted
+
+
+def test_the_list_is_filtered_like_projects_and_by_indicator(client: TestClient) -> None:
+    def projects(query: str) -> list[str]:
+        return [item["project"] for item in client.get(f"/v1/progress?{query}").json()["items"]]
+
+    assert projects("project=smart-factory-cooperation") == ["smart-factory-cooperation"]
+    assert projects("project=smart-factory-cooperation&project=nobody&status=completed") == []
+    assert projects("partner=samsung-vietnam&role=implementing&place=viet-nam")
+    (item,) = client.get("/v1/progress?indicator=experts-trained").json()["items"]
+    assert [each["indicator"] for each in item["indicators"]] == ["experts-trained"]
+    whole = client.get(SMART).json()["indicators"]
+    assert client.get("/v1/progress?project=smart-factory-cooperation").json()["items"][0]["indicators"] == whole
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/projects/nobody/progress", 404),
+        ("/v1/projects/facets/progress", 404),
+        ("/v1/projects/%00/progress", 404),
+        (f"{SMART}?indicator=%00", 400),
+        (f"{SMART}?indicator=A", 422),
+        (f"{SMART}?indicator=", 422),
+        (f"{SMART}?limit=1", 422),
+        ("/v1/progress?indicater=x", 422),
+        ("/v1/progress?limit=0", 422),
+        ("/v1/progress?limit=201", 422),
+        ("/v1/progress?limit=9223372036854775808", 422),
+        ("/v1/progress?cursor=", 400),
+        ("/v1/progress?cursor=%F0%9F%98%80", 400),
+        ("/v1/progress?id=smart-factory-cooperation", 422),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(client: TestClient, path: str, status: int) -> None:
+    answered = client.get(path)
+    assert answered.status_code == status
+    assert answered.headers["content-type"] == "application/problem+json"
+
+
+def test_a_cursor_is_bound_to_its_filters(client: TestClient) -> None:
+    following = client.get("/v1/progress?limit=1").json()["next"]
+    assert client.get(f"{following}&status=active").status_code == 400
+
+
+def test_readme_shows_the_progress_that_is_answered(client: TestClient) -> None:
+    pattern = r"progress' \| jq '\.indicators\[0\] \| \{progress, sums\}'\n(.*?)\n```"
+    (shown,) = re.findall(pattern, (Path(__file__).parents[1] / "README.md").read_text("utf-8"), re.DOTALL)
+    answered = client.get(SMART).json()["indicators"][0]
+    assert json.loads(shown) == {"progress": answered["progress"], "sums": answered["sums"]}
+
+
+def test_progress_has_a_tag(client: TestClient) -> None:
+    for path in (SMART, "/v1/progress"):
+        tag = client.get(path).headers["etag"]
+        assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
