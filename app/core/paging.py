@@ -5,18 +5,21 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, tuple_
+from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, select, tuple_
 
-from app.core.errors import BadCursor
+from app.core.errors import MISTAKES, BadCursor, ErrorItem, Invalid
 from app.core.filters import Parameter
+from app.core.keys import Asker
 from app.core.matching import Place
-from app.core.resource import Resource
+from app.core.resource import Resource, owner_of
 from app.core.text import UNSAFE
 
 FOUND = "q"  # in a shape: what the query of a list finds
+DRAFTS, OWN, ALL = "drafts", True, False  # in a shape: the asker's drafts, or all
 
 Shape = tuple[tuple[str, bool], ...]
 
@@ -49,6 +52,26 @@ def shaped(parameters: Mapping[str, Parameter], asked: Mapping[str, Any]) -> tup
     return tuple(shape), values
 
 
+def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions of a shape; those on one link table must hold for the same link."""
+    found: list[ColumnElement[bool]] = []
+    of_links: dict[Any, list[ColumnElement[bool]]] = {}
+    for name, single in shape:
+        parameter = parameters[name]
+        if parameter.link is None:
+            found.append(parameter.where(name, single))
+        else:
+            of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
+    for link, each in of_links.items():
+        found.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
+    return found
+
+
+def state_of(shape: Shape) -> str:
+    """The state of the records that a shape is about."""
+    return "draft" if any(name == DRAFTS for name, _ in shape) else "published"
+
+
 @dataclass
 class Page:
     """One page that is asked for: its shape (which decides the statement) and its values."""
@@ -63,7 +86,8 @@ class Page:
 
     def __post_init__(self) -> None:
         given = self.query.model_fields_set
-        asked = {**self.also, **{name: getattr(self.query, name) for name in self.resource.parameters if name in given}}
+        self._filters = {name: getattr(self.query, name) for name in self.resource.parameters if name in given}
+        asked = {**self.also, **self._filters}
         self.shape, self.values = shaped(self.resource.parameters, asked)
         self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
         self._bound = bound(self.path, self.query_pairs())
@@ -72,9 +96,12 @@ class Page:
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """The asked parameters that a cursor is bound to."""
-        known = {**self.resource.parameters, "q": None, "state": None, "sort": None}
-        given = [(name, getattr(self.query, name)) for name in known if name in self.query.model_fields_set]
-        return [(name, one) for name, value in given for one in (value if isinstance(value, list) else [value])]
+        given = [(name, value) for name, value in self._filters.items() if not isinstance(value, list)]
+        given += [(name, one) for name, value in self._filters.items() if isinstance(value, list) for one in value]
+        if self.query.q is not None:
+            given.append(("q", self.query.q))
+        asked = self.query.model_fields_set
+        return [*given, *((name, getattr(self.query, name)) for name in ("state", "sort") if name in asked)]
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -101,6 +128,15 @@ class Page:
         self.shape += ((name, True),)
         self.values |= values
 
+    def narrow_to_drafts(self, asker: Asker) -> None:
+        """The drafts that are the asker's to write, instead of what is public."""
+        asker.require("records:write", "records:write:own")
+        for name in ("include", "q"):
+            if getattr(self.query, name) is not None:
+                raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=MISTAKES["of_drafts"]))
+        self.shape += ((DRAFTS, ALL if asker.writes_all else OWN),)
+        self.values["keeper"] = asker.partner
+
     def next(self, value: Any, record_id: str) -> str:
         """The path of the page behind the row with this value to sort by and this id."""
         pairs = [*self.query_pairs(), ("limit", self.limit)]
@@ -113,9 +149,8 @@ class Page:
 
     def _read(self, given: str) -> tuple[Any, str]:
         value, record_id = place_of(self._bound, given)
-        kind = (int, float) if isinstance(self.resource.all_sorts[self.sort.name].type, Double) else str
-        fits = value is None or (isinstance(value, kind) and not isinstance(value, bool))
-        if not fits:
+        kind = (int, float) if is_number(self.resource.all_sorts[self.sort.name]) else str
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise BadCursor
         return value, record_id
 
@@ -144,6 +179,13 @@ def place_of(bound: str, given: str) -> tuple[Any, str]:
     return value, record_id
 
 
+@cache
+def is_number(column: Any) -> bool:
+    """Whether records are sorted by a number rather than a text."""
+    return isinstance(column.type, Double)
+
+
+@cache
 def nullable(column: Any) -> bool:
     """Whether records may have nothing to sort by."""
     return bool(column.property.columns[0].nullable)

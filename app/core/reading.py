@@ -24,14 +24,13 @@ from sqlalchemy import (
 from app.core.changes import CHANGES, NAME
 from app.core.database import Query, Read, Reader, Rows
 from app.core.errors import MISTAKES, ErrorItem, Gone, Invalid, Moved, NotFound, Unavailable
-from app.core.filters import Parameter
 from app.core.including import in_order, including, stored
 from app.core.index import INDEXING, RECORDS
 from app.core.keys import NOBODY, Asker
 from app.core.matching import Candidates, Found, Matching, found_among
-from app.core.paging import FOUND, Page, Shape, Sort, beyond, nullable
+from app.core.paging import DRAFTS, FOUND, OWN, Page, Shape, Sort, beyond, conditions, nullable, state_of
 from app.core.record import RENDERING
-from app.core.resource import Include, Resource, owner_of
+from app.core.resource import Include, Resource
 from app.core.sql import one_of
 
 
@@ -205,7 +204,7 @@ class Reading:
         page = Page(self.resource, query, also or {}, asked.path)
         private = query.state == "draft"
         if private:
-            _narrow_to_drafts(page, query, asked.asker)
+            page.narrow_to_drafts(asked.asker)
         brought = including(self.resource, query.include) if query.include else None
         only = _only(query.fields, self.resource)
         if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
@@ -276,7 +275,7 @@ class Reading:
     def _segment(self, shape: Shape, sort: Sort, segment: str) -> Select[Any]:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
         key, chosen = column.label("sort"), self._where(shape)
-        found = stored(self.resource, key, table.id, state=_state(shape))
+        found = stored(self.resource, key, table.id, state=state_of(shape))
         statement = found.where(*chosen).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
@@ -291,32 +290,10 @@ class Reading:
     def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
         chosen = self._where(shape)
-        return Query(select(func.count()).select_from(table).where(table.state == _state(shape), *chosen))
-
-
-DRAFTS, OWN, ALL = "drafts", True, False  # what no parameter states: the asker's drafts, or all
-
-
-def _state(shape: Shape) -> str:
-    return "draft" if any(name == DRAFTS for name, _ in shape) else "published"
+        return Query(select(func.count()).select_from(table).where(table.state == state_of(shape), *chosen))
 
 
 READINGS: dict[str, Reading] = {}
-
-
-def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
-    """The conditions of a shape; those on one link table must hold for the same link."""
-    found: list[ColumnElement[bool]] = []
-    of_links: dict[Any, list[ColumnElement[bool]]] = {}
-    for name, single in shape:
-        parameter = parameters[name]
-        if parameter.link is None:
-            found.append(parameter.where(name, single))
-        else:
-            of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
-    for link, each in of_links.items():
-        found.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
-    return found
 
 
 async def last_change(reader: Reader) -> object:
@@ -330,16 +307,6 @@ async def last_change(reader: Reader) -> object:
 def _last() -> Read:
     rows = yield LAST_CHANGE, {}
     return rows[0][0] if rows else NO_CHANGE
-
-
-def _narrow_to_drafts(page: Page, query: Any, asker: Asker) -> None:
-    """The drafts that are the asker's to write, instead of what is public."""
-    asker.require("records:write", "records:write:own")
-    for name in ("include", "q"):
-        if getattr(query, name):
-            raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=MISTAKES["of_drafts"]))
-    page.shape += ((DRAFTS, ALL if asker.writes_all else OWN),)
-    page.values["keeper"] = asker.partner
 
 
 def tag_of(asked: Asked) -> Read:

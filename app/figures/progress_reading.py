@@ -15,9 +15,9 @@ from app.core.dates import Edtf
 from app.core.errors import ErrorItem, Invalid
 from app.core.filters import Parameter, equals
 from app.core.including import stored
-from app.core.paging import Shape, bound, cursor, place_of, shaped
+from app.core.paging import Shape, bound, conditions, cursor, place_of, shaped
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, filter_fields, query_model
-from app.core.reading import READINGS, Answer, Asked, conditions, tag_of
+from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.sql import one_of
 from app.core.text import LanguageMap
