@@ -474,6 +474,17 @@ def test_a_draft_is_there_for_its_writers_alone(registry: TestClient, unido: Key
     assert registry.get(path).content == shown.content
 
 
+def test_drafts_are_listed_page_by_page(registry: TestClient, unido: Key) -> None:
+    for name in "abc":
+        registry.put(f"/v1/projects/draft-{name}", json={**PROJECT, "state": "draft"}, headers=unido)
+    found, path = [], "/v1/projects?state=draft&limit=1&sort=-id"
+    while path:
+        page = registry.get(path, headers=unido).json()
+        found += [each["id"] for each in page["items"]]
+        path = page["next"]
+    assert found == ["draft-c", "draft-b", "draft-a"]
+
+
 def test_a_draft_is_not_searched_or_counted(registry: TestClient, unido: Key, editor: Key) -> None:
     path = "/v1/projects/secret"
 

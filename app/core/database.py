@@ -30,6 +30,10 @@ Rows = Sequence[tuple[Any, ...]]
 COMMITS: Counter[str] = Counter()
 
 
+# KiB of the file that a reading SQLite connection may keep in memory: with the 2 MiB of old a list took a third longer.
+CACHE_KIB = 32_768
+
+
 class Query:
     """A statement compiled once for an engine and then run with new values by the driver itself.
 
@@ -154,6 +158,7 @@ class _SqliteConnection:
             path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
         )
         self._driver.execute("PRAGMA query_only=ON")
+        self._driver.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         self._clock: Callable[[], float] = time.monotonic
         self._until = float("inf")
         self._driver.set_progress_handler(lambda: self._clock() > self._until, 10_000)

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -63,7 +64,8 @@ class Page:
 
     def __post_init__(self) -> None:
         given = self.query.model_fields_set
-        asked = {**self.also, **{name: getattr(self.query, name) for name in self.resource.parameters if name in given}}
+        self._filters = {name: getattr(self.query, name) for name in self.resource.parameters if name in given}
+        asked = {**self.also, **self._filters}
         self.shape, self.values = shaped(self.resource.parameters, asked)
         self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
         self._bound = bound(self.path, self.query_pairs())
@@ -72,9 +74,14 @@ class Page:
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """The asked parameters that a cursor is bound to."""
-        known = {**self.resource.parameters, "q": None, "state": None, "sort": None}
-        given = [(name, getattr(self.query, name)) for name in known if name in self.query.model_fields_set]
-        return [(name, one) for name, value in given for one in (value if isinstance(value, list) else [value])]
+        given = [(name, value) for name, value in self._filters.items() if not isinstance(value, list)]
+        given += [(name, one) for name, value in self._filters.items() if isinstance(value, list) for one in value]
+        if self.query.q is not None:
+            given.append(("q", self.query.q))
+        given += [
+            (name, getattr(self.query, name)) for name in ("state", "sort") if name in self.query.model_fields_set
+        ]
+        return given
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -113,9 +120,8 @@ class Page:
 
     def _read(self, given: str) -> tuple[Any, str]:
         value, record_id = place_of(self._bound, given)
-        kind = (int, float) if isinstance(self.resource.all_sorts[self.sort.name].type, Double) else str
-        fits = value is None or (isinstance(value, kind) and not isinstance(value, bool))
-        if not fits:
+        kind = (int, float) if is_number(self.resource.all_sorts[self.sort.name]) else str
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise BadCursor
         return value, record_id
 
@@ -144,6 +150,13 @@ def place_of(bound: str, given: str) -> tuple[Any, str]:
     return value, record_id
 
 
+@cache
+def is_number(column: Any) -> bool:
+    """Whether records are sorted by a number rather than a text."""
+    return isinstance(column.type, Double)
+
+
+@cache
 def nullable(column: Any) -> bool:
     """Whether records may have nothing to sort by."""
     return bool(column.property.columns[0].nullable)
