@@ -474,6 +474,37 @@ def test_a_draft_is_there_for_its_writers_alone(registry: TestClient, unido: Key
     assert registry.get(path).content == shown.content
 
 
+def test_drafts_are_listed_page_by_page(registry: TestClient, unido: Key) -> None:
+    for name in "abc":
+        registry.put(f"/v1/projects/draft-{name}", json={**PROJECT, "state": "draft"}, headers=unido)
+    found, path = [], "/v1/projects?state=draft&limit=1&sort=-id"
+    while path:
+        page = registry.get(path, headers=unido).json()
+        found += [each["id"] for each in page["items"]]
+        path = page["next"]
+    assert found == ["draft-c", "draft-b", "draft-a"]
+
+
+def test_a_draft_is_not_searched_or_counted(registry: TestClient, unido: Key, editor: Key) -> None:
+    path = "/v1/projects/secret"
+
+    def seen() -> Any:
+        found = registry.get("/v1/search?q=zebrafish", headers=editor).json()["items"]
+        listed = registry.get("/v1/projects?q=zebrafish&total=true", headers=unido).json()
+        counted = registry.get("/v1/projects/facets?facet=status&status=suspended").text
+        return len(found), listed["total"], '"count":1' in counted
+
+    draft = {**PROJECT, "title": {"en": "Zebrafish"}, "status": "suspended", "state": "draft"}
+    assert registry.put(path, json=draft, headers=unido).status_code == 201
+    assert seen() == (0, 0, False)
+    problem(registry.get("/v1/projects?state=draft&q=zebrafish", headers=unido), 422, "invalid")
+    headers = {**unido, **PATCH, "If-Match": "*"}
+    assert registry.patch(path, content='{"state": "published"}', headers=headers).status_code == 200
+    assert seen() == (1, 1, True)
+    assert registry.patch(path, content='{"state": "draft"}', headers=headers).status_code == 200
+    assert seen() == (0, 0, False)
+
+
 def test_a_deleted_draft_was_never_there(registry: TestClient, unido: Key, moit: Key) -> None:
     path, headers = "/v1/projects/secret", {**unido, "If-Match": "*"}
     registry.put(path, json={**PROJECT, "state": "draft"}, headers=unido)
