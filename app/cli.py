@@ -79,12 +79,25 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--severity", metavar="LEAST", help="note (the default), warning or error, and what weighs more")
     audit.add_argument("--as-of", metavar="DAY", help="the day that counts as today, such as 2026-11-22")
     audit.add_argument("--json", action="store_true", help="print the findings as the API shows them")
+    keys = commands.add_parser("key", help="Create, list, rotate and revoke the keys of those who write.")
+    acts = keys.add_subparsers(metavar="ACT", required=True)
+    create = _command(acts, "create", _key, "Create a key and print its text, which nobody can read again.")
+    create.add_argument("--name", required=True, help="whose it is and for what, in words")
+    create.add_argument("--scope", required=True, action="append", help="what it allows; repeat for several")
+    create.add_argument("--partner", help="id of the partner that acts with it")
+    create.add_argument("--expires", help="when it stops, such as 2027-01-01T00:00:00Z; otherwise never")
+    _command(acts, "list", _key, "List the keys, without their texts.")
+    rotate = _command(acts, "rotate", _key, "Give a key a new text and print it.")
+    rotate.add_argument("id", help="id of the key")
+    rotate.add_argument("--overlap", type=int, default=86_400, help="seconds that the text before goes on counting")
+    revoke = _command(acts, "revoke", _key, "Stop a key for good.")
+    revoke.add_argument("id", help="id of the key")
     return parser
 
 
 def _command(commands: Any, name: str, run: Callable[..., int], about: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about, epilog=EXIT_CODES)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, act=name)
     return parser
 
 
@@ -146,6 +159,37 @@ def _seed(options: argparse.Namespace, settings: Settings) -> int:
     for (resource, record_id), why in outcome.left_alone:
         print(f"left alone: {resource}/{record_id} ({why})")
     return DONE
+
+
+def _key(options: argparse.Namespace, settings: Settings) -> int:
+    import app.main  # noqa: F401 - declares every table
+    from app.core.bodies import checked_by
+    from app.core.errors import Problem
+    from app.keys import models as keys
+
+    try:
+        with Database(settings.database_url).write() as session:
+            if options.act == "create":
+                given = {"name": options.name, "scopes": options.scope, "partner": options.partner}
+                fields = checked_by(keys.KeyFields, {**given, "expires_at": options.expires})
+                print(keys.create(session, fields)["key"])
+            elif options.act == "rotate":
+                overlap = checked_by(keys.Rotation, {"overlap": options.overlap}).overlap
+                print(keys.rotate(session, options.id, overlap)["key"])
+            elif options.act == "revoke":
+                keys.revoke(session, options.id)
+            else:
+                _list_keys(keys.every(session, most=10_000))
+    except Problem as problem:
+        return _report([f"{each.pointer}: {each.detail}" for each in problem.errors] or [problem.detail])
+    return DONE
+
+
+def _list_keys(found: Sequence[dict[str, Any]]) -> None:
+    for key in found:
+        ends = f"revoked {key['revoked_at']}" if key["revoked_at"] else f"until {key['expires_at'] or 'revoked'}"
+        used = f"used {key['last_used_at']}" if key["last_used_at"] else "never used"
+        print(key["id"], ",".join(key["scopes"]), key["partner"] or "-", ends, used, key["name"], sep="  ")
 
 
 def _check(options: argparse.Namespace, _: Settings) -> int:

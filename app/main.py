@@ -17,18 +17,23 @@ from app.agreements.models import AGREEMENTS
 from app.audit.routes import audit_router
 from app.core.database import Database
 from app.core.edge import Edge, set_up_logs
+from app.core.editing import Editor
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.hot import Freshness, Hot
+from app.core.keys import Gate, Uses
 from app.core.openapi import describe
 from app.core.reading import READINGS, Reading, last_change
 from app.core.routes import Dispatch, resource_router
 from app.core.settings import Settings
 from app.core.site import pages, site_router
+from app.core.write_routes import write_router
 from app.documents.models import DOCUMENTS
 from app.figures.models import FIGURES, INDICATORS
 from app.figures.routes import figures_router
+from app.keys.routes import keys_router
 from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
+from app.partners.routes import partners_router
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
 from app.search.routes import search_router
@@ -50,7 +55,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         from app.core.metrics import mount  # noqa: PLC0415 - an extra, imported only where it is installed and wanted
 
         observe = mount(app)
-    inner = CompressMiddleware(Dispatch(app, routers), minimum_size=500)
+    inner = CompressMiddleware(Gate(Dispatch(app, routers), app.state), minimum_size=500)
     edge = Edge(inner, access_log=settings.access_log, observe=observe)
     if settings.hot_cache == 0:
         return edge
@@ -74,6 +79,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     app.state.settings = settings
     computed = [search_router(), figures_router(), audit_router(), timeline_router()]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
+    routers += [*map(write_router, RESOURCES), partners_router(), keys_router()]
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
@@ -89,7 +95,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database, app.state.reader = database, database.reader()
+    app.state.editor, app.state.uses = Editor(database), Uses(database)
     yield
+    await app.state.uses.close()
+    app.state.editor.close()
     await app.state.reader.close()
     database.close()
 

@@ -1,3 +1,3 @@
 """The database schema's history. `HEAD` is the revision that this program needs."""
 
-HEAD = "20261124_list_indexes"
+HEAD = "20261125_keys"

@@ -26,29 +26,17 @@ def check(dataset: Dataset) -> list[str]:
 def references(dataset: Dataset) -> Iterator[str]:
     """Every record that another one names exists."""
     for key, fields in dataset.records.items():
-        for target, name in named(RESOURCES[key[0]], fields):
+        for target, name in named(fields):
             if (target, name) not in dataset.records:
                 yield f"{_at(key)} names {target}/{name}, which does not exist"
-
-
-TREES = (
-    ("places", "parent"),
-    ("places", "succeeded_by"),
-    ("partners", "parent"),
-    ("partners", "succeeded_by"),
-    ("projects", "part_of"),
-    ("projects", "follows"),
-    ("agreements", "part_of"),
-    ("agreements", "amends"),
-    ("milestones", "part_of"),
-)
 
 
 def cycles(dataset: Dataset) -> Iterator[str]:
     """Nothing is part of itself, follows itself or contains itself, however long the way."""
     trees: dict[str, Mapping[str, list[str]]] = {
-        f"{resource}.{field}": {key: _ids(getattr(fields, field)) for key, fields in dataset.of(resource).items()}
-        for resource, field in TREES
+        f"{name}.{field}": {key: _ids(getattr(fields, field)) for key, fields in dataset.of(name).items()}
+        for name, resource in RESOURCES.items()
+        for field in resource.trees
     }
     trees["figures.relations part_of"] = {
         key: [each.figure for each in fields.relations if each.kind == "part_of"]
@@ -79,7 +67,7 @@ def evidence(dataset: Dataset) -> Iterator[str]:
     """Every record but a definition is cited: a held text by paragraph and words, an external source by a note."""
     documents = dataset.of("documents")
     for key, fields in dataset.records.items():
-        if not fields.citations and key[0] != "indicators":
+        if not fields.citations and RESOURCES[key[0]].needs_evidence:
             yield f"{_at(key)} has no citation"
         for number, citation in enumerate(fields.citations, 1):
             for problem in (*_uncited(citation, documents.get(citation.document)), *_unsupported(citation, fields)):
@@ -257,7 +245,7 @@ def repeated(dataset: Dataset) -> Iterator[str]:
             value = getattr(fields, name)
             if isinstance(value, list) and any(each in value[:n] for n, each in enumerate(value)):
                 yield f"{_at(key)}: {name} holds something twice"
-        if key in set(named(RESOURCES[key[0]], fields.model_copy(update={"citations": []}))):
+        if key in set(named(fields.model_copy(update={"citations": []}))):
             yield f"{_at(key)}: names itself"
 
 

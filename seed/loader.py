@@ -61,7 +61,7 @@ def _left_alone(dataset: Dataset, last: Mapping[Key, tuple[str, str]]) -> dict[K
     while found:
         found = False
         for key, fields in dataset.records.items():
-            lost = set() if key in alone else missing.intersection(named(RESOURCES[key[0]], fields))
+            lost = set() if key in alone else missing.intersection(named(fields))
             for name, record_id in sorted(lost):
                 alone[key] = f"it names {name}/{record_id}, which is not there"
                 found = True
@@ -109,6 +109,6 @@ def _referrer(
     """A record that names this one and will go on doing so after this run."""
     for other in others:
         ours = other in dataset.records and last.get(other, (ACTOR, ""))[0] == ACTOR
-        if other not in going and (not ours or key in named(RESOURCES[other[0]], dataset.records[other])):
+        if other not in going and (not ours or key in named(dataset.records[other])):
             return other
     return None

@@ -15,9 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core.database import Database
+from app.core.keys import id_in
 from app.core.settings import Settings
 from app.serve import NotReady, ensure_ready
-from tests.conftest import NewDatabase
+from tests.conftest import NewDatabase, client_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,9 +66,9 @@ def _wait(base: str) -> None:
     pytest.fail("the server does not answer")
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "seed", "check"])
+@pytest.mark.parametrize("command", ["serve", "migrate", "seed", "check", "key create"])
 def test_each_command_explains_itself(command: str) -> None:
-    found = run(command, "--help")
+    found = run(*command.split(), "--help")
     assert found.returncode == 0
     assert "exit codes" in found.stdout
 
@@ -199,3 +201,27 @@ def test_no_bytes_end_the_server(new_database: NewDatabase, seeded: str) -> None
             assert not answer.startswith(b"HTTP/1.1 5"), name
             assert process.poll() is None, name
         assert httpx.get(f"{base}/v1/partners/unido", trust_env=False).status_code == 200
+
+
+def test_keys_are_made_listed_rotated_and_revoked(seeded_database: Database) -> None:
+    url = seeded_database.url.render_as_string(hide_password=False)
+
+    def key(*arguments: str, code: int = 0) -> str:
+        found = run("key", *arguments, HOPTAC_DATABASE_URL=url)
+        assert found.returncode == code, found
+        assert "Traceback" not in found.stderr
+        return found.stdout + found.stderr
+
+    made = key("create", "--name", "MOIT", "--scope", "records:write:own", "--partner", "moit").strip()
+    key_id = id_in(made)
+    assert re.fullmatch(rf"{key_id}  records:write:own  moit  until revoked  never used  MOIT\n", key("list"))
+    with client_of(url) as client:
+        new = key("rotate", key_id, "--overlap", "0").strip()
+        statuses = [client.get("/v1", headers={"Authorization": f"Bearer {each}"}).status_code for each in (made, new)]
+        assert statuses == [401, 200]
+        key("revoke", key_id)
+        assert client.get("/v1", headers={"Authorization": f"Bearer {new}"}).status_code == 401
+    assert "revoked 20" in key("list")
+    assert "/scopes/0" in key("create", "--name", "x", "--scope", "all", code=1)
+    assert "/partner" in key("create", "--name", "x", "--scope", "keys", "--partner", "nobody", code=1)
+    key("revoke", "nobody", code=1)

@@ -50,12 +50,12 @@ def test_operations_have_unique_ids_words_tags_and_every_error() -> None:
     for path, operation in OPERATIONS:
         assert operation["summary"], path
         assert set(operation["tags"]) <= tags
-        assert operation["security"] == [], path
         for status, response in operation["responses"].items():
             assert response["description"]
-            if status >= "400":
+            if status >= "308":
                 assert list(response["content"]) == ["application/problem+json"]
-        assert {"200", "422"} <= set(operation["responses"]), path
+        assert {"200", "201", "204"} & set(operation["responses"]), path
+        assert "422" in operation["responses"], path
 
 
 def test_every_parameter_is_explained() -> None:
@@ -78,6 +78,10 @@ def validator(schema: dict[str, Any]) -> Any:
     return jsonschema_rs.Draft202012Validator({**schema, "components": CONTRACT["components"]})
 
 
+READS = [(path, methods["get"]) for path, methods in CONTRACT["paths"].items() if "get" in methods]
+PATHS = [(path, operation) for path, operation in READS if not path.startswith(("/livez", "/readyz", "/v1/keys"))]
+
+
 def required(operation: dict[str, Any]) -> dict[str, str]:
     """The first value of each parameter that must be given."""
     named = [each["$ref"].rpartition("/")[2] for each in operation.get("parameters", ())]
@@ -87,9 +91,6 @@ def required(operation: dict[str, Any]) -> dict[str, str]:
         for each in given
         if each["in"] == "query" and each.get("required")
     }
-
-
-PATHS = [(path, operation) for path, operation in OPERATIONS if not path.startswith(("/livez", "/readyz"))]
 
 
 @pytest.mark.parametrize(("path", "operation"), PATHS, ids=[path for path, _ in PATHS])

@@ -91,7 +91,7 @@ def test_gzip_holds_the_same_bytes(client: TestClient) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 @pytest.mark.parametrize(
-    "path", ["/v1/projects", "/v1/projects/x", "/v1", "/livez", "/docs", "/docs/assets/favicon.png"]
+    "path", ["/v1/codelists", "/v1/projects/x/figures", "/v1", "/livez", "/docs", "/docs/assets/favicon.png"]
 )
 def test_other_methods_are_refused_with_those_allowed(client: TestClient, method: str, path: str) -> None:
     response = client.request(method, path)
@@ -101,11 +101,27 @@ def test_other_methods_are_refused_with_those_allowed(client: TestClient, method
     assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
 
 
+@pytest.mark.parametrize(
+    ("path", "refused", "allowed"),
+    [
+        ("/v1/projects", ["PUT", "PATCH", "DELETE", "TRACE"], "GET, HEAD, OPTIONS, POST"),
+        ("/v1/projects/x", ["POST", "BREW"], "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+    ],
+)
+def test_what_can_be_written_says_how(client: TestClient, path: str, refused: list[str], allowed: str) -> None:
+    for method in refused:
+        response = client.request(method, path)
+        problem(response, 405, "method_not_allowed")
+        assert response.headers["allow"] == allowed
+    assert client.options(path).headers["allow"] == allowed
+
+
 def test_a_browser_on_another_host_may_read(client: TestClient) -> None:
     asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
     preflight = client.options("/v1/projects", headers=asked)
     assert (preflight.status_code, preflight.content) == (204, b"")
-    assert preflight.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
+    assert preflight.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
+    assert {"If-Match", "Authorization"} <= set(preflight.headers["access-control-allow-headers"].split(", "))
     for response in (preflight, client.get("/v1/projects"), client.get("/v1/nope")):
         assert response.headers["access-control-allow-origin"] == "*"
     assert "ETag" in client.get("/v1/projects").headers["access-control-expose-headers"]

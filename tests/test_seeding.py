@@ -166,7 +166,7 @@ def test_unique_codes_may_pass_from_record_to_record(seeded_database: Database, 
 def test_what_goes_together_goes_and_what_others_need_stays(seeded_database: Database, dataset: Dataset) -> None:
     batch, parts = ("projects", "smart-factory-batch-1-2023"), dataset.of("figures")
     figures = [("figures", key) for key, figure in parts.items() if figure.project == batch[1]]
-    others = [key for key, fields in dataset.records.items() if batch in named(RESOURCES[key[0]], fields)]
+    others = [key for key, fields in dataset.records.items() if batch in named(fields)]
     outcome = load(seeded_database, without(dataset, batch, *figures, *others))
     assert set(outcome.deleted) == {batch, *figures, *others}
     load(seeded_database, dataset)

@@ -10,6 +10,7 @@ from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Value, Voice
 from app.core.filters import Contains, During, Equal
+from app.core.names import AgreementId, DocumentId, PartnerId, PlaceId, ProjectId
 from app.core.record import (
     BYTEWISE,
     Identified,
@@ -24,7 +25,7 @@ from app.core.record import (
     refers_to,
 )
 from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, Line, Slug
+from app.core.text import LanguageMap, Line
 
 AGREEMENT_KIND = CodeList(
     "agreement_kind",
@@ -58,14 +59,14 @@ AGREEMENT_STATUS = CodeList(
 class Party(Value):
     """A side of an agreement."""
 
-    partner: Slug
+    partner: PartnerId
     side: Line | None = Field(default=None, description="The side it signs for, where several sign for one.")
 
 
 class Signatory(Voice):
     """Who signed, in which office, for which party."""
 
-    for_party: Slug | None = Field(default=None, alias="for", description="Id of the party signed for.")
+    for_party: PartnerId | None = Field(default=None, alias="for", description="Id of the party signed for.")
 
 
 class AgreementFields(Identified, RecordFields):
@@ -76,14 +77,14 @@ class AgreementFields(Identified, RecordFields):
     kind: Annotated[str, AGREEMENT_KIND]
     status: Annotated[str, AGREEMENT_STATUS]
     signed_on: Edtf | None = Field(default=None, description="When it was signed, as precisely as stated.")
-    signed_in: Slug | None = Field(default=None, description="The place where it was signed.")
+    signed_in: PlaceId | None = Field(default=None, description="The place where it was signed.")
     period: Edtf | None = Field(default=None, description="The time it covers.")
     parties: list[Party] = Field(default=[], max_length=200)
     signatories: list[Signatory] = Field(default=[], max_length=200)
-    projects: list[Slug] = Field(default=[], max_length=200, description="Projects it is about.")
-    part_of: Slug | None = Field(default=None, description="The wider agreement it belongs to.")
-    amends: list[Slug] = Field(default=[], max_length=50, description="Agreements that it changes or extends.")
-    legal_basis: list[Slug] = Field(default=[], max_length=50, description="Documents that it rests on.")
+    projects: list[ProjectId] = Field(default=[], max_length=200, description="Projects it is about.")
+    part_of: AgreementId | None = Field(default=None, description="The wider agreement it belongs to.")
+    amends: list[AgreementId] = Field(default=[], max_length=50, description="Agreements that it changes or extends.")
+    legal_basis: list[DocumentId] = Field(default=[], max_length=50, description="Documents that it rests on.")
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
         """Parties, who signed for whom, projects, amended agreements and legal basis."""
@@ -146,6 +147,7 @@ AGREEMENTS = Resource(
     number=3,
     names=("title",),
     example="smart-factory-mou-2022",
+    trees=("part_of", "amends"),
     filters={
         "kind": Equal(Agreement.kind, Annotated[str, AGREEMENT_KIND], "Of any of these kinds."),
         "status": Equal(Agreement.status, Annotated[str, AGREEMENT_STATUS], "In any of these states."),

@@ -1,8 +1,9 @@
 """The one log: every write of a record appends a Change, in commit order, chained by hash."""
 
 import hashlib
+from datetime import UTC, datetime
 
-from sqlalchemy import Index, Integer, Table, Text
+from sqlalchemy import Index, Integer, Table, Text, cast, func
 from sqlmodel import Field, SQLModel
 
 from app.core.codelists import Code, CodeList
@@ -42,6 +43,18 @@ class Change(SQLModel, table=True):
 
 # The table itself, for statements.
 CHANGES: Table = SQLModel.metadata.tables["changes"]
+# A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
+NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
+
+
+def now() -> str:
+    """This instant as it is stored and shown: RFC 3339 in UTC, with microseconds."""
+    return instant(datetime.now(UTC))
+
+
+def instant(moment: datetime) -> str:
+    """An aware moment as it is stored and shown."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def digest(body: bytes) -> str:

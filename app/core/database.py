@@ -239,14 +239,16 @@ class Database:
         return PostgresReader(conninfo, deadline=self._deadline)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, patience: int = 0) -> Iterator[Session]:
         """One transaction that is the only writer until it commits (at exit) or, on any error, leaves nothing.
 
         SQLite takes its write lock at BEGIN IMMEDIATE, PostgreSQL an advisory lock in a statement of its own: so
         the order of Changes is the order of commits, and what a write has read is still true when it commits.
+        `patience`: seconds to wait for the lock on PostgreSQL, then OperationalError (0: for ever; SQLite: 30 always).
         """
         with Session(self.engine) as session, session.begin():
             if not self.is_sqlite:
+                session.connection().execute(text(f"SET LOCAL lock_timeout = {patience * 1000:d}"))
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
             yield session
         COMMITS[self._name] += 1

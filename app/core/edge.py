@@ -1,6 +1,6 @@
 """The outermost layer, pure ASGI: what holds for every answer, whoever made it.
 
-HEAD for every GET, one ETag per content coding, CORS for reads, security headers, a request id, a log line, and
+HEAD for every GET, one ETag per content coding, CORS, security headers, a request id, a log line, and
 problem+json for anything that went wrong unforeseen.
 """
 
@@ -19,10 +19,9 @@ from app.core.errors import Failed
 log = structlog.get_logger("hoptac.access")
 REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}\Z")
 CODINGS = re.compile(r'-(?:gzip|br|zstd)(?=")')
-READS = b"GET, HEAD, OPTIONS"
 ALWAYS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Link, Retry-After, X-Request-ID"),
+    (b"access-control-expose-headers", b"ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-ID"),
     (b"x-content-type-options", b"nosniff"),
 ]
 # Pages bring their own policy of what may be loaded; what else pages need, data does not.
@@ -34,8 +33,11 @@ OF_PAGES = [
 # Data needs nothing at all.
 NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 PREFLIGHT = [
-    (b"access-control-allow-methods", READS),
-    (b"access-control-allow-headers", b"Accept, Content-Type, If-None-Match, X-Request-ID"),
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"),
+    (
+        b"access-control-allow-headers",
+        b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID",
+    ),
     (b"access-control-max-age", b"86400"),
 ]
 

@@ -1,13 +1,24 @@
 """Every error the API answers with, as RFC 9457 problem+json.
 
 Problem
+├── Moved               308  merged: with Location
 ├── BadRequest          400  bad_request: the request cannot be read
 │   ├── BadQuery        400  bad_query
-│   └── BadCursor       400  bad_cursor
+│   ├── BadCursor       400  bad_cursor
+│   └── BadBody         400  bad_body
+├── Unauthorized        401  unauthorized: with WWW-Authenticate
+├── Forbidden           403  forbidden
 ├── NotFound            404  not_found
 ├── MethodNotAllowed    405  method_not_allowed
+├── Conflict            409  conflict
+│   ├── IdTaken         409  id_taken
+│   └── ReferredTo      409  referred_to: `errors` says by what
 ├── Gone                410  gone
+├── Stale               412  stale
+├── TooLarge            413  too_large
+├── UnsupportedType     415  unsupported_type
 ├── Invalid             422  invalid: well-formed but not allowed; `errors` says where
+├── NoCondition         428  no_condition
 ├── Failed              500  internal_error
 └── Unavailable         503  unavailable: with Retry-After
     └── QueryTooSlow    503  query_too_slow
@@ -30,6 +41,19 @@ MISTAKES = {
     "unknown_field": "`fields` names a field that the resource does not have.",
     "unknown_include": "`include` names something that cannot be followed from what is there, or names it twice.",
     "given_by_path": "The path of a nested list says this already.",
+    "of_drafts": "Drafts are read without `include`, and listed without `q` too.",
+    "unknown_member": "The body has a member that the resource does not have; the nearest that there is, is said.",
+    "read_only": "Only the registry itself writes this: it must be left out, or be what it is.",
+    "unknown_record": "There is no such record, or it is a draft of others.",
+    "links_to_draft": "A published record names published records only.",
+    "merged": "The named partner was merged into another one: name that one.",
+    "no_evidence": "A record needs a citation, or else the partner that keeps it (`managed_by`).",
+    "incomplete_citation": "The citation does not say enough to be followed to the source.",
+    "cycle": "The record would be part of itself, or follow itself, at the end of the links.",
+    "taken": "Another record has this code.",
+    "other_unit": "The unit is another than that of the total, the part or the indicator.",
+    "key_reused": "This Idempotency-Key came with another request within the last 24 hours.",
+    "referrer": "A record that refers to this one.",
     "too_many_figures": "More figures than one answer decides about; ask for fewer.",
 }
 
@@ -86,6 +110,12 @@ class Problem(Exception):
         return Response(body, self.status, headers, media_type=PROBLEM_JSON)
 
 
+class Moved(Problem):
+    """The partner was merged into another one, to which Location leads."""
+
+    status, code, title = 308, "merged", "Merged into another record"
+
+
 class BadRequest(Problem):
     """The request cannot be read as HTTP, JSON or UTF-8."""
 
@@ -105,6 +135,29 @@ class BadCursor(BadRequest):
     detail = "Follow `next` as it was returned, or start again without cursor."
 
 
+class BadBody(BadRequest):
+    """The body is not UTF-8 JSON: one value, no name twice in an object, no number beyond 64 bits, at most 100
+    deep, at most 1,000 members in an object.
+    """
+
+    code, title = "bad_body", "Malformed body"
+
+
+class Unauthorized(Problem):
+    """A key is needed, or the one that was sent is unknown, expired or revoked: `Authorization: Bearer hoptac_…`."""
+
+    status, code, title = 401, "unauthorized", "No valid key"
+
+    def __init__(self, detail: str = "The key is unknown, expired or revoked.") -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="hoptac"'})
+
+
+class Forbidden(Problem):
+    """The key does not have the scope that this takes, or the record is kept by another partner."""
+
+    status, code, title = 403, "forbidden", "Not yours to do"
+
+
 class NotFound(Problem):
     """There is no such record, list or page."""
 
@@ -117,20 +170,62 @@ class MethodNotAllowed(Problem):
     status, code, title = 405, "method_not_allowed", "Method not allowed"
 
 
+class Conflict(Problem):
+    """What is there does not allow it."""
+
+    status, code, title = 409, "conflict", "In conflict with what is there"
+
+
+class IdTaken(Conflict):
+    """The id belongs to another record, or did: a draft, a deleted or a merged one keeps its id."""
+
+    code, title = "id_taken", "The id is taken"
+
+
+class ReferredTo(Conflict):
+    """Other records refer to this one; `errors` names those that the asker may see, at most 50."""
+
+    code, title = "referred_to", "Others refer to it"
+
+
 class Gone(Problem):
     """The record was deleted. Its id is never used again."""
 
     status, code, title = 410, "gone", "Deleted"
 
 
+class Stale(Problem):
+    """The record is not, or no more, what If-Match or If-None-Match says: read it again."""
+
+    status, code, title = 412, "stale", "Changed meanwhile"
+
+
+class TooLarge(Problem):
+    """The body is larger than the server takes."""
+
+    status, code, title = 413, "too_large", "Too large"
+
+
+class UnsupportedType(Problem):
+    """The body is not of the media type that the operation takes, or has a content coding."""
+
+    status, code, title = 415, "unsupported_type", "Unsupported media type"
+
+
 class Invalid(Problem):
-    """Well-formed but not allowed: an unknown parameter, a value outside its list or range."""
+    """Well-formed but not allowed: an unknown parameter, a value outside its list or range, a link to nothing."""
 
     status, code, title = 422, "invalid", "Not allowed"
 
     def __init__(self, *errors: ErrorItem) -> None:
         detail = "One thing is not allowed." if len(errors) == 1 else f"{len(errors)} things are not allowed."
         super().__init__(detail, errors=errors)
+
+
+class NoCondition(Problem):
+    """What exists is only changed under If-Match, with the ETag of the version that the change was made from."""
+
+    status, code, title = 428, "no_condition", "If-Match is needed"
 
 
 class Failed(Problem):

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.codelists import Code, CodeList
-from app.core.text import LanguageMap, Line, Prose, Slug
+from app.core.names import DocumentId, PartnerId
+from app.core.text import LanguageMap, Line, Prose
 
 BASIS = CodeList(
     "basis",
@@ -30,7 +31,7 @@ class Citation(Value):
     A paragraph number counts the non-blank lines of the document's text from 1.
     """
 
-    document: Slug = Field(description="Id of the cited document.", examples=["samsung-smart-factory-2023"])
+    document: DocumentId = Field(description="Id of the cited document.", examples=["samsung-smart-factory-2023"])
     paragraph: int | None = Field(default=None, ge=1, le=1_000_000, description="Paragraph number, counted from 1.")
     as_written: Line | None = Field(
         default=None, description="The words of the document, literally.", examples=["26 doanh nghiệp"]
@@ -47,7 +48,7 @@ class Voice(Value):
 
     name: Line | None = Field(default=None, examples=["Thomas Gass"])
     office: LanguageMap | None = Field(default=None, description="Office held at the time, as the source has it.")
-    partner: Slug | None = Field(default=None, description="Id of the partner they speak for.")
+    partner: PartnerId | None = Field(default=None, description="Id of the partner they speak for.")
 
 
 class Identifier(Value):

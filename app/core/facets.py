@@ -13,9 +13,9 @@ from app.core.codelists import CodeList
 from app.core.database import Query, Read
 from app.core.filters import Equal
 from app.core.including import stored
-from app.core.paging import Shape, shaped
+from app.core.paging import Shape, conditions, shaped
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, filter_fields, query_model
-from app.core.reading import Answer, Asked, conditions, tag_of
+from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import RESOURCES, Resource
 from app.core.sql import one_of
 from app.core.text import LanguageMap

@@ -22,12 +22,12 @@ MOST_IN_PATH = 100
 Steps = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 
 
-def stored(resource: Resource, *columns: Any) -> Select[Any]:
-    """Public records: the columns, then the representation's bytes (the Change's, or its newer rendering)."""
+def stored(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
+    """Public records (or drafts): the columns, then the representation's bytes (the Change's, or newer rendered)."""
     table = resource.table
     body = utf8(func.coalesce(table.body, CHANGES.c.body))
     found = select(*columns, body).join(CHANGES, CHANGES.c.sequence == table.change)
-    return found.where(table.state == literal_column("'published'"))
+    return found.where(table.state == literal_column(f"'{state}'"))
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from app.core.errors import BadRequest, Failed, ProblemShown
+from app.core.bodies import MERGE_PATCH
+from app.core.errors import BadRequest, Failed, ProblemShown, Unauthorized
+from app.core.record import Record
 from app.core.resource import Id, Resource
-from app.core.routes import documented_of, problems
+from app.core.routes import Documented, documented_of, problems
 from app.core.settings import Settings
 
 ABOUT = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
@@ -28,14 +30,22 @@ delivered, and the document and paragraph that each number comes from.
 - **Caching**: send `If-None-Match` with the `ETag` you have; 304 costs next to nothing.
 - **Errors** are `application/problem+json`; each `code` is explained at [/problems](/problems).
 
-Reading is open to everybody and needs no key.
+Reading is open to everybody and needs no key. Writing takes one: `PUT`, `POST`, `PATCH` (RFC 7396) and `DELETE`, with
+`If-Match` to change what exists.
 """
 HEADERS = {
     "ETag": {"description": "Tag of this representation, for If-None-Match.", "schema": {"type": "string"}},
     "Link": {"description": 'RFC 8288: `rel="next"` where a list goes on.', "schema": {"type": "string"}},
     "X-Request-ID": {"description": "Id of this request, as logged.", "schema": {"type": "string"}},
 }
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "hoptac_<id>_<secret>",
+    "description": "A key that the registry's administrators give out. Reading needs none.",
+}
 ON_REQUEST = ("included", "included_next", "total")  # there only when the request asks for them
+KEYS = "Keys of those who write: for administrators, with the scope `keys`."
 SEARCH = "Words in all resources at once."
 REGISTRY = "The registry itself: index, code lists, health."
 
@@ -46,6 +56,7 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             tags = [{"name": each.name, "description": each.about} for each in resources]
+            tags.append({"name": "keys", "description": KEYS})
             schema = get_openapi(
                 title=app.title,
                 version=app.version,
@@ -59,37 +70,72 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
             )
             _document(schema, app)
             _complete(schema)
-            for record in json.loads(examples.read_text("utf-8")).values() if examples.exists() else ():
-                shown = next(each.shown for each in resources if each.name == record["resource"])
-                schema["components"]["schemas"][shown.__name__]["examples"] = [record]
+            _exemplify(schema["components"]["schemas"], resources, examples)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+def _exemplify(schemas: dict[str, Any], resources: Sequence[Resource], examples: Path) -> None:
+    """Give what is shown and what is accepted an example; bodies may hold what only the registry writes, too."""
+    records = json.loads(examples.read_text("utf-8")) if examples.exists() else {}
+    for resource in resources:
+        shown, fields = schemas[resource.shown.__name__], schemas[resource.fields.__name__]
+        ignored = {"readOnly": True, "description": "May be sent back as it was read."}
+        fields["properties"] |= {name: {**shown["properties"][name], **ignored} for name in Record.model_fields}
+        fields["properties"]["id"] = {**shown["properties"]["id"], "description": "As in the path; chosen with POST."}
+        if resource.name in records:
+            record = records[resource.name]
+            shown["examples"] = [record]
+            fields["examples"] = [{name: record[name] for name in record if name not in Record.model_fields}]
+
+
 def _document(schema: dict[str, Any], app: FastAPI) -> None:
     """Write in what routes say through `documented`: parameters, and the model of the answer."""
-    shown: dict[str, type[BaseModel]] = {}
+    shown: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
     for context in iter_route_contexts(app.routes):
         said = documented_of(context.endpoint)
         if said is None:
             continue
-        operation = schema["paths"][context.path]["get"]
-        parameters = [_path_parameter(name, *words) for name, words in said.path.items()]
-        query = said.query().model_json_schema()
-        for name, kind in query["properties"].items():
-            required, about = name in query.get("required", ()), kind["description"]
-            given = {"name": name, "in": "query", "required": required, "schema": kind, "description": about}
-            parameters.append(given)
-        operation["parameters"] = parameters
-        model = shown[said.shown().__name__] = said.shown()
-        answer = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
-        operation["responses"]["200"] = {"description": "Successful Response", "content": answer}
-    _, models = models_json_schema(
-        [(model, "serialization") for model in shown.values()], ref_template="#/components/schemas/{model}"
-    )
+        method = next(iter(context.methods or ()))
+        operation = schema["paths"][context.path][method.lower()]
+        operation["parameters"] = [*_parameters(said)]
+        operation["security"] = [{"key": []}] if said.scopes else []
+        if said.scopes:
+            operation["description"] += (
+                f"\n\nTakes a key with the scope {' or '.join(f'`{each}`' for each in said.scopes)}."
+            )
+        content = None
+        if said.shown is not None:
+            shown[said.shown(), "serialization"] = None
+            content = _of_type("application/json", said.shown())
+        operation["responses"].pop("200")
+        for status, about in said.statuses.items():
+            operation["responses"][status] = {"description": about, **({"content": content} if content else {})}
+        if said.body is not None:
+            shown[said.body(), "validation"] = None
+            operation["requestBody"] = {"required": True, "content": _of_type(said.body_type, said.body())}
+    _, models = models_json_schema(list(shown), ref_template="#/components/schemas/{model}")
     schema["components"]["schemas"] |= _without_null_defaults(models["$defs"])
+
+
+def _parameters(said: Documented) -> Iterator[dict[str, Any]]:
+    for name, words in said.path.items():
+        yield _path_parameter(name, *words)
+    query = said.query().model_json_schema()
+    for name, kind in query["properties"].items():
+        required, about = name in query.get("required", ()), kind["description"]
+        yield {"name": name, "in": "query", "required": required, "schema": kind, "description": about}
+    for name, about in said.headers.items():
+        yield {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
+
+
+def _of_type(media_type: str, model: type[BaseModel]) -> dict[str, Any]:
+    if media_type == MERGE_PATCH:
+        about = f"Members of {model.__name__}: those that change. null gives a member its default."
+        return {media_type: {"schema": {"type": "object", "description": about}}}
+    return {media_type: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
 
 
 def _without_null_defaults(schema: Any) -> Any:
@@ -108,16 +154,17 @@ def _path_parameter(name: str, about: str, example: str) -> dict[str, Any]:
 
 
 def _complete(schema: dict[str, Any]) -> None:
-    for operation in _operations(schema):
-        operation["security"] = []
-        for kind in (BadRequest, Failed):
+    for path, operation in ((path, each) for path, methods in schema["paths"].items() for each in methods.values()):
+        operation.setdefault("security", [])
+        for kind in (BadRequest, Failed, *([Unauthorized] if path.startswith("/v1") else [])):
             for status, response in problems(kind).items():
                 operation["responses"].setdefault(str(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for status, response in operation["responses"].items():
-            if status in ("200", "304"):
+            if status in ("200", "201", "304"):
                 response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     schema["components"]["headers"] = HEADERS
+    schema["components"]["securitySchemes"] = {"key": KEY_SCHEME}
     problem = ProblemShown.model_json_schema(ref_template="#/components/schemas/{model}")
     schema["components"]["schemas"] |= {**problem.pop("$defs"), "ProblemShown": problem}
     _share_parameters(schema)

@@ -9,15 +9,17 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, tuple_
+from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, select, tuple_
 
-from app.core.errors import BadCursor
+from app.core.errors import MISTAKES, BadCursor, ErrorItem, Invalid
 from app.core.filters import Parameter
+from app.core.keys import Asker
 from app.core.matching import Place
-from app.core.resource import Resource
+from app.core.resource import Resource, owner_of
 from app.core.text import UNSAFE
 
 FOUND = "q"  # in a shape: what the query of a list finds
+DRAFTS, OWN, ALL = "drafts", True, False  # in a shape: the asker's drafts, or all
 
 Shape = tuple[tuple[str, bool], ...]
 
@@ -50,6 +52,26 @@ def shaped(parameters: Mapping[str, Parameter], asked: Mapping[str, Any]) -> tup
     return tuple(shape), values
 
 
+def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions of a shape; those on one link table must hold for the same link."""
+    found: list[ColumnElement[bool]] = []
+    of_links: dict[Any, list[ColumnElement[bool]]] = {}
+    for name, single in shape:
+        parameter = parameters[name]
+        if parameter.link is None:
+            found.append(parameter.where(name, single))
+        else:
+            of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
+    for link, each in of_links.items():
+        found.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
+    return found
+
+
+def state_of(shape: Shape) -> str:
+    """The state of the records that a shape is about."""
+    return "draft" if any(name == DRAFTS for name, _ in shape) else "published"
+
+
 @dataclass
 class Page:
     """One page that is asked for: its shape (which decides the statement) and its values."""
@@ -78,9 +100,8 @@ class Page:
         given += [(name, one) for name, value in self._filters.items() if isinstance(value, list) for one in value]
         if self.query.q is not None:
             given.append(("q", self.query.q))
-        if "sort" in self.query.model_fields_set:
-            given.append(("sort", self.query.sort))
-        return given
+        asked = self.query.model_fields_set
+        return [*given, *((name, getattr(self.query, name)) for name in ("state", "sort") if name in asked)]
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -106,6 +127,15 @@ class Page:
         """One condition more, which no parameter states."""
         self.shape += ((name, True),)
         self.values |= values
+
+    def narrow_to_drafts(self, asker: Asker) -> None:
+        """The drafts that are the asker's to write, instead of what is public."""
+        asker.require("records:write", "records:write:own")
+        for name in ("include", "q"):
+            if getattr(self.query, name) is not None:
+                raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=MISTAKES["of_drafts"]))
+        self.shape += ((DRAFTS, ALL if asker.writes_all else OWN),)
+        self.values["keeper"] = asker.partner
 
     def next(self, value: Any, record_id: str) -> str:
         """The path of the page behind the row with this value to sort by and this id."""

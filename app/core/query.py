@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from app.core.errors import BadQuery, ErrorItem, Invalid
 from app.core.filters import Parameter
+from app.core.record import STATE
 from app.core.resource import Resource
 from app.core.text import UNSAFE
 
@@ -55,6 +56,8 @@ class Queries:
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"
         sort = Annotated[str, StringConstraints(pattern=pattern)]
         fields["sort"] = (sort, Field(default="id", description=about, examples=sorts[2:3]))
+        about = "`draft`, with a key that writes: the drafts that are yours to write, instead of what is public."
+        fields["state"] = (Annotated[str, STATE], Field(default="published", description=about))
         fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Items a page."))
         about = "Where to go on: taken from `next`, for the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Select,
-    Text,
     bindparam,
     cast,
     func,
@@ -22,35 +21,40 @@ from sqlalchemy import (
     select,
 )
 
-from app.core.changes import CHANGES
+from app.core.changes import CHANGES, NAME
 from app.core.database import Query, Read, Reader, Rows
-from app.core.errors import ErrorItem, Gone, Invalid, NotFound, Unavailable
-from app.core.filters import Parameter
+from app.core.errors import MISTAKES, ErrorItem, Gone, Invalid, Moved, NotFound, Unavailable
 from app.core.including import in_order, including, stored
 from app.core.index import INDEXING, RECORDS
+from app.core.keys import NOBODY, Asker
 from app.core.matching import Candidates, Found, Matching, found_among
-from app.core.paging import FOUND, Page, Shape, Sort, beyond, nullable
+from app.core.paging import DRAFTS, FOUND, OWN, Page, Shape, Sort, beyond, conditions, nullable, state_of
 from app.core.record import RENDERING
-from app.core.resource import Include, Resource, owner_of
+from app.core.resource import Include, Resource
 from app.core.sql import one_of
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a read found: the body (None: the asker's copy is current), its tag, and where a list goes on."""
+    """What a read found: the body (None: the asker's copy is current), its tag, and where a list goes on.
+
+    `private`: it holds drafts, which no shared cache may keep.
+    """
 
     body: bytes | None
     tag: str
     next: str | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked, as it was asked: a path, the query string behind it, and the tags of If-None-Match."""
+    """What was asked, as it was asked: a path, the query string behind it, the tags of If-None-Match, and by whom."""
 
     path: str
     query: bytes = b""
     tags: str = ""
+    asker: Asker = NOBODY
 
     def has(self, tag: str) -> bool:
         """Whether the asker has the representation with this tag (weak comparison)."""
@@ -64,25 +68,23 @@ class Asked:
         """Whether a look at the last Change can tell that the asker has it already (for `*` it must be found first)."""
         return bool(self.tags) and self.tags.strip() != "*"
 
-    def answer(self, body: bytes, last: str, following: str | None = None) -> Answer:
+    def answer(self, body: bytes, last: str, following: str | None = None, *, private: bool = False) -> Answer:
         """What was found, after the Change that was the last one before."""
         tag = self.tag(last)
-        return Answer(None if self.has(tag) else body, tag, following)
+        return Answer(None if self.has(tag) else body, tag, following, private)
 
     def tag(self, last: str) -> str:
         """The tag of an answer made from several records: the last Change and what was asked."""
-        what = hashlib.blake2b(b"%d%s?%s" % (INDEXING, self.path.encode(), self.query), digest_size=8).hexdigest()
+        asked = b"%d%s?%s#%s" % (INDEXING, self.path.encode(), self.query, self.asker.key.encode())
+        what = hashlib.blake2b(asked, digest_size=8).hexdigest()
         return f"{last}-{RENDERING}-{what}"
 
 
-# A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
-_HEAD = func.substr(CHANGES.c.chain, 1, 8)
-_NAME = cast(CHANGES.c.sequence, Text) + "-" + _HEAD
-_LAST = select(_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
+_LAST = select(NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
 LAST_CHANGE = Query(_LAST, alone=True)
 NO_CHANGE = "0"
 LAST_OF_RECORD = Query(
-    select(CHANGES.c.action)
+    select(CHANGES.c.action, CHANGES.c.body)
     .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
     .order_by(CHANGES.c.sequence.desc())
     .limit(1)
@@ -91,7 +93,7 @@ LAST_OF_RECORD = Query(
 
 def _last_row(sort: Any) -> Select[Any]:
     """The name of the last Change as a row like those of records: in the id's place, without a body."""
-    last = select(cast(null(), sort).label("sort"), _NAME.label("id"), cast(null(), LargeBinary).label("body"))
+    last = select(cast(null(), sort).label("sort"), NAME.label("id"), cast(null(), LargeBinary).label("body"))
     return last.order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
 
 
@@ -106,10 +108,16 @@ class Reading:
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         table = resource.table
-        own = stored(resource, _NAME, table.rendering).where(table.id == bindparam("id"))
-        self._bare = Query(own, alone=True)
+        own = stored(resource, NAME, table.rendering).where(table.id == bindparam("id"))
+        self._merged = getattr(table, "merged_into", None)
+        self._bare = Query(self._unmerged(own), alone=True)
         public = table.state == literal_column("'published'")
-        self._exists = Query(select(table.id).where(table.id == bindparam("id"), public), alone=True)
+        self._exists = Query(self._unmerged(select(table.id).where(table.id == bindparam("id"), public)), alone=True)
+        merged = null() if self._merged is None else self._merged
+        hidden = select(table.state, table.managed_by, merged).where(table.id == bindparam("id"))
+        self._hidden = Query(hidden, alone=True)
+        draft = stored(resource, NAME, table.rendering, state="draft").where(table.id == bindparam("id"))
+        self._draft = Query(draft, alone=True)
         self._shaped = lru_cache(maxsize=512)(self._build_shaped)
         self._by_ids = Query(stored(resource, table.id).where(one_of(table.id, "ids")))
         self._statement = lru_cache(maxsize=1024)(self._build)
@@ -122,10 +130,29 @@ class Reading:
             return (yield from self._shaped_detail(record_id, query, asked))
         rows = yield self._bare, {"id": record_id}
         if not rows:
-            yield from self.missing(record_id)
+            return (yield from self._draft_or_missing(record_id, query, asked))
         change, rendering, body = rows[0]
         tag = f"{change}-{rendering}"
         return Answer(None if asked.has(tag) else body, tag)
+
+    def _unmerged(self, found: Select[Any]) -> Select[Any]:
+        """Without the records that were merged into others, of a resource that has such."""
+        return found if self._merged is None else found.where(self._merged.is_(None))
+
+    def _draft_or_missing(self, record_id: str, query: Any, asked: Asked) -> Read:
+        """A draft, for those who may write it; anything else is not to be found here, or not any more."""
+        there = yield self._hidden, {"id": record_id}
+        if not there or there[0][0] != "draft" or not asked.asker.may_write(there[0][1]):
+            yield from self.missing(record_id, asked)
+        if query.include:
+            raise Invalid(ErrorItem(parameter="include", code="of_drafts", detail=MISTAKES["of_drafts"]))
+        rows = yield self._draft, {"id": record_id}
+        if not rows:
+            raise NotFound
+        change, rendering, body = rows[0]
+        body = _only(query.fields, self.resource)(body)
+        tag = asked.tag(change) if query.fields else f"{change}-{rendering}"
+        return Answer(None if asked.has(tag) else body, tag, private=True)
 
     def _shaped_detail(self, record_id: str, query: Any, asked: Asked) -> Read:
         brought = including(self.resource, query.include) if query.include else None
@@ -134,7 +161,7 @@ class Reading:
             return Answer(None, tag)
         last, rows = _split((yield self._shaped(query.include), {"id": record_id}))
         if not rows:
-            yield from self.missing(record_id)
+            return (yield from self._draft_or_missing(record_id, query, asked))
         body = only(rows[0][2])
         if brought is not None:
             tail = yield from brought.read([record_id], rows[1:])
@@ -146,12 +173,22 @@ class Reading:
         own = stored(self.resource, literal_column("-1").label("part"), table.id).where(table.id == bindparam("id"))
         brought = including(self.resource, include) if include else None
         parts = brought.parts("id", True) if brought else ()
-        return Query(in_order(_last_row(Integer), own, *parts), alone=not (brought and brought.needs_more))
+        return Query(
+            in_order(_last_row(Integer), self._unmerged(own), *parts), alone=not (brought and brought.needs_more)
+        )
 
-    def missing(self, record_id: str) -> Read:
-        """Ends in Gone or NotFound for an id that no public record has."""
+    def missing(self, record_id: str, asked: Asked) -> Read:
+        """Ends in Moved, Gone or NotFound for an id that no public record has, or one that was merged."""
+        there = yield self._hidden, {"id": record_id}
+        if there and there[0][0] == "published" and there[0][2]:
+            path = asked.path.replace(f"/{record_id}", f"/{there[0][2]}", 1)
+            query = f"?{asked.query.decode('ascii')}" if asked.query else ""
+            raise Moved(headers={"Location": path + query})
         rows = yield LAST_OF_RECORD, {"resource": self.resource.name, "id": record_id}
-        raise Gone if rows and rows[0][0] == "delete" else NotFound
+        if not rows or rows[0][0] != "delete":
+            raise NotFound
+        last = json.loads(rows[0][1] or "null")
+        raise Gone if last is None or asked.asker.sees(last["state"], last["managed_by"]) else NotFound
 
     def nested(self, parent: str, include: Include, query: BaseModel, asked: Asked) -> Read:
         """The list of what belongs to one record of this resource, which must exist."""
@@ -159,16 +196,19 @@ class Reading:
             said = "The path says this already."
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=said))
         if not (yield self._exists, {"id": parent}):
-            yield from self.missing(parent)
+            yield from self.missing(parent, asked)
         return (yield from READINGS[include.resource.name].page(query, asked, {include.parameter: [parent]}))
 
     def page(self, query: Any, asked: Asked, also: Mapping[str, Any] | None = None) -> Read:
         """A page of records that match, in a total order, and the path of the next page."""
         page = Page(self.resource, query, also or {}, asked.path)
+        private = query.state == "draft"
+        if private:
+            page.narrow_to_drafts(asked.asker)
         brought = including(self.resource, query.include) if query.include else None
         only = _only(query.fields, self.resource)
         if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
-            return Answer(None, tag)
+            return Answer(None, tag, private=private)
         said: dict[str, Any] = {}
         if query.q is None:
             last, rows, following = yield from self._in_order(page, alone=not (query.total or query.include))
@@ -183,7 +223,7 @@ class Reading:
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in said.items()]
         if brought is not None:
             parts += [b",", (yield from brought.read([row[1] for row in rows]))]
-        return asked.answer(b"".join([*parts, b"}"]), last, following)
+        return asked.answer(b"".join([*parts, b"}"]), last, following, private=private)
 
     def bodies(self, ids: Sequence[str]) -> Read:
         """The representations of these records, by id."""
@@ -212,10 +252,14 @@ class Reading:
         return rows, page.next(str(found.next), "") if found.next else None, said
 
     def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
-        """The conditions of a shape, and that of a query."""
-        stated = tuple(each for each in shape if each[0] != FOUND)
+        """The conditions of a shape, that of a query, and whose drafts."""
+        stated = tuple(each for each in shape if each[0] not in (FOUND, DRAFTS))
         found = conditions(self.resource.parameters, stated)
-        return found if stated == shape else [*found, found_among(self.resource)]
+        if (FOUND, True) in shape:
+            found.append(found_among(self.resource))
+        if (DRAFTS, OWN) in shape:
+            found.append(self.resource.table.managed_by == bindparam("keeper"))
+        return found
 
     def _build_candidates(self, shape: Shape) -> Candidates:
         """Candidates on which the other filters hold: each is looked up, whatever a planner thinks of it (OFFSET)."""
@@ -231,7 +275,8 @@ class Reading:
     def _segment(self, shape: Shape, sort: Sort, segment: str) -> Select[Any]:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
         key, chosen = column.label("sort"), self._where(shape)
-        statement = stored(self.resource, key, table.id).where(*chosen).limit(bindparam("most"))
+        found = stored(self.resource, key, table.id, state=state_of(shape))
+        statement = found.where(*chosen).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
@@ -245,25 +290,10 @@ class Reading:
     def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
         chosen = self._where(shape)
-        return Query(select(func.count()).select_from(table).where(table.state == "published", *chosen))
+        return Query(select(func.count()).select_from(table).where(table.state == state_of(shape), *chosen))
 
 
 READINGS: dict[str, Reading] = {}
-
-
-def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
-    """The conditions of a shape; those on one link table must hold for the same link."""
-    found: list[ColumnElement[bool]] = []
-    of_links: dict[Any, list[ColumnElement[bool]]] = {}
-    for name, single in shape:
-        parameter = parameters[name]
-        if parameter.link is None:
-            found.append(parameter.where(name, single))
-        else:
-            of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
-    for link, each in of_links.items():
-        found.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
-    return found
 
 
 async def last_change(reader: Reader) -> object:

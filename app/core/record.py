@@ -23,6 +23,7 @@ from sqlmodel import Field, SQLModel
 from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Citation, Identifier, Voice
+from app.core.names import PartnerId
 from app.core.text import Slug, fold, main_text, sort_key
 
 # Constraints are named alike on both engines, so that migrations can speak of them.
@@ -74,7 +75,7 @@ class RecordFields(SQLModel):
 
     model_config = ConfigDict(extra="forbid", defer_build=True)  # type: ignore[assignment]
 
-    managed_by: Slug | None = Field(default=None, description="Id of the partner that keeps this record, if any.")
+    managed_by: PartnerId | None = Field(default=None, description="Id of the partner that keeps this record, if any.")
     state: Annotated[str, STATE] = Field(default="published", description="published, or draft.")
     citations: list[Citation] = Field(default=[], max_length=200, description="The evidence it rests on.")
 
@@ -203,7 +204,8 @@ def _columns(table: type[Row], fields: type[RecordFields]) -> list[tuple[str, st
     return found
 
 
-def _earliest(value: Edtf | None, _: RecordFields) -> str | None:
+def first_day(value: Edtf | None, _: RecordFields | None = None) -> str | None:
+    """The first day of a date as a column holds it."""
     return None if value is None else value.earliest.isoformat() if value.earliest else "0001-01-01"
 
 
@@ -226,7 +228,7 @@ def _id(value: Voice | None, _: RecordFields) -> str | None:
 
 Form = Callable[[Any, RecordFields], str | None]
 _FORMS: dict[str, Form] = {
-    "earliest": _earliest,
+    "earliest": first_day,
     "latest": _latest,
     "sort": _sort,
     "text": _text,

@@ -1,6 +1,6 @@
 """A resource, declared once: what is accepted and shown, its table, its filters, sorts and links to other resources."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 from sqlalchemy import Column, ColumnElement, Table, literal_column, or_, select, union_all
 
+from app.core.errors import ErrorItem
 from app.core.filters import Equal, Filter, Identified, Instants, Parameter, Within, equals
 from app.core.record import Record, RecordFields
 from app.core.text import SLUG
@@ -55,6 +56,9 @@ class Resource:
     identifiers: Table | None = None
     unique: tuple[str, ...] = ()  # columns whose values no two records share, beside the id
     example: str = ""
+    trees: tuple[str, ...] = ()  # links, named like their fields, that must not lead back to where they start
+    rules: tuple[Callable[[Any], Iterable[ErrorItem]], ...] = ()  # its own, beside those of app.core.rules
+    needs_evidence: bool = True
 
     def __post_init__(self) -> None:
         RESOURCES[self.name] = self

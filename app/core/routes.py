@@ -13,8 +13,19 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 from starlette.types import Receive, Scope, Send
 
-from app.core.errors import PROBLEM_JSON, BadRequest, Gone, Invalid, NotFound, Problem, Unavailable
+from app.core.errors import (
+    PROBLEM_JSON,
+    BadRequest,
+    Forbidden,
+    Gone,
+    Invalid,
+    Moved,
+    NotFound,
+    Problem,
+    Unavailable,
+)
 from app.core.facets import Facets, FacetsShown
+from app.core.keys import NOBODY
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Asked, Reading
 from app.core.resource import RESOURCES, Include, Resource
@@ -39,8 +50,13 @@ class Documented:
     """
 
     query: Callable[[], type[BaseModel]]
-    shown: Callable[[], type[BaseModel]]
+    shown: Callable[[], type[BaseModel]] | None
     path: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name: what it is, an example
+    body: Callable[[], type[BaseModel]] | None = None
+    body_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    scopes: tuple[str, ...] = ()  # any of these, of a key; none: open to everybody
+    statuses: Mapping[str, str] = field(default_factory=lambda: {"200": "Successful Response"})
 
 
 class ReadRoute(APIRoute):
@@ -52,7 +68,7 @@ class ReadRoute(APIRoute):
         given = parameter.annotation.__origin__ if parameter else None
 
         async def handle(request: Request) -> Response:
-            model = documented.query() if documented else given or _NoParameters
+            model = documented.query() if documented else given or NoParameters
             query = parse(model, request.scope["query_string"])
             asked = {"query": query} if documented or given else {}
             response: Response = await endpoint(request, **asked, **request.scope["path_params"])
@@ -116,7 +132,9 @@ class Dispatch:
         return (found[0], {found[1][0]: parts[3]}) if found and found[1] and parts[3] else (None, {})
 
 
-class _NoParameters(BaseModel):
+class NoParameters(BaseModel):
+    """The query of an operation that takes no parameters."""
+
     model_config = ConfigDict(extra="forbid")
 
 
@@ -155,7 +173,7 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
     router.add_api_route(
         "",
         documented(read, Documented(lambda: queries(resource).page, lambda: page_model(resource))),
-        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
+        responses={**NOT_CHANGED, **problems(*OF_LISTS, Forbidden)},
         operation_id=f"list_{resource.name}",
         summary=f"List {resource.name}",
         description=f"{resource.about}\n\nRepeat a parameter for OR; different parameters must all hold.",
@@ -191,7 +209,7 @@ def _add_detail(router: APIRouter, reading: Reading) -> None:
     router.add_api_route(
         f"/{{{id_name}}}",
         documented(read, said),
-        responses={**NOT_CHANGED, **problems(*OF_DETAILS)},
+        responses=_of_records(resource),
         operation_id=f"read_{resource.one}",
         summary=f"Read one {resource.one}",
         description="One record, whole, with its evidence. Its ETag changes with each of its versions.",
@@ -209,11 +227,17 @@ def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
     router.add_api_route(
         f"/{{{id_name}}}/{include.name}",
         documented(read, Documented(lambda: queries(target).page, lambda: page_model(target), of_one(owner))),
-        responses={**NOT_CHANGED, **problems(*OF_DETAILS)},
+        responses=_of_records(owner, Forbidden),
         operation_id=f"list_{owner.one}_{include.name}",
         summary=f"List the {include.name} of one {owner.one}",
         description=f"The same as `/v1/{target.name}?{include.parameter}=…`, with the same other parameters.",
     )
+
+
+def _of_records(resource: Resource, *also: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of the reads of one record and of what belongs to it."""
+    merging = (Moved,) if hasattr(resource.table, "merged_into") else ()
+    return {**NOT_CHANGED, **problems(*OF_DETAILS, *merging, *also)}
 
 
 def of_one(resource: Resource) -> dict[str, tuple[str, str]]:
@@ -230,14 +254,17 @@ def checked(record_id: str) -> str:
 
 def asked(request: Request) -> Asked:
     """What was asked, as it was asked."""
-    return Asked(request.scope["path"], request.scope["query_string"], request.headers.get("if-none-match", ""))
+    scope = request.scope
+    tags = request.headers.get("if-none-match", "")
+    return Asked(scope["path"], scope["query_string"], tags, scope.get("asker", NOBODY))
 
 
 async def answer(request: Request, read: Callable[[], Any], *, long: bool = False) -> Response:
     """Run a read and answer with its bytes, tag and next page, or with 304; a long one leaves the event loop free."""
     state = request.scope["app"].state
     found: Answer = await state.reader.run(read, long=long)
-    headers = [(b"etag", b'"%s"' % found.tag.encode()), (b"cache-control", state.settings.cache_control.encode())]
+    caching = "private, no-cache" if found.private else state.settings.cache_control
+    headers = [(b"etag", b'"%s"' % found.tag.encode()), (b"cache-control", caching.encode())]
     if found.next:
         headers.append((b"link", b'<%s>; rel="next"' % found.next.encode()))
     if found.body is None:

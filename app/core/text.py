@@ -102,6 +102,14 @@ def _word_key(word: str) -> tuple[str, str]:
     return "".join(letters), "".join(tones)
 
 
+def slug(text: str) -> str:
+    """The text as an id: folded to ASCII letters and digits, words joined by hyphens, at most 80 characters."""
+    folded = unicodedata.normalize("NFKD", fold(text)).encode("ascii", "ignore").decode().lower()
+    words = re.findall("[a-z0-9]+", folded)
+    made = "-".join(words)[:81]
+    return made if len(made) <= 80 else made.rpartition("-")[0] or made[:80]
+
+
 def main_text(texts: Mapping[str, str]) -> str:
     """The text that stands for a language map in sorting: Vietnamese, else English, else the first given."""
     return texts.get("vi") or texts.get("en") or next(iter(texts.values()))

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from app.core import index
-from app.core.changes import CHANGES, digest, link
+from app.core.changes import CHANGES, NAME, digest, link, now
 from app.core.database import Database
+from app.core.names import links_in
 from app.core.record import RENDERING, Record, RecordFields, column_values
 from app.core.resource import RESOURCES, Resource, owner_of
 from app.core.text import SLUGS
@@ -28,7 +28,15 @@ class Stored:
     created_at: str
     updated_at: str
     rendering: int
+    state: str
+    managed_by: str | None
+    change: str
     body: str
+
+    @property
+    def tag(self) -> str:
+        """The ETag of the record by itself, as reads have it."""
+        return f"{self.change}-{self.rendering}"
 
 
 @dataclass
@@ -49,11 +57,6 @@ class Pending:
         return index.Write(self.resource, self.id, self.before, None if self.action == "delete" else self.body)
 
 
-def now() -> str:
-    """This instant as it is stored and shown: RFC 3339 in UTC, with microseconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def render(resource: Resource, record_id: str, fields: RecordFields, version: int, created: str, updated: str) -> bytes:
     """The public JSON of a record, which depends on nothing but the record itself."""
     added = {
@@ -66,6 +69,12 @@ def render(resource: Resource, record_id: str, fields: RecordFields, version: in
     }
     own = fields.model_dump_json(by_alias=True)
     return f"{json.dumps(added, separators=(',', ':'))[:-1]},{own[1:]}".encode()
+
+
+def is_same(resource: Resource, record_id: str, fields: RecordFields, present: Stored) -> bool:
+    """Whether the record says already what these fields say."""
+    same = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
+    return same == present.body.encode()
 
 
 def accepted(resource: Resource, body: str | bytes) -> RecordFields:
@@ -86,7 +95,8 @@ class Batch:
         table, wanted = resource.table, list(ids)
         found: dict[str, Stored] = {}
         body = func.coalesce(table.body, CHANGES.c.body)
-        columns = (table.id, table.version, table.created_at, table.updated_at, table.rendering, body)
+        own = (table.id, table.version, table.created_at, table.updated_at, table.rendering)
+        columns = (*own, table.state, table.managed_by, NAME, body)
         for start in range(0, len(wanted), CHUNK):
             query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
             for row in self.session.execute(query.where(table.id.in_(wanted[start : start + CHUNK]))):
@@ -99,8 +109,7 @@ class Batch:
         if present is None:
             created, version = self.at, 1
         else:
-            same = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
-            if same == present.body.encode():
+            if is_same(resource, record_id, fields, present):
                 return "unchanged"
             created, version = present.created_at, present.version + 1
         body = render(resource, record_id, fields, version, created, self.at)
@@ -214,15 +223,9 @@ def links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table, 
             yield resource.identifiers, {"scheme": code.scheme, "value": code.value}
 
 
-def named(resource: Resource, fields: RecordFields) -> Iterator[tuple[str, str]]:
+def named(fields: RecordFields) -> Iterator[tuple[str, str]]:
     """Records, as (resource, id), that a record names; each must exist when it is committed."""
-    own = (resource.table.__table__, column_values(resource.table, fields))
-    for table, values in (own, *links_of(resource, fields)):
-        for column, value in values.items():
-            keys = table.c[column].foreign_keys
-            target = next((key.column.table.name for key in keys if key.column.name == "id"), None)
-            if target and value is not None:
-                yield target, value
+    yield from ((target, record_id) for _, target, record_id in links_in(fields))
 
 
 def referrers(session: Session, resource: Resource, record_id: str, most: int | None = None) -> list[tuple[str, str]]:
@@ -235,7 +238,7 @@ def referrers(session: Session, resource: Resource, record_id: str, most: int | 
                 continue
             owner = table.c.record_id if "record_id" in table.c else table.c.id
             owning = owner_of(table).name if "record_id" in table.c else table.name
-            query = select(owner).where(column == record_id, owner != record_id).limit(most)
+            query = select(owner).where(column == record_id, owner != record_id).order_by(owner).limit(most)
             found += [(owning, owner_id) for (owner_id,) in session.execute(query)]
     return list(dict.fromkeys(found))[:most]
 

@@ -9,6 +9,7 @@ from sqlmodel import Field
 from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.filters import Contains, During, Equal
+from app.core.names import PartnerId
 from app.core.record import (
     BYTEWISE,
     Identified,
@@ -21,7 +22,7 @@ from app.core.record import (
     list_indexes,
 )
 from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, LanguageTag, Line, Slug
+from app.core.text import LanguageMap, LanguageTag, Line
 
 DOCUMENT_KIND = CodeList(
     "document_kind",
@@ -56,7 +57,7 @@ class DocumentFields(Identified, RecordFields):
     title: LanguageMap
     description: LanguageMap | None = Field(default=None, description="What it is, in our words.")
     number: Line | None = Field(default=None, description="Official number, such as 35/2022/NĐ-CP.")
-    issuer: Slug | None = Field(default=None, description="Partner that issued it.")
+    issuer: PartnerId | None = Field(default=None, description="Partner that issued it.")
     publisher: Line | None = Field(default=None, description="Who published the text held here, as far as it says.")
     published_on: Edtf | None = Field(default=None, description="When it was published or, for an instrument, issued.")
     happened_on: Edtf | None = Field(default=None, description="When what it reports took place, if it says so.")

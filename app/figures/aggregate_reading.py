@@ -13,9 +13,9 @@ from sqlalchemy import Select, Table, and_, bindparam, case, func, literal_colum
 
 from app.core.database import Query, Read
 from app.core.including import stored
-from app.core.paging import Shape, shaped
+from app.core.paging import Shape, conditions, shaped
 from app.core.query import MOST_ITEMS, filter_fields, query_model
-from app.core.reading import Answer, Asked, conditions, tag_of
+from app.core.reading import Answer, Asked, tag_of
 from app.core.sql import one_of
 from app.figures.aggregate import (
     NO_SUM,

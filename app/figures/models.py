@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 from pydantic import Field as PydanticField
-from sqlalchemy import Column, Double, Table, Text
-from sqlmodel import Field
+from sqlalchemy import Column, Double, Table, Text, literal, select
+from sqlmodel import Field, SQLModel
 
 from app.core.codelists import UNIT, Code, CodeList
 from app.core.dates import Edtf
+from app.core.errors import MISTAKES, ErrorItem
 from app.core.evidence import Value, Voice
 from app.core.filters import Between, Contains, During, Equal
+from app.core.names import AgreementId, DocumentId, FigureId, IndicatorId, MilestoneId, PartnerId, PlaceId, ProjectId
 from app.core.record import (
     BYTEWISE,
     Record,
@@ -26,7 +28,8 @@ from app.core.record import (
     refers_to,
 )
 from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, Line, Slug
+from app.core.rules import Proposal
+from app.core.text import LanguageMap, Line
 
 DIRECTION = CodeList(
     "direction",
@@ -103,7 +106,7 @@ class Relation(Value):
     """How this figure relates to another one."""
 
     kind: Annotated[str, FIGURE_RELATION]
-    figure: Slug
+    figure: FigureId
 
 
 class IndicatorFields(RecordFields):
@@ -124,7 +127,7 @@ class IndicatorShown(IndicatorFields, Record):
 class FigureFields(RecordFields):
     """One number that someone stated, unscaled, with all that makes it comparable or not."""
 
-    indicator: Slug
+    indicator: IndicatorId
     kind: Annotated[str, FIGURE_KIND]
     value: Number | None = Field(default=None, description="Unscaled; null when the source gives words only.")
     value_high: Number | None = Field(default=None, description="Upper end, where the source gives a range.")
@@ -133,14 +136,16 @@ class FigureFields(RecordFields):
     qualifier: Annotated[str, QUALIFIER] = "exact"
     measured: Annotated[str, MEASURED] | None = Field(default=None, description="How it relates to its period.")
     period: Edtf | None = Field(default=None, description="The time it is about.")
-    places: list[Slug] = Field(default=[], max_length=200)
+    places: list[PlaceId] = Field(default=[], max_length=200)
     breakdown: dict[BreakdownKey, Line] = Field(default={}, max_length=20, description="{dimension: value}.")
     relations: list[Relation] = Field(default=[], max_length=200)
-    project: Slug | None = None
-    agreement: Slug | None = None
-    partner: Slug | None = Field(default=None, description="The partner it is about.")
-    milestone: Slug | None = Field(default=None, description="The event it is about, such as the edition of a meeting.")
-    document: Slug | None = Field(default=None, description="The instrument or publication it is about.")
+    project: ProjectId | None = None
+    agreement: AgreementId | None = None
+    partner: PartnerId | None = Field(default=None, description="The partner it is about.")
+    milestone: MilestoneId | None = Field(
+        default=None, description="The event it is about, such as the edition of a meeting."
+    )
+    document: DocumentId | None = Field(default=None, description="The instrument or publication it is about.")
     said_by: Voice | None = Field(default=None, description="Who stated it; null: the document itself.")
     relayed_for: Voice | None = Field(default=None, description="Whose number the speaker relayed, if another's.")
     as_written: Line | None = Field(default=None, description="The number as the source writes it.")
@@ -222,6 +227,56 @@ RELATIONS = link_table(
     "figures", "relations", Column("kind", BYTEWISE, nullable=False), refers_to("figure_id", "figures")
 )
 
+
+def unit_of_its_figures(proposal: Proposal) -> Iterator[ErrorItem]:
+    """An indicator has the unit of the figures that measure it."""
+    measuring = select(_FIGURES.id).where(
+        _FIGURES.indicator == proposal.record_id, _FIGURES.unit != proposal.fields.unit
+    )
+    if proposal.finds(measuring):
+        yield ErrorItem(pointer="/unit", code="other_unit", detail="Figures of this indicator have another unit.")
+
+
+def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
+    """A figure has its indicator's unit."""
+    fields = proposal.fields
+    if proposal.finds(
+        select(_INDICATORS.id).where(_INDICATORS.id == fields.indicator, _INDICATORS.unit != fields.unit)
+    ):
+        yield ErrorItem(pointer="/unit", code="other_unit", detail="Its indicator has another unit.")
+
+
+def unit_of_its_total(proposal: Proposal) -> Iterator[ErrorItem]:
+    """A part has the unit of its total."""
+    unit = literal(proposal.fields.unit)  # a part that was sent without its unit agrees with any
+    for number, total in _totals(proposal.fields):
+        if proposal.finds(select(_FIGURES.id).where(_FIGURES.id == total, _FIGURES.unit != unit)):
+            pointer = f"/relations/{number}/figure"
+            yield ErrorItem(pointer=pointer, code="other_unit", detail="A part has the unit of its total.")
+
+
+def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
+    """A total has the unit of its parts."""
+    parts = select(RELATIONS.c.record_id).where(RELATIONS.c.figure_id == proposal.record_id, _IS_PART)
+    if proposal.finds(select(_FIGURES.id).where(_FIGURES.unit != proposal.fields.unit, _FIGURES.id.in_(parts))):
+        yield ErrorItem(pointer="/unit", code="other_unit", detail="Parts of this figure have another unit.")
+
+
+def not_part_of_itself(proposal: Proposal) -> Iterator[ErrorItem]:
+    """No figure is a part of itself, however long the way."""
+    for number, total in _totals(proposal.fields):
+        if proposal.leads_back(total, lambda ids: select(RELATIONS.c.figure_id).where(_IS_PART, _PART_ID.in_(ids))):
+            yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=MISTAKES["cycle"])
+
+
+_FIGURES, _INDICATORS = (SQLModel.metadata.tables[name].c for name in ("figures", "indicators"))
+_PART_ID, _IS_PART = RELATIONS.c.record_id, RELATIONS.c.kind == "part_of"
+
+
+def _totals(fields: Any) -> Iterator[tuple[int, str]]:
+    return ((number, each.figure) for number, each in enumerate(fields.relations) if each.kind == "part_of")
+
+
 INDICATORS = Resource(
     name="indicators",
     one="indicator",
@@ -233,6 +288,8 @@ INDICATORS = Resource(
     number=8,
     names=("name",),
     example="enterprises-supported",
+    needs_evidence=False,
+    rules=(unit_of_its_figures,),
     filters={
         "unit": Equal(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
         "name": Contains(Indicator.name_text),
@@ -251,6 +308,7 @@ FIGURES = Resource(
     number=9,
     heading=("as_written", "text"),
     example="smart-factory-enterprises-2022",
+    rules=(unit_of_its_indicator, unit_of_its_total, unit_of_its_parts, not_part_of_itself),
     filters={
         "kind": Equal(Figure.kind, Annotated[str, FIGURE_KIND], "Of any of these kinds."),
         "unit": Equal(Figure.unit, Annotated[str, UNIT], "In any of these units."),

@@ -15,9 +15,9 @@ from app.core.dates import Edtf
 from app.core.errors import ErrorItem, Invalid
 from app.core.filters import Parameter, equals
 from app.core.including import stored
-from app.core.paging import Shape, bound, cursor, place_of, shaped
+from app.core.paging import Shape, bound, conditions, cursor, place_of, shaped
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, filter_fields, query_model
-from app.core.reading import READINGS, Answer, Asked, conditions, tag_of
+from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.sql import one_of
 from app.core.text import LanguageMap
@@ -130,7 +130,7 @@ def of_project(project_id: str, query: Any, asked: Asked) -> Read:
         return Answer(None, tag)
     rows = yield TREE, {"id": project_id}
     if not rows:
-        yield from READINGS["projects"].missing(project_id)
+        yield from READINGS["projects"].missing(project_id, asked)
     projects = [json.loads(body) for (body,) in rows[: MOST_PARTS + 1]]
     numbers = yield from _numbers(projects, query.indicator)
     below = parts_below(projects)

@@ -10,6 +10,7 @@ from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Voice
 from app.core.filters import Contains, During, Equal
+from app.core.names import AgreementId, DocumentId, MilestoneId, PlaceId, ProjectId
 from app.core.record import (
     BYTEWISE,
     Record,
@@ -22,7 +23,7 @@ from app.core.record import (
     refers_to,
 )
 from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, Line, Slug
+from app.core.text import LanguageMap, Line
 
 MILESTONE_KIND = CodeList(
     "milestone_kind",
@@ -70,12 +71,16 @@ class MilestoneFields(RecordFields):
     kind: Annotated[str, MILESTONE_KIND]
     status: Annotated[str, MILESTONE_STATUS]
     date: Edtf | None = Field(default=None, description="When, as precisely as stated; null when not stated.")
-    place: Slug | None = None
-    part_of: Slug | None = Field(default=None, description="The wider event, such as the conference of a session.")
-    project: Slug | None = None
-    agreement: Slug | None = None
+    place: PlaceId | None = None
+    part_of: MilestoneId | None = Field(
+        default=None, description="The wider event, such as the conference of a session."
+    )
+    project: ProjectId | None = None
+    agreement: AgreementId | None = None
     participants: list[Participant] = Field(default=[], max_length=500)
-    documents: list[Slug] = Field(default=[], max_length=50, description="What was published, approved or discussed.")
+    documents: list[DocumentId] = Field(
+        default=[], max_length=50, description="What was published, approved or discussed."
+    )
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
         """The partners of its participants, and its documents."""
@@ -127,6 +132,7 @@ MILESTONES = Resource(
     number=6,
     names=("title",),
     example="smart-factory-mou-2022-signing",
+    trees=("part_of",),
     filters={
         "kind": Equal(Milestone.kind, Annotated[str, MILESTONE_KIND], "Of any of these kinds."),
         "status": Equal(Milestone.status, Annotated[str, MILESTONE_STATUS], "In any of these states."),

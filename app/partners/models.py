@@ -8,7 +8,9 @@ from sqlmodel import Field
 
 from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
+from app.core.errors import ErrorItem
 from app.core.filters import Contains, Equal
+from app.core.names import PartnerId, PlaceId
 from app.core.record import (
     BYTEWISE,
     Identified,
@@ -23,7 +25,8 @@ from app.core.record import (
     refers_to,
 )
 from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, Line, Slug
+from app.core.rules import Proposal
+from app.core.text import LanguageMap, Line
 
 PARTNER_KIND = CodeList(
     "partner_kind",
@@ -53,12 +56,14 @@ class PartnerFields(Identified, RecordFields):
     aliases: list[Line] = Field(default=[], max_length=100, description="Other spellings and short forms.")
     kind: Annotated[str, PARTNER_KIND]
     description: LanguageMap | None = Field(default=None, description="What it is, in our words.")
-    parent: Slug | None = Field(default=None, description="The partner it is a unit of.")
-    country: Slug | None = Field(default=None, description="The place (country) it belongs to; null: international.")
+    parent: PartnerId | None = Field(default=None, description="The partner it is a unit of.")
+    country: PlaceId | None = Field(default=None, description="The place (country) it belongs to; null: international.")
     collective: bool = Field(default=False, description="True when it stands for several that are not named.")
     period: Edtf | None = Field(default=None, description="When it existed under this name; null: no limits recorded.")
-    succeeded_by: list[Slug] = Field(default=[], max_length=50, description="Partners that took over its work.")
-    merged_into: Slug | None = Field(default=None, description="The record that replaces this one, if it was a twin.")
+    succeeded_by: list[PartnerId] = Field(default=[], max_length=50, description="Partners that took over its work.")
+    merged_into: PartnerId | None = Field(
+        default=None, description="The record that replaces this one, if it was a twin."
+    )
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
         """Its successors."""
@@ -94,6 +99,13 @@ class Partner(Row, table=True):
 
 SUCCESSORS = link_table("partners", "successors", refers_to("successor_id", "partners"))
 
+
+def merged_by_merging(proposal: Proposal) -> Iterator[ErrorItem]:
+    """`merged_into` is written by merging, which rewrites all links too."""
+    if proposal.fields.merged_into is not None:
+        yield ErrorItem(pointer="/merged_into", code="read_only", detail="Merge the partner: POST …/merge.")
+
+
 PARTNERS = Resource(
     name="partners",
     one="partner",
@@ -106,6 +118,8 @@ PARTNERS = Resource(
     number=1,
     names=("name", "abbreviation", "aliases"),
     example="unido",
+    rules=(merged_by_merging,),
+    trees=("parent", "succeeded_by"),
     filters={
         "kind": Equal(Partner.kind, Annotated[str, PARTNER_KIND], "Of any of these kinds."),
         "collective": Equal(Partner.collective, bool, "Whether it stands for several that are not named."),

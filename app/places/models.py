@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
-from sqlalchemy import Index, Table, Text, text
-from sqlmodel import Field
+from sqlalchemy import Index, Table, Text, select, text
+from sqlmodel import Field, SQLModel
 
 from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
+from app.core.errors import ErrorItem
 from app.core.evidence import Value
 from app.core.filters import Contains, Equal
+from app.core.names import PlaceId
 from app.core.record import (
     BYTEWISE,
     Identified,
@@ -18,6 +20,7 @@ from app.core.record import (
     RecordFields,
     Row,
     citation_table,
+    first_day,
     identifier_table,
     in_codes,
     link_table,
@@ -25,7 +28,8 @@ from app.core.record import (
     refers_to,
 )
 from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, Line, Slug
+from app.core.rules import Proposal
+from app.core.text import LanguageMap, Line
 
 PLACE_LEVEL = CodeList(
     "place_level",
@@ -53,13 +57,13 @@ class PlaceFields(Identified, RecordFields):
 
     name: LanguageMap
     level: Annotated[str, PLACE_LEVEL]
-    parent: Slug | None = Field(default=None, description="The place it is part of.")
+    parent: PlaceId | None = Field(default=None, description="The place it is part of.")
     code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
         default=None, description="ISO 3166-1 alpha-2 of a country, ISO 3166-2 of a province."
     )
     point: Point | None = None
     period: Edtf | None = Field(default=None, description="When it existed as such; null: no limits recorded.")
-    succeeded_by: list[Slug] = Field(default=[], max_length=50, description="Places that it became (part of).")
+    succeeded_by: list[PlaceId] = Field(default=[], max_length=50, description="Places that it became (part of).")
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
         """Its successors."""
@@ -101,6 +105,19 @@ class Place(Row, table=True):
 
 SUCCESSORS = link_table("places", "successors", refers_to("successor_id", "places"))
 
+
+def code_of_its_time(proposal: Proposal) -> Iterator[ErrorItem]:
+    """A code stands for one place at a time."""
+    code, first = proposal.fields.code, first_day(proposal.fields.period)
+    if code is None:
+        return
+    places = SQLModel.metadata.tables["places"].c
+    begins = places.period_earliest
+    same = begins.is_(None) if first is None else begins == first
+    holders = select(places.id, places.state, places.managed_by).where(places.code == code, same)
+    yield from proposal.taken(holders, "/code")
+
+
 PLACES = Resource(
     name="places",
     one="place",
@@ -111,9 +128,11 @@ PLACES = Resource(
     citations=citation_table("places"),
     identifiers=identifier_table("places", unique=False),
     unique=("code",),
+    rules=(code_of_its_time,),
     number=5,
     names=("name",),
     example="da-nang",
+    trees=("parent", "succeeded_by"),
     filters={
         "level": Equal(Place.level, Annotated[str, PLACE_LEVEL], "Of any of these levels."),
         "code": Equal(Place.code, Line, "With this ISO 3166-1 or 3166-2 code."),

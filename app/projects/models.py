@@ -10,6 +10,7 @@ from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Value
 from app.core.filters import Contains, During, Equal
+from app.core.names import PartnerId, PlaceId, ProjectId
 from app.core.record import (
     BYTEWISE,
     Identified,
@@ -24,7 +25,7 @@ from app.core.record import (
     refers_to,
 )
 from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, Slug
+from app.core.text import LanguageMap
 
 PROJECT_KIND = CodeList(
     "project_kind",
@@ -134,7 +135,7 @@ SDG = CodeList(
 class Role(Value):
     """What one partner does in a project."""
 
-    partner: Slug
+    partner: PartnerId
     role: Annotated[str, PARTNER_ROLE]
 
 
@@ -146,10 +147,10 @@ class ProjectFields(Identified, RecordFields):
     kind: Annotated[str, PROJECT_KIND]
     status: Annotated[str, PROJECT_STATUS]
     period: Edtf | None = Field(default=None, description="Its extent in time, as far as stated.")
-    part_of: list[Slug] = Field(default=[], max_length=20, description="Wider projects; the first is the roll-up.")
-    follows: list[Slug] = Field(default=[], max_length=20, description="Projects that this one continues.")
+    part_of: list[ProjectId] = Field(default=[], max_length=20, description="Wider projects; the first is the roll-up.")
+    follows: list[ProjectId] = Field(default=[], max_length=20, description="Projects that this one continues.")
     roles: list[Role] = Field(default=[], max_length=500)
-    places: list[Slug] = Field(default=[], max_length=500)
+    places: list[PlaceId] = Field(default=[], max_length=500)
     sectors: list[Annotated[str, SECTOR]] = Field(default=[], max_length=30, description="OECD DAC purpose codes.")
     sdgs: list[Annotated[str, SDG]] = Field(default=[], max_length=17, description="Sustainable Development Goals.")
 
@@ -206,6 +207,7 @@ PROJECTS = Resource(
     number=2,
     names=("title",),
     example="smart-factory-cooperation",
+    trees=("part_of", "follows"),
     filters={
         "kind": Equal(Project.kind, Annotated[str, PROJECT_KIND], "Of any of these kinds."),
         "status": Equal(Project.status, Annotated[str, PROJECT_STATUS], "In any of these states."),

@@ -10,6 +10,7 @@ from app.core.codelists import Code, CodeList
 from app.core.dates import Edtf
 from app.core.evidence import Voice
 from app.core.filters import Contains, During, Equal
+from app.core.names import AgreementId, DocumentId, MilestoneId, PartnerId, ProjectId
 from app.core.record import (
     BYTEWISE,
     Record,
@@ -22,7 +23,7 @@ from app.core.record import (
     refers_to,
 )
 from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, Slug
+from app.core.text import LanguageMap
 
 STATEMENT_KIND = CodeList(
     "statement_kind",
@@ -47,13 +48,13 @@ class StatementFields(RecordFields):
     summary: LanguageMap = Field(description="What was said, in our words.")
     said_by: Voice | None = Field(default=None, description="Who said it; null: the document itself.")
     relayed_for: Voice | None = Field(default=None, description="Whose view the speaker relayed, if another's.")
-    to: list[Slug] = Field(default=[], max_length=100, description="Partners it is addressed to.")
-    project: Slug | None = None
-    agreement: Slug | None = None
-    occasion: Slug | None = Field(default=None, description="The milestone at which it was said.")
-    documents: list[Slug] = Field(default=[], max_length=50, description="Instruments or plans it speaks of.")
+    to: list[PartnerId] = Field(default=[], max_length=100, description="Partners it is addressed to.")
+    project: ProjectId | None = None
+    agreement: AgreementId | None = None
+    occasion: MilestoneId | None = Field(default=None, description="The milestone at which it was said.")
+    documents: list[DocumentId] = Field(default=[], max_length=50, description="Instruments or plans it speaks of.")
     due: Edtf | None = Field(default=None, description="When it is to be done, if stated.")
-    fulfilled_by: list[Slug] = Field(default=[], max_length=50, description="Milestones that carried it out.")
+    fulfilled_by: list[MilestoneId] = Field(default=[], max_length=50, description="Milestones that carried it out.")
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
         """Whom it is addressed to, what it speaks of, what carried it out."""

@@ -1,0 +1,146 @@
+"""What must hold of a record as a whole before it is written. A rule is a function of a proposal that yields mistakes.
+
+These hold for every resource; a resource names its own in its declaration.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Select, null, select
+from sqlmodel import Session
+
+from app.core.errors import MISTAKES, ErrorItem
+from app.core.keys import Asker
+from app.core.names import links_in
+from app.core.resource import RESOURCES, Resource
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A record as somebody wants it to be, inside the transaction that would write it."""
+
+    session: Session
+    resource: Resource
+    record_id: str
+    fields: Any
+    asker: Asker
+
+    def finds(self, query: Select[Any]) -> bool:
+        """Whether the query finds any row."""
+        return self.session.execute(query.limit(1)).first() is not None
+
+    def leads_back(self, start: str, above: Callable[[list[str]], Select[Any]]) -> bool:
+        """Whether the record itself is reached from `start` by what `above` selects for some ids, again and again."""
+        seen, waiting = set[str](), {start}
+        while waiting and self.record_id not in waiting:
+            seen |= waiting
+            waiting = {row[0] for row in self.session.execute(above(sorted(waiting)))} - seen - {None}
+        return bool(waiting)
+
+    def taken(self, holders: Select[Any], pointer: str) -> Iterator[ErrorItem]:
+        """The mistake that other records, selected as (id, state, managed_by), have a code already."""
+        for other, state, keeper in self.session.execute(holders.limit(2)):
+            if other != self.record_id:
+                whose = f"{self.resource.name}/{other}" if self.asker.sees(state, keeper) else "Another record"
+                yield ErrorItem(pointer=pointer, code="taken", detail=f"{whose} has this code.")
+
+
+def links(proposal: Proposal) -> Iterator[ErrorItem]:
+    """Every link leads to a record that the asker may see; from a published record, to a published one."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for pointer, target, record_id in links_in(proposal.fields):
+        found.setdefault(target, {}).setdefault(record_id, []).append(pointer)
+    for target, ids in found.items():
+        there = _there(proposal.session, RESOURCES[target], ids)
+        if target == proposal.resource.name:
+            there[proposal.record_id] = (proposal.fields.state, proposal.fields.managed_by, None)
+        for record_id, pointers in ids.items():
+            wrong = _wrong_link(proposal, there.get(record_id))
+            if wrong:
+                code, detail = wrong
+                yield from (ErrorItem(pointer=pointer, code=code, detail=detail) for pointer in pointers)
+
+
+def _there(session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, tuple[str, str | None, str | None]]:
+    """State, keeper, and what each was merged into."""
+    table = resource.table
+    merged = getattr(table, "merged_into", None)
+    query = select(table.id, table.state, table.managed_by, null() if merged is None else merged)
+    return {row[0]: (row[1], row[2], row[3]) for row in session.execute(query.where(table.id.in_(sorted(ids))))}
+
+
+def _wrong_link(proposal: Proposal, there: tuple[str, str | None, str | None] | None) -> tuple[str, str] | None:
+    if there is None or not proposal.asker.sees(*there[:2]):
+        return "unknown_record", MISTAKES["unknown_record"]
+    if there[2] is not None:
+        return "merged", f"This partner was merged into {there[2]}: name that one."
+    if there[0] == "draft" and proposal.fields.state == "published":
+        return "links_to_draft", MISTAKES["links_to_draft"]
+    return None
+
+
+def evidence(proposal: Proposal) -> Iterator[ErrorItem]:
+    """A record rests on a citation, or else on the partner that submits it."""
+    fields = proposal.fields
+    if proposal.resource.needs_evidence and not fields.citations and fields.managed_by is None:
+        yield ErrorItem(pointer="/citations", code="no_evidence", detail=MISTAKES["no_evidence"])
+
+
+def citations(proposal: Proposal) -> Iterator[ErrorItem]:
+    """A text that is held here is cited by paragraph and words; another source is named in the note."""
+    cited = proposal.fields.citations
+    documents = RESOURCES["documents"].table
+    held = select(documents.id).where(documents.sha256.is_not(None))
+    found = proposal.session.execute(held.where(documents.id.in_(sorted({each.document for each in cited}))))
+    texts = {row[0] for row in found}
+    for number, each in enumerate(cited):
+        if each.basis == "external" and each.note is None:
+            said = "basis external takes a note that names the source."
+        elif each.document in texts and (each.paragraph is None or each.as_written is None):
+            said = "The text of this document is held: say the paragraph and the words as written."
+        else:
+            continue
+        yield ErrorItem(pointer=f"/citations/{number}", code="incomplete_citation", detail=said)
+
+
+def trees(proposal: Proposal) -> Iterator[ErrorItem]:
+    """Nothing is part of itself, follows itself or contains itself, however long the way."""
+    for name in proposal.resource.trees:
+        column = proposal.resource.links[name].columns[0]
+        if isinstance(column, Column):
+            owner: Any = column.table.c.record_id
+        else:
+            owner = proposal.resource.table.id
+        for pointer, _, start in links_in(proposal.fields):
+            if pointer.split("/")[1] == name and proposal.leads_back(start, _above(column, owner)):
+                yield ErrorItem(pointer=pointer, code="cycle", detail=MISTAKES["cycle"])
+
+
+def _above(column: Any, owner: Any) -> Callable[[list[str]], Select[Any]]:
+    return lambda ids: select(column).where(owner.in_(ids))
+
+
+def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
+    """A register that gives each code once gives it to one record."""
+    table = proposal.resource.identifiers
+    if table is None:
+        return
+    once = any(index.unique for index in table.indexes)
+    seen: dict[tuple[str, str], int] = {}
+    owner = proposal.resource.table
+    for number, code in enumerate(proposal.fields.identifiers):
+        pointer, pair = f"/identifiers/{number}", (code.scheme, code.value)
+        if seen.setdefault(pair, number) != number:
+            yield ErrorItem(pointer=pointer, code="taken", detail="The record has this code twice.")
+        elif once:
+            same = select(owner.id, owner.state, owner.managed_by).join(table, table.c.record_id == owner.id)
+            yield from proposal.taken(same.where(table.c.scheme == pair[0], table.c.value == pair[1]), pointer)
+
+
+OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, citations, trees, identifiers)
+
+
+def mistakes(proposal: Proposal) -> list[ErrorItem]:
+    """Every mistake that any rule finds."""
+    return [each for rule in (*OF_ALL, *proposal.resource.rules) for each in rule(proposal)]

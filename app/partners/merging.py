@@ -1,0 +1,93 @@
+"""Merging a twin: every record that names it names the one that stays, in one transaction, each with its Change."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from app.core.editing import Conditions, Written, actor
+from app.core.errors import ErrorItem, IdTaken, Invalid, NotFound
+from app.core.keys import KEYS, Asker
+from app.core.names import links_in
+from app.core.record import RecordFields
+from app.core.resource import RESOURCES, Resource
+from app.core.rules import Proposal, trees
+from app.core.writing import WRITTEN_BY_CORE, Batch, Stored, accepted, referrers
+
+PARTNERS = "partners"
+
+
+def merge(session: Session, asker: Asker, twin: str, into: str, conditions: Conditions) -> Written:
+    """Leave the twin `merged_into` the other, and nothing that names it; again has no effect."""
+    partners = RESOURCES[PARTNERS]
+    batch = Batch(session, actor(asker))
+    present = batch.stored(partners, [twin, into])
+    if twin not in present:
+        raise NotFound
+    conditions.check(present[twin])
+    merged = json.loads(present[twin].body)["merged_into"]
+    if merged == into:
+        return Written(twin, present[twin].tag, present[twin].body.encode())
+    if merged is not None:
+        raise IdTaken("The partner was merged into another one before.")
+    _ensure_stays(present.get(into), twin, into)
+    written = list(_rewrite(batch, asker, twin, into))
+    left = _renamed(partners, twin, present[twin], twin, into).model_copy(update={"merged_into": into})
+    batch.put(partners, twin, left, present[twin])
+    batch.flush()
+    session.execute(update(KEYS).where(KEYS.c.partner == twin).values(partner=into))
+    if any(True for proposal in written for _ in trees(proposal)):
+        detail = "Merged, a partner would be part or successor of itself: change those links first."
+        raise Invalid(ErrorItem(pointer="/into", code="cycle", detail=detail))
+    now = batch.stored(partners, [twin])[twin]
+    return Written(twin, now.tag, now.body.encode())
+
+
+def _ensure_stays(present: Stored | None, twin: str, into: str) -> None:
+    """Invalid unless the other is a public partner that was not merged itself."""
+    stays = present is not None and present.state == "published" and not json.loads(present.body)["merged_into"]
+    if not stays or twin == into:
+        detail = "This must be another partner, public and not merged itself."
+        raise Invalid(ErrorItem(pointer="/into", code="unknown_record", detail=detail))
+
+
+def _rewrite(batch: Batch, asker: Asker, twin: str, into: str) -> Iterator[Proposal]:
+    """Put every record that names the twin, changed to name the other."""
+    by_resource: dict[str, list[str]] = {}
+    for name, record_id in referrers(batch.session, RESOURCES[PARTNERS], twin):
+        by_resource.setdefault(name, []).append(record_id)
+    for name, ids in by_resource.items():
+        resource = RESOURCES[name]
+        for record_id, present in batch.stored(resource, ids).items():
+            fields = _renamed(resource, record_id, present, twin, into)
+            batch.put(resource, record_id, fields, present)
+            yield Proposal(batch.session, resource, record_id, fields, asker)
+
+
+def _renamed(resource: Resource, record_id: str, present: Stored, twin: str, into: str) -> RecordFields:
+    """The fields of a record with the one id in the place of the other; nothing stays listed twice, or names itself."""
+    given = {name: each for name, each in json.loads(present.body).items() if name not in WRITTEN_BY_CORE}
+    for pointer, target, named in links_in(accepted(resource, present.body)):
+        if (target, named) == (PARTNERS, twin):
+            itself = (resource.name, record_id) == (PARTNERS, into) and pointer != "/managed_by"
+            _set(given, pointer.split("/")[1:], None if itself else into)
+    for name, each in given.items():
+        if isinstance(each, list):
+            given[name] = _once(each)
+    return resource.fields.model_validate(given)
+
+
+def _set(value: Any, steps: list[str], new: str | None) -> None:
+    for step in steps[:-1]:
+        value = value[int(step) if isinstance(value, list) else step]
+    value[int(steps[-1]) if isinstance(value, list) else steps[-1]] = new
+
+
+def _once(values: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        if value is not None and value not in found:
+            found.append(value)
+    return found

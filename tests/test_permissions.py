@@ -1,0 +1,174 @@
+"""Deny by default: every operation of the contract, with each kind of key, on own, others' and missing records."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.database import Database
+from app.core.keys import new_text
+from app.core.resource import RESOURCES
+from app.core.settings import Settings
+from app.core.writing import WRITTEN_BY_CORE
+from app.main import assemble
+from tests.conftest import NewDatabase, client_of
+from tests.test_keys import changed, key_of
+
+CONTRACT: dict[str, Any] = assemble(Settings.model_construct())[0].openapi()
+OPERATIONS = [
+    (method.upper(), path, operation) for path, each in CONTRACT["paths"].items() for method, operation in each.items()
+]
+RECORDS = ("own", "others", "missing")
+Row = tuple[int, int, int]
+NEVER: Row = (403, 403, 403)
+READ: Row = (200, 200, 404)
+
+# What an operation answers for own, others' and missing records, to the key of another partner, of the partner itself,
+# to one that writes all, and to an administrator's. To any other key: 401 or 403, see DENIED.
+ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
+    "POST /v1/{resource}": ((201, 201, 201), (201, 201, 201), (201, 201, 201), NEVER),
+    "PUT /v1/{resource}/{id}": ((403, 403, 201), (200, 403, 201), (200, 200, 201), NEVER),
+    "PATCH /v1/{resource}/{id}": ((403, 403, 404), (200, 403, 404), (200, 200, 404), NEVER),
+    "DELETE /v1/{resource}/{id}": ((403, 403, 404), (204, 403, 404), (204, 204, 404), NEVER),
+    "POST /v1/{resource}/{id}/merge": (NEVER, NEVER, (200, 200, 404), NEVER),
+    "GET /v1/keys": (NEVER, NEVER, NEVER, (200, 200, 200)),
+    "POST /v1/keys": (NEVER, NEVER, NEVER, (201, 201, 201)),
+    "GET /v1/keys/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
+    "POST /v1/keys/{id}/rotate": (NEVER, NEVER, NEVER, (200, 200, 404)),
+    "DELETE /v1/keys/{id}": (NEVER, NEVER, NEVER, (204, 204, 404)),
+}
+OPEN: dict[str, Row] = {
+    "GET /v1/{resource}": (200, 200, 200),
+    "GET /v1/{resource}/{id}": READ,
+    "GET /v1/{resource}/{id}/{list}": READ,
+    "GET /v1/{resource}/facets": (200, 200, 200),
+    "GET /v1/{resource}/aggregate": (200, 200, 200),
+    "GET /v1/{resource}/{id}/progress": READ,
+    "GET /v1/progress": (200, 200, 200),
+    "GET /v1/audit": (200, 200, 200),
+    "GET /v1/audit/rules": (200, 200, 200),
+    "GET /v1/timeline": (200, 200, 200),
+    "GET /v1/search": (200, 200, 200),
+    "GET /v1": (200, 200, 200),
+    "GET /v1/codelists": (200, 200, 200),
+    "GET /v1/codelists/{codelist}": READ,
+    "GET /livez": (200, 200, 200),
+    "GET /readyz": (200, 200, 200),
+}
+NOT_ASKED = {"GET /livez", "GET /readyz"}  # for operators: keys are not looked at
+WRONG = ("bad", "expired", "revoked")
+
+
+NESTED = "|".join({each.name for one in RESOURCES.values() for each in one.includes.values() if each.nested})
+
+
+def row_of(method: str, path: str) -> str:
+    """The row of an operation; resources share theirs."""
+    names = "|".join(RESOURCES)
+    path = re.sub(r"\{\w+_id\}", "{id}", re.sub(f"^/v1/({names})(?=/|$)", "/v1/{resource}", path))
+    return f"{method} " + re.sub(f"/{{id}}/({NESTED})$", "/{id}/{list}", path)
+
+
+def test_every_operation_has_a_row_and_says_what_it_takes() -> None:
+    missing = {row_of(method, path) for method, path, _ in OPERATIONS} - set(ROWS) - set(OPEN)
+    assert missing == set(), "a new operation needs a row: who may do it?"
+    for method, path, operation in OPERATIONS:
+        guarded = row_of(method, path) in ROWS
+        assert operation["security"] == ([{"key": []}] if guarded else []), (method, path)
+        assert not guarded or {"401", "403"} <= set(operation["responses"]), (method, path)
+        assert ("requestBody" in operation) == (method in ("POST", "PUT", "PATCH")), (method, path)
+        assert guarded or method == "GET"
+
+
+@pytest.fixture(scope="module")
+def registry(new_database: NewDatabase, seeded: str) -> Iterator[tuple[TestClient, dict[str, dict[str, str]]]]:
+    """A client, and a header for each kind of key."""
+    url = new_database(seeded)
+    database = Database(url)
+    keys = {
+        "none": {},
+        "bad": {"Authorization": f"Bearer {new_text('0123456789')}"},
+        "expired": key_of(database, "records:write", "keys"),
+        "revoked": key_of(database, "records:write", "keys"),
+        "reader": key_of(database, "webhooks"),
+        "other": key_of(database, "records:write:own", partner="seco"),
+        "own": key_of(database, "records:write:own", partner="unido"),
+        "all": key_of(database, "records:write"),
+        "admin": key_of(database, "keys"),
+    }
+    changed(database, keys["expired"], expires_at="2020-01-01T00:00:00.000000Z")
+    changed(database, keys["revoked"], revoked_at="2020-01-01T00:00:00.000000Z")
+    database.close()
+    with client_of(url) as client:
+        yield client, keys
+
+
+NUMBERS = itertools.count()
+
+
+def body_of(client: TestClient, resource: str) -> dict[str, Any]:
+    """What a new record of the resource may say; who keeps it is left to the key."""
+    shown = client.get(f"/v1/{resource}/{RESOURCES[resource].example}").json()
+    given = {name: value for name, value in shown.items() if name not in WRITTEN_BY_CORE}
+    return {name: given[name] for name in given if name not in ("managed_by", "identifiers", "code")}
+
+
+def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, record: str) -> str:
+    """The path with the id of a new record (or key) that is there for this one request, or of none."""
+    if path.startswith("/v1/codelists/"):
+        return "/v1/codelists/" + ("nothing" if record == "missing" else "unit")
+    if path.startswith("/v1/keys/"):
+        made = client.post("/v1/keys", json={"name": "x", "scopes": ["webhooks"]}, headers=keys["admin"]).json()["id"]
+        return path.replace("{key_id}", "0000000000" if record == "missing" else made)
+    record_id, resource = f"probe-{next(NUMBERS)}", path.split("/")[2]
+    if record != "missing":
+        body = {**body_of(client, resource), "managed_by": "unido" if record == "own" else "moit"}
+        made = client.put(f"/v1/{resource}/{record_id}", json=body, headers=keys["all"])
+        assert made.status_code == 201, made.text
+    return re.sub(r"\{\w+_id\}", record_id, path)
+
+
+MUST_BE_ASKED = {"/facets": "?facet=document", "/search": "?q=hop+tac", "/aggregate": "?group_by=indicator"}
+
+
+def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[str, str]) -> int:
+    headers, content = dict(key), None
+    if method in ("PUT", "PATCH", "DELETE") and there:
+        headers["If-Match"] = "*"
+    if method in ("POST", "PUT", "PATCH"):
+        headers["Content-Type"] = "application/json" if method != "PATCH" else "application/merge-patch+json"
+        if path.startswith("/v1/keys"):
+            content = {} if path.endswith("rotate") else {"name": "x", "scopes": ["webhooks"]}
+        elif path.endswith("/merge"):
+            content = {"into": "moit"}
+        else:
+            content = body_of(client, path.split("/")[2]) if method != "PATCH" else {}
+    path += next((query for end, query in MUST_BE_ASKED.items() if path.endswith(end)), "")
+    sent = None if content is None else json.dumps(content)
+    return client.request(method, path, content=sent, headers=headers).status_code
+
+
+@pytest.mark.parametrize(("method", "path"), [each[:2] for each in OPERATIONS], ids=lambda each: each)
+def test_each_kind_of_key_may_do_what_its_row_says(
+    registry: tuple[TestClient, dict[str, dict[str, str]]], method: str, path: str
+) -> None:
+    client, keys = registry
+    name = row_of(method, path)
+    for place, record in enumerate(RECORDS):
+        wanted = dict(zip(("other", "own", "all", "admin"), [row[place] for row in ROWS.get(name, ())], strict=False))
+        if name in OPEN:
+            wanted = dict.fromkeys(("none", "reader", "other", "own", "all", "admin"), OPEN[name][place])
+            wanted |= dict.fromkeys(WRONG, OPEN[name][place] if name in NOT_ASKED else 401)
+        else:
+            wanted |= {"none": 401, "reader": 403, **dict.fromkeys(WRONG, 401)}
+        assert len(wanted) == 9
+        shared = target(client, keys, path, record) if "{" in path else path
+        for kind, status in wanted.items():
+            writes = method != "GET" and status < 400
+            asked = target(client, keys, path, record) if writes and "{" in path else shared
+            found = attempt(client, method, asked, record != "missing", keys[kind])
+            assert found == status, (kind, record, asked)
