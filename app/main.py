@@ -126,11 +126,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    methods: set[str] = {"OPTIONS"}
-    if request.scope["path"].startswith("/docs/assets/"):
+    """The methods of a path; those of `/{id}` are not those of a word that is no id, such as `/facets`."""
+    path, methods = request.scope["path"], {"OPTIONS"}
+    if path.startswith("/docs/assets/"):
         methods.add("GET")
-    for context in iter_route_contexts(request.app.routes):
-        route: Any = context
-        if getattr(route, "methods", None) and compile_path(route.path)[0].match(request.scope["path"]):
-            methods |= set(route.methods)
+    routes: list[Any] = [each for each in iter_route_contexts(request.app.routes) if getattr(each, "methods", None)]
+    exact = [route for route in routes if route.path == path]
+    for route in exact or [route for route in routes if compile_path(route.path)[0].match(path)]:
+        methods |= set(route.methods)
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))

@@ -140,6 +140,11 @@ def test_every_answer_has_the_security_headers_and_a_request_id(client: TestClie
     assert len(made) == 32
 
 
+def test_a_word_that_is_no_id_allows_its_own_methods(client: TestClient) -> None:
+    for path in ("/v1/projects/facets", "/v1/figures/aggregate", "/v1/search"):
+        assert client.post(path).headers["allow"] == "GET, HEAD, OPTIONS", path
+
+
 def test_health(client: TestClient) -> None:
     assert client.get("/livez").json() == {"status": "ok"}
     assert client.get("/readyz").json()["status"] == "ok"
