@@ -198,3 +198,19 @@ def test_opposite_parameters_agree_with_includes(client: TestClient, name: str) 
             listed = {item["id"]: item for item in walk(client, path)}
             included = get(client, f"/v1/{name}/{record_id}?include={include.name}")["included"][include.name]
             assert included == dict(sorted(listed.items())[:200])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/figures?place=viet-nam&sort=value",
+        "/v1/figures?place=viet-nam&sort=-period&q=nghiep",
+        "/v1/projects?place=viet-nam&place=da-nang&sort=period&total=true",
+        "/v1/places/viet-nam?include=projects,figures,milestones",
+        "/v1/places?include=projects,figures",
+    ],
+)
+def test_a_tree_may_be_asked_more_than_once_in_one_statement(client: TestClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.json().get("items", response.json().get("included"))

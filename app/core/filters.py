@@ -84,7 +84,7 @@ class Within:
     def parameters(self, name: str) -> Iterator[Parameter]:
         def where(bind: str, single: bool) -> ColumnElement[bool]:
             top = select(self.node.label("id")).where(equals(self.node, bind, single))
-            tree = top.cte(f"below_{bind}", recursive=True)
+            tree = top.cte(recursive=True)
             below = tree.union(select(self.node).join(tree, self.parent == tree.c.id))
             inside: ColumnElement[bool] = self.column.in_(select(below.c.id))
             return inside
