@@ -1,6 +1,5 @@
 """`GET /v1/audit`: what a careful reader would flag, and `/v1/audit/rules`: what is looked for."""
 
-import json
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
@@ -21,7 +20,7 @@ from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.routes import NOT_CHANGED, OF_LISTS, ReadRoute, answer, asked, problems
 from app.core.site import ready_bytes
-from app.core.text import LanguageMap
+from app.core.text import LanguageMap, to_json
 
 PATH = "/v1/audit"
 RESOURCES = sorted({rule.resource.name for rule in ALL})
@@ -124,7 +123,7 @@ class Rules(BaseModel):
 def audit_router() -> APIRouter:
     """`/v1/audit` and `/v1/audit/rules`."""
     router = APIRouter(prefix=PATH, tags=["registry"], route_class=ReadRoute)
-    rules = json.dumps({"items": shown_rules(), "next": None}, ensure_ascii=False, separators=(",", ":")).encode()
+    rules = to_json({"items": shown_rules(), "next": None})
 
     @router.get(
         "",
@@ -179,7 +178,7 @@ def page(query: AuditQuery, asked: Asked, today: str) -> Read:
         place = cursor(bound, [*further[:2], *further[3:]], further.after)
         following = f"{PATH}?{urlencode([*pairs, ('limit', query.limit), ('cursor', place)])}"
     shown = {"as_of": as_of, "items": [vars(one) for one in found], "next": following}
-    return Answer(json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode(), tag, following)
+    return Answer(to_json(shown), tag, following)
 
 
 def _position(bound: str, given: str) -> Position:

@@ -26,12 +26,13 @@ Problem
 What was sent is never repeated in an answer.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response
+
+from app.core.text import to_json
 
 # The codes of the single mistakes in `errors`.
 MISTAKES = {
@@ -105,7 +106,7 @@ class Problem(Exception):
             "code": self.code,
             "errors": [error.model_dump(exclude_none=True) for error in self.errors],
         }
-        body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
+        body = to_json(shown)
         headers = {"Cache-Control": "no-store", **self.headers}
         return Response(body, self.status, headers, media_type=PROBLEM_JSON)
 

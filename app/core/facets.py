@@ -18,7 +18,7 @@ from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, filter_fields, query_model
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import RESOURCES, Resource
 from app.core.sql import one_of
-from app.core.text import LanguageMap
+from app.core.text import LanguageMap, to_json
 
 
 class FacetValue(BaseModel):
@@ -102,7 +102,7 @@ class Facets:
             found[name] = [(_text(value), count) for value, count in rows]
         labels = yield from self._labels(found, query.limit)
         facets = {name: self._shown(name, rows, labels, query.limit) for name, rows in found.items()}
-        return Answer(json.dumps({"facets": facets}, ensure_ascii=False, separators=(",", ":")).encode(), tag)
+        return Answer(to_json({"facets": facets}), tag)
 
     def _build(self, name: str, shape: Shape) -> Query:
         facet = self.facets[name]

@@ -32,6 +32,7 @@ from app.core.paging import DRAFTS, FOUND, OWN, Page, Shape, Sort, beyond, condi
 from app.core.record import RENDERING
 from app.core.resource import Include, Resource
 from app.core.sql import one_of
+from app.core.text import to_json
 
 
 @dataclass(frozen=True)
@@ -334,6 +335,6 @@ def _only(fields: str | None, resource: Resource) -> Callable[[bytes], bytes]:
     def cut(body: bytes) -> bytes:
         record = json.loads(body)
         kept = {name: value for name, value in record.items() if name in keep}
-        return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
+        return to_json(kept)
 
     return cut

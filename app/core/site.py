@@ -3,7 +3,6 @@
 import hashlib
 import html
 import inspect
-import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -22,7 +21,7 @@ from app.core.errors import MISTAKES, Invalid, NotFound, Problem, ProblemShown, 
 from app.core.resource import RESOURCES
 from app.core.routes import NOT_CHANGED, ReadRoute, asked, problems
 from app.core.settings import Settings
-from app.core.text import LanguageMap
+from app.core.text import LanguageMap, to_json
 
 VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
@@ -119,7 +118,7 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
     ) -> Response:
         if codelist not in codelists.ALL:
             raise NotFound
-        return ready_bytes(request, _json(codelists.ALL[codelist].shown()))
+        return ready_bytes(request, to_json(codelists.ALL[codelist].shown()))
 
     @router.get("/livez", operation_id="read_livez", summary="Is the process alive?", response_model=Alive)
     async def read_livez(_: Request) -> Response:
@@ -148,7 +147,7 @@ def _schema() -> Read:
 
 
 def _index(settings: Settings, version: str) -> bytes:
-    return _json(
+    return to_json(
         {
             "name": settings.site_name,
             "about": {
@@ -175,15 +174,11 @@ def _index(settings: Settings, version: str) -> bytes:
 
 @cache
 def _codelists() -> bytes:
-    return _json({"items": [each.shown() for each in codelists.ALL.values()], "next": None})
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json({"items": [each.shown() for each in codelists.ALL.values()], "next": None})
 
 
 def _now(content: Mapping[str, Any]) -> Response:
-    return Response(_json(content), headers={"Cache-Control": "no-store"}, media_type="application/json")
+    return Response(to_json(content), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
 def ready_bytes(request: Request, body: bytes, media_type: str = "application/json") -> Response:
@@ -262,7 +257,7 @@ def pages(app: FastAPI, title: str) -> None:
 @cache
 def contract(app: FastAPI) -> bytes:
     """The OpenAPI document, as it is served and as it is committed."""
-    return _json(app.openapi())
+    return to_json(app.openapi())
 
 
 @cache

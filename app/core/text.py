@@ -1,10 +1,11 @@
 """Text as it is accepted, folded and sorted: the same rules for bodies, queries and paths, on both engines."""
 
+import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
@@ -108,6 +109,11 @@ def slug(text: str) -> str:
     words = re.findall("[a-z0-9]+", folded)
     made = "-".join(words)[:81]
     return made if len(made) <= 80 else made.rpartition("-")[0] or made[:80]
+
+
+def to_json(content: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+    """JSON as it is sent: without blanks, letters as they are; `default` says what else can be shown."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=default).encode()
 
 
 def main_text(texts: Mapping[str, str]) -> str:

@@ -1,6 +1,5 @@
 """Reading aggregates: groups, counts and extremes by the database, sums by what may be added."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +16,7 @@ from app.core.paging import Shape, conditions, shaped
 from app.core.query import MOST_ITEMS, filter_fields, query_model
 from app.core.reading import Answer, Asked, tag_of
 from app.core.sql import one_of
+from app.core.text import to_json
 from app.figures.aggregate import (
     NO_SUM,
     NOT_ADDED_KINDS,
@@ -167,7 +167,7 @@ class Aggregates:
         members = (yield from self._members(names, shape, values)) if rows else None
         groups = [_group(names, row, members) for row in rows[: query.limit]]
         found = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
-        return Answer(json.dumps(found, ensure_ascii=False, separators=(",", ":"), default=vars).encode(), tag)
+        return Answer(to_json(found, vars), tag)
 
     def _build_groups(self, names: tuple[str, ...], shape: Shape) -> Query:
         columns = [column.label(label) for column, label in zip(_columns(names), _labels(names), strict=True)]

@@ -20,7 +20,7 @@ from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, filter_fields, query_model
 from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.sql import one_of
-from app.core.text import LanguageMap
+from app.core.text import LanguageMap, to_json
 from app.figures.models import FIGURES, INDICATORS
 from app.figures.progress import KINDS, MOST_LEVELS, IndicatorProgress, progress
 from app.figures.stated import Stated
@@ -142,7 +142,7 @@ def of_project(project_id: str, query: Any, asked: Asked) -> Read:
     parts = [part(each, project_id) for each in below.get(project_id, ())]
     more = len(rows) > 1 + sum(map(len, below.values()))
     whole = WholeProgress(**_about(projects[0], numbers), parts=parts, more_parts=more)
-    return Answer(_json(whole), tag)
+    return Answer(to_json(whole, vars), tag)
 
 
 def parts_below(projects: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -214,7 +214,7 @@ class Several:
             )
         numbers = yield from _numbers(projects, query.indicator)
         items = [ProjectProgress(**_about(each, numbers)) for each in projects]
-        return Answer(_json(ProgressPage(items, following)), tag, following)
+        return Answer(to_json(ProgressPage(items, following), vars), tag, following)
 
 
 def _measures(bind: str, single: bool) -> ColumnElement[bool]:
@@ -224,7 +224,3 @@ def _measures(bind: str, single: bool) -> ColumnElement[bool]:
 def _pairs(filters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for name, value in filters.items():
         yield from ((name, one) for one in (value if isinstance(value, list) else [value]))
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=vars).encode()

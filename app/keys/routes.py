@@ -1,6 +1,5 @@
 """`/v1/keys`: administrators create, see, rotate and revoke keys."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,6 +10,7 @@ from app.core.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavaila
 from app.core.keys import ID_LENGTH, Asker
 from app.core.query import Digits
 from app.core.routes import Documented, NoParameters, documented, problems
+from app.core.text import to_json
 from app.core.write_routes import OF_BODIES, GuardedRoute, body_of
 from app.keys.models import KeyCreated, KeyFields, KeyShown, Rotation, create, every, one, revoke, rotate
 
@@ -108,5 +108,6 @@ async def _run(request: Request, asker: Asker, act: Any, *arguments: Any) -> Any
 
 
 def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = json.dumps(content, ensure_ascii=False).encode()
-    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")
+    return Response(
+        to_json(content), status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json"
+    )

@@ -16,7 +16,7 @@ from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import RESOURCES
 from app.core.routes import NOT_CHANGED, ReadRoute, answer, asked, problems
 from app.core.senses import MOST_WORDS, READING, TIER, Sense
-from app.core.text import LanguageMap
+from app.core.text import LanguageMap, to_json
 from app.search.snippets import snippet
 
 PATH = "/v1/search"
@@ -118,7 +118,7 @@ def _search(query: Any, asked: Asked) -> Read:
         "reading": found.reading,
         "corrected": found.corrected,
     }
-    return Answer(json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode(), tag, following)
+    return Answer(to_json(page), tag, following)
 
 
 def _items(found: Found) -> Read:

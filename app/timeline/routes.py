@@ -20,7 +20,7 @@ from app.core.query import DEFAULT_LIMIT, MOST_ITEMS
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.routes import NOT_CHANGED, OF_LISTS, ReadRoute, answer, asked, problems
-from app.core.text import LanguageMap
+from app.core.text import LanguageMap, to_json
 from app.timeline.entries import ALL_PARTS, SOURCES, WHAT, Shape, bound, statement
 
 PATH = "/v1/timeline"
@@ -116,7 +116,7 @@ def page(query: TimelineQuery, asked: Asked) -> Read:
         place = cursor(asked_for, [further["at"], further["other"], further["rank"]], further["id"])
         following = f"{PATH}?{urlencode([*pairs, ('limit', query.limit), ('cursor', place)])}"
     shown = {"items": found, "next": following}
-    return Answer(json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode(), tag, following)
+    return Answer(to_json(shown), tag, following)
 
 
 def _place(bound: str, given: str) -> dict[str, Any]:
