@@ -13,7 +13,7 @@ from app.core.database import Database
 from app.core.keys import new_text
 from app.core.resource import RESOURCES
 from app.core.settings import Settings
-from app.core.writing import WRITTEN_BY_CORE
+from app.core.writing import writable
 from app.main import assemble
 from tests.conftest import NewDatabase, client_of
 from tests.test_keys import changed, key_of
@@ -113,7 +113,7 @@ NUMBERS = itertools.count()
 def body_of(client: TestClient, resource: str) -> dict[str, Any]:
     """What a new record of the resource may say; who keeps it is left to the key."""
     shown = client.get(f"/v1/{resource}/{RESOURCES[resource].example}").json()
-    given = {name: value for name, value in shown.items() if name not in WRITTEN_BY_CORE}
+    given = writable(shown)
     return {name: given[name] for name in given if name not in ("managed_by", "identifiers", "code")}
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 
-from sqlalchemy import Index, Integer, Table, Text, cast, func
+from sqlalchemy import Index, Integer, Table, Text, bindparam, cast, func, select
 from sqlmodel import Field, SQLModel
 
 from app.core.codelists import Code, CodeList
@@ -45,6 +45,15 @@ class Change(SQLModel, table=True):
 CHANGES: Table = SQLModel.metadata.tables["changes"]
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
 NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
+
+
+# The last thing that was done to a record.
+LAST_OF_RECORD = (
+    select(CHANGES.c.action, CHANGES.c.body)
+    .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
+    .order_by(CHANGES.c.sequence.desc())
+    .limit(1)
+)
 
 
 def now() -> str:

@@ -16,8 +16,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from app.core.bodies import checked_by, partly_checked, top_of
-from app.core.changes import CHANGES
+from app.core.changes import CHANGES, LAST_OF_RECORD
 from app.core.database import Database
+from app.core.edge import CODINGS
 from app.core.errors import (
     MOST_ERRORS,
     BadRequest,
@@ -37,8 +38,9 @@ from app.core.keys import Asker, asker_still
 from app.core.record import RecordFields
 from app.core.resource import RESOURCES, Resource
 from app.core.rules import Proposal, mistakes
+from app.core.sql import chunks
 from app.core.text import RESERVED, slug
-from app.core.writing import WRITTEN_BY_CORE, Batch, Stored, is_same, referrers
+from app.core.writing import Batch, Stored, is_same, referrers, writable
 
 MOST_WAITING = 500
 PATIENCE = 30  # seconds that a write waits for those of other processes
@@ -92,7 +94,7 @@ class Written:
     replayed: bool = False
 
 
-_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*?)(?:-(?:gzip|br|zstd))?"')
+_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _names(tags: str, tag: str | None, *, strong: bool) -> bool:
     """Whether a list of tags names this one, in whatever coding; `*` names any, a weak tag is no strong one."""
     if tags.strip() == "*":
         return tag is not None
-    found = _TAG.findall(tags)
+    found = _TAG.findall(CODINGS.sub("", tags))
     if not found:
         raise BadRequest("If-Match and If-None-Match take ETags in quotes, or *.")
     return any(each == tag for weak, each in found if not (strong and weak))
@@ -156,9 +158,7 @@ class Edit:
     def patch(self, patch: dict[str, Any]) -> Written:
         """Merge a patch (RFC 7396) into the record."""
         present = self._must()
-        shown = json.loads(present.body)
-        given = {name: value for name, value in shown.items() if name not in WRITTEN_BY_CORE}
-        merged = merge(given, own_members(self.resource, self.record_id, patch))
+        merged = merge(writable(json.loads(present.body)), own_members(self.resource, self.record_id, patch))
         merged.setdefault("managed_by", None)  # left out after the merge: the patch says null
         return self._store(self._kept(merged, present), present)
 
@@ -254,8 +254,8 @@ class Edit:
 
 def _seen(session: Session, resource: Resource, ids: list[str]) -> list[tuple[str, str, str | None]]:
     table, found = resource.table, []
-    for start in range(0, len(ids), 500):
-        query = select(table.id, table.state, table.managed_by).where(table.id.in_(ids[start : start + 500]))
+    for chunk in chunks(ids):
+        query = select(table.id, table.state, table.managed_by).where(table.id.in_(chunk))
         found += [(row[0], row[1], row[2]) for row in session.execute(query.order_by(table.id))]
     return found
 
@@ -291,7 +291,7 @@ def own_members(resource: Resource, record_id: str | None, given: Any) -> dict[s
     if wrong:
         said = "This must be what the path says, or be left out."
         raise Invalid(*(ErrorItem(pointer=f"/{name}", code="read_only", detail=said) for name in wrong))
-    return {name: value for name, value in given.items() if name not in WRITTEN_BY_CORE}
+    return writable(given)
 
 
 def taken(session: Session, resource: Resource, ids: Iterable[str]) -> set[str]:
@@ -302,12 +302,8 @@ def taken(session: Session, resource: Resource, ids: Iterable[str]) -> set[str]:
 
 def was_public(session: Session, resource: Resource, record_id: str, asker: Asker) -> bool:
     """Whether there was a record, deleted since, that the asker could see at its end."""
-    query = select(CHANGES.c.body).where(CHANGES.c.resource == resource.name, CHANGES.c.record_id == record_id)
-    last = session.execute(query.order_by(CHANGES.c.sequence.desc()).limit(1)).first()
-    if last is None or last[0] is None:
-        return last is not None
-    body = json.loads(last[0])
-    return asker.sees(body["state"], body["managed_by"])
+    last = session.execute(LAST_OF_RECORD, {"resource": resource.name, "id": record_id}).first()
+    return last is not None and asker.saw(last[1])
 
 
 def free_id(session: Session, resource: Resource, given: dict[str, Any]) -> str:

@@ -36,13 +36,14 @@ from app.core.errors import Unavailable
 from app.core.prose import names, prose
 from app.core.record import BYTEWISE, SEQUENCE
 from app.core.resource import RESOURCES, Resource
+from app.core.sql import chunks
 from app.core.vocabulary import PAIRS, WORDS, count
 from app.core.words import TEXT, terms, words
 
 # The number of the present indexing: raise it when other terms are made of the same record; migrate indexes anew.
 INDEXING = 1
 
-CHUNK, BATCH = 500, 2_000
+BATCH = 2_000
 LARGEST = 200_000  # characters of terms of one record; PostgreSQL takes a megabyte
 SPAN = 1 << 40  # docids of a resource start at its number times this
 
@@ -185,13 +186,9 @@ def _steps(connection: Connection, writes: Sequence[Write]) -> list[_Step]:
 def _docids(connection: Connection, resource: str, ids: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     query = select(RECORDS.c.record_id, RECORDS.c.docid).where(RECORDS.c.resource == resource)
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         found.update(map(tuple, connection.execute(query.where(RECORDS.c.record_id.in_(chunk)))))
     return found
-
-
-def _chunks(values: list[str]) -> Iterator[list[str]]:
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 
 
 def prepare(connection: Connection) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import string
@@ -84,6 +85,13 @@ class Asker:
     def sees(self, state: str, keeper: str | None) -> bool:
         """Whether a record exists for them: a draft does for those who may write it."""
         return state == "published" or self.may_write(keeper)
+
+    def saw(self, body: str | None) -> bool:
+        """Whether a record that ended with this representation existed for them."""
+        if body is None:
+            return True
+        last = json.loads(body)
+        return self.sees(last["state"], last["managed_by"])
 
     def require(self, *scopes: str) -> None:
         """Unauthorized without a key, Forbidden when its scopes have none of these."""

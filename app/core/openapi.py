@@ -17,6 +17,7 @@ from app.core.record import Record
 from app.core.resource import Id, Resource
 from app.core.routes import Documented, documented_of, problems
 from app.core.settings import Settings
+from app.core.writing import writable
 
 ABOUT = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
 delivered, and the document and paragraph that each number comes from.
@@ -88,7 +89,7 @@ def _exemplify(schemas: dict[str, Any], resources: Sequence[Resource], examples:
         if resource.name in records:
             record = records[resource.name]
             shown["examples"] = [record]
-            fields["examples"] = [{name: record[name] for name in record if name not in Record.model_fields}]
+            fields["examples"] = [writable(record)]
 
 
 def _document(schema: dict[str, Any], app: FastAPI) -> None:

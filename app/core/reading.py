@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from app.core.changes import CHANGES, NAME
+from app.core.changes import CHANGES, LAST_OF_RECORD, NAME
 from app.core.database import Query, Read, Reader, Rows
 from app.core.errors import MISTAKES, ErrorItem, Gone, Invalid, Moved, NotFound, Unavailable
 from app.core.including import in_order, including, stored
@@ -84,12 +84,7 @@ class Asked:
 _LAST = select(NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
 LAST_CHANGE = Query(_LAST, alone=True)
 NO_CHANGE = "0"
-LAST_OF_RECORD = Query(
-    select(CHANGES.c.action, CHANGES.c.body)
-    .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
-    .order_by(CHANGES.c.sequence.desc())
-    .limit(1)
-)
+END_OF_RECORD = Query(LAST_OF_RECORD)
 
 
 def _last_row(sort: Any) -> Select[Any]:
@@ -185,11 +180,10 @@ class Reading:
             path = asked.path.replace(f"/{record_id}", f"/{there[0][2]}", 1)
             query = f"?{asked.query.decode('ascii')}" if asked.query else ""
             raise Moved(headers={"Location": path + query})
-        rows = yield LAST_OF_RECORD, {"resource": self.resource.name, "id": record_id}
+        rows = yield END_OF_RECORD, {"resource": self.resource.name, "id": record_id}
         if not rows or rows[0][0] != "delete":
             raise NotFound
-        last = json.loads(rows[0][1] or "null")
-        raise Gone if last is None or asked.asker.sees(last["state"], last["managed_by"]) else NotFound
+        raise Gone if asked.asker.saw(rows[0][1]) else NotFound
 
     def nested(self, parent: str, include: Include, query: BaseModel, asked: Asked) -> Read:
         """The list of what belongs to one record of this resource, which must exist."""

@@ -1,11 +1,23 @@
 """The few SQL expressions that the two engines write differently."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, LargeBinary, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
+
+Value = TypeVar("Value")
+
+
+CHUNK = 500  # values in one statement: SQLite takes 32,766 at most
+
+
+def chunks(values: Iterable[Value]) -> Iterator[list[Value]]:
+    """The values in groups that one statement can take."""
+    rest = list(values)
+    return (rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK))
 
 
 class utf8(FunctionElement[bytes]):  # noqa: N801 - reads as the SQL function that it is

@@ -7,9 +7,8 @@ from sqlmodel import SQLModel
 
 from app.core.database import Query
 from app.core.record import BYTEWISE
-from app.core.sql import one_of
+from app.core.sql import chunks, one_of
 
-CHUNK = 500
 MOST_ENDINGS = 20  # words that the beginning of a word stands for
 MOST_ALIKE = 200  # words that are compared with one typed wrong
 
@@ -53,9 +52,9 @@ def count(connection: Connection, change: Mapping[str, int]) -> None:
     """Add these numbers of records to words: a word comes with its first record and goes with its last."""
     changed = sorted(word for word, records in change.items() if records)
     present: dict[str, int] = {}
-    for start in range(0, len(changed), CHUNK):
-        chunk = WORDS.c.word.in_(changed[start : start + CHUNK])
-        present.update(map(tuple, connection.execute(select(WORDS.c.word, WORDS.c.records).where(chunk))))
+    for chunk in chunks(changed):
+        query = select(WORDS.c.word, WORDS.c.records).where(WORDS.c.word.in_(chunk))
+        present.update(map(tuple, connection.execute(query)))
     fresh = [{"word": word, "records": change[word]} for word in changed if word not in present]
     known = [{"key": word, "records": present[word] + change[word]} for word in changed if word in present]
     gone = [row for row in known if not row["records"]]

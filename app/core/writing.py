@@ -14,10 +14,8 @@ from app.core.database import Database
 from app.core.names import links_in
 from app.core.record import RENDERING, Record, RecordFields, column_values
 from app.core.resource import RESOURCES, Resource, owner_of
+from app.core.sql import CHUNK, chunks
 from app.core.text import SLUGS
-
-CHUNK = 500  # ids asked for in one statement; SQLite takes 32,766 values at most
-WRITTEN_BY_CORE = frozenset(Record.model_fields)
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,12 @@ def is_same(resource: Resource, record_id: str, fields: RecordFields, present: S
 
 def accepted(resource: Resource, body: str | bytes) -> RecordFields:
     """The fields in a representation: what is read can be written back."""
-    shown = json.loads(body)
-    return resource.fields.model_validate({name: shown[name] for name in shown if name not in WRITTEN_BY_CORE})
+    return resource.fields.model_validate(writable(json.loads(body)))
+
+
+def writable(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What a writer says of a record, without what only the registry says."""
+    return {name: value for name, value in shown.items() if name not in Record.model_fields}
 
 
 class Batch:
@@ -92,15 +94,14 @@ class Batch:
 
     def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, Stored]:
         """What is there now, drafts too."""
-        table, wanted = resource.table, list(ids)
+        table = resource.table
         found: dict[str, Stored] = {}
         body = func.coalesce(table.body, CHANGES.c.body)
         own = (table.id, table.version, table.created_at, table.updated_at, table.rendering)
         columns = (*own, table.state, table.managed_by, NAME, body)
-        for start in range(0, len(wanted), CHUNK):
-            query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
-            for row in self.session.execute(query.where(table.id.in_(wanted[start : start + CHUNK]))):
-                found[row[0]] = Stored(*row[1:])
+        query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
+        for chunk in chunks(ids):
+            found |= {row[0]: Stored(*row[1:]) for row in self.session.execute(query.where(table.id.in_(chunk)))}
         return found
 
     def put(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> str:

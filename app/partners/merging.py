@@ -14,7 +14,7 @@ from app.core.names import links_in
 from app.core.record import RecordFields
 from app.core.resource import RESOURCES, Resource
 from app.core.rules import Proposal, trees
-from app.core.writing import WRITTEN_BY_CORE, Batch, Stored, accepted, referrers
+from app.core.writing import Batch, Stored, accepted, referrers, writable
 
 PARTNERS = "partners"
 
@@ -68,7 +68,7 @@ def _rewrite(batch: Batch, asker: Asker, twin: str, into: str) -> Iterator[Propo
 
 def _renamed(resource: Resource, record_id: str, present: Stored, twin: str, into: str) -> RecordFields:
     """The fields of a record with the one id in the place of the other; nothing stays listed twice, or names itself."""
-    given = {name: each for name, each in json.loads(present.body).items() if name not in WRITTEN_BY_CORE}
+    given = writable(json.loads(present.body))
     for pointer, target, named in links_in(accepted(resource, present.body)):
         if (target, named) == (PARTNERS, twin):
             itself = (resource.name, record_id) == (PARTNERS, into) and pointer != "/managed_by"
