@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -14,8 +13,8 @@ from app.audit.walk import FILTERS, Position, Wanted, findings
 from app.core.database import Read
 from app.core.errors import BadCursor, Invalid
 from app.core.evidence import Citation
-from app.core.paging import cursor, place_of
-from app.core.query import DEFAULT_LIMIT, MOST_ITEMS
+from app.core.paging import bound, next_path, place_of
+from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.routes import NOT_CHANGED, OF_LISTS, ReadRoute, answer, asked, problems
@@ -58,7 +57,7 @@ class AuditQuery(BaseModel):
     place: list[Id] | None = _ids("Only findings whose first record is or names one of these places or their parts.")
     document: list[Id] | None = _ids("Only findings whose first record cites one of these documents.")
     as_of: Day | None = Field(default=None, description="The day that counts as today; today (UTC) if not given.")
-    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Findings a page at most.")
+    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Findings a page at most.")
     cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
 
 
@@ -170,19 +169,18 @@ def page(query: AuditQuery, asked: Asked, today: str) -> Read:
         return Answer(None, tag)
     pairs = [("as_of", as_of), ("severity", query.severity)]
     pairs += [(name, one) for name in ("rule", "resource", *FILTERS) for one in getattr(query, name) or ()]
-    bound = f"{PATH}?{urlencode(sorted(pairs))}"
-    start = _position(bound, query.cursor) if query.cursor is not None else None
+    start = _position(bound(PATH, pairs), query.cursor) if query.cursor is not None else None
     found, further = yield from findings(wanted(query, today), query.limit, start)
     following = None
     if further:
-        place = cursor(bound, [*further[:2], *further[3:]], further.after)
-        following = f"{PATH}?{urlencode([*pairs, ('limit', query.limit), ('cursor', place)])}"
+        place = [*further[:2], *further[3:]]
+        following = next_path(PATH, pairs, [("limit", query.limit)], place, further.after)
     shown = {"as_of": as_of, "items": [vars(one) for one in found], "next": following}
     return Answer(to_json(shown), tag, following)
 
 
-def _position(bound: str, given: str) -> Position:
-    place, after = place_of(bound, given)
+def _position(ties: str, given: str) -> Position:
+    place, after = place_of(ties, given)
     match place:
         case [str(rule), str(resource), str(last_id), int(last_number)]:
             return Position(rule, resource, after, last_id, last_number)

@@ -12,6 +12,7 @@ from app.audit.rule import SEVERITY, Case, Finding, Rule
 from app.audit.rules import ALL
 from app.core.database import Database, Query, Read
 from app.core.including import stored
+from app.core.paging import Shape, shaped
 from app.core.resource import Resource, on_record
 
 # What one step looks at: so many records, of which so many may be candidates. A page takes so many steps at most, and
@@ -21,8 +22,6 @@ END = "~"  # after every id
 WEIGHTS = list(SEVERITY.codes)
 # What findings can be narrowed to: records that are, name or are named by one of these.
 FILTERS = ("id", "project", "agreement", "partner", "place", "document")
-
-Shape = tuple[tuple[str, bool], ...]
 
 
 class Position(NamedTuple):
@@ -60,16 +59,12 @@ class Wanted:
     @property
     def shape(self) -> Shape:
         """What decides the statements."""
-        return tuple((name, len(values) == 1) for name, values in (self.only or {}).items())
+        return tuple((name, len(ids) == 1) for name, ids in (self.only or {}).items())
 
     def values(self, resource: Resource) -> dict[str, Any]:
         """What the statements about a resource bind."""
-        found: dict[str, Any] = {"as_of": self.as_of}
-        for name, values in (self.only or {}).items():
-            parameter = resource.naming(name)
-            assert parameter
-            found |= parameter.encode(name, values[0] if len(values) == 1 else list(values))
-        return found
+        parameters = {name: found for name in self.only or () if (found := resource.naming(name))}
+        return {"as_of": self.as_of, **shaped(parameters, self.only or {})[1]}
 
 
 def findings(asked: Wanted, limit: int, start: Position | None = None) -> Read:

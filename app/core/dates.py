@@ -18,11 +18,20 @@ _POINT = re.compile(
 _FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, where a month would stand
 
 
+# What stands in columns for the ends that a date does not have: before and after every day.
+OPEN_START, OPEN_END = "0001-01-01", "9999-12-31"
+
+
 class Span(NamedTuple):
     """First and last day that a date can mean; None where an interval is open."""
 
     earliest: date | None
     latest: date | None
+
+    def days(self) -> tuple[str, str]:
+        """Both ends as they are stored and compared."""
+        first = self.earliest.isoformat() if self.earliest else OPEN_START
+        return first, self.latest.isoformat() if self.latest else OPEN_END
 
 
 def parse_edtf(text: str) -> Span:

@@ -14,7 +14,7 @@ from app.core.database import Query, Read
 from app.core.filters import Equal
 from app.core.including import stored
 from app.core.paging import Shape, conditions, shaped
-from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, filter_fields, query_model
+from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import RESOURCES, Resource
 from app.core.sql import one_of
@@ -86,7 +86,10 @@ class Facets:
         example = [next(iter(self.facets))]
         asked = Field(description=about, min_length=1, max_length=MOST_ITEMS, examples=[example])
         fields["facet"] = (list[names], asked)
-        fields["limit"] = (int, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Values of each facet."))
+        fields["limit"] = (
+            Digits,
+            Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Values of each facet."),
+        )
         return query_model(f"{self.resource.shown.__name__}FacetsQuery", fields)
 
     def count(self, query: Any, asked: Asked) -> Read:

@@ -101,11 +101,8 @@ EdtfText = Annotated[
 
 
 def _ends(name: str, text: str) -> dict[str, Any]:
-    span = parse_edtf(text)
-    return {
-        f"{name}_from": span.earliest.isoformat() if span.earliest else "0001-01-01",
-        f"{name}_to": span.latest.isoformat() if span.latest else "9999-12-31",
-    }
+    first, last = parse_edtf(text).days()
+    return {f"{name}_from": first, f"{name}_to": last}
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,22 @@
 """`include`: the records that others name or that belong to them, read along in as few statements as possible."""
 
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
 
 from sqlalchemy import Select, func, literal_column, select, union_all
 
 from app.core.changes import CHANGES
-from app.core.database import Query, Rows
+from app.core.database import Query, Read, Rows
 from app.core.errors import ErrorItem, Invalid
-from app.core.paging import bound, cursor
+from app.core.paging import next_path
 from app.core.resource import RESOURCES, Include, Resource, on_record
 from app.core.sql import utf8
 
 MOST_INCLUDED = 200
 MOST_IN_PATH = 100
-
-Steps = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 
 
 def stored(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
@@ -83,7 +80,7 @@ class Including:
     def _build(self, single: bool) -> Query:
         return Query(in_order(*self.parts("ids", single)))
 
-    def read(self, ids: Sequence[str], rows: Rows | None = None) -> Steps:
+    def read(self, ids: Sequence[str], rows: Rows | None = None) -> Read:
         """The tail of an answer about these records: `"included": …, "included_next": …`; `rows`: of its `parts`."""
         if rows is None:
             rows = (yield self._found(False), {"ids": list(ids)}) if self.at_once and ids else ()
@@ -132,8 +129,7 @@ def _further(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
     path = f"/v1/{edge.resource.name}"
     for start in range(0, len(ids), MOST_IN_PATH):
         asked = [(edge.parameter, one) for one in ids[start : start + MOST_IN_PATH]]
-        place = cursor(bound(path, asked), last, last)
-        yield f"{path}?{urlencode([*asked, ('cursor', place)])}"
+        yield next_path(path, asked, (), last, last)
 
 
 def _no_include(known: Sequence[str]) -> ErrorItem:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -90,7 +90,6 @@ class Page:
         asked = {**self.also, **self._filters}
         self.shape, self.values = shaped(self.resource.parameters, asked)
         self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
-        self._bound = bound(self.path, self.query_pairs())
         if self.query.cursor is not None:
             self.after = dict(zip(("after_value", "after_id"), self._read(self.query.cursor), strict=True))
 
@@ -139,16 +138,13 @@ class Page:
 
     def next(self, value: Any, record_id: str) -> str:
         """The path of the page behind the row with this value to sort by and this id."""
-        pairs = [*self.query_pairs(), ("limit", self.limit)]
-        for name in ("fields", "include"):
-            if getattr(self.query, name):
-                pairs.append((name, getattr(self.query, name)))
-        if self.query.total:
-            pairs.append(("total", "true"))
-        return f"{self.path}?{urlencode([*pairs, ('cursor', cursor(self._bound, value, record_id))])}"
+        shaping = [("limit", self.limit)]
+        shaping += [(name, said) for name in ("fields", "include") if (said := getattr(self.query, name))]
+        shaping += [("total", "true")] if self.query.total else []
+        return next_path(self.path, self.query_pairs(), shaping, value, record_id)
 
     def _read(self, given: str) -> tuple[Any, str]:
-        value, record_id = place_of(self._bound, given)
+        value, record_id = place_of(bound(self.path, self.query_pairs()), given)
         kind = (int, float) if is_number(self.resource.all_sorts[self.sort.name]) else str
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise BadCursor
@@ -158,6 +154,13 @@ class Page:
 def bound(path: str, pairs: Iterable[tuple[str, str]]) -> str:
     """What a cursor is bound to: a path with its filters and sort, in whatever order they were given."""
     return f"{path}?{sorted(pairs)}"
+
+
+def next_path(
+    path: str, pairs: Sequence[tuple[str, str]], shaping: Iterable[tuple[str, Any]], value: Any, record_id: str
+) -> str:
+    """The path of the page behind a place: the filters and sort that its cursor is bound to, and what shapes a page."""
+    return f"{path}?{urlencode([*pairs, *shaping, ('cursor', cursor(bound(path, pairs), value, record_id))])}"
 
 
 def cursor(bound: str, value: Any, record_id: str) -> str:

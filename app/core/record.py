@@ -206,11 +206,11 @@ def _columns(table: type[Row], fields: type[RecordFields]) -> list[tuple[str, st
 
 def first_day(value: Edtf | None, _: RecordFields | None = None) -> str | None:
     """The first day of a date as a column holds it."""
-    return None if value is None else value.earliest.isoformat() if value.earliest else "0001-01-01"
+    return None if value is None else value.span.days()[0]
 
 
 def _latest(value: Edtf | None, _: RecordFields) -> str | None:
-    return None if value is None else value.latest.isoformat() if value.latest else "9999-12-31"
+    return None if value is None else value.span.days()[1]
 
 
 def _sort(value: dict[str, str], _: RecordFields) -> str:

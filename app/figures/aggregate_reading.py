@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Select, Table, and_, bindparam, case, func, literal_column, select, union_all
 
 from app.core.database import Query, Read
+from app.core.dates import OPEN_END, OPEN_START
 from app.core.including import stored
 from app.core.paging import Shape, conditions, shaped
-from app.core.query import MOST_ITEMS, filter_fields, query_model
+from app.core.query import MOST_ITEMS, Digits, filter_fields, query_model
 from app.core.reading import Answer, Asked, tag_of
 from app.core.sql import one_of
 from app.core.text import to_json
@@ -151,7 +152,7 @@ class Aggregates:
         about = f"What to group by, comma-separated: {', '.join(COLUMNS)}. Kind and unit always are."
         names = Annotated[str, StringConstraints(pattern=f"^({GROUPED})(,({GROUPED}))*$", max_length=300)]
         fields["group_by"] = (names, Field(default="indicator", description=about, examples=["indicator,place"]))
-        fields["limit"] = (int, Field(default=MOST_ITEMS, ge=1, le=1000, description="Groups in the answer."))
+        fields["limit"] = (Digits, Field(default=MOST_ITEMS, ge=1, le=1000, description="Groups in the answer."))
         return query_model("FigureAggregateQuery", fields)
 
     def aggregate(self, query: Any, asked: Asked) -> Read:
@@ -248,7 +249,7 @@ def _part(figure: Stated, name: str, place: str | None, pair: tuple[str | None, 
     period = figure["period"]
     if not period:
         return (None,) * len(COLUMNS[name])
-    first, last = period["earliest"] or "0001-01-01", period["latest"] or "9999-12-31"
+    first, last = period["earliest"] or OPEN_START, period["latest"] or OPEN_END
     if name == "period":
         return first, last
     one = last[:4] != "9999" and (first[:4] == last[:4] or figure["measured"] in TO_DATE)
@@ -272,7 +273,7 @@ def _shown(name: str, parts: Iterator[Any]) -> Any:
     last = next(parts)
     if value is None:
         return None
-    return {"earliest": None if value == "0001-01-01" else value, "latest": None if last == "9999-12-31" else last}
+    return {"earliest": None if value == OPEN_START else value, "latest": None if last == OPEN_END else last}
 
 
 def _sum(names: Sequence[str], shown_key: Mapping[str, Any], key: tuple[Any, ...], members: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, literal_column, select
@@ -15,8 +14,8 @@ from app.core.dates import Edtf
 from app.core.errors import ErrorItem, Invalid
 from app.core.filters import Parameter, equals
 from app.core.including import stored
-from app.core.paging import Shape, bound, conditions, cursor, place_of, shaped
-from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, filter_fields, query_model
+from app.core.paging import Shape, bound, conditions, next_path, place_of, shaped
+from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
 from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.sql import one_of
@@ -184,7 +183,7 @@ class Several:
     def query(self) -> type[BaseModel]:
         """The query model."""
         fields = filter_fields(self.parameters.values())
-        fields["limit"] = (int, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Projects a page."))
+        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Projects a page."))
         about = "Where to go on: taken from `next`, for the same filters."
         fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
         return query_model("ProgressListQuery", fields)
@@ -202,16 +201,13 @@ class Several:
         filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
         shape, values = shaped(self.parameters, filters)
         pairs = list(_pairs(filters))
-        ties = bound(asked.path, pairs)
-        after = place_of(ties, query.cursor)[1] if query.cursor is not None else ""
+        after = place_of(bound(asked.path, pairs), query.cursor)[1] if query.cursor is not None else ""
         rows = yield self.statement(shape), {**values, "after": after, "most": query.limit + 1}
         projects = [json.loads(body) for (body,) in rows[: query.limit]]
         following = None
         if len(rows) > query.limit:
             last = projects[-1]["id"]
-            following = (
-                f"{asked.path}?{urlencode([*pairs, ('limit', query.limit), ('cursor', cursor(ties, last, last))])}"
-            )
+            following = next_path(asked.path, pairs, [("limit", query.limit)], last, last)
         numbers = yield from _numbers(projects, query.indicator)
         items = [ProjectProgress(**_about(each, numbers)) for each in projects]
         return Answer(to_json(ProgressPage(items, following), vars), tag, following)

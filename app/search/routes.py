@@ -2,7 +2,6 @@
 
 import json
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
@@ -10,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 from app.core.database import Read
 from app.core.errors import BadRequest, Invalid, Unavailable
 from app.core.matching import WINDOW, Candidates, Found, Hit, Matching, Place
-from app.core.paging import bound, cursor, place_of
-from app.core.query import MOST_ITEMS, SearchWords
+from app.core.paging import bound, next_path, place_of
+from app.core.query import MOST_ITEMS, Digits, SearchWords
 from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import RESOURCES
 from app.core.routes import NOT_CHANGED, ReadRoute, answer, asked, problems
@@ -93,7 +92,7 @@ def _query() -> type[BaseModel]:
             list[known] | None,
             Field(default=None, description=about["resource"], max_length=MOST_ITEMS),
         ),
-        "limit": (int, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Hits a page.")),
+        "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Hits a page.")),
         "cursor": (str | None, Field(default=None, description=about["cursor"], max_length=1000)),
     }
     return create_model("SearchQuery", __config__=ConfigDict(extra="forbid"), **fields)
@@ -104,14 +103,12 @@ def _search(query: Any, asked: Asked) -> Read:
     if asked.has(tag):
         return Answer(None, tag)
     pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
-    ties = bound(PATH, pairs)
-    place = Place.read(place_of(ties, query.cursor)[0]) if query.cursor is not None else None
+    place = Place.read(place_of(bound(PATH, pairs), query.cursor)[0]) if query.cursor is not None else None
     chosen = [RESOURCES[name] for _, name in pairs[1:]]
     found: Found = yield from Matching(query.q, CANDIDATES, chosen).page(place, query.limit)
     following = None
     if found.next:
-        further = [*pairs, ("limit", query.limit), ("cursor", cursor(ties, str(found.next), ""))]
-        following = f"{PATH}?{urlencode(further)}"
+        following = next_path(PATH, pairs, [("limit", query.limit)], str(found.next), "")
     page = {
         "items": (yield from _items(found)),
         "next": following,

@@ -32,6 +32,7 @@ from app.agreements.models import AGREEMENTS
 from app.core.changes import CHANGES
 from app.core.codelists import Code, CodeList
 from app.core.database import Query
+from app.core.dates import OPEN_END, OPEN_START
 from app.core.resource import Resource, on_record
 from app.core.sql import one_of, unindexed, utf8
 from app.milestones.models import MILESTONES
@@ -51,8 +52,8 @@ WHAT = CodeList(
 )
 # What a milestone is in a timeline, by its kind; every other kind is a milestone.
 OF_KIND = {"signing": "signing", "start": "start", "end": "end", "target_date": "due"}
-OPEN_START: Any = literal_column("'0001-01-01'")
-OPEN_END: Any = literal_column("'9999-12-31'")
+NO_START: Any = literal_column(f"'{OPEN_START}'")
+NO_END: Any = literal_column(f"'{OPEN_END}'")
 PUBLISHED: Any = literal_column("'published'")
 # What is asked for: a range of days, and the years it touches, since a year's start or end is a day in a column.
 FROM: Any = bindparam("period_from")
@@ -98,7 +99,7 @@ def _dated(resource: Resource, whats: tuple[str, ...], name: str, *where: Any, *
     earliest, latest = getattr(resource.table, f"{name}_earliest"), getattr(resource.table, f"{name}_latest")
     within = and_(latest >= FROM, earliest <= TO)
     at_the_end = whats[-1] == "due"
-    at, other, is_open = (latest, earliest, OPEN_END) if at_the_end else (earliest, latest, OPEN_START)
+    at, other, is_open = (latest, earliest, NO_END) if at_the_end else (earliest, latest, NO_START)
     yield Source(resource, whats, name, at, other, within, (at != is_open, *where), **options)
     yield Source(resource, whats, name, other, at, within, (at == is_open, *where), **options)
 
@@ -109,8 +110,8 @@ def _extent(resource: Resource, link: Any) -> Iterator[Source]:
     starts = and_(link == resource.table.id, unindexed(MILESTONE.date_earliest) == start)
     finishes = and_(link == resource.table.id, unindexed(MILESTONE.date_latest) == end)
     in_years = (and_(start >= FROM_YEAR, start <= TO), and_(end >= FROM, end <= TO_YEAR))
-    yield Source(resource, ("start",), "period", start, end, in_years[0], (start != OPEN_START,), starts)
-    yield Source(resource, ("end",), "period", end, start, in_years[1], (end != OPEN_END,), finishes)
+    yield Source(resource, ("start",), "period", start, end, in_years[0], (start != NO_START,), starts)
+    yield Source(resource, ("end",), "period", end, start, in_years[1], (end != NO_END,), finishes)
 
 
 SIGNED = and_(
@@ -144,7 +145,7 @@ _DEEPER = (
 ALL_PARTS = Query(select(_BELOW.union(_DEEPER).c.id))
 
 
-def bound(filters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def bound_values(filters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The values of filters as a statement binds them: once for each place it has them in."""
     values = {name: ids[0] if len(ids) == 1 else list(ids) for name, ids in filters.items()}
     return {f"{name}_{number}": value for name, value in values.items() for number in range(2 * len(SOURCES))}

@@ -6,22 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.database import Read
-from app.core.dates import Edtf, ends, parse_edtf
+from app.core.dates import OPEN_END, OPEN_START, Edtf, ends, parse_edtf
 from app.core.errors import BadCursor
 from app.core.filters import EdtfText
-from app.core.paging import cursor, place_of
-from app.core.query import DEFAULT_LIMIT, MOST_ITEMS
+from app.core.paging import bound, next_path, place_of
+from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.routes import NOT_CHANGED, OF_LISTS, ReadRoute, answer, asked, problems
 from app.core.text import LanguageMap, to_json
-from app.timeline.entries import ALL_PARTS, SOURCES, WHAT, Shape, bound, statement
+from app.timeline.entries import ALL_PARTS, SOURCES, WHAT, Shape, bound_values, statement
 
 PATH = "/v1/timeline"
 FILTERS = ("partner", "project", "agreement", "place")
@@ -48,10 +47,8 @@ class TimelineQuery(BaseModel):
     place: list[Id] | None = _many("In one of these places or their parts; what is due has no place.")
     what: list[Annotated[str, WHAT]] | None = _many("Only entries that are one of these.")
     period: EdtfText | None = Field(default=None, description="Entries that can fall in this EDTF date or interval.")
-    sort: Annotated[str, StringConstraints(pattern="^-?date$")] = Field(
-        default="date", description="`-` for descending."
-    )
-    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Entries a page at most.")
+    sort: Sort = Field(default="date", description="`-` for descending.")
+    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Entries a page at most.")
     cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
 
 
@@ -108,19 +105,18 @@ def page(query: TimelineQuery, asked: Asked) -> Read:
     given = query.model_dump(exclude_unset=True, exclude_none=True, exclude={"limit", "cursor"})
     pairs = [(name, one) for name, value in given.items() for one in (value if isinstance(value, list) else [value])]
     pairs = [(name, str(one).lower() if isinstance(one, bool) else one) for name, one in pairs]
-    asked_for = f"{PATH}?{urlencode(sorted(pairs))}"
-    after = _place(asked_for, query.cursor) if query.cursor is not None else None
+    after = _place(bound(PATH, pairs), query.cursor) if query.cursor is not None else None
     found, further = yield from _entries(query, after)
     following = None
     if further:
-        place = cursor(asked_for, [further["at"], further["other"], further["rank"]], further["id"])
-        following = f"{PATH}?{urlencode([*pairs, ('limit', query.limit), ('cursor', place)])}"
+        place = [further["at"], further["other"], further["rank"]]
+        following = next_path(PATH, pairs, [("limit", query.limit)], place, further["id"])
     shown = {"items": found, "next": following}
     return Answer(to_json(shown), tag, following)
 
 
-def _place(bound: str, given: str) -> dict[str, Any]:
-    place, record_id = place_of(bound, given)
+def _place(ties: str, given: str) -> dict[str, Any]:
+    place, record_id = place_of(ties, given)
     match place:
         case [str(at), str(other), int(rank)] if rank in range(len(SOURCES)) and DAYS.fullmatch(f"{at} {other}"):
             return {"at": at, "other": other, "rank": int(rank), "id": record_id}
@@ -155,11 +151,10 @@ def _shape(query: TimelineQuery) -> Read:
     if query.parts and query.project:
         parts = yield ALL_PARTS, {"tops": query.project}
         filters["project"] = sorted({*query.project, *(part for (part,) in parts)})
-    values = bound(filters)
+    values = bound_values(filters)
     if query.period:
         span = parse_edtf(query.period)
-        first = span.earliest.isoformat() if span.earliest else "0001-01-01"
-        last = span.latest.isoformat() if span.latest else "9999-12-31"
+        first, last = span.days()
         years = {"period_from_year": f"{first[:4]}-01-01", "period_to_year": f"{last[:4]}-12-31"}
         values |= {"period_from": first, "period_to": last, **years}
     singles = tuple((name, len(ids) == 1) for name, ids in filters.items())
@@ -169,8 +164,8 @@ def _shape(query: TimelineQuery) -> Read:
 
 def _falls_in(when: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     """Whether a date can fall in the period asked, if one is."""
-    earliest, latest = when["earliest"] or "0001-01-01", when["latest"] or "9999-12-31"
-    return bool(latest >= values.get("period_from", "") and earliest <= values.get("period_to", "9999-12-31"))
+    earliest, latest = when["earliest"] or OPEN_START, when["latest"] or OPEN_END
+    return bool(latest >= values.get("period_from", "") and earliest <= values.get("period_to", OPEN_END))
 
 
 def _entry(rank: int, at: str, what: str, record: Mapping[str, Any]) -> dict[str, Any]:
