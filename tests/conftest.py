@@ -136,3 +136,21 @@ def client_of(url: str, **settings: object) -> TestClient:
     """A client of the whole application over a database."""
     app = create_app(Settings(**{"database_url": url, "access_log": False, **settings}))  # type: ignore[arg-type]
     return TestClient(app, base_url="http://hoptac.test", raise_server_exceptions=False)
+
+
+def get(client: TestClient, path: str, status: int = 200) -> Any:
+    """The answer to a read, which has this status."""
+    response = client.get(path)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def walk(client: TestClient, path: str | None) -> list[Any]:
+    """The items of a page and of all that follow it."""
+    items: list[Any] = []
+    while path:
+        page = get(client, path)
+        assert len(items) < 3000
+        items += page["items"]
+        path = page["next"]
+    return items

@@ -18,9 +18,8 @@ from app.figures.models import FIGURES, INDICATORS
 from app.figures.stated import Quantity
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import NewDatabase, client_of, get, walk
 from tests.test_progress import figure, project, put, stated
-from tests.test_reading import get, walk
 
 PATH = "/v1/figures/aggregate"
 HIGHER = Hierarchy(

@@ -16,7 +16,7 @@ from app.core.database import Database
 from app.core.paging import bound, cursor
 from app.core.resource import RESOURCES
 from app.core.writing import Batch
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import NewDatabase, client_of, get, walk
 
 DAY = "2026-11-22"
 # Every finding on the five documents, each looked up in them. (rule, resource, id, further records)
@@ -61,21 +61,6 @@ EXPECTED = {
     # Exports: 70% of the plan for 2024 after eight months.
     ("overdue_target", "figures/export-value-plan-2024", ""),
 }
-
-
-def get(client: TestClient, path: str) -> Any:
-    response = client.get(path)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def walk(client: TestClient, path: str | None) -> list[Any]:
-    items: list[Any] = []
-    while path:
-        page = get(client, path)
-        items += page["items"]
-        path = page["next"]
-    return items
 
 
 def brief(finding: Any) -> tuple[str, str, str]:

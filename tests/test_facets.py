@@ -11,9 +11,8 @@ from app.core.facets import declared
 from app.main import RESOURCES
 from app.partners.models import PARTNERS
 from app.projects.models import PROJECTS
-from tests.conftest import client_of
+from tests.conftest import client_of, get, walk
 from tests.test_progress import project, put
-from tests.test_reading import get, walk
 
 FACETS = [(resource.name, facet) for resource in RESOURCES for facet in declared(resource)]
 

@@ -1,7 +1,6 @@
 """Lists, details, filters, sorts, includes and cursors over the dataset."""
 
 import json
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,24 +8,9 @@ from starlette.testclient import TestClient
 from app.core.text import sort_key
 from app.main import RESOURCES
 from seed.files import Dataset
+from tests.conftest import get, walk
 
 NAMES = [resource.name for resource in RESOURCES]
-
-
-def get(client: TestClient, path: str, status: int = 200) -> Any:
-    response = client.get(path)
-    assert response.status_code == status, response.text
-    return response.json()
-
-
-def walk(client: TestClient, path: str | None) -> list[Any]:
-    items: list[Any] = []
-    while path:
-        page = get(client, path)
-        assert len(items) < 5000
-        items += page["items"]
-        path = page["next"]
-    return items
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,28 +12,12 @@ from app.core.dates import Edtf, ends
 from app.core.paging import bound, cursor
 from app.core.resource import RESOURCES
 from app.core.writing import Batch
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import NewDatabase, client_of, get, walk
 
 Entry = tuple[str, str, int, str, str, str]  # at, other end, rank, id, what, resource
 KINDS = {"signing": "signing", "start": "start", "end": "end", "target_date": "due"}
 RANKS = {("milestones", False): 0, ("milestones", True): 1, ("agreements", "signing"): 2, ("agreements", "start"): 3}
 RANKS |= {("agreements", "end"): 4, ("projects", "start"): 5, ("projects", "end"): 6, ("statements", "due"): 7}
-
-
-def get(client: TestClient, path: str) -> Any:
-    response = client.get(path)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def walk(client: TestClient, path: str | None) -> list[Any]:
-    items: list[Any] = []
-    while path:
-        page = get(client, path)
-        assert len(items) < 3000
-        items += page["items"]
-        path = page["next"]
-    return items
 
 
 def brief(entry: Any) -> tuple[str, str, str]:
