@@ -2,9 +2,10 @@
 
 import re
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from app.audit.rule import SEVERITY
@@ -17,7 +18,16 @@ from app.core.paging import bound, next_path, place_of
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import Id
-from app.core.routes import NOT_CHANGED, OF_LISTS, ReadRoute, answer, asked, problems
+from app.core.routes import (
+    NOT_CHANGED,
+    OF_LISTS,
+    Documented,
+    ReadRoute,
+    answer,
+    asked,
+    documented,
+    problems,
+)
 from app.core.site import ready_bytes
 from app.core.text import LanguageMap, to_json
 
@@ -122,31 +132,38 @@ class Rules(BaseModel):
 def audit_router() -> APIRouter:
     """`/v1/audit` and `/v1/audit/rules`."""
     router = APIRouter(prefix=PATH, tags=["registry"], route_class=ReadRoute)
-    rules = to_json({"items": shown_rules(), "next": None})
-
-    @router.get(
+    router.add_api_route(
         "",
-        response_model=AuditPage,
+        documented(read_audit, Documented(lambda: AuditPage, query=lambda: AuditQuery)),
         responses={**NOT_CHANGED, **problems(*OF_LISTS)},
         operation_id="read_audit",
         summary="What a careful reader would flag",
         description="Sums, percentages, durations and dates that do not fit, what is overdue, what lacks evidence, and "
         "what no longer exists. Each finding names its rule, its records, their evidence and how it was computed.",
     )
-    async def read_audit(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
-        return await answer(request, lambda: page(query, asked(request), today()))
-
-    @router.get(
+    router.add_api_route(
         "/rules",
-        response_model=Rules,
+        documented(list_audit_rules, Documented(lambda: Rules)),
         responses={**NOT_CHANGED, **problems(Invalid)},
         operation_id="list_audit_rules",
         summary="List the rules of the audit",
     )
-    async def list_audit_rules(request: Request) -> Response:
-        return ready_bytes(request, rules)
-
     return router
+
+
+async def read_audit(request: Request, query: AuditQuery) -> Response:
+    """A page of findings, as of today if no other day is asked for."""
+    return await answer(request, lambda: page(query, asked(request), today()))
+
+
+async def list_audit_rules(request: Request, _: BaseModel) -> Response:
+    """Every rule."""
+    return ready_bytes(request, _rules())
+
+
+@cache
+def _rules() -> bytes:
+    return to_json({"items": shown_rules(), "next": None})
 
 
 def today() -> str:

@@ -8,14 +8,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
-from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from app.core.bodies import MERGE_PATCH
 from app.core.errors import BadRequest, Failed, ProblemShown, Unauthorized
 from app.core.record import Record
-from app.core.resource import Id, Resource
-from app.core.routes import Documented, documented_of, problems
+from app.core.resource import Resource
+from app.core.routes import Documented, InPath, documented_of, problems
 from app.core.settings import Settings
 from app.core.writing import writable
 
@@ -94,14 +94,15 @@ def _exemplify(schemas: dict[str, Any], resources: Sequence[Resource], examples:
 
 def _document(schema: dict[str, Any], app: FastAPI) -> None:
     """Write in what routes say through `documented`: parameters, and the model of the answer."""
-    shown: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
+    shown: dict[tuple[Any, JsonSchemaMode], None] = {}
     for context in iter_route_contexts(app.routes):
         said = documented_of(context.endpoint)
         if said is None:
             continue
         method = next(iter(context.methods or ()))
         operation = schema["paths"][context.path][method.lower()]
-        operation["parameters"] = [*_parameters(said)]
+        if parameters := [*_parameters(said)]:
+            operation["parameters"] = parameters
         operation["security"] = [{"key": []}] if said.scopes else []
         if said.scopes:
             operation["description"] += (
@@ -117,13 +118,15 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
         if said.body is not None:
             shown[said.body(), "validation"] = None
             operation["requestBody"] = {"required": True, "content": _of_type(said.body_type, said.body())}
-    _, models = models_json_schema(list(shown), ref_template="#/components/schemas/{model}")
-    schema["components"]["schemas"] |= _without_null_defaults(models["$defs"])
+    models = TypeAdapter.json_schemas(
+        [(model, mode, TypeAdapter(model)) for model, mode in shown], ref_template="#/components/schemas/{model}"
+    )[1]
+    schema["components"] = {"schemas": _without_null_defaults(dict(sorted(models["$defs"].items())))}
 
 
 def _parameters(said: Documented) -> Iterator[dict[str, Any]]:
-    for name, words in said.path.items():
-        yield _path_parameter(name, *words)
+    for name, each in said.path.items():
+        yield _path_parameter(name, each)
     query = said.query().model_json_schema()
     for name, kind in query["properties"].items():
         required, about = name in query.get("required", ()), kind["description"]
@@ -132,7 +135,7 @@ def _parameters(said: Documented) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
 
 
-def _of_type(media_type: str, model: type[BaseModel]) -> dict[str, Any]:
+def _of_type(media_type: str, model: Any) -> dict[str, Any]:
     if media_type == MERGE_PATCH:
         about = f"Members of {model.__name__}: those that change. null gives a member its default."
         return {media_type: {"schema": {"type": "object", "description": about}}}
@@ -148,10 +151,10 @@ def _without_null_defaults(schema: Any) -> Any:
     return {name: _without_null_defaults(each) for name, each in schema.items() if (name, each) != ("default", None)}
 
 
-def _path_parameter(name: str, about: str, example: str) -> dict[str, Any]:
-    kind = {**TypeAdapter(Id).json_schema(), "description": about, "examples": [example]}
+def _path_parameter(name: str, said: InPath) -> dict[str, Any]:
+    kind = {**TypeAdapter(said.kind).json_schema(), "description": said.about, "examples": [said.example]}
     kind["title"] = name.replace("_", " ").title()
-    return {"name": name, "in": "path", "required": True, "schema": kind, "description": about}
+    return {"name": name, "in": "path", "required": True, "schema": kind, "description": said.about}
 
 
 def _complete(schema: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, reduce
 from operator import or_
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -28,7 +28,7 @@ from app.core.facets import Facets, FacetsShown
 from app.core.keys import NOBODY
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Asked, Reading
-from app.core.resource import RESOURCES, Include, Resource
+from app.core.resource import RESOURCES, Id, Include, Resource
 from app.core.senses import READING
 from app.core.text import RESERVED, SLUG
 
@@ -42,6 +42,14 @@ NOT_CHANGED: dict[int | str, dict[str, Any]] = {
 }
 
 
+class InPath(NamedTuple):
+    """A parameter in a path, for the contract."""
+
+    about: str
+    example: str
+    kind: Any = Id
+
+
 @dataclass(frozen=True)
 class Documented:
     """What the contract says of an operation beside its texts: its models are made when they are first needed.
@@ -49,9 +57,9 @@ class Documented:
     FastAPI would derive the same from the endpoint's signature, at every start and for every route.
     """
 
-    query: Callable[[], type[BaseModel]]
-    shown: Callable[[], type[BaseModel]] | None
-    path: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name: what it is, an example
+    shown: Callable[[], Any] | None
+    path: Mapping[str, InPath] = field(default_factory=dict)
+    query: Callable[[], type[BaseModel]] = lambda: NoParameters
     body: Callable[[], type[BaseModel]] | None = None
     body_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -60,18 +68,15 @@ class Documented:
 
 
 class ReadRoute(APIRoute):
-    """A route whose query string one model reads, and whose endpoint answers with ready bytes."""
+    """A read, `documented`: one model reads its query string, and its endpoint answers with ready bytes."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint, documented = self.endpoint, documented_of(self.endpoint)
-        parameter = inspect.signature(endpoint).parameters.get("query")
-        given = parameter.annotation.__origin__ if parameter else None
+        endpoint, said = self.endpoint, documented_of(self.endpoint)
+        assert said is not None, f"{self.path}: a read says what the contract says of it"
 
         async def handle(request: Request) -> Response:
-            model = documented.query() if documented else given or NoParameters
-            query = parse(model, request.scope["query_string"])
-            asked = {"query": query} if documented or given else {}
-            response: Response = await endpoint(request, **asked, **request.scope["path_params"])
+            query = parse(said.query(), request.scope["query_string"])
+            response: Response = await endpoint(request, query, **request.scope["path_params"])
             return response
 
         self.handle_read = handle
@@ -172,7 +177,7 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
 
     router.add_api_route(
         "",
-        documented(read, Documented(lambda: queries(resource).page, lambda: page_model(resource))),
+        documented(read, Documented(lambda: page_model(resource), query=lambda: queries(resource).page)),
         responses={**NOT_CHANGED, **problems(*OF_LISTS, Forbidden)},
         operation_id=f"list_{resource.name}",
         summary=f"List {resource.name}",
@@ -188,7 +193,7 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
 
     router.add_api_route(
         "/facets",
-        documented(read, Documented(lambda: facets.query, lambda: FacetsShown)),
+        documented(read, Documented(lambda: FacetsShown, query=lambda: facets.query)),
         responses={**NOT_CHANGED, **problems(*OF_LISTS)},
         operation_id=f"count_{resource.name}",
         summary=f"Count {resource.name} by the values they have",
@@ -205,7 +210,7 @@ def _add_detail(router: APIRouter, reading: Reading) -> None:
         record_id = checked(path[id_name])
         return await answer(request, lambda: reading.detail(record_id, query, asked(request)))
 
-    said = Documented(lambda: queries(resource).detail, lambda: detail_model(resource), of_one(resource))
+    said = Documented(lambda: detail_model(resource), of_one(resource), query=lambda: queries(resource).detail)
     router.add_api_route(
         f"/{{{id_name}}}",
         documented(read, said),
@@ -224,9 +229,10 @@ def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
         parent = checked(path[id_name])
         return await answer(request, lambda: reading.nested(parent, include, query, asked(request)))
 
+    said = Documented(lambda: page_model(target), of_one(owner), query=lambda: queries(target).page)
     router.add_api_route(
         f"/{{{id_name}}}/{include.name}",
-        documented(read, Documented(lambda: queries(target).page, lambda: page_model(target), of_one(owner))),
+        documented(read, said),
         responses=_of_records(owner, Forbidden),
         operation_id=f"list_{owner.one}_{include.name}",
         summary=f"List the {include.name} of one {owner.one}",
@@ -240,9 +246,9 @@ def _of_records(resource: Resource, *also: type[Problem]) -> dict[int | str, dic
     return {**NOT_CHANGED, **problems(*OF_DETAILS, *merging, *also)}
 
 
-def of_one(resource: Resource) -> dict[str, tuple[str, str]]:
-    """The path parameter of a record's routes, for the contract."""
-    return {f"{resource.one}_id": (f"Id of the {resource.one}.", resource.example)}
+def of_one(resource: Resource) -> dict[str, InPath]:
+    """The path parameter of a record's routes."""
+    return {f"{resource.one}_id": InPath(f"Id of the {resource.one}.", resource.example)}
 
 
 def checked(record_id: str) -> str:

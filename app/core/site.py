@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 from starlette.responses import HTMLResponse
@@ -19,7 +19,7 @@ from app.core import codelists
 from app.core.database import Query, Read
 from app.core.errors import MISTAKES, Invalid, NotFound, Problem, ProblemShown, Unavailable, family
 from app.core.resource import RESOURCES
-from app.core.routes import NOT_CHANGED, ReadRoute, asked, problems
+from app.core.routes import NOT_CHANGED, Documented, InPath, ReadRoute, asked, documented, problems
 from app.core.settings import Settings
 from app.core.text import LanguageMap, to_json
 
@@ -90,54 +90,43 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
     router = APIRouter(tags=["registry"], route_class=ReadRoute, responses=problems(Invalid))
     index = _index(settings, version)
 
-    @router.get(
-        "/v1", operation_id="read_index", summary="Where everything is", response_model=Index, responses=NOT_CHANGED
-    )
-    async def read_index(request: Request) -> Response:
+    async def read_index(request: Request, _: BaseModel) -> Response:
         return ready_bytes(request, index)
 
-    @router.get(
-        "/v1/codelists",
-        operation_id="list_codelists",
-        summary="List the code lists",
-        response_model=CodeLists,
-        responses=NOT_CHANGED,
-    )
-    async def list_codelists(request: Request) -> Response:
-        return ready_bytes(request, _codelists())
-
-    @router.get(
-        "/v1/codelists/{codelist}",
-        operation_id="read_codelist",
-        summary="Read one code list",
-        response_model=CodeListShown,
-        responses={**NOT_CHANGED, **problems(NotFound)},
-    )
-    async def read_codelist(
-        request: Request, codelist: Annotated[str, Path(description="Its name.", examples=["project_status"])]
-    ) -> Response:
-        if codelist not in codelists.ALL:
-            raise NotFound
-        return ready_bytes(request, to_json(codelists.ALL[codelist].shown()))
-
-    @router.get("/livez", operation_id="read_livez", summary="Is the process alive?", response_model=Alive)
-    async def read_livez(_: Request) -> Response:
-        return _now({"status": "ok"})
-
-    @router.get(
-        "/readyz",
-        operation_id="read_readyz",
-        summary="Can it serve?",
-        response_model=Ready,
-        responses=problems(Unavailable),
-    )
-    async def read_readyz(request: Request) -> Response:
+    async def read_readyz(request: Request, _: BaseModel) -> Response:
         found = await request.app.state.reader.run(_schema)
         if found != schema:
             raise Unavailable("The database does not have the schema of this program: run `hoptac migrate`.")
         return _now({"status": "ok", "schema_version": found})
 
+    def add(path: str, read: Any, shown: Any, summary: str, also: Any, **in_path: InPath) -> None:
+        said = documented(read, Documented(lambda: shown, in_path))
+        router.add_api_route(path, said, operation_id=read.__name__, summary=summary, responses=also)
+
+    add("/v1", read_index, Index, "Where everything is", NOT_CHANGED)
+    add("/v1/codelists", list_codelists, CodeLists, "List the code lists", NOT_CHANGED)
+    name, also = InPath("Its name.", "project_status", str), {**NOT_CHANGED, **problems(NotFound)}
+    add("/v1/codelists/{codelist}", read_codelist, CodeListShown, "Read one code list", also, codelist=name)
+    add("/livez", read_livez, Alive, "Is the process alive?", {})
+    add("/readyz", read_readyz, Ready, "Can it serve?", problems(Unavailable))
     return router
+
+
+async def list_codelists(request: Request, _: BaseModel) -> Response:
+    """Every code list."""
+    return ready_bytes(request, _codelists())
+
+
+async def read_codelist(request: Request, _: BaseModel, codelist: str) -> Response:
+    """One code list."""
+    if codelist not in codelists.ALL:
+        raise NotFound
+    return ready_bytes(request, to_json(codelists.ALL[codelist].shown()))
+
+
+async def read_livez(_: Request, __: BaseModel) -> Response:
+    """That the process answers."""
+    return _now({"status": "ok"})
 
 
 def _schema() -> Read:

@@ -3,6 +3,8 @@
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -30,17 +32,27 @@ from app.core.keys import NOBODY, Asker
 from app.core.query import parse
 from app.core.replays import HEADER, recall, remember
 from app.core.resource import Resource
-from app.core.routes import Documented, NoParameters, checked, documented, documented_of, of_one, problems
+from app.core.routes import Documented, checked, documented, documented_of, of_one, problems
 from app.core.text import SLUGS
 
 WRITERS = ("records:write", "records:write:own")
 OF_BODIES = (TooLarge, UnsupportedType)
-OF_WRITES: tuple[type[Problem], ...] = (Unauthorized, Forbidden, Conflict, Invalid, Unavailable)
+Problems = tuple[type[Problem], ...]
+OF_WRITES: Problems = (Unauthorized, Forbidden, Conflict, Invalid, Unavailable)
 OF_CHANGES = (NotFound, Gone, Stale, NoCondition)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,255}")
 IF_MATCH = {"If-Match": "ETag of the version that the change was made from, or *. Needed to change what exists."}
 IF_NONE_MATCH = {"If-None-Match": "`*`: only if there is no such record yet."}
 TOKEN = {HEADER: "Any text of your own, at most 255 ASCII characters: sent again within 24 hours, the same answer."}
+
+ABOUT_PUT = (
+    "What is left out gets its default; `managed_by` alone stays. To replace, send If-Match. What a read returned can "
+    "be sent back; a body that changes nothing makes no new version."
+)
+ABOUT_PATCH = (
+    "A JSON Merge Patch (RFC 7396): the members that change; null gives a member its default; a list is replaced "
+    "whole. The rules hold for the record as it is after the merge."
+)
 
 
 class GuardedRoute(APIRoute):
@@ -64,8 +76,38 @@ class GuardedRoute(APIRoute):
 def write_router(resource: Resource) -> APIRouter:
     """`POST /v1/<resource>`, and PUT, PATCH and DELETE of one record."""
     router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.name], route_class=GuardedRoute)
-    for add in (_add_post, _add_put, _add_patch, _add_delete):
-        add(router, resource)
+    one, path = resource.one, of_one(resource)
+    body = Documented(lambda: resource.shown, body=lambda: resource.fields, scopes=WRITERS)
+
+    def add(method: str, verb: str, endpoint: Any, said: Documented, words: tuple[str, str], also: Problems) -> None:
+        router.add_api_route(
+            "".join(f"/{{{name}}}" for name in said.path),
+            documented(endpoint, said),
+            methods=[method],
+            responses=problems(*OF_WRITES, *also),
+            operation_id=f"{verb}_{one}",
+            summary=f"{words[0]} a {one}",
+            description=words[1],
+        )
+
+    said = replace(body, headers=TOKEN, statuses={"201": "Created, at Location."})
+    words = ("Create", "Under the `id` that the body gives, or one made of what the record is called.")
+    add("POST", "create", _creating(resource), said, words, OF_BODIES)
+
+    statuses = {"200": "Replaced, or the same as before.", "201": "Created, at Location."}
+    said = replace(body, path=path, headers={**IF_MATCH, **IF_NONE_MATCH}, statuses=statuses)
+    put = _editing(resource, JSON, partial(_checked_slug, parameter=f"{one}_id"), Edit.put)
+    add("PUT", "put", put, said, ("Create or replace", ABOUT_PUT), (*OF_BODIES, Stale, NoCondition))
+
+    statuses = {"200": "Changed, or the same as before."}
+    said = replace(body, path=path, body_type=MERGE_PATCH, headers=IF_MATCH, statuses=statuses)
+    patch = _editing(resource, MERGE_PATCH, checked, Edit.patch)
+    add("PATCH", "patch", patch, said, ("Change", ABOUT_PATCH), (*OF_BODIES, *OF_CHANGES))
+
+    statuses = {"204": "Deleted. Its id is never used again."}
+    said = Documented(None, path, headers=IF_MATCH, scopes=WRITERS, statuses=statuses)
+    words = ("Delete", "Reading it answers 410 afterwards. Refused while others refer to it.")
+    add("DELETE", "delete", _deleting(resource), said, words, OF_CHANGES)
     return router
 
 
@@ -90,7 +132,7 @@ def answer(resource: Resource, written: Written) -> Response:
     return Response(written.body, 201 if written.created else 200, headers, media_type=JSON)
 
 
-def _checked_slug(text: object, place: dict[str, str]) -> str:
+def _checked_slug(text: object, **place: str) -> str:
     try:
         return SLUGS.validate_python(text, strict=True)
     except ValidationError:
@@ -98,7 +140,7 @@ def _checked_slug(text: object, place: dict[str, str]) -> str:
         raise Invalid(ErrorItem(code="invalid_value", detail=said, **place)) from None
 
 
-def _add_post(router: APIRouter, resource: Resource) -> None:
+def _creating(resource: Resource) -> Any:
     async def create(request: Request, asker: Asker, _: Any) -> Response:
         token = request.headers.get(HEADER)
         if token is not None and not _TOKEN.fullmatch(token):
@@ -109,7 +151,7 @@ def _add_post(router: APIRouter, resource: Resource) -> None:
         given = own_members(resource, None, shown)
         wanted = shown.get("id")
         if wanted is not None:
-            _checked_slug(wanted, {"pointer": "/id"})
+            _checked_slug(wanted, pointer="/id")
         digest = hashlib.sha256(request.scope["path"].encode() + b"\n" + raw).hexdigest()
 
         def work(session: Any, asker: Asker) -> Written:
@@ -123,92 +165,26 @@ def _add_post(router: APIRouter, resource: Resource) -> None:
 
         return answer(resource, await request.app.state.editor.run(asker, work))
 
-    said = Documented(
-        lambda: NoParameters,
-        lambda: resource.shown,
-        body=lambda: resource.fields,
-        scopes=WRITERS,
-        headers=TOKEN,
-        statuses={"201": "Created, at Location."},
-    )
-    router.add_api_route(
-        "",
-        documented(create, said),
-        methods=["POST"],
-        responses=problems(*OF_WRITES, *OF_BODIES),
-        operation_id=f"create_{resource.one}",
-        summary=f"Create a {resource.one}",
-        description="Under the `id` that the body gives, or one made of what the record is called.",
-    )
+    return create
 
 
-def _add_put(router: APIRouter, resource: Resource) -> None:
-    async def put(request: Request, asker: Asker, _: Any, **path: str) -> Response:
-        (record_id,) = path.values()
-        _checked_slug(record_id, {"parameter": f"{resource.one}_id"})
-        given = own_members(resource, record_id, await body_of(request, resource.shown))
-        conditions = conditions_of(request)
+def _editing(resource: Resource, media_type: str, checked: Callable[[str], str], act: Callable[..., Written]) -> Any:
+    """The endpoint of a write with a body to one record."""
 
-        def work(session: Any, asker: Asker) -> Written:
-            return Edit(session, asker, resource, record_id, conditions).put(given)
-
-        return answer(resource, await request.app.state.editor.run(asker, work))
-
-    said = Documented(
-        lambda: NoParameters,
-        lambda: resource.shown,
-        of_one(resource),
-        body=lambda: resource.fields,
-        scopes=WRITERS,
-        headers={**IF_MATCH, **IF_NONE_MATCH},
-        statuses={"200": "Replaced, or the same as before.", "201": "Created, at Location."},
-    )
-    router.add_api_route(
-        f"/{{{resource.one}_id}}",
-        documented(put, said),
-        methods=["PUT"],
-        responses=problems(*OF_WRITES, *OF_BODIES, Stale, NoCondition),
-        operation_id=f"put_{resource.one}",
-        summary=f"Create or replace a {resource.one}",
-        description="What is left out gets its default; `managed_by` alone stays. To replace, send If-Match. What a "
-        "read returned can be sent back; a body that changes nothing makes no new version.",
-    )
-
-
-def _add_patch(router: APIRouter, resource: Resource) -> None:
-    async def patch(request: Request, asker: Asker, _: Any, **path: str) -> Response:
+    async def edit(request: Request, asker: Asker, _: Any, **path: str) -> Response:
         record_id = checked(*path.values())
-        given = own_members(resource, record_id, await body_of(request, resource.shown, MERGE_PATCH))
+        given = own_members(resource, record_id, await body_of(request, resource.shown, media_type))
         conditions = conditions_of(request)
 
         def work(session: Any, asker: Asker) -> Written:
-            return Edit(session, asker, resource, record_id, conditions).patch(given)
+            return act(Edit(session, asker, resource, record_id, conditions), given)
 
         return answer(resource, await request.app.state.editor.run(asker, work))
 
-    said = Documented(
-        lambda: NoParameters,
-        lambda: resource.shown,
-        of_one(resource),
-        body=lambda: resource.fields,
-        body_type=MERGE_PATCH,
-        scopes=WRITERS,
-        headers=IF_MATCH,
-        statuses={"200": "Changed, or the same as before."},
-    )
-    router.add_api_route(
-        f"/{{{resource.one}_id}}",
-        documented(patch, said),
-        methods=["PATCH"],
-        responses=problems(*OF_WRITES, *OF_BODIES, *OF_CHANGES),
-        operation_id=f"patch_{resource.one}",
-        summary=f"Change a {resource.one}",
-        description="A JSON Merge Patch (RFC 7396): the members that change; null gives a member its default; a "
-        "list is replaced whole. The rules hold for the record as it is after the merge.",
-    )
+    return edit
 
 
-def _add_delete(router: APIRouter, resource: Resource) -> None:
+def _deleting(resource: Resource) -> Any:
     async def delete(request: Request, asker: Asker, _: Any, **path: str) -> Response:
         record_id, conditions = checked(*path.values()), conditions_of(request)
 
@@ -218,20 +194,4 @@ def _add_delete(router: APIRouter, resource: Resource) -> None:
         await request.app.state.editor.run(asker, work)
         return Response(None, 204)
 
-    said = Documented(
-        lambda: NoParameters,
-        None,
-        of_one(resource),
-        scopes=WRITERS,
-        headers=IF_MATCH,
-        statuses={"204": "Deleted. Its id is never used again."},
-    )
-    router.add_api_route(
-        f"/{{{resource.one}_id}}",
-        documented(delete, said),
-        methods=["DELETE"],
-        responses=problems(*OF_WRITES, *OF_CHANGES),
-        operation_id=f"delete_{resource.one}",
-        summary=f"Delete a {resource.one}",
-        description="Reading it answers 410 afterwards. Refused while others refer to it.",
-    )
+    return delete

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Select, Table, and_, bindparam, case, func, literal_colum
 
 from app.core.database import Query, Read
 from app.core.dates import OPEN_END, OPEN_START
+from app.core.filters import Parameter
 from app.core.including import stored
 from app.core.paging import Shape, conditions, shaped
 from app.core.query import MOST_ITEMS, Digits, filter_fields, query_model
@@ -141,11 +142,16 @@ class Aggregates:
     """Aggregates of the figures that a list of them would show."""
 
     def __init__(self) -> None:
-        self.parameters = FIGURES.parameters
         self._groups = lru_cache(maxsize=256)(self._build_groups)
         self._figures = lru_cache(maxsize=256)(self._build_figures)
         self._any = lru_cache(maxsize=256)(self._build_any)
 
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Those of the list of figures."""
+        return FIGURES.parameters
+
+    @cached_property
     def query(self) -> type[BaseModel]:
         """The query model."""
         fields = filter_fields(self.parameters.values())

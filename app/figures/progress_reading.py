@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -174,12 +174,17 @@ class Several:
     """The projects that have figures, page by page, under the filters of the list of projects."""
 
     def __init__(self) -> None:
+        self.statement = lru_cache(maxsize=256)(self._build)
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """Those of the list of projects, and the indicators to show."""
         one_project = replace(PROJECTS.parameters["id"], name="project", about="Any of these projects.")
         measuring = Parameter("indicator", Id, "With figures of this indicator; only those.", _measures, many=True)
         kept = {name: each for name, each in PROJECTS.parameters.items() if name != "id"}
-        self.parameters = {"project": one_project, **kept, "indicator": measuring}
-        self.statement = lru_cache(maxsize=256)(self._build)
+        return {"project": one_project, **kept, "indicator": measuring}
 
+    @cached_property
     def query(self) -> type[BaseModel]:
         """The query model."""
         fields = filter_fields(self.parameters.values())

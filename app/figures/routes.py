@@ -1,13 +1,23 @@
 """What is computed from figures: `/v1/projects/{project_id}/progress`, `/v1/progress`, `/v1/figures/aggregate`."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.query import MOST_ITEMS
 from app.core.resource import Id
-from app.core.routes import NOT_CHANGED, OF_DETAILS, OF_LISTS, ReadRoute, answer, asked, checked, problems
+from app.core.routes import (
+    NOT_CHANGED,
+    OF_DETAILS,
+    OF_LISTS,
+    Documented,
+    ReadRoute,
+    answer,
+    asked,
+    checked,
+    documented,
+    of_one,
+    problems,
+)
 from app.figures.aggregate_reading import MOST_ADDED, Aggregate, Aggregates
 from app.figures.progress_reading import ProgressPage, Several, WholeProgress, of_project
 from app.projects.models import PROJECTS
@@ -35,51 +45,51 @@ class ProgressQuery(BaseModel):
     indicator: list[Id] | None = Field(default=None, description="Only these indicators.", max_length=MOST_ITEMS)
 
 
+SEVERAL, AGGREGATES = Several(), Aggregates()
+
+
 def figures_router() -> APIRouter:
     """What is computed from figures. Its paths come before those of single records."""
     router = APIRouter(tags=["figures"], route_class=ReadRoute, responses=NOT_CHANGED)
-    several = Several()
-    model = several.query()
-
-    @router.get(
+    of_one_project = Documented(lambda: WholeProgress, of_one(PROJECTS), query=lambda: ProgressQuery)
+    router.add_api_route(
         "/v1/projects/{project_id}/progress",
+        documented(read_project_progress, of_one_project),
+        responses=problems(*OF_DETAILS),
         operation_id="read_project_progress",
         summary="Targets against actuals of one project",
         description=ABOUT,
-        response_model=WholeProgress,
-        responses=problems(*OF_DETAILS),
     )
-    async def read_project_progress(
-        request: Request,
-        project_id: Annotated[Id, Path(description="Id of the project.", examples=[PROJECTS.example])],
-        query: Annotated[ProgressQuery, Query()],
-    ) -> Response:
-        project_id = checked(project_id)
-        return await answer(request, lambda: of_project(project_id, query, asked(request)))
-
-    @router.get(
+    router.add_api_route(
         "/v1/progress",
+        documented(list_progress, Documented(lambda: ProgressPage, query=lambda: SEVERAL.query)),
+        responses=problems(*OF_LISTS),
         operation_id="list_progress",
         summary="Targets against actuals of many projects",
         description=f"Projects that have such figures, under the filters of the list of projects.\n\n{ABOUT}",
-        response_model=ProgressPage,
-        responses=problems(*OF_LISTS),
     )
-    async def list_progress(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        return await answer(request, lambda: several.page(query, asked(request)), long=True)
-
-    aggregates = Aggregates()
-    grouping = aggregates.query()
-
-    @router.get(
+    router.add_api_route(
         "/v1/figures/aggregate",
+        documented(aggregate_figures, Documented(lambda: Aggregate, query=lambda: AGGREGATES.query)),
+        responses=problems(*OF_LISTS),
         operation_id="aggregate_figures",
         summary="Add figures up, where they may be",
         description=ABOUT_AGGREGATES,
-        response_model=Aggregate,
-        responses=problems(*OF_LISTS),
     )
-    async def aggregate_figures(request: Request, query: Annotated[grouping, Query()]) -> Response:  # type: ignore[valid-type]
-        return await answer(request, lambda: aggregates.aggregate(query, asked(request)), long=True)
-
     return router
+
+
+async def read_project_progress(request: Request, query: ProgressQuery, project_id: str) -> Response:
+    """The progress of a project, with its parts."""
+    checked(project_id)
+    return await answer(request, lambda: of_project(project_id, query, asked(request)))
+
+
+async def list_progress(request: Request, query: BaseModel) -> Response:
+    """The progress of a page of projects."""
+    return await answer(request, lambda: SEVERAL.page(query, asked(request)), long=True)
+
+
+async def aggregate_figures(request: Request, query: BaseModel) -> Response:
+    """Groups of figures, with their sums."""
+    return await answer(request, lambda: AGGREGATES.aggregate(query, asked(request)), long=True)

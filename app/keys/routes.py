@@ -9,14 +9,14 @@ from app.core.bodies import checked_by
 from app.core.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavailable
 from app.core.keys import ID_LENGTH, Asker
 from app.core.query import Digits
-from app.core.routes import Documented, NoParameters, documented, problems
+from app.core.routes import Documented, InPath, documented, problems
 from app.core.text import to_json
 from app.core.write_routes import OF_BODIES, GuardedRoute, body_of
 from app.keys.models import KeyCreated, KeyFields, KeyShown, Rotation, create, every, one, revoke, rotate
 
 SCOPES = ("keys",)
 KeyId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}$")]
-PATH = {"key_id": ("Id of the key: the part of its text behind hoptac_.", "0123456789")}
+PATH = {"key_id": InPath("Id of the key: the part of its text behind hoptac_.", "0123456789")}
 REFUSALS = (Unauthorized, Forbidden, Invalid, Unavailable)
 
 
@@ -53,12 +53,12 @@ def keys_router() -> APIRouter:
 
 
 def _routes() -> list[tuple[str, str, Any, Documented, tuple[Any, ...], str]]:
-    page = Documented(lambda: KeysQuery, lambda: KeyPage, scopes=SCOPES)
+    page = Documented(lambda: KeyPage, query=lambda: KeysQuery, scopes=SCOPES)
     made = {"201": "Created; the only answer with the text of the key."}
-    new = Documented(lambda: NoParameters, lambda: KeyCreated, body=lambda: KeyFields, scopes=SCOPES, statuses=made)
-    single = Documented(lambda: NoParameters, lambda: KeyShown, PATH, scopes=SCOPES)
-    again = Documented(lambda: NoParameters, lambda: KeyCreated, PATH, body=lambda: Rotation, scopes=SCOPES)
-    gone = Documented(lambda: NoParameters, None, PATH, scopes=SCOPES, statuses={"204": "Revoked."})
+    new = Documented(lambda: KeyCreated, body=lambda: KeyFields, scopes=SCOPES, statuses=made)
+    single = Documented(lambda: KeyShown, PATH, scopes=SCOPES)
+    again = Documented(lambda: KeyCreated, PATH, body=lambda: Rotation, scopes=SCOPES)
+    gone = Documented(None, PATH, scopes=SCOPES, statuses={"204": "Revoked."})
     return [
         ("", "GET", list_keys, page, (), "List the keys"),
         ("", "POST", create_key, new, OF_BODIES, "Create a key"),

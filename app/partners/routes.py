@@ -10,7 +10,7 @@ from app.core.editing import Written
 from app.core.errors import NotFound, Stale
 from app.core.keys import Asker
 from app.core.names import PartnerId
-from app.core.routes import Documented, NoParameters, checked, documented, of_one, problems
+from app.core.routes import Documented, checked, documented, of_one, problems
 from app.core.write_routes import OF_BODIES, OF_WRITES, GuardedRoute, answer, body_of, conditions_of
 from app.partners.merging import merge
 from app.partners.models import PARTNERS, PartnerShown
@@ -44,7 +44,6 @@ def partners_router() -> APIRouter:
     """`POST /v1/partners/{partner_id}/merge`."""
     router = APIRouter(prefix="/v1/partners", tags=["partners"], route_class=GuardedRoute)
     said = Documented(
-        lambda: NoParameters,
         lambda: PartnerShown,
         of_one(PARTNERS),
         body=lambda: Merging,

@@ -1,19 +1,20 @@
 """`GET /v1/search`: every resource at once, best hits first, each with the words that were found."""
 
 import json
+from functools import cache
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field, StringConstraints
 
 from app.core.database import Read
 from app.core.errors import BadRequest, Invalid, Unavailable
 from app.core.matching import WINDOW, Candidates, Found, Hit, Matching, Place
 from app.core.paging import bound, next_path, place_of
-from app.core.query import MOST_ITEMS, Digits, SearchWords
+from app.core.query import MOST_ITEMS, Digits, SearchWords, query_model
 from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import RESOURCES
-from app.core.routes import NOT_CHANGED, ReadRoute, answer, asked, problems
+from app.core.routes import NOT_CHANGED, Documented, ReadRoute, answer, asked, documented, problems
 from app.core.senses import MOST_WORDS, READING, TIER, Sense
 from app.core.text import LanguageMap, to_json
 from app.search.snippets import snippet
@@ -61,24 +62,25 @@ class SearchPage(BaseModel):
 
 
 def search_router() -> APIRouter:
-    """`/v1/search`, once all resources are declared."""
+    """`/v1/search`."""
     router = APIRouter(tags=["search"], route_class=ReadRoute)
-    model = _query()
-
-    @router.get(
+    router.add_api_route(
         PATH,
+        documented(search, Documented(lambda: SearchPage, query=_query)),
+        responses={**NOT_CHANGED, **problems(BadRequest, Invalid, Unavailable)},
         operation_id="search",
         summary="Search everything",
         description=ABOUT,
-        response_model=SearchPage,
-        responses={**NOT_CHANGED, **problems(BadRequest, Invalid, Unavailable)},
     )
-    async def search(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
-        return await answer(request, lambda: _search(query, asked(request)))
-
     return router
 
 
+async def search(request: Request, query: BaseModel) -> Response:
+    """The hits of a query."""
+    return await answer(request, lambda: _search(query, asked(request)))
+
+
+@cache
 def _query() -> type[BaseModel]:
     known = Annotated[str, StringConstraints(pattern="^(" + "|".join(RESOURCES) + ")$")]
     about = {
@@ -95,7 +97,7 @@ def _query() -> type[BaseModel]:
         "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Hits a page.")),
         "cursor": (str | None, Field(default=None, description=about["cursor"], max_length=1000)),
     }
-    return create_model("SearchQuery", __config__=ConfigDict(extra="forbid"), **fields)
+    return query_model("SearchQuery", fields)
 
 
 def _search(query: Any, asked: Asked) -> Read:

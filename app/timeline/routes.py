@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.database import Read
@@ -18,7 +18,7 @@ from app.core.paging import bound, next_path, place_of
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import Id
-from app.core.routes import NOT_CHANGED, OF_LISTS, ReadRoute, answer, asked, problems
+from app.core.routes import NOT_CHANGED, OF_LISTS, Documented, ReadRoute, answer, asked, documented, problems
 from app.core.text import LanguageMap, to_json
 from app.timeline.entries import ALL_PARTS, SOURCES, WHAT, Shape, bound_values, statement
 
@@ -80,10 +80,9 @@ class TimelinePage(BaseModel):
 def timeline_router() -> APIRouter:
     """`/v1/timeline`."""
     router = APIRouter(tags=["registry"], route_class=ReadRoute)
-
-    @router.get(
+    router.add_api_route(
         PATH,
-        response_model=TimelinePage,
+        documented(read_timeline, Documented(lambda: TimelinePage, query=lambda: TimelineQuery)),
         responses={**NOT_CHANGED, **problems(*OF_LISTS)},
         operation_id="read_timeline",
         summary="What happened, starts, ends and is due, in order",
@@ -91,10 +90,12 @@ def timeline_router() -> APIRouter:
         "What has no date, and an open end, is not in it. A signing, start or end that has a milestone is that "
         "milestone. Entries of one day are ordered by the other end of their date or period.",
     )
-    async def read_timeline(request: Request, query: Annotated[TimelineQuery, Query()]) -> Response:
-        return await answer(request, lambda: page(query, asked(request)))
-
     return router
+
+
+async def read_timeline(request: Request, query: TimelineQuery) -> Response:
+    """A page of entries."""
+    return await answer(request, lambda: page(query, asked(request)))
 
 
 def page(query: TimelineQuery, asked: Asked) -> Read:
