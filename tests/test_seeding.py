@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from alembic import command
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from app.core.changes import CHANGES, digest, link
+from app.core.changes import CHANGES, digest, entry, link
 from app.core.database import Database
 from app.core.record import RENDERING
 from app.core.resource import RESOURCES, Resource
+from app.core.schema import config, migrate
 from app.core.text import LanguageMap
 from app.core.writing import Batch, accepted, named, referrers, render, render_again
 from app.figures.models import Relation
@@ -67,12 +69,62 @@ def test_each_record_has_version_1_a_representation_and_a_change(seeded_database
     assert [row.sequence for row in log] == list(range(1, len(dataset.records) + 1))
     assert {(row.resource, row.record_id) for row in log} == set(dataset.records)
     assert {(row.actor, row.action, row.version) for row in log} == {("seed", "create", 1)}
+    assert {row.shown for row in log} == {"create"}
+    assert all(json.loads(row.body)["id"] == row.record_id for row in log)
+    assert_chained(log)
+
+
+def assert_chained(log: list[Any]) -> None:
     chain = ""
     for row in log:
-        assert digest(row.body.encode()) == row.digest
-        chain = link(chain, *row[:7], row.digest)
+        assert digest(row.body.encode(), row.salt or "") == row.digest
+        said = (row.at, row.actor, row.action, row.resource, row.record_id, row.version)
+        chain = link(chain, row.sequence, entry(*said, row.digest))
         assert chain == row.chain
-        assert json.loads(row.body)["id"] == row.record_id
+
+
+def test_what_everyone_sees_of_drafts(seeded_database: Database) -> None:
+    for number, state in enumerate(("draft", "draft", "published", "published", "draft")):
+        change(seeded_database, "partners", "unido", "me", state=state, name={"en": f"Name {number}"})
+    log = changes(seeded_database)[-5:]
+    assert [(row.action, row.shown) for row in log] == [
+        ("update", "delete"),
+        ("update", None),
+        ("update", "create"),
+        ("update", "update"),
+        ("update", "delete"),
+    ]
+    assert_chained(changes(seeded_database))
+
+
+def test_a_chain_of_old_is_counted_anew(seeded_database: Database) -> None:
+    change(seeded_database, "partners", "unido", "me", state="draft")
+    before = changes(seeded_database)
+    with seeded_database.write() as session:
+        settings = config()
+        settings.attributes["connection"] = session.connection()
+        command.downgrade(settings, "20261125_keys")
+        old = session.execute(text("SELECT * FROM changes ORDER BY sequence")).mappings().all()
+    chain = ""
+    for row in old:
+        said = [str(row[name]) for name in ("sequence", "at", "actor", "action", "resource", "record_id", "version")]
+        assert row["digest"] == digest(row["body"].encode())
+        chain = digest("\n".join([chain, *said, row["digest"]]).encode())
+        assert row["chain"] == chain
+    migrate(seeded_database)
+    after = changes(seeded_database)
+    assert_chained(after)
+    assert [(row.sequence, row.shown, row.body) for row in after] == [
+        (row.sequence, row.shown, row.body) for row in before
+    ]
+    assert {row.salt for row in after} == {None}
+
+
+def test_time_never_runs_backwards(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = changes(seeded_database)[-1]
+    monkeypatch.setattr("app.core.writing.now", lambda: "2020-01-01T00:00:00.000000Z")
+    change(seeded_database, "partners", "unido", "me", name={"en": "While the clock was wrong"})
+    assert changes(seeded_database)[-1].at == last.at
 
 
 def test_seeding_twice_writes_nothing(seeded_database: Database, dataset: Dataset) -> None:

@@ -1,6 +1,7 @@
 """The one log: every write of a record appends a Change, in commit order, chained by hash."""
 
 import hashlib
+import secrets
 from datetime import UTC, datetime
 
 from sqlalchemy import Index, Integer, Table, Text, bindparam, cast, func, select
@@ -14,12 +15,20 @@ ACTION = CodeList(
     "What a write did to a record.",
     {"create": Code("Created", "Tạo"), "update": Code("Updated", "Sửa"), "delete": Code("Deleted", "Xóa")},
 )
+SHOWN = CodeList(
+    "shown",
+    "What everyone sees of a write.",
+    {**ACTION.codes, "redact": Code("Text taken down from every version", "Gỡ bỏ nội dung khỏi mọi phiên bản")},
+)
 
 
 class Change(SQLModel, table=True):
     """One write of one record: who, when, what, and the representation as it was published then.
 
-    `digest` is the SHA-256 of the representation, `chain` that of the previous chain value and this row.
+    `shown` is the action as everyone sees it: what becomes public is created, what is withdrawn is deleted, and what
+    happens to a draft is nothing (None). `digest` is the SHA-256 of salt and representation, `chain` that of the
+    previous chain value, the sequence and the `entry` of this row. A representation that text was taken down from
+    has lost its salt, so that nobody can guess the text from the digest; `redacted` is the Change that did it.
     """
 
     __tablename__ = "changes"
@@ -27,6 +36,7 @@ class Change(SQLModel, table=True):
         Index(None, "resource", "record_id", "sequence"),
         Index(None, "actor", "sequence"),
         in_codes("action", ACTION),
+        in_codes("shown", SHOWN),
     )
 
     sequence: int = Field(sa_type=SEQUENCE, primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -35,7 +45,10 @@ class Change(SQLModel, table=True):
     action: str = Field(sa_type=BYTEWISE)
     resource: str = Field(sa_type=BYTEWISE)
     record_id: str = Field(sa_type=BYTEWISE)
+    shown: str | None = Field(default=None, sa_type=BYTEWISE)
     version: int = Field(sa_type=Integer)
+    salt: str | None = Field(default=None, sa_type=BYTEWISE)
+    redacted: int | None = Field(default=None, sa_type=SEQUENCE)
     body: str | None = Field(default=None, sa_type=Text)
     digest: str = Field(sa_type=BYTEWISE)
     chain: str = Field(sa_type=BYTEWISE)
@@ -46,7 +59,8 @@ CHANGES: Table = SQLModel.metadata.tables["changes"]
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
 NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
 
-
+# The last Change of all.
+LAST = select(CHANGES.c.sequence, CHANGES.c.at, CHANGES.c.chain).order_by(CHANGES.c.sequence.desc()).limit(1)
 # The last thing that was done to a record.
 LAST_OF_RECORD = (
     select(CHANGES.c.action, CHANGES.c.body)
@@ -66,11 +80,32 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def digest(body: bytes) -> str:
-    """SHA-256 of a representation, in hexadecimal."""
-    return hashlib.sha256(body).hexdigest()
+def shown_as(before: str | None, after: str | None) -> str | None:
+    """What everyone sees of a write, told by the state of the record before and after it (None: no record)."""
+    was, is_now = before == "published", after == "published"
+    if was:
+        return "update" if is_now else "delete"
+    return "create" if is_now else None
 
 
-def link(previous: str, *row: str | int) -> str:
-    """The next value of the chain: SHA-256 over the previous value and the fields of the row, one a line."""
-    return digest("\n".join([previous, *map(str, row)]).encode())
+def salt() -> str:
+    """What is put in front of a representation before it is hashed: 96 random bits."""
+    return secrets.token_urlsafe(12)
+
+
+def digest(body: bytes, salted: str = "") -> str:
+    """SHA-256 of a salt and a representation, in hexadecimal."""
+    return hashlib.sha256(salted.encode() + body).hexdigest()
+
+
+def entry(at: str, actor: str, action: str, resource: str, record_id: str, version: int, found: str) -> str:
+    """What stands for a Change in the chain: SHA-256 over these fields, one a line, the last its digest."""
+    return digest("\n".join([at, actor, action, resource, record_id, str(version), found]).encode())
+
+
+def link(previous: str, sequence: int, sealed: str) -> str:
+    """The next value of the chain: SHA-256 over the previous value, the sequence and the entry, one a line.
+
+    So who knows of a Change only its entry, as all do of a draft's, can verify what comes before and after it.
+    """
+    return digest(f"{previous}\n{sequence}\n{sealed}".encode())

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from app.core import index
-from app.core.changes import CHANGES, NAME, digest, link, now
+from app.core.changes import CHANGES, LAST, NAME, digest, entry, link, now, salt, shown_as
 from app.core.database import Database
 from app.core.names import links_in
 from app.core.record import RENDERING, Record, RecordFields, column_values
@@ -47,12 +48,17 @@ class Pending:
     version: int
     fields: RecordFields | None = None
     body: bytes = b""
-    before: str | None = None
+    before: Stored | None = None
     row: dict[str, Any] = field(default_factory=dict)
 
     def indexed(self) -> index.Write:
         """What it means for the search index."""
-        return index.Write(self.resource, self.id, self.before, None if self.action == "delete" else self.body)
+        before = self.before.body if self.before else None
+        return index.Write(self.resource, self.id, before, None if self.action == "delete" else self.body)
+
+    def shown(self) -> str | None:
+        """What everyone sees of it."""
+        return shown_as(self.before.state if self.before else None, self.fields.state if self.fields else None)
 
 
 def render(resource: Resource, record_id: str, fields: RecordFields, version: int, created: str, updated: str) -> bytes:
@@ -88,9 +94,15 @@ def writable(shown: Mapping[str, Any]) -> dict[str, Any]:
 class Batch:
     """Writes of one transaction by one actor. Nothing is in the database before `flush`."""
 
-    def __init__(self, session: Session, actor: str, at: str | None = None) -> None:
-        self.session, self.actor, self.at = session, actor, at or now()
+    def __init__(self, session: Session, actor: str) -> None:
+        self.session, self.actor = session, actor
         self._pending: dict[tuple[str, str], Pending] = {}
+
+    @cached_property
+    def at(self) -> str:
+        """The instant of these writes: now, but never before that of the last Change, whatever the clock says."""
+        last = self.session.execute(LAST).first()
+        return max(now(), last.at) if last else now()
 
     def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, Stored]:
         """What is there now, drafts too."""
@@ -124,15 +136,14 @@ class Batch:
             **column_values(resource.table, fields),
         }
         action = "create" if present is None else "update"
-        before = present.body if present else None
-        pending = Pending(resource, record_id, action, version, fields, body, before, row)
+        pending = Pending(resource, record_id, action, version, fields, body, present, row)
         self._pending[resource.name, record_id] = pending
         return f"{action}d"
 
     def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
         """Remove a record; its Changes stay, the last of them with the representation it had."""
         version, body = present.version + 1, present.body.encode()
-        pending = Pending(resource, record_id, "delete", version, body=body, before=present.body)
+        pending = Pending(resource, record_id, "delete", version, body=body, before=present)
         self._pending[resource.name, record_id] = pending
 
     def flush(self) -> int:
@@ -152,24 +163,24 @@ class Batch:
         return len(changes)
 
     def _changes(self) -> list[dict[str, Any]]:
-        query = select(CHANGES.c.sequence, CHANGES.c.chain).order_by(CHANGES.c.sequence.desc()).limit(1)
-        sequence, chain = self.session.execute(query).first() or (0, "")
+        last = self.session.execute(LAST).first()
+        before, chain = (last.sequence, last.chain) if last else (0, "")
         rows = []
-        for pending in self._pending.values():
-            sequence += 1
-            row = {
-                "sequence": sequence,
+        for sequence, pending in enumerate(self._pending.values(), before + 1):
+            salted = salt()
+            done: dict[str, Any] = {
                 "at": self.at,
                 "actor": self.actor,
                 "action": pending.action,
                 "resource": pending.resource.name,
                 "record_id": pending.id,
                 "version": pending.version,
-                "digest": digest(pending.body),
+                "digest": digest(pending.body, salted),
             }
-            chain = link(chain, *row.values())
+            chain = link(chain, sequence, entry(*done.values()))
             pending.row["change"] = sequence
-            rows.append({**row, "body": pending.body.decode(), "chain": chain})
+            said = {"sequence": sequence, "shown": pending.shown(), "salt": salted, "body": pending.body.decode()}
+            rows.append({**done, **said, "chain": chain})
         return rows
 
     def _clear(self, writes: list[Pending]) -> None:
