@@ -133,8 +133,9 @@ def client(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
 
 
 def client_of(url: str, **settings: object) -> TestClient:
-    """A client of the whole application over a database."""
-    app = create_app(Settings(**{"database_url": url, "access_log": False, **settings}))  # type: ignore[arg-type]
+    """A client of the whole application over a database; a machine that is busy otherwise fails no test."""
+    given = {"database_url": url, "access_log": False, "query_deadline": 60, **settings}
+    app = create_app(Settings(**given))  # type: ignore[arg-type]
     return TestClient(app, base_url="http://hoptac.test", raise_server_exceptions=False)
 
 
