@@ -1,11 +1,14 @@
-"""The past of a record: its versions as each asker may see them, and what changed between them."""
+"""The past of a record: its versions as each asker may see them, what changed between them, and as of an instant."""
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from app.core.changes import CHANGES
 from app.core.database import Database
 from app.core.history import compare
 from tests.conftest import client_of, walk
@@ -149,6 +152,60 @@ def test_a_history_has_a_tag_that_moves(registry: TestClient, editor: dict[str, 
 
 def test_a_merged_partner_keeps_its_history(registry: TestClient, editor: dict[str, str]) -> None:
     put(registry, editor)
+    before = history(registry)[0]["at"]
     merged = registry.post(f"{ONE}/merge", json={"into": "unido"}, headers={**editor, "If-Match": "*"})
     assert merged.status_code == 200, merged.text
     assert history(registry)[0]["changes"] == [{"pointer": "/merged_into", "before": None, "after": "unido"}]
+    assert registry.get(f"{ONE}?as_of={before}").json()["merged_into"] is None
+    now = registry.get(f"{ONE}?as_of=2999-01-01", follow_redirects=False)
+    assert (now.status_code, now.headers["location"]) == (308, "/v1/partners/unido?as_of=2999-01-01")
+
+
+def test_what_was_is_read_without_include(client: TestClient) -> None:
+    answer = client.get("/v1/projects/smart-factory-cooperation?as_of=2999-01-01&include=partners")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "of_the_past")
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "2026-01-01T00:00:00", "2026-01-01T00:00:00%2B07:00"])
+def test_an_instant_is_checked(client: TestClient, text: str) -> None:
+    assert client.get(f"/v1/partners/unido?as_of={text}").status_code == 422
+
+
+def test_a_day_counts_to_its_end_and_what_is_to_come_is_as_now(registry: TestClient, editor: dict[str, str]) -> None:
+    now = put(registry, editor).content
+    day = history(registry)[0]["at"][:10]
+    assert registry.get(f"{ONE}?as_of={day}").content == registry.get(f"{ONE}?as_of=9999-12-31").content == now
+    assert registry.get(f"{ONE}?as_of={day}T00:00:00Z").status_code == 404
+    assert registry.get(f"{ONE}?as_of=0001-01-01").status_code == 404
+    assert registry.get(f"{ONE}?as_of={day}&fields=kind").json() == {"id": "zebra", "kind": "other"}
+    assert registry.get(f"{ONE}?as_of={day}&fields=nothing").status_code == 422
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_as_of_any_instant_a_record_reads_as_it_read_then(
+    registry: TestClient, seeded_database: Database, editor: dict[str, str], seed: int
+) -> None:
+    """After each of some random writes, what everybody and its keeper read; later, the same again by instant."""
+    chosen = random.Random(seed)
+    other = key_of(seeded_database, "records:write:own", partner="seco")
+    seen: list[tuple[str, str, dict[str, str], int, bytes]] = []
+    for number in range(14):
+        path = f"{ONE}-{chosen.randrange(2)}"
+        if chosen.random() < 0.15 and exists(registry, editor, path):
+            delete(registry, editor, path)
+        elif registry.get(path, headers=editor).status_code != 410:
+            state = chosen.choice(["published", "published", "draft"])
+            put(registry, editor, path, name={"en": chosen.choice(NAMES)}, aliases=[f"{number}"], state=state)
+        with seeded_database.engine.connect() as connection:
+            at = connection.execute(select(CHANGES.c.at).order_by(CHANGES.c.sequence.desc())).scalars().first()
+        for name in range(2):
+            for key in ({}, other, editor):
+                found = registry.get(f"{ONE}-{name}", headers=key)
+                seen.append((f"{ONE}-{name}", str(at), key, found.status_code, found.content))
+    assert {status for *_, status, _ in seen} >= {200, 404}
+    for path, at, key, status, body in seen:
+        past = registry.get(f"{path}?as_of={at}", headers=key)
+        assert (past.status_code, past.content if status == 200 else body) == (status, body), (path, at, key)
+        if status == 200:
+            tag = {**key, "If-None-Match": past.headers["etag"]}
+            assert registry.get(f"{path}?as_of={at}", headers=tag).status_code == 304

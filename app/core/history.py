@@ -1,4 +1,4 @@
-"""What a record was: every version an asker may see, and what changed between them.
+"""What a record was: every version an asker may see, what changed between them, and the one of an instant.
 
 Everything is read from the Changes of the record. Everyone sees what was public when it was written; who may write the
 record now sees its drafts too.
@@ -11,16 +11,17 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import bindparam, select
 
-from app.core.changes import CHANGES, SHOWN
+from app.core.changes import CHANGES, NAME, SHOWN
 from app.core.database import Query, Read
-from app.core.errors import BadCursor, NotFound
+from app.core.errors import MISTAKES, BadCursor, ErrorItem, Gone, Invalid, NotFound
+from app.core.filters import stored_instant
 from app.core.keys import KEYS
 from app.core.paging import bound, next_path, place_of
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits
-from app.core.reading import END_OF_RECORD, Answer, Asked, tag_of
+from app.core.reading import END_OF_RECORD, Answer, Asked, cut_to, moved, tag_of
 from app.core.record import Instant
 from app.core.resource import Resource
-from app.core.sql import one_of
+from app.core.sql import one_of, utf8
 from app.core.text import to_json
 from app.core.writing import writable
 
@@ -73,6 +74,13 @@ class HistoryPage(BaseModel):
 
 
 _OF_RECORD = (CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
+_AT = Query(
+    select(CHANGES.c.action, NAME, CHANGES.c.redacted, utf8(CHANGES.c.body))
+    .where(*_OF_RECORD, CHANGES.c.at <= bindparam("instant"))
+    .order_by(CHANGES.c.sequence.desc())
+    .limit(1),
+    alone=True,
+)
 _COLUMNS = ("sequence", "at", "actor", "action", "shown", "version", "redacted", "body")
 _VERSIONS = (
     select(*(CHANGES.c[name] for name in _COLUMNS))
@@ -92,6 +100,27 @@ class History:
         self.resource = resource
         table = resource.table
         self._keeper = Query(select(table.managed_by).where(table.id == bindparam("id")), alone=True)
+
+    def detail(self, record_id: str, query: Any, asked: Asked) -> Read:
+        """The record as it was at an instant: the bytes of that version; NotFound before it, Gone after its end."""
+        if query.include:
+            raise Invalid(ErrorItem(parameter="include", code="of_the_past", detail=MISTAKES["of_the_past"]))
+        only = cut_to(query.fields, self.resource)
+        instant = stored_instant(query.as_of, ends_the_day=True)
+        rows = yield _AT, {"resource": self.resource.name, "id": record_id, "instant": instant}
+        if not rows:
+            raise NotFound
+        action, change, redacted, body = rows[0]
+        record = json.loads(body)
+        public = record["state"] == "published"
+        if not public and not (yield from self._may_write(record_id, asked)):
+            raise NotFound
+        if action == "delete":
+            raise Gone
+        if public and record.get("merged_into"):
+            raise moved(asked, record_id, record["merged_into"])
+        named = change if redacted is None else f"{change}-{redacted}"
+        return asked.answer(only(body), named, private=not public)
 
     def page(self, record_id: str, query: HistoryQuery, asked: Asked) -> Read:
         """A page of versions; NotFound when there never was one that the asker may see."""
