@@ -24,7 +24,7 @@ check: .venv/dev ## Check format, lint, types, import directions, dataset, contr
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hoptac check
+	$(BIN)/hoptac check --dataset seed/dataset
 	$(BIN)/python -m tests.contract --check
 	$(BIN)/hadolint Dockerfile
 

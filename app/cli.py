@@ -18,6 +18,7 @@ from app.core.database import Database
 from app.core.errors import Unavailable
 from app.core.settings import Settings
 
+MOST_SAID = 100  # problems of the log that are printed
 DONE, FAILED, MISUSED, UNREADY = 0, 1, 2, 3
 EXIT_CODES = "exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 3 the database is not there or not ready"
 
@@ -70,9 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--down", action="store_true", help="remove the schema and EVERYTHING in it")
     seed = _command(commands, "seed", _seed, "Load the dataset; what others changed since is left alone and named.")
     seed.add_argument("--dataset", type=Path, help="another folder of dataset files")
-    check = _command(commands, "check", _check, "Prove what can be proved of the dataset.")
-    check.add_argument("--dataset", type=Path, help="another folder of dataset files")
-    check.add_argument("--documents", type=Path, help="folder of the source texts: prove every figure against them")
+    check = _command(commands, "check", _check, "Prove what can be proved of the dataset and of the database's log.")
+    check.add_argument("--dataset", type=Path, help="another folder of dataset files; then the log is left out")
+    check.add_argument("--documents", type=Path, help="folder of the source texts: prove every figure; likewise")
+    check.add_argument("--head", metavar="SEQUENCE:CHAIN", help="a head of the log that you kept: is it still there?")
     check.add_argument("--quiet", action="store_true", help="leave out the list of what is ignored on purpose")
     audit = _command(commands, "audit", _audit, "Say what a careful reader would flag; 1 if there is something.")
     audit.add_argument("--rule", action="append", metavar="NAME", help="only this rule (repeat for more)")
@@ -192,7 +194,38 @@ def _list_keys(found: Sequence[dict[str, Any]]) -> None:
         print(key["id"], ",".join(key["scopes"]), key["partner"] or "-", ends, used, key["name"], sep="  ")
 
 
-def _check(options: argparse.Namespace, _: Settings) -> int:
+def _check(options: argparse.Namespace, settings: Settings) -> int:
+    found = _check_dataset(options)
+    if options.head is not None or (options.dataset is None and options.documents is None):
+        found = max(_check_log(options, settings), found)
+    return found
+
+
+def _check_log(options: argparse.Namespace, settings: Settings) -> int:
+    import app.main  # noqa: F401 - declares every table
+    from app.core.verifying import Head, Verifier
+    from app.serve import NotReady, ensure_ready
+
+    try:
+        kept = None if options.head is None else Head.read(options.head)
+    except ValueError as error:
+        raise ValueError(f"--head: {error}") from None
+    try:
+        ensure_ready(settings)
+    except NotReady as error:
+        _complain(str(error))
+        return UNREADY
+    with Database(settings.database_url).snapshot() as connection:
+        verifier, problems = Verifier(connection), 0
+        for problems, problem in enumerate(verifier.problems(kept), 1):
+            if problems <= MOST_SAID:
+                _complain(problem)
+    said = f"{verifier.changes} Changes, {verifier.records} records, {problems} problems in the log."
+    print(said + (f" Keep its head elsewhere: {verifier.head}" if verifier.changes else ""))
+    return FAILED if problems else DONE
+
+
+def _check_dataset(options: argparse.Namespace) -> int:
     from seed.check import check
     from seed.evidence import prove
     from seed.files import DATASET, DatasetError, read

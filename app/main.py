@@ -19,6 +19,7 @@ from app.core.database import Database
 from app.core.edge import Edge, set_up_logs
 from app.core.editing import Editor
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
+from app.core.history_routes import history_router
 from app.core.hot import Freshness, Hot
 from app.core.keys import Gate, Uses
 from app.core.openapi import describe
@@ -79,7 +80,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     app.state.settings = settings
     computed = [search_router(), figures_router(), audit_router(), timeline_router()]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
-    routers += [*map(write_router, RESOURCES), partners_router(), keys_router()]
+    routers += [*map(history_router, RESOURCES), *map(write_router, RESOURCES), partners_router(), keys_router()]
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)

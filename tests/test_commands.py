@@ -87,6 +87,8 @@ def test_each_command_explains_itself(command: str) -> None:
         (["serve", "--workers", "0"], {}, 2, "HOPTAC_WORKERS"),
         (["check", "--documents", "/no/such/folder"], {}, 2, "is no folder"),
         (["check", "--dataset", "/no/such/folder"], {}, 1, "no records"),
+        (["check"], {}, 3, "has the schema None"),
+        (["check", "--head", "1"], {}, 2, "--head"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
@@ -99,7 +101,7 @@ def test_what_is_wrong_is_said_in_a_line(
 
 
 def test_the_dataset_passes_its_check() -> None:
-    found = run("check")
+    found = run("check", "--dataset", "seed/dataset")
     assert (found.returncode, found.stderr) == (0, "")
     assert "0 problems" in found.stdout
 

@@ -44,6 +44,7 @@ ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
 OPEN: dict[str, Row] = {
     "GET /v1/{resource}": (200, 200, 200),
     "GET /v1/{resource}/{id}": READ,
+    "GET /v1/{resource}/{id}/history": READ,
     "GET /v1/{resource}/{id}/{list}": READ,
     "GET /v1/{resource}/facets": (200, 200, 200),
     "GET /v1/{resource}/aggregate": (200, 200, 200),

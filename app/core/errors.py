@@ -43,6 +43,7 @@ MISTAKES = {
     "unknown_include": "`include` names something that cannot be followed from what is there, or names it twice.",
     "given_by_path": "The path of a nested list says this already.",
     "of_drafts": "Drafts are read without `include`, and listed without `q` too.",
+    "of_the_past": "What was is read without `include`: what a record named then may be another thing now.",
     "unknown_member": "The body has a member that the resource does not have; the nearest that there is, is said.",
     "read_only": "Only the registry itself writes this: it must be left out, or be what it is.",
     "unknown_record": "There is no such record, or it is a draft of others.",

@@ -181,9 +181,13 @@ class Instants:
 
 
 def _bound(ends_the_day: bool, name: str, text: str) -> dict[str, Any]:
-    """As instants are stored: 27 characters, whatever precision was asked with."""
+    return {name: stored_instant(text, ends_the_day=ends_the_day)}
+
+
+def stored_instant(text: str, *, ends_the_day: bool) -> str:
+    """As instants are stored: 27 characters, whatever precision it was asked with."""
     whole = timedelta(days=1) - timedelta(microseconds=1) if ends_the_day and "T" not in text else timedelta()
-    return {name: (_instant(text) + whole).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")}
+    return (_instant(text) + whole).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(clean)]

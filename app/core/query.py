@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from app.core.errors import BadQuery, ErrorItem, Invalid
-from app.core.filters import Parameter
+from app.core.filters import InstantText, Parameter
 from app.core.record import STATE
 from app.core.resource import Resource
 from app.core.text import UNSAFE
@@ -43,7 +43,9 @@ class Queries:
     @cached_property
     def detail(self) -> type[BaseModel]:
         """Parameters of a detail."""
-        return query_model(f"{self.resource.shown.__name__}Query", self._shape())
+        about = "As it was at this instant (RFC 3339 in UTC) or at the end of this day; not with `include`."
+        as_of = {"as_of": (InstantText | None, Field(default=None, description=about))}
+        return query_model(f"{self.resource.shown.__name__}Query", {**self._shape(), **as_of})
 
     @cached_property
     def page(self) -> type[BaseModel]:

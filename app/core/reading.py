@@ -146,13 +146,13 @@ class Reading:
         if not rows:
             raise NotFound
         change, rendering, body = rows[0]
-        body = _only(query.fields, self.resource)(body)
+        body = cut_to(query.fields, self.resource)(body)
         tag = asked.tag(change) if query.fields else f"{change}-{rendering}"
         return Answer(None if asked.has(tag) else body, tag, private=True)
 
     def _shaped_detail(self, record_id: str, query: Any, asked: Asked) -> Read:
         brought = including(self.resource, query.include) if query.include else None
-        only = _only(query.fields, self.resource)
+        only = cut_to(query.fields, self.resource)
         if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
             return Answer(None, tag)
         last, rows = _split((yield self._shaped(query.include), {"id": record_id}))
@@ -177,9 +177,7 @@ class Reading:
         """Ends in Moved, Gone or NotFound for an id that no public record has, or one that was merged."""
         there = yield self._hidden, {"id": record_id}
         if there and there[0][0] == "published" and there[0][2]:
-            path = asked.path.replace(f"/{record_id}", f"/{there[0][2]}", 1)
-            query = f"?{asked.query.decode('ascii')}" if asked.query else ""
-            raise Moved(headers={"Location": path + query})
+            raise moved(asked, record_id, there[0][2])
         rows = yield END_OF_RECORD, {"resource": self.resource.name, "id": record_id}
         if not rows or rows[0][0] != "delete":
             raise NotFound
@@ -201,7 +199,7 @@ class Reading:
         if private:
             page.narrow_to_drafts(asked.asker)
         brought = including(self.resource, query.include) if query.include else None
-        only = _only(query.fields, self.resource)
+        only = cut_to(query.fields, self.resource)
         if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
             return Answer(None, tag, private=private)
         said: dict[str, Any] = {}
@@ -291,6 +289,12 @@ class Reading:
 READINGS: dict[str, Reading] = {}
 
 
+def moved(asked: Asked, record_id: str, into: str) -> Moved:
+    """What leads from a record that was merged to the one that stays, with the same question."""
+    query = f"?{asked.query.decode('ascii')}" if asked.query else ""
+    return Moved(headers={"Location": asked.path.replace(f"/{record_id}", f"/{into}", 1) + query})
+
+
 async def last_change(reader: Reader) -> object:
     """The name of the last Change; None when the database does not answer."""
     try:
@@ -314,7 +318,7 @@ def _whole(body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _only(fields: str | None, resource: Resource) -> Callable[[bytes], bytes]:
+def cut_to(fields: str | None, resource: Resource) -> Callable[[bytes], bytes]:
     """Cuts a representation down to the asked fields."""
     if not fields:
         return _whole

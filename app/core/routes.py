@@ -25,6 +25,7 @@ from app.core.errors import (
     Unavailable,
 )
 from app.core.facets import Facets, FacetsShown
+from app.core.history import History
 from app.core.keys import NOBODY
 from app.core.query import Queries, parse
 from app.core.reading import READINGS, Answer, Asked, Reading
@@ -204,11 +205,12 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
 
 def _add_detail(router: APIRouter, reading: Reading) -> None:
     resource = reading.resource
-    id_name = f"{resource.one}_id"
+    id_name, history = f"{resource.one}_id", History(resource)
 
-    async def read(request: Request, query: BaseModel, **path: str) -> Response:
+    async def read(request: Request, query: Any, **path: str) -> Response:
         record_id = checked(path[id_name])
-        return await answer(request, lambda: reading.detail(record_id, query, asked(request)))
+        road = reading.detail if query.as_of is None else history.detail
+        return await answer(request, lambda: road(record_id, query, asked(request)))
 
     said = Documented(lambda: detail_model(resource), of_one(resource), query=lambda: queries(resource).detail)
     router.add_api_route(
@@ -217,7 +219,7 @@ def _add_detail(router: APIRouter, reading: Reading) -> None:
         responses=_of_records(resource),
         operation_id=f"read_{resource.one}",
         summary=f"Read one {resource.one}",
-        description="One record, whole, with its evidence. Its ETag changes with each of its versions.",
+        description="One record, whole, with its evidence, now or as it was. Its ETag changes with each version.",
     )
 
 

@@ -1,6 +1,7 @@
 """The one road of a write: valid fields become columns, links, a representation and a Change, in one transaction."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -217,15 +218,21 @@ class Batch:
         for pending in writes:
             if pending.fields is None:
                 continue
-            counts: dict[Table, int] = {}
-            for table, values in links_of(resource, pending.fields):
-                counts[table] = counts.get(table, 0) + 1
-                rows.setdefault(table, []).append({"record_id": pending.id, "position": counts[table], **values})
+            for table, row in link_rows(resource, pending.id, pending.fields):
+                rows.setdefault(table, []).append(row)
         return rows
 
 
-def links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
-    """Rows of every link table that follow from a record: its own, its citations, its identifiers."""
+def link_rows(resource: Resource, record_id: str, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """Rows of every link table that follow from a record, numbered from 1 in each."""
+    counts: Counter[Table] = Counter()
+    for table, values in _links_of(resource, fields):
+        counts[table] += 1
+        yield table, {"record_id": record_id, "position": counts[table], **values}
+
+
+def _links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """What a record names, by link table: its own, its citations, its identifiers."""
     yield from fields.links()
     if resource.citations is not None:
         for citation in fields.citations:

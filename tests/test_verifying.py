@@ -1,0 +1,209 @@
+"""The log proves itself: whatever is changed, left out or moved in the database is found, and nothing else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text, update
+from sqlmodel import Session
+
+from app.core.changes import CHANGES, digest, entry, link
+from app.core.database import Database
+from app.core.resource import RESOURCES
+from app.core.verifying import Head, Verifier
+from app.core.writing import render_again
+from tests.test_commands import run
+from tests.test_hot import url_of
+from tests.test_seeding import change, changes, delete
+
+
+def verified(database: Database, kept: Head | None = None) -> tuple[list[str], Head]:
+    with database.snapshot() as connection:
+        verifier = Verifier(connection)
+        return list(verifier.problems(kept)), verifier.head
+
+
+def tamper(database: Database, *statements: str) -> None:
+    with database.write() as session:
+        for statement in statements:
+            session.execute(text(statement))
+
+
+@pytest.fixture
+def lived_in(seeded_database: Database) -> Database:
+    """A seeded database in which records were changed, hidden, published and deleted."""
+    for number, state in enumerate(("published", "draft", "draft", "published")):
+        change(seeded_database, "partners", "unido", "me", state=state, name={"en": f"Name {number}"})
+    delete(seeded_database, "figures", "net-zero-target-2050-stated-2024", "me")
+    return seeded_database
+
+
+def test_an_honest_log_is_proved(lived_in: Database) -> None:
+    last = changes(lived_in)[-1]
+    assert verified(lived_in) == ([], Head(last.sequence, last.chain))
+
+
+def test_a_record_that_was_rendered_again_is_as_its_change_says(
+    lived_in: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("writing", "verifying"):
+        monkeypatch.setattr(f"app.core.{module}.RENDERING", 2)
+    assert verified(lived_in)[0] == []
+    with lived_in.write() as session:
+        render_again(session, RESOURCES["places"])
+    assert verified(lived_in)[0] == []
+    tamper(lived_in, "UPDATE places SET body = replace(body, 'vi', 'xx') WHERE id = 'da-nang'")
+    assert verified(lived_in)[0] == ["places/da-nang: its representation is not that of its last Change."]
+
+
+NAME = "UPDATE changes SET {} WHERE sequence = 3"
+TAMPERED = {
+    "a representation": ([NAME.format("body = replace(body, 'en', 'xx')")], "Change 3: its representation"),
+    "no representation": ([NAME.format("body = NULL")], "Change 3: its representation"),
+    "a digest": ([NAME.format("digest = 'x'")], "Change 3: its chain value"),
+    "a salt": ([NAME.format("salt = 'x'")], "Change 3: its representation"),
+    "a chain value": ([NAME.format("chain = 'x'")], "Change 4: its chain value"),
+    "an instant": ([NAME.format("at = '2020-01-01T00:00:00.000000Z'")], "Change 3: it is older"),
+    "an actor": ([NAME.format("actor = 'nobody'")], "Change 3: its chain value"),
+    "a version": ([NAME.format("version = 2")], "Change 3: its version"),
+    "an action": ([NAME.format("action = 'update'")], "Change 3: its version"),
+    "what is shown": ([NAME.format("shown = NULL")], "Change 3: what is shown"),
+    "a resource": ([NAME.format("resource = 'nothing'")], "Change 3: it is of no resource"),
+    "an id": ([NAME.format("record_id = 'nothing'")], "nothing: it is missing"),
+    "the order": (
+        [
+            "UPDATE changes SET sequence = -1 WHERE sequence = 360",
+            "UPDATE changes SET sequence = 360 WHERE sequence = 361",
+            "UPDATE changes SET sequence = 361 WHERE sequence = -1",
+        ],
+        "Change 360: its chain value",
+    ),
+    "a Change left out": (["DELETE FROM changes WHERE sequence = 361"], "Change 361 is missing"),
+    "the first left out": (
+        ["UPDATE changes SET sequence = 1000 WHERE sequence = 360", "DELETE FROM changes WHERE sequence = 359"],
+        "Change 359 is missing",
+    ),
+    "an older Change pointed to": (
+        ["UPDATE partners SET change = 359 WHERE id = 'unido'"],
+        "partners/unido: it points to Change 359, its last one is 362",
+    ),
+    "a record of nobody's": (
+        ["UPDATE changes SET record_id = 'x' WHERE record_id = 'duration' AND resource = 'indicators'"],
+        "indicators/duration: no Change tells of it",
+    ),
+    "a column": (["UPDATE partners SET kind = 'other' WHERE id = 'unido'"], "partners/unido: its columns"),
+    "a state": (["UPDATE partners SET state = 'draft' WHERE id = 'moit'"], "partners/moit: its columns"),
+    "a link": (
+        ["DELETE FROM projects_places WHERE record_id = 'smart-factory-cooperation'"],
+        "projects/smart-factory-cooperation: its links are not",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_what_is_tampered_with_is_found(lived_in: Database, what: str) -> None:
+    statements, said = TAMPERED[what]
+    tamper(lived_in, *statements)
+    problems, _ = verified(lived_in)
+    assert any(said in problem for problem in problems), problems
+    assert len(problems) <= 12, problems
+
+
+def test_a_record_that_is_gone_is_missed(lived_in: Database) -> None:
+    tamper(lived_in, "DELETE FROM figures WHERE id = 'smart-factory-duration'")
+    assert verified(lived_in)[0] == ["figures/smart-factory-duration: it is missing."]
+
+
+def test_a_deleted_record_that_is_there_is_told(lived_in: Database) -> None:
+    last = changes(lived_in)[-1]
+    with lived_in.write() as session:
+        table = RESOURCES["figures"].table.__table__
+        row = dict(session.execute(table.select().where(table.c.id == "smart-factory-duration")).mappings().one())
+        session.execute(table.insert(), {**row, "id": last.record_id, "change": last.sequence})
+    found = [f"figures/{last.record_id}: it is there, though its last Change deleted it."]
+    assert verified(lived_in)[0] == found
+
+
+def test_a_log_that_was_made_anew_is_told_by_a_head_that_was_kept(lived_in: Database) -> None:
+    """Who may write the database can count the whole chain anew; a head kept elsewhere is what tells."""
+    _, kept = verified(lived_in)
+    change(lived_in, "partners", "unido", "me", name={"en": "Later"})
+    assert verified(lived_in, kept)[0] == []
+    with lived_in.write() as session:
+        forge(session, session.execute(select(CHANGES).order_by(CHANGES.c.sequence)).all())
+    assert verified(lived_in)[0] == []
+    assert verified(lived_in, kept)[0] == [
+        f"Change {kept.sequence}: the chain has another value here than the head that was kept."
+    ]
+
+
+def forge(session: Session, log: Sequence[Any]) -> None:
+    chain = ""
+    for row in log:
+        sealed = entry(row.at, "somebody-else", row.action, row.resource, row.record_id, row.version, row.digest)
+        chain = link(chain, row.sequence, sealed)
+        forged = update(CHANGES).where(CHANGES.c.sequence == row.sequence)
+        session.execute(forged.values(actor="somebody-else", chain=chain))
+
+
+def test_a_log_that_ends_early_is_told_by_a_head_that_was_kept(lived_in: Database) -> None:
+    _, kept = verified(lived_in)
+    tamper(lived_in, f"DELETE FROM changes WHERE sequence = {kept.sequence}")
+    problems, _ = verified(lived_in, kept)
+    assert problems == [
+        f"Change {kept.sequence} is missing: it was the head that was kept.",
+        "figures/net-zero-target-2050-stated-2024: it is missing.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "1", "0:" + "0" * 64, "1:" + "0" * 63, "1:" + "G" * 64, "9" * 19 + ":" + "0" * 64]
+)
+def test_a_head_has_one_form(wrong: str) -> None:
+    with pytest.raises(ValueError, match="a head is"):
+        Head.read(wrong)
+    assert str(Head.read("7:" + "a" * 64)) == "7:" + "a" * 64
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_byte_that_is_changed_is_found(lived_in: Database, data: st.DataObject) -> None:
+    """One character of one text column of one Change."""
+    row = data.draw(st.sampled_from(changes(lived_in)))
+    column = data.draw(st.sampled_from(["at", "actor", "record_id", "salt", "body", "digest", "chain"]))
+    before: str = getattr(row, column)
+    place = data.draw(st.integers(0, len(before) - 1))
+    after = before[:place] + ("x" if before[place] != "x" else "y") + before[place + 1 :]
+    for value, is_wrong in ((after, True), (before, False)):
+        with lived_in.write() as session:
+            session.execute(update(CHANGES).where(CHANGES.c.sequence == row.sequence).values({column: value}))
+        assert bool(verified(lived_in)[0]) is is_wrong
+
+
+def test_writing_goes_on_while_the_log_is_proved(lived_in: Database) -> None:
+    with lived_in.snapshot() as connection:
+        verifier = Verifier(connection)
+        problems = verifier.problems()
+        assert next(problems, None) is None
+        before = verifier.head
+    with lived_in.snapshot() as connection:
+        connection.execute(text("SELECT count(*) FROM changes"))
+        change(lived_in, "partners", "unido", "me", name={"en": "Meanwhile"})
+        verifier = Verifier(connection)
+        assert list(verifier.problems()) == []
+        assert verifier.head == before
+
+
+def test_the_command_says_what_is_wrong_and_prints_the_head(lived_in: Database) -> None:
+    _, head = verified(lived_in)
+    found = run("check", "--head", str(head), HOPTAC_DATABASE_URL=url_of(lived_in))
+    assert (found.returncode, found.stderr) == (0, ""), found
+    assert found.stdout.splitlines()[-1].endswith(f"0 problems in the log. Keep its head elsewhere: {head}")
+    tamper(lived_in, "UPDATE changes SET at = '2020' WHERE sequence > 200", "UPDATE partners SET kind = 'other'")
+    found = run("check", HOPTAC_DATABASE_URL=url_of(lived_in))
+    assert found.returncode == 1
+    assert len(found.stderr.splitlines()) == 100
+    assert "Change 201: its chain value does not follow" in found.stderr
+    assert digest(b"")[:8] not in found.stderr
