@@ -15,6 +15,8 @@ from starlette_compress import CompressMiddleware
 from app import __version__
 from app.agreements.models import AGREEMENTS
 from app.audit.routes import audit_router
+from app.changes.routes import changes_router
+from app.changes.waiting import Waiting
 from app.core.database import Database
 from app.core.edge import Edge, set_up_logs
 from app.core.editing import Editor
@@ -78,7 +80,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    computed = [search_router(), figures_router(), audit_router(), timeline_router()]
+    computed = [search_router(), figures_router(), audit_router(), timeline_router(), changes_router()]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     routers += [*map(history_router, RESOURCES), *map(write_router, RESOURCES), partners_router(), keys_router()]
     for router in routers:
@@ -97,7 +99,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database, app.state.reader = database, database.reader()
     app.state.editor, app.state.uses = Editor(database), Uses(database)
+    waiting = Waiting(lambda: last_change(app.state.reader), database.commits, settings.hot_staleness)
+    waiting.end_with_the_process()
+    app.state.waiting = waiting
     yield
+    await waiting.close()
     await app.state.uses.close()
     app.state.editor.close()
     await app.state.reader.close()

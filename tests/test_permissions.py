@@ -53,6 +53,7 @@ OPEN: dict[str, Row] = {
     "GET /v1/audit": (200, 200, 200),
     "GET /v1/audit/rules": (200, 200, 200),
     "GET /v1/timeline": (200, 200, 200),
+    "GET /v1/changes": (200, 200, 200),
     "GET /v1/search": (200, 200, 200),
     "GET /v1": (200, 200, 200),
     "GET /v1/codelists": (200, 200, 200),

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Index, Integer, Table, Text, bindparam, cast, func, select
 from sqlmodel import Field, SQLModel
@@ -20,6 +21,10 @@ SHOWN = CodeList(
     "What everyone sees of a write.",
     {**ACTION.codes, "redact": Code("Text taken down from every version", "Gỡ bỏ nội dung khỏi mọi phiên bản")},
 )
+
+
+# The resource of a Change that a mirror was not told: a draft's, of which it holds number, entry and chain value alone.
+SEALED = ""
 
 
 class Change(SQLModel, table=True):
@@ -101,6 +106,14 @@ def digest(body: bytes, salted: str = "") -> str:
 def entry(at: str, actor: str, action: str, resource: str, record_id: str, version: int, found: str) -> str:
     """What stands for a Change in the chain: SHA-256 over these fields, one a line, the last its digest."""
     return digest("\n".join([at, actor, action, resource, record_id, str(version), found]).encode())
+
+
+def entry_of(change: Any) -> str:
+    """What stands for a stored Change in the chain: for one that a mirror holds sealed, that is all it holds."""
+    if change.resource == SEALED:
+        return str(change.digest)
+    said = (change.at, change.actor, change.action, change.resource, change.record_id, change.version, change.digest)
+    return entry(*said)
 
 
 def link(previous: str, sequence: int, sealed: str) -> str:

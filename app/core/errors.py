@@ -12,6 +12,7 @@ Problem
 ├── MethodNotAllowed    405  method_not_allowed
 ├── Conflict            409  conflict
 │   ├── IdTaken         409  id_taken
+│   ├── Rewound         409  rewound
 │   └── ReferredTo      409  referred_to: `errors` says by what
 ├── Gone                410  gone
 ├── Stale               412  stale
@@ -182,6 +183,14 @@ class IdTaken(Conflict):
     """The id belongs to another record, or did: a draft, a deleted or a merged one keeps its id."""
 
     code, title = "id_taken", "The id is taken"
+
+
+class Rewound(Conflict):
+    """The registry does not have the Change that the asker saw last: it was restored to an earlier state, or it is
+    another registry. Begin again with `after=0`.
+    """
+
+    code, title = "rewound", "Another history"
 
 
 class ReferredTo(Conflict):

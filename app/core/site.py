@@ -38,6 +38,7 @@ class Index(BaseModel):
     aggregate: str = Field(description="Figures added up.")
     timeline: str = Field(description="What comes when.")
     audit: str = Field(description="What a careful reader would flag.")
+    changes: str = Field(description="Every change, to follow.")
     codelists: str
     openapi: str
     docs: str
@@ -150,6 +151,7 @@ def _index(settings: Settings, version: str) -> bytes:
             "aggregate": "/v1/figures/aggregate",
             "timeline": "/v1/timeline",
             "audit": "/v1/audit",
+            "changes": "/v1/changes",
             "codelists": "/v1/codelists",
             "openapi": "/openapi.json",
             "docs": "/docs",

@@ -101,9 +101,14 @@ class Batch:
 
     @cached_property
     def at(self) -> str:
-        """The instant of these writes: now, but never before that of the last Change, whatever the clock says."""
-        last = self.session.execute(LAST).first()
-        return max(now(), last.at) if last else now()
+        """The instant of every write of this transaction: now, but never before that of the last Change.
+
+        Who follows the Changes knows by it where a transaction begins.
+        """
+        if "at" not in self.session.info:
+            last = self.session.execute(LAST).first()
+            self.session.info["at"] = max(now(), last.at) if last else now()
+        return str(self.session.info["at"])
 
     def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, Stored]:
         """What is there now, drafts too."""

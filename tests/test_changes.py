@@ -1,0 +1,439 @@
+"""The change feed: complete, in order, the same for everyone, verifiable; waiting for it holds nothing up."""
+
+import asyncio
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import delete, select, update
+from starlette.testclient import TestClient
+
+from app.changes import feed
+from app.changes.waiting import Waiting
+from app.core.changes import CHANGES
+from app.core.database import Database
+from app.core.resource import RESOURCES
+from app.core.writing import Batch, accepted
+from tests.conftest import client_of, get
+from tests.test_commands import ROOT, server
+from tests.test_hot import rename, url_of
+from tests.test_http import problem
+from tests.test_keys import key_of
+from tests.test_writes import FIGURE, PARTNER, PATCH, PROJECT, Key
+
+FEED = "/v1/changes"
+
+
+@pytest.fixture
+def registry(seeded_database: Database) -> Iterator[TestClient]:
+    with client_of(url_of(seeded_database)) as made:
+        yield made
+
+
+@pytest.fixture
+def editor(seeded_database: Database) -> Key:
+    return key_of(seeded_database, "records:write")
+
+
+def follow(client: Any, path: str) -> tuple[list[dict[str, Any]], str]:
+    """Every item from a path on, and where to go on."""
+    items: list[dict[str, Any]] = []
+    while True:
+        page = client.get(path).json()
+        items += page["items"]
+        if f"after={page['last']}&" in page["next"] + "&":
+            return items, page["next"]
+        path = page["next"]
+
+
+def rows(database: Database) -> list[Any]:
+    with database.engine.connect() as connection:
+        return list(connection.execute(select(CHANGES).order_by(CHANGES.c.sequence)))
+
+
+def put(client: TestClient, key: Key, path: str, body: dict[str, Any]) -> str:
+    answer = client.put(f"/v1/{path}", json=body, headers={**key, "If-Match": "*"} if "there" in body else key)
+    assert answer.status_code in (200, 201), answer.text
+    return answer.headers["etag"]
+
+
+def patch(client: TestClient, key: Key, path: str, **members: Any) -> None:
+    answer = client.patch(f"/v1/{path}", content=json.dumps(members), headers={**key, **PATCH, "If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+
+
+def drop(client: TestClient, key: Key, path: str) -> None:
+    assert client.delete(f"/v1/{path}", headers={**key, "If-Match": "*"}).status_code == 204
+
+
+def end_of(client: TestClient) -> str:
+    return follow(client, f"{FEED}?limit=200")[1]
+
+
+@pytest.mark.parametrize("limit", [7, 200])
+def test_the_feed_tells_every_change_with_the_stored_bytes(
+    registry: TestClient, seeded_database: Database, limit: int
+) -> None:
+    items, following = follow(registry, f"{FEED}?limit={limit}")
+    assert [each["sequence"] for each in items] == [row.sequence for row in rows(seeded_database)]
+    for item, row in zip(items, rows(seeded_database), strict=True):
+        assert json.dumps(item["record"]) == json.dumps(json.loads(row.body))
+        assert (item["action"], item["resource"], item["id"]) == (row.shown, row.resource, row.record_id)
+    text = registry.get(f"{FEED}?limit={limit}").text
+    assert all(row.body in text for row in rows(seeded_database)[:limit])
+    assert get(registry, following) == {"items": [], "next": following, "last": len(items)}
+
+
+def test_drafts_are_never_told(registry: TestClient, editor: Key) -> None:
+    start = end_of(registry)
+    put(registry, editor, "projects/secret", {**PROJECT, "state": "draft", "title": {"en": "Zebrafish one"}})
+    patch(registry, editor, "projects/secret", title={"en": "Zebrafish two"})
+    assert follow(registry, start)[0] == []
+    assert registry.get(start, headers=editor).json()["items"] == []
+    patch(registry, editor, "projects/secret", title={"en": "Public"}, state="published")
+    patch(registry, editor, "projects/secret", title={"en": "Zebrafish three"}, state="draft")
+    patch(registry, editor, "projects/secret", title={"en": "Zebrafish four"})
+    drop(registry, editor, "projects/secret")
+    for proof in ("false", "true"):
+        items = [each for each in follow(registry, f"{start}&proof={proof}")[0] if "record" in each]
+        told = [(each["action"], each["version"], each["record"]["title"]["en"]) for each in items]
+        assert told == [("create", 3, "Public"), ("delete", 4, "Public")]
+        assert "Zebrafish" not in json.dumps(items)
+    hidden = [each for each in follow(registry, f"{start}&proof=true")[0] if "record" not in each]
+    assert [set(each) for each in hidden] == [{"sequence", "proof"}] * 4
+    assert {name for each in hidden for name in each["proof"]} == {"entry", "chain"}
+    filtered = follow(registry, f"{start}&proof=true&record=projects/secret")[0]
+    assert [each["action"] for each in filtered] == ["create", "delete"]
+
+
+def test_a_deletion_is_told_with_the_last_representation(registry: TestClient, editor: Key) -> None:
+    put(registry, editor, "projects/short-lived", PROJECT)
+    last = registry.get("/v1/projects/short-lived").content
+    start = end_of(registry)
+    drop(registry, editor, "projects/short-lived")
+    assert b'"action":"delete","resource":"projects","id":"short-lived","version":2' in registry.get(start).content
+    assert last in registry.get(start).content
+
+
+def sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+def verify(text: str, chain: str) -> str:
+    """The chain value at the end of a page, checked as its description says, with nothing of the program's own."""
+    decoder, place = json.JSONDecoder(), text.index("[") + 1
+    while text[place] != "]":
+        item, end = decoder.raw_decode(text, place)
+        proof = item["proof"]
+        entry = proof.get("entry")
+        if entry is None:
+            raw = text[text.index(',"record":', place) + len(',"record":') : end - 1].encode()
+            hashed = sha256((proof["salt"] or "").encode() + raw)
+            assert (hashed == proof["digest"]) == (not proof["withheld"] and not proof["redacted"])
+            fields = [item["at"], item["actor"], proof["action"], item["resource"], item["id"], str(item["version"])]
+            entry = sha256("\n".join([*fields, proof["digest"]]).encode())
+        chain = sha256(f"{chain}\n{item['sequence']}\n{entry}".encode())
+        assert chain == proof["chain"]
+        place = end + (text[end] == ",")
+    return chain
+
+
+def test_the_chain_verifies_from_the_feed_alone(registry: TestClient, editor: Key, seeded_database: Database) -> None:
+    put(registry, editor, "projects/secret", {**PROJECT, "state": "draft"})
+    patch(registry, editor, "projects/secret", state="published")
+    patch(registry, editor, "projects/secret", state="draft", title={"en": "B"})
+    redact(seeded_database, "partners", "unido")
+    path, chain = f"{FEED}?limit=50&proof=true", ""
+    while True:
+        text = registry.get(path).text
+        chain, path = verify(text, chain), json.loads(text)["next"]
+        if not json.loads(text)["items"]:
+            break
+    assert chain == rows(seeded_database)[-1].chain
+
+
+def redact(database: Database, resource: str, record_id: str) -> None:
+    """What `hoptac redact` leaves behind: every body of the record changed, without salt; a Change that says so."""
+    rename(database, "Taken down", record_id)
+    with database.write() as session:
+        last = session.scalars(select(CHANGES.c.sequence).order_by(CHANGES.c.sequence.desc()).limit(1)).one()
+        of_record = (CHANGES.c.resource == resource, CHANGES.c.record_id == record_id)
+        for row in session.execute(select(CHANGES).where(*of_record, CHANGES.c.sequence < last)).all():
+            body = json.dumps({**json.loads(row.body), "name": {"en": "Taken down"}}, separators=(",", ":"))
+            changed = {"body": body, "salt": None, "redacted": last}
+            session.execute(update(CHANGES).where(CHANGES.c.sequence == row.sequence).values(changed))
+        session.execute(update(CHANGES).where(CHANGES.c.sequence == last).values(shown="redact"))
+
+
+def test_a_text_taken_down_is_told_and_gone(registry: TestClient, editor: Key, seeded_database: Database) -> None:
+    start = end_of(registry)
+    rename(seeded_database, "Leaked secret")
+    redact(seeded_database, "partners", "unido")
+    items = follow(registry, start)[0]
+    assert [each["action"] for each in items] == ["update", "redact"]
+    assert "Leaked" not in json.dumps(follow(registry, f"{FEED}?record=partners/unido")[0])
+
+
+def test_a_text_taken_down_from_a_withdrawn_record_shows_no_draft(
+    registry: TestClient, editor: Key, seeded_database: Database
+) -> None:
+    put(registry, editor, "partners/gone", {**PARTNER, "abbreviation": "PUBLIC"})
+    patch(registry, editor, "partners/gone", state="draft", abbreviation="SECRET")
+    start = end_of(registry)
+    redact(seeded_database, "partners", "gone")
+    (item,) = (each for each in follow(registry, f"{start}&proof=true")[0] if "record" in each)
+    assert (item["action"], item["record"]["abbreviation"], item["proof"]["withheld"]) == ("redact", "PUBLIC", True)
+    assert item["proof"]["salt"] is None
+
+
+def test_of_a_partner_comes_what_names_it_and_what_ceases_to(registry: TestClient, editor: Key) -> None:
+    put(registry, editor, "partners/newcomer", PARTNER)
+    start = end_of(registry)
+    put(registry, editor, "projects/a", {**PROJECT, "roles": [{"partner": "newcomer", "role": "funding"}]})
+    put(registry, editor, "projects/b", {**PROJECT, "title": {"en": "newcomer"}})
+    patch(registry, editor, "projects/a", roles=[])
+    patch(registry, editor, "projects/a", title={"en": "Other"})
+    patch(registry, editor, "partners/newcomer", abbreviation="NEW")
+    items = follow(registry, f"{start}&partner=newcomer")[0]
+    assert [(each["id"], each["version"]) for each in items] == [("a", 1), ("a", 2), ("newcomer", 2)]
+
+
+def test_filters_are_the_feed_without_the_rest(registry: TestClient) -> None:
+    every = follow(registry, f"{FEED}?limit=200")[0]
+    some = follow(registry, f"{FEED}?resource=partners&resource=places&limit=7")[0]
+    assert some == [each for each in every if each["resource"] in ("partners", "places")]
+    one = follow(registry, f"{FEED}?record=partners/unido")[0]
+    assert one == [each for each in every if (each["resource"], each["id"]) == ("partners", "unido")]
+    of_unido = {(each["resource"], each["id"]) for each in follow(registry, f"{FEED}?partner=unido&limit=200")[0]}
+    for name in ("projects", "agreements", "milestones", "figures"):
+        listed = {(name, each["id"]) for each in get(registry, f"/v1/{name}?partner=unido&limit=200")["items"]}
+        assert listed <= of_unido
+    assert ("partners", "unido") in of_unido
+
+
+def test_a_page_that_finds_nothing_goes_on_all_the_same(registry: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "SCANNED", 20)
+    first = get(registry, f"{FEED}?resource=statements&wait=5")
+    assert first["items"] == []
+    assert first["next"].startswith(f"{FEED}?after=20&chain=")
+    assert (
+        len(follow(registry, f"{FEED}?resource=statements")[0]) == get(registry, "/v1/statements?total=true")["total"]
+    )
+
+
+def test_a_page_is_bounded_in_bytes(registry: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "LARGEST", 10_000)
+    assert 1 <= len(get(registry, f"{FEED}?limit=200")["items"]) <= feed.ROUND
+    assert len(follow(registry, f"{FEED}?limit=200")[0]) == get(registry, FEED)["last"]
+
+
+def test_a_registry_that_went_back_is_noticed(registry: TestClient, seeded_database: Database, editor: Key) -> None:
+    put(registry, editor, "projects/lost", PROJECT)
+    following = end_of(registry)
+    with seeded_database.write() as session:  # as a restored backup would be
+        session.execute(delete(RESOURCES["projects"].table).where(RESOURCES["projects"].table.id == "lost"))
+        session.execute(delete(CHANGES).where(CHANGES.c.record_id == "lost"))
+    problem(registry.get(following), 409, "rewound")
+    problem(registry.get(f"{following}&wait=1"), 409, "rewound")
+    problem(registry.get(f"{FEED}?after={rows(seeded_database)[-1].sequence + 1}"), 409, "rewound")
+    put(registry, editor, "projects/other", PROJECT)  # the same number, another Change
+    problem(registry.get(following), 409, "rewound")
+
+
+REFUSED = [
+    *("after=-1", "after=9223372036854775808", "after=1e3", "after=", "limit=0", "limit=201", "wait=61"),
+    *("wait=-1", "wait=0.5", "wait=", "partner=UNIDO", "partner=a&partner=b", "record=unido", "record=nothing/unido"),
+    *("record=/", "record=partners/a%C3%A9", "chain=xyz", "chain=", "resource=nothing", "proof=maybe", "cursor=abc"),
+]
+
+
+@pytest.mark.parametrize("query", REFUSED)
+def test_what_makes_no_sense_is_refused(client: TestClient, query: str) -> None:
+    problem(client.get(f"{FEED}?{query}"), 422, "invalid")
+    problem(client.get(f"{FEED}?wait=1&after=%00{query}"), 400, "bad_query")
+
+
+def test_an_unchanged_page_is_304_and_a_waited_one_is_never_kept(registry: TestClient) -> None:
+    first = registry.get(f"{FEED}?limit=3")
+    again = registry.get(f"{FEED}?limit=3", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code) == (200, 304)
+    assert first.headers["link"] == f'<{first.json()["next"]}>; rel="next"'
+    waited = registry.get(f"{FEED}?limit=3&wait=1", headers={"If-None-Match": "*"})
+    assert (waited.status_code, waited.json()["items"]) == (200, first.json()["items"])
+    assert "etag" not in waited.headers
+    assert waited.headers["cache-control"] == "no-store"
+
+
+def test_who_waits_is_answered_at_the_commit_or_when_the_time_is_over(
+    registry: TestClient, editor: Key, seeded_database: Database
+) -> None:
+    start = end_of(registry)
+    began = time.monotonic()
+    assert get(registry, f"{start}&wait=1")["items"] == []
+    assert 0.9 < time.monotonic() - began < 5
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(registry.get, f"{start}&wait=30&resource=partners")
+        time.sleep(0.3)
+        put(registry, editor, "projects/not-asked-for", PROJECT)
+        put(registry, editor, "projects/secret", {**PROJECT, "state": "draft"})
+        time.sleep(0.2)
+        assert not waiting.done()
+        put(registry, editor, "partners/asked-for", PARTNER)
+        began = time.monotonic()
+        assert [each["id"] for each in waiting.result().json()["items"]] == ["asked-for"]
+        assert time.monotonic() - began < 1
+    assert get(registry, start)["items"] != []  # what did not match is there for those who ask for it
+
+
+def test_a_commit_of_another_process_ends_the_wait(registry: TestClient, seeded_database: Database) -> None:
+    start = end_of(registry)
+    code = "import sys; from tests.test_hot import *; rename(Database(sys.argv[1]), 'Elsewhere')"
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(registry.get, f"{start}&wait=60")
+        subprocess.run([sys.executable, "-c", code, url_of(seeded_database)], cwd=ROOT, check=True)
+        began = time.monotonic()
+        assert waiting.result().json()["items"][0]["record"]["name"] == {"en": "Elsewhere"}
+        assert time.monotonic() - began < 2
+
+
+def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_database: Database) -> None:
+    with server(url_of(seeded_database)) as (base, process), ThreadPoolExecutor(60) as pool:
+        limits = httpx.Limits(max_connections=70)
+        with httpx.Client(base_url=base, trust_env=False, timeout=70, limits=limits) as client:
+            start = follow(client, f"{FEED}?limit=200")[1]
+            waiting = [pool.submit(client.get, f"{start}&wait=60") for _ in range(60)]
+            time.sleep(1)
+            began = time.monotonic()
+            assert client.get("/v1/projects?limit=1").status_code == 200
+            assert client.get(f"{FEED}?partner=unido").status_code == 200
+            assert time.monotonic() - began < 2
+            rename(seeded_database, "Seen by all")
+            assert {len(each.result().json()["items"]) for each in waiting} == {1}
+            start = waiting[0].result().json()["next"]
+            again = [pool.submit(client.get, start) for _ in range(5)]
+            time.sleep(1)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert [each.result().json()["items"] for each in again] == [[]] * 5
+            process.wait(timeout=10)
+            assert time.monotonic() - began < 5
+
+
+def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> None:
+    async def nobody_leaves() -> Any:
+        await asyncio.Event().wait()
+
+    async def leaves() -> Any:
+        await asyncio.sleep(0.05)
+        return {"type": "http.disconnect"}
+
+    async def look() -> object:
+        return "7-abcdef12"
+
+    async def run() -> None:
+        waiting = Waiting(look, lambda: 0, 0.05, most=2)
+        first = asyncio.ensure_future(waiting.beyond(7, 60, nobody_leaves))
+        second = asyncio.ensure_future(waiting.beyond(7, 60, leaves))
+        await asyncio.sleep(0)
+        assert not await waiting.beyond(7, 60, nobody_leaves)
+        assert not await second
+        assert await waiting.beyond(6, 60, nobody_leaves)
+        assert not first.done()
+        waiting.end()
+        assert not await first
+        assert not await waiting.beyond(6, 60, nobody_leaves)
+        await waiting.close()
+
+    asyncio.run(run())
+
+
+WRITER = """
+import sys
+from tests.test_changes import *
+import app.main
+write_many(Database(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+"""
+
+
+def write_many(database: Database, name: str, count: int) -> None:
+    """Transactions of one to five Changes each, some of drafts."""
+    for number in range(count):
+        with database.write() as session:
+            batch = Batch(session, name)
+            for part in range(number % 5 + 1):
+                state = "draft" if (number + part) % 4 == 3 else "published"
+                body = {**FIGURE, "value": number, "state": state}
+                batch.put(
+                    RESOURCES["figures"],
+                    f"{name}-{number}-{part}",
+                    accepted(RESOURCES["figures"], json.dumps(body)),
+                    None,
+                )
+            batch.flush()
+
+
+def test_nobody_who_follows_misses_a_change(seeded_database: Database) -> None:
+    url, ended, count = url_of(seeded_database), threading.Event(), 15
+    with client_of(url) as one, client_of(url, hot_cache=0) as other:
+        start = end_of(one)
+
+        def watch(client: TestClient, limit: int, wait: int) -> list[dict[str, Any]]:
+            items: list[dict[str, Any]] = []
+            path = f"{start.partition('&limit')[0]}&limit={limit}&wait={wait}&proof=true"
+            while True:
+                over = ended.is_set()
+                page = client.get(path).json()
+                items += page["items"]
+                if over and not page["items"]:
+                    return items
+                path = page["next"]
+
+        with ThreadPoolExecutor(8) as pool:
+            readers = [
+                pool.submit(watch, *each) for each in ((one, 3, 1), (other, 200, 0), (one, 1, 0), (other, 17, 1))
+            ]
+            processes = [
+                subprocess.Popen([sys.executable, "-c", WRITER, url, f"process-{each}", str(count)], cwd=ROOT)
+                for each in range(2)
+            ]
+            writers = [pool.submit(write_many, seeded_database, f"thread-{each}", count) for each in range(3)]
+            for writer in writers:
+                writer.result()
+            assert [process.wait() for process in processes] == [0, 0]
+            ended.set()
+            found = [reader.result() for reader in readers]
+    written = [row for row in rows(seeded_database) if row.actor != "seed"]
+    assert len(written) == 5 * sum(number % 5 + 1 for number in range(count))
+    for items in found:
+        assert [each["sequence"] for each in items] == [row.sequence for row in written]
+        assert [each["proof"]["chain"] for each in items] == [row.chain for row in written]
+        assert [each.get("id") for each in items] == [row.record_id if row.shown else None for row in written]
+
+
+def test_all_changes_of_a_transaction_have_one_instant(database: Database) -> None:
+    with database.write() as session:
+        for number in range(3):
+            batch = Batch(session, "test")
+            batch.put(
+                RESOURCES["partners"],
+                f"p-{number}",
+                accepted(RESOURCES["partners"], json.dumps({**PARTNER, "managed_by": None})),
+                None,
+            )
+            batch.flush()
+            time.sleep(0.002)
+    with database.write() as session:
+        batch = Batch(session, "test")
+        batch.delete(RESOURCES["partners"], "p-1", batch.stored(RESOURCES["partners"], ["p-1"])["p-1"])
+        batch.flush()
+    first, second, third, later = [row.at for row in rows(database)]
+    assert first == second == third < later
