@@ -24,6 +24,7 @@ from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.history_routes import history_router
 from app.core.hot import Freshness, Hot
 from app.core.keys import Gate, Uses
+from app.core.limits import Limits
 from app.core.openapi import describe
 from app.core.reading import READINGS, Reading, last_change
 from app.core.routes import Dispatch, resource_router
@@ -60,11 +61,13 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         observe = mount(app)
     inner = CompressMiddleware(Gate(Dispatch(app, routers), app.state), minimum_size=500)
     edge = Edge(inner, access_log=settings.access_log, observe=observe)
-    if settings.hot_cache == 0:
-        return edge
     state = app.state
-    fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
-    return Hot(edge, fresh, settings.hot_cache)
+    outermost: ASGIApp = edge
+    if settings.hot_cache:
+        fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
+        outermost = Hot(edge, fresh, settings.hot_cache)
+    of_key, of_address = settings.rate_limit_key, settings.rate_limit_address
+    return Limits(outermost, edge, of_key=of_key, of_address=of_address) if of_key or of_address else outermost
 
 
 def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:

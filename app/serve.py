@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from app import no_collector
+from app.connections import ServerConfig
 from app.core.database import Database
 from app.core.errors import Unavailable
 from app.core.settings import Settings
@@ -24,17 +25,8 @@ class NotReady(Exception):
 def serve(settings: Settings) -> None:
     """Serve until told to stop; NotReady when the database is not there or has another schema."""
     ensure_ready(settings)
-    config = uvicorn.Config(
-        _application(settings) if settings.workers == 1 else "app.main:create_app",
-        factory=settings.workers > 1,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    application = _application(settings) if settings.workers == 1 else "app.main:create_app"
+    config = ServerConfig(settings, application, factory=settings.workers > 1)
     listening = config.bind_socket()
     listening.listen(config.backlog)  # from here on nobody is refused, though the first answer may take a moment
     host, port = listening.getsockname()[:2]

@@ -21,7 +21,10 @@ REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}\Z")
 CODINGS = re.compile(r'-(?:gzip|br|zstd)(?=")')
 ALWAYS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-ID"),
+    (
+        b"access-control-expose-headers",
+        b"ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID",
+    ),
     (b"x-content-type-options", b"nosniff"),
 ]
 # Pages bring their own policy of what may be loaded; what else pages need, data does not.

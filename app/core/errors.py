@@ -20,6 +20,7 @@ Problem
 ├── UnsupportedType     415  unsupported_type
 ├── Invalid             422  invalid: well-formed but not allowed; `errors` says where
 ├── NoCondition         428  no_condition
+├── TooMany             429  too_many_requests: with Retry-After
 ├── Failed              500  internal_error
 └── Unavailable         503  unavailable: with Retry-After
     └── QueryTooSlow    503  query_too_slow
@@ -237,6 +238,12 @@ class NoCondition(Problem):
     """What exists is only changed under If-Match, with the ETag of the version that the change was made from."""
 
     status, code, title = 428, "no_condition", "If-Match is needed"
+
+
+class TooMany(Problem):
+    """More requests than the key or the address has in a minute. Try again after `Retry-After` seconds."""
+
+    status, code, title = 429, "too_many_requests", "Too many requests"
 
 
 class Failed(Problem):

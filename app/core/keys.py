@@ -165,11 +165,23 @@ class Gate:
             given = [value for name, value in scope["headers"] if name == b"authorization"]
             if given:
                 try:
-                    scope["asker"] = await self._identify(given)
+                    scope["asker"] = await self._counted(given, scope.get("meter"))
                 except Problem as problem:
                     await problem.response()(scope, receive, send)
                     return
         await self.app(scope, receive, send)
+
+    async def _counted(self, given: list[bytes], meter: Any) -> Asker:
+        """Who asks; the meter, where there is one, is told whether the key is valid."""
+        try:
+            asker = await self._identify(given)
+        except Unauthorized:
+            if meter is not None:
+                meter.refused()
+            raise
+        if meter is not None:
+            meter.opened(asker.key)
+        return asker
 
     async def _identify(self, given: list[bytes]) -> Asker:
         scheme, _, text = given[0].decode("latin-1").partition(" ")

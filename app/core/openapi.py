@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from app.core.bodies import MERGE_PATCH
-from app.core.errors import BadRequest, Failed, ProblemShown, Unauthorized
+from app.core.errors import BadRequest, Failed, ProblemShown, TooMany, Unauthorized
 from app.core.record import Record
 from app.core.resource import Resource
 from app.core.routes import Documented, InPath, documented_of, problems
@@ -160,7 +160,7 @@ def _path_parameter(name: str, said: InPath) -> dict[str, Any]:
 def _complete(schema: dict[str, Any]) -> None:
     for path, operation in ((path, each) for path, methods in schema["paths"].items() for each in methods.values()):
         operation.setdefault("security", [])
-        for kind in (BadRequest, Failed, *([Unauthorized] if path.startswith("/v1") else [])):
+        for kind in (BadRequest, Failed, *([TooMany, Unauthorized] if path.startswith("/v1") else [])):
             for status, response in problems(kind).items():
                 operation["responses"].setdefault(str(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))

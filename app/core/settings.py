@@ -1,6 +1,8 @@
 """Settings, read from `HOPTAC_…` environment variables; each is described in the README."""
 
-from pydantic import Field
+import ipaddress
+
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -32,6 +34,38 @@ class Settings(BaseSettings):
         description="Seconds that an answer kept ready may miss the write of another process; one's own: none.",
     )
     max_body: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000, description="Bytes that a body may have.")
+    rate_limit_key: int = Field(
+        default=0, ge=0, le=10_000_000, description="Requests a minute with one key, per process; 0: any number."
+    )
+    rate_limit_address: int = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        description="Requests a minute without a valid key from one address (IPv6: /64), per process; 0: any number.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        max_length=2_000,
+        description="Addresses and networks of proxies whose X-Forwarded-For is believed, with commas; `*` is all.",
+    )
+    head_deadline: float = Field(
+        default=10.0, gt=0, le=3_600, description="Seconds that the head of a request may take to arrive."
+    )
+    stall_deadline: float = Field(
+        default=20.0,
+        gt=0,
+        le=3_600,
+        description="Seconds that a body, or an answer on its way out, may stay behind 1,000 bytes a second.",
+    )
+    max_connections: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Connections that each process holds at a time."
+    )
+    max_connections_address: int = Field(
+        default=1_000,
+        ge=1,
+        le=1_000_000,
+        description="Of these, connections from one address (IPv6: /64); trusted proxies have no such bound.",
+    )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",
         pattern=r"^[ -~]{1,200}$",
@@ -42,3 +76,15 @@ class Settings(BaseSettings):
         default="https://creativecommons.org/licenses/by/4.0/", description="Where that licence is explained."
     )
     site_name: str = Field(default="Hoptac", description="The registry's name in /v1 and the docs.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for each in filter(None, (part.strip() for part in value.split(","))):
+            if each != "*":
+                ipaddress.ip_network(each)
+        return value
+
+    def trusts(self) -> list[str]:
+        """The addresses and networks of trusted proxies."""
+        return [part.strip() for part in self.trusted_proxies.split(",") if part.strip()]

@@ -1,0 +1,177 @@
+"""Slow clients and many connections, against a real server process: deadlines end what stands still, nothing else."""
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.core.database import Database
+from app.core.schema import migrate
+from tests.test_commands import server
+from tests.test_keys import key_of
+
+HALF = b"GET /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: "
+BODY = b"PUT /v1/partners/x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+SHORT = {"head_deadline": "1", "stall_deadline": "1"}
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> str:
+    """A database of one engine: what is here happens before a database is asked."""
+    made = Database(f"sqlite:///{folder}/connections.db")
+    migrate(made)
+    made.close()
+    return f"sqlite:///{folder}/connections.db"
+
+
+@pytest.fixture(scope="module")
+def base(url: str) -> Iterator[str]:
+    """A server with short deadlines."""
+    with server(url, **SHORT) as (address, _):
+        yield address
+
+
+def connect(base: str, source: str = "127.0.0.1", received: int = 0) -> socket.socket:
+    host, port = base.removeprefix("http://").split(":")
+    made = socket.socket()
+    if received:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, received)
+    made.bind((source, 0))
+    made.settimeout(10)
+    made.connect((host, int(port)))
+    return made
+
+
+def is_closed(connection: socket.socket, seconds: float) -> bool:
+    """Whether the other end goes within so many seconds; what it still says is passed over."""
+    until = time.monotonic() + seconds
+    with contextlib.suppress(ConnectionError):
+        while select.select([connection], [], [], max(0, until - time.monotonic()))[0]:
+            if not connection.recv(65_536):
+                return True
+        return False
+    return True
+
+
+def ends(connection: socket.socket, drip: Callable[[], bytes], within: float) -> float:
+    """Seconds until a connection ends that gets these bytes every 0.1 s; fails when it does not."""
+    began = time.monotonic()
+    while time.monotonic() - began < within:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(drip())
+            if not is_closed(connection, 0.1):
+                continue
+        return time.monotonic() - began
+    pytest.fail("it goes on")
+
+
+@pytest.mark.parametrize(
+    ("begun", "drip"),
+    [(b"", b""), (HALF, b""), (HALF, b"a"), (b"", b"\r\n"), (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n")],
+    ids=["nothing", "half a head", "a head in drips", "blank lines", "blank lines after an answer"],
+)
+def test_a_head_has_a_deadline(base: str, begun: bytes, drip: bytes) -> None:
+    with connect(base) as connection:
+        connection.sendall(begun)
+        if b"\r\n\r\n" in begun:
+            assert b"200 OK" in connection.recv(65_536)
+        assert 0.5 < ends(connection, lambda: drip, 4) < 3
+
+
+@pytest.mark.parametrize("path", [b"/v1/partners/x", b"/livez"])
+def test_a_body_that_stalls_or_drips_is_cut(base: str, path: bytes) -> None:
+    """Before the answer and after it: a 401 and a 405 do not wait for the body."""
+    for drip in (b"", b" "):
+        with connect(base) as connection:
+            connection.sendall((BODY % 100_000).replace(b"/v1/partners/x", path))
+            assert b" 40" in connection.recv(65_536)[:20]
+            assert ends(connection, lambda drip=drip: drip, 4) < 3  # type: ignore[misc]
+
+
+def test_a_body_that_comes_slowly_but_comes_is_read(base: str, url: str) -> None:
+    key = key_of(Database(url), "records:write")["Authorization"].encode()
+    with connect(base) as connection:
+        connection.sendall((BODY % 6_000).replace(b"Host", b"Authorization: %s\r\nHost" % key))
+        for _ in range(30):
+            connection.sendall(b" " * 200)  # 2,000 bytes a second
+            time.sleep(0.1)
+        assert b"400" in connection.recv(65_536)[:20]
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in connection.recv(65_536)
+
+
+ASSET = b"GET /docs/assets/redoc.standalone.js HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_an_answer_that_nobody_takes_is_cut(base: str) -> None:
+    with connect(base, received=4096) as connection:
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            connection.settimeout(0.5)
+            for _ in range(2_000):
+                connection.sendall(ASSET)  # until the server, which cannot send, no longer reads
+        time.sleep(4)
+        connection.settimeout(5)
+        taken = 0
+        with contextlib.suppress(ConnectionError):
+            while chunk := connection.recv(1 << 20):
+                taken += len(chunk)
+        assert taken < 20_000_000
+
+
+def test_an_answer_that_is_taken_slowly_is_whole(base: str) -> None:
+    with connect(base, received=4096) as connection:
+        connection.sendall(ASSET.replace(b"Host", b"Connection: close\r\nHost"))
+        received, began = b"", time.monotonic()
+        while chunk := connection.recv(200_000 if time.monotonic() - began > 5 else 8_000):
+            received += chunk
+            time.sleep(0.02 if time.monotonic() - began < 5 else 0)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]) == len(body) > 500_000
+
+
+def test_heads_have_a_size(base: str) -> None:
+    for line in (b"X-A: " + b"a" * 2_000, b"X-%d: a", b"\r\n"):
+        with connect(base) as connection:
+            connection.sendall(HALF + b"\r\n")
+            with contextlib.suppress(ConnectionError):
+                for number in range(200_000):
+                    connection.sendall(line.replace(b"%d", b"%d" % number) + b"\r\n")
+                pytest.fail("it goes on")
+    with connect(base) as connection:
+        chunk = b"1;" + b"a" * 500_000 + b"\r\n \r\n"
+        connection.sendall((BODY.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked")) + chunk)
+        assert is_closed(connection, 5) or b" 40" in connection.recv(65_536)[:20]
+
+
+def test_connections_are_bounded_and_those_that_wait_make_room(url: str) -> None:
+    with server(url, max_connections="50", max_connections_address="20", head_deadline="60") as (base, _):
+        with contextlib.ExitStack() as stack:
+            held = [stack.enter_context(connect(base)) for _ in range(30)]
+            time.sleep(0.5)
+            assert [is_closed(each, 0.01) for each in held] == [False] * 20 + [True] * 10
+            others = [stack.enter_context(connect(base, f"127.0.1.{each % 9 + 1}")) for each in range(100)]
+            for each in others:
+                each.sendall(HALF)
+            time.sleep(0.5)
+            assert sum(not is_closed(each, 0.01) for each in [*held, *others]) == 50
+            assert [is_closed(each, 0.01) for each in others[-50:]] == [False] * 50
+            assert httpx.get(f"{base}/livez", trust_env=False).status_code == 200
+        assert httpx.get(f"{base}/v1/partners", trust_env=False).status_code == 200
+    with (
+        server(url, max_connections_address="2", trusted_proxies="127.0.0.1") as (base, _),
+        contextlib.ExitStack() as stack,
+    ):
+        held = [stack.enter_context(connect(base)) for _ in range(30)]
+        assert not any(is_closed(each, 0.01) for each in held)
+
+
+def test_workers_have_deadlines_too(url: str) -> None:
+    with server(url, "--workers", "2", **SHORT) as (base, _):
+        for _ in range(4):
+            with connect(base) as connection:
+                assert is_closed(connection, 4)
