@@ -197,7 +197,7 @@ def _closeness(found: Sense) -> Callable[[Sequence[Any]], Any]:
 
     def key(row: Sequence[Any]) -> tuple[int, int, int, int, str]:
         docid, _, record_id, names = row
-        for rank, needle in enumerate(needles):
+        for rank, needle in enumerate(needles if needles[-1] in names else ()):  # the last is in all others
             place = names.find(needle)
             if place >= 0:
                 start = names.rfind("\n", 0, place + 1)

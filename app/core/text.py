@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 
+import pydantic_core
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
 # C0 controls but TAB and LF, DEL, and unpaired surrogates: PostgreSQL refuses NUL, UTF-8 cannot hold a surrogate.
@@ -109,6 +110,11 @@ def slug(text: str) -> str:
     words = re.findall("[a-z0-9]+", folded)
     made = "-".join(words)[:81]
     return made if len(made) <= 80 else made.rpartition("-")[0] or made[:80]
+
+
+def from_json(body: str | bytes) -> Any:
+    """What a stored representation says, in a third of the time of `json.loads`; what others send, `bodies` reads."""
+    return pydantic_core.from_json(body)
 
 
 def to_json(content: Any, default: Callable[[Any], Any] | None = None) -> bytes:
