@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
 import pydantic_core
@@ -119,7 +119,13 @@ def from_json(body: str | bytes) -> Any:
 
 def to_json(content: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     """JSON as it is sent: without blanks, letters as they are; `default` says what else can be shown."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=default).encode()
+    return _encoder(default).encode(content).encode()
+
+
+@cache
+def _encoder(default: Callable[[Any], Any] | None) -> json.JSONEncoder:
+    """Made once: that takes as long as a short text."""
+    return json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=default)
 
 
 def main_text(texts: Mapping[str, str]) -> str:
