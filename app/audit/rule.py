@@ -7,6 +7,7 @@ docstring and severity are served as they stand there.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_
@@ -28,6 +29,9 @@ SEVERITY = CodeList(
 )
 
 Shown = Mapping[str, Any]  # a record as it is published
+# As they are, or a function that makes them when the rule is first asked.
+Condition = ColumnElement[bool] | Callable[[], ColumnElement[bool]]
+Queries = tuple[Query, ...] | Callable[[], Iterable[Query]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Case:
 class Rule:
     """A rule for one resource; rules of one name ask the same of several.
 
-    `where` narrows the candidates in SQL (it may bind `as_of`), `beside` are queries made by `beside()`.
+    `conditions` narrow the candidates in SQL (they may bind `as_of`), `queries` are made by `beside()`.
     """
 
     name: str
@@ -89,9 +93,19 @@ class Rule:
     severity: str
     resource: Resource
     about: str
-    where: tuple[ColumnElement[bool], ...]
-    beside: tuple[Query, ...]
+    conditions: tuple[Condition, ...]
+    queries: Queries
     decide: Callable[[Case], Iterator[Finding]]
+
+    @cached_property
+    def where(self) -> list[ColumnElement[bool]]:
+        """What holds of its candidates."""
+        return [each() if callable(each) else each for each in self.conditions]
+
+    @cached_property
+    def beside(self) -> tuple[Query, ...]:
+        """What brings the records beside them."""
+        return tuple(self.queries()) if callable(self.queries) else self.queries
 
 
 RULES: list[Rule] = []
@@ -103,8 +117,8 @@ def rule(
     vi: str,
     severity: str,
     resource: Resource,
-    *where: ColumnElement[bool],
-    beside: tuple[Query, ...] = (),
+    *where: Condition,
+    beside: Queries = (),
     name: str = "",
 ) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
     """Make a function an audit rule: its name and docstring are the rule's."""

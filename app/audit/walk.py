@@ -1,6 +1,5 @@
 """The audit as a read: it walks the candidates of each rule in steps of bounded cost, in one order, from any place."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,7 @@ from app.core.database import Database, Query, Read
 from app.core.including import stored
 from app.core.paging import Shape, shaped
 from app.core.resource import Resource, on_record
+from app.core.text import from_json
 
 # What one step looks at: so many records, of which so many may be candidates. A page takes so many steps at most, and
 # so many candidates weigh as much as one more.
@@ -128,11 +128,11 @@ def _step(rule: Rule, asked: Wanted, after: str) -> Read:
     rows = yield _candidates(rule, asked.shape), {**values, "until": until}
     if len(rows) == CANDIDATES:
         until = rows[-1][0]
-    cases = {row[0]: Case(rule, json.loads(row[1]), [], asked.as_of) for row in rows}
+    cases = {row[0]: Case(rule, from_json(row[1]), [], asked.as_of) for row in rows}
     for query in rule.beside if cases else ():
         beside = yield query, {"ids": list(cases), "as_of": asked.as_of}
         for candidate, body in beside:
-            cases[candidate].beside.append(json.loads(body))
+            cases[candidate].beside.append(from_json(body))
     return list(cases.values()), until
 
 

@@ -1,6 +1,5 @@
 """Facets: how many records of a list there are for each value of a code, or of a link to other records."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -18,7 +17,7 @@ from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, que
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import RESOURCES, Resource
 from app.core.sql import one_of
-from app.core.text import LanguageMap, to_json
+from app.core.text import LanguageMap, from_json, to_json
 
 
 class FacetValue(BaseModel):
@@ -139,7 +138,7 @@ class Facets:
         if not ids:
             return {}
         rows = yield _named(tuple(ids)), ids
-        return {(_text(target), _text(one)): _label(json.loads(body)) for target, one, body in rows}
+        return {(_text(target), _text(one)): _label(from_json(body)) for target, one, body in rows}
 
     def _shown(self, name: str, rows: Sequence[Any], labels: Mapping[Any, Any], most: int) -> dict[str, Any]:
         facet = self.facets[name]

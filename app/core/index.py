@@ -4,7 +4,6 @@ The engines hold sets of terms and answer boolean questions about them, in the o
 which order hits are shown, is decided in Python (words, matching). Only published records are in it.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -37,6 +36,7 @@ from app.core.prose import names, prose
 from app.core.record import BYTEWISE, SEQUENCE
 from app.core.resource import RESOURCES, Resource
 from app.core.sql import chunks
+from app.core.text import from_json
 from app.core.vocabulary import PAIRS, WORDS, count
 from app.core.words import TEXT, terms, words
 
@@ -90,7 +90,7 @@ class Entry(NamedTuple):
     @classmethod
     def of(cls, resource: Resource, body: str | bytes | None) -> "Entry | None":
         """The entry of a record with this representation; None when it is not public."""
-        record: Any = json.loads(body) if body else {"state": "draft"}
+        record: Any = from_json(body) if body else {"state": "draft"}
         if record["state"] != "published":
             return None
         called = [text for _, text in names(resource, record)]

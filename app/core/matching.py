@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, cast, func, literal_column, select, union_all
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, union_all
 
 from app.core.database import Query, Read
 from app.core.errors import BadCursor, Unavailable
 from app.core.index import INDEXING, READY, RECORDS, SPAN, TERMS
 from app.core.resource import Resource
 from app.core.senses import Sense, Typed, fts5, sense
-from app.core.sql import holds
+from app.core.sql import holds, holds_unindexed
 
 WINDOW = 100  # candidates that are ranked together
 WALK = 4_000  # PostgreSQL: rows looked at in order, before the index is asked, for words that are frequent
@@ -103,12 +102,12 @@ def _in_order(where: Sequence[ColumnElement[bool]]) -> Select[Any]:
 def _in_order_or_gathered(where: Sequence[ColumnElement[bool]]) -> Any:
     """On PostgreSQL, which has no posting lists in order: look at the next rows; where they are too few, ask GIN.
 
-    `ts_match_vq` is what `@@` stands for, and no index serves it: so neither way is left to the planner's guess.
+    Neither way is left to the planner's guess.
     """
     ahead = select(TERMS.c.rowid, TERMS.c.terms).where(*_between("docid_after", "docid_walk"))
     rows = ahead.order_by(TERMS.c.rowid).limit(literal_column(str(WALK))).subquery("ahead")
     near = select(RECORDS).join(rows, rows.c.rowid == RECORDS.c.docid)
-    near = near.where(func.ts_match_vq(rows.c.terms, cast(bindparam("tsquery"), TSQUERY)), *where)
+    near = near.where(holds_unindexed(rows.c.terms), *where)
     walked = near.order_by(RECORDS.c.docid).limit(_WINDOW).cte("walked")
     full = select(func.count() >= _WINDOW).select_from(walked).scalar_subquery()
     found = select(TERMS.c.rowid).where(holds(), ~full).cte("gathered").prefix_with("MATERIALIZED")
@@ -198,7 +197,7 @@ def _closeness(found: Sense) -> Callable[[Sequence[Any]], Any]:
 
     def key(row: Sequence[Any]) -> tuple[int, int, int, int, str]:
         docid, _, record_id, names = row
-        for rank, needle in enumerate(needles):
+        for rank, needle in enumerate(needles if needles[-1] in names else ()):  # the last is in all others
             place = names.find(needle)
             if place >= 0:
                 start = names.rfind("\n", 0, place + 1)

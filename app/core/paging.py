@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -93,6 +93,7 @@ class Page:
         if self.query.cursor is not None:
             self.after = dict(zip(("after_value", "after_id"), self._read(self.query.cursor), strict=True))
 
+    @cached_property
     def query_pairs(self) -> list[tuple[str, str]]:
         """The asked parameters that a cursor is bound to."""
         given = [(name, value) for name, value in self._filters.items() if not isinstance(value, list)]
@@ -141,10 +142,10 @@ class Page:
         shaping = [("limit", self.limit)]
         shaping += [(name, said) for name in ("fields", "include") if (said := getattr(self.query, name))]
         shaping += [("total", "true")] if self.query.total else []
-        return next_path(self.path, self.query_pairs(), shaping, value, record_id)
+        return next_path(self.path, self.query_pairs, shaping, value, record_id)
 
     def _read(self, given: str) -> tuple[Any, str]:
-        value, record_id = place_of(bound(self.path, self.query_pairs()), given)
+        value, record_id = place_of(bound(self.path, self.query_pairs), given)
         kind = (int, float) if is_number(self.resource.all_sorts[self.sort.name]) else str
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise BadCursor
@@ -165,9 +166,12 @@ def next_path(
 
 def cursor(bound: str, value: Any, record_id: str) -> str:
     """An opaque place in a list: the last row's sort value and id, with a checksum that binds it to path and filter."""
-    place = json.dumps([value, record_id], separators=(",", ":")).encode()
+    place = _PLACE.encode([value, record_id]).encode()
     check = hashlib.blake2b(place + bound.encode(), digest_size=6).digest()
     return base64.urlsafe_b64encode(check + place).rstrip(b"=").decode()
+
+
+_PLACE = json.JSONEncoder(separators=(",", ":"))
 
 
 def place_of(bound: str, given: str) -> tuple[Any, str]:

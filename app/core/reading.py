@@ -32,7 +32,7 @@ from app.core.paging import DRAFTS, FOUND, OWN, Page, Shape, Sort, beyond, condi
 from app.core.record import RENDERING
 from app.core.resource import Include, Resource
 from app.core.sql import one_of
-from app.core.text import to_json
+from app.core.text import from_json, to_json
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ def cut_to(fields: str | None, resource: Resource) -> Callable[[bytes], bytes]:
     keep = {"id", *names}
 
     def cut(body: bytes) -> bytes:
-        record = json.loads(body)
+        record = from_json(body)
         kept = {name: value for name, value in record.items() if name in keep}
         return to_json(kept)
 

@@ -108,6 +108,8 @@ class Record(SQLModel):
 class Row(SQLModel):
     """The columns every resource's table has; tables do not validate, so only core builds them from valid fields."""
 
+    model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]
+
     id: str = Field(sa_type=BYTEWISE, primary_key=True)
     version: int = Field(sa_type=Integer)
     created_at: str = Field(sa_type=BYTEWISE)

@@ -96,3 +96,19 @@ def _holds_sqlite(element: holds, compiler: Any, **kwargs: Any) -> str:
 def _holds_postgresql(element: holds, compiler: Any, **kwargs: Any) -> str:
     tsquery = compiler.process(list(element.clauses)[1], **kwargs)
     return f"search_terms.terms @@ CAST({tsquery} AS tsquery)"
+
+
+class holds_unindexed(FunctionElement[Any]):  # noqa: N801
+    """The same of a column of terms on PostgreSQL: `ts_match_vq` is what `@@` stands for, and no index serves it."""
+
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self, terms: ColumnElement[Any]) -> None:
+        super().__init__(terms, bindparam("tsquery"))
+
+
+@compiles(holds_unindexed, "postgresql")
+def _holds_unindexed(element: holds_unindexed, compiler: Any, **kwargs: Any) -> str:
+    terms, tsquery = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"ts_match_vq({terms}, CAST({tsquery} AS tsquery))"

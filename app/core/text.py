@@ -4,9 +4,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
+import pydantic_core
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
 # C0 controls but TAB and LF, DEL, and unpaired surrogates: PostgreSQL refuses NUL, UTF-8 cannot hold a surrogate.
@@ -111,9 +112,20 @@ def slug(text: str) -> str:
     return made if len(made) <= 80 else made.rpartition("-")[0] or made[:80]
 
 
+def from_json(body: str | bytes) -> Any:
+    """What a stored representation says, in a third of the time of `json.loads`; what others send, `bodies` reads."""
+    return pydantic_core.from_json(body)
+
+
 def to_json(content: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     """JSON as it is sent: without blanks, letters as they are; `default` says what else can be shown."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=default).encode()
+    return _encoder(default).encode(content).encode()
+
+
+@cache
+def _encoder(default: Callable[[Any], Any] | None) -> json.JSONEncoder:
+    """Made once: that takes as long as a short text."""
+    return json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=default)
 
 
 def main_text(texts: Mapping[str, str]) -> str:

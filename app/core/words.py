@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -54,12 +54,6 @@ def words(text: str) -> list[Word]:
 
 def _spellings(text: str) -> list[str]:
     return WORD.findall(unicodedata.normalize("NFC", text))
-
-
-def located(text: str) -> Iterator[tuple[int, int, Word]]:
-    """The words of a text in NFC, each with where it starts and ends there."""
-    for found in WORD.finditer(text):
-        yield found.start(), found.end(), word(found[0])
 
 
 # What the index knows a record by: terms, one word each. The first character says what a term is about.

@@ -1,10 +1,11 @@
 """Adding figures up: what must not be added to what, which of the two is left out, and why."""
 
 from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
@@ -92,17 +93,17 @@ def separate(figures: Iterable[Stated], higher: Hierarchy) -> tuple[list[Stated]
     """
     given = sorted(figures, key=lambda each: each.id)
     left = [LeftOut(each.id, "no_value", None) for each in given if each.quantity is None]
-    same, repeated = _once([each for each in given if each.quantity])
-    wholes, parts = _without_parts(same, higher.totals)
-    taken, kept = _Taken(higher), []
-    for each in sorted(wholes, key=lambda figure: _width(figure, higher)):
+    wholes, repeated = _wholes([each for each in given if each.quantity], higher.totals)
+    kept, near = _by_themselves(wholes, higher.projects)
+    taken = _Taken(higher)
+    for each in sorted(near, key=lambda figure: _width(figure, higher)):
         clash = taken.clash(each)
         if clash:
             left.append(LeftOut(each.id, *clash))
         else:
             taken.add(each)
             kept.append(each)
-    return kept, [*left, *repeated, *parts]
+    return kept, [*left, *repeated]
 
 
 def total(figures: Sequence[Stated]) -> Quantity | None:
@@ -110,7 +111,19 @@ def total(figures: Sequence[Stated]) -> Quantity | None:
     quantities = [each.quantity for each in figures if each.quantity]
     if not quantities:
         return None
-    return replace(reduce(Quantity.__add__, quantities), qualifier=of_all(*(each.qualifier for each in quantities)))
+    ranged = any(each.high is not None for each in quantities)
+    high = sum((each.top for each in quantities), Decimal(0)) if ranged else None
+    qualifier = of_all(*{each.qualifier for each in quantities})
+    return Quantity(sum((each.value for each in quantities), Decimal(0)), high, qualifier)
+
+
+def _wholes(figures: list[Stated], totals: Above) -> tuple[list[Stated], list[LeftOut]]:
+    """Figures that neither repeat nor are a part of another one; and the others, left out."""
+    if not totals and not any(each["relations"] for each in figures):
+        return figures, []
+    same, repeated = _once(figures)
+    wholes, parts = _without_parts(same, totals)
+    return wholes, [*repeated, *parts]
 
 
 def _once(figures: Sequence[Stated]) -> tuple[dict[str, list[Stated]], list[LeftOut]]:
@@ -150,6 +163,22 @@ def _without_parts(same: Mapping[str, list[Stated]], totals: Above) -> tuple[lis
         else:
             wholes.append(next(each for each in group if each.id == one))
     return wholes, parts
+
+
+def _by_themselves(figures: Sequence[Stated], wider: Above) -> tuple[list[Stated], list[Stated]]:
+    """Those that share their project with no other, and no other's is above or below it; and those that may clash."""
+    count = Counter(each["project"] for each in figures)
+    if None in count:
+        return [], list(figures)
+    shared = {project for project, figures_of_it in count.items() if figures_of_it > 1}
+    for project in count.keys() & wider.keys():
+        if over := wider[project] & count.keys():
+            shared |= {project, *over}
+    alone: list[Stated] = []
+    near: list[Stated] = []
+    for each in figures:
+        (near if each["project"] in shared else alone).append(each)
+    return alone, near
 
 
 def _span(figure: Stated) -> tuple[date, date]:

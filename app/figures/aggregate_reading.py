@@ -64,6 +64,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "dimension_value": (DIMENSION.c.value,),
 }
 GROUPED = "|".join(COLUMNS)
+MANY = frozenset({"place", "dimension", "dimension_value"})  # a figure may have several, and be in as many groups
 
 
 class AggregatePeriod(BaseModel):
@@ -171,7 +172,7 @@ class Aggregates:
         names = tuple(dict.fromkeys([*query.group_by.split(","), "kind", "unit"]))
         rows = yield self._groups(names, shape), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
-        members = (yield from self._members(names, shape, values)) if rows else None
+        members = (yield from self._members(names, shape, values)) if rows and not _too_many(names, rows) else None
         groups = [_group(names, row, members) for row in rows[: query.limit]]
         found = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
         return Answer(to_json(found, vars), tag)
@@ -228,6 +229,14 @@ class Aggregates:
         return members, higher
 
 
+def _too_many(names: Sequence[str], groups: Sequence[Sequence[Any]]) -> bool:
+    """Whether the groups, where each figure is in one, tell already that more figures are to be added than may be."""
+    labels = _labels(names)
+    kind, unit, count = labels.index("kind_0"), labels.index("unit_0"), len(labels)
+    added = [row[count] for row in groups if row[kind] not in NOT_ADDED_KINDS and row[unit] not in NOT_ADDED_UNITS]
+    return not MANY.intersection(names) and sum(added) > MOST_ADDED
+
+
 def _columns(names: Sequence[str]) -> list[Any]:
     return [column for name in names for column in COLUMNS[name]]
 
@@ -238,6 +247,8 @@ def _labels(names: Sequence[str]) -> list[str]:
 
 def keys_of(figure: Stated, names: Sequence[str]) -> set[tuple[Any, ...]]:
     """The groups that a figure is in: as the columns have it, flat. A key for each of its places and dimensions."""
+    if not MANY.intersection(names):
+        return {tuple(part for name in names for part in _part(figure, name, None, (None, None)))}
     pairs = [*figure["breakdown"].items()] or [(None, None)]
     return {
         tuple(part for name in names for part in _part(figure, name, place, pair))

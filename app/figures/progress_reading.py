@@ -1,6 +1,5 @@
 """Reading progress: a project with all that is part of it, and many projects page by page."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -19,7 +18,7 @@ from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, que
 from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.sql import one_of
-from app.core.text import LanguageMap, to_json
+from app.core.text import LanguageMap, from_json, to_json
 from app.figures.models import FIGURES, INDICATORS
 from app.figures.progress import KINDS, MOST_LEVELS, IndicatorProgress, progress
 from app.figures.stated import Stated
@@ -115,7 +114,7 @@ def _numbers(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None
     rows = (yield NAMED, {"ids": sorted(beside)[:MOST_FIGURES]}) if beside else ()
     named = [*figures.values(), *(Stated.of(body) for (body,) in rows)]
     rows = yield MEASURED, {"ids": sorted({each["indicator"] for each in figures.values()})}
-    known = {name: json.loads(body) for name, body in rows}
+    known = {name: from_json(body) for name, body in rows}
     own: dict[str, list[Stated]] = {each["id"]: [] for each in projects}
     for figure in figures.values():
         own[figure["project"]].append(figure)
@@ -130,7 +129,7 @@ def of_project(project_id: str, query: Any, asked: Asked) -> Read:
     rows = yield TREE, {"id": project_id}
     if not rows:
         yield from READINGS["projects"].missing(project_id, asked)
-    projects = [json.loads(body) for (body,) in rows[: MOST_PARTS + 1]]
+    projects = [from_json(body) for (body,) in rows[: MOST_PARTS + 1]]
     numbers = yield from _numbers(projects, query.indicator)
     below = parts_below(projects)
 
@@ -208,7 +207,7 @@ class Several:
         pairs = list(_pairs(filters))
         after = place_of(bound(asked.path, pairs), query.cursor)[1] if query.cursor is not None else ""
         rows = yield self.statement(shape), {**values, "after": after, "most": query.limit + 1}
-        projects = [json.loads(body) for (body,) in rows[: query.limit]]
+        projects = [from_json(body) for (body,) in rows[: query.limit]]
         following = None
         if len(rows) > query.limit:
             last = projects[-1]["id"]

@@ -1,12 +1,13 @@
 """A stated figure as decisions see it, and the arithmetic of numbers that are ranges or only about right."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
 from functools import cached_property
 from typing import Any
+
+from app.core.text import from_json
 
 # Which way the true number may lie; as_many_as and one_of only stress an exact number.
 _PLAIN = {"as_many_as": "exact", "one_of": "exact"}
@@ -96,7 +97,7 @@ class Stated:
     @classmethod
     def of(cls, body: bytes) -> "Stated":
         """From its stored bytes."""
-        return cls(json.loads(body))
+        return cls(from_json(body))
 
     def __getitem__(self, field: str) -> Any:
         return self.record[field]

@@ -88,8 +88,8 @@ class Place(Row, table=True):
             "uq_places_code",
             "code",
             unique=True,
+            # The migration says so for PostgreSQL too; to say it here would load that dialect at every start.
             sqlite_where=text("period_earliest IS NULL"),
-            postgresql_where=text("period_earliest IS NULL"),
         ),
         *list_indexes(codes=("level",), sorts=("name_sort",)),
     )

@@ -1,6 +1,5 @@
 """`GET /v1/search`: every resource at once, best hits first, each with the words that were found."""
 
-import json
 from functools import cache
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import RESOURCES
 from app.core.routes import NOT_CHANGED, Documented, ReadRoute, answer, asked, documented, problems
 from app.core.senses import MOST_WORDS, READING, TIER, Sense
-from app.core.text import LanguageMap, to_json
+from app.core.text import LanguageMap, from_json, to_json
 from app.search.snippets import snippet
 
 PATH = "/v1/search"
@@ -132,7 +131,7 @@ def _items(found: Found) -> Read:
 
 
 def _item(hit: Hit, body: bytes, sense: Sense) -> dict[str, Any]:
-    resource, record = RESOURCES[hit.resource], json.loads(body)
+    resource, record = RESOURCES[hit.resource], from_json(body)
     shown = snippet(resource, record, sense, hit.tier)
     heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
     return {

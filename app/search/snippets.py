@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from app.core.prose import Texts, names, prose
 from app.core.resource import Resource
 from app.core.senses import Sense
-from app.core.words import Word, located, words
+from app.core.words import WORD, Word, word, words
 
 LONGEST = 160  # characters of a snippet, without the ellipses
 BEFORE = 40  # characters before the first word that is marked
@@ -32,13 +32,13 @@ def snippet(resource: Resource, record: Mapping[str, Any], sense: Sense, tier: s
     texts = named if tier.endswith("_names") else [*named, *prose(resource, record), *codes]
     if tier == "whole_name":
         texts = _whole(texts, sense) or texts
-    matches = _matcher(sense.words, sense.starts, tier)
+    marked = _marked(sense.words, sense.starts, tier)
     wanted = len({each.folded for each in sense.words})
     best: tuple[str, str, Spots] = ("", "", [])
     most = 0
     for field, text in texts:
         text = unicodedata.normalize("NFC", text)
-        spots = [(start, end, each.folded) for start, end, each in located(text) if matches(each)]
+        spots = [(*each.span(), folded) for each in WORD.finditer(text) if (folded := marked[each[0]]) is not None]
         held = len({folded for _, _, folded in spots})
         if held > most:
             best, most = (field, text, spots), held
@@ -53,7 +53,24 @@ def _whole(texts: Texts, sense: Sense) -> Texts:
     return [(field, text) for field, text in texts if [each.folded for each in words(text)] == query]
 
 
-@lru_cache(maxsize=256)
+class _Marked(dict[str, str | None]):
+    """The folded form of each spelling that is marked, None of every other; decided when it is first met."""
+
+    def __init__(self, matches: Callable[[Word], bool]) -> None:
+        self._matches = matches
+
+    def __missing__(self, spelling: str) -> str | None:
+        met = word(spelling)
+        found = self[spelling] = met.folded if self._matches(met) else None
+        return found
+
+
+@lru_cache(maxsize=16)
+def _marked(asked: tuple[Word, ...], starts: frozenset[str], tier: str) -> _Marked:
+    """The words of texts that were found in this tier."""
+    return _Marked(_matcher(asked, starts, tier))
+
+
 def _matcher(asked: tuple[Word, ...], starts: frozenset[str], tier: str) -> Callable[[Word], bool]:
     """Tells whether a word of a text is one that was found."""
     folded = frozenset(each.folded for each in asked)

@@ -1,6 +1,5 @@
 """`GET /v1/timeline`: what happened, starts, ends and is due, in order, for a front end to draw."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -19,7 +18,7 @@ from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.routes import NOT_CHANGED, OF_LISTS, Documented, ReadRoute, answer, asked, documented, problems
-from app.core.text import LanguageMap, to_json
+from app.core.text import LanguageMap, from_json, to_json
 from app.timeline.entries import ALL_PARTS, SOURCES, WHAT, Shape, bound_values, statement
 
 PATH = "/v1/timeline"
@@ -135,7 +134,7 @@ def _entries(query: TimelineQuery, after: dict[str, Any] | None) -> Read:
         behind = {f"after_{name}": value for name, value in (after or {}).items()}
         rows = yield wanted, {**values, **behind, "most": query.limit + 1}
         for row in rows:
-            entry = _entry(row[2], row[0], row[4], json.loads(row[5]))
+            entry = _entry(row[2], row[0], row[4], from_json(row[5]))
             if _falls_in(entry["date"], values):
                 if len(found) == query.limit:
                     return found, after

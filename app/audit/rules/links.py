@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, exists, or_
@@ -157,6 +158,6 @@ for _source in REFERENCES:
         "Liên kết đến đối tác, địa danh không còn",
         "note",
         _source,
-        _candidates(_source),
-        beside=tuple(_beside(_source)),
+        partial(_candidates, _source),  # so many and so long that they would slow every start
+        beside=partial(_beside, _source),
     )(link_to_ended)
