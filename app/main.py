@@ -28,6 +28,8 @@ from app.core.settings import Settings
 from app.core.site import pages, site_router
 from app.core.write_routes import write_router
 from app.documents.models import DOCUMENTS
+from app.exchange.routes import imports_router
+from app.exchange.worker import Importer
 from app.figures.models import FIGURES, INDICATORS
 from app.figures.routes import figures_router
 from app.keys.routes import keys_router
@@ -79,7 +81,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     app.state.settings = settings
     computed = [search_router(), figures_router(), audit_router(), timeline_router()]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
-    routers += [*map(write_router, RESOURCES), partners_router(), keys_router()]
+    routers += [*map(write_router, RESOURCES), partners_router(), keys_router(), imports_router()]
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
@@ -96,7 +98,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database, app.state.reader = database, database.reader()
     app.state.editor, app.state.uses = Editor(database), Uses(database)
+    app.state.importer = Importer(database, app.state.reader, app.state.editor)
     yield
+    await app.state.importer.close()
     await app.state.uses.close()
     app.state.editor.close()
     await app.state.reader.close()

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         description="Seconds that an answer kept ready may miss the write of another process; one's own: none.",
     )
     max_body: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000, description="Bytes that a body may have.")
+    max_import: int = Field(
+        default=100_000_000, ge=1_000, le=10_000_000_000, description="Bytes that a file to import may have."
+    )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",
         pattern=r"^[ -~]{1,200}$",
