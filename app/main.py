@@ -32,6 +32,8 @@ from app.core.settings import Settings
 from app.core.site import pages, site_router
 from app.core.write_routes import write_router
 from app.documents.models import DOCUMENTS
+from app.exchange.routes import imports_router
+from app.exchange.worker import Importer
 from app.figures.models import FIGURES, INDICATORS
 from app.figures.routes import figures_router
 from app.keys.routes import keys_router
@@ -86,6 +88,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     computed = [search_router(), figures_router(), audit_router(), timeline_router(), changes_router()]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     routers += [*map(history_router, RESOURCES), *map(write_router, RESOURCES), partners_router(), keys_router()]
+    routers += [imports_router()]
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
@@ -102,11 +105,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database, app.state.reader = database, database.reader()
     app.state.editor, app.state.uses = Editor(database), Uses(database)
+    app.state.importer = Importer(database, app.state.reader, app.state.editor)
     waiting = Waiting(lambda: last_change(app.state.reader), database.commits, settings.hot_staleness)
     waiting.end_with_the_process()
     app.state.waiting = waiting
     yield
     await waiting.close()
+    await app.state.importer.close()
     await app.state.uses.close()
     app.state.editor.close()
     await app.state.reader.close()

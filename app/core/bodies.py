@@ -54,17 +54,27 @@ async def parsed(body: bytes, model: type[BaseModel]) -> Any:
 
 def parse_json(body: bytes, model: type[BaseModel]) -> Any:
     """The value of a body; BadBody when it is no strict JSON, Invalid where a text cannot be stored."""
+    value = strict_json(body)
+    refuse_unsafe(value, model)
+    return value
+
+
+def strict_json(body: bytes) -> Any:
+    """The value of UTF-8 JSON; BadBody when a name comes twice, or a number is none that both engines can hold."""
     try:
-        value = json.loads(
+        return json.loads(
             body.decode(), object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer, parse_float=_float
         )
     except (ValueError, RecursionError):
         raise BadBody from None
+
+
+def refuse_unsafe(value: Any, model: type[BaseModel]) -> None:
+    """Invalid where a text in the value cannot be stored, told by its place as far as the model has it."""
     if isinstance(value, str | list | dict):
         errors = list(islice(_unsafe(value, "", 0, _members(model)), MOST_ERRORS))
         if errors:
             raise Invalid(*errors)
-    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -58,6 +58,11 @@ class Editor:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._waiting = 0
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether any write is under way or waits for its turn."""
+        return self._waiting > 0
+
     async def run(self, asker: Asker, work: Callable[[Session, Asker], Outcome]) -> Outcome:
         """The outcome, after the commit; nothing is left of work that raises."""
         if self._waiting >= MOST_WAITING:
@@ -147,7 +152,7 @@ class Edit:
         else:
             if not self.asker.sees(present.state, present.managed_by):
                 raise IdTaken
-            self._refuse_others(present)
+            self.refuse_others(present)
         return self._store(self._kept(given, present), present)
 
     def create(self, given: dict[str, Any]) -> Written:
@@ -167,7 +172,7 @@ class Edit:
         present = self._must()
         self.conditions.check(present)
         self.conditions.require()
-        self._refuse_referred(published_only=False)
+        self.refuse_referred(published_only=False)
         batch = Batch(self.session, actor(self.asker))
         batch.delete(self.resource, self.record_id, present)
         batch.flush()
@@ -183,10 +188,11 @@ class Edit:
             raise Gone if was_public(self.session, self.resource, self.record_id, self.asker) else NotFound
         if not self.asker.sees(present.state, present.managed_by):
             raise NotFound
-        self._refuse_others(present)
+        self.refuse_others(present)
         return present
 
-    def _refuse_others(self, present: Stored) -> None:
+    def refuse_others(self, present: Stored) -> None:
+        """Forbidden or IdTaken when the record is there but not the asker's to write."""
         if not self.asker.may_write(present.managed_by):
             raise Forbidden("The record is kept by another partner.")
         if json.loads(present.body).get("merged_into"):
@@ -197,18 +203,25 @@ class Edit:
             raise IdTaken
 
     def _kept(self, given: dict[str, Any], present: Stored | None) -> RecordFields:
-        """The fields; who keeps the record stays as it is when left out, or is the key's partner at first."""
-        keeper = present.managed_by if present else self.asker.partner
-        whole = {"managed_by": keeper, **given}
+        """The fields; Invalid also with what the rules find in members that are right by themselves."""
+        whole = self.whole(given, present)
         try:
-            fields = checked_by(self.resource.fields, whole)
+            return self.checked(whole)
         except Invalid as found:
-            raise Invalid(*found.errors, *self._further(whole, found.errors)) from None
+            raise Invalid(*found.errors, *self.further(whole, found.errors)) from None
+
+    def whole(self, given: dict[str, Any], present: Stored | None) -> dict[str, Any]:
+        """Who keeps the record stays as it is when left out, or is the key's partner at first."""
+        return {"managed_by": present.managed_by if present else self.asker.partner, **given}
+
+    def checked(self, whole: dict[str, Any]) -> RecordFields:
+        """The fields, by themselves; Forbidden when they give the record to another partner."""
+        fields = checked_by(self.resource.fields, whole)
         if not self.asker.writes_all and fields.managed_by != self.asker.partner:
             raise Forbidden("Only a key with the scope records:write says who keeps a record.")
         return fields
 
-    def _further(self, whole: dict[str, Any], errors: list[ErrorItem]) -> list[ErrorItem]:
+    def further(self, whole: dict[str, Any], errors: list[ErrorItem]) -> list[ErrorItem]:
         """What the rules find wrong in members that are right by themselves."""
         fields = partly_checked(self.resource.fields, whole, errors) if len(errors) < MOST_ERRORS else None
         if fields is None:
@@ -224,7 +237,7 @@ class Edit:
                 return Written(self.record_id, present.tag, present.body.encode())
             self.conditions.require()
             if present.state == "published" and fields.state == "draft":
-                self._refuse_referred(published_only=True)
+                self.refuse_referred(published_only=True)
         wrong = mistakes(Proposal(self.session, self.resource, self.record_id, fields, self.asker))
         if wrong:
             raise Invalid(*wrong)
@@ -234,7 +247,7 @@ class Edit:
         now = batch.stored(self.resource, [self.record_id])[self.record_id]
         return Written(self.record_id, now.tag, now.body.encode(), created=present is None)
 
-    def _refuse_referred(self, *, published_only: bool) -> None:
+    def refuse_referred(self, *, published_only: bool) -> None:
         """ReferredTo, naming what the asker may see, when others would be left with a link to nothing."""
         found = referrers(self.session, self.resource, self.record_id, None if published_only else MOST_LOOKED_AT)
         names, hidden = [], False
@@ -262,7 +275,7 @@ def _seen(session: Session, resource: Resource, ids: list[str]) -> list[tuple[st
 
 def actor(asker: Asker) -> str:
     """Who a Change is by."""
-    return f"key:{asker.key}"
+    return f"key:{asker.key}" if asker.key else "command"
 
 
 def merge(target: Any, patch: Any) -> Any:

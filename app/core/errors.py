@@ -5,6 +5,7 @@ Problem
 ├── BadRequest          400  bad_request: the request cannot be read
 │   ├── BadQuery        400  bad_query
 │   ├── BadCursor       400  bad_cursor
+│   ├── BadFile         400  bad_file
 │   └── BadBody         400  bad_body
 ├── Unauthorized        401  unauthorized: with WWW-Authenticate
 ├── Forbidden           403  forbidden
@@ -57,6 +58,17 @@ MISTAKES = {
     "taken": "Another record has this code.",
     "other_unit": "The unit is another than that of the total, the part or the indicator.",
     "key_reused": "This Idempotency-Key came with another request within the last 24 hours.",
+    "unknown_column": "A column of the table has no name, or one of no member; the nearest that there is, is said.",
+    "unknown_resource": "A line of a file says of which resource it is; or its table does, with `resource`.",
+    "bad_line": "The line is no JSON object in UTF-8, or longer than a body may be.",
+    "no_id": "The line has neither an id nor a name, title or identifier to know its record by.",
+    "id_taken": "The id belongs to another record, or did.",
+    "repeated_line": "Another line of the file is about the same record.",
+    "ambiguous": "Several records have this name or identifier: give an id.",
+    "forbidden": "The record is kept by another partner.",
+    "stale": "The record has another `version` than the line says.",
+    "conflict": "The database refuses it beside what is there.",
+    "line_refused": "It names a record of the same file whose line was refused.",
     "referrer": "A record that refers to this one.",
     "too_many_figures": "More figures than one answer decides about; ask for fewer.",
 }
@@ -145,6 +157,12 @@ class BadBody(BadRequest):
     """
 
     code, title = "bad_body", "Malformed body"
+
+
+class BadFile(BadRequest):
+    """The file is not what its type says: no UTF-8 text, no table with quotes that close, no XLSX workbook."""
+
+    code, title = "bad_file", "Malformed file"
 
 
 class Unauthorized(Problem):

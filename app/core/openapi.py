@@ -46,6 +46,7 @@ KEY_SCHEME = {
     "description": "A key that the registry's administrators give out. Reading needs none.",
 }
 ON_REQUEST = ("included", "included_next", "total")  # there only when the request asks for them
+IMPORTS = "Files of many records: JSON Lines, CSV and XLSX."
 KEYS = "Keys of those who write: for administrators, with the scope `keys`."
 SEARCH = "Words in all resources at once."
 REGISTRY = "The registry itself: index, code lists, health."
@@ -57,7 +58,7 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             tags = [{"name": each.name, "description": each.about} for each in resources]
-            tags.append({"name": "keys", "description": KEYS})
+            tags += [{"name": "imports", "description": IMPORTS}, {"name": "keys", "description": KEYS}]
             schema = get_openapi(
                 title=app.title,
                 version=app.version,
@@ -108,20 +109,27 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
             operation["description"] += (
                 f"\n\nTakes a key with the scope {' or '.join(f'`{each}`' for each in said.scopes)}."
             )
-        content = None
+        content, body = dict(said.answers), dict(said.accepts)
         if said.shown is not None:
             shown[said.shown(), "serialization"] = None
             content = _of_type("application/json", said.shown())
-        operation["responses"].pop("200")
-        for status, about in said.statuses.items():
-            operation["responses"][status] = {"description": about, **({"content": content} if content else {})}
         if said.body is not None:
             shown[said.body(), "validation"] = None
-            operation["requestBody"] = {"required": True, "content": _of_type(said.body_type, said.body())}
+            body = _of_type(said.body_type, said.body())
+        _write_in(operation, said, content, body)
     models = TypeAdapter.json_schemas(
         [(model, mode, TypeAdapter(model)) for model, mode in shown], ref_template="#/components/schemas/{model}"
     )[1]
     schema["components"] = {"schemas": _without_null_defaults(dict(sorted(models["$defs"].items())))}
+
+
+def _write_in(operation: dict[str, Any], said: Documented, content: dict[str, Any], body: dict[str, Any]) -> None:
+    """The answers and the body of an operation."""
+    operation["responses"].pop("200")
+    for status, about in said.statuses.items():
+        operation["responses"][status] = {"description": about, **({"content": content} if content else {})}
+    if body:
+        operation["requestBody"] = {"required": True, "content": body}
 
 
 def _parameters(said: Documented) -> Iterator[dict[str, Any]]:

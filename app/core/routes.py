@@ -63,6 +63,8 @@ class Documented:
     query: Callable[[], type[BaseModel]] = lambda: NoParameters
     body: Callable[[], type[BaseModel]] | None = None
     body_type: str = "application/json"
+    accepts: Mapping[str, Any] = field(default_factory=dict)  # bodies of other types than JSON, by media type
+    answers: Mapping[str, Any] = field(default_factory=dict)  # answers of other types
     headers: Mapping[str, str] = field(default_factory=dict)
     scopes: tuple[str, ...] = ()  # any of these, of a key; none: open to everybody
     statuses: Mapping[str, str] = field(default_factory=lambda: {"200": "Successful Response"})

@@ -4,7 +4,7 @@ These hold for every resource; a resource names its own in its declaration.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, Select, null, select
@@ -13,7 +13,52 @@ from sqlmodel import Session
 from app.core.errors import MISTAKES, ErrorItem
 from app.core.keys import Asker
 from app.core.names import links_in
+from app.core.record import RecordFields
 from app.core.resource import RESOURCES, Resource
+from app.core.sql import chunks
+
+# Of a record that is there: its state, its keeper, and what it was merged into.
+There = tuple[str, str | None, str | None]
+
+
+class Known:
+    """What was looked up about named records, for proposals that are judged beside the same state of the database."""
+
+    def __init__(self) -> None:
+        self._there: dict[str, dict[str, There | None]] = {}
+        self._held: dict[str, bool] = {}
+
+    def there(self, session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, There]:
+        """Those of the records that there are."""
+        known = self._there.setdefault(resource.name, {})
+        table = resource.table
+        merged = getattr(table, "merged_into", None)
+        query = select(table.id, table.state, table.managed_by, null() if merged is None else merged)
+        for chunk in chunks(sorted({each for each in ids if each not in known})):
+            known |= dict.fromkeys(chunk)
+            known |= {row[0]: (row[1], row[2], row[3]) for row in session.execute(query.where(table.id.in_(chunk)))}
+        return {each: found for each in ids if (found := known[each]) is not None}
+
+    def held(self, session: Session, documents: Iterable[str]) -> set[str]:
+        """Those of the documents whose text is held here."""
+        table = RESOURCES["documents"].table
+        query = select(table.id).where(table.sha256.is_not(None))
+        for chunk in chunks(sorted({each for each in documents if each not in self._held})):
+            self._held |= dict.fromkeys(chunk, False)
+            self._held |= {row[0]: True for row in session.execute(query.where(table.id.in_(chunk)))}
+        return {each for each in documents if self._held[each]}
+
+    def look_up(self, session: Session, records: Iterable[RecordFields]) -> None:
+        """Look up at once what the links and citations of many records name."""
+        named: dict[str, set[str]] = {}
+        cited: set[str] = set()
+        for fields in records:
+            cited |= {each.document for each in fields.citations}
+            for _, target, record_id in links_in(fields):
+                named.setdefault(target, set()).add(record_id)
+        for target, ids in named.items():
+            self.there(session, RESOURCES[target], ids)
+        self.held(session, cited)
 
 
 @dataclass(frozen=True)
@@ -25,6 +70,7 @@ class Proposal:
     record_id: str
     fields: Any
     asker: Asker
+    known: Known = field(default_factory=Known)
 
     def finds(self, query: Select[Any]) -> bool:
         """Whether the query finds any row."""
@@ -52,7 +98,7 @@ def links(proposal: Proposal) -> Iterator[ErrorItem]:
     for pointer, target, record_id in links_in(proposal.fields):
         found.setdefault(target, {}).setdefault(record_id, []).append(pointer)
     for target, ids in found.items():
-        there = _there(proposal.session, RESOURCES[target], ids)
+        there = proposal.known.there(proposal.session, RESOURCES[target], ids)
         if target == proposal.resource.name:
             there[proposal.record_id] = (proposal.fields.state, proposal.fields.managed_by, None)
         for record_id, pointers in ids.items():
@@ -62,15 +108,7 @@ def links(proposal: Proposal) -> Iterator[ErrorItem]:
                 yield from (ErrorItem(pointer=pointer, code=code, detail=detail) for pointer in pointers)
 
 
-def _there(session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, tuple[str, str | None, str | None]]:
-    """State, keeper, and what each was merged into."""
-    table = resource.table
-    merged = getattr(table, "merged_into", None)
-    query = select(table.id, table.state, table.managed_by, null() if merged is None else merged)
-    return {row[0]: (row[1], row[2], row[3]) for row in session.execute(query.where(table.id.in_(sorted(ids))))}
-
-
-def _wrong_link(proposal: Proposal, there: tuple[str, str | None, str | None] | None) -> tuple[str, str] | None:
+def _wrong_link(proposal: Proposal, there: There | None) -> tuple[str, str] | None:
     if there is None or not proposal.asker.sees(*there[:2]):
         return "unknown_record", MISTAKES["unknown_record"]
     if there[2] is not None:
@@ -90,10 +128,7 @@ def evidence(proposal: Proposal) -> Iterator[ErrorItem]:
 def citations(proposal: Proposal) -> Iterator[ErrorItem]:
     """A text that is held here is cited by paragraph and words; another source is named in the note."""
     cited = proposal.fields.citations
-    documents = RESOURCES["documents"].table
-    held = select(documents.id).where(documents.sha256.is_not(None))
-    found = proposal.session.execute(held.where(documents.id.in_(sorted({each.document for each in cited}))))
-    texts = {row[0] for row in found}
+    texts = proposal.known.held(proposal.session, {each.document for each in cited})
     for number, each in enumerate(cited):
         if each.basis == "external" and each.note is None:
             said = "basis external takes a note that names the source."

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Of these, connections from one address (IPv6: /64); trusted proxies have no such bound.",
     )
+    max_import: int = Field(
+        default=100_000_000, ge=1_000, le=10_000_000_000, description="Bytes that a file to import may have."
+    )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",
         pattern=r"^[ -~]{1,200}$",

@@ -1,0 +1,221 @@
+"""Groups of lines are written and then judged beside everything else that is there; what is wrong is taken back.
+
+So a rule sees of a file what it sees of single writes: everything that was written before, and the group itself.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from app.core.editing import Edit, actor, merge, taken
+from app.core.errors import MISTAKES, ErrorItem, IdTaken, Invalid, Problem
+from app.core.keys import Asker
+from app.core.names import links_in
+from app.core.record import Record, RecordFields
+from app.core.resource import RESOURCES, Resource
+from app.core.rules import Known, Proposal, mistakes
+from app.core.text import to_json
+from app.core.writing import Batch, Stored, is_same, writable
+from app.exchange.ledger import errors_json
+
+Key = tuple[str, str]
+OF_REGISTRY = set(Record.model_fields)
+
+
+@dataclass
+class Line:
+    """A line with the record that it is about, and what becomes of it."""
+
+    number: int
+    resource: Resource
+    record_id: str
+    given: dict[str, Any]
+    matched_by: str | None = None
+    patch: bool = False  # of a table: what a cell says changes, whatever else its member holds
+    known: list[ErrorItem] = field(default_factory=list)  # found before anything was looked at
+    verdict: str = ""
+    errors: list[ErrorItem] = field(default_factory=list)
+    present: Stored | None = None
+    fields: RecordFields | None = None
+    whole: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """The record as (resource, id)."""
+        return self.resource.name, self.record_id
+
+    def is_stale(self, present: Stored) -> bool:
+        """Whether it was made from another version than the present one, and would change it."""
+        if self.fields is None or self.given.get("version") in (None, present.version):
+            return False
+        return not is_same(self.resource, self.record_id, self.fields, present)
+
+    def refuse(self, errors: Sequence[ErrorItem]) -> None:
+        """It is not to be written."""
+        self.verdict, self.errors = "refused", list(errors)
+
+    def begin(self) -> None:
+        """Forget what was found: it is tried once more."""
+        self.verdict, self.errors, self.fields, self.whole = "", [], None, {}
+
+    def row(self) -> dict[str, Any]:
+        """What is noted of it."""
+        return {
+            "number": self.number,
+            "verdict": self.verdict,
+            "resource": self.resource.name,
+            "record_id": self.record_id or None,
+            "matched_by": self.matched_by,
+            "errors": errors_json(self.errors),
+            "diff": self._diff(),
+        }
+
+    def _diff(self) -> str | None:
+        if self.verdict != "updated" or self.present is None or self.fields is None:
+            return None
+        before, after = json.loads(self.present.body), json.loads(self.fields.model_dump_json(by_alias=True))
+        return to_json(list(differences(writable(before), after, ""))).decode()
+
+
+def differences(before: Any, after: Any, at: str) -> Iterator[dict[str, Any]]:
+    """Each place, as a JSON Pointer, where two values differ, and both values; lists are compared as a whole."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in dict.fromkeys([*before, *after]):
+            yield from differences(before.get(name), after.get(name), f"{at}/{name}")
+    elif before != after:
+        yield {"pointer": at, "before": before, "after": after}
+
+
+class _Wrong(Exception):
+    """Some lines of the groups must not stay."""
+
+
+class Writer:
+    """Writes groups of lines inside a transaction, as one asker.
+
+    `each`: a line that the rules refuse leaves nothing, and the others go on. Otherwise it only gets its verdict: the
+    transaction is to be rolled back then.
+    """
+
+    def __init__(self, session: Session, asker: Asker, *, each: bool, refused: set[Key]) -> None:
+        self.session, self.asker, self.each, self.refused = session, asker, each, refused
+
+    def write(self, groups: list[list[Line]]) -> None:
+        """Write what can be written; each line then has its verdict. Where one is wrong, halves are tried again."""
+        lines = [line for group in groups for line in group]
+        try:
+            with self.session.begin_nested():
+                self._put(lines)
+                wrong = self._judge(lines)
+                if wrong and self.each:
+                    raise _Wrong
+        except (IntegrityError, _Wrong) as error:
+            if len(groups) > 1:
+                half = len(groups) // 2
+                self.write(groups[:half])
+                self.write(groups[half:])
+                return
+            self._refuse_group(lines, clash=isinstance(error, IntegrityError))
+        self.refused |= {line.key for line in lines if line.verdict == "refused"}
+
+    def _put(self, lines: list[Line]) -> None:
+        """Write what each line says of its record; refused by itself, it says why."""
+        batch = Batch(self.session, actor(self.asker))
+        by_resource: dict[str, list[Line]] = {}
+        for line in lines:
+            line.begin()
+            by_resource.setdefault(line.resource.name, []).append(line)
+        for name, group in by_resource.items():
+            resource, ids = RESOURCES[name], [line.record_id for line in group]
+            present = batch.stored(resource, ids)
+            used = taken(self.session, resource, [each for each in ids if each not in present])
+            for line in group:
+                line.present = present.get(line.record_id)
+                try:
+                    self._decide(batch, line, line.record_id in used)
+                except Problem as problem:
+                    line.refuse(problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)])
+        batch.flush()
+
+    def _decide(self, batch: Batch, line: Line, used: bool) -> None:
+        if line.known:
+            raise Invalid(*line.known)
+        present, edit = line.present, Edit(self.session, self.asker, line.resource, line.record_id)
+        if present is None and used:
+            raise IdTaken
+        if present is not None:
+            if not self.asker.sees(present.state, present.managed_by):
+                raise IdTaken
+            edit.refuse_others(present)
+        line.whole = edit.whole(merged(line), present)
+        line.fields = edit.checked(line.whole)
+        if present is not None and line.is_stale(present):
+            raise Invalid(ErrorItem(pointer="/version", code="stale", detail=MISTAKES["stale"]))
+        line.verdict = batch.put(line.resource, line.record_id, line.fields, present)
+
+    def _judge(self, lines: list[Line]) -> bool:
+        """Ask the rules about what was written; whether any must not stay."""
+        written = [line for line in lines if line.verdict in ("created", "updated")]
+        known = Known()
+        known.look_up(self.session, (line.fields for line in written if line.fields))
+        wrong = False
+        for line in written:
+            proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker, known)
+            errors = mistakes(proposal) or self._withdrawn(line)
+            if errors:
+                line.refuse(self._explained(line, errors))
+                wrong = True
+        for line in lines:
+            if line.verdict == "refused" and line.whole and line.fields is None:
+                edit = Edit(self.session, self.asker, line.resource, line.record_id)
+                line.errors += edit.further(line.whole, line.errors)
+        return wrong
+
+    def _withdrawn(self, line: Line) -> list[ErrorItem]:
+        """Records that would be left with a link to what is public no more."""
+        if line.present is None or line.present.state != "published" or line.whole.get("state") != "draft":
+            return []
+        edit = Edit(self.session, self.asker, line.resource, line.record_id)
+        try:
+            edit.refuse_referred(published_only=True)
+        except Problem as problem:
+            return problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)]
+        return []
+
+    def _explained(self, line: Line, errors: list[ErrorItem]) -> list[ErrorItem]:
+        """A link to what another line would have made says so."""
+        assert line.fields is not None
+        targets = {pointer: (target, record_id) for pointer, target, record_id in links_in(line.fields)}
+        lost = [each.code == "unknown_record" and targets.get(each.pointer or "") in self.refused for each in errors]
+        told = {"code": "line_refused", "detail": MISTAKES["line_refused"]}
+        return [each.model_copy(update=told) if gone else each for each, gone in zip(errors, lost, strict=True)]
+
+    def _refuse_group(self, lines: list[Line], *, clash: bool) -> None:
+        """Of a group that must not stay nothing does; who clashes with what is there is asked before it is written."""
+        for line in lines:
+            if line.verdict not in ("created", "updated"):
+                continue
+            if clash:
+                proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker)
+                found = [each for each in mistakes(proposal) if each.code == "taken"]
+                line.refuse(found or [ErrorItem(code="conflict", detail=MISTAKES["conflict"])])
+            else:
+                line.refuse([ErrorItem(code="line_refused", detail=MISTAKES["line_refused"])])
+
+
+def merged(line: Line) -> dict[str, Any]:
+    """What the record would say: what the line leaves out stays as it is; null gives a member its default.
+
+    A member of a JSON line replaces that of the record; of a table, each cell does, and each list as a whole.
+    """
+    given = writable(line.given)
+    before = {} if line.present is None else writable(json.loads(line.present.body))
+    if line.patch:
+        whole: dict[str, Any] = merge(before, given)
+        return whole
+    whole = {**before, **given}
+    return {name: value for name, value in whole.items() if value is not None or name == "managed_by"}
