@@ -79,7 +79,13 @@ def validator(schema: dict[str, Any]) -> Any:
 
 
 READS = [(path, methods["get"]) for path, methods in CONTRACT["paths"].items() if "get" in methods]
-PATHS = [(path, operation) for path, operation in READS if not path.startswith(("/livez", "/readyz", "/v1/keys"))]
+OPEN = [(path, operation) for path, operation in READS if not operation["security"]]
+JSON = "application/json"
+PATHS = [
+    (path, operation)
+    for path, operation in OPEN
+    if not path.startswith(("/livez", "/readyz")) and JSON in operation["responses"]["200"]["content"]
+]
 
 
 def required(operation: dict[str, Any]) -> dict[str, str]:

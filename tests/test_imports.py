@@ -10,11 +10,9 @@ from openpyxl import Workbook
 from starlette.testclient import TestClient
 
 from app.core.database import Database
-from app.exchange.files import CSV, JSON_LINES, XLSX
-from seed.files import Dataset
-from tests.conftest import client_of, get, walk
+from app.exchange.files import JSON_LINES
+from tests.conftest import client_of, get
 from tests.test_hot import url_of
-from tests.test_http import problem
 from tests.test_keys import key_of
 from tests.test_writes import Key, changes
 
