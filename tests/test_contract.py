@@ -54,7 +54,7 @@ def test_operations_have_unique_ids_words_tags_and_every_error() -> None:
             assert response["description"]
             if status >= "308":
                 assert list(response["content"]) == ["application/problem+json"]
-        assert {"200", "201", "204"} & set(operation["responses"]), path
+        assert {"200", "201", "202", "204"} & set(operation["responses"]), path
         assert "422" in operation["responses"], path
 
 
@@ -79,7 +79,8 @@ def validator(schema: dict[str, Any]) -> Any:
 
 
 READS = [(path, methods["get"]) for path, methods in CONTRACT["paths"].items() if "get" in methods]
-PATHS = [(path, operation) for path, operation in READS if not path.startswith(("/livez", "/readyz", "/v1/keys"))]
+APART = ("/livez", "/readyz", "/v1/keys", "/v1/imports")
+PATHS = [(path, operation) for path, operation in READS if not path.startswith(APART)]
 
 
 def required(operation: dict[str, Any]) -> dict[str, str]:

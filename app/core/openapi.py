@@ -173,7 +173,7 @@ def _complete(schema: dict[str, Any]) -> None:
                 operation["responses"].setdefault(str(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for status, response in operation["responses"].items():
-            if status in ("200", "201", "304"):
+            if status in ("200", "201", "202", "304"):
                 response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     schema["components"]["headers"] = HEADERS
     schema["components"]["securitySchemes"] = {"key": KEY_SCHEME}

@@ -130,6 +130,7 @@ class _Run:
         for chunk in self._chunks():
             self.pace.breathe()
             with no_collector(), self.database.write(patience=PATIENCE) as session:
+                ledger.hold(session, self.id, self.claim)
                 self.asker = self._still(session)
                 ledger.record(session, self.id, self.claim, [line.row() for line in self._write(session, chunk)])
         with ledger.booking(self.database) as session:
