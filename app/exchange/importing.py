@@ -174,6 +174,8 @@ class _Run:
         """Write groups of lines; returns the lines with their verdicts."""
         said = ledger.given(session, self.id, [number for group in chunk for number in group])
         groups = [[self._line(session, number, *said[number]) for number in group] for group in chunk]
+        for line in (line for group in groups if len(group) > 1 for line in group):
+            line.alone = False
         Writer(session, self.asker, each=self.each, refused=self.refused).write(groups)
         return [line for group in groups for line in group]
 

@@ -42,6 +42,7 @@ class Line:
     present: Stored | None = None
     fields: RecordFields | None = None
     whole: dict[str, Any] = field(default_factory=dict)
+    alone: bool = True  # no other line names it that it leads to
 
     @property
     def key(self) -> Key:
@@ -165,7 +166,8 @@ class Writer:
         lost = self.refused | {line.key for line in lines if line.verdict == "refused"}
         wrong = False
         for line in written:
-            proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker, known)
+            fresh = line.alone and line.present is None
+            proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker, known, fresh)
             errors = mistakes(proposal) or self._withdrawn(line)
             if errors:
                 line.refuse(_explained(line, errors, lost))
