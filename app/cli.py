@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--severity", metavar="LEAST", help="note (the default), warning or error, and what weighs more")
     audit.add_argument("--as-of", metavar="DAY", help="the day that counts as today, such as 2026-11-22")
     audit.add_argument("--json", action="store_true", help="print the findings as the API shows them")
+    importing = _command(commands, "import", _import, "Bring in a file of records; 1 if lines are refused.")
+    importing.add_argument("file", type=Path, metavar="FILE", help=".jsonl, .ndjson, .csv or .xlsx")
+    importing.add_argument("--resource", help="the resource of a table, such as projects")
+    importing.add_argument("--dry-run", action="store_true", help="write nothing; say what would become of each line")
+    importing.add_argument("--row-by-row", action="store_true", help="write the other lines when some are refused")
+    importing.add_argument("--as", dest="partner", metavar="PARTNER", help="write only what this partner keeps")
     keys = commands.add_parser("key", help="Create, list, rotate and revoke the keys of those who write.")
     acts = keys.add_subparsers(metavar="ACT", required=True)
     create = _command(acts, "create", _key, "Create a key and print its text, which nobody can read again.")
@@ -185,6 +191,25 @@ def _key(options: argparse.Namespace, settings: Settings) -> int:
     except Problem as problem:
         return _report([f"{each.pointer}: {each.detail}" for each in problem.errors] or [problem.detail])
     return DONE
+
+
+def _import(options: argparse.Namespace, settings: Settings) -> int:
+    import app.main  # noqa: F401 - declares every table
+    from app.exchange.command import bring_in
+    from app.serve import NotReady, ensure_ready
+
+    try:
+        ensure_ready(settings)
+    except NotReady as error:
+        _complain(str(error))
+        return UNREADY
+    mode = "rows" if options.row_by_row else "all"
+    given = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run}
+    refused, said = bring_in(Database(settings.database_url), options.file, given, options.partner)
+    for line in refused:
+        _complain(line)
+    print(said)
+    return FAILED if refused else DONE
 
 
 def _list_keys(found: Sequence[dict[str, Any]]) -> None:

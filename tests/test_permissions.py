@@ -35,6 +35,10 @@ ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
     "PATCH /v1/{resource}/{id}": ((403, 403, 404), (200, 403, 404), (200, 200, 404), NEVER),
     "DELETE /v1/{resource}/{id}": ((403, 403, 404), (204, 403, 404), (204, 204, 404), NEVER),
     "POST /v1/{resource}/{id}/merge": (NEVER, NEVER, (200, 200, 404), NEVER),
+    "POST /v1/imports": ((202, 202, 202), (202, 202, 202), (202, 202, 202), NEVER),
+    "GET /v1/imports": ((200, 200, 200), (200, 200, 200), (200, 200, 200), (200, 200, 200)),
+    "GET /v1/imports/{id}": ((404, 404, 404), (200, 404, 404), (404, 404, 404), (200, 200, 404)),
+    "GET /v1/imports/{id}/lines": ((404, 404, 404), (200, 404, 404), (404, 404, 404), (200, 200, 404)),
     "GET /v1/keys": (NEVER, NEVER, NEVER, (200, 200, 200)),
     "POST /v1/keys": (NEVER, NEVER, NEVER, (201, 201, 201)),
     "GET /v1/keys/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
@@ -55,6 +59,7 @@ OPEN: dict[str, Row] = {
     "GET /v1/timeline": (200, 200, 200),
     "GET /v1/changes": (200, 200, 200),
     "GET /v1/search": (200, 200, 200),
+    "GET /v1/imports/templates/{table}": READ,
     "GET /v1": (200, 200, 200),
     "GET /v1/codelists": (200, 200, 200),
     "GET /v1/codelists/{codelist}": READ,
@@ -101,6 +106,7 @@ def registry(new_database: NewDatabase, seeded: str) -> Iterator[tuple[TestClien
         "own": key_of(database, "records:write:own", partner="unido"),
         "all": key_of(database, "records:write"),
         "admin": key_of(database, "keys"),
+        "reviser": key_of(database, "records:write"),
     }
     changed(database, keys["expired"], expires_at="2020-01-01T00:00:00.000000Z")
     changed(database, keys["revoked"], revoked_at="2020-01-01T00:00:00.000000Z")
@@ -123,6 +129,12 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
     """The path with the id of a new record (or key) that is there for this one request, or of none."""
     if path.startswith("/v1/codelists/"):
         return "/v1/codelists/" + ("nothing" if record == "missing" else "unit")
+    if path.startswith("/v1/imports/templates/"):
+        return "/v1/imports/templates/" + ("nothing.csv" if record == "missing" else "projects.csv")
+    if path.startswith("/v1/imports/"):
+        sender = {**keys["own" if record == "own" else "reviser"], "Content-Type": "application/x-ndjson"}
+        made = client.post("/v1/imports?dry_run=true", content=b"", headers=sender).json()["id"]
+        return path.replace("{import_id}", "0" * 20 + "a" * 12 if record == "missing" else made)
     if path.startswith("/v1/keys/"):
         made = client.post("/v1/keys", json={"name": "x", "scopes": ["webhooks"]}, headers=keys["admin"]).json()["id"]
         return path.replace("{key_id}", "0000000000" if record == "missing" else made)
@@ -145,6 +157,8 @@ def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[s
         headers["Content-Type"] = "application/json" if method != "PATCH" else "application/merge-patch+json"
         if path.startswith("/v1/keys"):
             content = {} if path.endswith("rotate") else {"name": "x", "scopes": ["webhooks"]}
+        elif path == "/v1/imports":
+            headers["Content-Type"], content = "application/x-ndjson", {"resource": "projects", "id": "probe"}
         elif path.endswith("/merge"):
             content = {"into": "moit"}
         else:

@@ -32,7 +32,7 @@ delivered, and the document and paragraph that each number comes from.
 - **Errors** are `application/problem+json`; each `code` is explained at [/problems](/problems).
 
 Reading is open to everybody and needs no key. Writing takes one: `PUT`, `POST`, `PATCH` (RFC 7396) and `DELETE`, with
-`If-Match` to change what exists.
+`If-Match` to change what exists; many records at once come in with `POST /v1/imports`.
 """
 HEADERS = {
     "ETag": {"description": "Tag of this representation, for If-None-Match.", "schema": {"type": "string"}},
@@ -173,7 +173,7 @@ def _complete(schema: dict[str, Any]) -> None:
                 operation["responses"].setdefault(str(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for status, response in operation["responses"].items():
-            if status in ("200", "201", "304"):
+            if status in ("200", "201", "202", "304"):
                 response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     schema["components"]["headers"] = HEADERS
     schema["components"]["securitySchemes"] = {"key": KEY_SCHEME}

@@ -71,6 +71,7 @@ class Proposal:
     fields: Any
     asker: Asker
     known: Known = field(default_factory=Known)
+    fresh: bool = False  # nothing that is there can name it yet
 
     def finds(self, query: Select[Any]) -> bool:
         """Whether the query finds any row."""
@@ -78,6 +79,8 @@ class Proposal:
 
     def leads_back(self, start: str, above: Callable[[list[str]], Select[Any]]) -> bool:
         """Whether the record itself is reached from `start` by what `above` selects for some ids, again and again."""
+        if self.fresh:
+            return start == self.record_id
         seen, waiting = set[str](), {start}
         while waiting and self.record_id not in waiting:
             seen |= waiting

@@ -147,8 +147,6 @@ def _csv_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
         raise BadFile(f"The file is not UTF-8, at line {line} or soon after.") from None
     except csv.Error:
         raise BadFile(f"Line {line} is no CSV: a quote that is not closed, or a cell beyond 131,072 letters.") from None
-    finally:
-        text.detach()
 
 
 def _sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:

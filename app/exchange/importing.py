@@ -130,6 +130,7 @@ class _Run:
         for chunk in self._chunks():
             self.pace.breathe()
             with no_collector(), self.database.write(patience=PATIENCE) as session:
+                ledger.hold(session, self.id, self.claim)
                 self.asker = self._still(session)
                 ledger.record(session, self.id, self.claim, [line.row() for line in self._write(session, chunk)])
         with ledger.booking(self.database) as session:
@@ -173,6 +174,8 @@ class _Run:
         """Write groups of lines; returns the lines with their verdicts."""
         said = ledger.given(session, self.id, [number for group in chunk for number in group])
         groups = [[self._line(session, number, *said[number]) for number in group] for group in chunk]
+        for line in (line for group in groups if len(group) > 1 for line in group):
+            line.alone = False
         Writer(session, self.asker, each=self.each, refused=self.refused).write(groups)
         return [line for group in groups for line in group]
 

@@ -117,7 +117,7 @@ class Plan:
                 rows = ledger.pending(session, self.import_id, after)
                 for number, name, given in rows:
                     yield session, number, RESOURCES[name], json.loads(given)
-            if not rows:
+            if len(rows) < ledger.CHUNK:
                 return
             after = rows[-1][0]
 

@@ -42,6 +42,7 @@ class Line:
     present: Stored | None = None
     fields: RecordFields | None = None
     whole: dict[str, Any] = field(default_factory=dict)
+    alone: bool = True  # no other line names it that it leads to
 
     @property
     def key(self) -> Key:
@@ -162,12 +163,14 @@ class Writer:
         written = [line for line in lines if line.verdict in ("created", "updated")]
         known = Known()
         known.look_up(self.session, (line.fields for line in written if line.fields))
+        lost = self.refused | {line.key for line in lines if line.verdict == "refused"}
         wrong = False
         for line in written:
-            proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker, known)
+            fresh = line.alone and line.present is None
+            proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker, known, fresh)
             errors = mistakes(proposal) or self._withdrawn(line)
             if errors:
-                line.refuse(self._explained(line, errors))
+                line.refuse(_explained(line, errors, lost))
                 wrong = True
         for line in lines:
             if line.verdict == "refused" and line.whole and line.fields is None:
@@ -185,14 +188,6 @@ class Writer:
         except Problem as problem:
             return problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)]
         return []
-
-    def _explained(self, line: Line, errors: list[ErrorItem]) -> list[ErrorItem]:
-        """A link to what another line would have made says so."""
-        assert line.fields is not None
-        targets = {pointer: (target, record_id) for pointer, target, record_id in links_in(line.fields)}
-        lost = [each.code == "unknown_record" and targets.get(each.pointer or "") in self.refused for each in errors]
-        told = {"code": "line_refused", "detail": MISTAKES["line_refused"]}
-        return [each.model_copy(update=told) if gone else each for each, gone in zip(errors, lost, strict=True)]
 
     def _refuse_group(self, lines: list[Line], *, clash: bool) -> None:
         """Of a group that must not stay nothing does; who clashes with what is there is asked before it is written."""
@@ -219,3 +214,14 @@ def merged(line: Line) -> dict[str, Any]:
         return whole
     whole = {**before, **given}
     return {name: value for name, value in whole.items() if value is not None or name == "managed_by"}
+
+
+def _explained(line: Line, errors: list[ErrorItem], lost: set[Key]) -> list[ErrorItem]:
+    """A link to what another line would have made says so."""
+    assert line.fields is not None
+    to_lost = {pointer for pointer, *key in links_in(line.fields) if tuple(key) in lost}
+    told = {"code": "line_refused", "detail": MISTAKES["line_refused"]}
+    return [
+        each.model_copy(update=told) if each.code == "unknown_record" and each.pointer in to_lost else each
+        for each in errors
+    ]

@@ -1,0 +1,292 @@
+"""Files to import: JSON Lines, CSV and XLSX as people and programs write them, templates, and what is no such file."""
+
+import csv
+import io
+import zipfile
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+from starlette.testclient import TestClient
+
+from app.core.database import Database
+from app.core.resource import RESOURCES
+from app.exchange import files
+from app.exchange.columns import Columns, column_of, kind_of, names
+from app.exchange.files import CSV, JSON_LINES, XLSX
+from app.main import RESOURCES as ALL
+from tests.conftest import client_of, get
+from tests.test_hot import url_of
+from tests.test_http import problem
+from tests.test_imports import PORTS, counts, editor, ended, lines_of, registry, send, workbook
+from tests.test_keys import key_of
+from tests.test_writes import Key, changes
+
+__all__ = ["editor", "registry"]  # fixtures
+HEADER = "id;title.vi;title.en;kind;status;period;places.0;places.2;roles.0.partner;roles.0.role;sdgs.0;managed_by"
+ROWS = (
+    'port-a;"Cảng ""A""; phía Bắc";;project;active;2022-02;;da-nang;UNIDO;lead;9;',
+    ";;;;;;;;;;;",
+    'port-b;"Cảng\nB";Port B;project;active;;;;;;;unido',
+)
+TABLE = "\r\n".join([HEADER, *ROWS, ""])
+
+
+def as_written(table: str) -> dict[str, bytes]:
+    commas = io.StringIO()
+    csv.writer(commas).writerows(csv.reader(io.StringIO(table), delimiter=";"))
+    return {"plain": table.encode(), "excel": b"\xef\xbb\xbf" + table.encode(), "commas": commas.getvalue().encode()}
+
+
+@pytest.mark.parametrize("name", ["plain", "excel", "commas"])
+def test_a_table_is_read_as_it_is_written(registry: TestClient, seeded_database: Database, name: str) -> None:
+    key = key_of(seeded_database, "records:write:own", partner="unido")
+    content = as_written(TABLE)[name]
+    found, lines = ended(registry, key, content, "?resource=projects", CSV)
+    assert (found["status"], counts(found)) == ("done", (2, 0, 0, 0)), lines
+    assert [line["number"] for line in lines] == [2, 4]
+    shown = get(registry, "/v1/projects/port-a")
+    assert shown["title"] == {"vi": 'Cảng "A"; phía Bắc'}
+    assert (shown["places"], shown["roles"]) == (["da-nang"], [{"partner": "unido", "role": "lead"}])
+    assert (shown["sdgs"], shown["period"]["edtf"], shown["managed_by"]) == (["9"], "2022-02", "unido")
+    assert get(registry, "/v1/projects/port-b")["title"] == {"vi": "Cảng\nB", "en": "Port B"}
+    again, _ = ended(registry, key, content, "?resource=projects", CSV)
+    assert counts(again) == (0, 0, 2, 0)
+
+
+def test_an_empty_cell_says_nothing(registry: TestClient, editor: Key) -> None:
+    registry.put("/v1/projects/green-ports", json=PORTS, headers=editor)
+    table = "id,title.vi,title.en,status,description.en,managed_by\ngreen-ports,Cảng biếc,,,,\n"
+    _, lines = ended(registry, editor, table.encode(), "?resource=projects", CSV)
+    assert lines[0]["diff"] == [{"pointer": "/title/vi", "before": "Cảng xanh", "after": "Cảng biếc"}]
+
+
+def test_a_mistake_in_a_table_names_line_and_column(registry: TestClient, editor: Key) -> None:
+    table = "id,title.vi,kind,status,places.1,places.3,period,managed_by\n\n"
+    table += "a,A,project,nope,da-nang,atlantis,2028/2026,unido\n"
+    found, lines = ended(registry, editor, table.encode(), "?resource=projects", CSV)
+    assert found["status"] == "refused"
+    assert {(each["column"], each["pointer"]) for each in lines[0]["errors"]} == {
+        ("status", "/status"), ("period", "/period"), ("places.3", "/places/1"),
+    }  # fmt: skip
+    assert lines[0]["number"] == 3
+
+
+def test_cells_of_a_workbook_come_as_what_they_are(registry: TestClient, editor: Key) -> None:
+    header = ["id", "indicator", "kind", "value", "unit", "period", "as_written", "text.en", "managed_by"]
+    rows = [
+        ["f-1", "enterprises-supported", "actual", 12.5, "enterprise", date(2022, 2, 28), 12, None, "unido"],
+        [],
+        [
+            "f-2",
+            "enterprises-supported",
+            "actual",
+            -3,
+            "enterprise",
+            datetime(2022, 2, 28, 14, 15),  # noqa: DTZ001 - cells have no zone
+            True,
+            "=1+1",
+            "unido",
+        ],
+        ["f-3", "enterprises-supported", "actual", "7", "enterprise", 2022, 12.5, " x ", "unido"],
+        ["f-4", "enterprises-supported", "actual", "#REF!", "enterprise", None, None, None, "unido"],
+    ]
+    content = workbook(header, *rows)
+    _found, lines = ended(registry, editor, content, "?resource=figures&mode=rows", XLSX)
+    assert [(line["number"], line["verdict"]) for line in lines] == [
+        (2, "created"), (4, "created"), (5, "created"), (6, "refused"),
+    ], lines  # fmt: skip
+    assert lines[3]["errors"][0]["column"] == "value"
+    shown = [get(registry, f"/v1/figures/f-{number}") for number in (1, 2, 3)]
+    assert [each["value"] for each in shown] == [12.5, -3, 7]
+    assert [each["period"]["edtf"] for each in shown] == ["2022-02-28", "2022-02-28T14:15", "2022"]
+    assert [each["as_written"] for each in shown] == ["12", "true", "12.5"]
+    assert [each["text"] for each in shown] == [None, None, {"en": "x"}]  # a formula that was never computed is blank
+
+
+@pytest.mark.parametrize("resource", ALL, ids=lambda resource: resource.name)
+def test_every_column_of_a_template_is_a_place_in_a_record(client: TestClient, resource: Any) -> None:
+    plain = client.get(f"/v1/imports/templates/{resource.name}.csv")
+    assert plain.headers["content-type"] == "text/csv; charset=utf-8"
+    (header,) = csv.reader(io.StringIO(plain.content.decode("utf-8-sig")))
+    assert header == list(names(resource))
+    assert all(Columns(resource, header).kinds)
+    members = {entry.alias or name for name, entry in resource.fields.model_fields.items()}
+    assert {name.partition(".")[0] for name in header} == members - {"breakdown", "merged_into"} | {"id"} | (
+        members & {"merged_into"}
+    )
+    rich = client.get(f"/v1/imports/templates/{resource.name}.xlsx")
+    assert rich.headers["content-type"] == XLSX
+    sheet, about = load_workbook(io.BytesIO(rich.content)).worksheets
+    assert [cell.value for cell in sheet[1]] == header
+    assert [row[0].value for row in about.iter_rows(min_row=2)] == header
+
+
+def test_a_template_that_is_not_there(client: TestClient) -> None:
+    for name in ("projects", "projects.pdf", "nothing.csv", "%00.csv", ".csv"):
+        problem(client.get(f"/v1/imports/templates/{name}"), 404, "not_found")
+
+
+def test_columns_lead_back_from_pointers() -> None:
+    columns = Columns(RESOURCES["projects"], ["roles.3.partner", "roles.1.partner", "title.vi", "places.10"])
+    given, moved = columns.record(["b", "a", "x", "p"])
+    assert given == {"roles": [{"partner": "a"}, {"partner": "b"}], "title": {"vi": "x"}, "places": ["p"]}
+    assert column_of("/roles/1/partner", moved) == "roles.3.partner"
+    assert column_of("/places/0", moved) == "places.10"
+    assert column_of("/title/vi", moved) == "title.vi"
+    kinds = {"value": "number", "citations.0.paragraph": "integer", "period": "string", "places": None, "title": None}
+    kinds |= {"breakdown.sex": "string", "title.english": None, "places.01": None, "places.1000": None, "": None}
+    figures = {name: kind_of(RESOURCES["figures"], tuple(name.split("."))) for name in kinds if "title" not in name}
+    assert figures == {name: kind for name, kind in kinds.items() if "title" not in name}
+
+
+@pytest.mark.parametrize(
+    ("header", "code", "hint"),
+    [
+        ("id,titel.vi", "unknown_column", "Did you mean title.vi?"),
+        ("id,zq7", "unknown_column", "Column 2"),
+        ("id,,kind", "unknown_column", "Column 2"),
+        ("id,id", "repeated", "same name"),
+        ("title", "unknown_column", "Column 1"),
+        (",".join(f"places.{number}" for number in range(1001)), "unknown_column", "Column 1001"),
+        ('""', "unknown_column", "names 1 to"),
+    ],
+)
+def test_columns_that_are_none_are_told_at_once(
+    registry: TestClient, editor: Key, header: str, code: str, hint: str
+) -> None:
+    for content, kind in ((header.encode(), CSV), (workbook(header.strip('"').split(",")), XLSX)):
+        found = problem(send(registry, editor, content, "?resource=projects", kind), 422, "invalid")
+        assert any(each["code"] == code and hint in each["detail"] for each in found["errors"]), found
+        assert "zq7" not in str(found)
+    assert get_all(registry, editor) == []
+
+
+def get_all(client: TestClient, key: Key) -> Any:
+    return client.get("/v1/imports", headers=key).json()["items"]
+
+
+LONE = b'{"resource":"projects","id":"x","title":{"vi":"\\ud800"}}'
+BAD_LINES: dict[bytes, str] = {
+    b"{": "bad_line",
+    b"[]": "bad_line",
+    b'"x"': "bad_line",
+    b"null": "bad_line",
+    b"\xff\xfe": "bad_line",
+    b"{}": "unknown_resource",
+    b'{"resource":"nothing"}': "unknown_resource",
+    b'{"resource":["projects"]}': "unknown_resource",
+    b'{"resource":"projects","id":7}': "invalid_value",
+    b'{"resource":"projects","id":"Not an id"}': "invalid_value",
+    b'{"resource":"projects","id":"imports"}': "invalid_value",
+    b'{"resource":"projects","id":"x","version":"1"}': "invalid_value",
+    b'{"resource":"projects","id":"x","version":NaN}': "bad_line",
+    b'{"resource":"projects","id":"x","version":9223372036854775808}': "bad_line",
+    b'{"resource":"projects","id":"x","id":"x"}': "bad_line",
+    b'{"resource":"projects","id":"x","title":{"vi":"\\u0000"}}': "invalid_value",
+    LONE: "invalid_value",
+    b'{"resource":"projects","id":"x","zq7":1}': "unknown_member",
+    b'{"resource":"projects","id":"x","roles":[7,{"partner":9}],"places":7,"managed_by":{}}': "invalid_value",
+    b'{"resource":"projects","identifiers":[7,{"scheme":1}],"title":[]}': "no_id",
+    b'{"resource":"partners","name":{"vi":7},"aliases":[7]}': "no_id",
+    b'{"resource":"projects","id":"x","places":' + b"[" * 200 + b"]" * 200 + b"}": "bad_line",
+    b'{"resource":"projects","id":"x","places":' + b"[" * 100_000: "bad_line",
+    b'{"resource":"projects","id":"x","description":"' + b"x" * 1_000_001 + b'"}': "bad_line",
+}
+
+
+def test_each_bad_line_is_refused_for_itself(registry: TestClient, editor: Key, seeded_database: Database) -> None:
+    before = changes(seeded_database)
+    content = b"\xef\xbb\xbf\r\n" + b"\n\r\n".join([*BAD_LINES, lines_of({**PORTS, "id": "good"})])
+    _found, lines = ended(registry, editor, content, "?mode=rows")
+    told = [{each["code"] for each in line["errors"]} for line in lines[:-1]]
+    assert [code for code, codes in zip(BAD_LINES.values(), told, strict=True) if code not in codes] == []
+    assert lines[-1]["verdict"] == "created"
+    assert "zq7" not in str(lines)
+    assert [line["number"] for line in lines][:3] == [2, 4, 6]
+    assert changes(seeded_database) == before + 1
+
+
+def packed(**parts: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
+    return file.getvalue()
+
+
+def replaced(book: bytes, name: str, old: bytes, new: bytes) -> bytes:
+    """A workbook with something else in one of its parts."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as archive, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as other:
+        for part in archive.namelist():
+            content = archive.read(part)
+            other.writestr(part, content.replace(old, new) if part == name else content)
+    return file.getvalue()
+
+
+BOOK = workbook(["id", "title.en"], ["x", "y"])
+SHEET = "xl/worksheets/sheet1.xml"
+BAD_FILES: dict[str, tuple[bytes, str, int]] = {
+    "nothing": (b"", CSV, 400),
+    "UTF-16": ("id,kind\nx,y\n".encode("utf-16"), CSV, 400),
+    "Latin-1": (b"id,kind\nx,\xe9\n", CSV, 400),
+    "an open quote": (b'id,kind\n"x,y\n', CSV, 400),
+    "letters behind a quote": (b'id,kind\n"x"y,z\n', CSV, 400),
+    "a large cell": (b"id,kind\nx," + b"y" * 200_000, CSV, 400),
+    "UTF-16 lines": ("{}\n".encode("utf-16"), JSON_LINES, 400),
+    "no workbook": (b"PK\x03\x04", XLSX, 400),
+    "an empty archive": (packed(), XLSX, 400),
+    "another archive": (packed(x_xml=b"<x/>"), XLSX, 400),
+    "half a workbook": (BOOK[: len(BOOK) // 2], XLSX, 400),
+    "a broken sheet": (replaced(BOOK, SHEET, b"</sheetData>", b"<row"), XLSX, 400),
+    "entities": (replaced(BOOK, SHEET, b"<worksheet", b'<!DOCTYPE x [<!ENTITY y "z">]><worksheet'), XLSX, 400),
+    "too many texts": (packed(xl__sharedStrings_xml=b"x" * 60_000_000), XLSX, 413),
+    "too many parts": (packed(**{f"x{number}": b"" for number in range(1001)}), XLSX, 413),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_is_none_is_refused_whole(registry: TestClient, editor: Key, name: str) -> None:
+    content, kind, status = BAD_FILES[name]
+    query = "" if kind == JSON_LINES else "?resource=projects"
+    found = send(registry, editor, content, query, kind)
+    assert found.status_code == status, found.text
+    assert found.headers["content-type"] == "application/problem+json"
+    assert get_all(registry, editor) == []
+
+
+def test_a_workbook_may_name_far_rows_and_columns(registry: TestClient, editor: Key) -> None:
+    far = replaced(BOOK, SHEET, b'r="2"', b'r="1048570"')
+    beyond = replaced(BOOK, SHEET, b'r="2"', b'r="999999999999"')
+    for content in (far, beyond):
+        answered = send(registry, editor, content, "?resource=projects&dry_run=true", XLSX)
+        assert answered.status_code in (202, 400), answered.text
+    assert answered.elapsed.total_seconds() < 20
+
+
+def test_sizes_and_types_are_bounded(seeded_database: Database, editor: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_UNPACKED", 1_000)
+    with client_of(url_of(seeded_database), max_import=5_000) as client:
+        content = lines_of(*[{**PORTS, "id": f"x-{number}"} for number in range(50)])
+        problem(send(client, editor, content), 413, "too_large")
+        problem(
+            client.post(
+                "/v1/imports",
+                content=iter([content[:3000], content[3000:]]),
+                headers={**editor, "Content-Type": JSON_LINES},
+            ),
+            413,
+            "too_large",
+        )
+        problem(send(client, editor, BOOK[:5_000], "?resource=projects", XLSX), 413, "too_large")
+        for kind in ("application/json", "text/plain", "", "text/csv2"):
+            problem(send(client, editor, b"{}", "", kind), 415, "unsupported_type")
+        coded = {**editor, "Content-Type": CSV, "Content-Encoding": "gzip"}
+        problem(client.post("/v1/imports?resource=projects", content=b"x", headers=coded), 415, "unsupported_type")
+        for query, kind in (("", CSV), ("?resource=nothing", CSV), ("?resource=projects", JSON_LINES)):
+            found = problem(send(client, editor, b"id\n", query, kind), 422, "invalid")
+            assert found["errors"][0]["parameter"] == "resource"
+        for query in ("?mode=some", "?dry_run=perhaps", "?zq7=1", "?resource=projects&resource=places"):
+            problem(send(client, editor, b"id\n", query, CSV), 422, "invalid")
