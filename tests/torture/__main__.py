@@ -44,8 +44,8 @@ def rows(new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[
         "crowd": lambda: [crowd(fresh(), 60 if full else 5)],
         "races": lambda: [one_effect(fresh(), 100 if full else 3)],
         "backup": lambda: [backups_while_writing(fresh(), new, folder, *((10, 3_000) if full else (2, 60)))],
-        "bodies": lambda: [hostile_bodies(fresh(), 500 if full else 20)],
-        "slow": lambda: slow_clients(fresh(), 10_000) if full else slow_clients(fresh(), 300, deadlines=(3.0, 3.0)),
+        "bodies": lambda: [hostile_bodies(fresh(), *((500,) if full else (20, "partners", "keys")))],
+        "slow": lambda: slow_clients(fresh(), 10_000) if full else slow_clients(fresh(), 300, (5.0, 5.0)),
     }
 
 

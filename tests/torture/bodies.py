@@ -18,13 +18,13 @@ Body = bytes | Iterable[bytes]
 MOST = 60  # megabytes that the server may grow by
 
 
-def hostile_bodies(url: str, megabytes: int) -> Row:
-    """Every hostile body to every write route; `megabytes` is the size of those that are too large."""
+def hostile_bodies(url: str, megabytes: int, *words: str) -> Row:
+    """Every hostile body to every write route, or those with these words; `megabytes`: of those that are too large."""
     key = new_key(url, "records:write", "keys", "webhooks")
     before, row, count = _rows(url), Row("hostile bodies", {}), 0
     with Server(url) as server:
         memory = server.memory()
-        for method, path, media_type in _routes():
+        for method, path, media_type in _routes(words):
             for name, headers, body in _bodies(media_type, megabytes):
                 count += 1
                 said = _asked(server, method, path, {**key, "If-Match": "*", **headers}, body)
@@ -38,12 +38,12 @@ def hostile_bodies(url: str, megabytes: int) -> Row:
     return row
 
 
-def _routes() -> Iterator[tuple[str, str, str]]:
+def _routes(words: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Method, path and media type of everything that takes a body."""
     contract = assemble(Settings.model_construct())[0].openapi()
     for path, methods in contract["paths"].items():
         for method, operation in methods.items():
-            if "requestBody" in operation:
+            if "requestBody" in operation and (not words or any(word in path for word in words)):
                 whole = "/".join("probe" if part.startswith("{") else part for part in path.split("/"))
                 yield method.upper(), whole, next(iter(operation["requestBody"]["content"]))
 
