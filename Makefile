@@ -37,6 +37,10 @@ format: .venv/dev ## Format the code and mend what the linter can mend
 contract: .venv/dev ## Write openapi.json anew, after a change of the API that is meant
 	$(BIN)/python -m tests.contract
 
+.PHONY: torture
+torture: .venv/dev ## Kill, crowd, stall and promote a real server on both engines, in full; prints what held
+	$(BIN)/python -m tests.torture --full
+
 .PHONY: bench
 bench: .venv/dev bench/.venv/done ## Measure beside limits and peers on 100,000 projects; the first run makes them
 	$(BIN)/python -m bench.run

@@ -1,4 +1,4 @@
-"""The `hoptac` command: serve, migrate, seed, check, audit. Each command imports only what it needs itself."""
+"""The `hoptac` command: serve, migrate, backup, seed, check, audit. Each command imports only what it needs itself."""
 
 import argparse
 import asyncio
@@ -87,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_argument("--dry-run", action="store_true", help="write nothing; say what would become of each line")
     importing.add_argument("--row-by-row", action="store_true", help="write the other lines when some are refused")
     importing.add_argument("--as", dest="partner", metavar="PARTNER", help="write only what this partner keeps")
+    backup = _command(commands, "backup", _backup, "Copy the whole registry, keys' hashes too, into a new file.")
+    backup.add_argument("file", type=Path, metavar="FILE", help="where to; it must not be there yet")
+    restore = _command(commands, "restore", _restore, "Copy a backup into an empty database of either engine.")
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `hoptac backup` has written")
+    restore.add_argument("--unproved", action="store_true", help="also when Changes are not what was written then")
     keys = commands.add_parser("key", help="Create, list, rotate and revoke the keys of those who write.")
     acts = keys.add_subparsers(metavar="ACT", required=True)
     create = _command(acts, "create", _key, "Create a key and print its text, which nobody can read again.")
@@ -167,6 +172,39 @@ def _seed(options: argparse.Namespace, settings: Settings) -> int:
     for (resource, record_id), why in outcome.left_alone:
         print(f"left alone: {resource}/{record_id} ({why})")
     return DONE
+
+
+def _backup(options: argparse.Namespace, settings: Settings) -> int:
+    from app.serve import NotReady, ensure_ready
+
+    try:
+        ensure_ready(settings)
+    except NotReady as error:
+        _complain(str(error))
+        return UNREADY
+    return _copied("in the backup", settings, lambda backup, database: backup.back_up(database, options.file))
+
+
+def _restore(options: argparse.Namespace, settings: Settings) -> int:
+    def restore(backup: Any, database: Database) -> Any:
+        return backup.restore(options.file, database, unproved=options.unproved)
+
+    return _copied("restored", settings, restore)
+
+
+def _copied(where: str, settings: Settings, copy: Callable[[Any, Database], Any]) -> int:
+    import app.main  # noqa: F401 - declares every table
+    from app.core import backup
+
+    database = Database(settings.database_url)
+    try:
+        copied = copy(backup, database)
+    except (backup.NotCopied, OSError) as error:
+        return _report([str(error)])
+    finally:
+        database.close()
+    print(f"{copied.rows} rows {where}. The last Change is {copied.sequence}, its chain value {copied.chain or '-'}.")
+    return _report([f"Change {copied.broken} is not what was written then."] if copied.broken else [])
 
 
 def _key(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,0 +1,180 @@
+"""A copy of the whole registry in one file, and back: the same file for both engines.
+
+The file is an SQLite database with the schema of this program and every table but the search index, which restoring
+makes anew. It is read in one snapshot: what was acknowledged before the copy began is in it, and nothing in halves.
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, create_engine, insert, select, text, update
+from sqlalchemy.exc import DatabaseError
+from sqlmodel import SQLModel
+
+from app.core.changes import CHANGES, digest, link
+from app.core.database import Database
+from app.core.index import RECORDS, STATE, fill
+from app.core.schema import migrate
+from app.core.vocabulary import PAIRS, WORDS
+from migrations import HEAD
+
+ROWS = 1_000  # at a time
+INDEX = (RECORDS, STATE, WORDS, PAIRS)
+
+
+class NotCopied(Exception):
+    """Nothing was copied; the message says why."""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What a copy holds: rows of all tables, and the number and chain value of the last Change.
+
+    `broken` is the first Change that is not what was written then, or None.
+    """
+
+    rows: int
+    sequence: int
+    chain: str
+    broken: int | None
+
+
+def back_up(database: Database, path: Path) -> Copied:
+    """Copy a database into a new file, readable by its owner alone; NotCopied when there is something at this path."""
+    if path.exists():
+        raise NotCopied(f"{path} is there already.")
+    with _made_whole(path) as partial, _snapshot(database) as source:
+        file = Database(f"sqlite:///{partial}")
+        try:
+            migrate(file)
+            return _copy(source, file)
+        finally:
+            file.close()
+
+
+def restore(path: Path, database: Database, *, unproved: bool = False) -> Copied:
+    """Copy a file into a database without records, which gets the schema if it has none; all of it, or NotCopied.
+
+    `unproved`: also when a Change is not what was written then.
+    """
+    if not path.is_file():
+        raise NotCopied(f"There is no file {path}.")
+    with _snapshot(Database(f"sqlite:///{path}")) as source:
+        _check_schema(source, path)
+        if database.schema_version() is None:
+            migrate(database)
+        if database.schema_version() != HEAD:
+            raise NotCopied("The database has another schema than this program: run `hoptac migrate`.")
+        copied = _copy(source, database, unproved=unproved)
+    fill(database)
+    return copied
+
+
+def _check_schema(source: Connection, path: Path) -> None:
+    try:
+        found = source.scalar(text("SELECT version_num FROM alembic_version"))
+    except DatabaseError:
+        raise NotCopied(f"{path} is no backup.") from None
+    if found != HEAD:
+        raise NotCopied(
+            f"{path} has the schema {found}, this program needs {HEAD}: run `hoptac migrate` on a copy of it."
+        )
+
+
+def _copy(source: Connection, database: Database, *, unproved: bool = True) -> Copied:
+    tables = [table for table in SQLModel.metadata.sorted_tables if table not in INDEX]
+    with database.write() as session:
+        target = session.connection()
+        for table in tables:
+            if target.execute(select(table).limit(1)).first() is not None:
+                raise NotCopied(f"The database is not empty: there is something in {table.name}.")
+        rows = sum(_copy_table(source, target, table) for table in tables)
+        target.execute(update(STATE).values(complete=False))
+        copied = Copied(rows, *proof(target))
+        if copied.broken and not unproved:
+            raise NotCopied(f"Change {copied.broken} is not what was written then.")
+    return copied
+
+
+def _copy_table(source: Connection, target: Connection, table: Table) -> int:
+    count = 0
+    for rows in _streamed(source, table):
+        target.execute(insert(table), rows)
+        count += len(rows)
+    return count
+
+
+def _streamed(source: Connection, table: Table) -> Iterator[Sequence[Mapping[str, Any]]]:
+    query = select(table).order_by(*table.primary_key.columns)
+    found = source.execution_options(yield_per=ROWS).execute(query).mappings()
+    return ([dict(row) for row in rows] for rows in found.partitions(ROWS))
+
+
+def proof(connection: Connection) -> tuple[int, str, int | None]:
+    """The last Change, its chain value, and the first whose representation or place in the chain is another."""
+    sequence, chain, broken = 0, "", None
+    covered = ("sequence", "at", "actor", "action", "resource", "record_id", "version", "digest")
+    for rows in _streamed(connection, CHANGES):
+        for row in rows:
+            sequence, linked = row["sequence"], link(chain, *(row[name] for name in covered))
+            chain = row["chain"]
+            if linked != chain or (row["body"] is not None and digest(row["body"].encode()) != row["digest"]):
+                broken = broken or sequence
+    return sequence, chain, broken
+
+
+@contextmanager
+def _snapshot(database: Database) -> Iterator[Connection]:
+    """One state of a database, and no lock that a writer would wait for."""
+    if not database.is_sqlite:
+        reading = database.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with reading.connect() as connection:
+            yield connection
+        return
+    engine = create_engine(database.url, hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.isolation_level = None
+            for statement in ("PRAGMA query_only=ON", "PRAGMA trusted_schema=OFF", "BEGIN"):
+                driver.execute(statement)
+            yield connection
+            driver.execute("COMMIT")
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _made_whole(path: Path) -> Iterator[Path]:
+    """A file beside this one to write to; it gets its name when it is complete and on the disk, and never replaces."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        yield partial
+        with sqlite3.connect(partial) as one:
+            one.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
+        one.close()
+        _sync(partial)
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            raise NotCopied(f"{path} is there already.") from None
+    finally:
+        for end in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                partial.with_name(partial.name + end).unlink()
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,223 @@
+"""A backup holds every write acknowledged before it began, and restores to the same bytes on either engine."""
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from sqlmodel import SQLModel
+
+from app.cli import main
+from app.core import backup
+from app.core.backup import INDEX, NotCopied, back_up, restore
+from app.core.changes import CHANGES
+from app.core.database import Database
+from tests.conftest import NewDatabase, client_of, get
+from tests.test_commands import run
+from tests.test_hot import url_of
+from tests.test_keys import key_of
+from tests.test_writes import PARTNER, PROJECT
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "registry.backup"
+
+
+@pytest.fixture
+def empty(new_database: NewDatabase) -> Iterator[Database]:
+    """A database without schema, of the other engine too where there is one."""
+    made = Database(new_database(None))
+    yield made
+    made.close()
+
+
+def contents(database: Database) -> dict[str, Any]:
+    """Every row of every table, the search index too, but for its numbers, which are given anew."""
+    tables = SQLModel.metadata.tables.values()
+    shown = {each.name: select(*(column for column in each.c if column.name != "docid")) for each in tables}
+    with database.engine.connect() as connection:
+        return {name: sorted(map(repr, connection.execute(rows))) for name, rows in shown.items()}
+
+
+def used(database: Database) -> dict[str, str]:
+    """Make something of everything: keys, drafts, a replay, a deleted record; returns a key."""
+    key = key_of(database, "records:write")
+    with client_of(url_of(database)) as client:
+        client.put("/v1/partners/gone", json=PARTNER, headers=key)
+        client.delete("/v1/partners/gone", headers={**key, "If-Match": "*"})
+        client.put("/v1/projects/draft", json={**PROJECT, "state": "draft"}, headers=key)
+        client.post("/v1/projects", json=PROJECT, headers={**key, "Idempotency-Key": "once"})
+    return key
+
+
+def test_what_is_restored_is_what_was_there(seeded_database: Database, empty: Database, file: Path) -> None:
+    key = used(seeded_database)
+    saved = back_up(seeded_database, file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    before = file.read_bytes()
+    assert restore(file, empty) == saved
+    assert file.read_bytes() == before
+    assert contents(empty) == contents(seeded_database)
+    with client_of(url_of(seeded_database)) as one, client_of(url_of(empty)) as other:
+        for path in (
+            "/v1/partners?limit=200",
+            "/v1/projects?q=thong minh&sort=id",
+            "/v1/partners/gone",
+        ):
+            found = [client.get(path) for client in (one, other)]
+            assert found[0].content == found[1].content
+            assert found[0].headers.get("etag") == found[1].headers.get("etag")
+        again = other.post("/v1/projects", json=PROJECT, headers={**key, "Idempotency-Key": "once"})
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+        assert other.put("/v1/partners/new-one", json=PARTNER, headers=key).status_code == 201
+
+
+def test_a_backup_goes_from_engine_to_engine(
+    seeded_database: Database, tmp_path: Path, postgres: str, empty: Database
+) -> None:
+    """Whatever it was made of, through an SQLite database and back."""
+    used(seeded_database)
+    between = Database(f"sqlite:///{tmp_path}/between.db")
+    saved = back_up(seeded_database, tmp_path / "first")
+    assert restore(tmp_path / "first", between) == saved
+    assert back_up(between, tmp_path / "second") == saved
+    assert restore(tmp_path / "second", empty) == saved
+    assert contents(empty) == contents(between) == contents(seeded_database)
+    between.close()
+
+
+def test_a_backup_is_a_database_itself(seeded_database: Database, file: Path) -> None:
+    back_up(seeded_database, file)
+    file.rename(file.with_suffix(".db"))
+    url = f"sqlite:///{file.with_suffix('.db')}"
+    assert "indexed" in run("migrate", HOPTAC_DATABASE_URL=url).stdout
+    with client_of(url) as client:
+        assert get(client, "/v1/search?q=unido")["items"]
+
+
+def test_writes_go_on_while_it_is_made(
+    seeded_database: Database, empty: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each copy of a table waits for a write: none is in halves, all that were acknowledged before are there."""
+    key, told = key_of(seeded_database, "records:write"), list[str]()
+    with client_of(url_of(seeded_database)) as client:
+
+        def write() -> None:
+            name = f"added-{len(told)}"
+            body = {**PARTNER, "parent": told[-1] if told else None}
+            assert client.put(f"/v1/partners/{name}", json=body, headers=key).status_code == 201
+            told.append(name)
+
+        for _ in range(5):
+            write()
+        copy = backup._copy_table
+
+        def copy_slowly(*arguments: Any) -> int:
+            copied = copy(*arguments)
+            if arguments[2].name in ("changes", "keys", "partners"):
+                write()
+            return copied
+
+        monkeypatch.setattr(backup, "_copy_table", copy_slowly)
+        back_up(seeded_database, file)
+        monkeypatch.undo()
+    restore(file, empty)
+    with client_of(url_of(empty)) as client:
+        assert [client.get(f"/v1/partners/{each}").status_code for each in told] == [200] * 5 + [404] * 3
+    with empty.engine.connect() as connection:
+        versions = select(CHANGES.c.record_id).where(CHANGES.c.record_id.like("added-%"))
+        assert set(connection.scalars(versions)) == set(told[:5])
+
+
+def test_nothing_is_overwritten(seeded_database: Database, file: Path) -> None:
+    file.write_text("precious")
+    with pytest.raises(NotCopied, match="there already"):
+        back_up(seeded_database, file)
+    with pytest.raises(NotCopied, match="is no backup"):
+        restore(file, seeded_database)
+    assert file.read_text() == "precious"
+    back_up(seeded_database, file.with_name("other"))
+    before = contents(seeded_database)
+    with pytest.raises(NotCopied, match="not empty"):
+        restore(file.with_name("other"), seeded_database)
+    assert contents(seeded_database) == before
+    file.unlink()
+
+
+def test_a_file_that_appears_meanwhile_stays(
+    seeded_database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof = backup.proof
+
+    def slowly(*arguments: Any) -> Any:
+        file.write_text("precious")
+        return proof(*arguments)
+
+    monkeypatch.setattr(backup, "proof", slowly)
+    with pytest.raises(NotCopied, match="there already"):
+        back_up(seeded_database, file)
+    assert [(each.name, each.read_text()) for each in file.parent.iterdir()] == [(file.name, "precious")]
+
+
+def test_a_failure_leaves_no_file(seeded_database: Database, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(backup, "proof", fail)
+    with pytest.raises(OSError, match="full"):
+        back_up(seeded_database, file)
+    assert list(file.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("column", ["body", "actor", "chain"])
+def test_a_changed_change_is_told_and_not_restored(
+    seeded_database: Database, empty: Database, file: Path, column: str
+) -> None:
+    with seeded_database.write() as session:
+        session.execute(update(CHANGES).where(CHANGES.c.sequence == 7).values({column: CHANGES.c[column] + " "}))
+    assert back_up(seeded_database, file).broken == 7
+    with pytest.raises(NotCopied, match="Change 7"):
+        restore(file, empty)
+    assert not any(contents(empty)[each.name] for each in SQLModel.metadata.sorted_tables if each not in INDEX)
+    assert restore(file, empty, unproved=True).broken == 7
+    assert contents(empty) == contents(seeded_database)
+
+
+def test_a_file_of_another_schema_is_refused(seeded_database: Database, empty: Database, file: Path) -> None:
+    back_up(seeded_database, file)
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'x'")
+    connection.close()
+    with pytest.raises(NotCopied, match="has the schema x"):
+        restore(file, empty)
+
+
+def test_the_commands_say_what_they_did(
+    seeded_database: Database, empty: Database, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def command(url: str, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setenv("HOPTAC_DATABASE_URL", url)
+        return main(arguments), *capsys.readouterr()
+
+    code, made, _ = command(url_of(seeded_database), "backup", str(file))
+    assert (code, "rows in the backup" in made) == (0, True)
+    code, done, _ = command(url_of(empty), "restore", str(file))
+    assert (code, "rows restored" in done) == (0, True)
+    assert made.partition(".")[2] == done.partition(".")[2]
+    for arguments, said in (
+        (("backup", str(file)), "there already"),
+        (("backup", str(file.parent / "no" / "folder")), "No such file"),
+        (("restore", str(file)), "not empty"),
+        (("restore", str(file.parent)), "no file"),
+        (("restore", str(file.parent / "nothing")), "no file"),
+    ):
+        code, _, told = command(url_of(seeded_database), *arguments)
+        assert (code, said in told) == (1, True), told
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    assert command(f"sqlite:///{file.parent}/no.db", "backup", str(file.parent / "x"))[0] == 3
+    assert not (file.parent / "x").exists()

