@@ -76,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--documents", type=Path, help="folder of the source texts: prove every figure; likewise")
     check.add_argument("--head", metavar="SEQUENCE:CHAIN", help="a head of the log that you kept: is it still there?")
     check.add_argument("--quiet", action="store_true", help="leave out the list of what is ignored on purpose")
+    redact = _command(commands, "redact", _redact, "Take a text down from every version of every record, for good.")
+    redact.add_argument("text", metavar="TEXT", help="the text, exactly; - reads it from standard input")
+    redact.add_argument("--reason", required=True, help="why, in words; it is logged, without the text")
+    redact.add_argument("--with", dest="replacement", default="[…]", metavar="TEXT", help="what takes its place")
+    redact.add_argument("--record", metavar="RESOURCE/ID", help="only from this record")
+    redact.add_argument("--dry-run", action="store_true", help="only say where it is")
     audit = _command(commands, "audit", _audit, "Say what a careful reader would flag; 1 if there is something.")
     audit.add_argument("--rule", action="append", metavar="NAME", help="only this rule (repeat for more)")
     audit.add_argument("--severity", metavar="LEAST", help="note (the default), warning or error, and what weighs more")
@@ -308,6 +314,51 @@ def _check_dataset(options: argparse.Namespace) -> int:
         if not options.quiet:
             print(*(f"ignored: {line}" for line in proof.ignored), sep="\n")
     return _report(problems)
+
+
+def _redact(options: argparse.Namespace, settings: Settings) -> int:
+    import app.main  # noqa: F401 - declares every table
+    from app.core.redacting import Redaction, redact
+    from app.core.resource import RESOURCES
+    from app.serve import NotReady, ensure_ready
+
+    text = sys.stdin.read().strip("\n") if options.text == "-" else options.text
+    resource, _, record_id = (options.record or "").partition("/")
+    if options.record is not None and resource not in RESOURCES:
+        raise ValueError("--record: this is no RESOURCE/ID, such as projects/green-ports")
+    redaction = Redaction(text, options.replacement, options.reason, (resource, record_id) if options.record else None)
+    try:
+        ensure_ready(settings)
+    except NotReady as error:
+        _complain(str(error))
+        return UNREADY
+    database = Database(settings.database_url)
+    taken = redact(database, redaction, dry_run=options.dry_run)
+    print(*taken, sep="\n", end="\n" if taken else "")
+    if not taken:
+        _complain("No version of a record holds it.")
+    return max(
+        _scrub(database, dry_run=options.dry_run), FAILED if not taken or any(each.stays for each in taken) else DONE
+    )
+
+
+def _scrub(database: Database, *, dry_run: bool) -> int:
+    """Take what was replaced out of the files too, or say what is left to do."""
+    if dry_run:
+        return DONE
+    try:
+        clean = database.scrub()
+    except sqlite3.OperationalError:  # others write
+        clean = False
+    if not clean:
+        _complain(
+            "Others are using the database file, so it may still hold what was replaced: do the same again later."
+        )
+        return FAILED
+    if not database.is_sqlite:
+        print("PostgreSQL's files hold what was replaced until VACUUM FULL, and its WAL until that is recycled.")
+    print("Backups and copies of others are not touched.")
+    return DONE
 
 
 def _audit(options: argparse.Namespace, settings: Settings) -> int:

@@ -59,8 +59,25 @@ class Change(SQLModel, table=True):
     chain: str = Field(sa_type=BYTEWISE)
 
 
-# The table itself, for statements.
+class Redaction(SQLModel, table=True):
+    """The log of what was taken down: why, and the SHA-256 of each representation that has taken another's place.
+
+    `digests` is JSON, sequence to digest. It is as safe as the chain: its own digest is in the actor of the Change.
+    """
+
+    __tablename__ = "redactions"
+
+    change: int = Field(sa_type=SEQUENCE, primary_key=True, foreign_key="changes.sequence")
+    at: str = Field(sa_type=BYTEWISE)
+    reason: str = Field(sa_type=Text)
+    digests: str = Field(sa_type=Text)
+
+
+# How the actor of a redaction begins.
+REDACTOR = "redact:"
+# The tables themselves, for statements.
 CHANGES: Table = SQLModel.metadata.tables["changes"]
+REDACTIONS: Table = SQLModel.metadata.tables["redactions"]
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
 NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
 
@@ -91,6 +108,11 @@ def shown_as(before: str | None, after: str | None) -> str | None:
     if was:
         return "update" if is_now else "delete"
     return "create" if is_now else None
+
+
+def redactor(digests: str) -> str:
+    """The actor of the Change that took text down and left these digests."""
+    return f"{REDACTOR}{digest(digests.encode())}"
 
 
 def salt() -> str:

@@ -265,6 +265,19 @@ class Database:
         """How many writes of this process it has taken."""
         return COMMITS[self._name]
 
+    def scrub(self, patience: float = 15.0) -> bool:
+        """Rewrite an SQLite file, so that nothing is left in it of what was replaced; False while others read it.
+
+        PostgreSQL does that by itself or by VACUUM, which this leaves to its operator: True.
+        """
+        if not self.is_sqlite:
+            return True
+        driver = sqlite3.connect(str(self.url.database), timeout=patience, isolation_level=None)
+        with contextlib.closing(driver) as connection:
+            connection.execute("VACUUM")
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     def schema_version(self) -> str | None:
         """The revision of its schema; None where there is none. Unavailable when it does not answer."""
         if self.is_sqlite and not Path(str(self.url.database)).exists():

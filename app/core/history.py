@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import bindparam, select
 
-from app.core.changes import CHANGES, NAME, SHOWN
+from app.core.changes import CHANGES, NAME, REDACTOR, SHOWN
 from app.core.database import Query, Read
 from app.core.errors import MISTAKES, BadCursor, ErrorItem, Gone, Invalid, NotFound
 from app.core.filters import stored_instant
@@ -171,7 +171,8 @@ def _version(
     change: Mapping[str, Any], earlier: Mapping[str, Any] | None, writes: bool, partners: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """A Change as VersionShown, beside the one before it that the asker may see."""
-    shown = change["shown"] if change["shown"] == "redact" or not writes else change["action"]
+    redacts = change["actor"].startswith(REDACTOR)
+    shown = "redact" if redacts else change["action"] if writes else change["shown"]
     before, after = (None if each is None else _record(each, writes) for each in (earlier, change))
     return {
         "sequence": change["sequence"],

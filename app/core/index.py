@@ -191,6 +191,12 @@ def _docids(connection: Connection, resource: str, ids: list[str]) -> dict[str, 
     return found
 
 
+def forget(connection: Connection) -> None:
+    """Leave nothing of terms that were removed: FTS5 only marks them until it merges its segments."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("INSERT INTO search_terms (search_terms) VALUES ('optimize')"))
+
+
 def prepare(connection: Connection) -> None:
     """See that the index is one of the present indexing: if not, empty it, to be filled by `fill`."""
     if connection.scalar(select(STATE.c.indexing)) == INDEXING:

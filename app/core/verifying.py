@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from sqlalchemy import Connection, Table, exists, select, tuple_
 
-from app.core.changes import CHANGES, digest, entry, link, shown_as
+from app.core.changes import CHANGES, REDACTIONS, REDACTOR, digest, entry, link, redactor, shown_as
 from app.core.record import RENDERING, RecordFields, column_values
 from app.core.resource import RESOURCES, Resource
 from app.core.sql import CHUNK
@@ -96,11 +96,11 @@ class Verifier:
     def _record_by_record(self, resource: Resource) -> Iterator[str]:
         """The Changes of each record in their order, and the record itself beside its last one."""
         story, ended = _Story(resource, ""), list[_Story]()
-        for row in self._of_resource(resource):
+        for row, logged in self._of_resource(resource):
             if row.record_id != story.record_id:
                 ended.append(story)
                 story = _Story(resource, row.record_id)
-            yield from story.follow(row)
+            yield from story.follow(row, logged)
             if len(ended) == CHUNK:
                 yield from self._beside_the_records(resource, ended)
                 ended.clear()
@@ -110,14 +110,23 @@ class Verifier:
         for (record_id,) in self._connection.execute(select(table.id).where(~told).order_by(table.id)):
             yield f"{resource.name}/{record_id}: no Change tells of it."
 
-    def _of_resource(self, resource: Resource) -> Iterator[Any]:
+    def _of_resource(self, resource: Resource) -> Iterator[tuple[Any, Mapping[str, str] | None]]:
+        """Its Changes, each with the log of what took text from it, or of what it took from others."""
         place = tuple_(CHANGES.c.record_id, CHANGES.c.sequence)
         query = select(CHANGES).where(CHANGES.c.resource == resource.name).limit(CHUNK)
         query = query.order_by(CHANGES.c.record_id, CHANGES.c.sequence)
         after: tuple[str, int] = ("", 0)
         while rows := self._connection.execute(query.where(place > tuple_(*after))).all():
-            yield from rows
+            logs = self._logs(row.redacted or row.sequence for row in rows)
+            yield from ((row, logs.get(row.redacted or row.sequence)) for row in rows)
             after = rows[-1].record_id, rows[-1].sequence
+
+    def _logs(self, sequences: Iterable[int]) -> dict[int, dict[str, str]]:
+        """Digests of redacted representations, by the Change that redacted them; only what the chain vouches for."""
+        query = select(REDACTIONS.c.change, REDACTIONS.c.digests, CHANGES.c.actor)
+        query = query.join(CHANGES, CHANGES.c.sequence == REDACTIONS.c.change)
+        found = self._connection.execute(query.where(REDACTIONS.c.change.in_(sorted(set(sequences)))))
+        return {row.change: json.loads(row.digests) for row in found if row.actor == redactor(row.digests)}
 
     def _beside_the_records(self, resource: Resource, stories: Iterable["_Story"]) -> Iterator[str]:
         by_id = {story.record_id: story for story in stories if story.last is not None}
@@ -147,18 +156,23 @@ class _Story:
     record_id: str
     last: Any = None
     state: str | None = None  # that of the record now; None: there is none
+    was_public: bool = False
 
-    def follow(self, row: Any) -> Iterator[str]:
-        """What is wrong with its next Change."""
-        body = row.body or ""
-        if digest(body.encode(), row.salt or "") != row.digest:
+    def follow(self, row: Any, logged: Mapping[str, str] | None) -> Iterator[str]:
+        """What is wrong with its next Change; `logged`: digests of what was redacted, in the Change named or by it."""
+        body, redacts = row.body or "", row.actor.startswith(REDACTOR)
+        if not _is_as_written(row, body, logged):
             yield f"Change {row.sequence}: its representation is not the one that was written."
+        if redacts and row.redacted is None and logged is None:
+            yield f"Change {row.sequence}: the log of what it redacted is missing or was altered."
         state = None if row.action == "delete" else _state(body)
-        if row.version != self._version(row.action) or (row.action == "create") != (self.state is None):
+        fits = (row.action == "create") == (self.state is None) or (redacts and row.action == "delete")
+        if not fits or row.version != self._version(row.action):
             yield f"Change {row.sequence}: its version or action does not follow from the record's Change before."
-        if row.shown != shown_as(self.state, state):
+        shown = ("redact" if self.was_public else None) if redacts else shown_as(self.state, state)
+        if row.shown != shown:
             yield f"Change {row.sequence}: what is shown of it is not what happened."
-        self.last, self.state = row, state
+        self.last, self.state, self.was_public = row, state, self.was_public or shown is not None
 
     def _version(self, action: str) -> int:
         return 1 if self.last is None or action == "create" else int(self.last.version) + 1
@@ -197,6 +211,14 @@ class _Story:
 def _link(table: Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
     """A row of a link table, to be compared."""
     return table.name, *(row.get(column.name) for column in table.c)
+
+
+def _is_as_written(row: Any, body: str, logged: Mapping[str, str] | None) -> bool:
+    """Whether a representation has its digest, or that of the redaction which replaced it."""
+    if row.redacted is None:
+        return bool(digest(body.encode(), row.salt or "") == row.digest)
+    logged_as = (logged or {}).get(str(row.sequence))
+    return row.salt is None and logged_as == digest(body.encode())
 
 
 def _state(body: str) -> str | None:

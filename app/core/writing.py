@@ -51,6 +51,7 @@ class Pending:
     body: bytes = b""
     before: Stored | None = None
     row: dict[str, Any] = field(default_factory=dict)
+    told: str | None = None  # what everyone sees of it, if that does not follow from its states
 
     def indexed(self) -> index.Write:
         """What it means for the search index."""
@@ -59,7 +60,9 @@ class Pending:
 
     def shown(self) -> str | None:
         """What everyone sees of it."""
-        return shown_as(self.before.state if self.before else None, self.fields.state if self.fields else None)
+        return self.told or shown_as(
+            self.before.state if self.before else None, self.fields.state if self.fields else None
+        )
 
 
 def render(resource: Resource, record_id: str, fields: RecordFields, version: int, created: str, updated: str) -> bytes:
@@ -125,12 +128,12 @@ class Batch:
     def put(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> str:
         """Create or replace; returns created, updated, or unchanged (and then writes nothing)."""
         SLUGS.validate_python(record_id)
-        if present is None:
-            created, version = self.at, 1
-        else:
-            if is_same(resource, record_id, fields, present):
-                return "unchanged"
-            created, version = present.created_at, present.version + 1
+        if present is not None and is_same(resource, record_id, fields, present):
+            return "unchanged"
+        return f"{self._decide(resource, record_id, fields, present).action}d"
+
+    def _decide(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> Pending:
+        created, version = (present.created_at, present.version + 1) if present else (self.at, 1)
         body = render(resource, record_id, fields, version, created, self.at)
         row = {
             "id": record_id,
@@ -144,13 +147,23 @@ class Batch:
         action = "create" if present is None else "update"
         pending = Pending(resource, record_id, action, version, fields, body, present, row)
         self._pending[resource.name, record_id] = pending
-        return f"{action}d"
+        return pending
 
     def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
         """Remove a record; its Changes stay, the last of them with the representation it had."""
         version, body = present.version + 1, present.body.encode()
         pending = Pending(resource, record_id, "delete", version, body=body, before=present)
         self._pending[resource.name, record_id] = pending
+
+    def redact(
+        self, resource: Resource, record_id: str, fields: RecordFields, present: Stored, told: str | None
+    ) -> None:
+        """Replace a record by one that text was taken from, also if this version had it no more."""
+        self._decide(resource, record_id, fields, present).told = told
+
+    def redact_deleted(self, resource: Resource, record_id: str, version: int, body: bytes, told: str | None) -> None:
+        """Delete a record again, with a last representation that text was taken from."""
+        self._pending[resource.name, record_id] = Pending(resource, record_id, "delete", version, body=body, told=told)
 
     def flush(self) -> int:
         """Write everything that is pending; returns how many Changes that made."""

@@ -1,0 +1,202 @@
+"""Taking a text down from every version of every record: an official's name, a secret that leaked.
+
+The chain stays intact, since it holds digests of what was; what replaces it is logged by digests of its own.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+from pydantic_core import to_json as rendered
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlmodel import Session
+
+from app.core.changes import CHANGES, LAST, REDACTIONS, digest, redactor
+from app.core.database import Database
+from app.core.index import forget
+from app.core.prose import names, prose
+from app.core.resource import RESOURCES, Resource
+from app.core.sql import CHUNK
+from app.core.text import clean, to_json
+from app.core.writing import Batch, Stored, accepted
+
+SHORTEST = 3  # characters of a text that is taken down from all records at once
+Name = tuple[str, str]  # resource and id of a record
+_STEP = re.compile(r"[^.\[\]]+")
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """What is taken down and what takes its place; both as NFC. ValueError when one cannot be."""
+
+    text: str
+    replacement: str
+    reason: str
+    only: Name | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("text", "replacement", "reason"):
+            try:
+                clean(getattr(self, name))
+            except ValueError as error:
+                raise ValueError(f"the {name} {error}") from None
+            object.__setattr__(self, name, _nfc(getattr(self, name)))
+        if self.text in self.replacement or self.text in self.reason:
+            raise ValueError("the replacement or the reason holds the text")
+        if self.only is None and len(self.text) < SHORTEST:
+            raise ValueError(f"a text of less than {SHORTEST} characters is only taken down from one record: --record")
+
+    def may_be_in(self, body: str) -> bool:
+        """Whether a representation holds the text, somewhere."""
+        return json.dumps(self.text, ensure_ascii=False)[1:-1] in _nfc(body)
+
+    def take_from(self, resource: Resource, record: dict[str, Any]) -> tuple[set[str], set[str]]:
+        """Replace the text in a representation; pointers to where it was, and to where it stays.
+
+        It is taken from all that people write freely, and from addresses (url). Ids, links and codes stay.
+        """
+        free = [path for path, _ in (*names(resource, record), *prose(resource, record))]
+        gone = {pointer for path in [*free, "url"] if (pointer := self._replace(record, _STEP.findall(path)))}
+        return gone, {pointer for pointer, text in _strings(record) if self.text in _nfc(text)}
+
+    def _replace(self, record: dict[str, Any], steps: Sequence[str]) -> str | None:
+        at: Any = record
+        for step in steps[:-1]:
+            at = at[int(step) if isinstance(at, list) else step]
+        last: Any = int(steps[-1]) if isinstance(at, list) else steps[-1]
+        before = at[last] if isinstance(at, list) else at.get(last)
+        if not isinstance(before, str) or self.text not in _nfc(before):
+            return None
+        at[last] = _nfc(before).replace(self.text, self.replacement)
+        return "/" + "/".join(steps)
+
+
+@dataclass
+class Taken:
+    """What a redaction does to one record."""
+
+    name: Name
+    versions: list[int] = field(default_factory=list)  # the Changes whose representations hold the text
+    gone: set[str] = field(default_factory=set)
+    stays: set[str] = field(default_factory=set)
+    change: int | None = None  # the Change that did it
+
+    def __str__(self) -> str:
+        named = "/".join(self.name)
+        lines = [f"{named}: {len(self.versions)} versions, at {', '.join(sorted(self.gone))}"] if self.versions else []
+        if self.stays:
+            lines.append(f"{named}: stays at {', '.join(sorted(self.stays))}, for ids, links and codes do not change")
+        return "\n".join(lines)
+
+
+def redact(database: Database, redaction: Redaction, *, dry_run: bool = False) -> list[Taken]:
+    """Take it down everywhere in one transaction, or only look; ValueError when a record would be valid no more."""
+    with database.snapshot() as connection:
+        last = connection.scalar(select(func.max(CHANGES.c.sequence))) or 0
+        found = set(_holders(connection, redaction, 0))
+        if dry_run:
+            return [_Record(connection, redaction, name).taken for name in sorted(found)]
+    with database.write() as session:
+        found |= set(_holders(session.connection(), redaction, last))
+        taken = [_take_down(session, redaction, name) for name in sorted(found)]
+        if any(each.change for each in taken):
+            forget(session.connection())
+    return taken
+
+
+def _holders(connection: Connection, redaction: Redaction, after: int) -> Iterator[Name]:
+    """Records with a Change behind this one that holds the text, maybe several times."""
+    columns = [CHANGES.c[name] for name in ("sequence", "resource", "record_id", "body")]
+    query = select(*columns).order_by(CHANGES.c.sequence).limit(CHUNK)
+    if redaction.only:
+        query = query.where(CHANGES.c.resource == redaction.only[0], CHANGES.c.record_id == redaction.only[1])
+    while rows := connection.execute(query.where(CHANGES.c.sequence > after)).all():
+        yield from ((row.resource, row.record_id) for row in rows if redaction.may_be_in(row.body or ""))
+        after = rows[-1].sequence
+
+
+class _Record:
+    """The versions of one record without the text."""
+
+    def __init__(self, connection: Connection, redaction: Redaction, name: Name) -> None:
+        self.resource, self.record_id, self._redaction = RESOURCES[name[0]], name[1], redaction
+        of_it = select(CHANGES).where(CHANGES.c.resource == name[0], CHANGES.c.record_id == name[1])
+        self.changes = connection.execute(of_it.order_by(CHANGES.c.sequence)).all()
+        self.taken, self.bodies = Taken(name), dict[int, bytes]()
+        for row in self.changes:
+            body, gone = self.without(row.body or "{}")
+            if gone:
+                self.bodies[row.sequence] = body
+        self.taken.versions = list(self.bodies)
+
+    def without(self, body: str) -> tuple[bytes, bool]:
+        """A representation without the text, and whether it held it where it can be taken down."""
+        if not self._redaction.may_be_in(body):
+            return body.encode(), False
+        record = from_json(body)
+        gone, stays = self._redaction.take_from(self.resource, record)
+        self.taken.gone |= gone
+        self.taken.stays |= stays
+        return rendered(record), bool(gone)
+
+    @property
+    def told(self) -> str | None:
+        """What everyone sees of the redaction: nothing where they never saw the record."""
+        return "redact" if any(row.shown for row in self.changes) else None
+
+
+def _take_down(session: Session, redaction: Redaction, name: Name) -> Taken:
+    record = _Record(session.connection(), redaction, name)
+    if not record.bodies:
+        return record.taken
+    digests = to_json({str(sequence): digest(body) for sequence, body in record.bodies.items()}).decode()
+    batch = Batch(session, redactor(digests))
+    present = batch.stored(record.resource, [record.record_id]).get(record.record_id)
+    _rewrite(batch, record, present)
+    batch.flush()
+    record.taken.change = session.execute(LAST).one().sequence
+    _replace(session, record.bodies, record.taken.change)
+    log = {"change": record.taken.change, "at": batch.at, "reason": redaction.reason, "digests": digests}
+    session.execute(insert(REDACTIONS), log)
+    return record.taken
+
+
+def _rewrite(batch: Batch, record: _Record, present: Stored | None) -> None:
+    """One more version of the record, or one more end of it."""
+    last = record.changes[-1]
+    body, _ = record.without(present.body if present else last.body)
+    if present is None:
+        batch.redact_deleted(record.resource, record.record_id, last.version + 1, body, record.told)
+        return
+    try:
+        fields = accepted(record.resource, body)
+    except ValidationError as error:
+        places = {"/".join(map(str, each["loc"])) for each in error.errors(include_url=False, include_input=False)}
+        where = f"{record.resource.name}/{record.record_id}: {', '.join(sorted(places))}"
+        raise ValueError(f"nothing was done: with this replacement a record would not be valid ({where})") from None
+    batch.redact(record.resource, record.record_id, fields, present, record.told)
+
+
+def _replace(session: Session, bodies: Mapping[int, bytes], by: int) -> None:
+    """Put these representations in the place of others; without salt nobody can try out what the text was."""
+    one = update(CHANGES).where(CHANGES.c.sequence == bindparam("key")).values(body=bindparam("new"))
+    rows = [{"key": sequence, "new": body.decode(), "salt": None, "redacted": by} for sequence, body in bodies.items()]
+    session.connection().execute(one.values(salt=bindparam("salt"), redacted=bindparam("redacted")), rows)
+
+
+def _strings(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a JSON value, with its JSON Pointer."""
+    if isinstance(value, str):
+        yield at, value
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in pairs:
+        yield from _strings(each, f"{at}/{name}")
+
+
+def _nfc(text: str) -> str:
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)

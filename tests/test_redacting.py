@@ -1,0 +1,266 @@
+"""What is taken down is nowhere any more: in no version, list, search, file; and the log still proves itself."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_core import from_json, to_json
+from sqlalchemy import select, text
+from starlette.testclient import TestClient
+
+from app.core.changes import REDACTIONS, digest
+from app.core.database import Database
+from app.core.index import RECORDS
+from app.core.redacting import Redaction, redact
+from app.core.resource import RESOURCES
+from app.core.vocabulary import PAIRS, WORDS
+from seed.files import Dataset
+from tests.conftest import client_of
+from tests.test_commands import run
+from tests.test_history import delete, history, put, told
+from tests.test_hot import url_of
+from tests.test_keys import key_of
+from tests.test_seeding import changes
+from tests.test_verifying import tamper, verified
+
+SECRET = "Nguyễn Quagga"
+REASON = "A private person, who asked for it."
+ONE, TWO, THREE, FOUR = (f"/v1/partners/zebra-{number}" for number in range(1, 5))
+OF = {ONE: "partners/zebra-1", TWO: "partners/zebra-2", THREE: "partners/zebra-3", FOUR: "partners/zebra-4"}
+
+
+@pytest.fixture
+def registry(seeded_database: Database) -> Iterator[TestClient]:
+    """A client of the application over a seeded database of this test's own."""
+    with client_of(url_of(seeded_database)) as made:
+        yield made
+
+
+@pytest.fixture
+def editor(seeded_database: Database) -> dict[str, str]:
+    return key_of(seeded_database, "records:write", partner="unido")
+
+
+@pytest.fixture
+def leaked(registry: TestClient, editor: dict[str, str]) -> TestClient:
+    """A registry in which one record names it now, one did before, one ended with it, and one never was public."""
+    put(registry, editor, ONE, name={"en": f"Office of {SECRET}", "vi": "Văn phòng"}, aliases=[SECRET, "Z"])
+    put(registry, editor, ONE, name={"en": f"Bureau of {SECRET}", "vi": "Văn phòng"}, aliases=["Z"])
+    put(registry, editor, TWO, name={"en": f'"{SECRET}" \\ Co.'})
+    put(registry, editor, TWO, name={"en": "Zebra Two"})
+    put(registry, editor, THREE, name={"en": SECRET})
+    delete(registry, editor, THREE)
+    put(registry, editor, FOUR, name={"en": SECRET}, state="draft")
+    return registry
+
+
+def everything(database: Database) -> str:
+    """All that the database holds, as text."""
+    with database.engine.connect() as connection:
+        names = ["changes", "redactions", "partners", "replays", "partners_identifiers", *(t.name for t in TABLES)]
+        return "\n".join(str(row) for name in names for row in connection.execute(text(f"SELECT * FROM {name}")))
+
+
+TABLES = (RECORDS, WORDS, PAIRS)
+
+
+def test_a_text_is_taken_down_from_every_version(
+    leaked: TestClient, seeded_database: Database, editor: dict[str, str]
+) -> None:
+    chains = [(row.digest, row.chain) for row in changes(seeded_database)]
+    taken = {"/".join(each.name): each for each in redact(seeded_database, Redaction(SECRET, "[…]", REASON))}
+    assert {name: len(each.versions) for name, each in taken.items()} == {
+        OF[ONE]: 2,
+        OF[TWO]: 1,
+        OF[THREE]: 2,
+        OF[FOUR]: 1,
+    }
+    assert taken[OF[ONE]].gone == {"/name/en", "/aliases/0"}
+    held = everything(seeded_database)
+    assert SECRET not in held
+    assert "quagga" not in held.lower()
+    assert json.loads(leaked.get(ONE).content)["name"] == {"en": "Bureau of […]", "vi": "Văn phòng"}
+    assert leaked.get("/v1/search?q=quagga").json()["items"] == []
+    assert [each["id"] for each in leaked.get("/v1/partners?name=bureau").json()["items"]] == ["zebra-1"]
+    assert verified(seeded_database)[0] == []
+    log = changes(seeded_database)
+    assert [(row.digest, row.chain) for row in log[: len(chains)]] == chains
+    assert [(row.record_id, row.action, row.shown, row.version) for row in log[len(chains) :]] == [
+        ("zebra-1", "update", "redact", 3),
+        ("zebra-2", "update", "redact", 3),
+        ("zebra-3", "delete", "redact", 3),
+        ("zebra-4", "update", None, 2),
+    ]
+    assert {row.salt for row in log if row.redacted} == {None}
+
+
+def test_history_says_where_text_was_taken_down(
+    leaked: TestClient, seeded_database: Database, editor: dict[str, str]
+) -> None:
+    before = history(leaked, path=ONE)[0]["at"]
+    tag = leaked.get(f"{ONE}?as_of={before}").headers["etag"]
+    redact(seeded_database, Redaction(SECRET, "[…]", REASON))
+    last, second, first = history(leaked, path=ONE)
+    assert (last["action"], last["changes"], last["partner"]) == ("redact", [], None)
+    assert last["actor"].startswith("redact:")
+    assert (second["redacted"], first["redacted"], last["redacted"]) == (last["sequence"], last["sequence"], None)
+    assert second["changes"][0] == {"pointer": "/name/en", "before": "Office of […]", "after": "Bureau of […]"}
+    then = leaked.get(f"{ONE}?as_of={before}", headers={"If-None-Match": tag})
+    assert (then.status_code, then.json()["name"]["en"]) == (200, "Bureau of […]")
+    assert told(history(leaked, path=THREE)) == [("create", 1), ("delete", 2), ("redact", 3)]
+    assert told(history(leaked, editor, path=FOUR)) == [("create", 1), ("redact", 2)]
+    assert [leaked.get(each).status_code for each in (THREE, FOUR, f"{FOUR}/history")] == [410, 404, 404]
+    assert leaked.get(f"{THREE}?as_of=2999-01-01").status_code == 410
+
+
+def test_a_withdrawn_record_stays_hidden(leaked: TestClient, seeded_database: Database, editor: dict[str, str]) -> None:
+    put(leaked, editor, ONE, name={"en": "Only a draft"}, state="draft")
+    redact(seeded_database, Redaction(SECRET, "[…]", REASON))
+    found = leaked.get(f"{ONE}/history")
+    assert told(found.json()["items"]) == [("create", 1), ("update", 2), ("delete", 3), ("redact", 4)]
+    assert "Only a draft" not in found.text
+    assert leaked.get(f"{ONE}?as_of=2999-01-01").status_code == 404
+    assert verified(seeded_database)[0] == []
+    put(leaked, editor, ONE, name={"en": "Public again"})
+    assert told(history(leaked, path=ONE))[-1] == ("create", 5)
+    assert verified(seeded_database)[0] == []
+
+
+def test_looking_changes_nothing(leaked: TestClient, seeded_database: Database) -> None:
+    before = everything(seeded_database)
+    found = redact(seeded_database, Redaction(SECRET, "[…]", REASON), dry_run=True)
+    assert ["/".join(each.name) for each in found] == list(OF.values())
+    assert everything(seeded_database) == before
+
+
+def test_one_record_alone(leaked: TestClient, seeded_database: Database) -> None:
+    (taken,) = redact(seeded_database, Redaction(SECRET, "X.", REASON, ("partners", "zebra-2")))
+    assert taken.name == ("partners", "zebra-2")
+    assert leaked.get(ONE).json()["name"]["en"] == f"Bureau of {SECRET}"
+    assert json.loads(changes(seeded_database)[-1].body)["name"] == {"en": "Zebra Two"}
+
+
+def test_a_text_is_found_however_its_diacritics_are_written(
+    registry: TestClient, seeded_database: Database, editor: dict[str, str]
+) -> None:
+    decomposed = "Nguye\u0302\u0303n Quagga"
+    put(registry, editor, ONE, name={"en": f"Ban {decomposed}"})
+    assert redact(seeded_database, Redaction(SECRET, "[…]", REASON))
+    assert registry.get(ONE).json()["name"]["en"] == "Ban […]"
+
+
+def test_what_was_redacted_can_be_redacted_again(leaked: TestClient, seeded_database: Database) -> None:
+    redact(seeded_database, Redaction(SECRET, "Somebody", REASON))
+    redact(seeded_database, Redaction("Bureau of Somebody", "[…]", REASON))
+    redact(seeded_database, Redaction("Somebody", "[…]", REASON))
+    held = everything(seeded_database)
+    assert "Somebody" not in held
+    assert verified(seeded_database)[0] == []
+    assert leaked.get(ONE).json()["version"] == 5
+
+
+def test_ids_and_links_stay_and_are_named(
+    registry: TestClient, seeded_database: Database, editor: dict[str, str]
+) -> None:
+    put(registry, editor, "/v1/partners/quagga", name={"en": "the quagga"})
+    put(registry, editor, ONE, parent="quagga")
+    taken = {each.name[1]: each for each in redact(seeded_database, Redaction("quagga", "[…]", REASON))}
+    assert (taken["quagga"].gone, taken["quagga"].stays) == ({"/name/en"}, {"/id"})
+    assert (taken["zebra-1"].change, taken["zebra-1"].stays) == (None, {"/parent"})
+    assert registry.get("/v1/partners/quagga").json()["name"]["en"] == "the […]"
+    assert verified(seeded_database)[0] == []
+
+
+def test_a_replacement_that_makes_a_record_invalid_changes_nothing(
+    leaked: TestClient, seeded_database: Database
+) -> None:
+    before = everything(seeded_database)
+    with pytest.raises(ValueError, match="partners/zebra-1: name/en") as raised:
+        redact(seeded_database, Redaction(SECRET, "x" * 20_001, REASON))
+    assert SECRET not in str(raised.value)
+    assert everything(seeded_database) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("", "x", "y"), "text is blank"),
+        (("\x00abc", "x", "y"), "text holds a control"),
+        (("\ud800abc", "x", "y"), "unpaired surrogate"),
+        (("abcd", "", "y"), "replacement is blank"),
+        (("abcd", "x", " "), "reason is blank"),
+        (("abcd", "xabcd", "y"), "holds the text"),
+        (("abcd", "x", "since abcd asked"), "holds the text"),
+        (("ab", "x", "y"), "--record"),
+    ],
+)
+def test_what_cannot_be_taken_down_is_refused(given: tuple[str, str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Redaction(*given)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE changes SET body = replace(body, 'Office of', 'Friends of') WHERE redacted IS NOT NULL",
+        "UPDATE redactions SET digests = replace(digests, 'a', 'b')",
+        "DELETE FROM redactions",
+        "UPDATE changes SET redacted = 1 WHERE sequence = 2",
+        "UPDATE changes SET salt = 'x' WHERE redacted IS NOT NULL",
+        "UPDATE changes SET shown = 'update' WHERE shown = 'redact'",
+    ],
+)
+def test_a_redaction_that_nobody_made_is_found(leaked: TestClient, seeded_database: Database, statement: str) -> None:
+    redact(seeded_database, Redaction(SECRET, "[…]", REASON))
+    tamper(seeded_database, statement)
+    assert verified(seeded_database)[0]
+
+
+def test_every_version_is_written_as_it_was_rendered(dataset: Dataset, seeded_database: Database) -> None:
+    for row in changes(seeded_database):
+        assert to_json(from_json(row.body)).decode() == row.body
+    assert {row.resource for row in changes(seeded_database)} == set(RESOURCES)
+
+
+def test_the_command_takes_down_and_shows_the_text_nowhere(leaked: TestClient, seeded_database: Database) -> None:
+    def command(*arguments: str) -> Any:
+        given = ("redact", *arguments, "--reason", REASON)
+        found = run(*given, HOPTAC_DATABASE_URL=url_of(seeded_database))
+        assert SECRET not in found.stdout + found.stderr
+        assert "Traceback" not in found.stderr
+        return found
+
+    looked = command(SECRET, "--dry-run")
+    assert (looked.returncode, len(looked.stdout.splitlines())) == (0, 4), looked
+    assert "partners/zebra-1: 2 versions, at /aliases/0, /name/en" in looked.stdout
+    done = command(SECRET, "--with", "[removed]")
+    assert done.returncode == 0, done
+    assert leaked.get(ONE).json()["name"]["en"] == "Bureau of [removed]"
+    with seeded_database.engine.connect() as connection:
+        logged = connection.execute(select(REDACTIONS)).all()
+    assert {row.reason for row in logged} == {REASON}
+    assert sum(len(json.loads(row.digests)) for row in logged) == 6
+    assert digest(SECRET.encode()) not in str(logged)
+    again = command(SECRET)
+    assert (again.returncode, again.stderr) == (1, "hoptac: No version of a record holds it.\n")
+    assert command("x", "--record", "nothing").returncode == 2
+    assert command("x").returncode == 2
+    if seeded_database.is_sqlite:
+        path = Path(str(seeded_database.url.database))
+        for file in path.parent.glob(f"{path.name}*"):
+            content = file.read_bytes().lower()
+            assert b"quagga" not in content, file
+            assert b"bureau" in content or file != path
+
+
+def test_files_that_others_read_are_said_to_hold_it_still(leaked: TestClient, seeded_database: Database) -> None:
+    if not seeded_database.is_sqlite:
+        assert seeded_database.scrub()
+        return
+    with seeded_database.snapshot() as reading:
+        reading.execute(text("SELECT count(*) FROM changes"))
+        redact(seeded_database, Redaction(SECRET, "[…]", REASON))
+        assert not seeded_database.scrub(patience=0.1)
+    assert seeded_database.scrub()
