@@ -94,10 +94,7 @@ def search(data: Data) -> Work:
         "search, top 20",
         {
             "ours": [f"/v1/search?limit=20&q={quote(words)}" for words in asked],
-            "Datasette": [
-                f"/peers/project.json?_size=20&_nocount=1&_nofacet=1&_nosuggest=1&_shape=objects&_search={quote(words)}"
-                for words in asked
-            ],
+            "Datasette": [f"/peers/search.json?_shape=objects&q={quote(words)}" for words in asked],
             "usual": [f"/projects/search?limit=20&q={quote(words)}" for words in asked],
         },
         {"sqlite": [Goal("≤", 12, "F"), Goal("≥", 8, "Datasette")], "postgresql": []},

@@ -52,7 +52,7 @@ def _ids(about: str) -> Any:
     return Field(default=None, max_length=MOST_ITEMS, description=about)
 
 
-class AuditQuery(BaseModel):
+class AuditQuery(BaseModel, defer_build=True):
     """What to audit, on which day."""
 
     model_config = ConfigDict(extra="forbid")
@@ -71,7 +71,7 @@ class AuditQuery(BaseModel):
     cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
 
 
-class RecordNamed(BaseModel):
+class RecordNamed(BaseModel, defer_build=True):
     """A record by resource and id."""
 
     resource: str = Field(examples=["figures"])
@@ -85,7 +85,7 @@ class EvidenceShown(Citation):
     id: str = Field(description="The id of the record that cites.")
 
 
-class ComputedShown(BaseModel):
+class ComputedShown(BaseModel, defer_build=True):
     """How a finding was computed."""
 
     how: str = Field(description="The computation.", examples=["2028 − 2024 + 1"])
@@ -93,7 +93,7 @@ class ComputedShown(BaseModel):
     found: int | float | str | None = Field(description="What the computation gives.")
 
 
-class FindingShown(BaseModel):
+class FindingShown(BaseModel, defer_build=True):
     """Something that a careful reader would flag."""
 
     rule: Annotated[str, RULE]
@@ -104,7 +104,7 @@ class FindingShown(BaseModel):
     computed: ComputedShown | None = Field(description="Null where nothing was computed.")
 
 
-class AuditPage(BaseModel):
+class AuditPage(BaseModel, defer_build=True):
     """Findings, ordered by rule, resource and id."""
 
     as_of: date = Field(description="The day that counts as today.")
@@ -112,7 +112,7 @@ class AuditPage(BaseModel):
     next: str | None = Field(description="Path of the next page; null at the end. A page may be short, even empty.")
 
 
-class RuleShown(BaseModel):
+class RuleShown(BaseModel, defer_build=True):
     """A rule of the audit."""
 
     rule: str
@@ -122,7 +122,7 @@ class RuleShown(BaseModel):
     description: str = Field(description="What it flags, and what it leaves alone.")
 
 
-class Rules(BaseModel):
+class Rules(BaseModel, defer_build=True):
     """All rules of the audit."""
 
     items: list[RuleShown]

@@ -8,6 +8,7 @@ written `[..2024-05-31]`.
 import calendar
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -34,6 +35,7 @@ class Span(NamedTuple):
         return first, self.latest.isoformat() if self.latest else OPEN_END
 
 
+@lru_cache(maxsize=1 << 14)
 def parse_edtf(text: str) -> Span:
     """Read one EDTF string of the profile; ValueError says what is wrong, without repeating the input."""
     start, end = _ends(text)

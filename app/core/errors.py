@@ -77,7 +77,7 @@ PROBLEM_JSON = "application/problem+json"
 MOST_ERRORS = 50
 
 
-class ErrorItem(BaseModel):
+class ErrorItem(BaseModel, defer_build=True):
     """One thing that is wrong, and where."""
 
     parameter: str | None = Field(default=None, description="The query parameter, path parameter or header.")
@@ -86,7 +86,7 @@ class ErrorItem(BaseModel):
     detail: str = Field(description="What is wrong, in words.", examples=["Did you mean status?"])
 
 
-class ProblemShown(BaseModel):
+class ProblemShown(BaseModel, defer_build=True):
     """An RFC 9457 problem."""
 
     type: str = Field(description="Where the code is explained.", examples=["/problems#invalid"])

@@ -19,7 +19,7 @@ BASIS = CodeList(
 )
 
 
-class Value(BaseModel):
+class Value(BaseModel, defer_build=True):
     """A value inside a record: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

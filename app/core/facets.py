@@ -20,7 +20,7 @@ from app.core.sql import one_of
 from app.core.text import LanguageMap, from_json, to_json
 
 
-class FacetValue(BaseModel):
+class FacetValue(BaseModel, defer_build=True):
     """One value, and how many records have it."""
 
     value: str = Field(description="A code, the id of a record, or a text: what the parameter of the same name takes.")
@@ -28,14 +28,14 @@ class FacetValue(BaseModel):
     count: int = Field(description="Records with this value; each counts once.")
 
 
-class FacetValues(BaseModel):
+class FacetValues(BaseModel, defer_build=True):
     """The values of one facet, most frequent first, then by value."""
 
     values: list[FacetValue]
     more: bool = Field(description="There are more values than `limit`.")
 
 
-class FacetsShown(BaseModel):
+class FacetsShown(BaseModel, defer_build=True):
     """The facets that were asked for, by name."""
 
     facets: dict[str, FacetValues]

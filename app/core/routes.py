@@ -140,7 +140,7 @@ class Dispatch:
         return (found[0], {found[1][0]: parts[3]}) if found and found[1] and parts[3] else (None, {})
 
 
-class NoParameters(BaseModel):
+class NoParameters(BaseModel, defer_build=True):
     """The query of an operation that takes no parameters."""
 
     model_config = ConfigDict(extra="forbid")

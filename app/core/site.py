@@ -26,7 +26,7 @@ from app.core.text import LanguageMap, to_json
 VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
 
-class Index(BaseModel):
+class Index(BaseModel, defer_build=True):
     """Where everything is."""
 
     name: str
@@ -48,7 +48,7 @@ class Index(BaseModel):
     licence_url: str
 
 
-class CodeShown(BaseModel):
+class CodeShown(BaseModel, defer_build=True):
     """One code of a list."""
 
     code: str
@@ -56,7 +56,7 @@ class CodeShown(BaseModel):
     iati: str | None = Field(description="The code of the same meaning in the IATI code list named by the list.")
 
 
-class CodeListShown(BaseModel):
+class CodeListShown(BaseModel, defer_build=True):
     """A closed list of codes."""
 
     name: str
@@ -66,20 +66,20 @@ class CodeListShown(BaseModel):
     codes: list[CodeShown]
 
 
-class CodeLists(BaseModel):
+class CodeLists(BaseModel, defer_build=True):
     """All code lists."""
 
     items: list[CodeListShown]
     next: None = Field(description="Always null: the lists fit one page.")
 
 
-class Alive(BaseModel):
+class Alive(BaseModel, defer_build=True):
     """The process answers."""
 
     status: str = Field(examples=["ok"])
 
 
-class Ready(BaseModel):
+class Ready(BaseModel, defer_build=True):
     """The database answers and has the schema that this program needs."""
 
     status: str = Field(examples=["ok"])

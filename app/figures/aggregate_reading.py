@@ -67,7 +67,7 @@ GROUPED = "|".join(COLUMNS)
 MANY = frozenset({"place", "dimension", "dimension_value"})  # a figure may have several, and be in as many groups
 
 
-class AggregatePeriod(BaseModel):
+class AggregatePeriod(BaseModel, defer_build=True):
     """The period of a group; null where it is open."""
 
     earliest: str | None
@@ -77,7 +77,7 @@ class AggregatePeriod(BaseModel):
 Number = int | float | None
 
 
-class AggregateGroup(BaseModel):
+class AggregateGroup(BaseModel, defer_build=True):
     """Figures that have the same key. Groups may share figures and must not be added to one another."""
 
     key: dict[str, str | int | AggregatePeriod | None] = Field(
@@ -96,7 +96,7 @@ class AggregateGroup(BaseModel):
     left_out_count: int
 
 
-class Aggregate(BaseModel):
+class Aggregate(BaseModel, defer_build=True):
     """Groups in the order of their keys."""
 
     groups: list[AggregateGroup]

@@ -37,7 +37,7 @@ ABOUT_AGGREGATES = (
 )
 
 
-class ProgressQuery(BaseModel):
+class ProgressQuery(BaseModel, defer_build=True):
     """Parameters of one project's progress."""
 
     model_config = ConfigDict(extra="forbid")

@@ -27,7 +27,7 @@ def _instant(text: str) -> str:
     return instant(moment)
 
 
-class KeyFields(BaseModel):
+class KeyFields(BaseModel, defer_build=True):
     """What an administrator says of a key."""
 
     model_config = ConfigDict(extra="forbid")
@@ -42,7 +42,7 @@ class KeyFields(BaseModel):
     )
 
 
-class Rotation(BaseModel):
+class Rotation(BaseModel, defer_build=True):
     """How a key is rotated."""
 
     model_config = ConfigDict(extra="forbid")
@@ -50,7 +50,7 @@ class Rotation(BaseModel):
     overlap: int = Field(default=DAY, ge=0, le=30 * DAY, description="Seconds that the text before goes on counting.")
 
 
-class KeyShown(BaseModel):
+class KeyShown(BaseModel, defer_build=True):
     """A key, without its text, which nobody can read again."""
 
     id: str

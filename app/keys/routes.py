@@ -20,14 +20,14 @@ PATH = {"key_id": InPath("Id of the key: the part of its text behind hoptac_.", 
 REFUSALS = (Unauthorized, Forbidden, Invalid, Unavailable)
 
 
-class KeyPage(BaseModel):
+class KeyPage(BaseModel, defer_build=True):
     """A page of keys."""
 
     items: list[KeyShown]
     next: str | None = Field(description="Path of the next page; null at the end.")
 
 
-class KeysQuery(BaseModel):
+class KeysQuery(BaseModel, defer_build=True):
     """Where to go on, and how far."""
 
     model_config = ConfigDict(extra="forbid")

@@ -16,7 +16,7 @@ from app.partners.merging import merge
 from app.partners.models import PARTNERS, PartnerShown
 
 
-class Merging(BaseModel):
+class Merging(BaseModel, defer_build=True):
     """Which record stays."""
 
     model_config = ConfigDict(extra="forbid")

@@ -34,7 +34,7 @@ Hits come in tiers (`/v1/codelists/search_tier`), within a tier those whose name
 very many are alike, nearness is compared among {WINDOW} at a time. Follow `next`: every hit comes exactly once."""
 
 
-class SearchHit(BaseModel):
+class SearchHit(BaseModel, defer_build=True):
     """A record that was found, and what of it to show."""
 
     resource: str = Field(description="The resource's plural name, as in the URL.", examples=["partners"])
@@ -51,7 +51,7 @@ class SearchHit(BaseModel):
     )
 
 
-class SearchPage(BaseModel):
+class SearchPage(BaseModel, defer_build=True):
     """A page of hits."""
 
     items: list[SearchHit] = Field(description="The hits, the best first.")

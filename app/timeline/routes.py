@@ -34,7 +34,7 @@ def _many(about: str) -> Any:
     return Field(default=None, max_length=MOST_ITEMS, description=about)
 
 
-class TimelineQuery(BaseModel):
+class TimelineQuery(BaseModel, defer_build=True):
     """Which entries, in which direction."""
 
     model_config = ConfigDict(extra="forbid")
@@ -51,7 +51,7 @@ class TimelineQuery(BaseModel):
     cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
 
 
-class EntryShown(BaseModel):
+class EntryShown(BaseModel, defer_build=True):
     """Something on a timeline."""
 
     what: Annotated[str, WHAT]
@@ -69,7 +69,7 @@ class EntryShown(BaseModel):
     partners: list[str]
 
 
-class TimelinePage(BaseModel):
+class TimelinePage(BaseModel, defer_build=True):
     """Entries, in order."""
 
     items: list[EntryShown]

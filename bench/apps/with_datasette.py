@@ -29,9 +29,16 @@ TOTALS = """
 SELECT indicator, sum(value), count(*), min(value), max(value) FROM figure
 WHERE kind = :kind AND place_id = :place GROUP BY indicator
 """
+# As its own search page ranks them, and with the words found marked, as ours.
+SEARCH = """
+SELECT project.id, project.title_vi, project.title_en, kind, status,
+  snippet(project_fts, -1, '<b>', '</b>', '…', 20) AS snippet, bm25(project_fts) AS rank
+FROM project_fts JOIN project ON project.rowid = project_fts.rowid
+WHERE project_fts MATCH escape_fts(:q) ORDER BY rank LIMIT 20
+"""
 
 _path = Path(os.environ["DATASETTE_FILE"])
-_queries = {"detail": {"sql": DETAIL}, "totals": {"sql": TOTALS}}
+_queries = {"detail": {"sql": DETAIL}, "totals": {"sql": TOTALS}, "search": {"sql": SEARCH}}
 app = Datasette(
     immutables=[str(_path)],
     metadata={"databases": {_path.stem: {"queries": _queries}}},
