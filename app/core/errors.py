@@ -53,6 +53,7 @@ MISTAKES = {
     "cycle": "The record would be part of itself, or follow itself, at the end of the links.",
     "taken": "Another record has this code.",
     "other_unit": "The unit is another than that of the total, the part or the indicator.",
+    "not_callable": "The URL of a webhook leads somewhere that is not called: it must be public, and https.",
     "key_reused": "This Idempotency-Key came with another request within the last 24 hours.",
     "referrer": "A record that refers to this one.",
     "too_many_figures": "More figures than one answer decides about; ask for fewer.",
