@@ -15,6 +15,7 @@ from app.core.database import Database
 from app.core.errors import Unavailable
 from app.core.settings import Settings
 from app.webhooks.address import Allowance
+from app.webhooks.delivery import Sender
 from migrations import HEAD
 
 WAL_RESET_FIXED = (3, 51, 3)
@@ -79,8 +80,6 @@ def ensure_ready(settings: Settings) -> None:
 
 def work(settings: Settings) -> None:
     """Send webhooks until told to stop; NotReady as with serve."""
-    from app.webhooks.delivery import Sender  # noqa: PLC0415 - its HTTP client takes a while to import
-
     ensure_ready(settings)
 
     async def send() -> None:

@@ -15,7 +15,9 @@ import pytest
 from app.core.database import Database
 from app.webhooks import calling
 from app.webhooks.address import Allowance, Refused, is_public
-from app.webhooks.calling import Caller, Outcome, new_secret
+from app.webhooks.attempts import Outcome
+from app.webhooks.calling import Caller
+from app.webhooks.signing import new_secret
 from tests.conftest import client_of
 from tests.receivers import ALLOWED, receiving
 from tests.test_hot import url_of

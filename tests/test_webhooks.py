@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import standardwebhooks
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import event, func, insert, select, update
 from starlette.testclient import TestClient
 
 from app.core.changes import CHANGES, instant
@@ -34,6 +34,7 @@ from tests.receivers import (
 from tests.test_hot import url_of
 from tests.test_http import problem
 from tests.test_keys import changed, id_of, key_of
+from tests.webhook_torture import senders_killed
 
 Headers = dict[str, str]
 
@@ -115,17 +116,17 @@ def test_what_changes_is_told_thinly_signed_and_at_once(
     put(registry, writer)
     message = receiver.wait(1)[0]
     assert message.at - began < 2
-    event = message.verified(made["secret"])
-    sequence = event["data"]["sequence"]
-    assert event["type"] == "project.created"
-    assert event["data"] == {
+    told = message.verified(made["secret"])
+    sequence = told["data"]["sequence"]
+    assert told["type"] == "project.created"
+    assert told["data"] == {
         "resource": "projects",
         "id": "green-ports",
         "version": 1,
         "sequence": sequence,
         "url": "https://hoptac.test/v1/projects/green-ports",
     }
-    assert event["timestamp"] == registry.get("/v1/projects/green-ports").json()["created_at"]
+    assert told["timestamp"] == registry.get("/v1/projects/green-ports").json()["created_at"]
     assert (message.id, message.headers["content-type"]) == (f"{made['id']}-{sequence}", "application/json")
     assert message.headers["host"] == f"127.0.0.1:{receiver.port}"
 
@@ -159,7 +160,7 @@ def test_all_that_happens_to_a_record_is_told_in_order_and_what_happens_to_draft
     assert registry.delete("/v1/projects/green-ports", headers={**writer, "If-Match": "*"}).status_code == 204
     put(registry, writer, "the-last")
     events = [message.verified(made["secret"]) for message in receiver.wait(6)]
-    told = [event["type"] for event in events if event["data"]["id"] == "green-ports"]
+    told = [each["type"] for each in events if each["data"]["id"] == "green-ports"]
     assert told == [f"project.{verb}" for verb in ("created", "updated", "deleted", "created", "deleted")]
     assert "Withdrawn" not in str([message.body for message in receiver.messages])
 
@@ -466,8 +467,8 @@ def test_a_test_and_a_repetition_are_sent_once(
     path = f"/v1/webhooks/{made['id']}"
     answer = registry.post(f"{path}/test", headers=subscriber)
     assert (answer.status_code, answer.json()["state"]) == (202, "pending")
-    event = receiver.wait(1)[0].verified(made["secret"])
-    assert (event["type"], event["data"]) == ("webhook.test", {"webhook": made["id"]})
+    told = receiver.wait(1)[0].verified(made["secret"])
+    assert (told["type"], told["data"]) == ("webhook.test", {"webhook": made["id"]})
     put(registry, writer)
     first = receiver.wait(2)[1]
     eventually(lambda: deliveries(registry, subscriber, made, "?state=pending") == [])
@@ -591,3 +592,31 @@ def test_sending_makes_no_change_and_keeps_answers_ready(
     receiver.wait(1)
     eventually(lambda: last() == sequence and seeded_database.commits() == commits)
     assert registry.get("/v1/projects", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_many_subscriptions_read_the_log_no_oftener_than_one(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers
+) -> None:
+    read: list[str] = []
+    event.listen(seeded_database.engine, "before_cursor_execute", lambda *told: read.append(told[2]))
+    counts = []
+    for more in (1, 30):
+        for _ in range(more):
+            subscribe(registry, subscriber, f"http://127.0.0.1:{dead_port()}/", state="disabled", partners=["unido"])
+        with seeded_database.engine.begin() as connection:
+            connection.execute(update(WEBHOOKS).values(state="active", behind=300))
+            read.clear()
+            following.follow(connection, "")
+            counts.append(sum("FROM changes" in statement for statement in read))
+            made = connection.execute(select(DELIVERIES.c.webhook, func.count()).group_by(DELIVERIES.c.webhook)).all()
+            connection.rollback()
+    assert len(made) == 31
+    assert len({count for _, count in made}) == 1
+    assert counts[0] == counts[1] > 1
+
+
+def test_senders_that_are_killed_lose_nothing(database: Database) -> None:
+    found = senders_killed(url_of(database), events=40, kills=3)
+    assert (found["missing"], found["unsigned"], found["out_of_order"], found["left"]) == (0, 0, 0, 0), found
+    assert found["codes"] == [0, 0]
+    assert found["grown_kib"] < 50_000, "memory is flat, whatever receivers send"

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from app.core.changes import instant
 from app.core.keys import KEYS
-from app.webhooks.calling import Outcome
 from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
 
 LEASE = 60.0  # seconds; several times what a call may take
@@ -38,6 +37,21 @@ class Attempt:
     body: bytes
     secrets: tuple[str, ...]
     failing: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call: the HTTP status, or why there is none. `wait`: seconds that the receiver asks for."""
+
+    status: int | None = None
+    error: str | None = None
+    wait: int = 0
+    took_ms: int = 0
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the receiver has it now."""
+        return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,12 @@
 """One call to a receiver: signed as Standard Webhooks has it, to a checked address, with a deadline and a bound.
 
-https://www.standardwebhooks.com says what the headers hold and how the signature is made.
+Its HTTP client takes a while to import: `delivery` does so when there is something to send.
 """
 
 import asyncio
-import base64
-import hashlib
-import hmac
-import secrets
 import time
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any
 
 import httpcore
@@ -19,37 +14,11 @@ import httpx
 
 from app import __version__
 from app.webhooks.address import Allowance, Refused
+from app.webhooks.attempts import Outcome
+from app.webhooks.signing import signature
 
 DEADLINE = 10.0  # seconds for everything: looking the name up, connecting, TLS, sending, the answer
 MOST_READ = 65_536  # bytes of an answer that are read; they are dropped
-PREFIX, SECRET_BYTES = "whsec_", 32
-
-
-def new_secret() -> str:
-    """A secret as subscribers get it: `whsec_` and 32 random bytes in base64."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-
-
-def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """`v1,` and the HMAC-SHA256 of id, timestamp and body in base64."""
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    digest = hmac.digest(base64.b64decode(secret.removeprefix(PREFIX)), signed, hashlib.sha256)
-    return "v1," + base64.b64encode(digest).decode()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a call: the HTTP status, or why there is none. `wait`: seconds that the receiver asks for."""
-
-    status: int | None = None
-    error: str | None = None
-    wait: int = 0
-    took_ms: int = 0
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the receiver has it now."""
-        return self.status is not None and 200 <= self.status < 300
 
 
 class Caller:

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -16,7 +16,6 @@ from app.core.changes import CHANGES, now
 from app.core.database import Database, Query, Read, Reader
 from app.webhooks.address import Allowance
 from app.webhooks.attempts import AT_ONCE, Attempt, Result, claim, disable_keyless, prune, record, release
-from app.webhooks.calling import Caller
 from app.webhooks.following import follow, hold
 from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
 
@@ -44,7 +43,8 @@ class Sender:
         self.database, self.reader, self.base = database, reader, base.rstrip("/")
         self._books = ThreadPoolExecutor(1, thread_name_prefix="books")
         self._lookups = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="lookup")
-        self._caller = Caller(allowance, self._lookups)
+        self._allowance = allowance
+        self._caller: Any = None  # made when there is something to send
         self._calls: dict[asyncio.Task[None], Attempt] = {}
         self._results: list[Result] = []
         self._slow: set[str] = set()
@@ -110,6 +110,8 @@ class Sender:
             self._results = results + self._results
             raise
         taken, more = books
+        if taken and self._caller is None:
+            self._caller = await self._on_books(_caller, self._allowance, self._lookups)
         for attempt in taken:
             call = asyncio.ensure_future(self._send(attempt))
             self._calls[call] = attempt
@@ -117,6 +119,7 @@ class Sender:
         return more
 
     async def _send(self, attempt: Attempt) -> None:
+        assert self._caller is not None
         outcome = await self._caller.post(attempt.url, attempt.delivery, attempt.body, attempt.secrets)
         (self._slow.add if outcome.took_ms > SLOW_MS else self._slow.discard)(attempt.webhook)
         self._results.append(Result(attempt, outcome))
@@ -162,6 +165,12 @@ class Sender:
 
     async def _on_books(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._books, work, *arguments)
+
+
+def _caller(allowance: Allowance, lookups: Executor) -> Any:
+    from app.webhooks.calling import Caller  # noqa: PLC0415 - see there
+
+    return Caller(allowance, lookups)
 
 
 def _something_to_do() -> Read:

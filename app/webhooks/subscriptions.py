@@ -16,10 +16,10 @@ from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.keys import ID_LENGTH, KEYS, Asker
 from app.core.resource import RESOURCES
 from app.webhooks.attempts import disable
-from app.webhooks.calling import new_secret
 from app.webhooks.events import ping_payload
 from app.webhooks.following import add_test, hold
 from app.webhooks.models import DELIVERIES, LISTS, WEBHOOKS, WebhookFields, delivery_shown, fields_of, webhook_shown
+from app.webhooks.signing import new_secret
 
 MOST_OF_ONE = 100  # subscriptions of one key
 
