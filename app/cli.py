@@ -1,4 +1,4 @@
-"""The `hoptac` command: serve, migrate, backup, seed, check, audit. Each command imports only what it needs itself."""
+"""The `hoptac` command: serve, worker, migrate, backup, seed, check, audit … Each imports only what it needs itself."""
 
 import argparse
 import asyncio
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--workers", type=int, help="server processes (HOPTAC_WORKERS)")
     serve.add_argument("--migrate", action="store_true", help="bring the schema up to date first")
     serve.add_argument("--seed", action="store_true", help="load the dataset first")
+    _command(commands, "worker", _worker, "Send webhooks, beside or instead of the server; any number may run.")
     migrate = _command(
         commands, "migrate", _migrate, "Bring the database's schema and stored representations up to date."
     )
@@ -138,6 +139,20 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
         return UNREADY
     except SystemExit:  # uvicorn has said why: the address is in use or not ours
         return FAILED
+    return DONE
+
+
+def _worker(_: argparse.Namespace, settings: Settings) -> int:
+    import app.main  # noqa: F401 - declares every table
+    from app.core.edge import set_up_logs
+    from app.serve import NotReady, work
+
+    set_up_logs()
+    try:
+        work(settings)
+    except NotReady as error:
+        _complain(str(error))
+        return UNREADY
     return DONE
 
 

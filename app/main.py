@@ -45,6 +45,10 @@ from app.projects.models import PROJECTS
 from app.search.routes import search_router
 from app.statements.models import STATEMENTS
 from app.timeline.routes import timeline_router
+from app.webhooks.address import Allowance
+from app.webhooks.delivery import Sender
+from app.webhooks.events import contract
+from app.webhooks.routes import webhooks_router
 from migrations import HEAD
 
 # The order of the docs, and of matching: what is asked most comes first.
@@ -88,11 +92,11 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     computed = [search_router(), figures_router(), audit_router(), timeline_router(), changes_router()]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     routers += [*map(history_router, RESOURCES), *map(write_router, RESOURCES), partners_router(), keys_router()]
-    routers += [imports_router()]
+    routers += [imports_router(), webhooks_router()]
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
-    describe(app, settings, RESOURCES, Path(__file__).with_name("examples.json"))
+    describe(app, settings, RESOURCES, Path(__file__).with_name("examples.json"), contract)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unforeseen)
@@ -109,7 +113,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     waiting = Waiting(lambda: last_change(app.state.reader), database.commits, settings.hot_staleness)
     waiting.end_with_the_process()
     app.state.waiting = waiting
+    allowance = Allowance.parse(settings.webhook_allow)
+    sender = Sender(database, app.state.reader, allowance, settings.public_url)
+    if settings.webhook_sender:
+        sender.start()
     yield
+    await sender.stop()
     await waiting.close()
     await app.state.importer.close()
     await app.state.uses.close()

@@ -1,6 +1,8 @@
 """Runs the server, after making sure that there is something it can serve."""
 
+import asyncio
 import gc
+import signal
 import sqlite3
 from importlib.util import find_spec
 
@@ -13,6 +15,8 @@ from app.connections import ServerConfig
 from app.core.database import Database
 from app.core.errors import Unavailable
 from app.core.settings import Settings
+from app.webhooks.address import Allowance
+from app.webhooks.delivery import Sender
 from migrations import HEAD
 
 WAL_RESET_FIXED = (3, 51, 3)
@@ -51,6 +55,7 @@ def ensure_ready(settings: Settings) -> None:
     """NotReady unless the database has the schema that this program needs, and what is asked for is installed."""
     if settings.metrics and find_spec("prometheus_client") is None:
         raise NotReady("HOPTAC_METRICS needs the extra: pip install 'hoptac[metrics]'.")
+    Allowance.parse(settings.webhook_allow)
     database = Database(settings.database_url)
     shown = database.url.render_as_string(hide_password=True)
     if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:
@@ -63,6 +68,27 @@ def ensure_ready(settings: Settings) -> None:
         database.close()
     if found != HEAD:
         raise NotReady(f"{shown} has the schema {found}, this program needs {HEAD}: run `hoptac migrate`.")
+
+
+def work(settings: Settings) -> None:
+    """Send webhooks until told to stop; NotReady as with serve."""
+    ensure_ready(settings)
+
+    async def send() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, stop.set)
+        database = Database(settings.database_url)
+        reader = database.reader()
+        sender = Sender(database, reader, Allowance.parse(settings.webhook_allow), settings.public_url)
+        sender.start()
+        print("Hoptac sends webhooks.", flush=True)
+        await stop.wait()
+        await sender.stop()
+        await reader.close()
+        database.close()
+
+    asyncio.run(send())
 
 
 def _where(base: str) -> str:

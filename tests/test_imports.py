@@ -14,6 +14,7 @@ from app.exchange.files import JSON_LINES
 from seed.files import Dataset
 from tests.conftest import client_of, get, walk
 from tests.test_hot import url_of
+from tests.test_http import problem
 from tests.test_keys import key_of
 from tests.test_writes import Key, changes
 

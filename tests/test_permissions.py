@@ -16,6 +16,7 @@ from app.core.settings import Settings
 from app.core.writing import writable
 from app.main import assemble
 from tests.conftest import NewDatabase, client_of
+from tests.receivers import ALLOWED
 from tests.test_keys import changed, key_of
 
 CONTRACT: dict[str, Any] = assemble(Settings.model_construct())[0].openapi()
@@ -44,7 +45,19 @@ ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
     "GET /v1/keys/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
     "POST /v1/keys/{id}/rotate": (NEVER, NEVER, NEVER, (200, 200, 404)),
     "DELETE /v1/keys/{id}": (NEVER, NEVER, NEVER, (204, 204, 404)),
+    "GET /v1/webhooks": (NEVER, NEVER, NEVER, (200, 200, 200)),
+    "POST /v1/webhooks": (NEVER, NEVER, NEVER, (201, 201, 201)),
+    "GET /v1/webhooks/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
+    "PATCH /v1/webhooks/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
+    "DELETE /v1/webhooks/{id}": (NEVER, NEVER, NEVER, (204, 204, 404)),
+    "POST /v1/webhooks/{id}/rotate": (NEVER, NEVER, NEVER, (200, 200, 404)),
+    "POST /v1/webhooks/{id}/test": (NEVER, NEVER, NEVER, (202, 202, 404)),
+    "GET /v1/webhooks/{id}/deliveries": (NEVER, NEVER, NEVER, (200, 200, 404)),
+    "POST /v1/webhooks/{id}/deliveries/{delivery}/repeat": (NEVER, NEVER, NEVER, (202, 202, 404)),
 }
+# The key with the scope webhooks ("reader": it writes no records) may do what the administrator may, with its own.
+SUBSCRIBER = {name: (row[3][0], 404 if "{id}" in name else row[3][1], row[3][2]) for name, row in ROWS.items()}
+SUBSCRIBER = {name: row for name, row in SUBSCRIBER.items() if "/v1/webhooks" in name}
 OPEN: dict[str, Row] = {
     "GET /v1/{resource}": (200, 200, 200),
     "GET /v1/{resource}/{id}": READ,
@@ -76,6 +89,7 @@ NESTED = "|".join({each.name for one in RESOURCES.values() for each in one.inclu
 def row_of(method: str, path: str) -> str:
     """The row of an operation; resources share theirs."""
     names = "|".join(RESOURCES)
+    path = path.replace("{delivery_id}", "{delivery}")
     path = re.sub(r"\{\w+_id\}", "{id}", re.sub(f"^/v1/({names})(?=/|$)", "/v1/{resource}", path))
     return f"{method} " + re.sub(f"/{{id}}/({NESTED})$", "/{id}/{list}", path)
 
@@ -87,7 +101,8 @@ def test_every_operation_has_a_row_and_says_what_it_takes() -> None:
         guarded = row_of(method, path) in ROWS
         assert operation["security"] == ([{"key": []}] if guarded else []), (method, path)
         assert not guarded or {"401", "403"} <= set(operation["responses"]), (method, path)
-        assert ("requestBody" in operation) == (method in ("POST", "PUT", "PATCH")), (method, path)
+        has_body = method in ("POST", "PUT", "PATCH") and not path.endswith(("/test", "/repeat"))
+        assert ("requestBody" in operation) == has_body, (method, path)
         assert guarded or method == "GET"
 
 
@@ -111,7 +126,7 @@ def registry(new_database: NewDatabase, seeded: str) -> Iterator[tuple[TestClien
     changed(database, keys["expired"], expires_at="2020-01-01T00:00:00.000000Z")
     changed(database, keys["revoked"], revoked_at="2020-01-01T00:00:00.000000Z")
     database.close()
-    with client_of(url) as client:
+    with client_of(url, **ALLOWED, webhook_sender=False) as client:
         yield client, keys
 
 
@@ -138,12 +153,25 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
     if path.startswith("/v1/keys/"):
         made = client.post("/v1/keys", json={"name": "x", "scopes": ["webhooks"]}, headers=keys["admin"]).json()["id"]
         return path.replace("{key_id}", "0000000000" if record == "missing" else made)
+    if path.startswith("/v1/webhooks/"):
+        return webhook_target(client, keys["reader" if record == "own" else "admin"], path, record)
     record_id, resource = f"probe-{next(NUMBERS)}", path.split("/")[2]
     if record != "missing":
         body = {**body_of(client, resource), "managed_by": "unido" if record == "own" else "moit"}
         made = client.put(f"/v1/{resource}/{record_id}", json=body, headers=keys["all"])
         assert made.status_code == 201, made.text
     return re.sub(r"\{\w+_id\}", record_id, path)
+
+
+def webhook_target(client: TestClient, owner: dict[str, str], path: str, record: str) -> str:
+    """The path with a new subscription of the owner's, and a delivery of it."""
+    webhook = delivery = "0000000000"
+    if record != "missing":
+        made = client.post("/v1/webhooks", json={"url": "http://127.0.0.1/"}, headers=owner)
+        assert made.status_code == 201, made.text
+        webhook = made.json()["id"]
+        delivery = client.post(f"/v1/webhooks/{webhook}/test", headers=owner).json()["id"]
+    return path.replace("{webhook_id}", webhook).replace("{delivery_id}", delivery)
 
 
 MUST_BE_ASKED = {"/facets": "?facet=document", "/search": "?q=hop+tac", "/aggregate": "?group_by=indicator"}
@@ -159,6 +187,8 @@ def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[s
             content = {} if path.endswith("rotate") else {"name": "x", "scopes": ["webhooks"]}
         elif path == "/v1/imports":
             headers["Content-Type"], content = "application/x-ndjson", {"resource": "projects", "id": "probe"}
+        elif path.startswith("/v1/webhooks"):
+            content = {"url": "http://127.0.0.1/"} if path == "/v1/webhooks" else {}
         elif path.endswith("/merge"):
             content = {"into": "moit"}
         else:
@@ -180,7 +210,8 @@ def test_each_kind_of_key_may_do_what_its_row_says(
             wanted = dict.fromkeys(("none", "reader", "other", "own", "all", "admin"), OPEN[name][place])
             wanted |= dict.fromkeys(WRONG, OPEN[name][place] if name in NOT_ASKED else 401)
         else:
-            wanted |= {"none": 401, "reader": 403, **dict.fromkeys(WRONG, 401)}
+            reader = SUBSCRIBER[name][place] if name in SUBSCRIBER else 403
+            wanted |= {"none": 401, "reader": reader, **dict.fromkeys(WRONG, 401)}
         assert len(wanted) == 9
         shared = target(client, keys, path, record) if "{" in path else path
         for kind, status in wanted.items():

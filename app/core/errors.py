@@ -57,6 +57,7 @@ MISTAKES = {
     "cycle": "The record would be part of itself, or follow itself, at the end of the links.",
     "taken": "Another record has this code.",
     "other_unit": "The unit is another than that of the total, the part or the indicator.",
+    "not_callable": "The URL of a webhook leads somewhere that is not called: it must be public, and https.",
     "key_reused": "This Idempotency-Key came with another request within the last 24 hours.",
     "unknown_column": "A column of the table has no name, or one of no member; the nearest that there is, is said.",
     "unknown_resource": "A line of a file says of which resource it is; or its table does, with `resource`.",

@@ -1,7 +1,7 @@
 """The contract: what FastAPI derives from the routes, completed so that clients can be generated from it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +47,26 @@ KEY_SCHEME = {
 }
 ON_REQUEST = ("included", "included_next", "total")  # there only when the request asks for them
 IMPORTS = "Files of many records: JSON Lines, CSV and XLSX."
+WEBHOOKS = "Subscriptions to what changes, and what was sent to them; with the scope `webhooks`."
 KEYS = "Keys of those who write: for administrators, with the scope `keys`."
 SEARCH = "Words in all resources at once."
 REGISTRY = "The registry itself: index, code lists, health."
 
 
-def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], examples: Path) -> None:
-    """Give the application its OpenAPI document; `examples` is a file with a record of each resource."""
+Sent = Callable[[], tuple[dict[str, Any], dict[str, Any]]]
+
+
+def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], examples: Path, sent: Sent) -> None:
+    """Give the application its OpenAPI document.
+
+    `examples` is a file with a record of each resource; `sent` makes the `webhooks` and the schemas they refer to.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             tags = [{"name": each.name, "description": each.about} for each in resources]
             tags += [{"name": "imports", "description": IMPORTS}, {"name": "keys", "description": KEYS}]
+            tags += [{"name": "webhooks", "description": WEBHOOKS}]
             schema = get_openapi(
                 title=app.title,
                 version=app.version,
@@ -73,6 +81,8 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
             _document(schema, app)
             _complete(schema)
             _exemplify(schema["components"]["schemas"], resources, examples)
+            schema["webhooks"], models = sent()
+            schema["components"]["schemas"] |= models
             app.openapi_schema = schema
         return app.openapi_schema
 

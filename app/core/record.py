@@ -62,7 +62,7 @@ def _constrain(table: Table, metadata: MetaData) -> None:
         return
     for constraint in table.foreign_key_constraints:
         constraint.deferrable, constraint.initially = True, "DEFERRED"
-    if "state" in table.c:
+    if "rendering" in table.c and "state" in table.c:
         table.append_constraint(in_codes("state", STATE))
     for column in table.columns:
         date, _, end = column.name.rpartition("_")

@@ -74,6 +74,17 @@ class Settings(BaseSettings):
         pattern=r"^[ -~]{1,200}$",
         description="Cache-Control of what the registry answers.",
     )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[!-~]{1,500})?$",
+        description="Where the registry is reached, for links it sends.",
+    )
+    webhook_allow: str = Field(
+        default="",
+        max_length=10_000,
+        description="Networks (`10.0.0.0/8`) and plain hosts (`http://receiver:8080`) that webhooks may reach too.",
+    )
+    webhook_sender: bool = Field(default=True, description="Send webhooks from the server; otherwise `hoptac worker`.")
     data_licence: str = Field(default="CC-BY-4.0", description="SPDX id of the licence of the data.")
     data_licence_url: str = Field(
         default="https://creativecommons.org/licenses/by/4.0/", description="Where that licence is explained."

@@ -12,7 +12,7 @@ from app.core.changes import CHANGES
 from app.core.database import Database
 from app.core.index import RECORDS
 from app.core.resource import RESOURCES, Resource
-from app.core.writing import accepted, links_of
+from app.core.writing import accepted, link_rows
 from tests.torture.ground import Told
 
 OWN = ("sqlite_", "search_")
@@ -83,7 +83,7 @@ def _of_records(connection: Connection, resource: Resource) -> Iterator[str]:
 def _of_links(connection: Connection, resource: Resource, bodies: dict[str, str]) -> Iterator[str]:
     meant: Counter[tuple[str, str]] = Counter()
     for name, body in bodies.items():
-        meant.update((table.name, name) for table, _ in links_of(resource, accepted(resource, body)))
+        meant.update((table.name, name) for table, _ in link_rows(resource, name, accepted(resource, body)))
     there: Counter[tuple[str, str]] = Counter()
     for table in resource.link_tables:
         there.update((table.name, name) for name in connection.scalars(select(table.c.record_id)))

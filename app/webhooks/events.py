@@ -1,0 +1,110 @@
+"""What subscribers are told: the kinds of events, a payload, whom a change concerns, and the contract of all that."""
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection, select
+
+from app.core.changes import CHANGES, SHOWN
+from app.core.names import links_in
+from app.core.resource import RESOURCES
+from app.core.text import to_json
+from app.core.writing import accepted
+from app.webhooks.models import Event
+
+VERBS = {"create": "created", "update": "updated", "delete": "deleted", "redact": "redacted"}
+TEST = "webhook.test"
+HEADERS = {
+    "webhook-id": "Id of the message, the same on each attempt: what came before need not be done again.",
+    "webhook-timestamp": "Unix time of the attempt: refuse what is older than some minutes.",
+    "webhook-signature": "For each live secret `v1,` and the base64 of HMAC-SHA256 over id, timestamp and body, "
+    "joined by full stops; several are separated by blanks.",
+}
+ABOUT = """Posted to subscribers (`/v1/webhooks`), signed as [Standard Webhooks](https://www.standardwebhooks.com) says.
+
+Each event comes at least once, those of one record in order. Anything but a 2xx within ten seconds, a redirect too,
+is tried again with growing delays; an event that is not accepted for 24 hours, or a 410, disables the subscription.
+"""
+
+
+def kind_of(resource: str, shown: str) -> str:
+    """The type of an event, such as `project.updated`."""
+    return f"{RESOURCES[resource].one}.{VERBS[shown]}"
+
+
+def payload(change: Any, base: str) -> str:
+    """The event of a change that everyone sees, as it is posted; `base` goes in front of the record's path."""
+    path = f"{base}/v1/{change.resource}/{change.record_id}"
+    about = {
+        "resource": change.resource,
+        "id": change.record_id,
+        "version": change.version,
+        "sequence": change.sequence,
+        "url": path,
+    }
+    kind = kind_of(change.resource, change.shown)
+    return to_json({"type": kind, "timestamp": change.at, "data": about}).decode()
+
+
+def ping_payload(webhook: str, at: str) -> str:
+    """The event of a test."""
+    return to_json({"type": TEST, "timestamp": at, "data": {"webhook": webhook}}).decode()
+
+
+def partners_of(connection: Connection, sequence: int) -> frozenset[str] | None:
+    """Partners that the record of a Change names or is, or named before it; None when that cannot be told.
+
+    Of drafts nothing is looked at: what they name is nobody's business.
+    """
+    change = connection.execute(select(CHANGES).where(CHANGES.c.sequence == sequence)).one()
+    before = select(CHANGES.c.body).where(
+        CHANGES.c.resource == change.resource, CHANGES.c.record_id == change.record_id, CHANGES.c.sequence < sequence
+    )
+    previous = connection.execute(before.order_by(CHANGES.c.sequence.desc()).limit(1)).scalar()
+    found = {change.record_id} if change.resource == "partners" else set()
+    for body in (change.body, previous):
+        if body is None or json.loads(body)["state"] != "published":
+            continue
+        try:
+            links = links_in(accepted(RESOURCES[change.resource], body))
+        except ValidationError:  # written under rules of old: rather told too often than not at all
+            return None
+        found |= {record_id for _, target, record_id in links if target == "partners"}
+    return frozenset(found)
+
+
+def contract() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The `webhooks` of the OpenAPI document, and the schemas that they refer to."""
+    schema = TypeAdapter(Event).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    headers = [
+        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": about}
+        for name, about in HEADERS.items()
+    ]
+
+    def event(kind: str, about: str) -> dict[str, Any]:
+        return {
+            "post": {
+                "operationId": kind.replace(".", "_"),
+                "tags": ["webhooks"],
+                "summary": about,
+                "description": ABOUT,
+                "security": [],
+                "parameters": headers,
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
+                },
+                "responses": {"2XX": {"description": "Accepted."}, "410": {"description": "No more, please."}},
+            }
+        }
+
+    kinds = {
+        kind_of(name, shown): f"{resource.one.capitalize()}: {code.en.lower()}"
+        for name, resource in RESOURCES.items()
+        for shown, code in SHOWN.codes.items()
+    }
+    told = {
+        kind: event(kind, about) for kind, about in {**kinds, TEST: "A test, when a subscriber asks for it"}.items()
+    }
+    return told, {**schema.pop("$defs"), "Event": schema}

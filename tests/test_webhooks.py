@@ -1,0 +1,622 @@
+"""Webhooks: subscribers are told what changed, signed, at least once, in order; whatever receivers do."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import standardwebhooks
+from sqlalchemy import event, func, insert, select, update
+from starlette.testclient import TestClient
+
+from app.core.changes import CHANGES, instant
+from app.core.database import Database
+from app.webhooks import attempts, calling, following
+from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
+from tests.conftest import client_of
+from tests.receivers import (
+    ALLOWED,
+    Receiver,
+    accept,
+    dead_port,
+    drip,
+    fail,
+    fail_at_first,
+    hang,
+    in_turn,
+    large,
+    receiving,
+    redirect_to,
+)
+from tests.test_hot import url_of
+from tests.test_http import problem
+from tests.test_keys import changed, id_of, key_of
+from tests.webhook_torture import senders_killed
+
+Headers = dict[str, str]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other within a test's time."""
+    monkeypatch.setattr(attempts, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(attempts, "LONGEST_DELAY", 0.3)
+    monkeypatch.setattr(attempts, "LONGEST_REST", 0.3)
+    monkeypatch.setattr(calling, "DEADLINE", 0.7)
+    monkeypatch.setattr("app.webhooks.delivery.POLL", 0.1)
+
+
+@pytest.fixture
+def registry(seeded_database: Database) -> Iterator[TestClient]:
+    with client_of(url_of(seeded_database), **ALLOWED, public_url="https://hoptac.test") as made:
+        yield made
+
+
+@pytest.fixture
+def subscriber(seeded_database: Database) -> Headers:
+    return key_of(seeded_database, "webhooks")
+
+
+@pytest.fixture
+def writer(seeded_database: Database) -> Headers:
+    return key_of(seeded_database, "records:write")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+def subscribe(client: TestClient, key: Headers, url: str, **said: Any) -> dict[str, Any]:
+    answer = client.post("/v1/webhooks", json={"url": url, **said}, headers=key)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def put(client: TestClient, key: Headers, record_id: str = "green-ports", **said: Any) -> None:
+    body = {"title": {"en": said.pop("title", "Ports")}, "kind": "project", "status": "active", "managed_by": "unido"}
+    answer = client.put(f"/v1/projects/{record_id}", json={**body, **said}, headers={**key, "If-Match": "*"})
+    if answer.status_code == 412:
+        answer = client.put(f"/v1/projects/{record_id}", json={**body, **said}, headers=key)
+    assert answer.status_code in (200, 201), answer.text
+
+
+def shown(client: TestClient, key: Headers, made: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = client.get(f"/v1/webhooks/{made['id']}", headers=key).json()
+    return answer
+
+
+def deliveries(client: TestClient, key: Headers, made: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = client.get(f"/v1/webhooks/{made['id']}/deliveries{query}", headers=key).json()[
+        "items"
+    ]
+    return items
+
+
+def eventually(holds: Any, seconds: float = 15) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it does not come to hold"
+        time.sleep(0.02)
+
+
+# Events
+
+
+def test_what_changes_is_told_thinly_signed_and_at_once(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    began = time.time()
+    put(registry, writer)
+    message = receiver.wait(1)[0]
+    assert message.at - began < 2
+    told = message.verified(made["secret"])
+    sequence = told["data"]["sequence"]
+    assert told["type"] == "project.created"
+    assert told["data"] == {
+        "resource": "projects",
+        "id": "green-ports",
+        "version": 1,
+        "sequence": sequence,
+        "url": "https://hoptac.test/v1/projects/green-ports",
+    }
+    assert told["timestamp"] == registry.get("/v1/projects/green-ports").json()["created_at"]
+    assert (message.id, message.headers["content-type"]) == (f"{made['id']}-{sequence}", "application/json")
+    assert message.headers["host"] == f"127.0.0.1:{receiver.port}"
+
+
+def test_a_message_that_was_changed_is_no_longer_signed(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    put(registry, writer)
+    message = receiver.wait(1)[0]
+    library = standardwebhooks.Webhook(made["secret"])
+    for body, headers in (
+        (message.body + b" ", message.headers),
+        (message.body, {**message.headers, "webhook-id": "another"}),
+        (message.body, {**message.headers, "webhook-timestamp": str(int(time.time()) + 1)}),
+    ):
+        with pytest.raises(standardwebhooks.WebhookVerificationError):
+            library.verify(body, headers)
+
+
+def test_all_that_happens_to_a_record_is_told_in_order_and_what_happens_to_drafts_is_not(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    put(registry, writer, state="draft")
+    put(registry, writer, state="draft", title="Harbours")
+    put(registry, writer, title="Harbours")
+    put(registry, writer, title="Green harbours")
+    put(registry, writer, state="draft", title="Withdrawn")
+    put(registry, writer, title="Again")
+    assert registry.delete("/v1/projects/green-ports", headers={**writer, "If-Match": "*"}).status_code == 204
+    put(registry, writer, "the-last")
+    events = [message.verified(made["secret"]) for message in receiver.wait(6)]
+    told = [each["type"] for each in events if each["data"]["id"] == "green-ports"]
+    assert told == [f"project.{verb}" for verb in ("created", "updated", "deleted", "created", "deleted")]
+    assert "Withdrawn" not in str([message.body for message in receiver.messages])
+
+
+def test_subscriptions_choose_by_resource_action_and_partner(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    put(
+        registry,
+        writer,
+        "with-seco",
+        roles=[{"partner": "seco", "role": "funding"}],
+        managed_by=None,
+        citations=cited(),
+    )
+    subscribe(registry, subscriber, receiver.url + "/indicators", resources=["indicators"])
+    subscribe(registry, subscriber, receiver.url + "/deleted", actions=["delete"])
+    subscribe(registry, subscriber, receiver.url + "/seco", partners=["seco"])
+    put(registry, writer, "without-seco")
+    put(registry, writer, "with-seco", title="Another", managed_by=None, citations=cited())  # names it no more
+    put(registry, writer, "with-seco", title="A third", managed_by=None, citations=cited())
+    put(registry, writer, "keeps", managed_by="seco")
+    patched = {**writer, "If-Match": "*", "Content-Type": "application/merge-patch+json"}
+    assert registry.patch("/v1/partners/seco", content='{"abbreviation": "S"}', headers=patched).status_code == 200
+    put(registry, writer, "without-seco", state="draft")
+    told = [message.body for message in receiver.wait(4)]
+    time.sleep(0.3)
+    kinds = sorted((json.loads(body)["type"], json.loads(body)["data"]["id"]) for body in told)
+    assert kinds == [
+        ("partner.updated", "seco"),
+        ("project.created", "keeps"),
+        ("project.deleted", "without-seco"),
+        ("project.updated", "with-seco"),
+    ]
+    assert len(receiver.messages) == 4
+
+
+def cited() -> list[dict[str, Any]]:
+    return [{"document": "samsung-smart-factory-2023", "paragraph": 11, "as_written": "50 doanh nghiệp"}]
+
+
+def test_nothing_from_before_a_subscription_is_told(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    put(registry, writer, "before")
+    made = subscribe(registry, subscriber, receiver.url)
+    put(registry, writer, "after")
+    receiver.wait(1)
+    assert [message.verified(made["secret"])["data"]["id"] for message in receiver.messages] == ["after"]
+
+
+# Receivers
+
+
+@pytest.mark.parametrize(
+    "behaviour", [fail_at_first(3), in_turn(hang, accept), in_turn(drip, accept)], ids=["fails", "hangs", "drips"]
+)
+def test_what_is_not_accepted_is_sent_again_under_its_id(
+    registry: TestClient, subscriber: Headers, writer: Headers, behaviour: Any
+) -> None:
+    with receiving(behaviour) as receiver:
+        made = subscribe(registry, subscriber, receiver.url)
+        put(registry, writer)
+        eventually(lambda: [each["state"] for each in deliveries(registry, subscriber, made)] == ["accepted"])
+        assert len({message.id for message in receiver.messages}) == 1
+        for message in receiver.messages:
+            assert message.verified(made["secret"])["data"]["id"] == "green-ports"
+        told = deliveries(registry, subscriber, made)[0]
+        assert told["attempts"] == len(receiver.messages) >= 2
+        assert (told["status"], told["error"], told["due_at"]) == (204, None, None)
+        assert shown(registry, subscriber, made)["failing_since"] is None
+
+
+def test_a_redirect_is_not_followed(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    with receiving(redirect_to(receiver.url)) as redirecting:
+        made = subscribe(registry, subscriber, redirecting.url)
+        put(registry, writer)
+        redirecting.wait(3)
+        told = deliveries(registry, subscriber, made)[0]
+        assert (told["status"], told["error"]) == (307, "Redirects are not followed.")
+    assert receiver.messages == []
+
+
+def test_of_a_large_answer_little_is_read(registry: TestClient, subscriber: Headers, writer: Headers) -> None:
+    with receiving(large) as receiver:
+        made = subscribe(registry, subscriber, receiver.url)
+        put(registry, writer)
+        eventually(lambda: [each["state"] for each in deliveries(registry, subscriber, made)] == ["accepted"])
+        assert deliveries(registry, subscriber, made)[0]["status"] == 200
+
+
+def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    def poisoned(handler: Any, _: int) -> None:
+        handler.answer(500 if b"poison" in handler.server.receiver.messages[-1].body else 204)
+
+    with receiving(hang) as hanging, receiving(poisoned) as choosing:
+        for _ in range(20):
+            subscribe(registry, subscriber, hanging.url)
+        subscribe(registry, subscriber, f"http://127.0.0.1:{dead_port()}/")
+        subscribe(registry, subscriber, receiver.url)
+        subscribe(registry, subscriber, choosing.url)
+        put(registry, writer, "poison")
+        for number in range(10):
+            began = time.time()
+            put(registry, writer, f"fine-{number}")
+            assert receiver.wait(number + 2)[-1].at - began < 2
+        eventually(lambda: sum(b"fine" in message.body for message in choosing.messages) == 10)
+
+
+def test_a_later_event_of_a_record_waits_until_the_earlier_one_was_accepted(
+    registry: TestClient, subscriber: Headers, writer: Headers
+) -> None:
+    with receiving(fail_at_first(4)) as receiver:
+        made = subscribe(registry, subscriber, receiver.url)
+        for number in range(5):
+            put(registry, writer, title=f"Version {number}")
+        eventually(lambda: all(each["state"] == "accepted" for each in deliveries(registry, subscriber, made)))
+        versions = [json.loads(message.body)["data"]["version"] for message in receiver.messages]
+        assert versions == [1, 1, 1, 1, 1, 2, 3, 4, 5]
+
+
+# Giving up, and going on
+
+
+def past(database: Database, made: dict[str, Any], hours: float) -> None:
+    """Everything that was tried happened so much earlier."""
+    at = instant(datetime.now(UTC) - timedelta(hours=hours))
+    with database.engine.begin() as connection:
+        own = update(DELIVERIES).where(DELIVERIES.c.webhook == made["id"], DELIVERIES.c.first_attempt_at.is_not(None))
+        connection.execute(own.values(first_attempt_at=at))
+
+
+def test_after_24_hours_without_success_a_subscription_is_disabled_and_goes_on_later_without_a_gap(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers
+) -> None:
+    with receiving(fail) as receiver:
+        made = subscribe(registry, subscriber, receiver.url)
+        put(registry, writer, "one")
+        put(registry, writer, "two")
+        receiver.wait(3)
+        assert shown(registry, subscriber, made)["state"] == "active"
+        past(seeded_database, made, 23.9)
+        time.sleep(0.5)
+        assert shown(registry, subscriber, made)["state"] == "active"
+        past(seeded_database, made, 24)
+        eventually(lambda: shown(registry, subscriber, made)["state"] == "disabled")
+        told = shown(registry, subscriber, made)
+        assert told["disabled_because"] == "not_accepted"
+        assert told["disabled_at"] > told["failing_since"]
+        assert {each["state"] for each in deliveries(registry, subscriber, made)} == {"failed"}
+        put(registry, writer, "three")
+        time.sleep(0.5)
+        count = len(receiver.messages)
+        receiver.behaviour = accept
+        patched = patch(registry, subscriber, made, state="active")
+        assert (patched["state"], patched["disabled_because"]) == ("active", None)
+        receiver.wait(count + 3)
+        assert {json.loads(each.body)["data"]["id"] for each in receiver.messages[count:]} == {"one", "two", "three"}
+        eventually(lambda: all(each["state"] == "accepted" for each in deliveries(registry, subscriber, made)))
+
+
+def patch(client: TestClient, key: Headers, made: dict[str, Any], status: int = 200, **said: Any) -> dict[str, Any]:
+    headers = {**key, "Content-Type": "application/merge-patch+json"}
+    answer = client.patch(f"/v1/webhooks/{made['id']}", content=json.dumps(said), headers=headers)
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_receiver_that_is_gone_is_told_nothing_more(
+    registry: TestClient, subscriber: Headers, writer: Headers
+) -> None:
+    with receiving(lambda handler, _: handler.answer(410)) as receiver:
+        made = subscribe(registry, subscriber, receiver.url)
+        put(registry, writer)
+        eventually(lambda: shown(registry, subscriber, made)["disabled_because"] == "gone")
+        put(registry, writer, "another")
+        time.sleep(0.3)
+        assert len(receiver.messages) == 1
+
+
+def test_what_was_paused_by_its_owner_catches_up(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    other = subscribe(registry, subscriber, receiver.url + "/other")
+    assert patch(registry, subscriber, made, state="disabled")["disabled_because"] == "owner"
+    for number in range(3):
+        put(registry, writer, title=f"Version {number}")
+    receiver.wait(3)
+    assert {message.id.split("-")[0] for message in receiver.messages} == {other["id"]}
+    patch(registry, subscriber, made, state="active")
+    put(registry, writer, title="Version 3")
+    receiver.wait(8)
+    own = [json.loads(each.body)["data"]["version"] for each in receiver.messages if each.id.startswith(made["id"])]
+    assert own == [1, 2, 3, 4]
+    assert len(receiver.messages) == 8
+
+
+def test_a_revoked_key_stops_its_subscriptions_until_its_partner_takes_them_over(
+    registry: TestClient, seeded_database: Database, writer: Headers, receiver: Receiver
+) -> None:
+    old = key_of(seeded_database, "webhooks", partner="unido")
+    new = key_of(seeded_database, "webhooks", partner="unido")
+    made = subscribe(registry, old, receiver.url)
+    changed(seeded_database, old, revoked_at="2020-01-01T00:00:00.000000Z")
+    put(registry, writer)
+    eventually(lambda: shown(registry, new, made)["disabled_because"] == "key_ended")
+    assert receiver.messages == []
+    admin = key_of(seeded_database, "keys")
+    patch(registry, admin, made, 409, state="active")
+    assert patch(registry, new, made, state="active")["key"] == id_of(new)
+    assert receiver.wait(1)[0].verified(made["secret"])["data"]["id"] == "green-ports"
+
+
+def test_too_much_waiting_makes_a_subscription_fall_behind_and_nothing_is_missed(
+    registry: TestClient,
+    seeded_database: Database,
+    subscriber: Headers,
+    writer: Headers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(following, "MOST_WAITING", 3)
+    monkeypatch.setattr(following, "BATCH", 2)
+    with receiving(fail) as receiver, receiving() as other:
+        made = subscribe(registry, subscriber, receiver.url)
+        subscribe(registry, subscriber, other.url)
+        for number in range(12):
+            put(registry, writer, f"port-{number}")
+        other.wait(12)
+        assert 0 < len(deliveries(registry, subscriber, made)) <= 4
+        receiver.behaviour = accept
+        eventually(lambda: len(deliveries(registry, subscriber, made, "?state=accepted")) == 12)
+        with seeded_database.engine.connect() as connection:
+            assert connection.execute(select(WEBHOOKS.c.behind)).scalars().all() == [None, None]
+            last = connection.execute(select(func.max(CHANGES.c.sequence))).scalar()
+            assert connection.execute(select(CURSOR.c.after)).scalar() == last
+
+
+# Secrets
+
+
+def test_while_a_secret_is_exchanged_both_sign(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    path = f"/v1/webhooks/{made['id']}/rotate"
+    again = registry.post(path, json={"overlap": 3600}, headers=subscriber).json()
+    assert again["secret"] != made["secret"]
+    assert again["previous_until"] > instant(datetime.now(UTC))
+    for secret in (made["secret"], again["secret"]):
+        assert secret.startswith("whsec_")
+        assert 24 <= len(base64.b64decode(secret.removeprefix("whsec_"))) <= 64
+    put(registry, writer)
+    message = receiver.wait(1)[0]
+    assert len(message.headers["webhook-signature"].split(" ")) == 2
+    assert message.verified(made["secret"]) == message.verified(again["secret"])
+    with seeded_database.write() as session:
+        session.execute(update(WEBHOOKS).values(previous_until="2020-01-01T00:00:00.000000Z"))
+    put(registry, writer, "another")
+    message = receiver.wait(2)[1]
+    assert message.verified(again["secret"])["data"]["id"] == "another"
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        message.verified(made["secret"])
+
+
+def test_a_secret_is_shown_only_when_it_is_made(registry: TestClient, subscriber: Headers, receiver: Receiver) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    for path in ("", f"/{made['id']}", f"/{made['id']}/deliveries"):
+        answer = registry.get(f"/v1/webhooks{path}", headers=subscriber)
+        assert answer.status_code == 200
+        assert "whsec_" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+
+
+# Deliveries
+
+
+def test_deliveries_are_read_page_by_page_the_latest_first(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    for number in range(5):
+        put(registry, writer, f"port-{number}")
+    receiver.wait(5)
+    found, path = [], f"/v1/webhooks/{made['id']}/deliveries?limit=2"
+    while path:
+        page = registry.get(path, headers=subscriber).json()
+        found += page["items"]
+        path = page["next"]
+    assert [each["event"]["data"]["id"] for each in found] == [f"port-{number}" for number in (4, 3, 2, 1, 0)]
+    assert [each["id"] for each in found] == list(dict.fromkeys(each["id"] for each in found))
+    eventually(lambda: deliveries(registry, subscriber, made, "?state=pending") == [])
+
+
+def test_a_test_and_a_repetition_are_sent_once(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    path = f"/v1/webhooks/{made['id']}"
+    answer = registry.post(f"{path}/test", headers=subscriber)
+    assert (answer.status_code, answer.json()["state"]) == (202, "pending")
+    told = receiver.wait(1)[0].verified(made["secret"])
+    assert (told["type"], told["data"]) == ("webhook.test", {"webhook": made["id"]})
+    put(registry, writer)
+    first = receiver.wait(2)[1]
+    eventually(lambda: deliveries(registry, subscriber, made, "?state=pending") == [])
+    receiver.behaviour = fail
+    answer = registry.post(f"{path}/deliveries/{first.id}/repeat", headers=subscriber)
+    assert answer.status_code == 202, answer.text
+    again = receiver.wait(3)[2]
+    assert (again.id, again.body) == (first.id, first.body)
+    eventually(lambda: [each["id"] for each in deliveries(registry, subscriber, made, "?state=failed")] == [first.id])
+    time.sleep(0.5)
+    assert len(receiver.messages) == 3
+    assert shown(registry, subscriber, made)["failing_since"] is None
+
+
+def test_what_is_old_is_removed(seeded_database: Database) -> None:
+    old, young = instant(datetime.now(UTC) - timedelta(days=8)), instant(datetime.now(UTC) - timedelta(days=6))
+    with seeded_database.engine.begin() as connection:
+        rows = [following.new_delivery(name, "k2v9x0q4ma", "{}", old) for name in ("old", "young", "pending")]
+        for row, done in zip(rows, (old, young, None), strict=True):
+            row.update(done_at=done, state="pending" if done is None else "accepted")
+        connection.execute(insert(DELIVERIES), rows)
+        assert attempts.prune(connection) is False
+        assert set(connection.execute(select(DELIVERIES.c.id)).scalars()) == {"young", "pending"}
+
+
+# Whose they are, and what is refused
+
+
+def test_subscriptions_are_those_of_the_key_and_of_its_partner(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, receiver: Receiver
+) -> None:
+    unido = [key_of(seeded_database, "webhooks", partner="unido") for _ in range(2)]
+    seco, admin = key_of(seeded_database, "webhooks", partner="seco"), key_of(seeded_database, "keys")
+    made, other = subscribe(registry, unido[0], receiver.url), subscribe(registry, subscriber, receiver.url)
+    assert (made["key"], made["partner"], other["partner"]) == (id_of(unido[0]), "unido", None)
+    for key, ids in (
+        (unido[1], {made["id"]}),
+        (subscriber, {other["id"]}),
+        (seco, set()),
+        (admin, {made["id"], other["id"]}),
+    ):
+        listed = registry.get("/v1/webhooks?limit=200", headers=key).json()["items"]
+        assert {each["id"] for each in listed} == ids
+        for each in (made, other):
+            status = 200 if each["id"] in ids else 404
+            assert registry.get(f"/v1/webhooks/{each['id']}/deliveries", headers=key).status_code == status
+            patch(registry, key, each, status, actions=["create"])
+    assert registry.delete(f"/v1/webhooks/{made['id']}", headers=seco).status_code == 404
+    assert registry.delete(f"/v1/webhooks/{made['id']}", headers=unido[1]).status_code == 204
+    assert registry.get(f"/v1/webhooks/{made['id']}", headers=unido[0]).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/url"),
+        ({"url": 1}, "/url"),
+        ({"url": "http://127.0.0.1/", "resources": ["nothing"]}, "/resources/0"),
+        ({"url": "http://127.0.0.1/", "actions": ["burn"]}, "/actions/0"),
+        ({"url": "http://127.0.0.1/", "partners": ["nobody"]}, "/partners/0"),
+        ({"url": "http://127.0.0.1/", "partners": ["unido"] * 51}, "/partners"),
+        ({"url": "http://127.0.0.1/", "state": "asleep"}, "/state"),
+        ({"url": "http://127.0.0.1/", "secret": "whsec_x"}, ""),
+        ({"url": "http://127.0.0.1/\x00"}, "/url"),
+        ({"url": "http://127.0.0.1/" + "x" * 2000}, "/url"),
+        ([], ""),
+    ],
+)
+def test_mistakes_are_told_by_their_place(registry: TestClient, subscriber: Headers, body: Any, pointer: str) -> None:
+    answer = registry.post("/v1/webhooks", json=body, headers=subscriber)
+    assert [each.get("pointer") for each in problem(answer, 422, "invalid")["errors"]] == [pointer]
+
+
+def test_odd_ids_bodies_and_queries_are_refused(registry: TestClient, subscriber: Headers, receiver: Receiver) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    path = f"/v1/webhooks/{made['id']}"
+    for odd in ("%00", "x" * 5000, "%F0%9F%92%A5", "0000000000", "a%2Fb", "9223372036854775808", "-"):
+        problem(registry.get(f"/v1/webhooks/{odd}", headers=subscriber), 404, "not_found")
+        problem(registry.post(f"{path}/deliveries/{odd}/repeat", headers=subscriber), 404, "not_found")
+    for query in ("limit=0", "limit=9223372036854775808", "cursor=%00", "state=lost", "unknown=1", "cursor=x"):
+        assert registry.get(f"{path}/deliveries?{query}", headers=subscriber).status_code in (400, 422), query
+    changes: tuple[Any, ...] = (
+        {"url": None},
+        {"partners": {}},
+        {"state": None, "url": "ftp://x/"},
+        {"id": "other"},
+        [],
+    )
+    for patched in changes:
+        headers = {**subscriber, "Content-Type": "application/merge-patch+json"}
+        problem(registry.patch(path, content=json.dumps(patched), headers=headers), 422, "invalid")
+    bodies: tuple[Any, ...] = ({"overlap": -1}, {"overlap": 2**63 - 1}, {"overlap": 1.5}, {"overlap": None}, [])
+    for body in bodies:
+        problem(registry.post(f"{path}/rotate", json=body, headers=subscriber), 422, "invalid")
+    assert shown(registry, subscriber, made)["updated_at"] == made["updated_at"]
+
+
+def test_a_key_has_a_bounded_number_of_subscriptions(
+    registry: TestClient, subscriber: Headers, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.webhooks.subscriptions.MOST_OF_ONE", 2)
+    for _ in range(2):
+        subscribe(registry, subscriber, receiver.url)
+    problem(registry.post("/v1/webhooks", json={"url": receiver.url}, headers=subscriber), 409, "conflict")
+
+
+# Beside the rest
+
+
+def test_sending_makes_no_change_and_keeps_answers_ready(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    def last() -> Any:
+        with seeded_database.engine.connect() as connection:
+            return connection.execute(select(func.max(CHANGES.c.sequence))).scalar()
+
+    subscribe(registry, subscriber, receiver.url)
+    put(registry, writer)
+    sequence, commits = last(), seeded_database.commits()
+    tag = registry.get("/v1/projects").headers["etag"]
+    receiver.wait(1)
+    eventually(lambda: last() == sequence and seeded_database.commits() == commits)
+    assert registry.get("/v1/projects", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_many_subscriptions_read_the_log_no_oftener_than_one(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers
+) -> None:
+    read: list[str] = []
+    event.listen(seeded_database.engine, "before_cursor_execute", lambda *told: read.append(told[2]))
+    counts = []
+    for more in (1, 30):
+        for _ in range(more):
+            subscribe(registry, subscriber, f"http://127.0.0.1:{dead_port()}/", state="disabled", partners=["unido"])
+        with seeded_database.engine.begin() as connection:
+            connection.execute(update(WEBHOOKS).values(state="active", behind=300))
+            read.clear()
+            following.follow(connection, "")
+            counts.append(sum("FROM changes" in statement for statement in read))
+            made = connection.execute(select(DELIVERIES.c.webhook, func.count()).group_by(DELIVERIES.c.webhook)).all()
+            connection.rollback()
+    assert len(made) == 31
+    assert len({count for _, count in made}) == 1
+    assert counts[0] == counts[1] > 1
+
+
+def test_senders_that_are_killed_lose_nothing(database: Database) -> None:
+    found = senders_killed(url_of(database), events=40, kills=3)
+    assert (found["missing"], found["unsigned"], found["out_of_order"], found["left"]) == (0, 0, 0, 0), found
+    assert found["codes"] == [0, 0]
+    assert found["grown_kib"] < 50_000, "memory is flat, whatever receivers send"
