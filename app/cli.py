@@ -224,8 +224,8 @@ def _copied(where: str, settings: Settings, copy: Callable[[Any, Database], Any]
         return _report([str(error)])
     finally:
         database.close()
-    print(f"{copied.rows} rows {where}. The last Change is {copied.sequence}, its chain value {copied.chain or '-'}.")
-    return _report([f"Change {copied.broken} is not what was written then."] if copied.broken else [])
+    print(f"{copied.rows} rows {where}. The head of the log is {copied.head}.")
+    return _report([copied.broken] if copied.broken else [])
 
 
 def _key(options: argparse.Namespace, settings: Settings) -> int:

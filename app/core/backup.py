@@ -17,10 +17,11 @@ from sqlalchemy import Connection, Table, create_engine, insert, select, text, u
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
-from app.core.changes import CHANGES, digest, link
+from app.core.changes import LAST
 from app.core.database import Database
 from app.core.index import RECORDS, STATE, fill
 from app.core.schema import migrate
+from app.core.verifying import Head, Verifier
 from app.core.vocabulary import PAIRS, WORDS
 from migrations import HEAD
 
@@ -34,22 +35,18 @@ class NotCopied(Exception):
 
 @dataclass(frozen=True)
 class Copied:
-    """What a copy holds: rows of all tables, and the number and chain value of the last Change.
-
-    `broken` is the first Change that is not what was written then, or None.
-    """
+    """What a copy holds: rows of all tables, the head of its log, and the first thing in it that is not as written."""
 
     rows: int
-    sequence: int
-    chain: str
-    broken: int | None
+    head: Head
+    broken: str | None
 
 
 def back_up(database: Database, path: Path) -> Copied:
     """Copy a database into a new file, readable by its owner alone; NotCopied when there is something at this path."""
     if path.exists():
         raise NotCopied(f"{path} is there already.")
-    with _made_whole(path) as partial, _snapshot(database) as source:
+    with _made_whole(path) as partial, database.snapshot() as source:
         file = Database(f"sqlite:///{partial}")
         try:
             migrate(file)
@@ -61,11 +58,11 @@ def back_up(database: Database, path: Path) -> Copied:
 def restore(path: Path, database: Database, *, unproved: bool = False) -> Copied:
     """Copy a file into a database without records, which gets the schema if it has none; all of it, or NotCopied.
 
-    `unproved`: also when a Change is not what was written then.
+    `unproved`: also when a Change or a record is not what was written then.
     """
     if not path.is_file():
         raise NotCopied(f"There is no file {path}.")
-    with _snapshot(Database(f"sqlite:///{path}")) as source:
+    with _opened(path) as source:
         _check_schema(source, path)
         if database.schema_version() is None:
             migrate(database)
@@ -96,10 +93,11 @@ def _copy(source: Connection, database: Database, *, unproved: bool = True) -> C
                 raise NotCopied(f"The database is not empty: there is something in {table.name}.")
         rows = sum(_copy_table(source, target, table) for table in tables)
         target.execute(update(STATE).values(complete=False))
-        copied = Copied(rows, *proof(target))
-        if copied.broken and not unproved:
-            raise NotCopied(f"Change {copied.broken} is not what was written then.")
-    return copied
+        broken = next(Verifier(target).problems(), None)
+        if broken and not unproved:
+            raise NotCopied(broken)
+        last = target.execute(LAST).first()
+    return Copied(rows, Head(last.sequence, last.chain) if last else Head(), broken)
 
 
 def _copy_table(source: Connection, target: Connection, table: Table) -> int:
@@ -116,28 +114,10 @@ def _streamed(source: Connection, table: Table) -> Iterator[Sequence[Mapping[str
     return ([dict(row) for row in rows] for rows in found.partitions(ROWS))
 
 
-def proof(connection: Connection) -> tuple[int, str, int | None]:
-    """The last Change, its chain value, and the first whose representation or place in the chain is another."""
-    sequence, chain, broken = 0, "", None
-    covered = ("sequence", "at", "actor", "action", "resource", "record_id", "version", "digest")
-    for rows in _streamed(connection, CHANGES):
-        for row in rows:
-            sequence, linked = row["sequence"], link(chain, *(row[name] for name in covered))
-            chain = row["chain"]
-            if linked != chain or (row["body"] is not None and digest(row["body"].encode()) != row["digest"]):
-                broken = broken or sequence
-    return sequence, chain, broken
-
-
 @contextmanager
-def _snapshot(database: Database) -> Iterator[Connection]:
-    """One state of a database, and no lock that a writer would wait for."""
-    if not database.is_sqlite:
-        reading = database.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with reading.connect() as connection:
-            yield connection
-        return
-    engine = create_engine(database.url, hide_parameters=True)
+def _opened(path: Path) -> Iterator[Connection]:
+    """A file that somebody gave us, read in one state and not written to."""
+    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
     try:
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection

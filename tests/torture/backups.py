@@ -32,10 +32,10 @@ def backups_while_writing(
     for path, told in taken:
         target = Database(new())
         copied = restore(path, target)
-        during += copied.sequence - max(each.sequence for each in told)
+        during += copied.head.sequence - max(each.sequence for each in told)
         restored = target.url.render_as_string(hide_password=False)
         row.problems += broken(restored, told)
-        row.need(_changes(restored) == _changes(url, copied.sequence), "its Changes are not those of the registry")
+        row.need(_changes(restored) == _changes(url, copied.head.sequence), "its Changes are not those of the registry")
         target.close()
         path.unlink()
     row.figures = {"backups": backups, "acknowledged before the last": len(taken[-1][1]), "written meanwhile": during}
