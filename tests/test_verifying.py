@@ -58,6 +58,15 @@ def test_a_record_that_was_rendered_again_is_as_its_change_says(
     assert verified(lived_in)[0] == ["places/da-nang: its representation is not that of its last Change."]
 
 
+def test_what_is_no_representation_is_told(lived_in: Database) -> None:
+    for sequence, body in enumerate(("[]", "{", '"x"', "[" * 50_000), 2):
+        tamper(lived_in, f"UPDATE changes SET body = '{body}' WHERE sequence = {sequence}")
+    if lived_in.is_sqlite:  # it takes any type anywhere
+        tamper(lived_in, "UPDATE changes SET at = 7, actor = x'00', salt = 1, body = x'ff' WHERE sequence = 9")
+    problems, _ = verified(lived_in)
+    assert {2, 3, 4, 5} <= {int(each.split()[1][:-1]) for each in problems if each.startswith("Change ")}
+
+
 NAME = "UPDATE changes SET {} WHERE sequence = 3"
 TAMPERED = {
     "a representation": ([NAME.format("body = replace(body, 'en', 'xx')")], "Change 3: its representation"),

@@ -127,7 +127,7 @@ def digest(body: bytes, salted: str = "") -> str:
 
 def entry(at: str, actor: str, action: str, resource: str, record_id: str, version: int, found: str) -> str:
     """What stands for a Change in the chain: SHA-256 over these fields, one a line, the last its digest."""
-    return digest("\n".join([at, actor, action, resource, record_id, str(version), found]).encode())
+    return digest("\n".join(map(str, (at, actor, action, resource, record_id, version, found))).encode())
 
 
 def entry_of(change: Any) -> str:

@@ -88,7 +88,8 @@ class Taken:
 
     def __str__(self) -> str:
         named = "/".join(self.name)
-        lines = [f"{named}: {len(self.versions)} versions, at {', '.join(sorted(self.gone))}"] if self.versions else []
+        versions = f"{len(self.versions)} version{'s' * (len(self.versions) > 1)}"
+        lines = [f"{named}: {versions}, at {', '.join(sorted(self.gone))}"] if self.versions else []
         if self.stays:
             lines.append(f"{named}: stays at {', '.join(sorted(self.stays))}, for ids, links and codes do not change")
         return "\n".join(lines)

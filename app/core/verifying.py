@@ -80,7 +80,7 @@ class Verifier:
         while rows := self._connection.execute(query.where(CHANGES.c.sequence > self.head.sequence)).all():
             for row in rows:
                 yield from self._chain.follow(row.sequence, entry(*row[1:-1]), row.chain)
-                if row.at < before:
+                if str(row.at) < before:
                     yield f"Change {row.sequence}: it is older than the one before."
                 if row.resource not in RESOURCES:
                     yield f"Change {row.sequence}: it is of no resource that there is."
@@ -88,7 +88,7 @@ class Verifier:
                     met = True
                     if row.chain != kept.chain:
                         yield f"Change {row.sequence}: the chain has another value here than the head that was kept."
-                before = row.at
+                before = str(row.at)
             self.changes += len(rows)
         if kept and not met:
             yield f"Change {kept.sequence} is missing: it was the head that was kept."
@@ -125,7 +125,7 @@ class Verifier:
         """Digests of redacted representations, by the Change that redacted them; only what the chain vouches for."""
         query = select(REDACTIONS.c.change, REDACTIONS.c.digests, CHANGES.c.actor)
         query = query.join(CHANGES, CHANGES.c.sequence == REDACTIONS.c.change)
-        found = self._connection.execute(query.where(REDACTIONS.c.change.in_(sorted(set(sequences)))))
+        found = self._connection.execute(query.where(REDACTIONS.c.change.in_(list(set(sequences)))))
         return {row.change: json.loads(row.digests) for row in found if row.actor == redactor(row.digests)}
 
     def _beside_the_records(self, resource: Resource, stories: Iterable["_Story"]) -> Iterator[str]:
@@ -160,7 +160,7 @@ class _Story:
 
     def follow(self, row: Any, logged: Mapping[str, str] | None) -> Iterator[str]:
         """What is wrong with its next Change; `logged`: digests of what was redacted, in the Change named or by it."""
-        body, redacts = row.body or "", row.actor.startswith(REDACTOR)
+        body, redacts = str(row.body or ""), str(row.actor).startswith(REDACTOR)
         if not _is_as_written(row, body, logged):
             yield f"Change {row.sequence}: its representation is not the one that was written."
         if redacts and row.redacted is None and logged is None:
@@ -189,7 +189,7 @@ class _Story:
             return
         try:
             shown, fields = json.loads(self.last.body), accepted(self.resource, self.last.body)
-        except (ValidationError, ValueError, TypeError):
+        except (ValidationError, ValueError, TypeError, AttributeError, RecursionError):
             yield f"the representation in Change {self.last.sequence} is not a valid one."
             return
         yield from self._columns(row, shown, fields)
@@ -204,7 +204,7 @@ class _Story:
         if differing:
             yield f"its columns are not those of its last Change: {differing}."
         body = render(self.resource, self.record_id, fields, row["version"], row["created_at"], row["updated_at"])
-        if (row["body"] or self.last.body).encode() != body:
+        if (row["body"] or self.last.body) != body.decode():
             yield "its representation is not that of its last Change."
 
 
@@ -216,7 +216,7 @@ def _link(table: Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
 def _is_as_written(row: Any, body: str, logged: Mapping[str, str] | None) -> bool:
     """Whether a representation has its digest, or that of the redaction which replaced it."""
     if row.redacted is None:
-        return bool(digest(body.encode(), row.salt or "") == row.digest)
+        return bool(digest(body.encode(), str(row.salt or "")) == row.digest)
     logged_as = (logged or {}).get(str(row.sequence))
     return row.salt is None and logged_as == digest(body.encode())
 
@@ -224,6 +224,6 @@ def _is_as_written(row: Any, body: str, logged: Mapping[str, str] | None) -> boo
 def _state(body: str) -> str | None:
     try:
         state = json.loads(body)["state"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return state if isinstance(state, str) else None
