@@ -152,7 +152,7 @@ def test_nothing_is_overwritten(seeded_database: Database, file: Path) -> None:
 def test_a_file_that_appears_meanwhile_stays(
     seeded_database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proof = backup.Verifier
+    proof = backup._copy
 
     def slowly(*arguments: Any) -> Any:
         file.write_text("precious")
@@ -168,7 +168,7 @@ def test_a_failure_leaves_no_file(seeded_database: Database, file: Path, monkeyp
     def fail(*_: Any) -> Any:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(backup, "Verifier", fail)
+    monkeypatch.setattr(backup, "_copy", fail)
     with pytest.raises(OSError, match="full"):
         back_up(seeded_database, file)
     assert list(file.parent.iterdir()) == []
