@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import event
 
-from app.core.database import Database
+from app.core.database import CACHE_KIB, Database
 from app.core.schema import migrate
 from bench.generate import Generator, Made
 from bench.load import write
@@ -33,7 +33,7 @@ def connect(database: Database) -> Any:
     if not database.is_sqlite:
         return psycopg.connect(database.url.set(drivername="postgresql").render_as_string(hide_password=False))
     driver = sqlite3.connect(str(database.url.database), isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KIB}"):
         driver.execute(f"PRAGMA {pragma}")
     driver.execute("BEGIN")
     return driver

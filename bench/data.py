@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from bench.processes import ROOT, Postgres
 from migrations import HEAD
 
 PARTIAL = "_partial"
+Wanted = tuple[str, str]  # whose tables, and the URL of the database to fill
 
 
 @dataclass(frozen=True)
@@ -59,25 +61,30 @@ class Data:
         return found
 
     def make(self, postgres: Postgres | None = None, *, peers: bool = True) -> None:
-        """Make what is not there yet, ours and the peers' at the same time; what is out of date goes."""
+        """Make what is not there yet, all of it at the same time; what is out of date goes."""
         for old in self.root.glob(f"{self._same}*"):
             if old != self.folder:
                 shutil.rmtree(old)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._make_files([self.ours, self.peers] if peers else [self.ours])
-        if postgres is not None:
-            self._make_databases(postgres)
+        with self._files([self.ours, self.peers] if peers else [self.ours]) as files, self._databases(postgres) as rest:
+            self._load([*files, *rest])
 
-    def _make_files(self, paths: Sequence[Path]) -> None:
-        wanted = [path for path in paths if not path.exists()]
-        partial = {path: path.with_name(path.name + PARTIAL) for path in wanted}
+    @contextmanager
+    def _files(self, paths: Sequence[Path]) -> Iterator[list[Wanted]]:
+        """What to load into which new file; afterwards the files get their names."""
+        partial = {path: path.with_name(path.name + PARTIAL) for path in paths if not path.exists()}
         for path in partial.values():
             path.unlink(missing_ok=True)
-        self._load({path.stem: f"sqlite:///{partial[path]}" for path in wanted})
-        for path in wanted:
-            partial[path].rename(path)
+        yield [(path.stem, f"sqlite:///{each}") for path, each in partial.items()]
+        for path, each in partial.items():
+            each.rename(path)
 
-    def _make_databases(self, postgres: Postgres) -> None:
+    @contextmanager
+    def _databases(self, postgres: Postgres | None) -> Iterator[list[Wanted]]:
+        """The same with databases of a server, where there is one."""
+        if postgres is None:
+            yield []
+            return
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             there = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
             for old in there:
@@ -88,24 +95,23 @@ class Data:
                 connection.execute(f'DROP DATABASE IF EXISTS "{stem}{PARTIAL}"'.encode())
                 connection.execute(f'CREATE DATABASE "{stem}{PARTIAL}"'.encode())
             urls = {stem: postgres.url(stem + PARTIAL) for stem in wanted}
-            self._load({stem: url.replace("postgresql:", "postgresql+psycopg:") for stem, url in urls.items()})
+            yield [(stem, url.replace("postgresql:", "postgresql+psycopg:")) for stem, url in urls.items()]
             for stem in wanted:
                 with psycopg.connect(urls[stem], autocommit=True) as made:
                     made.execute("VACUUM ANALYZE")
                 connection.execute(f'ALTER DATABASE "{stem}{PARTIAL}" RENAME TO "{stem}_{self.key}"'.encode())
 
-    def _load(self, urls: dict[str, str]) -> None:
+    def _load(self, wanted: Sequence[Wanted]) -> None:
         """Run the loaders of `hoptac` and `peers` beside each other."""
-        if not urls:
+        if not wanted:
             return
         started = time.monotonic()
-        print(f"Generating {self.size} projects: {', '.join(urls)} …", file=sys.stderr, flush=True)
+        print(f"Generating {self.size} projects, {len(wanted)} times …", file=sys.stderr, flush=True)
         numbers = [str(self.size), str(self.seed), str(self.children)]
-        commands: dict[str, Sequence[str]] = {
-            "hoptac": ["bench.load", urls.get("hoptac", ""), *numbers, str(self.folder / "facts.json")],
-            "peers": ["bench.peers", urls.get("peers", ""), *numbers],
-        }
-        running = [subprocess.Popen([sys.executable, "-m", *commands[stem]], cwd=ROOT) for stem in urls]
+        facts = {"hoptac": [str(self.folder / "facts.json")], "peers": []}
+        modules = {"hoptac": "bench.load", "peers": "bench.peers"}
+        commands = [[sys.executable, "-m", modules[stem], url, *numbers, *facts[stem]] for stem, url in wanted]
+        running = [subprocess.Popen(command, cwd=ROOT) for command in commands]
         try:
             if any([process.wait() for process in running]):  # noqa: C419 - waits for all
                 raise RuntimeError("The data could not be generated.")

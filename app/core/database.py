@@ -30,8 +30,9 @@ Rows = Sequence[tuple[Any, ...]]
 COMMITS: Counter[str] = Counter()
 
 
-# KiB of the file that a reading SQLite connection may keep in memory: with the 2 MiB of old a list took a third longer.
-CACHE_KIB = 65_536
+# KiB of the file that an SQLite connection may keep in memory: that of the event loop, those of threads, and writers.
+# With the 2 MiB that SQLite would take, a list takes a third longer, and so does a large load.
+CACHE_KIB, CACHE_OF_THREAD_KIB = 65_536, 16_384
 
 
 class Query:
@@ -98,7 +99,7 @@ class SqliteReader:
             if long:
                 raise _OutOfTime
             if self._inline is None or not self._inline.is_current():
-                self._inline = _SqliteConnection(self._path, busy=0.05)
+                self._inline = _SqliteConnection(self._path, busy=0.05, cache=CACHE_KIB)
             return self._inline.drive(read(), time.thread_time, self._budget)
         except _OutOfTime:
             pass
@@ -120,7 +121,7 @@ class SqliteReader:
             raise QueryTooSlow
         connection = self._idle.pop() if self._idle else None
         if connection is None or not connection.is_current():
-            connection = _SqliteConnection(self._path, busy=min(left, 2.0))
+            connection = _SqliteConnection(self._path, busy=min(left, 2.0), cache=CACHE_OF_THREAD_KIB)
         try:
             found = connection.drive(read(), time.monotonic, left)
         except _OutOfTime:
@@ -150,7 +151,7 @@ class _OutOfTime(Exception):
 class _SqliteConnection:
     """One connection that only reads; it is used by one thread at a time."""
 
-    def __init__(self, path: str, *, busy: float) -> None:
+    def __init__(self, path: str, *, busy: float, cache: int) -> None:
         self._path, self._file = path, _identity(path)
         if self._file is None:
             raise Unavailable("There is no database.")
@@ -158,7 +159,7 @@ class _SqliteConnection:
             path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
         )
         self._driver.execute("PRAGMA query_only=ON")
-        self._driver.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        self._driver.execute(f"PRAGMA cache_size=-{cache}")
         self._clock: Callable[[], float] = time.monotonic
         self._until = float("inf")
         self._driver.set_progress_handler(lambda: self._clock() > self._until, 10_000)
@@ -316,7 +317,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(driver: sqlite3.Connection, _: Any) -> None:
         driver.isolation_level = None  # transactions are begun below, not by the driver
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KIB}"):
             driver.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

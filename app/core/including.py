@@ -101,7 +101,7 @@ class Including:
             if self.needs_more:
                 known[resource] = list(dict.fromkeys([*known.get(resource, ()), *kind]))
         kinds = _object({name: _object(kind) for name, kind in found.items()})
-        return b'"included":%s,"included_next":%s' % (kinds, json.dumps(further).encode())
+        return b'"included":%s,"included_next":%s' % (kinds, json.dumps(further).encode() if further else b"{}")
 
 
 @lru_cache(maxsize=512)
