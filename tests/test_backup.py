@@ -152,13 +152,13 @@ def test_nothing_is_overwritten(seeded_database: Database, file: Path) -> None:
 def test_a_file_that_appears_meanwhile_stays(
     seeded_database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proof = backup._copy
+    copy = backup._copy
 
     def slowly(*arguments: Any) -> Any:
         file.write_text("precious")
-        return proof(*arguments)
+        return copy(*arguments)
 
-    monkeypatch.setattr(backup, "proof", slowly)
+    monkeypatch.setattr(backup, "_copy", slowly)
     with pytest.raises(NotCopied, match="there already"):
         back_up(seeded_database, file)
     assert [(each.name, each.read_text()) for each in file.parent.iterdir()] == [(file.name, "precious")]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import standardwebhooks
 from sqlalchemy import event, func, insert, select, update
@@ -131,6 +132,26 @@ def test_what_changes_is_told_thinly_signed_and_at_once(
     assert message.headers["host"] == f"127.0.0.1:{receiver.port}"
 
 
+def test_the_contract_says_what_is_posted(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    put(registry, writer)
+    assert registry.post(f"/v1/webhooks/{made['id']}/test", headers=subscriber).status_code == 202
+    contract = registry.get("/openapi.json").json()
+    assert len(contract["webhooks"]) == 9 * 4 + 1
+    for message in receiver.wait(2):
+        operation = contract["webhooks"][json.loads(message.body)["type"]]["post"]
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        check = jsonschema_rs.Draft202012Validator({**schema, "components": contract["components"]})
+        assert [error.message for error in check.iter_errors(json.loads(message.body))] == []
+        names = [each["$ref"].rpartition("/")[2] for each in operation["parameters"]]
+        assert set(names) <= set(message.headers)
+    shape = {"$ref": "#/components/schemas/DeliveryPage", "components": contract["components"]}
+    told = registry.get(f"/v1/webhooks/{made['id']}/deliveries", headers=subscriber).json()
+    assert [error.message for error in jsonschema_rs.Draft202012Validator(shape).iter_errors(told)] == []
+
+
 def test_a_message_that_was_changed_is_no_longer_signed(
     registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
 ) -> None:
@@ -210,6 +231,20 @@ def test_nothing_from_before_a_subscription_is_told(
     put(registry, writer, "after")
     receiver.wait(1)
     assert [message.verified(made["secret"])["data"]["id"] for message in receiver.messages] == ["after"]
+
+
+def test_a_subscription_that_catches_up_has_no_other_told_of_the_past(
+    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    old = subscribe(registry, subscriber, receiver.url, state="disabled")
+    put(registry, writer, "early")
+    new = subscribe(registry, subscriber, receiver.url)
+    patch(registry, subscriber, old, state="active")
+    put(registry, writer, "late")
+    receiver.wait(3)
+    time.sleep(0.3)
+    told = sorted((message.id.split("-")[0], json.loads(message.body)["data"]["id"]) for message in receiver.messages)
+    assert told == sorted([(old["id"], "early"), (old["id"], "late"), (new["id"], "late")])
 
 
 # Receivers
@@ -573,6 +608,47 @@ def test_a_key_has_a_bounded_number_of_subscriptions(
     for _ in range(2):
         subscribe(registry, subscriber, receiver.url)
     problem(registry.post("/v1/webhooks", json={"url": receiver.url}, headers=subscriber), 409, "conflict")
+
+
+# Several senders
+
+
+def test_several_senders_share_the_work_without_doubling_it(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    with (
+        client_of(url_of(seeded_database), **ALLOWED) as second,
+        client_of(url_of(seeded_database), **ALLOWED) as third,
+    ):
+        for number in range(30):
+            put((registry, second, third)[number % 3], writer, f"port-{number}")
+        eventually(lambda: len(deliveries(registry, subscriber, made, "?state=accepted&limit=200")) == 30)
+    assert len(receiver.messages) == 30
+
+
+def test_a_sender_that_stops_gives_back_what_it_has_not_sent_to_its_end(
+    seeded_database: Database, subscriber: Headers, writer: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calling, "DEADLINE", 20)
+    with receiving(hang) as receiver:
+        with client_of(url_of(seeded_database), **ALLOWED) as client:
+            made = subscribe(client, subscriber, receiver.url)
+            put(client, writer)
+            receiver.wait(1)
+        receiver.behaviour = accept
+        with client_of(url_of(seeded_database), **ALLOWED) as client:
+            assert receiver.wait(2, seconds=10)[1].verified(made["secret"])["data"]["id"] == "green-ports"
+
+
+def test_a_server_that_is_told_not_to_sends_nothing(
+    seeded_database: Database, subscriber: Headers, writer: Headers, receiver: Receiver
+) -> None:
+    with client_of(url_of(seeded_database), **ALLOWED, webhook_sender=False) as client:
+        subscribe(client, subscriber, receiver.url)
+        put(client, writer)
+        time.sleep(0.5)
+        assert receiver.messages == []
 
 
 # Beside the rest

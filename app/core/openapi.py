@@ -47,19 +47,22 @@ KEY_SCHEME = {
 }
 ON_REQUEST = ("included", "included_next", "total")  # there only when the request asks for them
 IMPORTS = "Files of many records: JSON Lines, CSV and XLSX."
-WEBHOOKS = "Subscriptions to what changes, and what was sent to them; with the scope `webhooks`."
+WEBHOOKS = """Subscriptions to what changes, and what was sent to them; with the scope `webhooks`.
+
+Events are posted as [Standard Webhooks](https://www.standardwebhooks.com) says: each at least once, those of one record
+in order. Anything but a 2xx within ten seconds, a redirect too, is tried again with growing delays; an event that is
+not accepted for 24 hours, or a 410, disables the subscription."""
 KEYS = "Keys of those who write: for administrators, with the scope `keys`."
 SEARCH = "Words in all resources at once."
 REGISTRY = "The registry itself: index, code lists, health."
 
 
-Sent = Callable[[], tuple[dict[str, Any], dict[str, Any]]]
-
-
-def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], examples: Path, sent: Sent) -> None:
+def describe(
+    app: FastAPI, settings: Settings, resources: Sequence[Resource], examples: Path, sent: Callable[[], Any]
+) -> None:
     """Give the application its OpenAPI document.
 
-    `examples` is a file with a record of each resource; `sent` makes the `webhooks` and the schemas they refer to.
+    `examples` is a file with a record of each resource; `sent` says what is posted to subscribers.
     """
 
     def openapi() -> dict[str, Any]:
@@ -79,10 +82,9 @@ def describe(app: FastAPI, settings: Settings, resources: Sequence[Resource], ex
                 license_info={"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
             )
             _document(schema, app)
+            schema["webhooks"] = sent()
             _complete(schema)
             _exemplify(schema["components"]["schemas"], resources, examples)
-            schema["webhooks"], models = sent()
-            schema["components"]["schemas"] |= models
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -218,5 +220,5 @@ def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in schema["paths"].values():
+    for path in (*schema["paths"].values(), *schema["webhooks"].values()):
         yield from path.values()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, update
 
 from app.core.changes import instant
 from app.core.keys import KEYS
-from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
+from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
 LEASE = 60.0  # seconds; several times what a call may take
 FIRST_DELAY, LONGEST_DELAY = 5.0, 7_200.0  # seconds until a delivery is tried again: the first, four times as long each
@@ -24,6 +24,7 @@ GIVEN_UP_AFTER = timedelta(hours=24)
 KEPT = timedelta(days=7)  # how long a delivery that is done can be read
 AT_ONCE = 4  # attempts for one subscription at the same time
 PRUNED_AT_ONCE = 5_000
+OUTCOME = ("status", "error", "took_ms")  # columns of a delivery that say what came of its last attempt
 
 
 @dataclass(frozen=True)
@@ -76,22 +77,32 @@ def _rest(failures: int) -> float:
     return min(FIRST_DELAY * 2.0 ** min(failures - FAILING, 20), LONGEST_REST) * random.uniform(0.8, 1.2)
 
 
-def record(connection: Connection, results: Iterable[Result]) -> list[tuple[str, str]]:
+def record(connection: Connection, results: Sequence[Result]) -> list[tuple[str, str]]:
     """Write down what came of attempts; the subscriptions that were given up for it, and why."""
-    given_up = []
+    moment, given_up = datetime.now(UTC), []
+    _accept(connection, [result for result in results if result.outcome.accepted], instant(moment))
     for result in results:
-        done = _accept if result.outcome.accepted else _refuse
-        because = done(connection, result, datetime.now(UTC))
+        because = None if result.outcome.accepted else _refuse(connection, result, moment)
         if because:
             disable(connection, result.attempt.webhook, because)
             given_up.append((result.attempt.webhook, because))
     return given_up
 
 
-def _accept(connection: Connection, result: Result, moment: datetime) -> None:
-    _note(connection, result, moment, state="accepted", done_at=instant(moment))
-    again = {"failures": 0, "failing_since": None, "rest_until": None, "last_accepted_at": instant(moment)}
-    connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == result.attempt.webhook).values(again))
+_DELIVERY = update(DELIVERIES).where(DELIVERIES.c.id == bindparam("delivery"))
+_ACCEPTED = _DELIVERY.values({name: bindparam(name) for name in ("state", "done_at", "last_attempt_at", *OUTCOME)})
+_WELL = update(WEBHOOKS).where(WEBHOOKS.c.id == bindparam("webhook"))
+_WELL = _WELL.values(failures=0, failing_since=None, rest_until=None, last_accepted_at=bindparam("at"))
+
+
+def _accept(connection: Connection, results: Sequence[Result], at: str) -> None:
+    rows = [
+        {"delivery": each.attempt.delivery, "state": "accepted", "done_at": at, **_said(each, at)} for each in results
+    ]
+    if rows:
+        connection.execute(_ACCEPTED, rows)
+        hooks = {each.attempt.webhook for each in results}
+        connection.execute(_WELL, [{"webhook": webhook, "at": at} for webhook in sorted(hooks)])
 
 
 def _refuse(connection: Connection, result: Result, moment: datetime) -> str | None:
@@ -117,10 +128,12 @@ def _refuse(connection: Connection, result: Result, moment: datetime) -> str | N
 
 
 def _note(connection: Connection, result: Result, moment: datetime, **values: Any) -> None:
-    outcome = result.outcome
-    said = {"status": outcome.status, "error": outcome.error, "took_ms": outcome.took_ms}
     noted = update(DELIVERIES).where(DELIVERIES.c.id == result.attempt.delivery)
-    connection.execute(noted.values(last_attempt_at=instant(moment), **said, **values))
+    connection.execute(noted.values({**values, **_said(result, instant(moment))}))
+
+
+def _said(result: Result, at: str) -> dict[str, Any]:
+    return {"last_attempt_at": at, **{name: getattr(result.outcome, name) for name in OUTCOME}}
 
 
 def disable(connection: Connection, webhook: str, because: str) -> None:
@@ -128,7 +141,7 @@ def disable(connection: Connection, webhook: str, because: str) -> None:
 
     What waits is made from the log again then; what was tried stays to be read.
     """
-    pending = and_(DELIVERIES.c.webhook == webhook, DELIVERIES.c.state == "pending")
+    pending = and_(DELIVERIES.c.webhook == webhook, IS_PENDING)
     first = connection.execute(
         select(func.min(DELIVERIES.c.sequence)).where(pending, DELIVERIES.c.once.is_(False))
     ).scalar()
@@ -147,7 +160,7 @@ def disable_keyless(connection: Connection) -> list[tuple[str, str]]:
     """Stop telling those whose key was revoked or has expired; which they are, and why."""
     at = instant(datetime.now(UTC))
     ended = or_(KEYS.c.revoked_at.is_not(None), KEYS.c.expires_at <= at)
-    query = select(WEBHOOKS.c.id).join(KEYS, KEYS.c.id == WEBHOOKS.c.key).where(WEBHOOKS.c.state == "active", ended)
+    query = select(WEBHOOKS.c.id).join(KEYS, KEYS.c.id == WEBHOOKS.c.key).where(IS_ACTIVE, ended)
     found = [(row.id, "key_ended") for row in connection.execute(query)]
     for webhook, because in found:
         disable(connection, webhook, because)
@@ -164,7 +177,9 @@ def claim(connection: Connection, free: Callable[[str, bool], int], most: int) -
     for hook in _ready(connection, at):
         room = min(most - len(taken), free(hook.id, hook.failures > 0))
         if room > 0:
-            taken += [_attempt(hook, row, at) for row in connection.execute(_due(hook.id, at).limit(room))]
+            taken += [
+                _attempt(hook, row, at) for row in connection.execute(_DUE.limit(room), {"webhook": hook.id, "at": at})
+            ]
         if len(taken) >= most:
             break
     leased = {"due_at": after(moment, LEASE), "attempts": DELIVERIES.c.attempts + 1}
@@ -177,28 +192,31 @@ def claim(connection: Connection, free: Callable[[str, bool], int], most: int) -
 
 def _ready(connection: Connection, at: str) -> Sequence[Any]:
     """Subscriptions that have something due, in no order, but those that fail last."""
-    due = and_(DELIVERIES.c.webhook == WEBHOOKS.c.id, DELIVERIES.c.state == "pending", DELIVERIES.c.due_at <= at)
+    due = and_(DELIVERIES.c.webhook == WEBHOOKS.c.id, IS_PENDING, DELIVERIES.c.due_at <= at)
     rested = or_(WEBHOOKS.c.rest_until.is_(None), WEBHOOKS.c.rest_until <= at)
-    query = select(WEBHOOKS).where(WEBHOOKS.c.state == "active", rested, select(DELIVERIES.c.id).where(due).exists())
+    query = select(WEBHOOKS).where(IS_ACTIVE, rested, select(DELIVERIES.c.id).where(due).exists())
     found = list(connection.execute(query).all())
     random.shuffle(found)
     return sorted(found, key=lambda hook: bool(hook.failures > 0))
 
 
-def _due(webhook: str, at: str) -> Any:
+def _due() -> Any:
     """What is due of one subscription and does not wait for an earlier event of its record."""
     earlier = DELIVERIES.alias("earlier")
     same = and_(
         earlier.c.webhook == DELIVERIES.c.webhook,
-        earlier.c.state == "pending",
+        earlier.c.state == literal_column("'pending'"),
         earlier.c.resource == DELIVERIES.c.resource,
         earlier.c.record_id == DELIVERIES.c.record_id,
         earlier.c.sequence < DELIVERIES.c.sequence,
         earlier.c.once.is_(False),
     )
     free = or_(DELIVERIES.c.once.is_(True), ~select(earlier.c.id).where(same).exists())
-    due = and_(DELIVERIES.c.webhook == webhook, DELIVERIES.c.state == "pending", DELIVERIES.c.due_at <= at)
+    due = and_(DELIVERIES.c.webhook == bindparam("webhook"), IS_PENDING, DELIVERIES.c.due_at <= bindparam("at"))
     return select(DELIVERIES).where(due, free).order_by(DELIVERIES.c.due_at, DELIVERIES.c.sequence)
+
+
+_DUE = _due()
 
 
 def _attempt(hook: Any, row: Any, at: str) -> Attempt:
@@ -212,7 +230,7 @@ def _attempt(hook: Any, row: Any, at: str) -> Attempt:
 def release(connection: Connection, attempts: Iterable[Attempt]) -> None:
     """Give back what was leased and not sent to its end: it is due again."""
     ids = [attempt.delivery for attempt in attempts]
-    again = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids), DELIVERIES.c.state == "pending")
+    again = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids), IS_PENDING)
     connection.execute(again.values(due_at=instant(datetime.now(UTC))))
 
 

@@ -17,7 +17,7 @@ from app.core.database import Database, Query, Read, Reader
 from app.webhooks.address import Allowance
 from app.webhooks.attempts import AT_ONCE, Attempt, Result, claim, disable_keyless, prune, record, release
 from app.webhooks.following import follow, hold
-from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
+from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
 POLL, TICK = 1.0, 0.05  # seconds between looks at the database, and between looks at the commits of this process
 MOST_AT_ONCE = 256  # calls at the same time; those that fail or are slow have half of them at most
@@ -25,13 +25,11 @@ SLOW_MS = 1_000
 GRACE = 1.0  # seconds that calls under way have to end when the sender stops
 PRUNED_EVERY = 600.0
 
-_ACTIVE = WEBHOOKS.c.state == literal_column("'active'")
 _AHEAD = select(func.max(CHANGES.c.sequence)).scalar_subquery() > select(CURSOR.c.after).scalar_subquery()
-_PENDING = DELIVERIES.c.state == literal_column("'pending'")
 _TO_DO = or_(
-    and_(_AHEAD, exists().where(_ACTIVE)),
-    exists().where(_ACTIVE, WEBHOOKS.c.behind.is_not(None)),
-    exists().where(_PENDING, DELIVERIES.c.due_at <= bindparam("at")),
+    and_(_AHEAD, exists().where(IS_ACTIVE)),
+    exists().where(IS_ACTIVE, WEBHOOKS.c.behind.is_not(None)),
+    exists().where(IS_PENDING, DELIVERIES.c.due_at <= bindparam("at")),
 )
 TO_DO = Query(select(literal_column("1")).where(_TO_DO), alone=True)
 

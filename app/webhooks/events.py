@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from app.core.changes import CHANGES, SHOWN
@@ -11,7 +11,6 @@ from app.core.names import links_in
 from app.core.resource import RESOURCES
 from app.core.text import to_json
 from app.core.writing import accepted
-from app.webhooks.models import Event
 
 VERBS = {"create": "created", "update": "updated", "delete": "deleted", "redact": "redacted"}
 TEST = "webhook.test"
@@ -21,11 +20,6 @@ HEADERS = {
     "webhook-signature": "For each live secret `v1,` and the base64 of HMAC-SHA256 over id, timestamp and body, "
     "joined by full stops; several are separated by blanks.",
 }
-ABOUT = """Posted to subscribers (`/v1/webhooks`), signed as [Standard Webhooks](https://www.standardwebhooks.com) says.
-
-Each event comes at least once, those of one record in order. Anything but a 2xx within ten seconds, a redirect too,
-is tried again with growing delays; an event that is not accepted for 24 hours, or a 410, disables the subscription.
-"""
 
 
 def kind_of(resource: str, shown: str) -> str:
@@ -74,37 +68,22 @@ def partners_of(connection: Connection, sequence: int) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def contract() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The `webhooks` of the OpenAPI document, and the schemas that they refer to."""
-    schema = TypeAdapter(Event).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+def contract() -> dict[str, Any]:
+    """The `webhooks` of the OpenAPI document; `Event` is among its schemas, being part of a delivery."""
     headers = [
         {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": about}
         for name, about in HEADERS.items()
     ]
+    body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}}}
 
-    def event(kind: str, about: str) -> dict[str, Any]:
-        return {
-            "post": {
-                "operationId": kind.replace(".", "_"),
-                "tags": ["webhooks"],
-                "summary": about,
-                "description": ABOUT,
-                "security": [],
-                "parameters": headers,
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
-                },
-                "responses": {"2XX": {"description": "Accepted."}, "410": {"description": "No more, please."}},
-            }
-        }
+    def posted(kind: str, about: str) -> dict[str, Any]:
+        said = {"operationId": kind.replace(".", "_"), "tags": ["webhooks"], "summary": about, "security": []}
+        answers = {"2XX": {"description": "Accepted."}, "410": {"description": "No more, please."}}
+        return {"post": {**said, "parameters": [*headers], "requestBody": body, "responses": answers}}
 
     kinds = {
         kind_of(name, shown): f"{resource.one.capitalize()}: {code.en.lower()}"
-        for name, resource in RESOURCES.items()
+        for name, resource in sorted(RESOURCES.items())
         for shown, code in SHOWN.codes.items()
     }
-    told = {
-        kind: event(kind, about) for kind, about in {**kinds, TEST: "A test, when a subscriber asks for it"}.items()
-    }
-    return told, {**schema.pop("$defs"), "Event": schema}
+    return {kind: posted(kind, about) for kind, about in (kinds | {TEST: "A test that a subscriber asks for"}).items()}

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.changes import CHANGES, now
 from app.webhooks.events import partners_of, payload
-from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
+from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
 BOOKKEEPER_LOCK = 0x686F7075  # on PostgreSQL: who writes down what is sent does so alone, as on SQLite anyway
 BATCH = 500  # Changes looked at in one transaction
@@ -66,11 +66,9 @@ def follow(connection: Connection, base: str) -> bool:
 
 def _places(connection: Connection, cursor: int) -> list[Place]:
     """Where the active subscriptions are, but for those that have too much waiting: they fall or stay behind."""
-    waiting: Any = select(literal_column("1")).where(
-        DELIVERIES.c.webhook == WEBHOOKS.c.id, DELIVERIES.c.state == "pending"
-    )
+    waiting: Any = select(literal_column("1")).where(DELIVERIES.c.webhook == WEBHOOKS.c.id, IS_PENDING)
     count = select(func.count()).select_from(waiting.correlate(WEBHOOKS).limit(MOST_WAITING).subquery())
-    query = select(WEBHOOKS, count.scalar_subquery().label("waiting")).where(WEBHOOKS.c.state == "active")
+    query = select(WEBHOOKS, count.scalar_subquery().label("waiting")).where(IS_ACTIVE)
     places, full = [], []
     for row in connection.execute(query.order_by(WEBHOOKS.c.id)):
         if row.waiting >= MOST_WAITING:

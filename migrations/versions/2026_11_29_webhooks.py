@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.CheckConstraint("state IN ('active', 'disabled')", name=op.f("ck_webhooks_state")),
         sa.PrimaryKeyConstraint("id", name="pk_webhooks"),
     )
+    op.create_index("ix_webhooks_behind", "webhooks", ["behind"])
     op.create_index("ix_webhooks_key", "webhooks", ["key"])
     op.create_index("ix_webhooks_partner", "webhooks", ["partner"])
     op.create_table(
