@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app import __version__
 from app.core.database import Database
-from app.core.errors import Unavailable
+from app.core.errors import ReadOnly, Unavailable
 from app.core.settings import Settings
 
 DONE, FAILED, MISUSED, UNREADY = 0, 1, 2, 3
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        given = {name: getattr(options, name, None) for name in ("host", "port", "workers")}
+        given = {name: getattr(options, name, None) for name in ("host", "port", "workers", "database_url")}
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
@@ -37,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         _complain(str(error))
         return MISUSED
-    except IntegrityError as error:
-        _complain(f"Nothing was written: the database refused it ({error.orig}).")
+    except (IntegrityError, ReadOnly) as error:
+        why = error.detail if isinstance(error, ReadOnly) else f"The database refused it ({error.orig})."
+        _complain(f"Nothing was written. {why}")
         return FAILED
     except Unavailable as error:
         _complain(f"The database does not work: {getattr(error.__cause__, 'orig', None) or error}")
@@ -79,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--severity", metavar="LEAST", help="note (the default), warning or error, and what weighs more")
     audit.add_argument("--as-of", metavar="DAY", help="the day that counts as today, such as 2026-11-22")
     audit.add_argument("--json", action="store_true", help="print the findings as the API shows them")
+    mirror = _command(commands, "mirror", _mirror, "Build and keep a copy of another registry, from its change feed.")
+    mirror.add_argument(
+        "url", metavar="URL", help="the address of the other registry, such as https://registry.example"
+    )
+    mirror.add_argument("--database", dest="database_url", help="where the copy is (HOPTAC_DATABASE_URL)")
+    mirror.add_argument("--once", action="store_true", help="stop when the copy is like the source")
+    mirror.add_argument("--insecure", action="store_true", help="http is good enough, also from another machine")
     keys = commands.add_parser("key", help="Create, list, rotate and revoke the keys of those who write.")
     acts = keys.add_subparsers(metavar="ACT", required=True)
     create = _command(acts, "create", _key, "Create a key and print its text, which nobody can read again.")
@@ -159,6 +167,25 @@ def _seed(options: argparse.Namespace, settings: Settings) -> int:
     for (resource, record_id), why in outcome.left_alone:
         print(f"left alone: {resource}/{record_id} ({why})")
     return DONE
+
+
+def _mirror(options: argparse.Namespace, settings: Settings) -> int:
+    from app.changes.mirror import Mirror
+    from app.changes.source import NotMirrored, Source, client_of
+
+    with client_of(options.url, insecure=options.insecure) as client:
+        _migrate(argparse.Namespace(down=False), settings)
+        source = Source(client, stays=not options.once)
+        try:
+            Mirror(Database(settings.database_url), source, _told).follow(once=options.once)
+        except NotMirrored as error:
+            _complain(str(error))
+            return FAILED
+    return DONE
+
+
+def _told(sequence: int) -> None:
+    print(f"The copy is complete up to Change {sequence}.", flush=True)
 
 
 def _key(options: argparse.Namespace, settings: Settings) -> int:

@@ -59,6 +59,16 @@ class Change(SQLModel, table=True):
     chain: str = Field(sa_type=BYTEWISE)
 
 
+class Mirror(SQLModel, table=True):
+    """That this database is a mirror, and of what: nothing writes a Change here but the mirror itself."""
+
+    __tablename__ = "mirrors"
+
+    source: str = Field(sa_type=BYTEWISE, primary_key=True)
+    since: str = Field(sa_type=BYTEWISE)
+
+
+MIRRORS: Table = SQLModel.metadata.tables["mirrors"]
 # The table itself, for statements.
 CHANGES: Table = SQLModel.metadata.tables["changes"]
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
