@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app import __version__
 from app.core.database import Database
-from app.core.errors import Unavailable
+from app.core.errors import ReadOnly, Unavailable
 from app.core.settings import Settings
 
 MOST_SAID = 100  # problems of the log that are printed
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        given = {name: getattr(options, name, None) for name in ("host", "port", "workers")}
+        given = {name: getattr(options, name, None) for name in ("host", "port", "workers", "database_url")}
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         _complain(str(error))
         return MISUSED
-    except IntegrityError as error:
-        _complain(f"Nothing was written: the database refused it ({error.orig}).")
+    except (IntegrityError, ReadOnly) as error:
+        why = error.detail if isinstance(error, ReadOnly) else f"The database refused it ({error.orig})."
+        _complain(f"Nothing was written. {why}")
         return FAILED
     except Unavailable as error:
         _complain(f"The database does not work: {getattr(error.__cause__, 'orig', None) or error}")
@@ -99,6 +100,14 @@ def _parser() -> argparse.ArgumentParser:
     restore = _command(commands, "restore", _restore, "Copy a backup into an empty database of either engine.")
     restore.add_argument("file", type=Path, metavar="FILE", help="what `hoptac backup` has written")
     restore.add_argument("--unproved", action="store_true", help="also when Changes are not what was written then")
+
+    mirror = _command(commands, "mirror", _mirror, "Build and keep a copy of another registry, from its change feed.")
+    mirror.add_argument(
+        "url", metavar="URL", help="the address of the other registry, such as https://registry.example"
+    )
+    mirror.add_argument("--database", dest="database_url", help="where the copy is (HOPTAC_DATABASE_URL)")
+    mirror.add_argument("--once", action="store_true", help="stop when the copy is like the source")
+    mirror.add_argument("--insecure", action="store_true", help="http is good enough, also from another machine")
     keys = commands.add_parser("key", help="Create, list, rotate and revoke the keys of those who write.")
     acts = keys.add_subparsers(metavar="ACT", required=True)
     create = _command(acts, "create", _key, "Create a key and print its text, which nobody can read again.")
@@ -226,6 +235,25 @@ def _copied(where: str, settings: Settings, copy: Callable[[Any, Database], Any]
         database.close()
     print(f"{copied.rows} rows {where}. The head of the log is {copied.head}.")
     return _report([copied.broken] if copied.broken else [])
+
+
+def _mirror(options: argparse.Namespace, settings: Settings) -> int:
+    from app.changes.mirror import Mirror
+    from app.changes.source import NotMirrored, Source, client_of
+
+    with client_of(options.url, insecure=options.insecure) as client:
+        _migrate(argparse.Namespace(down=False), settings)
+        source = Source(client, stays=not options.once)
+        try:
+            Mirror(Database(settings.database_url), source, _told).follow(once=options.once)
+        except NotMirrored as error:
+            _complain(str(error))
+            return FAILED
+    return DONE
+
+
+def _told(sequence: int) -> None:
+    print(f"The copy is complete up to Change {sequence}.", flush=True)
 
 
 def _key(options: argparse.Namespace, settings: Settings) -> int:

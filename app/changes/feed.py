@@ -158,7 +158,8 @@ def _naming() -> ColumnElement[bool]:
     same = and_(earlier.c.resource == C.resource, earlier.c.record_id == C.record_id)
     before = select(earlier.c.body).where(same, earlier.c.sequence < C.sequence, earlier.c.shown.is_not(None))
     body = before.order_by(earlier.c.sequence.desc()).limit(literal_column("1")).scalar_subquery()
-    return or_(C.body.contains(bindparam("named")), and_(C.shown != "create", body.contains(bindparam("named"))))
+    named_now, named_before = C.body.contains(bindparam("named")), body.contains(bindparam("named"))
+    return or_(named_now, and_(C.shown != "create", named_before), C.shown == "redact")
 
 
 def _item(told: Told, query: Any) -> Read:

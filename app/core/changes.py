@@ -73,11 +73,21 @@ class Redaction(SQLModel, table=True):
     digests: str = Field(sa_type=Text)
 
 
+class Mirror(SQLModel, table=True):
+    """That this database is a mirror, and of what: nothing writes a Change here but the mirror itself."""
+
+    __tablename__ = "mirrors"
+
+    source: str = Field(sa_type=BYTEWISE, primary_key=True)
+    since: str = Field(sa_type=BYTEWISE)
+
+
 # How the actor of a redaction begins.
 REDACTOR = "redact:"
 # The tables themselves, for statements.
 CHANGES: Table = SQLModel.metadata.tables["changes"]
 REDACTIONS: Table = SQLModel.metadata.tables["redactions"]
+MIRRORS: Table = SQLModel.metadata.tables["mirrors"]
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
 NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
 

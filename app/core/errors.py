@@ -9,6 +9,7 @@ Problem
 │   └── BadBody         400  bad_body
 ├── Unauthorized        401  unauthorized: with WWW-Authenticate
 ├── Forbidden           403  forbidden
+│   └── ReadOnly        403  read_only
 ├── NotFound            404  not_found
 ├── MethodNotAllowed    405  method_not_allowed
 ├── Conflict            409  conflict
@@ -179,6 +180,13 @@ class Forbidden(Problem):
     """The key does not have the scope that this takes, or the record is kept by another partner."""
 
     status, code, title = 403, "forbidden", "Not yours to do"
+
+
+class ReadOnly(Forbidden):
+    """This registry is a mirror of another one: write there."""
+
+    code, title = "read_only", "A mirror"
+    detail = "This registry is a mirror of another one: write there."
 
 
 class NotFound(Problem):

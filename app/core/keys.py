@@ -88,8 +88,8 @@ class Asker:
 
     def saw(self, body: str | None) -> bool:
         """Whether a record that ended with this representation existed for them."""
-        if body is None:
-            return True
+        if body is None:  # of a draft, in a mirror
+            return False
         last = json.loads(body)
         return self.sees(last["state"], last["managed_by"])
 

@@ -11,8 +11,9 @@ from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from app.core import index
-from app.core.changes import CHANGES, LAST, NAME, digest, entry, link, now, salt, shown_as
+from app.core.changes import CHANGES, LAST, MIRRORS, NAME, digest, entry, link, now, salt, shown_as
 from app.core.database import Database
+from app.core.errors import ReadOnly
 from app.core.names import links_in
 from app.core.record import RENDERING, Record, RecordFields, column_values
 from app.core.resource import RESOURCES, Resource, owner_of
@@ -132,21 +133,29 @@ class Batch:
             return "unchanged"
         return f"{self._decide(resource, record_id, fields, present).action}d"
 
+    def copy(self, resource: Resource, body: str, change: int, present: Stored | None) -> None:
+        """Create or replace a record as a Change says that was made elsewhere and is written apart.
+
+        ValidationError when this program cannot read the representation.
+        """
+        shown = json.loads(body)
+        said = {name: shown[name] for name in ("id", "version", "created_at", "updated_at")}
+        pending = self._hold(resource, said, accepted(resource, body), present)
+        pending.row |= {"change": change, "body": None if pending.body == body.encode() else pending.body.decode()}
+
     def _decide(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> Pending:
+        """The next version of a record."""
         created, version = (present.created_at, present.version + 1) if present else (self.at, 1)
-        body = render(resource, record_id, fields, version, created, self.at)
-        row = {
-            "id": record_id,
-            "version": version,
-            "created_at": created,
-            "updated_at": self.at,
-            "rendering": RENDERING,
-            "body": None,
-            **column_values(resource.table, fields),
-        }
+        said = {"id": record_id, "version": version, "created_at": created, "updated_at": self.at}
+        return self._hold(resource, said, fields, present)
+
+    def _hold(self, resource: Resource, said: dict[str, Any], fields: RecordFields, present: Stored | None) -> Pending:
+        """What is to be written of a record, with what the registry itself says of it."""
+        body = render(resource, said["id"], fields, said["version"], said["created_at"], said["updated_at"])
+        row = {**said, "rendering": RENDERING, "body": None, **column_values(resource.table, fields)}
         action = "create" if present is None else "update"
-        pending = Pending(resource, record_id, action, version, fields, body, present, row)
-        self._pending[resource.name, record_id] = pending
+        pending = Pending(resource, said["id"], action, said["version"], fields, body, present, row)
+        self._pending[resource.name, said["id"]] = pending
         return pending
 
     def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
@@ -166,8 +175,17 @@ class Batch:
         self._pending[resource.name, record_id] = Pending(resource, record_id, "delete", version, body=body, told=told)
 
     def flush(self) -> int:
-        """Write everything that is pending; returns how many Changes that made."""
+        """Write everything that is pending; returns how many Changes that made. ReadOnly in a mirror."""
         changes = self._changes()
+        if changes and self.session.execute(select(MIRRORS.c.source)).first():
+            raise ReadOnly
+        self.settle()
+        if changes:
+            self.session.execute(insert(CHANGES), changes)
+        return len(changes)
+
+    def settle(self) -> None:
+        """Write rows, links and search index of everything that is pending, without Changes."""
         by_resource: dict[str, list[Pending]] = {}
         for pending in self._pending.values():
             by_resource.setdefault(pending.resource.name, []).append(pending)
@@ -175,11 +193,9 @@ class Batch:
             self._clear(writes)
         for writes in by_resource.values():
             self._write(writes)
-        if changes:
-            self.session.execute(insert(CHANGES), changes)
+        if self._pending:
             index.write(self.session.connection(), [pending.indexed() for pending in self._pending.values()])
         self._pending.clear()
-        return len(changes)
 
     def _changes(self) -> list[dict[str, Any]]:
         last = self.session.execute(LAST).first()
@@ -207,9 +223,14 @@ class Batch:
         resource, connection = writes[0].resource, self.session.connection()
         table = resource.table.__table__
         gone = [{"key": pending.id} for pending in writes if pending.action == "delete"]
-        again = [{"key": pending.id} for pending in writes if pending.action == "update"]
         if gone:
             connection.execute(delete(table).where(table.c.id == bindparam("key")), gone)
+        self.free(resource, [pending.id for pending in writes if pending.action == "update"])
+
+    def free(self, resource: Resource, ids: Iterable[str]) -> None:
+        """Take away links and unique codes of records that are going to be replaced in this transaction."""
+        table, connection = resource.table.__table__, self.session.connection()
+        again = [{"key": record_id} for record_id in ids]
         if not again:
             return
         for links in resource.link_tables:

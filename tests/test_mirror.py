@@ -1,0 +1,412 @@
+"""A mirror, built from the feed alone, answers as its source does, byte for byte; and it notices when it is lied to."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+from starlette.testclient import TestClient
+
+import app.core.writing as writing
+from app.changes import source as sources
+from app.changes.mirror import Mirror
+from app.changes.source import NotMirrored, Source
+from app.changes.source import client_of as http_client
+from app.core.changes import CHANGES, SEALED
+from app.core.database import Database
+from app.core.resource import RESOURCES
+from app.core.writing import Batch, accepted
+from tests.conftest import NewDatabase, client_of
+from tests.test_changes import drop, patch, put, redact, rows
+from tests.test_commands import ROOT, run, server
+from tests.test_hot import rename, url_of
+from tests.test_http import problem
+from tests.test_keys import key_of
+from tests.test_writes import FIGURE, PARTNER, PROJECT, Key
+
+
+@pytest.fixture
+def copy(new_database: NewDatabase, migrated: str) -> Iterator[Database]:
+    """An empty database for the mirror."""
+    made = Database(new_database(migrated))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def registry(seeded_database: Database) -> Iterator[TestClient]:
+    with client_of(url_of(seeded_database)) as made:
+        yield made
+
+
+@pytest.fixture
+def editor(seeded_database: Database) -> Key:
+    return key_of(seeded_database, "records:write")
+
+
+Alter = Callable[[str], str]
+
+
+def source_of(client: TestClient, alter: Alter = lambda text: text) -> Source:
+    """The registry behind a test client, over httpx; `alter` changes what it says."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = client.get(request.url.raw_path.decode())
+        return httpx.Response(found.status_code, text=alter(found.text))
+
+    made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
+    return Source(made, stays=False, pause=lambda _: None)
+
+
+def mirror(client: TestClient, copy: Database, alter: Alter = lambda text: text) -> None:
+    Mirror(copy, source_of(client, alter)).follow(once=True)
+
+
+def pages(client: Any, path: str | None) -> Iterator[str]:
+    while path:
+        yield path
+        found = client.get(path)
+        path = found.json().get("next") if found.status_code == 200 else None
+
+
+def public(client: Any, ids: set[tuple[str, str]]) -> Iterator[str]:
+    """A read of every kind: each record that there ever was, every list, the feed, and what is computed."""
+    yield from (f"/v1/{name}/{record_id}" for name, record_id in sorted(ids))
+    for name in RESOURCES:
+        for shape in (
+            "sort=-id",
+            "sort=updated_at",
+            "q=zebra",
+            "include=partners" if name == "projects" else "total=true",
+        ):
+            yield from pages(client, f"/v1/{name}?limit=100&{shape}")
+    for shape in ("proof=true", "partner=unido", "resource=projects&proof=true", "record=partners/unido"):
+        last, path = "", "/v1/changes?limit=200&" + shape
+        while path != last:
+            yield path
+            last, path = path, client.get(path).json()["next"]
+    yield from ("/v1/projects/facets?facet=status&facet=partner", "/v1/figures/aggregate?group_by=indicator,kind")
+    yield from pages(client, "/v1/search?q=khu+cong+nghiep&limit=7")
+    yield from ("/v1/audit?as_of=2026-11-22", "/v1/timeline?limit=200", "/v1/progress")
+
+
+def ensure_alike(one: Any, other: Any, ids: set[tuple[str, str]]) -> int:
+    count = 0
+    for path in public(one, ids):
+        left, right = (client.get(path, follow_redirects=False) for client in (one, other))
+        assert (left.status_code, left.content) == (right.status_code, right.content), path
+        assert left.headers.get("etag") == right.headers.get("etag"), path
+        assert left.headers.get("location") == right.headers.get("location"), path
+        count += 1
+    return count
+
+
+def ids_of(database: Database) -> set[tuple[str, str]]:
+    return {(row.resource, row.record_id) for row in rows(database)}
+
+
+@pytest.mark.parametrize("page", [7, 200])
+def test_a_mirror_answers_as_its_source(
+    registry: TestClient, editor: Key, seeded_database: Database, copy: Database, page: int, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(sources, "MOST_ITEMS", page)  # 7: every transaction of the seed is longer than a page
+    put(registry, editor, "projects/late", {**PROJECT, "state": "draft"})
+    mirror(registry, copy)
+    patch(registry, editor, "projects/late", state="published", roles=[{"partner": "unido", "role": "funding"}])
+    put(registry, editor, "partners/twin", {**PARTNER, "name": {"en": "Zebra twin"}})
+    put(registry, editor, "projects/of-twin", {**PROJECT, "roles": [{"partner": "twin", "role": "funding"}]})
+    patch(registry, editor, "projects/late", state="draft")
+    put(registry, editor, "projects/gone", PROJECT)
+    drop(registry, editor, "projects/gone")
+    put(registry, editor, "projects/never-public", {**PROJECT, "state": "draft"})
+    drop(registry, editor, "projects/never-public")
+    patch(registry, editor, "projects/of-twin", title={"en": "Leaked"})
+    merged = registry.post("/v1/partners/twin/merge", json={"into": "unido"}, headers={**editor, "If-Match": "*"})
+    assert merged.status_code == 200, merged.text
+    mirror(registry, copy)
+    with client_of(url_of(copy)) as other:
+        assert ensure_alike(registry, other, ids_of(seeded_database)) > 400
+        assert other.get("/v1/projects/late", headers=editor).status_code == 401  # keys are not copied
+    sealed = [row for row in rows(copy) if row.resource == SEALED]
+    assert {row.sequence for row in sealed} == {row.sequence for row in rows(seeded_database) if row.shown is None}
+    assert all(row.body is None and row.salt is None for row in sealed)
+
+
+def test_a_text_taken_down_is_taken_down_in_the_mirror(
+    registry: TestClient, editor: Key, seeded_database: Database, copy: Database
+) -> None:
+    put(registry, editor, "partners/gone", {**PARTNER, "name": {"en": "Leaked secret"}})
+    put(registry, editor, "partners/withdrawn", {**PARTNER, "name": {"en": "Leaked secret"}})
+    patch(registry, editor, "partners/withdrawn", state="draft", name={"en": "Unfinished"})
+    rename(seeded_database, "Leaked secret")
+    mirror(registry, copy)
+    assert any("Leaked" in (row.body or "") for row in rows(copy))
+    for record_id in ("unido", "gone", "withdrawn"):
+        redact(seeded_database, "partners", record_id)
+    mirror(registry, copy)
+    assert not any("Leaked" in (row.body or "") or "Unfinished" in (row.body or "") for row in rows(copy))
+    with client_of(url_of(copy)) as other:
+        ensure_alike(registry, other, ids_of(seeded_database))
+
+
+def test_codes_that_change_hands_within_one_transaction_longer_than_a_page(
+    database: Database, copy: Database, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(sources, "MOST_ITEMS", 10)
+    monkeypatch.setattr("app.core.sql.CHUNK", 20)
+    count, partners = 60, RESOURCES["partners"]
+
+    def write(shift: int, drop: bool = False) -> None:
+        with database.write() as session:
+            batch = Batch(session, "test")
+            present = batch.stored(partners, [f"p-{number}" for number in range(count)])
+            if drop:
+                batch.delete(partners, "p-0", present["p-0"])
+            for number in range(int(drop), count):
+                code = {"scheme": "xi-test", "value": str((number + shift) % count)}
+                body: dict[str, Any] = {
+                    "name": {"en": "P"},
+                    "kind": "other",
+                    "identifiers": [code],
+                    "parent": f"p-{count - 1}",
+                }
+                if number >= count - 2:
+                    body["parent"] = None if drop or number == count - 1 else "p-0"
+                batch.put(partners, f"p-{number}", accepted(partners, json.dumps(body)), present.get(f"p-{number}"))
+            batch.flush()
+
+    with client_of(url_of(database)) as client:
+        for step in ((0, False), (7, False), (9, True)):
+            write(*step)
+            mirror(client, copy)
+            with client_of(url_of(copy)) as other:
+                for path in ("/v1/partners?limit=200", "/v1/partners?identifier=xi-test:12", "/v1/partners/p-0"):
+                    assert client.get(path).content == other.get(path).content
+        with client_of(url_of(copy)) as other:
+            ensure_alike(client, other, ids_of(database))
+
+
+def test_a_mirror_is_only_read(registry: TestClient, seeded_database: Database, copy: Database) -> None:
+    mirror(registry, copy)
+    key = key_of(copy, "records:write")
+    with client_of(url_of(copy)) as other:
+        problem(other.put("/v1/partners/another", json=PARTNER, headers=key), 403, "read_only")
+        gone = other.delete("/v1/figures/smart-factory-enterprises-2022-north", headers={**key, "If-Match": "*"})
+        problem(gone, 403, "read_only")
+    rename(seeded_database, "Otherwise")
+    mirror(registry, copy)
+    found = run("seed", HOPTAC_DATABASE_URL=url_of(copy))  # it would be a Change to undo that
+    assert (found.returncode, "write there" in found.stderr) == (1, True) or "left alone" in found.stdout
+    assert [row.chain for row in rows(copy)] == [row.chain for row in rows(seeded_database)]
+
+
+def test_a_database_with_records_of_its_own_is_refused(client: TestClient, seeded_database: Database) -> None:
+    before = rows(seeded_database)
+    with pytest.raises(NotMirrored, match="records of its own"):
+        mirror(client, seeded_database)
+    assert rows(seeded_database) == before
+
+
+def test_a_source_that_went_back_is_noticed(
+    registry: TestClient, copy: Database, database: Database, seeded_database: Database
+) -> None:
+    mirror(registry, copy)
+    before = rows(copy)
+    with client_of(url_of(database)) as empty, pytest.raises(NotMirrored, match="restored"):
+        mirror(empty, copy)
+    assert rows(copy) == before
+    rename(seeded_database, "Later")
+    mirror(registry, copy)
+    assert len(rows(copy)) == len(before) + 1
+
+
+LIES: list[tuple[str, str, str]] = [
+    ('"name":{"vi":"Tổ chức', '"name":{"vi":"Lừa', "not the one that was published"),
+    ('"actor":"seed"', '"actor":"mallory"', "not what the chain says"),
+    ('"version":1', '"version":2', "not what the chain says"),
+    ('"sequence":50,', '"sequence":500,', "order|missing"),
+    ('"sequence":1,', '"sequence":2,', "order|missing"),
+    ('"chain":"', '"chain":"0', "feed"),
+    ('"items":[', '"items":{', "feed"),
+    ('"record":{', '"recorded":{', "feed"),
+    ('"last":358', '"last":1e999', "feed"),
+    ('"last":358', '"last":null', "feed"),
+    ("{", "", "feed"),
+    ('"id":"', '"id":"../', "feed"),
+    ('"items":[', '"items":' + "[" * 100_000, "feed"),
+    ('"at":"2', '"at":"é', "feed"),
+]
+
+
+@pytest.mark.parametrize(("true", "false", "why"), LIES)
+def test_a_lie_stops_the_mirror(client: TestClient, copy: Database, true: str, false: str, why: str) -> None:
+    with pytest.raises(NotMirrored, match=why):
+        mirror(client, copy, lambda text: text.replace(true, false))
+    assert rows(copy) == []
+    mirror(client, copy)
+    assert len(rows(copy)) == 358
+
+
+def test_a_past_that_was_changed_is_noticed(registry: TestClient, copy: Database, seeded_database: Database) -> None:
+    with seeded_database.write() as session:
+        body = session.scalars(select(CHANGES.c.body).where(CHANGES.c.sequence == 300)).one()
+        changed = body.replace('"state"', '"state" ')
+        session.execute(update(CHANGES).where(CHANGES.c.sequence == 300).values(body=changed))
+    with pytest.raises(NotMirrored, match="The record of Change 300"):
+        mirror(registry, copy)
+
+
+def test_a_source_of_a_newer_version_is_told(registry: TestClient, copy: Database, monkeypatch: Any) -> None:
+    def newer(_: Any, body: Any) -> Any:
+        raise ValueError("a field that nobody knows here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "accepted", newer)
+        with pytest.raises(NotMirrored, match="Update this program"):
+            mirror(registry, copy)
+    mirror(registry, copy)
+
+
+def test_records_are_rendered_as_the_mirrors_own_program_does(
+    registry: TestClient, copy: Database, seeded_database: Database, monkeypatch: Any
+) -> None:
+    plain = writing.render
+
+    def newer(*given: Any) -> bytes:
+        return plain(*given)[:-1] + b',"added":true}'
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "render", newer)
+        patched.setattr(writing, "RENDERING", 2)
+        mirror(registry, copy)
+    with client_of(url_of(copy)) as other:
+        shown, feed = (
+            other.get("/v1/partners/unido", headers={"Accept-Encoding": "identity"}),
+            "/v1/changes?record=partners/unido&proof=true",
+        )
+        assert (shown.json()["added"], shown.headers["etag"][-3:]) == (True, '-2"')
+        assert other.get(feed).json()["items"] == registry.get(feed).json()["items"]
+
+
+def test_disturbances_are_outlasted(client: TestClient, copy: Database) -> None:
+    plain, paused = source_of(client), list[float]()
+    failures = iter([httpx.ConnectError("no route"), 503, httpx.ReadTimeout("slow"), 429, 500])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        failure = next(failures, None)
+        if isinstance(failure, Exception):
+            raise failure
+        if failure is not None:
+            return httpx.Response(int(str(failure)), headers={"Retry-After": "17"})
+        return plain.client.send(request)
+
+    made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
+    Mirror(copy, Source(made, stays=False, pause=paused.append)).follow(once=True)
+    assert len(rows(copy)) == 358
+    assert paused[0] <= 0.5 < paused[2] <= 2
+    assert paused[1] == paused[3] == 17
+
+    def never(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    made = httpx.Client(transport=httpx.MockTransport(never), base_url="https://source.test")
+    with pytest.raises(NotMirrored, match="no route"):
+        Mirror(copy, Source(made, stays=False, pause=paused.append)).follow(once=True)
+
+
+GOOD = ("registry.example", "https://x", "http://127.0.0.1:8000", "http://localhost", "http://[::1]:80")
+BAD = ("http://registry.example", "ftp://x", "", "https://", "http://[::1", "http://2130706433")
+
+
+@pytest.mark.parametrize(("url", "allowed"), [*((url, True) for url in GOOD), *((url, False) for url in BAD)])
+def test_only_https_is_good_enough_for_what_is_elsewhere(url: str, allowed: bool) -> None:
+    if allowed:
+        with http_client(url) as made:
+            assert made.base_url.scheme == ("http" if url.startswith("http:") else "https")
+            assert made.headers["user-agent"].startswith("hoptac-mirror/")
+        return
+    with pytest.raises(ValueError, match="https"):
+        http_client(url)
+
+
+@contextmanager
+def mirroring(base: str, copy: Database) -> Iterator["subprocess.Popen[bytes]"]:
+    """`hoptac mirror` as a process; killed at the end."""
+    command = [sys.executable, "-m", "app", "mirror", base, "--database", url_of(copy)]
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def write_much(base: str, key: Key, seed: int, until: float) -> int:
+    """Writes of every kind over HTTP, at random; returns how many were made."""
+    chance, count = random.Random(seed), 0
+    with httpx.Client(base_url=base, trust_env=False, timeout=30, headers=key) as client:
+        while time.monotonic() < until:
+            path = f"/v1/projects/w{seed}-{chance.randrange(8)}"
+            state = chance.choice(["published", "published", "draft"])
+            body = {**PROJECT, "state": state, "title": {"en": f"Zebra {chance.random()}"}}
+            body["roles"] = [{"partner": chance.choice(["unido", "moit", "seco"]), "role": "funding"}]
+            if chance.random() < 0.1:
+                answer = client.delete(path, headers={"If-Match": "*"})
+            elif chance.random() < 0.1:
+                figure = {**FIGURE, "value": chance.randrange(99), "state": state}
+                answer = client.post("/v1/figures", json=figure)
+            elif chance.random() < 0.1:
+                twin = f"t{seed}-{count}"
+                client.put(f"/v1/partners/{twin}", json=PARTNER)
+                answer = client.post(f"/v1/partners/{twin}/merge", json={"into": "unido"}, headers={"If-Match": "*"})
+            else:
+                answer = client.put(path, json=body, headers={"If-Match": "*"})
+                if answer.status_code == 412:
+                    answer = client.put(path, json=body)
+            assert answer.status_code in (200, 201, 204, 404, 409, 410), answer.text
+            count += answer.status_code < 300
+    return count
+
+
+def test_a_mirror_that_is_killed_under_load_becomes_like_its_source(seeded_database: Database, copy: Database) -> None:
+    key, seconds = key_of(seeded_database, "records:write"), 10.0
+    with server(url_of(seeded_database)) as (base, _), server(url_of(copy)) as (mirrored, _):
+        until = time.monotonic() + seconds
+        with ThreadPoolExecutor(3) as pool:
+            writers = [pool.submit(write_much, base, key, seed, until) for seed in range(3)]
+            while time.monotonic() < until:
+                with mirroring(base, copy) as process:
+                    time.sleep(random.uniform(1.5, 3.5))
+                    process.send_signal(signal.SIGKILL)
+            assert sum(writer.result() for writer in writers) > 30
+        with (
+            mirroring(base, copy),
+            httpx.Client(base_url=base, trust_env=False, timeout=30) as one,
+            httpx.Client(base_url=mirrored, trust_env=False, timeout=30) as other,
+        ):
+            last = get_last(one)
+            for _ in range(600):
+                if get_last(other) == last:
+                    break
+                time.sleep(0.1)
+            assert get_last(other) == last
+            assert ensure_alike(one, other, ids_of(seeded_database)) > 400
+            began = time.monotonic()
+            assert one.put("/v1/partners/now", json=PARTNER, headers=key).status_code == 201
+            while other.get("/v1/partners/now").status_code != 200:
+                assert time.monotonic() - began < 5
+
+
+def get_last(client: httpx.Client) -> int:
+    return int(client.get("/v1/changes?limit=1").json()["last"])
