@@ -13,17 +13,13 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from app import no_collector
 from app.connections import ServerConfig
 from app.core.database import Database
-from app.core.errors import Unavailable
+from app.core.errors import NotReady, Unavailable
 from app.core.settings import Settings
 from app.webhooks.address import Allowance
 from app.webhooks.delivery import Sender
 from migrations import HEAD
 
 WAL_RESET_FIXED = (3, 51, 3)
-
-
-class NotReady(Exception):
-    """The database cannot be served; the message says what to do."""
 
 
 def serve(settings: Settings) -> None:

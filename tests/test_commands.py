@@ -16,9 +16,10 @@ import httpx
 import pytest
 
 from app.core.database import Database
+from app.core.errors import NotReady
 from app.core.keys import id_in
 from app.core.settings import Settings
-from app.serve import NotReady, ensure_ready
+from app.serve import ensure_ready
 from tests.conftest import NewDatabase, client_of
 
 ROOT = Path(__file__).parents[1]

@@ -299,3 +299,7 @@ def family(root: type[Problem] = Problem) -> Iterator[type[Problem]]:
     for kind in root.__subclasses__():
         yield kind
         yield from family(kind)
+
+
+class NotReady(Exception):
+    """The database cannot be served; the message says what to do."""
