@@ -1,5 +1,6 @@
 """Files as they are sent: JSON Lines of any records, CSV and XLSX tables of one resource; read line by line."""
 
+import contextlib
 import csv
 import io
 import zipfile
@@ -147,6 +148,9 @@ def _csv_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
         raise BadFile(f"The file is not UTF-8, at line {line} or soon after.") from None
     except csv.Error:
         raise BadFile(f"Line {line} is no CSV: a quote that is not closed, or a cell beyond 131,072 letters.") from None
+    finally:
+        with contextlib.suppress(ValueError):  # closed before, where nobody wanted the rest
+            text.detach()
 
 
 def _sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
