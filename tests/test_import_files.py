@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 import zipfile
 from datetime import date, datetime
 from typing import Any
@@ -187,7 +188,7 @@ BAD_LINES: dict[bytes, str] = {
     b'{"resource":"projects","id":"x","title":{"vi":"\\u0000"}}': "invalid_value",
     LONE: "invalid_value",
     b'{"resource":"projects","id":"x","zq7":1}': "unknown_member",
-    b'{"resource":"projects","id":"x","roles":[7,{"partner":9}],"places":7,"managed_by":{}}': "invalid_value",
+    b'{"resource":"projects","id":"y","roles":[7,{"partner":9}],"places":7,"managed_by":{}}': "invalid_value",
     b'{"resource":"projects","identifiers":[7,{"scheme":1}],"title":[]}': "no_id",
     b'{"resource":"partners","name":{"vi":7},"aliases":[7]}': "no_id",
     b'{"resource":"projects","id":"x","places":' + b"[" * 200 + b"]" * 200 + b"}": "bad_line",
@@ -201,7 +202,8 @@ def test_each_bad_line_is_refused_for_itself(registry: TestClient, editor: Key, 
     content = b"\xef\xbb\xbf\r\n" + b"\n\r\n".join([*BAD_LINES, lines_of({**PORTS, "id": "good"})])
     _found, lines = ended(registry, editor, content, "?mode=rows")
     told = [{each["code"] for each in line["errors"]} for line in lines[:-1]]
-    assert [code for code, codes in zip(BAD_LINES.values(), told, strict=True) if code not in codes] == []
+    wanted = list(BAD_LINES.values())
+    assert [(n, codes) for n, codes in enumerate(told) if wanted[n] not in codes] == []
     assert lines[-1]["verdict"] == "created"
     assert "zq7" not in str(lines)
     assert [line["number"] for line in lines][:3] == [2, 4, 6]
@@ -234,6 +236,8 @@ BAD_FILES: dict[str, tuple[bytes, str, int]] = {
     "Latin-1": (b"id,kind\nx,\xe9\n", CSV, 400),
     "an open quote": (b'id,kind\n"x,y\n', CSV, 400),
     "letters behind a quote": (b'id,kind\n"x"y,z\n', CSV, 400),
+    "a long row": (b"id,kind\n" + b"," * 2_000_000, CSV, 400),
+    "a row of many lines": (b"id,kind\n" + b',"\n"' * 500_000, CSV, 400),
     "a large cell": (b"id,kind\nx," + b"y" * 200_000, CSV, 400),
     "UTF-16 lines": ("{}\n".encode("utf-16"), JSON_LINES, 400),
     "no workbook": (b"PK\x03\x04", XLSX, 400),
@@ -260,10 +264,11 @@ def test_a_file_that_is_none_is_refused_whole(registry: TestClient, editor: Key,
 def test_a_workbook_may_name_far_rows_and_columns(registry: TestClient, editor: Key) -> None:
     far = replaced(BOOK, SHEET, b'r="2"', b'r="1048570"')
     beyond = replaced(BOOK, SHEET, b'r="2"', b'r="999999999999"')
+    began = time.process_time()
     for content in (far, beyond):
         answered = send(registry, editor, content, "?resource=projects&dry_run=true", XLSX)
         assert answered.status_code in (202, 400), answered.text
-    assert answered.elapsed.total_seconds() < 20
+    assert time.process_time() - began < 20
 
 
 def test_sizes_and_types_are_bounded(seeded_database: Database, editor: Key, monkeypatch: pytest.MonkeyPatch) -> None:

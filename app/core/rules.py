@@ -31,21 +31,19 @@ class Known:
     def there(self, session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, There]:
         """Those of the records that there are."""
         known = self._there.setdefault(resource.name, {})
-        table = resource.table
-        merged = getattr(table, "merged_into", None)
-        query = select(table.id, table.state, table.managed_by, null() if merged is None else merged)
-        for chunk in chunks(sorted({each for each in ids if each not in known})):
-            known |= dict.fromkeys(chunk)
-            known |= {row[0]: (row[1], row[2], row[3]) for row in session.execute(query.where(table.id.in_(chunk)))}
+        if missing := {each for each in ids if each not in known}:
+            known |= dict.fromkeys(missing)
+            known |= _there(session, resource, missing)
         return {each: found for each in ids if (found := known[each]) is not None}
 
     def held(self, session: Session, documents: Iterable[str]) -> set[str]:
         """Those of the documents whose text is held here."""
-        table = RESOURCES["documents"].table
-        query = select(table.id).where(table.sha256.is_not(None))
-        for chunk in chunks(sorted({each for each in documents if each not in self._held})):
-            self._held |= dict.fromkeys(chunk, False)
-            self._held |= {row[0]: True for row in session.execute(query.where(table.id.in_(chunk)))}
+        if missing := {each for each in documents if each not in self._held}:
+            table = RESOURCES["documents"].table
+            self._held |= dict.fromkeys(missing, False)
+            for chunk in chunks(sorted(missing)):
+                query = select(table.id).where(table.sha256.is_not(None), table.id.in_(chunk))
+                self._held |= {row[0]: True for row in session.execute(query)}
         return {each for each in documents if self._held[each]}
 
     def look_up(self, session: Session, records: Iterable[RecordFields]) -> None:
@@ -61,6 +59,16 @@ class Known:
         self.held(session, cited)
 
 
+def _there(session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, There]:
+    """State, keeper, and what each was merged into."""
+    table, found = resource.table, dict[str, There]()
+    merged = getattr(table, "merged_into", None)
+    query = select(table.id, table.state, table.managed_by, null() if merged is None else merged)
+    for chunk in chunks(sorted(ids)):
+        found |= {row[0]: (row[1], row[2], row[3]) for row in session.execute(query.where(table.id.in_(chunk)))}
+    return found
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A record as somebody wants it to be, inside the transaction that would write it."""
@@ -71,7 +79,7 @@ class Proposal:
     fields: Any
     asker: Asker
     known: Known = field(default_factory=Known)
-    fresh: bool = False  # nothing that is there can name it yet
+    fresh: bool = False  # it is new: nothing that was there before can name it
 
     def finds(self, query: Select[Any]) -> bool:
         """Whether the query finds any row."""

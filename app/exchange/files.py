@@ -1,5 +1,6 @@
 """Files as they are sent: JSON Lines of any records, CSV and XLSX tables of one resource; read line by line."""
 
+import contextlib
 import csv
 import io
 import zipfile
@@ -130,23 +131,39 @@ def _rows(rows: Iterable[tuple[int, list[Cell]]], resource: Resource) -> Iterato
         raise BadFile("The table is empty: its first row names the columns.")
 
 
+class _Lines:
+    """The lines of a text; BadFile where more than a row may have comes before `size` is set back."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text, self.size = text, 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(LONGEST_LINE):
+            self.size += len(line)
+            if self.size >= LONGEST_LINE:
+                raise BadFile(f"A row has more than {LONGEST_LINE} letters.")
+            yield line
+
+
 def _csv_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
     """The rows of UTF-8 CSV (RFC 4180), each with the line it starts on; separated by what separates the header."""
     first = file.readline(LONGEST_LINE).decode("utf-8-sig", "replace")
     file.seek(0)
     separator = max(",;\t", key=first.count)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    rows, line = csv.reader(text, delimiter=separator, strict=True), 1
+    lines = _Lines(text)
+    rows, line = csv.reader(lines, delimiter=separator, strict=True), 1
     try:
         for cells in rows:
-            if len(cells) > MOST_COLUMNS:
-                raise BadFile(f"Line {line} has more than {MOST_COLUMNS} cells.")
             yield line, list(cells)
-            line = rows.line_num + 1
+            line, lines.size = rows.line_num + 1, 0
     except UnicodeDecodeError:
         raise BadFile(f"The file is not UTF-8, at line {line} or soon after.") from None
     except csv.Error:
         raise BadFile(f"Line {line} is no CSV: a quote that is not closed, or a cell beyond 131,072 letters.") from None
+    finally:
+        with contextlib.suppress(ValueError):  # closed before, where nobody wanted the rest
+            text.detach()
 
 
 def _sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
@@ -175,7 +192,8 @@ def _sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
         if cells is None:
             break
         number += 1
-        yield number, list(cells)
+        if any(cell is not None for cell in cells):
+            yield number, list(cells)
     book.close()
 
 

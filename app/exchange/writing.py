@@ -218,7 +218,8 @@ def merged(line: Line) -> dict[str, Any]:
 
 def _explained(line: Line, errors: list[ErrorItem], lost: set[Key]) -> list[ErrorItem]:
     """A link to what another line would have made says so."""
-    assert line.fields is not None
+    if line.fields is None or not any(each.code == "unknown_record" for each in errors):
+        return errors
     to_lost = {pointer for pointer, *key in links_in(line.fields) if tuple(key) in lost}
     told = {"code": "line_refused", "detail": MISTAKES["line_refused"]}
     return [

@@ -230,6 +230,8 @@ RELATIONS = link_table(
 
 def unit_of_its_figures(proposal: Proposal) -> Iterator[ErrorItem]:
     """An indicator has the unit of the figures that measure it."""
+    if proposal.fresh:
+        return
     measuring = select(_FIGURES.id).where(
         _FIGURES.indicator == proposal.record_id, _FIGURES.unit != proposal.fields.unit
     )
@@ -257,6 +259,8 @@ def unit_of_its_total(proposal: Proposal) -> Iterator[ErrorItem]:
 
 def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
     """A total has the unit of its parts."""
+    if proposal.fresh:
+        return
     parts = select(RELATIONS.c.record_id).where(RELATIONS.c.figure_id == proposal.record_id, _IS_PART)
     if proposal.finds(select(_FIGURES.id).where(_FIGURES.unit != proposal.fields.unit, _FIGURES.id.in_(parts))):
         yield ErrorItem(pointer="/unit", code="other_unit", detail="Parts of this figure have another unit.")
