@@ -45,17 +45,18 @@ class Registry:
                 time.sleep(wait)
         return self.client.request(method, path, **kwargs)
 
-    def changes(self, partner: str, after: int) -> tuple[list[dict[str, Any]], int]:
-        """Every change after this number of a project that names the partner, and the number to go on from."""
+    def changes(self, path: str) -> tuple[list[dict[str, Any]], str]:
+        """Every change from this page of the feed on, and the path to go on from."""
         found: list[dict[str, Any]] = []
-        path = f"/v1/changes?resource=projects&partner={partner}&limit=200&after={after}"
         while True:
-            page = self.ask("GET", path).raise_for_status().json()
+            answer = self.ask("GET", path)
+            if answer.status_code == 409:
+                sys.exit("The registry was restored to an earlier state: remove .in-step.json to compare all anew.")
+            page = answer.raise_for_status().json()
             found += page["items"]
             path = page["next"]
-            after = int(httpx.URL(path).params["after"])
-            if after >= page["last"]:
-                return found, after
+            if int(httpx.URL(path).params["after"]) >= page["last"]:
+                return found, path
 
 
 class Folder:
@@ -64,7 +65,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path, self.memory = path, path / ".in-step.json"
         kept = json.loads(self.memory.read_text()) if self.memory.exists() else {}
-        self.after: int = kept.get("after", 0)
+        self.next: str | None = kept.get("next")
         self.agreed: dict[str, Fields] = kept.get("agreed", {})
 
     def projects(self) -> dict[str, Fields]:
@@ -82,7 +83,7 @@ class Folder:
     def remember(self) -> None:
         """Write down what we agree on: whole or not at all, so that a run that is killed is only repeated."""
         draft = self.memory.with_suffix(".new")
-        draft.write_text(json.dumps({"after": self.after, "agreed": self.agreed}, ensure_ascii=False))
+        draft.write_text(json.dumps({"next": self.next, "agreed": self.agreed}, ensure_ascii=False))
         draft.replace(self.memory)
 
 
@@ -106,7 +107,8 @@ def merged(project: str, mine: Fields, theirs: Fields, agreed: Fields) -> Fields
 
 def take_in(folder: Folder, registry: Registry, partner: str) -> None:
     """Bring the folder up to what others did to the projects that the partner keeps."""
-    changes, after = registry.changes(partner, folder.after)
+    everything = f"/v1/changes?resource=projects&partner={partner}&limit=200&after=0"
+    changes, following = registry.changes(folder.next or everything)
     latest = {change["id"]: change for change in changes}  # each holds the whole record: the last one is enough
     present = folder.projects()
     for project, change in latest.items():
@@ -125,7 +127,7 @@ def take_in(folder: Folder, registry: Registry, partner: str) -> None:
         if mine is not None or is_new:
             folder.keep(project, merged(project, mine or {}, theirs, agreed))
         folder.agreed[project] = theirs
-    folder.after = after
+    folder.next = following
     folder.remember()
 
 

@@ -1,0 +1,141 @@
+"""The examples, run as their users run them: real processes against a real server, on both engines."""
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from runpy import run_path
+from typing import Any
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+
+from app.core.database import Database
+from tests.test_commands import ROOT, server
+from tests.test_hot import url_of
+from tests.test_keys import key_of
+
+EXAMPLES = ROOT / "examples"
+EDITING = {"If-Match": "*", "Content-Type": "application/merge-patch+json"}
+PROJECT = {"title": {"en": "A project of ours"}, "kind": "project", "status": "active"}
+
+
+@pytest.fixture
+def registry(seeded_database: Database) -> Iterator[httpx.Client]:
+    with server(url_of(seeded_database)) as (base, _):
+        key = key_of(seeded_database, "records:write")
+        with httpx.Client(base_url=base, headers={**key, **EDITING}, trust_env=False) as client:
+            yield client
+
+
+@pytest.fixture
+def key(seeded_database: Database) -> str:
+    return key_of(seeded_database, "records:write:own", partner="unido")["Authorization"].split()[1]
+
+
+def in_step(folder: Path, registry: httpx.Client, key: str, code: int = 0) -> str:
+    """What a run prints."""
+    command = [sys.executable, "examples/keep_in_step.py", str(folder), "--partner", "unido", "--key", key]
+    done = subprocess.run(
+        [*command, "--registry", str(registry.base_url)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr[-2000:]
+    return done.stdout
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("[!.]*.json")}
+
+
+def edit(folder: Path, project: str, **values: Any) -> None:
+    path = folder / f"{project}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_a_partner_keeps_its_projects_in_step_both_ways(tmp_path: Path, registry: httpx.Client, key: str) -> None:
+    folder, other, path = tmp_path / "ours", tmp_path / "second", "/v1/projects/ours"
+    folder.mkdir()
+    (folder / "ours.json").write_text(json.dumps(PROJECT))
+    assert in_step(folder, registry, key) == ""
+    assert registry.get(path).json()["managed_by"] == "unido"
+    in_step(other, registry, key)
+    assert kept(other) == kept(folder)
+
+    changed = registry.patch(path, json={"description": {"en": "Theirs"}, "kind": "programme"})
+    assert changed.status_code == 200, changed.text
+    edit(folder, "ours", title={"en": "Ours"}, kind="initiative")
+    assert "kind was changed on both sides" in in_step(folder, registry, key)
+    shown = registry.get(path).json()
+    assert (shown["title"], shown["description"], shown["kind"]) == ({"en": "Ours"}, {"en": "Theirs"}, "programme")
+    assert shown.items() >= kept(folder)["ours"].items()
+    assert in_step(other, registry, key) == ""
+    assert kept(other) == kept(folder)
+
+    (folder / "wrong.json").write_text(json.dumps({**PROJECT, "places": ["atlantis"]}))
+    assert "/places/0: " in in_step(folder, registry, key, code=1)
+    (folder / "wrong.json").unlink()
+    (folder / "second.json").write_text(json.dumps(PROJECT))
+    in_step(folder, registry, key)
+    version = registry.get(path).json()["version"]
+    in_step(folder, registry, key)
+    assert registry.get(path).json()["version"] == version
+
+    (folder / "ours.json").unlink()
+    assert registry.delete("/v1/projects/second").status_code == 204
+    in_step(folder, registry, key)
+    assert registry.get(path).status_code == 410
+    assert kept(folder) == {}
+    in_step(other, registry, key)
+    assert kept(other) == {}
+
+
+def test_a_receiver_takes_each_event_once(seeded_database: Database) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    allow = f"127.0.0.0/8 http://127.0.0.1:{port}"
+    with server(url_of(seeded_database), webhook_allow=allow) as (base, _):
+        key = key_of(seeded_database, "records:write", "webhooks")
+        with httpx.Client(base_url=base, headers={**key, **EDITING}, trust_env=False) as client:
+            hook = {"url": f"http://127.0.0.1:{port}/", "resources": ["partners"], "partners": ["unido"]}
+            made = client.post("/v1/webhooks", json=hook, headers={"Content-Type": "application/json"})
+            assert made.status_code == 201, made.text
+            command = [sys.executable, "examples/webhook_receiver.py", "--port", str(port)]
+            environment = {**os.environ, "HOPTAC_WEBHOOK_SECRET": made.json()["secret"]}
+            receiver = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+            assert receiver.stdout is not None
+            with receiver.stdout:
+                try:
+                    for state in ("draft", "published"):
+                        answer = client.patch("/v1/partners/unido", json={"aliases": [state]})
+                        assert answer.status_code == 200, answer.text
+                    told = [receiver.stdout.readline().partition(" ") for _ in range(2)]
+                finally:
+                    receiver.terminate()
+                    receiver.wait(timeout=20)
+            assert [type_ for type_, _, _ in told] == ["partner.updated"] * 2
+            assert [json.loads(data)["version"] for _, _, data in told] == [2, 3]
+
+
+@pytest.mark.parametrize("wrong", ["id", "timestamp", "signature", "body"])
+def test_a_receiver_takes_no_event_of_others(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    receiver = run_path(str(EXAMPLES / "webhook_receiver.py"))
+    signer = Webhook("whsec_" + base64.b64encode(b"secret" * 5).decode())
+    monkeypatch.setitem(receiver["is_genuine"].__globals__, "secret", b"secret" * 5)
+    at, body = datetime.now(UTC), "{}"
+    given = {"id": "e1", "timestamp": str(int(at.timestamp())), "signature": signer.sign("e1", at, body), "body": body}
+    judge = receiver["is_genuine"]
+    assert judge(given["id"], given["timestamp"], "v1,other " + given["signature"], given["body"].encode())
+    given[wrong] = {"timestamp": str(int(at.timestamp()) - 600)}.get(wrong, "x")
+    assert not judge(given["id"], given["timestamp"], given["signature"], given["body"].encode())
