@@ -72,7 +72,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         receiver = self.server.receiver
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        size = int(self.headers["Content-Length"])
+        body = self.rfile.read(size)
+        if len(body) < size:  # the sender was killed while it sent
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         receiver.messages.append(Message(headers, body, time.time()))
         receiver.behaviour(self, len(receiver.messages))

@@ -29,7 +29,7 @@ OUTCOME = ("status", "error", "took_ms")  # columns of a delivery that say what 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A delivery that is to be sent now."""
+    """A delivery that is to be sent now; doubtful: its subscription fails, or has never accepted anything."""
 
     delivery: str
     webhook: str
@@ -37,7 +37,7 @@ class Attempt:
     url: str
     body: bytes
     secrets: tuple[str, ...]
-    failing: bool
+    doubtful: bool
 
 
 @dataclass(frozen=True)
@@ -168,14 +168,14 @@ def disable_keyless(connection: Connection) -> list[tuple[str, str]]:
 
 
 def claim(connection: Connection, free: Callable[[str, bool], int], most: int) -> list[Attempt]:
-    """Take what is due, and lease it; `free` says how many more one subscription may have, told whether it fails.
+    """Take what is due, and lease it; `free` says how many more one subscription may have, told whether it is doubtful.
 
-    Those that fail come last. Of one record the earliest event goes first, the next when it was accepted.
+    The doubtful come last. Of one record the earliest event goes first, the next when it was accepted.
     """
     moment = datetime.now(UTC)
     at, taken = instant(moment), list[Attempt]()
     for hook in _ready(connection, at):
-        room = min(most - len(taken), free(hook.id, hook.failures > 0))
+        room = min(most - len(taken), free(hook.id, _is_doubtful(hook)))
         if room > 0:
             taken += [
                 _attempt(hook, row, at) for row in connection.execute(_DUE.limit(room), {"webhook": hook.id, "at": at})
@@ -191,13 +191,17 @@ def claim(connection: Connection, free: Callable[[str, bool], int], most: int) -
 
 
 def _ready(connection: Connection, at: str) -> Sequence[Any]:
-    """Subscriptions that have something due, in no order, but those that fail last."""
+    """Subscriptions that have something due, in no order, but the doubtful last."""
     due = and_(DELIVERIES.c.webhook == WEBHOOKS.c.id, IS_PENDING, DELIVERIES.c.due_at <= at)
     rested = or_(WEBHOOKS.c.rest_until.is_(None), WEBHOOKS.c.rest_until <= at)
     query = select(WEBHOOKS).where(IS_ACTIVE, rested, select(DELIVERIES.c.id).where(due).exists())
     found = list(connection.execute(query).all())
     random.shuffle(found)
-    return sorted(found, key=lambda hook: bool(hook.failures > 0))
+    return sorted(found, key=_is_doubtful)
+
+
+def _is_doubtful(hook: Any) -> bool:
+    return hook.failures > 0 or hook.last_accepted_at is None
 
 
 def _due() -> Any:
@@ -224,7 +228,7 @@ def _attempt(hook: Any, row: Any, at: str) -> Attempt:
     if hook.previous_secret and hook.previous_until > at:
         secrets.append(hook.previous_secret)
     body = row.payload.encode()
-    return Attempt(row.id, hook.id, row.attempts + 1, hook.url, body, tuple(secrets), hook.failures > 0)
+    return Attempt(row.id, hook.id, row.attempts + 1, hook.url, body, tuple(secrets), _is_doubtful(hook))
 
 
 def release(connection: Connection, attempts: Iterable[Attempt]) -> None:

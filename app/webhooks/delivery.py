@@ -20,7 +20,7 @@ from app.webhooks.following import follow, hold
 from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
 POLL, TICK = 1.0, 0.05  # seconds between looks at the database, and between looks at the commits of this process
-MOST_AT_ONCE = 256  # calls at the same time; those that fail or are slow have half of them at most
+MOST_AT_ONCE = 256  # calls at the same time; the doubtful and slow have half of them at most
 SLOW_MS = 1_000
 GRACE = 1.0  # seconds that calls under way have to end when the sender stops
 PRUNED_EVERY = 600.0
@@ -124,14 +124,14 @@ class Sender:
         self._stirred.set()
 
     def _free(self) -> Callable[[str, bool], int]:
-        """How many more calls one subscription may have now; those that fail or are slow one each, and half of all."""
+        """How many more calls one subscription may have now: the doubtful and slow one each, together half of all."""
         busy = Counter(attempt.webhook for attempt in self._calls.values())
         slow = set(self._slow)
-        held = sum(1 for attempt in self._calls.values() if attempt.failing or attempt.webhook in slow)
+        held = sum(1 for attempt in self._calls.values() if attempt.doubtful or attempt.webhook in slow)
 
-        def free(webhook: str, failing: bool) -> int:
+        def free(webhook: str, doubtful: bool) -> int:
             nonlocal held
-            if not failing and webhook not in slow:
+            if not doubtful and webhook not in slow:
                 return AT_ONCE - busy[webhook]
             if busy[webhook] or held >= MOST_AT_ONCE // 2:
                 return 0
