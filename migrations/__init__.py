@@ -1,3 +1,3 @@
 """The database schema's history. `HEAD` is the revision that this program needs."""
 
-HEAD = "20261125_keys"
+HEAD = "20261126_children_in_order"
