@@ -17,6 +17,8 @@ import psycopg
 
 ROOT = Path(__file__).parents[1]
 SLOWEST_START = 60.0  # seconds
+# `hoptac` without a package that only tools of development bring along: the log library imports it wherever it is.
+INSTALLED = "import sys; sys.modules['rich'] = None; from app.__main__ import main; sys.exit(main())"
 
 
 class Measured(Protocol):
@@ -163,7 +165,7 @@ def hoptac(database_url: str, port: int, **settings: str) -> Server:
     """Our own server, as `hoptac serve` starts it."""
     environment = {"HOPTAC_DATABASE_URL": database_url, "HOPTAC_PORT": str(port), "HOPTAC_ACCESS_LOG": "false"}
     environment |= {f"HOPTAC_{name.upper()}": value for name, value in settings.items()}
-    return Server([sys.executable, "-m", "app.cli", "serve"], environment, port)
+    return Server([sys.executable, "-c", INSTALLED, "serve"], environment, port)
 
 
 def uvicorn(app: str, port: int, python: str = sys.executable, **environment: str) -> Server:

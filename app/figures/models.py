@@ -196,7 +196,9 @@ class Figure(Row, table=True):
         in_codes("unit", UNIT),
         in_codes("qualifier", QUALIFIER),
         in_codes("measured", MEASURED),
-        *list_indexes(codes=("kind", "indicator"), sorts=("value", "period_earliest"), alone=("unit",)),
+        *list_indexes(
+            codes=("kind", "indicator"), sorts=("value", "period_earliest"), alone=("unit", "project", "agreement")
+        ),
     )
 
     indicator: str = Field(sa_type=BYTEWISE, foreign_key="indicators.id")
@@ -207,8 +209,8 @@ class Figure(Row, table=True):
     measured: str | None = Field(sa_type=BYTEWISE, index=True)
     period_earliest: str | None = Field(sa_type=BYTEWISE)
     period_latest: str | None = Field(sa_type=BYTEWISE)
-    project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id", index=True)
-    agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id", index=True)
+    project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id")
+    agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id")
     partner: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
     milestone: str | None = Field(sa_type=BYTEWISE, foreign_key="milestones.id", index=True)
     document: str | None = Field(sa_type=BYTEWISE, foreign_key="documents.id", index=True)

@@ -103,7 +103,11 @@ class Milestone(Row, table=True):
     __table_args__ = (
         in_codes("kind", MILESTONE_KIND),
         in_codes("status", MILESTONE_STATUS),
-        *list_indexes(codes=("kind", "status"), sorts=("date_earliest",), alone=("title_sort", "date_latest")),
+        *list_indexes(
+            codes=("kind", "status"),
+            sorts=("date_earliest",),
+            alone=("title_sort", "date_latest", "project", "agreement"),
+        ),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
@@ -112,8 +116,8 @@ class Milestone(Row, table=True):
     date_latest: str | None = Field(sa_type=BYTEWISE)
     place: str | None = Field(sa_type=BYTEWISE, foreign_key="places.id", index=True)
     part_of: str | None = Field(sa_type=BYTEWISE, foreign_key="milestones.id", index=True)
-    project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id", index=True)
-    agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id", index=True)
+    project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id")
+    agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id")
     title_sort: str = Field(sa_type=BYTEWISE)
     title_text: str = Field(sa_type=Text)
 

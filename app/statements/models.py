@@ -75,14 +75,18 @@ class Statement(Row, table=True):
     __tablename__ = "statements"
     __table_args__ = (
         in_codes("kind", STATEMENT_KIND),
-        *list_indexes(codes=("kind",), sorts=("due_earliest",), alone=("summary_sort", "due_latest")),
+        *list_indexes(
+            codes=("kind",),
+            sorts=("due_earliest",),
+            alone=("summary_sort", "due_latest", "project", "agreement"),
+        ),
     )
 
     kind: str = Field(sa_type=BYTEWISE)
     said_by_id: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
     relayed_for_id: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
-    project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id", index=True)
-    agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id", index=True)
+    project: str | None = Field(sa_type=BYTEWISE, foreign_key="projects.id")
+    agreement: str | None = Field(sa_type=BYTEWISE, foreign_key="agreements.id")
     occasion: str | None = Field(sa_type=BYTEWISE, foreign_key="milestones.id", index=True)
     due_earliest: str | None = Field(sa_type=BYTEWISE)
     due_latest: str | None = Field(sa_type=BYTEWISE)
