@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, create_engine, insert, select, text, update
+from sqlalchemy import Connection, Table, create_engine, delete, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
-from app.core.changes import LAST
+from app.core.changes import CHANGES, LAST
 from app.core.database import Database
 from app.core.index import RECORDS, STATE, fill
+from app.core.keys import KEYS
 from app.core.schema import migrate
 from app.core.verifying import Head, Verifier
 from app.core.vocabulary import PAIRS, WORDS
@@ -88,9 +89,11 @@ def _copy(source: Connection, database: Database, *, unproved: bool = True) -> C
     tables = [table for table in SQLModel.metadata.sorted_tables if table not in INDEX]
     with database.write() as session:
         target = session.connection()
-        for table in tables:
+        for table in (CHANGES, KEYS):
             if target.execute(select(table).limit(1)).first() is not None:
                 raise NotCopied(f"The database is not empty: there is something in {table.name}.")
+        for table in reversed(tables):  # what the schema brings along, such as cursors
+            target.execute(delete(table))
         rows = sum(_copy_table(source, target, table) for table in tables)
         target.execute(update(STATE).values(complete=False))
         broken = next(Verifier(target).problems(), None)
