@@ -209,7 +209,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(
         assert found["status"] == ("done" if "rows" in query else "refused")
         assert counts(found) == (1, 1, 0, 1)
         assert lines[0]["diff"] == [
-            {"pointer": "/title/en", "before": "Green ports", "after": None},
+            {"pointer": "/title/en", "before": "Green ports"},
             {"pointer": "/places", "before": [], "after": ["da-nang"]},
         ]
         assert [line["verdict"] for line in lines] == ["updated", "created", "refused"]

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -32,12 +32,13 @@ from app.core.keys import NOBODY, Asker
 from app.core.query import parse
 from app.core.replays import HEADER, recall, remember
 from app.core.resource import Resource
-from app.core.routes import Documented, checked, documented, documented_of, of_one, problems
+from app.core.routes import Documented, ReadRoute, checked, documented, documented_of, of_one, problems
 from app.core.text import SLUGS
 
 WRITERS = ("records:write", "records:write:own")
 OF_BODIES = (TooLarge, UnsupportedType)
 Problems = tuple[type[Problem], ...]
+REFUSALS: Problems = (Unauthorized, Forbidden, Invalid, Unavailable)
 OF_WRITES: Problems = (Unauthorized, Forbidden, Conflict, Invalid, Unavailable)
 OF_CHANGES = (NotFound, Gone, Stale, NoCondition)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,255}")
@@ -71,6 +72,27 @@ class GuardedRoute(APIRoute):
             return response
 
         return handle
+
+
+# A route beside those of records: path, method, endpoint, what is said of it, problems of its own, summary.
+Row = tuple[str, str, Callable[..., Any], Documented, Problems, str]
+
+
+def guarded_router(prefix: str, rows: Iterable[Row]) -> APIRouter:
+    """Routes for holders of keys; one whose documentation names no scopes is open to everybody."""
+    router = APIRouter(prefix=prefix, tags=[prefix.rpartition("/")[2]])
+    for path, method, endpoint, said, also, summary in rows:
+        router.add_api_route(
+            path,
+            documented(endpoint, said),
+            methods=[method],
+            responses=problems(*(REFUSALS if said.scopes else (Invalid,)), *also),
+            operation_id=endpoint.__name__,
+            summary=summary,
+            description=endpoint.__doc__,
+            route_class_override=GuardedRoute if said.scopes else ReadRoute,
+        )
+    return router
 
 
 def write_router(resource: Resource) -> APIRouter:

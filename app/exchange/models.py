@@ -1,6 +1,6 @@
 """Imports as they are kept and shown: what was sent, how far it is, and what became of each line."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, bindparam, select
@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 from app.core.codelists import Code, CodeList
 from app.core.errors import ErrorItem
+from app.core.history import FieldChange
 from app.core.record import BYTEWISE
 
 MODE = CodeList(
@@ -110,14 +111,6 @@ class LineError(ErrorItem):
     column: str | None = Field(default=None, description="The column of a table that it is in.")
 
 
-class Difference(BaseModel):
-    """One value that an update changes; a list is compared as a whole."""
-
-    pointer: str = Field(description="JSON Pointer into the record.")
-    before: Any = Field(description="null: there was none.")
-    after: Any = Field(description="null: there is none any more.")
-
-
 class LineShown(BaseModel):
     """What became of a line or, of a dry run and where nothing was written, what would."""
 
@@ -129,7 +122,7 @@ class LineShown(BaseModel):
         description="For a line without id: how its record was found among those that are there."
     )
     errors: list[LineError] = Field(description="Why it is refused.")
-    diff: list[Difference] = Field(description="What an update changes.")
+    diff: list[FieldChange] = Field(description="What an update changes.")
 
 
 class LinePage(BaseModel):

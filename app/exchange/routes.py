@@ -15,20 +15,17 @@ from app.core.database import Query, Read
 from app.core.errors import (
     BadBody,
     ErrorItem,
-    Forbidden,
     Invalid,
     NotFound,
     TooLarge,
-    Unauthorized,
-    Unavailable,
     UnsupportedType,
 )
 from app.core.keys import Asker
 from app.core.query import Digits
 from app.core.resource import RESOURCES, Resource
-from app.core.routes import Documented, InPath, ReadRoute, documented, problems
+from app.core.routes import Documented, InPath
 from app.core.text import to_json
-from app.core.write_routes import WRITERS, GuardedRoute
+from app.core.write_routes import WRITERS, Row, guarded_router
 from app.exchange import ledger
 from app.exchange.columns import column_of, csv_template
 from app.exchange.files import CSV, JSON_LINES, TYPES, XLSX, read, xlsx_template
@@ -44,7 +41,6 @@ from app.exchange.models import (
 )
 
 READERS = (*WRITERS, "keys")
-REFUSALS = (Unauthorized, Forbidden, Invalid, Unavailable)
 ImportId = Annotated[str, StringConstraints(pattern="^[0-9]{20}[a-z]{12}$")]
 PATH = {"import_id": InPath("Id of the import.", "20261122090000000000abcdefghijkl", ImportId)}
 LAST = "~"  # behind every id
@@ -106,33 +102,20 @@ TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": {"type": "stri
 
 def imports_router() -> APIRouter:
     """The routes of imports."""
-    router = APIRouter(prefix="/v1/imports", tags=["imports"])
-
-    def add(path: str, method: str, endpoint: Any, said: Documented, summary: str, *also: Any) -> None:
-        route = GuardedRoute if said.scopes else ReadRoute
-        router.add_api_route(
-            path,
-            documented(endpoint, said),
-            methods=[method],
-            responses=problems(*(REFUSALS if said.scopes else (Invalid,)), *also),
-            operation_id=endpoint.__name__,
-            summary=summary,
-            description=endpoint.__doc__,
-            route_class_override=route,
-        )
-
     sent = {"202": "Received whole, and kept: it is run by itself. Location says where to look."}
     new = Documented(lambda: ImportShown, query=lambda: Sending, accepts=FILE, scopes=WRITERS, statuses=sent)
     page = Documented(lambda: ImportPage, query=lambda: ImportsQuery, scopes=READERS)
     one = Documented(lambda: ImportShown, PATH, query=lambda: ImportQuery, scopes=READERS)
     lines = Documented(lambda: LinePage, PATH, query=lambda: LinesQuery, scopes=READERS)
     table = Documented(None, {"table": InPath("Resource and format.", "projects.csv", str)}, answers=TEMPLATE)
-    add("", "POST", send_import, new, "Send a file of records", BadBody, TooLarge, UnsupportedType)
-    add("", "GET", list_imports, page, "List the imports")
-    add("/{import_id}", "GET", read_import, one, "Follow an import", NotFound)
-    add("/{import_id}/lines", "GET", list_import_lines, lines, "List the lines of an import", NotFound)
-    add("/templates/{table}", "GET", read_import_template, table, "An empty table of a resource", NotFound)
-    return router
+    rows: list[Row] = [
+        ("", "POST", send_import, new, (BadBody, TooLarge, UnsupportedType), "Send a file of records"),
+        ("", "GET", list_imports, page, (), "List the imports"),
+        ("/{import_id}", "GET", read_import, one, (NotFound,), "Follow an import"),
+        ("/{import_id}/lines", "GET", list_import_lines, lines, (NotFound,), "List the lines of an import"),
+        ("/templates/{table}", "GET", read_import_template, table, (NotFound,), "An empty table of a resource"),
+    ]
+    return guarded_router("/v1/imports", rows)
 
 
 async def send_import(request: Request, asker: Asker, query: Sending) -> Response:

@@ -4,7 +4,7 @@ So a rule sees of a file what it sees of single writes: everything that was writ
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from app.core.editing import Edit, actor, merge, taken
 from app.core.errors import MISTAKES, ErrorItem, IdTaken, Invalid, Problem
+from app.core.history import compare
 from app.core.keys import Asker
 from app.core.names import links_in
 from app.core.record import Record, RecordFields
@@ -79,16 +80,7 @@ class Line:
         if self.verdict != "updated" or self.present is None or self.fields is None:
             return None
         before, after = json.loads(self.present.body), json.loads(self.fields.model_dump_json(by_alias=True))
-        return to_json(list(differences(writable(before), after, ""))).decode()
-
-
-def differences(before: Any, after: Any, at: str) -> Iterator[dict[str, Any]]:
-    """Each place, as a JSON Pointer, where two values differ, and both values; lists are compared as a whole."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for name in dict.fromkeys([*before, *after]):
-            yield from differences(before.get(name), after.get(name), f"{at}/{name}")
-    elif before != after:
-        yield {"pointer": at, "before": before, "after": after}
+        return to_json(list(compare(writable(before), after))).decode()
 
 
 class _Wrong(Exception):

@@ -6,18 +6,17 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.bodies import checked_by
-from app.core.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavailable
+from app.core.errors import NotFound
 from app.core.keys import ID_LENGTH, Asker
 from app.core.query import Digits
-from app.core.routes import Documented, InPath, documented, problems
+from app.core.routes import Documented, InPath
 from app.core.text import to_json
-from app.core.write_routes import OF_BODIES, GuardedRoute, body_of
+from app.core.write_routes import OF_BODIES, Row, body_of, guarded_router
 from app.keys.models import KeyCreated, KeyFields, KeyShown, Rotation, create, every, one, revoke, rotate
 
 SCOPES = ("keys",)
 KeyId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}$")]
 PATH = {"key_id": InPath("Id of the key: the part of its text behind hoptac_.", "0123456789")}
-REFUSALS = (Unauthorized, Forbidden, Invalid, Unavailable)
 
 
 class KeyPage(BaseModel, defer_build=True):
@@ -38,21 +37,10 @@ class KeysQuery(BaseModel, defer_build=True):
 
 def keys_router() -> APIRouter:
     """The routes of keys."""
-    router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=GuardedRoute)
-    for path, method, endpoint, said, also, summary in _routes():
-        router.add_api_route(
-            path,
-            documented(endpoint, said),
-            methods=[method],
-            responses=problems(*REFUSALS, *also),
-            operation_id=endpoint.__name__,
-            summary=summary,
-            description=endpoint.__doc__,
-        )
-    return router
+    return guarded_router("/v1/keys", _routes())
 
 
-def _routes() -> list[tuple[str, str, Any, Documented, tuple[Any, ...], str]]:
+def _routes() -> list[Row]:
     page = Documented(lambda: KeyPage, query=lambda: KeysQuery, scopes=SCOPES)
     made = {"201": "Created; the only answer with the text of the key."}
     new = Documented(lambda: KeyCreated, body=lambda: KeyFields, scopes=SCOPES, statuses=made)

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.bodies import MERGE_PATCH, checked_by
-from app.core.errors import Conflict, ErrorItem, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
+from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.keys import ID_LENGTH, Asker
 from app.core.query import Digits
-from app.core.routes import Documented, InPath, documented, problems
+from app.core.routes import Documented, InPath
 from app.core.text import to_json
-from app.core.write_routes import OF_BODIES, GuardedRoute, body_of
+from app.core.write_routes import OF_BODIES, Row, body_of, guarded_router
 from app.webhooks import subscriptions
 from app.webhooks.address import Allowance, Refused
 from app.webhooks.models import (
@@ -28,7 +28,6 @@ from app.webhooks.models import (
 PATH = "/v1/webhooks"
 LOOKING_UP = 5.0  # seconds for the name in a new URL
 SCOPES = ("webhooks", "keys")
-REFUSALS = (Unauthorized, Forbidden, Invalid, Unavailable)
 WebhookId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}$")]
 DeliveryId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}-(test-)?[0-9a-z]{{1,20}}$")]
 ONE = {"webhook_id": InPath("Id of the subscription.", "k2v9x0q4ma", WebhookId)}
@@ -70,21 +69,10 @@ class DeliveriesQuery(BaseModel):
 
 def webhooks_router() -> APIRouter:
     """The routes of subscriptions and their deliveries."""
-    router = APIRouter(prefix=PATH, tags=["webhooks"], route_class=GuardedRoute)
-    for path, method, endpoint, said, also, summary in _routes():
-        router.add_api_route(
-            path,
-            documented(endpoint, said),
-            methods=[method],
-            responses=problems(*REFUSALS, *also),
-            operation_id=endpoint.__name__,
-            summary=summary,
-            description=endpoint.__doc__,
-        )
-    return router
+    return guarded_router(PATH, _routes())
 
 
-def _routes() -> list[tuple[str, str, Any, Documented, tuple[Any, ...], str]]:
+def _routes() -> list[Row]:
     page = Documented(lambda: WebhookPage, query=lambda: WebhooksQuery, scopes=SCOPES)
     made = {"201": "Created; the only answer with the secret."}
     new = Documented(lambda: WebhookCreated, body=lambda: WebhookFields, scopes=SCOPES, statuses=made)
