@@ -16,7 +16,7 @@ run: .venv/run ## Migrate, seed and serve on http://$HOST:$PORT (127.0.0.1:8000)
 
 .PHONY: test
 test: .venv/dev ## Run the whole suite, on SQLite and on a real PostgreSQL
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: check
 check: .venv/dev ## Check format, lint, types, import directions, dataset, contract, Dockerfile

