@@ -20,6 +20,8 @@ from app.core.errors import ReadOnly
 from app.core.redacting import Redaction
 from app.core.redacting import redact as take_down
 from app.exchange.files import CSV, JSON_LINES
+from app.exchange.importing import Pace
+from app.exchange.importing import run as run_import
 from app.exchange.models import IMPORTS, LINES
 from tests.conftest import NewDatabase, client_of
 from tests.receivers import ALLOWED, receiving
@@ -27,7 +29,7 @@ from tests.test_changes import drop, patch, put, redact, rows
 from tests.test_commands import run
 from tests.test_hot import url_of
 from tests.test_http import problem
-from tests.test_import_runs import ports
+from tests.test_import_runs import ports, received, state
 from tests.test_imports import PORTS, lines_of, send
 from tests.test_keys import key_of
 from tests.test_mirror import copy, editor, ensure_alike, ids_of, logs, mirror, registry, source_of
@@ -198,6 +200,32 @@ def test_nothing_is_brought_into_a_mirror(
         assert connection.scalar(select(func.count()).select_from(LINES)) == 0
         assert connection.scalar(select(func.count()).select_from(REDACTIONS)) == 0
     assert rows(copy) == before
+
+
+@pytest.mark.parametrize("mode", ["all", "rows"])
+def test_an_import_that_waits_in_what_becomes_a_mirror_is_given_up(
+    registry: TestClient, copy: Database, tmp_path: Path, mode: str
+) -> None:
+    import_id = received(copy, tmp_path / "x.jsonl", lines_of(*ports(3)), "one", mode=mode)
+    mirror(registry, copy)
+    assert run_import(copy, import_id, "one", Pace())
+    found = state(copy, import_id)
+    assert (found["status"], found["created"]) == ("failed", 0)
+    assert "is a mirror" in found["reason"]
+    assert verified(copy)[0] == []
+
+
+def test_the_command_proves_a_mirror_from_the_head_of_its_source(
+    registry: TestClient, editor: Key, seeded_database: Database, copy: Database
+) -> None:
+    live(registry, editor)
+    mirror(registry, copy)
+    head = verified(seeded_database)[1]
+    found = run("check", "--head", str(head), HOPTAC_DATABASE_URL=url_of(copy))
+    assert (found.returncode, f"0 problems in the log. Keep its head elsewhere: {head}" in found.stdout) == (0, True)
+    tamper(copy, TAMPERED["a body"])
+    found = run("check", "--quiet", HOPTAC_DATABASE_URL=url_of(copy))
+    assert (found.returncode, "its representation is not the one that was written" in found.stderr) == (1, True)
 
 
 def test_subscribers_of_a_mirror_are_told_what_its_source_does(
