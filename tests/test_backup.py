@@ -1,7 +1,9 @@
 """A backup holds every write acknowledged before it began, and restores to the same bytes on either engine."""
 
+import json
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,20 @@ from sqlmodel import SQLModel
 
 from app.cli import main
 from app.core import backup
-from app.core.backup import NotCopied, back_up, restore
+from app.core.backup import INDEX, NotCopied, back_up, restore
 from app.core.changes import CHANGES
-from app.core.database import Database
-from app.core.resource import RESOURCES
+from app.core.database import BEGUN, Database
+from app.core.redacting import Redaction, redact
+from app.exchange.importing import Pace
+from app.exchange.importing import run as run_import
 from tests.conftest import NewDatabase, client_of, get
+from tests.receivers import ALLOWED, receiving
 from tests.test_commands import run
 from tests.test_hot import url_of
+from tests.test_import_runs import ports, received
+from tests.test_imports import lines_of
 from tests.test_keys import key_of
+from tests.test_verifying import verified
 from tests.test_writes import PARTNER, PROJECT
 
 
@@ -90,6 +98,44 @@ def test_a_backup_goes_from_engine_to_engine(
     assert restore(tmp_path / "second", empty) == saved
     assert contents(empty) == contents(between) == contents(seeded_database)
     between.close()
+
+
+def test_what_was_under_way_is_restored_and_tells_nobody(
+    seeded_database: Database, empty: Database, file: Path, tmp_path: Path
+) -> None:
+    """An import goes on, redactions are proved; subscriptions stand where they were, until they are made active."""
+    client_key, key = key_of(seeded_database, "webhooks"), key_of(seeded_database, "records:write")
+    with receiving() as receiver:
+        with client_of(url_of(seeded_database), **ALLOWED) as client:
+            made = [
+                client.post("/v1/webhooks", json={"url": receiver.url}, headers=client_key).json() for _ in range(2)
+            ]
+            stopped = {**client_key, "Content-Type": "application/merge-patch+json"}
+            client.patch(f"/v1/webhooks/{made[1]['id']}", content=b'{"state": "disabled"}', headers=stopped)
+            client.put("/v1/partners/leaked", json={**PARTNER, "name": {"en": "Quagga"}}, headers=key)
+            receiver.wait(1)
+        redact(seeded_database, Redaction("Quagga", "[…]", "Asked for."))
+        import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(3)), "one", mode="all")
+        saved = back_up(seeded_database, file)
+        restored = restore(file, empty)
+        assert (restored, restored.broken) == (saved, None)
+        apart = {"webhooks", "deliveries"}
+        there, here = contents(seeded_database), contents(empty)
+        assert {name: rows for name, rows in there.items() if name not in apart} == {
+            name: rows for name, rows in here.items() if name not in apart
+        }
+        assert run_import(empty, import_id, "one", Pace())
+        assert verified(empty)[0] == verified(seeded_database)[0] == []
+        with client_of(url_of(empty), **ALLOWED) as client:
+            hooks = client.get("/v1/webhooks", headers=client_key).json()["items"]
+            said = {each["id"]: (each["state"], each["disabled_because"]) for each in hooks}
+            assert said == {made[0]["id"]: ("disabled", "restored"), made[1]["id"]: ("disabled", "owner")}
+            time.sleep(1.5)
+            assert len(receiver.messages) == 1
+            client.patch(f"/v1/webhooks/{made[0]['id']}", content=b'{"state": "active"}', headers=stopped)
+            kinds = [json.loads(each.body)["type"] for each in receiver.wait(5)]
+    assert kinds[:1] == ["partner.created"]
+    assert sorted(kinds[1:]) == ["partner.redacted", *["project.created"] * 3]
 
 
 def test_a_backup_is_a_database_itself(seeded_database: Database, file: Path) -> None:
@@ -184,7 +230,11 @@ def test_a_changed_change_is_told_and_not_restored(
     assert str(back_up(seeded_database, file).broken).startswith("Change 7: ")
     with pytest.raises(NotCopied, match="Change 7"):
         restore(file, empty)
-    assert not any(contents(empty)[name] for name in ("changes", "keys", *RESOURCES))
+    assert not any(
+        contents(empty)[each.name]
+        for each in SQLModel.metadata.sorted_tables
+        if each not in INDEX and BEGUN not in each.info
+    )
     assert str(restore(file, empty, unproved=True).broken).startswith("Change 7: ")
     assert contents(empty) == contents(seeded_database)
 

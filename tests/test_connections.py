@@ -175,3 +175,20 @@ def test_workers_have_deadlines_too(url: str) -> None:
         for _ in range(4):
             with connect(base) as connection:
                 assert is_closed(connection, 4)
+
+
+def test_who_waits_for_a_change_has_no_deadline_and_counts_once(url: str) -> None:
+    """Longer than any deadline, and again on the same connection."""
+    settings = {"head_deadline": "5", "stall_deadline": "5", "rate_limit_address": "100"}
+    with (
+        server(url, **settings) as (base, _),
+        httpx.Client(base_url=base, trust_env=False, timeout=30) as client,
+    ):
+        left = []
+        for _ in range(2):
+            began = time.monotonic()
+            answer = client.get("/v1/changes?wait=12")
+            assert (answer.status_code, answer.json()["items"]) == (200, [])
+            assert 12 <= time.monotonic() - began < 20
+            left.append(int(answer.headers["ratelimit"].partition("r=")[2].partition(";")[0]))
+        assert left[1] in (left[0] - 1, 99)  # or a new minute began

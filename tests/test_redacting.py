@@ -16,11 +16,15 @@ from app.core.index import RECORDS
 from app.core.redacting import Redaction, redact
 from app.core.resource import RESOURCES
 from app.core.vocabulary import PAIRS, WORDS
+from app.exchange.importing import Pace
+from app.exchange.importing import run as run_import
 from seed.files import Dataset
 from tests.conftest import client_of
 from tests.test_commands import run
 from tests.test_history import delete, history, put, told
 from tests.test_hot import url_of
+from tests.test_import_runs import received
+from tests.test_imports import ended, lines_of
 from tests.test_keys import key_of
 from tests.test_seeding import changes
 from tests.test_verifying import tamper, verified
@@ -56,10 +60,18 @@ def leaked(registry: TestClient, editor: dict[str, str]) -> TestClient:
     return registry
 
 
-def everything(database: Database) -> str:
+def everything(database: Database, *also: str) -> str:
     """All that the database holds, as text."""
     with database.engine.connect() as connection:
-        names = ["changes", "redactions", "partners", "replays", "partners_identifiers", *(t.name for t in TABLES)]
+        names = [
+            "changes",
+            "redactions",
+            "partners",
+            "replays",
+            "partners_identifiers",
+            *(t.name for t in TABLES),
+            *also,
+        ]
         return "\n".join(str(row) for name in names for row in connection.execute(text(f"SELECT * FROM {name}")))
 
 
@@ -70,6 +82,7 @@ def test_a_text_is_taken_down_from_every_version(
     leaked: TestClient, seeded_database: Database, editor: dict[str, str]
 ) -> None:
     chains = [(row.digest, row.chain) for row in changes(seeded_database)]
+    salted = {row.salt for row in changes(seeded_database)}
     taken = {"/".join(each.name): each for each in redact(seeded_database, Redaction(SECRET, "[…]", REASON))}
     assert {name: len(each.versions) for name, each in taken.items()} == {
         OF[ONE]: 2,
@@ -93,7 +106,9 @@ def test_a_text_is_taken_down_from_every_version(
         ("zebra-3", "delete", "redact", 3),
         ("zebra-4", "update", None, 2),
     ]
-    assert {row.salt for row in log if row.redacted} == {None}
+    salts = [row.salt for row in log if row.redacted]
+    assert (len(salts), len(set(salts)), None in salts) == (6, 6, False)
+    assert not set(salts) & salted
 
 
 def test_history_says_where_text_was_taken_down(
@@ -159,6 +174,30 @@ def test_what_was_redacted_can_be_redacted_again(leaked: TestClient, seeded_data
     assert "Somebody" not in held
     assert verified(seeded_database)[0] == []
     assert leaked.get(ONE).json()["version"] == 5
+
+
+def test_the_lines_of_imports_are_looked_at_too(
+    leaked: TestClient, seeded_database: Database, editor: dict[str, str], tmp_path: Path
+) -> None:
+    """What a dry run would change, and what is not yet written; that is written without the text."""
+    renamed = {"resource": "partners", "id": "zebra-1", "name": {"en": "Otherwise"}}
+    dry, _ = ended(leaked, editor, lines_of(renamed), "?dry_run=true")
+    waits = {"resource": "partners", "id": "from-a-file", "name": {"en": f"Friends of {SECRET}"}, "kind": "other"}
+    content = json.dumps({**waits, "managed_by": "unido"}).encode()  # in ASCII: ễ is an escape
+    import_id = received(seeded_database, tmp_path / "x.jsonl", content, "one", mode="rows")
+    looked = redact(seeded_database, Redaction(SECRET, "[…]", REASON), dry_run=True)
+    assert {str(each) for each in looked if each.name[0] == "import_lines"} == {
+        f"import_lines/{dry['id']}: 1 line, at diff",
+        f"import_lines/{import_id}: 1 line, at given",
+    }
+    assert SECRET in everything(seeded_database, "import_lines")
+    redact(seeded_database, Redaction(SECRET, "[…]", REASON))
+    assert "Quagga" not in everything(seeded_database, "import_lines")
+    (line,) = leaked.get(f"/v1/imports/{dry['id']}/lines", headers=editor).json()["items"]
+    assert {"pointer": "/name/en", "before": "Bureau of […]", "after": "Otherwise"} in line["diff"]
+    assert run_import(seeded_database, import_id, "one", Pace())
+    assert leaked.get("/v1/partners/from-a-file").json()["name"] == {"en": "Friends of […]"}
+    assert verified(seeded_database)[0] == []
 
 
 def test_ids_and_links_stay_and_are_named(

@@ -13,8 +13,10 @@ from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
 from tests.torture.clusters import Cluster
 from tests.torture.kills import postgres_killed, server_killed
+from tests.torture.mirrors import mirror_killed
 from tests.torture.races import crowd, one_effect
 from tests.torture.slow import slow_clients
+from tests.torture.webhooks import senders_killed
 
 
 @pytest.fixture
@@ -43,6 +45,14 @@ def test_what_twenty_try_at_once_has_one_effect(url: str) -> None:
 
 def test_backups_hold_what_was_acknowledged(url: str, new_database: NewDatabase, tmp_path: Path) -> None:
     assert backups_while_writing(url, lambda: new_database(None), tmp_path, 1, 40).problems == []
+
+
+def test_senders_that_are_killed_lose_no_event(url: str) -> None:
+    assert senders_killed(url, 20, 2).problems == []
+
+
+def test_a_mirror_that_is_killed_becomes_like_its_source(url: str, new_database: NewDatabase, migrated: str) -> None:
+    assert mirror_killed(url, new_database(migrated), 2, 60).problems == []
 
 
 def test_hostile_bodies_are_refused_in_bounded_memory(url: str) -> None:

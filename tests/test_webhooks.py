@@ -35,7 +35,6 @@ from tests.receivers import (
 from tests.test_hot import url_of
 from tests.test_http import problem
 from tests.test_keys import changed, id_of, key_of
-from tests.webhook_torture import senders_killed
 
 Headers = dict[str, str]
 
@@ -689,10 +688,3 @@ def test_many_subscriptions_read_the_log_no_oftener_than_one(
     assert len(made) == 31
     assert len({count for _, count in made}) == 1
     assert counts[0] == counts[1] > 1
-
-
-def test_senders_that_are_killed_lose_nothing(database: Database) -> None:
-    found = senders_killed(url_of(database), events=40, kills=3)
-    assert (found["missing"], found["unsigned"], found["out_of_order"], found["left"]) == (0, 0, 0, 0), found
-    assert found["codes"] == [0, 0]
-    assert found["grown_kib"] < 50_000, "memory is flat, whatever receivers send"

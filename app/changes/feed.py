@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_, select
 
-from app.core.changes import CHANGES, entry_of
+from app.core.changes import CHANGES, REDACTIONS, entry_of
 from app.core.database import Query, Read
 from app.core.errors import Rewound
 from app.core.reading import Answer, Asked
@@ -52,6 +52,7 @@ class Told(NamedTuple):
 _COLUMNS = [C[name] for name in Told._fields if name != "body"]
 _TOLD = select(*_COLUMNS, case((C.shown.is_not(None), utf8(C.body))))
 _LAST = Query(select(C.sequence, C.chain).order_by(C.sequence.desc()).limit(literal_column("1")))
+_LOG = Query(select(REDACTIONS.c.reason, REDACTIONS.c.digests).where(REDACTIONS.c.change == bindparam("sequence")))
 _CHAIN = Query(select(C.chain).where(C.sequence == bindparam("sequence")))
 _BEFORE = Query(
     _TOLD.where(
@@ -179,7 +180,7 @@ def _item(told: Told, query: Any) -> Read:
         "version": told.version,
     }
     if query.proof:
-        item["proof"] = _proof(told, own)
+        item["proof"] = {**_proof(told, own), **(yield from _log(told))}
     return b'%s,"record":%s}' % (to_json(item)[:-1], body)
 
 
@@ -192,6 +193,14 @@ def _proof(told: Told, own: bool) -> Mapping[str, Any]:
         "withheld": not own,
         "chain": told.chain,
     }
+
+
+def _log(told: Told) -> Read:
+    """Of a redaction: why, and what stands for the representations that it put in the place of others."""
+    if told.shown != "redact":
+        return {}
+    rows = yield _LOG, {"sequence": told.sequence}
+    return {"reason": rows[0][0], "digests": json.loads(rows[0][1])} if rows else {}
 
 
 def _shown(told: Told) -> Read:

@@ -3,7 +3,9 @@
 It has the same Changes with the same numbers in the same chain; of drafts' it has number, entry and chain value alone.
 """
 
-from collections.abc import Callable, Iterable
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,13 +14,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from app.changes.source import WAIT, Item, NotMirrored, Source, Told
-from app.core.changes import CHANGES, LAST, MIRRORS, now
+from app.core.changes import CHANGES, LAST, MIRRORS, REDACTIONS, now
 from app.core.database import Database
+from app.core.index import forget
 from app.core.resource import RESOURCES
 from app.core.sql import chunks
 from app.core.writing import Batch, Stored
 
 Key = tuple[str, str]
+SHORT = 2.0  # seconds to wait for those who use the file
 NEWER = "A record of Change {} cannot be read: the source is of another version. Update this program."
 
 
@@ -27,6 +31,7 @@ class Mirror:
 
     def __init__(self, database: Database, source: Source, tell: Callable[[int], None] = lambda _: None) -> None:
         self.database, self.source, self.tell = database, source, tell
+        self._is_scrubbed = True
 
     def follow(self, *, once: bool = False) -> None:
         """Copy what the source tells, for ever or `once`, until it is like the source; NotMirrored when it cannot."""
@@ -35,9 +40,10 @@ class Mirror:
             sequence, chain = self._head()
             page = self.source.after(sequence, chain, 0 if once else WAIT)
             try:
-                self._copy(page, sequence)
+                self._is_scrubbed &= not self._copy(page, sequence)
             except IntegrityError as error:
                 raise NotMirrored(f"The database refuses what the source tells: {error.orig}") from error
+            self._scrub()
             if page.is_last and (page.items or once):
                 self.tell(self._head()[0])
             if page.is_last and once:
@@ -59,14 +65,23 @@ class Mirror:
             last = connection.execute(LAST).first()
             return (last.sequence, last.chain) if last else (0, "")
 
-    def _copy(self, page: Told, sequence: int) -> None:
-        """Write the whole transactions that the page begins with; one that is longer, page after page, as one."""
+    def _scrub(self) -> None:
+        """Take what was taken down out of the file too; while others hold it up, after the next page."""
+        if not self._is_scrubbed:
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._is_scrubbed = self.database.scrub(SHORT)
+
+    def _copy(self, page: Told, sequence: int) -> bool:
+        """Write the whole transactions that the page begins with; one that is longer, page after page, as one.
+
+        Whether text was taken down.
+        """
         if not page.items:
-            return
+            return False
         with self.database.write() as session:
             copy = Copy(session, self.source)
             if copy.sequence != sequence:  # another mirror was quicker
-                return
+                return False
             while True:
                 *whole, rest = page.transactions()
                 for items in whole:
@@ -79,6 +94,7 @@ class Mirror:
                 copy.take(rest)
                 page = self.source.after(copy.sequence, copy.chain)
             copy.settle()
+        return copy.has_redacted
 
 
 def _instant(items: Iterable[Item]) -> str | None:
@@ -96,7 +112,8 @@ class Copy:
         self._last_at: str = last.at if last else ""
         self.at: str | None = None  # of the transaction that is being copied
         self._records: dict[Key, int | None] = {}  # the Change that says what a record is; None: it is not public
-        self._redacted: dict[Key, None] = {}
+        self._redacted: dict[Key, dict[int, set[str]]] = {}  # by the Change that did it: what stands in its log
+        self.has_redacted = False
 
     def take(self, items: list[Item]) -> None:
         """Verify Changes of one transaction, and write them; what was taken of another one before is settled."""
@@ -112,6 +129,8 @@ class Copy:
             self._note(item)
         if rows:
             self.session.execute(insert(CHANGES), rows)
+        if logs := [item.log() for item in items if item.action == "redact"]:
+            self.session.execute(insert(REDACTIONS), logs)
 
     def _note(self, item: Item) -> None:
         if item.is_sealed:
@@ -119,7 +138,7 @@ class Copy:
         if item.resource not in RESOURCES:
             raise NotMirrored(NEWER.format(item.sequence))
         if item.action == "redact":
-            self._redacted[item.key] = None
+            self._redacted.setdefault(item.key, {})[item.sequence] = set(item.proof.digests or [])
         if item.action == "delete":
             self._records[item.key] = None
         elif item.proof.action != "delete" and item.body is not None:
@@ -135,8 +154,11 @@ class Copy:
                 Batch(self.session, "").free(resource, [key[1] for key, change in group if change and key[0] == name])
         for group in groups:
             self._write(group)
-        for resource_name, record_id in self._redacted:
-            self._redact(self.source.of_record(resource_name, record_id))
+        for (resource_name, record_id), logs in self._redacted.items():
+            self._redact(self.source.of_record(resource_name, record_id), logs)
+        if self._redacted:
+            forget(self.session.connection())
+            self.has_redacted = True
         self._redacted.clear()
 
     def _write(self, group: list[tuple[Key, int | None]]) -> None:
@@ -162,9 +184,12 @@ class Copy:
             found |= {(name, each): row for each, row in Batch(self.session, "").stored(RESOURCES[name], ids).items()}
         return found
 
-    def _redact(self, items: Iterable[Item]) -> None:
-        """Replace the copies of a record's Changes by what the source has of them now."""
+    def _redact(self, items: Iterable[Item], logs: Mapping[int, set[str]]) -> None:
+        """Replace the copies of a record's Changes by what the source has of them now, as these logs say."""
         for item in items:
+            logged = logs.get(item.proof.redacted or 0)
+            if logged is not None and item.body is not None and item.replaced() not in logged:
+                raise NotMirrored(f"The record of Change {item.sequence} is not what took the place of another.")
             said = {"body": item.body, "salt": item.proof.salt, "redacted": item.proof.redacted}
             same = (CHANGES.c.sequence == item.sequence, CHANGES.c.digest == item.proof.digest)
             self.session.execute(update(CHANGES).where(*same).values(said))

@@ -45,7 +45,9 @@ With `wait=` the answer comes as soon as there is something, or after so many se
 back to an earlier state than yours (a backup was restored): begin again. With `proof=true` and no filter every number
 is told: `entry` is the SHA-256 of `at`, `actor`, `proof.action`, `resource`, `id`, `version` and `proof.digest`, one a
 line; `chain` that of the chain value before, the sequence and the entry, one a line; `digest` that of `salt` (empty
-when null) and the bytes of `record`, unless it is `withheld` or `redacted`. A page has at most {MOST_ITEMS} Changes."""
+when null) and the bytes of `record`, unless it is `withheld` or `redacted`. Of a redacted one, the SHA-256 of `salt`,
+its own sequence and the bytes of `record`, one a line, is among the `digests` of the Change in `redacted`, and that
+of those, as a JSON list without blanks, in its actor. A page has at most {MOST_ITEMS} Changes."""
 
 
 class Proof(BaseModel):
@@ -58,6 +60,10 @@ class Proof(BaseModel):
     withheld: bool = Field(default=False, description="`digest` is of a draft; `record` is what was public last.")
     entry: Hash | None = Field(default=None, description="Only of a draft's Change: what stands for it in the chain.")
     chain: Hash = Field(description="The value of the chain at this Change.")
+    reason: str | None = Field(default=None, description="Only of *redact*: why.")
+    digests: list[Hash] | None = Field(
+        default=None, description="Only of *redact*: SHA-256 of each representation that it put in place of another."
+    )
 
 
 def changes_router() -> APIRouter:

@@ -14,10 +14,11 @@ from pydantic import BaseModel, Field, model_validator
 from app import __version__
 from app.changes.feed import PATH
 from app.changes.routes import LAST_NUMBER, Proof
-from app.core.changes import SEALED, SHOWN, digest, entry, link
+from app.core.changes import SEALED, SHOWN, digest, entry, link, redactor, replaced
 from app.core.query import MOST_ITEMS
 from app.core.record import Instant
 from app.core.resource import Id
+from app.core.text import clean, to_json
 
 WAIT = 30  # seconds that the source is asked to wait for something
 PATIENCE = 60.0  # seconds beyond that for its answer
@@ -51,6 +52,8 @@ class Item(BaseModel):
         told = (self.action, self.at, self.text, proof.action, proof.digest)
         if self.is_sealed != (proof.entry is not None) or (not self.is_sealed and None in told):
             raise ValueError("is neither told nor sealed")
+        for text in filter(None, (self.actor, proof.reason)):
+            clean(text)
         return self
 
     @property
@@ -68,6 +71,11 @@ class Item(BaseModel):
         """The representation of the Change itself, if it was told."""
         return None if self.proof.withheld else self.text
 
+    @property
+    def digests(self) -> str:
+        """The log of a redaction, as it is stored."""
+        return to_json(self.proof.digests or []).decode()
+
     def verify(self, sequence: int, chain: str) -> None:
         """NotMirrored unless this is what follows the Change with this number and chain value."""
         said = self.proof
@@ -78,10 +86,20 @@ class Item(BaseModel):
         )
         if link(chain, self.sequence, sealed) != said.chain:
             raise NotMirrored(f"Change {self.sequence} is not what the chain says: the source's past was changed.")
+        if self.action == "redact" and self.actor != redactor(self.digests):
+            raise NotMirrored(f"The log of what Change {self.sequence} took down is not the one that was written.")
         if self.body is None or said.redacted is not None:
             return
         if digest(self.body.encode(), said.salt or "") != said.digest:
             raise NotMirrored(f"The record of Change {self.sequence} is not the one that was published.")
+
+    def replaced(self) -> str:
+        """What stands for its representation in the log of the redaction that took text from it."""
+        return replaced(self.sequence, str(self.body).encode(), self.proof.salt or "")
+
+    def log(self) -> dict[str, Any]:
+        """The log of a redaction, as a row of its table."""
+        return {"change": self.sequence, "at": self.at, "reason": self.proof.reason or "", "digests": self.digests}
 
     def row(self, at: str) -> dict[str, Any]:
         """The Change as it is stored; a sealed one stands at the instant of the one before it."""

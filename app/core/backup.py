@@ -7,7 +7,7 @@ makes anew. It is read in one snapshot: what was acknowledged before the copy be
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,9 @@ from sqlalchemy import Connection, Table, create_engine, delete, insert, select,
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
-from app.core.changes import CHANGES, LAST
-from app.core.database import Database
+from app.core.changes import LAST
+from app.core.database import BEGUN, WHEN_RESTORED, Database
 from app.core.index import RECORDS, STATE, fill
-from app.core.keys import KEYS
 from app.core.schema import migrate
 from app.core.verifying import Head, Verifier
 from app.core.vocabulary import PAIRS, WORDS
@@ -69,7 +68,7 @@ def restore(path: Path, database: Database, *, unproved: bool = False) -> Copied
             migrate(database)
         if database.schema_version() != HEAD:
             raise NotCopied("The database has another schema than this program: run `hoptac migrate`.")
-        copied = _copy(source, database, unproved=unproved)
+        copied = _copy(source, database, unproved=unproved, then=WHEN_RESTORED)
     fill(database)
     return copied
 
@@ -85,20 +84,28 @@ def _check_schema(source: Connection, path: Path) -> None:
         )
 
 
-def _copy(source: Connection, database: Database, *, unproved: bool = True) -> Copied:
+def _copy(
+    source: Connection,
+    database: Database,
+    *,
+    unproved: bool = True,
+    then: Sequence[Callable[[Connection], object]] = (),
+) -> Copied:
     tables = [table for table in SQLModel.metadata.sorted_tables if table not in INDEX]
     with database.write() as session:
         target = session.connection()
-        for table in (CHANGES, KEYS):
-            if target.execute(select(table).limit(1)).first() is not None:
+        for table in tables:
+            if BEGUN in table.info:
+                target.execute(delete(table))
+            elif target.execute(select(table).limit(1)).first() is not None:
                 raise NotCopied(f"The database is not empty: there is something in {table.name}.")
-        for table in reversed(tables):  # what the schema brings along, such as cursors
-            target.execute(delete(table))
         rows = sum(_copy_table(source, target, table) for table in tables)
         target.execute(update(STATE).values(complete=False))
         broken = next(Verifier(target).problems(), None)
         if broken and not unproved:
             raise NotCopied(broken)
+        for act in then:
+            act(target)
         last = target.execute(LAST).first()
     return Copied(rows, Head(last.sequence, last.chain) if last else Head(), broken)
 

@@ -26,6 +26,9 @@ SHOWN = CodeList(
 # The resource of a Change that a mirror was not told: a draft's, of which it holds number, entry and chain value alone.
 SEALED = ""
 
+# What is known of a representation that a mirror was not told, which has none of it: it is a draft's.
+WITHHELD = '{"state":"draft","managed_by":null}'
+
 
 class Change(SQLModel, table=True):
     """One write of one record: who, when, what, and the representation as it was published then.
@@ -33,7 +36,7 @@ class Change(SQLModel, table=True):
     `shown` is the action as everyone sees it: what becomes public is created, what is withdrawn is deleted, and what
     happens to a draft is nothing (None). `digest` is the SHA-256 of salt and representation, `chain` that of the
     previous chain value, the sequence and the `entry` of this row. A representation that text was taken down from
-    has lost its salt, so that nobody can guess the text from the digest; `redacted` is the Change that did it.
+    has another salt, so that nobody can guess the text from the digest; `redacted` is the Change that did it.
     """
 
     __tablename__ = "changes"
@@ -60,9 +63,10 @@ class Change(SQLModel, table=True):
 
 
 class Redaction(SQLModel, table=True):
-    """The log of what was taken down: why, and the SHA-256 of each representation that has taken another's place.
+    """The log of what was taken down: why, and what stands for each representation that has taken another's place.
 
-    `digests` is JSON, sequence to digest. It is as safe as the chain: its own digest is in the actor of the Change.
+    `digests` is a JSON list of `replaced`, which does not say which Changes they are: some may be a draft's. It is as
+    safe as the chain: its own digest is in the actor of the Change.
     """
 
     __tablename__ = "redactions"
@@ -123,6 +127,11 @@ def shown_as(before: str | None, after: str | None) -> str | None:
 def redactor(digests: str) -> str:
     """The actor of the Change that took text down and left these digests."""
     return f"{REDACTOR}{digest(digests.encode())}"
+
+
+def replaced(sequence: int, body: bytes, salted: str) -> str:
+    """What stands in the log for a representation that text was taken from: SHA-256 of salt, sequence and itself."""
+    return digest(body, f"{salted}\n{sequence}\n")
 
 
 def salt() -> str:

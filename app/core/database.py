@@ -26,6 +26,12 @@ WRITER_LOCK = 0x686F7074
 
 Rows = Sequence[tuple[Any, ...]]
 
+# What else is done to what a backup is restored into, in the same transaction.
+WHEN_RESTORED: list[Callable[[Connection], object]] = []
+
+# In the `info` of a table that a new schema has something in, where the copy of another takes its place.
+BEGUN = "begun"
+
 # How many times this process has committed to a database, by its URL.
 COMMITS: Counter[str] = Counter()
 

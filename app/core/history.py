@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import bindparam, select
 
-from app.core.changes import CHANGES, NAME, REDACTOR, SHOWN
+from app.core.changes import CHANGES, NAME, REDACTOR, SHOWN, WITHHELD
 from app.core.database import Query, Read
 from app.core.errors import MISTAKES, BadCursor, ErrorItem, Gone, Invalid, NotFound
 from app.core.filters import stored_instant
@@ -111,12 +111,14 @@ class History:
         if not rows:
             raise NotFound
         action, change, redacted, body = rows[0]
-        record = json.loads(body)
+        record = json.loads(body or WITHHELD)
         public = record["state"] == "published"
         if not public and not (yield from self._may_write(record_id, asked)):
             raise NotFound
         if action == "delete":
             raise Gone
+        if body is None:
+            raise NotFound
         if public and record.get("merged_into"):
             raise moved(asked, record_id, record["merged_into"])
         named = change if redacted is None else f"{change}-{redacted}"
@@ -151,7 +153,7 @@ class History:
         if rows:
             return asked.asker.may_write(rows[0][0])
         rows = yield END_OF_RECORD, {"resource": self.resource.name, "id": record_id}
-        return bool(rows) and asked.asker.may_write(json.loads(rows[0][1])["managed_by"])
+        return bool(rows) and asked.asker.may_write(json.loads(rows[0][1] or WITHHELD)["managed_by"])
 
 
 def _place(ties: str, given: str) -> int:
@@ -188,7 +190,7 @@ def _version(
 
 def _record(change: Mapping[str, Any], writes: bool) -> dict[str, Any] | None:
     """What a writer said of the record with a Change; None where there is nothing, or nothing to be seen."""
-    if change["action"] == "delete":
+    if change["action"] == "delete" or change["body"] is None:
         return None
     record = json.loads(change["body"])
     return writable(record) if writes or record["state"] == "published" else None

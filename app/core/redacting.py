@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 from pydantic_core import to_json as rendered
-from sqlalchemy import Connection, bindparam, func, insert, select, update
-from sqlmodel import Session
+from sqlalchemy import Column, Connection, bindparam, func, insert, select, update
+from sqlmodel import Session, SQLModel
 
-from app.core.changes import CHANGES, LAST, REDACTIONS, digest, redactor
+from app.core.changes import CHANGES, LAST, REDACTIONS, redactor, replaced, salt
 from app.core.database import Database
 from app.core.index import forget
 from app.core.prose import names, prose
@@ -27,6 +27,8 @@ from app.core.writing import Batch, Stored, accepted
 
 SHORTEST = 3  # characters of a text that is taken down from all records at once
 Name = tuple[str, str]  # resource and id of a record
+TEXTS = "texts of records"  # in the `info` of a column that holds them as JSON beside the log: what a row of it is
+NAMES = ("id", "resource", "pointer", "code")
 _STEP = re.compile(r"[^.\[\]]+")
 
 
@@ -64,6 +66,16 @@ class Redaction:
         gone = {pointer for path in [*free, "url"] if (pointer := self._replace(record, _STEP.findall(path)))}
         return gone, {pointer for pointer, text in _strings(record) if self.text in _nfc(text)}
 
+    def taken_from_all(self, value: Any) -> Any:
+        """A JSON value without the text, but for what names a record, or a place in it."""
+        if isinstance(value, str):
+            return _nfc(value).replace(self.text, self.replacement) if self.text in _nfc(value) else value
+        if isinstance(value, list):
+            return [self.taken_from_all(each) for each in value]
+        if isinstance(value, dict):
+            return {name: each if name in NAMES else self.taken_from_all(each) for name, each in value.items()}
+        return value
+
     def _replace(self, record: dict[str, Any], steps: Sequence[str]) -> str | None:
         at: Any = record
         for step in steps[:-1]:
@@ -85,10 +97,11 @@ class Taken:
     gone: set[str] = field(default_factory=set)
     stays: set[str] = field(default_factory=set)
     change: int | None = None  # the Change that did it
+    one: str = "version"
 
     def __str__(self) -> str:
         named = "/".join(self.name)
-        versions = f"{len(self.versions)} version{'s' * (len(self.versions) > 1)}"
+        versions = f"{len(self.versions)} {self.one}{'s' * (len(self.versions) > 1)}"
         lines = [f"{named}: {versions}, at {', '.join(sorted(self.gone))}"] if self.versions else []
         if self.stays:
             lines.append(f"{named}: stays at {', '.join(sorted(self.stays))}, for ids, links and codes do not change")
@@ -101,12 +114,14 @@ def redact(database: Database, redaction: Redaction, *, dry_run: bool = False) -
         last = connection.scalar(select(func.max(CHANGES.c.sequence))) or 0
         found = set(_holders(connection, redaction, 0))
         if dry_run:
-            return [_Record(connection, redaction, name).taken for name in sorted(found)]
+            taken = [_Record(connection, redaction, name).taken for name in sorted(found)]
+            return [*taken, *_beside(connection, redaction, dry_run=True)]
     with database.write() as session:
         found |= set(_holders(session.connection(), redaction, last))
         taken = [_take_down(session, redaction, name) for name in sorted(found)]
         if any(each.change for each in taken):
             forget(session.connection())
+        taken += _beside(session.connection(), redaction, dry_run=False)
     return taken
 
 
@@ -155,13 +170,14 @@ def _take_down(session: Session, redaction: Redaction, name: Name) -> Taken:
     record = _Record(session.connection(), redaction, name)
     if not record.bodies:
         return record.taken
-    digests = to_json({str(sequence): digest(body) for sequence, body in record.bodies.items()}).decode()
+    salts = {sequence: salt() for sequence in record.bodies}
+    digests = to_json([replaced(*each, salts[each[0]]) for each in record.bodies.items()]).decode()
     batch = Batch(session, redactor(digests))
     present = batch.stored(record.resource, [record.record_id]).get(record.record_id)
     _rewrite(batch, record, present)
     batch.flush()
     record.taken.change = session.execute(LAST).one().sequence
-    _replace(session, record.bodies, record.taken.change)
+    _replace(session, record.bodies, salts, record.taken.change)
     log = {"change": record.taken.change, "at": batch.at, "reason": redaction.reason, "digests": digests}
     session.execute(insert(REDACTIONS), log)
     return record.taken
@@ -183,11 +199,44 @@ def _rewrite(batch: Batch, record: _Record, present: Stored | None) -> None:
     batch.redact(record.resource, record.record_id, fields, present, record.told)
 
 
-def _replace(session: Session, bodies: Mapping[int, bytes], by: int) -> None:
-    """Put these representations in the place of others; without salt nobody can try out what the text was."""
-    one = update(CHANGES).where(CHANGES.c.sequence == bindparam("key")).values(body=bindparam("new"))
-    rows = [{"key": sequence, "new": body.decode(), "salt": None, "redacted": by} for sequence, body in bodies.items()]
-    session.connection().execute(one.values(salt=bindparam("salt"), redacted=bindparam("redacted")), rows)
+def _replace(session: Session, bodies: Mapping[int, bytes], salts: Mapping[int, str], by: int) -> None:
+    """Put these representations in the place of others; without their salt nobody can try out what the text was."""
+    one = update(CHANGES).where(CHANGES.c.sequence == bindparam("key")).values(body=bindparam("new"), redacted=by)
+    rows = [{"key": each, "new": body.decode(), "new_salt": salts[each]} for each, body in bodies.items()]
+    session.connection().execute(one.values(salt=bindparam("new_salt")), rows)
+
+
+def _beside(connection: Connection, redaction: Redaction, *, dry_run: bool) -> Iterator[Taken]:
+    """Take it from what is kept beside the log, the lines of imports; not when one record is asked for.
+
+    Rows are named by what they are part of and their number in it.
+    """
+    for table in SQLModel.metadata.sorted_tables if redaction.only is None else ():
+        columns = [column for column in table.c if TEXTS in column.info]
+        taken: dict[str, Taken] = {}
+        for column in columns:
+            for (part_of, number), said in _found(connection, redaction, column):
+                one = taken.setdefault(part_of, Taken((table.name, part_of), one=column.info[TEXTS]))
+                one.versions = sorted({*one.versions, number})
+                one.gone.add(column.name)
+                if not dry_run:
+                    where = dict(zip(table.primary_key.columns, (part_of, number), strict=True))
+                    row = update(table).where(*(key == value for key, value in where.items()))
+                    connection.execute(row.values({column.name: said}))
+        yield from taken.values()
+
+
+def _found(connection: Connection, redaction: Redaction, column: Column[Any]) -> list[tuple[tuple[str, int], str]]:
+    """The rows whose JSON holds it in this column, by their key, and what they say without it."""
+    key = column.table.primary_key.columns
+    query = select(*key, column).where(column.is_not(None)).order_by(*key)
+    found = []
+    for row in connection.execute(query.execution_options(yield_per=CHUNK)):
+        value = from_json(row[2])
+        without = redaction.taken_from_all(value)
+        if without != value:
+            found.append(((row[0], row[1]), rendered(without).decode()))
+    return found
 
 
 def _strings(value: Any, at: str = "") -> Iterator[tuple[str, str]]:

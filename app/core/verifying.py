@@ -5,21 +5,33 @@ The chain proves what it holds only up to its own head: who kept that elsewhere 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, Table, exists, select, tuple_
 
-from app.core.changes import CHANGES, REDACTIONS, REDACTOR, digest, entry, link, redactor, shown_as
+from app.core.changes import (
+    CHANGES,
+    MIRRORS,
+    REDACTIONS,
+    REDACTOR,
+    SEALED,
+    digest,
+    entry_of,
+    link,
+    redactor,
+    replaced,
+    shown_as,
+)
 from app.core.record import RENDERING, RecordFields, column_values
 from app.core.resource import RESOURCES, Resource
 from app.core.sql import CHUNK
 from app.core.writing import accepted, link_rows, render
 
 _HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
-_SEALED = ("at", "actor", "action", "resource", "record_id", "version", "digest")
+_TOLD = ("at", "actor", "action", "resource", "record_id", "version", "digest", "shown", "salt", "redacted")
 
 
 class Head(NamedTuple):
@@ -60,6 +72,7 @@ class Verifier:
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._chain = connection, Chain()
+        self._is_mirror = connection.execute(select(MIRRORS.c.source)).first() is not None
         self.changes = self.records = 0
 
     @property
@@ -75,15 +88,12 @@ class Verifier:
 
     def _along_the_chain(self, kept: Head | None) -> Iterator[str]:
         before, met = "", kept is None
-        columns = [CHANGES.c[name] for name in ("sequence", *_SEALED, "chain")]
-        query = select(*columns).order_by(CHANGES.c.sequence).limit(CHUNK)
+        columns = [CHANGES.c[name] for name in ("sequence", *_TOLD, "chain")]
+        query = select(*columns, CHANGES.c.body.is_(None).label("is_bare")).order_by(CHANGES.c.sequence).limit(CHUNK)
         while rows := self._connection.execute(query.where(CHANGES.c.sequence > self.head.sequence)).all():
             for row in rows:
-                yield from self._chain.follow(row.sequence, entry(*row[1:-1]), row.chain)
-                if str(row.at) < before:
-                    yield f"Change {row.sequence}: it is older than the one before."
-                if row.resource not in RESOURCES:
-                    yield f"Change {row.sequence}: it is of no resource that there is."
+                yield from self._chain.follow(row.sequence, entry_of(row), row.chain)
+                yield from self._by_itself(row, before)
                 if kept and row.sequence == kept.sequence:
                     met = True
                     if row.chain != kept.chain:
@@ -93,14 +103,24 @@ class Verifier:
         if kept and not met:
             yield f"Change {kept.sequence} is missing: it was the head that was kept."
 
+    def _by_itself(self, row: Any, before: str) -> Iterator[str]:
+        if str(row.at) < before:
+            yield f"Change {row.sequence}: it is older than the one before."
+        if row.resource == SEALED and self._is_mirror:
+            yield from _beyond_its_seal(row, before)
+        elif row.resource not in RESOURCES:
+            yield f"Change {row.sequence}: it is of no resource that there is."
+
     def _record_by_record(self, resource: Resource) -> Iterator[str]:
         """The Changes of each record in their order, and the record itself beside its last one."""
-        story, ended = _Story(resource, ""), list[_Story]()
+        kind: type[_Story] = _MirroredStory if self._is_mirror else _Story
+        story, ended = kind(resource, ""), list[_Story]()
         for row, logged in self._of_resource(resource):
             if row.record_id != story.record_id:
                 ended.append(story)
-                story = _Story(resource, row.record_id)
-            yield from story.follow(row, logged)
+                story = kind(resource, row.record_id)
+            yield from story.show(row, logged)
+            yield from story.follow(row)
             if len(ended) == CHUNK:
                 yield from self._beside_the_records(resource, ended)
                 ended.clear()
@@ -110,7 +130,7 @@ class Verifier:
         for (record_id,) in self._connection.execute(select(table.id).where(~told).order_by(table.id)):
             yield f"{resource.name}/{record_id}: no Change tells of it."
 
-    def _of_resource(self, resource: Resource) -> Iterator[tuple[Any, Mapping[str, str] | None]]:
+    def _of_resource(self, resource: Resource) -> Iterator[tuple[Any, Collection[str] | None]]:
         """Its Changes, each with the log of what took text from it, or of what it took from others."""
         place = tuple_(CHANGES.c.record_id, CHANGES.c.sequence)
         query = select(CHANGES).where(CHANGES.c.resource == resource.name).limit(CHUNK)
@@ -121,8 +141,8 @@ class Verifier:
             yield from ((row, logs.get(row.redacted or row.sequence)) for row in rows)
             after = rows[-1].record_id, rows[-1].sequence
 
-    def _logs(self, sequences: Iterable[int]) -> dict[int, dict[str, str]]:
-        """Digests of redacted representations, by the Change that redacted them; only what the chain vouches for."""
+    def _logs(self, sequences: Iterable[int]) -> dict[int, list[str]]:
+        """What stands for redacted representations, by the Change that redacted them, if the chain vouches for it."""
         query = select(REDACTIONS.c.change, REDACTIONS.c.digests, CHANGES.c.actor)
         query = query.join(CHANGES, CHANGES.c.sequence == REDACTIONS.c.change)
         found = self._connection.execute(query.where(REDACTIONS.c.change.in_(list(set(sequences)))))
@@ -158,29 +178,52 @@ class _Story:
     state: str | None = None  # that of the record now; None: there is none
     was_public: bool = False
 
-    def follow(self, row: Any, logged: Mapping[str, str] | None) -> Iterator[str]:
-        """What is wrong with its next Change; `logged`: digests of what was redacted, in the Change named or by it."""
-        body, redacts = str(row.body or ""), str(row.actor).startswith(REDACTOR)
-        if not _is_as_written(row, body, logged):
+    def show(self, row: Any, logged: Collection[str] | None) -> Iterator[str]:
+        """What is wrong with the representation of its next Change, which is followed after that.
+
+        `logged`: what stands for redacted ones, in the log of the Change that redacted it, or of itself.
+        """
+        if not self._is_as_written(row, logged):
             yield f"Change {row.sequence}: its representation is not the one that was written."
-        if redacts and row.redacted is None and logged is None:
+        if _redacts(row) and row.redacted is None and logged is None:
             yield f"Change {row.sequence}: the log of what it redacted is missing or was altered."
-        state = None if row.action == "delete" else _state(body)
-        fits = (row.action == "create") == (self.state is None) or (redacts and row.action == "delete")
-        if not fits or row.version != self._version(row.action):
+
+    def _is_as_written(self, row: Any, logged: Collection[str] | None) -> bool:
+        """Whether a representation has its digest, or is one that the redaction of it left."""
+        body, salted = str(row.body or "").encode(), str(row.salt or "")
+        if row.redacted is None:
+            return bool(digest(body, salted) == row.digest)
+        return replaced(row.sequence, body, salted) in (logged or ())
+
+    def follow(self, row: Any) -> Iterator[str]:
+        """What of its next Change does not follow from those before."""
+        state = self._state_after(row)
+        if not self._fits(row):
             yield f"Change {row.sequence}: its version or action does not follow from the record's Change before."
-        shown = ("redact" if self.was_public else None) if redacts else shown_as(self.state, state)
+        shown = shown_as(self.state, state)
+        if _redacts(row):
+            shown = "redact" if self.was_public else None
         if row.shown != shown:
             yield f"Change {row.sequence}: what is shown of it is not what happened."
         self.last, self.state, self.was_public = row, state, self.was_public or shown is not None
 
-    def _version(self, action: str) -> int:
-        return 1 if self.last is None or action == "create" else int(self.last.version) + 1
+    def _state_after(self, row: Any) -> str | None:
+        return None if row.action == "delete" else _state(str(row.body or ""))
+
+    def _fits(self, row: Any) -> bool:
+        fits = (row.action == "create") == (self.state is None) or (_redacts(row) and row.action == "delete")
+        first = self.last is None or row.action == "create"
+        return bool(fits and row.version == (1 if first else int(self.last.version) + 1))
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a record after its last Change."""
+        return bool(self.last.action != "delete")
 
     def beside(self, row: Mapping[str, Any] | None, links: list[Any]) -> Iterator[str]:
         """What is wrong with the record, beside its last Change."""
-        if row is None or self.last.action == "delete":
-            if (row is None) != (self.last.action == "delete"):
+        if row is None or not self.is_there:
+            if (row is None) == self.is_there:
                 yield "it is missing." if row is None else "it is there, though its last Change deleted it."
             return
         if row["change"] != self.last.sequence:
@@ -208,17 +251,49 @@ class _Story:
             yield "its representation is not that of its last Change."
 
 
+class _MirroredStory(_Story):
+    """What a mirror knows of a record: what everyone sees; what happens to a draft lies between."""
+
+    def _is_as_written(self, row: Any, logged: Collection[str] | None) -> bool:
+        if row.body is None and row.salt is None and self._is_withheld(row):
+            return True
+        return super()._is_as_written(row, logged)
+
+    def _is_withheld(self, row: Any) -> bool:
+        """Whether the representation is a draft's: it is withdrawn, or text is taken from one that was."""
+        if self.state is None:
+            return bool(self.last is not None and self.last.body is None and _redacts(row))
+        return bool(row.action == "update" and row.shown == "delete")
+
+    def _state_after(self, row: Any) -> str | None:
+        state = super()._state_after(row)
+        return "published" if state == "published" else None
+
+    def _fits(self, row: Any) -> bool:
+        if self.state is not None:  # nothing can lie between
+            return bool(row.action != "create" and row.version == int(self.last.version) + 1)
+        return bool(row.version >= 1 and (row.action != "create" or row.version == 1))
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is public after its last Change."""
+        return self.state is not None
+
+
+def _beyond_its_seal(row: Any, before: str) -> Iterator[str]:
+    """A sealed Change says nothing: it has the place of the one before in time."""
+    said = (row.at, row.actor, row.action, row.record_id, row.version, row.shown, row.salt, row.redacted, row.is_bare)
+    if said != (before, "", "update", "", 0, None, None, None, True):
+        yield f"Change {row.sequence}: it is sealed, and says more than its entry."
+
+
+def _redacts(row: Any) -> bool:
+    return str(row.actor).startswith(REDACTOR)
+
+
 def _link(table: Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
     """A row of a link table, to be compared."""
     return table.name, *(row.get(column.name) for column in table.c)
-
-
-def _is_as_written(row: Any, body: str, logged: Mapping[str, str] | None) -> bool:
-    """Whether a representation has its digest, or that of the redaction which replaced it."""
-    if row.redacted is None:
-        return bool(digest(body.encode(), str(row.salt or "")) == row.digest)
-    logged_as = (logged or {}).get(str(row.sequence))
-    return row.salt is None and logged_as == digest(body.encode())
 
 
 def _state(body: str) -> str | None:

@@ -18,7 +18,7 @@ from sqlmodel import Session
 from app import no_collector
 from app.core.database import Database
 from app.core.editing import PATIENCE
-from app.core.errors import Unauthorized
+from app.core.errors import ReadOnly, Unauthorized
 from app.core.keys import Asker, asker_still
 from app.core.resource import RESOURCES
 from app.core.text import to_json
@@ -70,6 +70,8 @@ def run(database: Database, import_id: str, claim: str, pace: Pace) -> bool:
         return True
     except Unauthorized:
         reason = "The key was revoked or has expired."
+    except ReadOnly as error:  # a mirror since it was received
+        reason = error.detail
     except IntegrityError as error:
         structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
         reason = "The database refused it."

@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, literal_column, or_, select, update
 from sqlmodel import Session
 
-from app.core.changes import instant, now
+from app.core.changes import MIRRORS, instant, now
 from app.core.database import Database, Query
-from app.core.errors import ErrorItem, Unavailable
+from app.core.errors import ErrorItem, ReadOnly, Unavailable
 from app.core.keys import Asker
 from app.core.text import to_json
 from app.exchange.files import Read
@@ -61,7 +61,10 @@ def new_id() -> str:
 
 
 def receive(database: Database, asker: Asker, sending: Sending, lines: Iterator[Read], claim: str) -> str:
-    """Keep every line of a file in the database, under the claim; returns the id. Nothing stays when that fails."""
+    """Keep every line of a file in the database, under the claim; returns the id. Nothing stays when that fails.
+
+    ReadOnly in a mirror.
+    """
     import_id = new_id()
     values = {
         "id": import_id,
@@ -77,6 +80,8 @@ def receive(database: Database, asker: Asker, sending: Sending, lines: Iterator[
         **dict.fromkeys(("lines", "attempts", *COUNTS), 0),
     }
     with booking(database) as session:
+        if session.execute(select(MIRRORS.c.source)).first():
+            raise ReadOnly
         forget(session)
         still = select(IMPORTS.c.id).where(IMPORTS.c.status.in_(OPEN)).limit(MOST_OPEN)
         if len(session.execute(still).all()) == MOST_OPEN:

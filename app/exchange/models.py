@@ -10,6 +10,7 @@ from app.core.codelists import Code, CodeList
 from app.core.errors import ErrorItem
 from app.core.history import FieldChange
 from app.core.record import BYTEWISE
+from app.core.redacting import TEXTS
 
 MODE = CodeList(
     "import_mode",
@@ -62,19 +63,21 @@ IMPORTS = Table(
     Index(None, "key", "id"),
     Index(None, "status", "claimed_until"),
 )
+# JSON of what records say: a text that is taken down is taken from here too.
+SAID = {TEXTS: "line"}
 LINES = Table(
     "import_lines",
     SQLModel.metadata,
     Column("import_id", BYTEWISE, ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("given", Text),  # what it says, until it has a verdict
+    Column("given", Text, info=SAID),  # what it says, until it has a verdict
     Column("moved", Text),  # columns of a table that are not named like the place of their value in the record
     Column("verdict", BYTEWISE),
     Column("resource", BYTEWISE),
     Column("record_id", BYTEWISE),
     Column("matched_by", BYTEWISE),
-    Column("errors", Text),
-    Column("diff", Text),
+    Column("errors", Text, info=SAID),
+    Column("diff", Text, info=SAID),
     Index(None, "import_id", "verdict", "number"),
 )
 ONE = select(IMPORTS).where(IMPORTS.c.id == bindparam("import"))

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, update
 
 from app.core.changes import instant
+from app.core.database import WHEN_RESTORED
 from app.core.keys import KEYS
 from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
@@ -154,6 +155,15 @@ def disable(connection: Connection, webhook: str, because: str) -> None:
     connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(behind=behind, **stopped))
     connection.execute(delete(DELIVERIES).where(pending, DELIVERIES.c.attempts == 0))
     connection.execute(update(DELIVERIES).where(pending).values(state="failed", done_at=at))
+
+
+def disable_restored(connection: Connection) -> None:
+    """Stop telling all, in a copy of a registry that may be telling them itself."""
+    for (webhook,) in connection.execute(select(WEBHOOKS.c.id).where(IS_ACTIVE)).all():
+        disable(connection, webhook, "restored")
+
+
+WHEN_RESTORED.append(disable_restored)
 
 
 def disable_keyless(connection: Connection) -> list[tuple[str, str]]:

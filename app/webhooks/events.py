@@ -1,6 +1,8 @@
 """What subscribers are told: the kinds of events, a payload, whom a change concerns, and the contract of all that."""
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -52,20 +54,30 @@ def partners_of(connection: Connection, sequence: int) -> frozenset[str] | None:
     Of drafts nothing is looked at: what they name is nobody's business.
     """
     change = connection.execute(select(CHANGES).where(CHANGES.c.sequence == sequence)).one()
-    before = select(CHANGES.c.body).where(
-        CHANGES.c.resource == change.resource, CHANGES.c.record_id == change.record_id, CHANGES.c.sequence < sequence
-    )
-    previous = connection.execute(before.order_by(CHANGES.c.sequence.desc()).limit(1)).scalar()
     found = {change.record_id} if change.resource == "partners" else set()
-    for body in (change.body, previous):
-        if body is None or json.loads(body)["state"] != "published":
-            continue
+    for body in _public_bodies(connection, change):
         try:
             links = links_in(accepted(RESOURCES[change.resource], body))
         except ValidationError:  # written under rules of old: rather told too often than not at all
             return None
         found |= {record_id for _, target, record_id in links if target == "partners"}
     return frozenset(found)
+
+
+def _public_bodies(connection: Connection, change: Any) -> Iterator[str]:
+    """The representation of a Change and the last one before it, as far as everyone saw them."""
+    if _is_public(change.body):
+        yield change.body
+    if change.shown == "create":
+        return
+    same = (CHANGES.c.resource == change.resource, CHANGES.c.record_id == change.record_id)
+    before = select(CHANGES.c.body).where(*same, CHANGES.c.sequence < change.sequence, CHANGES.c.shown.is_not(None))
+    bodies = connection.execute(before.order_by(CHANGES.c.sequence.desc())).scalars()
+    yield from islice(filter(_is_public, bodies), 1)
+
+
+def _is_public(body: str | None) -> bool:
+    return body is not None and json.loads(body)["state"] == "published"
 
 
 def contract() -> dict[str, Any]:

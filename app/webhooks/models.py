@@ -10,6 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from app.core.changes import SHOWN
 from app.core.codelists import Code, CodeList
+from app.core.database import BEGUN
 from app.core.names import PartnerId
 from app.core.record import BYTEWISE, SEQUENCE, in_codes
 from app.core.resource import RESOURCES
@@ -28,6 +29,7 @@ BECAUSE = CodeList(
         "not_accepted": Code("An event was not accepted for 24 hours", "Không được nhận trong 24 giờ"),
         "gone": Code("The receiver answered 410 Gone", "Bên nhận trả lời 410 Gone"),
         "key_ended": Code("Its key was revoked or has expired", "Khóa đã bị thu hồi hoặc hết hạn"),
+        "restored": Code("This is a backup that was restored", "Đây là bản sao lưu được khôi phục"),
     },
 )
 DELIVERY = CodeList(
@@ -112,6 +114,7 @@ class WebhookCursor(SQLModel, table=True):
     """One row: the last Change that was looked at for all subscriptions that are not behind."""
 
     __tablename__ = "webhook_cursor"
+    __table_args__ = {"info": {BEGUN: True}}
 
     id: int = Field(sa_type=Integer, primary_key=True, sa_column_kwargs={"autoincrement": False})
     after: int = Field(sa_type=SEQUENCE)

@@ -18,16 +18,25 @@ from tests.torture.bodies import hostile_bodies
 from tests.torture.clusters import Cluster
 from tests.torture.ground import Row
 from tests.torture.kills import postgres_killed, replica_promoted, server_killed
+from tests.torture.mirrors import mirror_killed
 from tests.torture.races import crowd, one_effect
 from tests.torture.slow import slow_clients
+from tests.torture.webhooks import senders_killed
 
 Make = Callable[[], str]
 
 
-def seeded(url: str) -> str:
-    """The dataset in this database."""
+def migrated(url: str) -> str:
+    """The schema in this database."""
     database = Database(url)
     migrate(database)
+    database.close()
+    return url
+
+
+def seeded(url: str) -> str:
+    """The dataset in this database."""
+    database = Database(migrated(url))
     load(database, read())
     database.close()
     return url
@@ -45,6 +54,8 @@ def rows(new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[
         "races": lambda: [one_effect(fresh(), 100 if full else 3)],
         "backup": lambda: [backups_while_writing(fresh(), new, folder, *((10, 3_000) if full else (2, 60)))],
         "bodies": lambda: [hostile_bodies(fresh(), *((500,) if full else (20, "partners", "keys")))],
+        "webhooks": lambda: [senders_killed(fresh(), *((1_000, 30) if full else (20, 2)))],
+        "mirror": lambda: [mirror_killed(fresh(), migrated(new()), *((20, 3_000) if full else (2, 80)))],
         "slow": lambda: slow_clients(fresh(), 10_000) if full else slow_clients(fresh(), 300, (5.0, 5.0)),
     }
 

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,10 +136,12 @@ class Told:
 class Writers:
     """Clients that create and change records of their own until told to stop, whatever the server does."""
 
-    def __init__(self, server: Server, key: dict[str, str], clients: int) -> None:
+    def __init__(
+        self, server: Server, key: dict[str, str], clients: int, states: Sequence[str] = ("published",)
+    ) -> None:
         self.server, self.told, self.statuses = server, list[Told](), Counter[int]()
         self.lost, self.without_retry = 0, 0
-        self._key, self._stop = key, threading.Event()
+        self._key, self._states, self._stop = key, states, threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
 
     def __enter__(self) -> "Writers":
@@ -167,6 +169,7 @@ class Writers:
             count += random_.random() < 0.5 or count == 0
             path = f"/v1/partners/{prefix}-{count}"
             body = {**PARTNER, "aliases": [f"Alias {random_.random()}"], "parent": random_.choice([None, "unido"])}
+            body["state"] = random_.choice(self._states)
             try:
                 answer = client.put(path, json=body)
                 if answer.status_code == 428:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -34,8 +33,10 @@ from tests.receivers import (
     receiving,
     redirect_to,
 )
+from tests.torture.ground import ROOT, Row
+from tests.torture.whole import broken
 
-ROOT = Path(__file__).parents[1]
+MOST_MORE = 50_000  # KiB that a sender may grow by
 # A worker with the paces of a test: what takes hours and minutes takes seconds.
 WORKER = """
 from app.webhooks import attempts, calling
@@ -123,11 +124,8 @@ def write(database: Database, number: int, records: int) -> None:
         batch.flush()
 
 
-def senders_killed(url: str, *, events: int, kills: int, workers: int = 2, records: int = 10) -> dict[str, Any]:
-    """The row of the table: senders killed at random, receivers of every kind. `url`: a migrated database.
-
-    Returns what happened; `missing`, `unsigned` and `out_of_order` must be 0, and memory must not have grown.
-    """
+def senders_killed(url: str, events: int, kills: int, workers: int = 2, records: int = 10) -> Row:
+    """Senders killed at random, receivers of every kind: each event arrives, signed, in the order of its record."""
     with ExitStack() as stack:
         database = stack.enter_context(database_of(url))
         told = receivers(stack)
@@ -150,7 +148,21 @@ def senders_killed(url: str, *, events: int, kills: int, workers: int = 2, recor
         codes = running.stop()
         found = [_judged(told[name], made[name]["secret"], events) for name in told]
         summed = {name: sum(each[name] for each in found) for name in found[0]}
-        return {"events": events, "kills": kills, **summed, "left": left, "grown_kib": grown, "codes": codes}
+    figures: dict[str, object] = {
+        "events": events,
+        "kills": kills,
+        **summed,
+        "not accepted": left,
+        "MB more": grown // 1024,
+    }
+    row = Row("senders of webhooks are killed", figures)
+    for name in ("missing", "unsigned", "out of order"):
+        row.need(not summed[name], f"{summed[name]} {name}")
+    row.need(not left, f"{left} deliveries were not accepted")
+    row.need(codes == [0] * workers, f"the senders ended with {codes}")
+    row.need(grown < MOST_MORE, f"{grown} KiB more, whatever receivers send")
+    row.problems += broken(url)
+    return row
 
 
 def _left(database: Database, events: int) -> int:
@@ -179,5 +191,5 @@ def _judged(receiver: Receiver, secret: str, events: int) -> dict[str, int]:
         "messages": len(receiver.messages),
         "missing": events - len(set(sequences)),
         "unsigned": unsigned,
-        "out_of_order": sum(1 for seen in versions.values() if seen != sorted(seen)),
+        "out of order": sum(1 for seen in versions.values() if seen != sorted(seen)),
     }
