@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from app.core.database import Database
 from app.core.resource import RESOURCES
-from app.exchange import files
+from app.exchange import workbook as workbooks
 from app.exchange.columns import Columns, column_of, kind_of, names
 from app.exchange.files import CSV, JSON_LINES, XLSX
 from app.main import RESOURCES as ALL
@@ -150,7 +150,8 @@ def test_columns_lead_back_from_pointers() -> None:
         ("id,,kind", "unknown_column", "Column 2"),
         ("id,id", "repeated", "same name"),
         ("title", "unknown_column", "Column 1"),
-        (",".join(f"places.{number}" for number in range(1001)), "unknown_column", "Column 1001"),
+        (",".join(f"places.{number}" for number in range(1001)), "unknown_column", "names 1 to"),
+        ("zq7," * 15_000, "unknown_column", "names 1 to"),
         ('""', "unknown_column", "names 1 to"),
     ],
 )
@@ -246,7 +247,20 @@ BAD_FILES: dict[str, tuple[bytes, str, int]] = {
     "half a workbook": (BOOK[: len(BOOK) // 2], XLSX, 400),
     "a broken sheet": (replaced(BOOK, SHEET, b"</sheetData>", b"<row"), XLSX, 400),
     "entities": (replaced(BOOK, SHEET, b"<worksheet", b'<!DOCTYPE x [<!ENTITY y "z">]><worksheet'), XLSX, 400),
-    "too many texts": (packed(xl__sharedStrings_xml=b"x" * 60_000_000), XLSX, 413),
+    "a row of cells without end": (replaced(BOOK, SHEET, b"</row>", b"<c/>" * 200_000 + b"</row>"), XLSX, 413),
+    "marks outside of rows": (replaced(BOOK, SHEET, b"<sheetData>", b"<a/>" * 3_100_000 + b"<sheetData>"), XLSX, 413),
+    "styles without end": (replaced(BOOK, "xl/styles.xml", b"<fonts", b"<a/>" * 1_600_000 + b"<fonts"), XLSX, 413),
+    "rows of a part that is read whole": (
+        replaced(BOOK, "xl/workbook.xml", b"<sheets>", b"<sheetData><row/></sheetData>" * 800_000 + b"<sheets>"),
+        XLSX,
+        413,
+    ),
+    "a long mark": (replaced(BOOK, SHEET, b"<sheetData>", b'<a b="%s"/><sheetData>' % (b"x" * 3_000_000)), XLSX, 413),
+    "entities in what is read whole": (
+        replaced(BOOK, "xl/styles.xml", b"<styleSheet", b'<!DOCTYPE x [<!ENTITY y "z">]><styleSheet'),
+        XLSX,
+        400,
+    ),
     "too many parts": (packed(**{f"x{number}": b"" for number in range(1001)}), XLSX, 413),
 }
 
@@ -272,7 +286,7 @@ def test_a_workbook_may_name_far_rows_and_columns(registry: TestClient, editor: 
 
 
 def test_sizes_and_types_are_bounded(seeded_database: Database, editor: Key, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_UNPACKED", 1_000)
+    monkeypatch.setattr(workbooks, "MOST_UNPACKED", 1_000)
     with client_of(url_of(seeded_database), max_import=5_000) as client:
         content = lines_of(*[{**PORTS, "id": f"x-{number}"} for number in range(50)])
         problem(send(client, editor, content), 413, "too_large")

@@ -30,6 +30,8 @@ class Columns:
     def __init__(self, resource: Resource, header: Sequence[Cell]) -> None:
         while header and _blank(header[-1]):
             header = header[:-1]
+        if not header or len(header) > MOST_COLUMNS:
+            raise Invalid(ErrorItem(code="unknown_column", detail=f"The first row names 1 to {MOST_COLUMNS} columns."))
         self.paths = [tuple(str(name).strip().split(".")) for name in header]
         self.kinds = [kind_of(resource, path) for path in self.paths]
         errors = [
@@ -39,9 +41,6 @@ class Columns:
         ]
         if len(set(self.paths)) < len(self.paths):
             errors.append(ErrorItem(code="repeated", detail="Two columns have the same name."))
-        if not self.paths or len(self.paths) > MOST_COLUMNS:
-            said = f"The first row names 1 to {MOST_COLUMNS} columns."
-            errors.append(ErrorItem(code="unknown_column", detail=said))
         if errors:
             raise Invalid(*errors)
 

@@ -3,8 +3,6 @@
 import contextlib
 import csv
 import io
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,10 +11,11 @@ from typing import IO, Any
 from pydantic import BaseModel, ValidationError
 
 from app.core.bodies import refuse_unsafe, strict_json
-from app.core.errors import MISTAKES, BadBody, BadFile, ErrorItem, Invalid, TooLarge
+from app.core.errors import MISTAKES, BadBody, BadFile, ErrorItem, Invalid
 from app.core.resource import RESOURCES, Resource
 from app.core.text import SLUGS, to_json
-from app.exchange.columns import MOST_COLUMNS, Cell, Columns, explained
+from app.exchange.columns import Cell, Columns, explained
+from app.exchange.workbook import sheet_rows
 
 JSON_LINES, CSV = "application/x-ndjson", "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -24,10 +23,6 @@ TYPES = {JSON_LINES: JSON_LINES, "application/jsonl": JSON_LINES, CSV: CSV, XLSX
 SUFFIXES = {".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": CSV, ".xlsx": XLSX}
 
 LONGEST_LINE = 1_000_000  # bytes of a JSON line
-MOST_UNPACKED = 500_000_000  # bytes that a workbook may unpack to, and its shared texts, which are held in memory
-MOST_SHARED = 50_000_000
-MOST_PARTS = 1_000
-MOST_ROWS = 1_048_576  # of a sheet, as Excel has it
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ def read(file: IO[bytes], kind: str, resource: Resource | None) -> Iterator[Read
     if kind == JSON_LINES:
         return _json_lines(file)
     assert resource is not None, "a table is of one resource"
-    return _rows(_csv_rows(file) if kind == CSV else _sheet_rows(file), resource)
+    return _rows(_csv_rows(file) if kind == CSV else sheet_rows(file), resource)
 
 
 def _json_lines(file: IO[bytes]) -> Iterator[Read]:
@@ -164,65 +159,6 @@ def _csv_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
     finally:
         with contextlib.suppress(ValueError):  # closed before, where nobody wanted the rest
             text.detach()
-
-
-def _sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
-    """The rows of a workbook's first sheet; of formulas, the values that were saved with them."""
-    from openpyxl import load_workbook  # noqa: PLC0415 - takes a while to import, and few processes need it
-
-    _ensure_harmless(file)
-    try:
-        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        sheet: Any = book.worksheets[0]
-        sheet.reset_dimensions()
-        header = next(sheet.iter_rows(max_row=1, max_col=MOST_COLUMNS + 1, values_only=True), ())
-    except Exception:  # a malformed workbook raises anything
-        raise BadFile("The file is no XLSX workbook with a sheet.") from None
-    names = list(header)
-    while names and names[-1] is None:
-        names.pop()
-    yield 1, names
-    rows = sheet.iter_rows(min_row=2, max_row=MOST_ROWS, max_col=len(names) + 1, values_only=True)
-    number = 1
-    while True:
-        try:
-            cells = next(rows, None)
-        except Exception:
-            raise BadFile(f"The workbook breaks off behind row {number}.") from None
-        if cells is None:
-            break
-        number += 1
-        if any(cell is not None for cell in cells):
-            yield number, list(cells)
-    book.close()
-
-
-def _ensure_harmless(file: IO[bytes]) -> None:
-    """BadFile or TooLarge for what is no ZIP, unpacks to too much, or declares a document type (entities)."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            parts = archive.infolist()
-            shared = sum(part.file_size for part in parts if "sharedstrings" in part.filename.lower())
-            total = sum(part.file_size for part in parts)
-            if len(parts) > MOST_PARTS or total > MOST_UNPACKED or shared > MOST_SHARED:
-                raise TooLarge(f"The workbook unpacks to more than {MOST_UNPACKED} bytes, or has too many texts.")
-            declaring = any(_declares(archive, part) for part in parts)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error):
-        raise BadFile("The file is no XLSX workbook.") from None
-    if declaring:
-        raise BadFile("A part of the workbook declares a document type.")
-    file.seek(0)
-
-
-def _declares(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    """Whether a part has a DOCTYPE, also in UTF-16."""
-    with archive.open(part) as content:
-        kept = b""
-        while block := content.read(1 << 20):
-            if b"<!DOCTYPE" in (kept + block).replace(b"\0", b""):
-                return True
-            kept = block[-20:]
-    return False
 
 
 @cache
