@@ -23,6 +23,7 @@ from app.exchange.files import JSON_LINES, read
 from app.exchange.importing import Interrupted, Pace, run
 from app.exchange.models import IMPORTS, LINES, Sending
 from app.exchange.ordering import components
+from app.exchange.plan import Plan
 from tests.conftest import NewDatabase, client_of, walk
 from tests.test_commands import ROOT, server
 from tests.test_commands import run as command
@@ -126,6 +127,16 @@ def test_one_that_ends_every_process_is_given_up(seeded_database: Database, tmp_
         session.execute(update(IMPORTS).values(attempts=ledger.MOST_ATTEMPTS, status="running"))
     assert not run(seeded_database, import_id, "one", Pace())
     assert "too often" in state(seeded_database, import_id)["reason"]
+
+
+def test_one_that_fails_here_ends_at_once(
+    seeded_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(3)), "one")
+    monkeypatch.setattr(Plan, "make", None)
+    assert run(seeded_database, import_id, "one", Pace())
+    found = state(seeded_database, import_id)
+    assert (found["status"], found["reason"]) == ("failed", "It failed here, and was logged.")
 
 
 def test_old_imports_are_forgotten(registry: TestClient, editor: Key, seeded_database: Database) -> None:

@@ -273,6 +273,17 @@ def test_a_line_without_id_is_known_again(registry: TestClient, editor: Key, see
     ]  # fmt: skip
 
 
+def test_a_heading_of_another_resource_is_no_heading(registry: TestClient, editor: Key) -> None:
+    """Nor is one that the record found by it does not have."""
+    lines = [
+        {"resource": "partners", "title": {"en": "UNIDO"}},
+        {"resource": "projects", "summary": {"en": "Smart factory cooperation"}},
+        {"resource": "projects", "title": None, "name": {"en": "Smart factory cooperation"}},
+    ]
+    found, _ = ended(registry, editor, lines_of(*lines), "?mode=rows")
+    assert (found["status"], found["refused"]) == ("done", 3), found
+
+
 def test_a_key_of_a_partner_writes_its_own_records_only(
     registry: TestClient, unido: Key, editor: Key, seeded_database: Database
 ) -> None:

@@ -6,19 +6,20 @@ has with their verdicts: the next run goes on behind them.
 
 import contextlib
 import json
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session
 
 from app import no_collector
 from app.core.database import Database
 from app.core.editing import PATIENCE
-from app.core.errors import ReadOnly, Unauthorized
+from app.core.errors import Problem, ReadOnly, Unauthorized
 from app.core.keys import Asker, asker_still
 from app.core.resource import RESOURCES
 from app.core.text import to_json
@@ -63,27 +64,37 @@ def run(database: Database, import_id: str, claim: str, pace: Pace) -> bool:
         row = ledger.take(session, import_id, claim)
     if row is None:
         return False
-    reason = "It failed here, and was logged."
     try:
-        _Run(database, row, claim, pace).run()
-    except Lost:
-        return True
-    except Unauthorized:
-        reason = "The key was revoked or has expired."
-    except ReadOnly as error:  # a mirror since it was received
-        reason = error.detail
-    except IntegrityError as error:
-        structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
-        reason = "The database refused it."
+        reason = _try(database, row, claim, pace)
     except Interrupted:
         with ledger.booking(database) as session:
             ledger.release(session, import_id, claim)
         raise
-    else:
-        return True
-    with ledger.booking(database) as session:
-        ledger.finish(session, import_id, claim, "failed", reason)
+    if reason is not None:
+        with ledger.booking(database) as session:
+            ledger.finish(session, import_id, claim, "failed", reason)
     return True
+
+
+def _try(database: Database, row: Mapping[str, Any], claim: str, pace: Pace) -> str | None:
+    """Run it; why it must be given up, if so. What may pass, such as a database that is away, is raised."""
+    try:
+        _Run(database, row, claim, pace).run()
+    except Lost:
+        return None
+    except Unauthorized:
+        return "The key was revoked or has expired."
+    except ReadOnly as error:  # a mirror since it was received
+        return error.detail
+    except IntegrityError as error:
+        structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
+        return "The database refused it."
+    except (Interrupted, Problem, SQLAlchemyError, sqlite3.Error):
+        raise
+    except Exception:
+        structlog.get_logger("hoptac.error").exception("import")
+        return "It failed here, and was logged."
+    return None
 
 
 class _Run:

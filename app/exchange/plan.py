@@ -196,8 +196,9 @@ def _by_identifier(session: Session, asker: Asker, resource: Resource, codes: An
 
 
 def _by_title(session: Session, asker: Asker, resource: Resource, given: dict[str, Any]) -> tuple[str, str | None]:
-    name = next((each for each in HEADINGS if isinstance(given.get(each), dict)), "")
-    texts = {tag: text for tag, text in given.get(name, {}).items() if isinstance(text, str)}
+    name = next((each for each in HEADINGS if each in resource.fields.model_fields), "")
+    said = given.get(name)
+    texts = {tag: text for tag, text in said.items() if isinstance(text, str)} if isinstance(said, dict) else {}
     record_id = slug(texts.get("en") or next(iter(texts.values()), ""))
     if not record_id:
         raise _mistake("/id", "no_id")
