@@ -248,6 +248,17 @@ def test_a_file_of_another_schema_is_refused(seeded_database: Database, empty: D
         restore(file, empty)
 
 
+def test_a_view_is_no_table(seeded_database: Database, empty: Database, file: Path) -> None:
+    back_up(seeded_database, file)
+    with sqlite3.connect(file) as connection:
+        connection.execute("ALTER TABLE places RENAME TO others")
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        connection.execute(f"CREATE VIEW places AS {endless} SELECT others.* FROM others, n")
+    connection.close()
+    with pytest.raises(NotCopied, match="no table places"):
+        restore(file, empty)
+
+
 def test_the_commands_say_what_they_did(
     seeded_database: Database, empty: Database, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

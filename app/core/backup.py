@@ -78,6 +78,10 @@ def _check_schema(source: Connection, path: Path) -> None:
         found = source.scalar(text("SELECT version_num FROM alembic_version"))
     except DatabaseError:
         raise NotCopied(f"{path} is no backup.") from None
+    tables = set(source.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")))  # a view may never end
+    missing = sorted({table.name for table in SQLModel.metadata.sorted_tables if table not in INDEX} - tables)
+    if found == HEAD and missing:
+        raise NotCopied(f"{path} is no backup: it has no table {missing[0]}.")
     if found != HEAD:
         raise NotCopied(
             f"{path} has the schema {found}, this program needs {HEAD}: run `hoptac migrate` on a copy of it."
