@@ -13,7 +13,6 @@ from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
 from tests.torture.clusters import Cluster
 from tests.torture.kills import postgres_killed, server_killed
-from tests.torture.mirrors import mirror_killed
 from tests.torture.races import crowd, one_effect
 from tests.torture.slow import slow_clients
 from tests.torture.webhooks import senders_killed
@@ -51,16 +50,12 @@ def test_senders_that_are_killed_lose_no_event(url: str) -> None:
     assert senders_killed(url, 20, 2).problems == []
 
 
-def test_a_mirror_that_is_killed_becomes_like_its_source(url: str, new_database: NewDatabase, migrated: str) -> None:
-    assert mirror_killed(url, new_database(migrated), 2, 60).problems == []
-
-
 def test_hostile_bodies_are_refused_in_bounded_memory(url: str) -> None:
     assert hostile_bodies(url, 5, "partners", "keys").problems == []
 
 
 def test_slow_clients_are_held_and_then_cut(url: str) -> None:
-    assert [row.problems for row in slow_clients(url, 200, (5.0, 5.0))] == [[]] * 3
+    assert [row.problems for row in slow_clients(url, 200, (5.0, 5.0), most=1_000)] == [[]] * 3
 
 
 def test_a_postgresql_that_is_killed_loses_nothing(cluster: Cluster) -> None:
