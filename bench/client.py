@@ -25,8 +25,13 @@ class Client:
     """A connection to a port of the loopback."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
+        self._socket = self._connected()
+
+    def _connected(self) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self._port), timeout=120)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
 
     def __enter__(self) -> Self:
         return self
@@ -40,9 +45,16 @@ class Client:
         return self.send(request(parts.path + (f"?{parts.query}" if parts.query else ""), **headers))
 
     def send(self, asked: bytes) -> Reply:
-        """Send a whole request and read the whole answer."""
-        self._socket.sendall(asked)
-        head, _, rest = self._until(b"", b"\r\n\r\n").partition(b"\r\n\r\n")
+        """Send a whole request and read the whole answer; once more where a connection lay idle and was closed."""
+        try:
+            self._socket.sendall(asked)
+            read = self._more()
+        except ConnectionError:
+            self._socket.close()
+            self._socket = self._connected()
+            self._socket.sendall(asked)
+            read = self._more()
+        head, _, rest = self._until(read, b"\r\n\r\n").partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         status = int(first.split()[1])
