@@ -10,7 +10,7 @@ REASONS = {
     "bad_query": "control character|longer than",
     "invalid_value": "EDTF|control character|is blank|no such day or time",
     "unknown_include": "include takes",
-    "of_the_past": "read without .include.",
+    "of_the_past": "What was is read without",
     "given_by_path": "The path says this already",
     "too_many_figures": "More than",
 }
