@@ -24,7 +24,7 @@ async function see(path, look) {
   context.on("requestfailed", (request) => wrong.push(`not loaded: ${request.url()}`));
   context.on("console", (message) => ["error", "warning"].includes(message.type()) && wrong.push(message.text()));
   context.on("weberror", (error) => wrong.push(String(error.error())));
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(90_000);
   const answer = await page.goto(base + path);
   assert.equal(answer.status(), 200);
   try {
