@@ -1,6 +1,7 @@
 """The contract: what FastAPI derives from the routes, completed so that clients can be generated from it."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,7 @@ def _complete(schema: dict[str, Any]) -> None:
     problem = ProblemShown.model_json_schema(ref_template="#/components/schemas/{model}")
     schema["components"]["schemas"] |= {**problem.pop("$defs"), "ProblemShown": problem}
     _share_parameters(schema)
+    _share_responses(schema)
     for shown in schema["components"]["schemas"].values():
         shown["required"] = [name for name in shown.get("required", ()) if name not in ON_REQUEST]
 
@@ -210,6 +212,28 @@ def _share_parameters(schema: dict[str, Any]) -> None:
                 shared[names[written]] = parameter
             operation["parameters"][position] = {"$ref": f"#/components/parameters/{names[written]}"}
     schema["components"]["parameters"] = shared
+
+
+def _share_responses(schema: dict[str, Any]) -> None:
+    """Write a problem that several operations may answer with once, under its status."""
+    written = [
+        (operation["responses"], status, json.dumps(response, sort_keys=True))
+        for operation in _operations(schema)
+        for status, response in operation["responses"].items()
+        if status >= "304"
+    ]
+    counts = Counter(text for _, _, text in written)
+    shared: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for responses, status, text in written:
+        if counts[text] == 1:
+            continue
+        if text not in names:
+            taken = sum(1 for name in shared if name.partition(".")[0] == status)
+            names[text] = f"{status}.{taken}" if taken else status
+            shared[names[text]] = responses[status]
+        responses[status] = {"$ref": f"#/components/responses/{names[text]}"}
+    schema["components"]["responses"] = shared
 
 
 def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
