@@ -5,7 +5,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from functools import cache
 from itertools import islice
 from typing import Annotated, Any, TypeVar
@@ -29,22 +29,33 @@ Model = TypeVar("Model", bound=BaseModel)
 
 async def read_body(request: Request, media_type: str, most: int) -> bytes:
     """The whole body; UnsupportedType when it is of another type or coded, TooLarge past so many bytes."""
+    type_of(request, (media_type,))
+    return b"".join([piece async for piece in pieces_of(request, most)])
+
+
+def type_of(request: Request, media_types: Collection[str]) -> str:
+    """Which of these the body is of; UnsupportedType when it is of none, or coded."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != media_type or request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedType(f"This takes {media_type}, without a content coding.")
+    if given not in media_types or request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedType(f"This takes {', '.join(media_types)}, without a content coding.")
+    return given
+
+
+async def pieces_of(request: Request, most: int) -> AsyncIterator[bytes]:
+    """The body as it comes; TooLarge past so many bytes, declared or not, BadBody when it breaks off."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or len(declared) > 18 or int(declared) > most:
         raise TooLarge(f"This takes at most {most} bytes.")
-    parts, size, more = [], 0, True
+    size, more = 0, True
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise BadBody("The body broke off.")
-        parts.append(message.get("body", b""))
-        size, more = size + len(parts[-1]), message.get("more_body", False)
+        piece, more = message.get("body", b""), message.get("more_body", False)
+        size += len(piece)
         if size > most:
             raise TooLarge(f"This takes at most {most} bytes.")
-    return b"".join(parts)
+        yield piece
 
 
 async def parsed(body: bytes, model: type[BaseModel]) -> Any:
