@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
@@ -284,6 +285,15 @@ def _links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table,
 def named(fields: RecordFields) -> Iterator[tuple[str, str]]:
     """Records, as (resource, id), that a record names; each must exist when it is committed."""
     yield from ((target, record_id) for _, target, record_id in links_in(fields))
+
+
+def partners_of(resource: str, record_id: str, body: str | bytes) -> frozenset[str] | None:
+    """Partners that a record is or names; None for a representation of old that nobody can read any more."""
+    try:
+        found = {target for kind, target in named(accepted(RESOURCES[resource], body)) if kind == "partners"}
+    except ValidationError:
+        return None
+    return frozenset(found | ({record_id} if resource == "partners" else set()))
 
 
 def referrers(session: Session, resource: Resource, record_id: str, most: int | None = None) -> list[tuple[str, str]]:

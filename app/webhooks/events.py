@@ -5,14 +5,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from app.core.changes import CHANGES, SHOWN
-from app.core.names import links_in
 from app.core.resource import RESOURCES
 from app.core.text import to_json
-from app.core.writing import accepted
+from app.core.writing import partners_of
 
 VERBS = {"create": "created", "update": "updated", "delete": "deleted", "redact": "redacted"}
 TEST = "webhook.test"
@@ -48,7 +46,7 @@ def ping_payload(webhook: str, at: str) -> str:
     return to_json({"type": TEST, "timestamp": at, "data": {"webhook": webhook}}).decode()
 
 
-def partners_of(connection: Connection, sequence: int) -> frozenset[str] | None:
+def concerned(connection: Connection, sequence: int) -> frozenset[str] | None:
     """Partners that the record of a Change names or is, or named before it; None when that cannot be told.
 
     Of drafts nothing is looked at: what they name is nobody's business.
@@ -56,11 +54,10 @@ def partners_of(connection: Connection, sequence: int) -> frozenset[str] | None:
     change = connection.execute(select(CHANGES).where(CHANGES.c.sequence == sequence)).one()
     found = {change.record_id} if change.resource == "partners" else set()
     for body in _public_bodies(connection, change):
-        try:
-            links = links_in(accepted(RESOURCES[change.resource], body))
-        except ValidationError:  # written under rules of old: rather told too often than not at all
+        partners = partners_of(change.resource, change.record_id, body)
+        if partners is None:
             return None
-        found |= {record_id for _, target, record_id in links if target == "partners"}
+        found |= partners
     return frozenset(found)
 
 

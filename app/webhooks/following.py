@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, literal_column, select, text, u
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.changes import CHANGES, now
-from app.webhooks.events import partners_of, payload
+from app.webhooks.events import concerned, payload
 from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
 BOOKKEEPER_LOCK = 0x686F7075  # on PostgreSQL: who writes down what is sent does so alone, as on SQLite anyway
@@ -99,7 +99,7 @@ def _deliveries(
             wanting[kind] = [place for place in places if place.wants(*kind)]
         told = [place for place in wanting[kind] if place.after < end]
         if any(place.partners for place in told):
-            named = partners_of(connection, end)
+            named = concerned(connection, end)
             told = [place for place in told if not place.partners or named is None or place.partners & named]
         body = payload(change, base) if told else ""
         rows += [_row(place.webhook, change, body, at) for place in told]
