@@ -67,11 +67,9 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         observe = mount(app)
     inner = CompressMiddleware(Gate(Dispatch(app, routers), app.state), minimum_size=500)
     edge = Edge(inner, access_log=settings.access_log, observe=observe)
-    state = app.state
     outermost: ASGIApp = edge
     if settings.hot_cache:
-        fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
-        outermost = Hot(edge, fresh, settings.hot_cache)
+        outermost = Hot(edge, app.state.fresh, settings.hot_cache)
     of_key, of_address = settings.rate_limit_key, settings.rate_limit_address
     return Limits(outermost, edge, of_key=of_key, of_address=of_address) if of_key or of_address else outermost
 
@@ -88,7 +86,9 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    app.state.settings = settings
+    state = app.state
+    state.settings = settings
+    state.fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
     computed = [search_router(), figures_router(), audit_router(), timeline_router(), changes_router()]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     routers += [*map(history_router, RESOURCES), *map(write_router, RESOURCES), partners_router(), keys_router()]
@@ -110,7 +110,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database, app.state.reader = database, database.reader()
     app.state.editor, app.state.uses = Editor(database), Uses(database)
     app.state.importer = Importer(database, app.state.reader, app.state.editor)
-    waiting = Waiting(lambda: last_change(app.state.reader), database.commits, settings.hot_staleness)
+    waiting = Waiting(app.state.fresh)
     waiting.end_with_the_process()
     app.state.waiting = waiting
     allowance = Allowance.parse(settings.webhook_allow)

@@ -22,6 +22,7 @@ from app.changes.waiting import Waiting
 from app.core import redacting
 from app.core.changes import CHANGES
 from app.core.database import Database
+from app.core.hot import Freshness
 from app.core.redacting import Redaction
 from app.core.resource import RESOURCES
 from app.core.writing import Batch, accepted
@@ -345,7 +346,7 @@ def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> 
         return "7-abcdef12"
 
     async def run() -> None:
-        waiting = Waiting(look, lambda: 0, 0.05, most=2)
+        waiting = Waiting(Freshness(look, lambda: 0, 0.05), most=2)
         first = asyncio.ensure_future(waiting.beyond(7, 60, nobody_leaves))
         second = asyncio.ensure_future(waiting.beyond(7, 60, leaves))
         await asyncio.sleep(0)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from starlette.types import Receive
@@ -16,13 +16,10 @@ TICK = 0.02  # seconds between two looks
 
 
 class Waiting:
-    """Those who wait for a Change; `look` gives the name of the last one, `commits` counts this process's own."""
+    """Those who wait for a Change, told by what knows the last one."""
 
-    def __init__(
-        self, look: Callable[[], Awaitable[object]], commits: Callable[[], int], staleness: float, most: int = MOST
-    ) -> None:
-        self.most = most
-        self._fresh = Freshness(look, commits, max(staleness, TICK))
+    def __init__(self, fresh: Freshness, most: int = MOST) -> None:
+        self.most, self._fresh = most, fresh
         self._waiters: dict[asyncio.Future[bool], int] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._ended = False
