@@ -39,7 +39,7 @@ from app.core.record import RecordFields
 from app.core.resource import RESOURCES, Resource
 from app.core.rules import Proposal, mistakes
 from app.core.sql import chunks
-from app.core.text import RESERVED, slug
+from app.core.text import RESERVED, stem_of
 from app.core.writing import Batch, Stored, is_same, referrers, writable
 
 MOST_WAITING = 500
@@ -321,10 +321,8 @@ def was_public(session: Session, resource: Resource, record_id: str, asker: Aske
 
 def free_id(session: Session, resource: Resource, given: dict[str, Any]) -> str:
     """An id made of what the record is called, with a number when that is taken."""
-    texts = next((given[name] for name in ("title", "name", "summary", "indicator") if given.get(name)), "")
-    if isinstance(texts, dict):
-        texts = texts.get("en") or next((each for each in texts.values() if isinstance(each, str)), "")
-    stem = slug(texts if isinstance(texts, str) else "") or resource.one
+    said = next((given[name] for name in ("title", "name", "summary", "indicator") if given.get(name)), "")
+    stem = stem_of(said) or resource.one
     ids = [stem, *(f"{stem}-{number}" for number in range(2, NUMBERED + 1))]
     used = taken(session, resource, ids) | RESERVED
     return next((each for each in ids if each not in used), f"{stem}-{secrets.token_hex(4)}")

@@ -112,6 +112,12 @@ def slug(text: str) -> str:
     return made if len(made) <= 80 else made.rpartition("-")[0] or made[:80]
 
 
+def stem_of(said: Any) -> str:
+    """What an id is made of: the slug of a text, or of the English, else the first text of a language map."""
+    texts = [said.get("en"), *said.values()] if isinstance(said, Mapping) else [said]
+    return slug(next((text for text in texts if text and isinstance(text, str)), ""))
+
+
 def from_json(body: str | bytes) -> Any:
     """What a stored representation says, in a third of the time of `json.loads`; what others send, `bodies` reads."""
     return pydantic_core.from_json(body)

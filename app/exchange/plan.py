@@ -14,7 +14,7 @@ from app.core.errors import MISTAKES, ErrorItem, Invalid
 from app.core.keys import Asker
 from app.core.names import holders, link_paths
 from app.core.resource import RESOURCES, Resource
-from app.core.text import RESERVED, SLUGS, fold, slug
+from app.core.text import RESERVED, SLUGS, fold, stem_of
 from app.core.writing import Batch
 from app.exchange import ledger
 from app.exchange.ordering import components
@@ -199,7 +199,7 @@ def _by_title(session: Session, asker: Asker, resource: Resource, given: dict[st
     name = next((each for each in HEADINGS if each in resource.fields.model_fields), "")
     said = given.get(name)
     texts = {tag: text for tag, text in said.items() if isinstance(text, str)} if isinstance(said, dict) else {}
-    record_id = slug(texts.get("en") or next(iter(texts.values()), ""))
+    record_id = stem_of(texts)
     if not record_id:
         raise _mistake("/id", "no_id")
     if not taken(session, resource, [record_id]) and record_id not in RESERVED:
