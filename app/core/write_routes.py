@@ -33,7 +33,7 @@ from app.core.query import parse
 from app.core.replays import HEADER, recall, remember
 from app.core.resource import Resource
 from app.core.routes import Documented, ReadRoute, checked, documented, documented_of, of_one, problems
-from app.core.text import SLUGS
+from app.core.text import SLUGS, to_json
 
 WRITERS = ("records:write", "records:write:own")
 OF_BODIES = (TooLarge, UnsupportedType)
@@ -76,6 +76,12 @@ class GuardedRoute(APIRoute):
 
 # A route beside those of records: path, method, endpoint, what is said of it, problems of its own, summary.
 Row = tuple[str, str, Callable[..., Any], Documented, Problems, str]
+
+
+def private_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """What only the asker may know, as JSON: nobody on the way keeps it."""
+    said = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(to_json(content), status, said, media_type="application/json")
 
 
 def guarded_router(prefix: str, rows: Iterable[Row]) -> APIRouter:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import bindparam, select
 
+from app.core.bodies import pieces_of, type_of
 from app.core.database import Query, Read
 from app.core.errors import (
     BadBody,
@@ -24,8 +25,7 @@ from app.core.keys import Asker
 from app.core.query import Digits
 from app.core.resource import RESOURCES, Resource
 from app.core.routes import Documented, InPath
-from app.core.text import to_json
-from app.core.write_routes import WRITERS, Row, guarded_router
+from app.core.write_routes import WRITERS, Row, guarded_router, private_json
 from app.exchange import ledger
 from app.exchange.columns import column_of, csv_template
 from app.exchange.files import CSV, JSON_LINES, TYPES, XLSX, read, xlsx_template
@@ -126,7 +126,7 @@ async def send_import(request: Request, asker: Asker, query: Sending) -> Respons
     the one whose id and title its title makes. A partner may be named by its name wherever its id stands. Links may
     lead to any line of the file. With `version` a line changes that version only. The rules are those of single writes.
     """
-    kind = _kind_of(request)
+    kind = TYPES[type_of(request, TYPES)]
     resource = _resource_of(query, kind)
     importer = request.app.state.importer
     with tempfile.TemporaryFile() as file:
@@ -136,14 +136,7 @@ async def send_import(request: Request, asker: Asker, query: Sending) -> Respons
         )
     importer.send(import_id)
     found = await _find(request, asker, import_id)
-    return _json(found, 202, {"Location": f"/v1/imports/{import_id}"})
-
-
-def _kind_of(request: Request) -> str:
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given not in TYPES or request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedType(f"This takes {', '.join(TYPES)}, without a content coding.")
-    return TYPES[given]
+    return private_json(found, 202, {"Location": f"/v1/imports/{import_id}"})
 
 
 def _resource_of(query: Sending, kind: str) -> Resource | None:
@@ -155,23 +148,14 @@ def _resource_of(query: Sending, kind: str) -> Resource | None:
 
 
 async def _receive(request: Request, file: IO[bytes], most: int) -> None:
-    """Write the body to a file; TooLarge past so many bytes."""
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or len(declared) > 18 or int(declared) > most:
-        raise TooLarge(f"This takes at most {most} bytes.")
-    size, block, more = 0, bytearray(), True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise BadBody("The body broke off.")
-        block += message.get("body", b"")
-        more = message.get("more_body", False)
-        size += len(message.get("body", b""))
-        if size > most:
-            raise TooLarge(f"This takes at most {most} bytes.")
-        if len(block) > BLOCK or not more:
+    """Write the body to a file, in large blocks; TooLarge past so many bytes."""
+    block = bytearray()
+    async for piece in pieces_of(request, most):
+        block += piece
+        if len(block) > BLOCK:
             await asyncio.to_thread(file.write, bytes(block))
             block.clear()
+    await asyncio.to_thread(file.write, bytes(block))
     file.seek(0)
 
 
@@ -181,7 +165,7 @@ async def list_imports(request: Request, asker: Asker, query: ImportsQuery) -> R
     rows = await request.app.state.reader.run(lambda: _rows(EVERY if "keys" in asker.scopes else OWN, values))
     items = [_import(row) for row in rows[: query.limit]]
     more = f"/v1/imports?limit={query.limit}&cursor={items[-1]['id']}" if len(rows) > len(items) else None
-    return _json({"items": items, "next": more})
+    return private_json({"items": items, "next": more})
 
 
 async def read_import(request: Request, asker: Asker, query: ImportQuery, import_id: str) -> Response:
@@ -189,7 +173,7 @@ async def read_import(request: Request, asker: Asker, query: ImportQuery, import
     until = time.monotonic() + query.wait
     while (found := await _find(request, asker, import_id))["status"] in OPEN and time.monotonic() < until:
         await asyncio.sleep(LOOKS_EVERY)
-    return _json(found)
+    return private_json(found)
 
 
 async def list_import_lines(request: Request, asker: Asker, query: LinesQuery, import_id: str) -> Response:
@@ -203,7 +187,7 @@ async def list_import_lines(request: Request, asker: Asker, query: LinesQuery, i
     if len(rows) > len(items):
         only = f"&verdict={query.verdict}" if query.verdict else ""
         more = f"/v1/imports/{import_id}/lines?limit={query.limit}{only}&cursor={items[-1]['number']}"
-    return _json({"items": items, "next": more})
+    return private_json({"items": items, "next": more})
 
 
 async def read_import_template(request: Request, _: BaseModel, table: str) -> Response:
@@ -270,9 +254,3 @@ def _errors(errors: str | None, moved: str | None, *, table: bool) -> Iterator[d
     for each in json.loads(errors or "[]"):
         pointer = each.get("pointer")
         yield {**each, "column": column_of(pointer, json.loads(moved or "{}"))} if table and pointer else each
-
-
-def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        to_json(content), status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json"
-    )

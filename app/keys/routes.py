@@ -10,8 +10,7 @@ from app.core.errors import NotFound
 from app.core.keys import ID_LENGTH, Asker
 from app.core.query import Digits
 from app.core.routes import Documented, InPath
-from app.core.text import to_json
-from app.core.write_routes import OF_BODIES, Row, body_of, guarded_router
+from app.core.write_routes import OF_BODIES, Row, body_of, guarded_router, private_json
 from app.keys.models import KeyCreated, KeyFields, KeyShown, Rotation, create, every, one, revoke, rotate
 
 SCOPES = ("keys",)
@@ -61,25 +60,25 @@ async def list_keys(request: Request, asker: Asker, query: KeysQuery) -> Respons
     found = await _run(request, asker, every, query.cursor or "", query.limit + 1)
     page = found[: query.limit]
     more = f"/v1/keys?limit={query.limit}&cursor={page[-1]['id']}" if len(found) > len(page) else None
-    return _json({"items": page, "next": more})
+    return private_json({"items": page, "next": more})
 
 
 async def create_key(request: Request, asker: Asker, _: BaseModel) -> Response:
     """The answer holds the text of the key. Nobody can read it again, here or in the database."""
     fields = checked_by(KeyFields, await body_of(request, KeyFields))
     made = await _run(request, asker, create, fields)
-    return _json(made, 201, {"Location": f"/v1/keys/{made['id']}"})
+    return private_json(made, 201, {"Location": f"/v1/keys/{made['id']}"})
 
 
 async def read_key(request: Request, asker: Asker, _: BaseModel, key_id: str) -> Response:
     """What a key allows, and when it was used last."""
-    return _json(await _run(request, asker, one, key_id))
+    return private_json(await _run(request, asker, one, key_id))
 
 
 async def rotate_key(request: Request, asker: Asker, _: BaseModel, key_id: str) -> Response:
     """A new text for the same key. The one before goes on counting for `overlap` seconds, one day by default."""
     rotation = checked_by(Rotation, await body_of(request, Rotation))
-    return _json(await _run(request, asker, rotate, key_id, rotation.overlap))
+    return private_json(await _run(request, asker, rotate, key_id, rotation.overlap))
 
 
 async def revoke_key(request: Request, asker: Asker, _: BaseModel, key_id: str) -> Response:
@@ -93,9 +92,3 @@ async def _run(request: Request, asker: Asker, act: Any, *arguments: Any) -> Any
     if "key_id" in request.path_params and not request.path_params["key_id"].isalnum():
         raise NotFound
     return await request.app.state.editor.run(asker, lambda session, _: act(session, *arguments))
-
-
-def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        to_json(content), status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json"
-    )

@@ -12,8 +12,7 @@ from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.keys import ID_LENGTH, Asker
 from app.core.query import Digits
 from app.core.routes import Documented, InPath
-from app.core.text import to_json
-from app.core.write_routes import OF_BODIES, Row, body_of, guarded_router
+from app.core.write_routes import OF_BODIES, Row, body_of, guarded_router, private_json
 from app.webhooks import subscriptions
 from app.webhooks.address import Allowance, Refused
 from app.webhooks.models import (
@@ -103,7 +102,7 @@ async def list_webhooks(request: Request, asker: Asker, query: WebhooksQuery) ->
     found = await _run(request, asker, subscriptions.every, query.cursor or "", query.limit + 1)
     page = found[: query.limit]
     more = f"{PATH}?limit={query.limit}&cursor={page[-1]['id']}" if len(found) > len(page) else None
-    return _json({"items": page, "next": more})
+    return private_json({"items": page, "next": more})
 
 
 async def create_webhook(request: Request, asker: Asker, _: BaseModel) -> Response:
@@ -111,12 +110,12 @@ async def create_webhook(request: Request, asker: Asker, _: BaseModel) -> Respon
     fields = checked_by(WebhookFields, await body_of(request, WebhookFields))
     await _check_url(request, fields.url)
     made = await _run(request, asker, subscriptions.create, fields)
-    return _json(made, 201, {"Location": f"{PATH}/{made['id']}"})
+    return private_json(made, 201, {"Location": f"{PATH}/{made['id']}"})
 
 
 async def read_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
     """What it is told of, and whether that works."""
-    return _json(await _run(request, asker, subscriptions.one, webhook_id))
+    return private_json(await _run(request, asker, subscriptions.one, webhook_id))
 
 
 async def patch_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
@@ -127,7 +126,7 @@ async def patch_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id
     fields = await _run(request, asker, subscriptions.merged, webhook_id, patch)
     if "url" in patch or "state" in patch:
         await _check_url(request, fields.url)
-    return _json(await _run(request, asker, subscriptions.change, webhook_id, patch))
+    return private_json(await _run(request, asker, subscriptions.change, webhook_id, patch))
 
 
 async def delete_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
@@ -139,12 +138,12 @@ async def delete_webhook(request: Request, asker: Asker, _: BaseModel, webhook_i
 async def rotate_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
     """A new secret. The one before signs too for `overlap` seconds, one day by default: there are two signatures."""
     rotation = checked_by(Rotated, await body_of(request, Rotated))
-    return _json(await _run(request, asker, subscriptions.rotate, webhook_id, rotation.overlap))
+    return private_json(await _run(request, asker, subscriptions.rotate, webhook_id, rotation.overlap))
 
 
 async def ping_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
     """An event `webhook.test` is sent once."""
-    return _json(await _run(request, asker, subscriptions.ping, webhook_id), 202)
+    return private_json(await _run(request, asker, subscriptions.ping, webhook_id), 202)
 
 
 async def list_deliveries(request: Request, asker: Asker, query: DeliveriesQuery, webhook_id: str) -> Response:
@@ -155,12 +154,12 @@ async def list_deliveries(request: Request, asker: Asker, query: DeliveriesQuery
     if len(found) > len(page):
         state = f"state={query.state}&" if query.state else ""
         more = f"{PATH}/{webhook_id}/deliveries?{state}limit={query.limit}&cursor={page[-1]['id']}"
-    return _json({"items": page, "next": more})
+    return private_json({"items": page, "next": more})
 
 
 async def repeat_delivery(request: Request, asker: Asker, _: BaseModel, webhook_id: str, delivery_id: str) -> Response:
     """What was sent is sent once more under the same id; what waits for its next attempt is tried now."""
-    return _json(await _run(request, asker, subscriptions.repeat, webhook_id, delivery_id), 202)
+    return private_json(await _run(request, asker, subscriptions.repeat, webhook_id, delivery_id), 202)
 
 
 async def _check_url(request: Request, url: str) -> None:
@@ -183,9 +182,3 @@ async def _run(request: Request, asker: Asker, act: Any, *arguments: Any) -> Any
     if not all(part.isascii() and part.replace("-", "").isalnum() for part in request.path_params.values()):
         raise NotFound
     return await request.app.state.editor.run(asker, lambda session, still: act(session, still, *arguments))
-
-
-def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        to_json(content), status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json"
-    )
