@@ -34,7 +34,8 @@ from app.core.write_routes import write_router
 from app.documents.models import DOCUMENTS
 from app.exchange.routes import imports_router
 from app.exchange.worker import Importer
-from app.figures.models import FIGURES, INDICATORS
+from app.figures.indicators import INDICATORS
+from app.figures.models import FIGURES
 from app.figures.routes import figures_router
 from app.keys.routes import keys_router
 from app.milestones.models import MILESTONES

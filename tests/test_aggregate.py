@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 from app.core.database import Database
 from app.figures.aggregate import NOT_ADDED_KINDS, NOT_ADDED_UNITS, Hierarchy, above, separate, total
 from app.figures.aggregate_reading import COLUMNS, MOST_ADDED, MOST_LEFT_OUT
-from app.figures.models import FIGURES, INDICATORS
+from app.figures.indicators import INDICATORS
+from app.figures.models import FIGURES
 from app.figures.stated import Quantity
 from app.places.models import PLACES
 from app.projects.models import PROJECTS

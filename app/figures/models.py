@@ -1,4 +1,4 @@
-"""Figures and the indicators they measure: one number someone stated, with its kind, period, place and speaker."""
+"""Figures: one number someone stated, with its kind, period, place and speaker."""
 
 import math
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 from pydantic import Field as PydanticField
-from sqlalchemy import Column, Double, Table, Text, literal, select
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Column, Double, Table, literal, select
+from sqlmodel import Field
 
 from app.core.codelists import UNIT, Code, CodeList
 from app.core.dates import Edtf
 from app.core.errors import MISTAKES, ErrorItem
 from app.core.evidence import Value, Voice
-from app.core.filters import Between, Contains, During, Equal
+from app.core.filters import Between, During, Equal
 from app.core.names import AgreementId, DocumentId, FigureId, IndicatorId, MilestoneId, PartnerId, PlaceId, ProjectId
 from app.core.record import (
     BYTEWISE,
@@ -30,13 +30,8 @@ from app.core.record import (
 from app.core.resource import Link, Resource
 from app.core.rules import Proposal
 from app.core.text import LanguageMap, Line
+from app.figures.indicators import INDICATORS
 
-DIRECTION = CodeList(
-    "direction",
-    "Whether more of it is better.",
-    {"up": Code("More is better", "Tăng là tốt"), "down": Code("Less is better", "Giảm là tốt"),
-     "none": Code("Neither", "Không xét")},
-)  # fmt: skip
 FIGURE_KIND = CodeList(
     "figure_kind",
     "What a number is; kinds are never mixed.",
@@ -109,21 +104,6 @@ class Relation(Value):
     figure: FigureId
 
 
-class IndicatorFields(RecordFields):
-    """What a figure measures. An indicator is a definition of this registry: its evidence is its figures'."""
-
-    name: LanguageMap
-    unit: Annotated[str, UNIT]
-    direction: Annotated[str, DIRECTION] = "none"
-    definition: LanguageMap | None = None
-
-
-class IndicatorShown(IndicatorFields, Record):
-    """An indicator as the registry shows it."""
-
-    resource: Literal["indicators"]
-
-
 class FigureFields(RecordFields):
     """One number that someone stated, unscaled, with all that makes it comparable or not."""
 
@@ -171,22 +151,6 @@ class FigureShown(FigureFields, Record):
     resource: Literal["figures"]
 
 
-class Indicator(Row, table=True):
-    """Columns of indicators that lists filter and sort by."""
-
-    __tablename__ = "indicators"
-    __table_args__ = (
-        in_codes("unit", UNIT),
-        in_codes("direction", DIRECTION),
-        *list_indexes(codes=("unit",), sorts=("name_sort",)),
-    )
-
-    unit: str = Field(sa_type=BYTEWISE)
-    direction: str = Field(sa_type=BYTEWISE)
-    name_sort: str = Field(sa_type=BYTEWISE)
-    name_text: str = Field(sa_type=Text)
-
-
 class Figure(Row, table=True):
     """Columns of figures that lists filter and sort by."""
 
@@ -230,17 +194,6 @@ RELATIONS = link_table(
 )
 
 
-def unit_of_its_figures(proposal: Proposal) -> Iterator[ErrorItem]:
-    """An indicator has the unit of the figures that measure it."""
-    if proposal.fresh:
-        return
-    measuring = select(_FIGURES.id).where(
-        _FIGURES.indicator == proposal.record_id, _FIGURES.unit != proposal.fields.unit
-    )
-    if proposal.finds(measuring):
-        yield ErrorItem(pointer="/unit", code="other_unit", detail="Figures of this indicator have another unit.")
-
-
 def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
     """A figure has its indicator's unit."""
     fields = proposal.fields
@@ -275,33 +228,14 @@ def not_part_of_itself(proposal: Proposal) -> Iterator[ErrorItem]:
             yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=MISTAKES["cycle"])
 
 
-_FIGURES, _INDICATORS = (SQLModel.metadata.tables[name].c for name in ("figures", "indicators"))
+_FIGURES: Any = Figure
+_INDICATORS = INDICATORS.table
 _PART_ID, _IS_PART = RELATIONS.c.record_id, RELATIONS.c.kind == "part_of"
 
 
 def _totals(fields: Any) -> Iterator[tuple[int, str]]:
     return ((number, each.figure) for number, each in enumerate(fields.relations) if each.kind == "part_of")
 
-
-INDICATORS = Resource(
-    name="indicators",
-    one="indicator",
-    about="What figures measure: a name, a unit, a definition.",
-    fields=IndicatorFields,
-    shown=IndicatorShown,
-    table=Indicator,
-    citations=citation_table("indicators"),
-    number=8,
-    names=("name",),
-    example="enterprises-supported",
-    needs_evidence=False,
-    rules=(unit_of_its_figures,),
-    filters={
-        "unit": Equal(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
-        "name": Contains(Indicator.name_text),
-    },
-    sorts={"name": Indicator.name_sort},
-)
 
 FIGURES = Resource(
     name="figures",

@@ -20,7 +20,8 @@ from app.figures.comparing import (
     comparison,
     without,
 )
-from app.figures.models import DIRECTION, FigureShown
+from app.figures.indicators import DIRECTION
+from app.figures.models import FigureShown
 from app.figures.stated import Quantity, Stated, shown
 
 KINDS = ("target", "plan", "baseline", "actual")

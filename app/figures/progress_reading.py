@@ -19,7 +19,8 @@ from app.core.reading import READINGS, Answer, Asked, tag_of
 from app.core.resource import Id
 from app.core.sql import one_of
 from app.core.text import LanguageMap, from_json, to_json
-from app.figures.models import FIGURES, INDICATORS
+from app.figures.indicators import INDICATORS
+from app.figures.models import FIGURES
 from app.figures.progress import KINDS, MOST_LEVELS, IndicatorProgress, progress
 from app.figures.stated import Stated
 from app.projects.models import PARTS, PROJECT_KIND, PROJECT_STATUS, PROJECTS

@@ -11,7 +11,8 @@ from sqlalchemy.orm import aliased
 from app.audit.ranges import Range, hull, number, plain, range_of, total
 from app.audit.rule import Case, Finding, Shown, among, beside, rule
 from app.core.sql import unindexed
-from app.figures.models import FIGURES, INDICATORS, RELATIONS
+from app.figures.indicators import INDICATORS
+from app.figures.models import FIGURES, RELATIONS
 
 FIGURE, INDICATOR = FIGURES.table, INDICATORS.table
 NAMED, NAMING, RELATION = RELATIONS.c.figure_id, RELATIONS.c.record_id, unindexed(RELATIONS.c.kind)

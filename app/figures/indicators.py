@@ -1,0 +1,92 @@
+"""Indicators: what figures measure."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from sqlalchemy import Text, select
+from sqlmodel import Field
+
+from app.core.codelists import UNIT, Code, CodeList
+from app.core.errors import ErrorItem
+from app.core.filters import Contains, Equal
+from app.core.record import (
+    BYTEWISE,
+    Record,
+    RecordFields,
+    Row,
+    citation_table,
+    in_codes,
+    list_indexes,
+)
+from app.core.resource import RESOURCES, Resource
+from app.core.rules import Proposal
+from app.core.text import LanguageMap
+
+DIRECTION = CodeList(
+    "direction",
+    "Whether more of it is better.",
+    {"up": Code("More is better", "Tăng là tốt"), "down": Code("Less is better", "Giảm là tốt"),
+     "none": Code("Neither", "Không xét")},
+)  # fmt: skip
+
+
+class IndicatorFields(RecordFields):
+    """What a figure measures. An indicator is a definition of this registry: its evidence is its figures'."""
+
+    name: LanguageMap
+    unit: Annotated[str, UNIT]
+    direction: Annotated[str, DIRECTION] = "none"
+    definition: LanguageMap | None = None
+
+
+class IndicatorShown(IndicatorFields, Record):
+    """An indicator as the registry shows it."""
+
+    resource: Literal["indicators"]
+
+
+class Indicator(Row, table=True):
+    """Columns of indicators that lists filter and sort by."""
+
+    __tablename__ = "indicators"
+    __table_args__ = (
+        in_codes("unit", UNIT),
+        in_codes("direction", DIRECTION),
+        *list_indexes(codes=("unit",), sorts=("name_sort",)),
+    )
+
+    unit: str = Field(sa_type=BYTEWISE)
+    direction: str = Field(sa_type=BYTEWISE)
+    name_sort: str = Field(sa_type=BYTEWISE)
+    name_text: str = Field(sa_type=Text)
+
+
+def unit_of_its_figures(proposal: Proposal) -> Iterator[ErrorItem]:
+    """An indicator has the unit of the figures that measure it."""
+    if proposal.fresh:
+        return
+    figures = RESOURCES["figures"].table
+    measuring = select(figures.id).where(figures.indicator == proposal.record_id, figures.unit != proposal.fields.unit)
+    if proposal.finds(measuring):
+        yield ErrorItem(pointer="/unit", code="other_unit", detail="Figures of this indicator have another unit.")
+
+
+INDICATORS = Resource(
+    name="indicators",
+    one="indicator",
+    about="What figures measure: a name, a unit, a definition.",
+    fields=IndicatorFields,
+    shown=IndicatorShown,
+    table=Indicator,
+    citations=citation_table("indicators"),
+    number=8,
+    names=("name",),
+    example="enterprises-supported",
+    needs_evidence=False,
+    rules=(unit_of_its_figures,),
+    filters={
+        "unit": Equal(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
+        "name": Contains(Indicator.name_text),
+    },
+    sorts={"name": Indicator.name_sort},
+)
