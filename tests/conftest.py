@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from app.core.database import Database
 from app.core.schema import migrate
 from app.core.settings import Settings
+from app.keys.models import KeyFields, create
 from app.main import create_app
 from seed.files import Dataset, read
 from seed.loader import load
@@ -133,6 +134,40 @@ def client(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
     """A client of the whole application over a seeded database that nobody changes."""
     with client_of(new_database(seeded)) as made:
         yield made
+
+
+Key = dict[str, str]  # the Authorization header
+
+
+def url_of(database: Database) -> str:
+    """Its URL, with the password if there is one."""
+    return database.url.render_as_string(hide_password=False)
+
+
+def key_of(database: Database, *scopes: str, partner: str | None = None) -> Key:
+    """The header of a new key."""
+    with database.write() as session:
+        made = create(session, KeyFields(name="a test's", scopes=list(scopes), partner=partner))
+    return {"Authorization": f"Bearer {made['key']}"}
+
+
+@pytest.fixture
+def registry(seeded_database: Database) -> Iterator[TestClient]:
+    """A client of the application over a seeded database of this test's own."""
+    with client_of(url_of(seeded_database)) as made:
+        yield made
+
+
+@pytest.fixture
+def editor(seeded_database: Database) -> Key:
+    """A key that writes all records."""
+    return key_of(seeded_database, "records:write")
+
+
+@pytest.fixture
+def unido(seeded_database: Database) -> Key:
+    """A key that writes what UNIDO keeps."""
+    return key_of(seeded_database, "records:write:own", partner="unido")
 
 
 def client_of(url: str, **settings: object) -> TestClient:

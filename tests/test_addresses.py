@@ -19,11 +19,9 @@ from app.webhooks.address import Allowance, Refused, is_public
 from app.webhooks.attempts import Outcome
 from app.webhooks.calling import Caller
 from app.webhooks.signing import new_secret
-from tests.conftest import client_of
+from tests.conftest import client_of, key_of, url_of
 from tests.receivers import ALLOWED, receiving
-from tests.test_hot import url_of
 from tests.test_http import problem
-from tests.test_keys import key_of
 from tests.test_webhooks import deliveries, eventually, put, quick, subscribe
 
 __all__ = ["quick"]  # a fixture that every test here takes

@@ -19,7 +19,7 @@ from app.figures.models import FIGURES
 from app.figures.stated import Quantity
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
-from tests.conftest import NewDatabase, client_of, get, walk
+from tests.conftest import NewDatabase, client_of, get, url_of, walk
 from tests.test_progress import figure, project, put, stated
 
 PATH = "/v1/figures/aggregate"
@@ -316,14 +316,14 @@ def test_an_empty_answer_names_the_filters_that_emptied_it(client: TestClient) -
 
 
 def test_nothing_at_all_is_an_empty_answer(database: Database) -> None:
-    with client_of(database.url.render_as_string(hide_password=False)) as client:
+    with client_of(url_of(database)) as client:
         assert get(client, PATH) == {"groups": [], "more": False, "empty_because": None}
 
 
 def test_too_many_figures_have_counts_but_no_sum(seeded_database: Database) -> None:
     many = [number(f"many-{position:04}", 1, "2023") for position in range(MOST_ADDED)]
     put(seeded_database, FIGURES, *many)
-    with client_of(seeded_database.url.render_as_string(hide_password=False)) as client:
+    with client_of(url_of(seeded_database)) as client:
         groups = get(client, f"{PATH}?indicator=enterprises-supported")["groups"]
         assert [(group["sum"], group["no_sum"]) for group in groups] == [(None, "too_many")] * 3
         assert groups[0]["count"] == MOST_ADDED + 9

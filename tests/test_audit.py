@@ -16,7 +16,7 @@ from app.core.database import Database
 from app.core.paging import bound, cursor
 from app.core.resource import RESOURCES
 from app.core.writing import Batch
-from tests.conftest import NewDatabase, client_of, get, walk
+from tests.conftest import NewDatabase, client_of, get, url_of, walk
 
 DAY = "2026-11-22"
 # Every finding on the five documents, each looked up in them. (rule, resource, id, further records)
@@ -676,7 +676,7 @@ def test_a_cursor_made_by_hand_does_no_harm(client: TestClient, place: Any) -> N
 def test_the_command_exits_with_1_when_something_is_found(
     seeded_database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HOPTAC_DATABASE_URL", seeded_database.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("HOPTAC_DATABASE_URL", url_of(seeded_database))
     assert main(["audit", "--as-of", DAY]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(EXPECTED)

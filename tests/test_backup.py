@@ -20,13 +20,11 @@ from app.core.database import BEGUN, Database
 from app.core.redacting import Redaction, redact
 from app.exchange.importing import Pace
 from app.exchange.importing import run as run_import
-from tests.conftest import NewDatabase, client_of, get
+from tests.conftest import NewDatabase, client_of, get, key_of, url_of
 from tests.receivers import ALLOWED, receiving
 from tests.test_commands import run
-from tests.test_hot import url_of
 from tests.test_import_runs import ports, received
 from tests.test_imports import lines_of
-from tests.test_keys import key_of
 from tests.test_verifying import verified
 from tests.test_writes import PARTNER, PROJECT
 

@@ -12,7 +12,7 @@ from bench.bulk import TABLES, connect, dump, insert, unreadable
 from bench.generate import Generator, Made
 from bench.load import write
 from bench.table import Goal, Row
-from tests.conftest import NewDatabase
+from tests.conftest import NewDatabase, url_of
 
 
 def made(projects: int = 50, seed: int = 1) -> list[Made]:
@@ -77,7 +77,7 @@ def test_what_a_load_leaves_behind_can_be_inserted_raw(
 
 def test_what_ours_asks_the_database_can_be_asked_again(seeded_database: Database) -> None:
     paths = ["/v1/projects?status=active", "/v1/projects/smart-factory-cooperation?include=partners,figures"]
-    url = seeded_database.url.render_as_string(hide_password=False)
+    url = url_of(seeded_database)
     reads = asyncio.run(recorded(url, paths))
     with runner(url) as run:
         found = [[run(statement) for statement in statements] for statements in reads]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,25 +25,13 @@ from app.core.hot import Freshness
 from app.core.redacting import Redaction
 from app.core.resource import RESOURCES
 from app.core.writing import Batch, accepted
-from tests.conftest import client_of, get
+from tests.conftest import Key, client_of, get, url_of
 from tests.test_commands import ROOT, server
-from tests.test_hot import rename, url_of
+from tests.test_hot import rename
 from tests.test_http import problem
-from tests.test_keys import key_of
-from tests.test_writes import FIGURE, PARTNER, PATCH, PROJECT, Key
+from tests.test_writes import FIGURE, PARTNER, PATCH, PROJECT
 
 FEED = "/v1/changes"
-
-
-@pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
-    with client_of(url_of(seeded_database)) as made:
-        yield made
-
-
-@pytest.fixture
-def editor(seeded_database: Database) -> Key:
-    return key_of(seeded_database, "records:write")
 
 
 def follow(client: Any, path: str) -> tuple[list[dict[str, Any]], str]:

@@ -22,7 +22,7 @@ from app.core.errors import NotReady
 from app.core.keys import id_in
 from app.core.settings import Settings
 from app.serve import ensure_ready
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import NewDatabase, client_of, url_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -228,7 +228,7 @@ def test_no_bytes_end_the_server(new_database: NewDatabase, seeded: str) -> None
 
 
 def test_keys_are_made_listed_rotated_and_revoked(seeded_database: Database) -> None:
-    url = seeded_database.url.render_as_string(hide_password=False)
+    url = url_of(seeded_database)
 
     def key(*arguments: str, code: int = 0) -> str:
         found = run("key", *arguments, HOPTAC_DATABASE_URL=url)

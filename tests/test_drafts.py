@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -16,18 +15,9 @@ from app.core.resource import RESOURCES
 from app.core.vocabulary import WORDS
 from app.core.writing import Batch
 from seed.files import Dataset
-from tests.conftest import client_of
-from tests.test_hot import url_of
-from tests.test_keys import key_of
+from tests.conftest import key_of
 
 WORD = "zebrafish"
-
-
-@pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
-    """A client of the application over a seeded database of this test's own."""
-    with client_of(url_of(seeded_database)) as made:
-        yield made
 
 
 def draft_of(fields: RecordFields) -> RecordFields:

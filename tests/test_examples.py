@@ -17,9 +17,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from app.core.database import Database
+from tests.conftest import key_of, url_of
 from tests.test_commands import ROOT, server
-from tests.test_hot import url_of
-from tests.test_keys import key_of
 
 EXAMPLES = ROOT / "examples"
 EDITING = {"If-Match": "*", "Content-Type": "application/merge-patch+json"}

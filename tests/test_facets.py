@@ -11,7 +11,7 @@ from app.core.facets import declared
 from app.main import RESOURCES
 from app.partners.models import PARTNERS
 from app.projects.models import PROJECTS
-from tests.conftest import client_of, get, walk
+from tests.conftest import client_of, get, url_of, walk
 from tests.test_progress import project, put
 
 FACETS = [(resource.name, facet) for resource in RESOURCES for facet in declared(resource)]
@@ -83,7 +83,7 @@ def test_a_record_counts_once_and_drafts_do_not(seeded_database: Database) -> No
     put(seeded_database, PARTNERS, {"id": "wto", "name": {"en": "WTO"}, "kind": "other", "state": "draft"})
     put(seeded_database, PROJECTS, project("once", roles=twice, places=places, state="published"))
     put(seeded_database, PROJECTS, project("hidden", roles=twice, state="draft"))
-    with client_of(seeded_database.url.render_as_string(hide_password=False)) as client:
+    with client_of(url_of(seeded_database)) as client:
         (found,) = [each for each in counted(client, "projects", "partner") if each["value"] == "wto"]
         assert found == {"value": "wto", "label": None, "count": 1}
         (whole,) = [each for each in counted(client, "projects", "place", "id=once") if each["value"] == "viet-nam"]

@@ -1,7 +1,6 @@
 """The past of a record: its versions as each asker may see them, what changed between them, and as of an instant."""
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,19 +10,11 @@ from starlette.testclient import TestClient
 from app.core.changes import CHANGES
 from app.core.database import Database
 from app.core.history import compare
-from tests.conftest import client_of, walk
-from tests.test_hot import url_of
-from tests.test_keys import id_of, key_of
+from tests.conftest import key_of, walk
+from tests.test_keys import id_of
 
 ONE = "/v1/partners/zebra"
 NAMES = ("Zebra", "Zebra and Sons", "Zebra ở Việt Nam")
-
-
-@pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
-    """A client of the application over a seeded database of this test's own."""
-    with client_of(url_of(seeded_database)) as made:
-        yield made
 
 
 @pytest.fixture

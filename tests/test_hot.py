@@ -20,7 +20,7 @@ from app.core.resource import RESOURCES
 from app.core.settings import Settings
 from app.core.writing import Batch, accepted
 from app.main import create_app
-from tests.conftest import client_of
+from tests.conftest import client_of, url_of
 from tests.test_commands import ROOT, server
 
 PATH = "/v1/partners/unido"
@@ -31,10 +31,6 @@ PATHS = [
     "/v1/codelists",
     "/v1/partners/nobody",
 ]
-
-
-def url_of(database: Database) -> str:
-    return database.url.render_as_string(hide_password=False)
 
 
 def rename(database: Database, name: str, record_id: str = "unido") -> None:

@@ -26,7 +26,7 @@ from app.core.writing import Batch, accepted
 from app.main import RESOURCES
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import NewDatabase, client_of, url_of
 
 PATHS = [
     "/v1",
@@ -291,7 +291,7 @@ def test_tags_differ_when_a_database_is_made_anew(new_database: NewDatabase, mig
     for _ in range(2):
         database = Database(new_database(migrated))
         load(database, dataset)
-        with client_of(database.url.render_as_string(hide_password=False)) as client:
+        with client_of(url_of(database)) as client:
             tags.append([client.get(path).headers["etag"] for path in ("/v1/projects", "/v1/partners/unido")])
         database.close()
     assert not set(tags[0]) & set(tags[1])
@@ -346,7 +346,7 @@ def test_includes_past_200_say_where_the_rest_is(seeded_database: Database) -> N
         for number in range(450):
             batch.put(figures, f"many-{number:03}", accepted(figures, one.body), None)
         batch.flush()
-    with client_of(seeded_database.url.render_as_string(hide_password=False)) as client:
+    with client_of(url_of(seeded_database)) as client:
         for path in ("/v1/projects/smart-factory-cooperation?", "/v1/projects?limit=200&", "/v1/indicators?limit=200&"):
             found = client.get(f"{path}include=figures").json()
             ids = set(found["included"]["figures"])

@@ -17,14 +17,11 @@ from app.exchange import workbook as workbooks
 from app.exchange.columns import Columns, column_of, kind_of, names
 from app.exchange.files import CSV, JSON_LINES, XLSX
 from app.main import RESOURCES as ALL
-from tests.conftest import client_of, get
-from tests.test_hot import url_of
+from tests.conftest import Key, client_of, get, key_of, url_of
 from tests.test_http import problem
-from tests.test_imports import PORTS, counts, editor, ended, lines_of, registry, send, workbook
-from tests.test_keys import key_of
-from tests.test_writes import Key, changes
+from tests.test_imports import PORTS, counts, ended, lines_of, send, workbook
+from tests.test_writes import changes
 
-__all__ = ["editor", "registry"]  # fixtures
 HEADER = "id;title.vi;title.en;kind;status;period;places.0;places.2;roles.0.partner;roles.0.role;sdgs.0;managed_by"
 ROWS = (
     'port-a;"Cảng ""A""; phía Bắc";;project;active;2022-02;;da-nang;UNIDO;lead;9;',

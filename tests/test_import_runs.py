@@ -24,16 +24,14 @@ from app.exchange.importing import Interrupted, Pace, run
 from app.exchange.models import IMPORTS, LINES, Sending
 from app.exchange.ordering import components
 from app.exchange.plan import Plan
-from tests.conftest import NewDatabase, client_of, walk
+from tests.conftest import Key, NewDatabase, client_of, key_of, url_of, walk
 from tests.test_commands import ROOT, server
 from tests.test_commands import run as command
-from tests.test_hot import url_of
 from tests.test_http import problem
-from tests.test_imports import COAST, FIGURE, PORTS, counts, editor, ended, lines_of, registry, send
-from tests.test_keys import changed, id_of, key_of
-from tests.test_writes import Key, changes
+from tests.test_imports import COAST, FIGURE, PORTS, counts, ended, lines_of, send
+from tests.test_keys import changed, id_of
+from tests.test_writes import changes
 
-__all__ = ["editor", "registry"]  # fixtures
 ALL = Asker("", frozenset(["records:write"]))
 
 

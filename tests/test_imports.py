@@ -2,21 +2,18 @@
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
 from openpyxl import Workbook
 from starlette.testclient import TestClient
 
 from app.core.database import Database
 from app.exchange.files import JSON_LINES
 from seed.files import Dataset
-from tests.conftest import client_of, get, walk
-from tests.test_hot import url_of
+from tests.conftest import Key, client_of, get, key_of, url_of, walk
 from tests.test_http import problem
-from tests.test_keys import key_of
-from tests.test_writes import Key, changes
+from tests.test_writes import changes
 
 Record = dict[str, Any]
 PORTS: Record = {
@@ -45,25 +42,6 @@ FIGURE: Record = {
     "project": "green-ports",
     "managed_by": "unido",
 }
-
-
-@pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
-    """A client of the application over a seeded database of this test's own."""
-    with client_of(url_of(seeded_database)) as made:
-        yield made
-
-
-@pytest.fixture
-def editor(seeded_database: Database) -> Key:
-    """A key that writes all records."""
-    return key_of(seeded_database, "records:write")
-
-
-@pytest.fixture
-def unido(seeded_database: Database) -> Key:
-    """A key that writes what UNIDO keeps."""
-    return key_of(seeded_database, "records:write:own", partner="unido")
 
 
 def lines_of(*records: Any) -> bytes:

@@ -22,7 +22,7 @@ from app.core.writing import Batch, accepted, render
 from app.main import RESOURCES as DECLARED
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import NewDatabase, client_of, url_of
 
 PARTNERS = RESOURCES["partners"]
 
@@ -140,7 +140,7 @@ def test_a_program_that_indexes_otherwise_asks_for_migrate(
 
 
 def test_search_waits_for_a_complete_index(seeded_database: Database) -> None:
-    with client_of(seeded_database.url.render_as_string(hide_password=False)) as client:
+    with client_of(url_of(seeded_database)) as client:
         with seeded_database.write() as session:
             session.connection().execute(update(STATE).values(complete=False))
         for path in ("/v1/search?q=unido", "/v1/partners?q=unido"):

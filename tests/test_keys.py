@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,17 +16,8 @@ from app.core.changes import CHANGES
 from app.core.database import Database
 from app.core.errors import Unauthorized
 from app.core.keys import KEY_TEXT, KEYS, id_in, new_text
-from app.keys.models import KeyFields, create
-from tests.conftest import client_of
-from tests.test_hot import url_of
+from tests.conftest import client_of, key_of, url_of
 from tests.test_http import problem
-
-
-def key_of(database: Database, *scopes: str, partner: str | None = None) -> dict[str, str]:
-    """The Authorization header of a new key."""
-    with database.write() as session:
-        made = create(session, KeyFields(name="a test's", scopes=list(scopes), partner=partner))
-    return {"Authorization": f"Bearer {made['key']}"}
 
 
 def id_of(key: dict[str, str]) -> str:
@@ -37,13 +27,6 @@ def id_of(key: dict[str, str]) -> str:
 @pytest.fixture
 def admin(seeded_database: Database) -> dict[str, str]:
     return key_of(seeded_database, "keys")
-
-
-@pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
-    """A client of the application over a seeded database of this test's own."""
-    with client_of(url_of(seeded_database)) as made:
-        yield made
 
 
 def changed(database: Database, key: dict[str, str], **values: Any) -> None:

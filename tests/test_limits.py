@@ -13,11 +13,10 @@ from app.core.errors import TooMany
 from app.core.keys import new_text
 from app.core.limits import Quota, network_of
 from app.core.settings import Settings
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import NewDatabase, client_of, key_of, url_of
 from tests.test_commands import server
-from tests.test_hot import url_of
 from tests.test_http import problem
-from tests.test_keys import changed, key_of
+from tests.test_keys import changed
 from tests.test_writes import PARTNER
 
 PATH = "/v1/partners/unido"

@@ -26,14 +26,13 @@ from app.core.changes import CHANGES, REDACTIONS, SEALED
 from app.core.database import Database
 from app.core.resource import RESOURCES
 from app.core.writing import Batch, accepted
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import Key, NewDatabase, client_of, key_of, url_of
 from tests.test_changes import drop, patch, put, redact, rows
 from tests.test_commands import ROOT, run, server
-from tests.test_hot import rename, url_of
+from tests.test_hot import rename
 from tests.test_http import problem
-from tests.test_keys import key_of
 from tests.test_verifying import verified
-from tests.test_writes import FIGURE, PARTNER, PROJECT, Key
+from tests.test_writes import FIGURE, PARTNER, PROJECT
 
 
 @pytest.fixture
@@ -42,17 +41,6 @@ def copy(new_database: NewDatabase, migrated: str) -> Iterator[Database]:
     made = Database(new_database(migrated))
     yield made
     made.close()
-
-
-@pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
-    with client_of(url_of(seeded_database)) as made:
-        yield made
-
-
-@pytest.fixture
-def editor(seeded_database: Database) -> Key:
-    return key_of(seeded_database, "records:write")
 
 
 def logs(database: Database) -> list[Any]:

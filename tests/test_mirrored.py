@@ -23,20 +23,18 @@ from app.exchange.files import CSV, JSON_LINES
 from app.exchange.importing import Pace
 from app.exchange.importing import run as run_import
 from app.exchange.models import IMPORTS, LINES
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import Key, NewDatabase, client_of, key_of, url_of
 from tests.receivers import ALLOWED, receiving
 from tests.test_changes import drop, patch, put, redact, rows
 from tests.test_commands import run
-from tests.test_hot import url_of
 from tests.test_http import problem
 from tests.test_import_runs import ports, received, state
 from tests.test_imports import PORTS, lines_of, send
-from tests.test_keys import key_of
-from tests.test_mirror import copy, editor, ensure_alike, ids_of, logs, mirror, registry, source_of
+from tests.test_mirror import copy, ensure_alike, ids_of, logs, mirror, source_of
 from tests.test_verifying import tamper, verified
-from tests.test_writes import PARTNER, PROJECT, Key
+from tests.test_writes import PARTNER, PROJECT
 
-__all__ = ["copy", "editor", "registry"]  # fixtures
+__all__ = ["copy"]  # a fixture
 SECRET = "Quagga"
 
 

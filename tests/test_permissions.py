@@ -15,9 +15,9 @@ from app.core.resource import RESOURCES
 from app.core.settings import Settings
 from app.core.writing import writable
 from app.main import assemble
-from tests.conftest import NewDatabase, client_of
+from tests.conftest import NewDatabase, client_of, key_of
 from tests.receivers import ALLOWED
-from tests.test_keys import changed, key_of
+from tests.test_keys import changed
 
 CONTRACT: dict[str, Any] = assemble(Settings.model_construct())[0].openapi()
 OPERATIONS = [

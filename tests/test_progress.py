@@ -15,7 +15,7 @@ from app.figures.progress import progress
 from app.figures.progress_reading import MOST_FIGURES, parts_below
 from app.figures.stated import Stated
 from app.projects.models import PROJECTS
-from tests.conftest import client_of
+from tests.conftest import client_of, url_of
 
 SMART = "/v1/projects/smart-factory-cooperation/progress"
 CITED = [{"document": "samsung-smart-factory-2023", "paragraph": 1, "as_written": "x"}]
@@ -244,7 +244,7 @@ def test_drafts_never_count(seeded_database: Database) -> None:
     put(seeded_database, PROJECTS, project("hidden", "smart-factory-cooperation", state="draft"))
     put(seeded_database, PROJECTS, project("below-hidden", "hidden"))
     put(seeded_database, FIGURES, figure("later", "actual", 49, "../2023-11", state="draft"))
-    with client_of(str(seeded_database.url.render_as_string(hide_password=False))) as client:
+    with client_of(url_of(seeded_database)) as client:
         answered = client.get(SMART)
         assert answered.json()["indicators"][0]["progress"]["percentage"] == 52
         assert "hidden" not in answered.text
@@ -256,7 +256,7 @@ def test_cycles_depth_and_numbers_of_projects_are_bounded(seeded_database: Datab
     chain = [project(f"chain-{number}", f"chain-{number - 1}") for number in range(1, 30)]
     put(seeded_database, PROJECTS, project("chain-0", "chain-29"), *chain)
     put(seeded_database, PROJECTS, project("wide"), *(project(f"narrow-{number:03}", "wide") for number in range(250)))
-    with client_of(str(seeded_database.url.render_as_string(hide_password=False))) as client:
+    with client_of(url_of(seeded_database)) as client:
         answered = client.get("/v1/projects/chain-0/progress").json()
         assert answered["more_parts"] is True
         assert json.dumps(answered).count('"rolls_up": true') == 10
@@ -267,7 +267,7 @@ def test_cycles_depth_and_numbers_of_projects_are_bounded(seeded_database: Datab
 def test_too_many_figures_are_refused_and_one_indicator_narrows(seeded_database: Database) -> None:
     many = [figure(f"many-{number:04}", "actual", 1, indicator="experts-trained") for number in range(MOST_FIGURES)]
     put(seeded_database, FIGURES, *many)
-    with client_of(str(seeded_database.url.render_as_string(hide_password=False))) as client:
+    with client_of(url_of(seeded_database)) as client:
         refused = client.get(SMART)
         assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_many_figures")
         narrow = client.get(f"{SMART}?indicator=enterprises-supported").json()

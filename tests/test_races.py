@@ -9,18 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.core.database import Database
-from tests.conftest import client_of
-from tests.test_hot import url_of
-from tests.test_keys import key_of
-from tests.test_writes import PARTNER, PROJECT, Key, changes
+from tests.conftest import Key, client_of, url_of
+from tests.test_writes import PARTNER, PROJECT, changes
 
 AT_ONCE = 20
-
-
-@pytest.fixture
-def editor(seeded_database: Database) -> Key:
-    """A key that writes all records."""
-    return key_of(seeded_database, "records:write")
 
 
 @pytest.fixture

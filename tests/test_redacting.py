@@ -1,7 +1,6 @@
 """What is taken down is nowhere any more: in no version, list, search, file; and the log still proves itself."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,11 @@ from app.core.vocabulary import PAIRS, WORDS
 from app.exchange.importing import Pace
 from app.exchange.importing import run as run_import
 from seed.files import Dataset
-from tests.conftest import client_of
+from tests.conftest import key_of, url_of
 from tests.test_commands import run
 from tests.test_history import delete, history, put, told
-from tests.test_hot import url_of
 from tests.test_import_runs import received
 from tests.test_imports import ended, lines_of
-from tests.test_keys import key_of
 from tests.test_seeding import changes
 from tests.test_verifying import tamper, verified
 
@@ -33,13 +30,6 @@ SECRET = "Nguyễn Quagga"
 REASON = "A private person, who asked for it."
 ONE, TWO, THREE, FOUR = (f"/v1/partners/zebra-{number}" for number in range(1, 5))
 OF = {ONE: "partners/zebra-1", TWO: "partners/zebra-2", THREE: "partners/zebra-3", FOUR: "partners/zebra-4"}
-
-
-@pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
-    """A client of the application over a seeded database of this test's own."""
-    with client_of(url_of(seeded_database)) as made:
-        yield made
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from app.core.words import words
 from app.core.writing import Batch
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import NewDatabase, _new_postgres, _new_sqlite, client_of
+from tests.conftest import NewDatabase, _new_postgres, _new_sqlite, client_of, url_of
 from tests.test_commands import run
 
 Item = dict[str, Any]
@@ -364,7 +364,7 @@ def roads(database: Database) -> Iterator[TestClient]:
             "my": partner("Mỹ"),
         },
     )
-    with client_of(str(database.url.render_as_string(hide_password=False))) as client:
+    with client_of(url_of(database)) as client:
         yield client
 
 
@@ -407,7 +407,7 @@ def test_i_and_y_are_one_at_the_end_and_while_typing(roads: TestClient) -> None:
 
 
 def test_what_is_not_public_is_not_found(database: Database) -> None:
-    url = str(database.url.render_as_string(hide_password=False))
+    url = url_of(database)
     with client_of(url) as client:
         put(database, "partners", {"one": partner("Quixotry"), "two": partner("Quixotry", state="draft")})
         assert ids(ask(client, "quixotry")) == [("partners", "one")]
@@ -442,7 +442,7 @@ def test_windows_stages_and_resources_are_crossed_once(database: Database) -> No
             for n in range(many)
         },
     )
-    with client_of(str(database.url.render_as_string(hide_password=False))) as client:
+    with client_of(url_of(database)) as client:
         expected = {("partners", f"p{n}") for n in range(many) if n % 4 != 3}
         projects = {("projects", f"q{n}") for n in range(many) if n % 4 != 3 or n % 8 == 3}
         for limit in (200, 37):
@@ -467,7 +467,7 @@ def test_the_closest_names_come_first(database: Database) -> None:
         "Green Energy Fund",
     ]
     put(database, "partners", {f"p{n}": partner(name) for n, name in enumerate(names)})
-    with client_of(str(database.url.render_as_string(hide_password=False))) as client:
+    with client_of(url_of(database)) as client:
         found = [item["name"]["vi"] for item in ask(client, "green energy")["items"]]
         assert found == [names[4], names[0], names[3], names[1]]
         assert ask(client, "green")["items"][0]["name"] == {"vi": "Green"}

@@ -24,6 +24,7 @@ from app.core.writing import Batch, accepted, named, referrers, render, render_a
 from app.figures.models import Relation
 from seed.files import Dataset
 from seed.loader import load
+from tests.conftest import url_of
 
 
 def changes(database: Database) -> list[Any]:
@@ -273,7 +274,7 @@ def test_what_is_read_can_be_written_back_unchanged(seeded_database: Database, d
 @pytest.mark.parametrize("moment", [0.2, 0.6, 0.9])
 def test_a_seed_killed_half_way_leaves_nothing_or_all(database: Database, dataset: Dataset, moment: float) -> None:
     """The seed runs in a process that is killed at a share of the time that it takes."""
-    environment = {**os.environ, "HOPTAC_DATABASE_URL": database.url.render_as_string(hide_password=False)}
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": url_of(database)}
     probe = "from seed.files import read; read(); print('read', flush=True); from app.cli import main; main(['seed'])"
     process = subprocess.Popen(
         [sys.executable, "-c", probe], env=environment, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]

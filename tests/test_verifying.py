@@ -14,8 +14,8 @@ from app.core.database import Database
 from app.core.resource import RESOURCES
 from app.core.verifying import Head, Verifier
 from app.core.writing import render_again
+from tests.conftest import url_of
 from tests.test_commands import run
-from tests.test_hot import url_of
 from tests.test_seeding import change, changes, delete
 
 

@@ -17,7 +17,7 @@ from app.core.changes import CHANGES, instant
 from app.core.database import Database
 from app.webhooks import attempts, calling, following
 from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
-from tests.conftest import client_of
+from tests.conftest import client_of, key_of, url_of
 from tests.receivers import (
     ALLOWED,
     Receiver,
@@ -32,9 +32,8 @@ from tests.receivers import (
     receiving,
     redirect_to,
 )
-from tests.test_hot import url_of
 from tests.test_http import problem
-from tests.test_keys import changed, id_of, key_of
+from tests.test_keys import changed, id_of
 
 Headers = dict[str, str]
 

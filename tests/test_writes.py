@@ -15,12 +15,9 @@ from app.core.resource import RESOURCES
 from app.core.text import slug
 from app.core.writing import accepted
 from seed.files import Dataset
-from tests.conftest import client_of
-from tests.test_hot import url_of
+from tests.conftest import Key, client_of, key_of, url_of
 from tests.test_http import problem
-from tests.test_keys import key_of
 
-Key = dict[str, str]
 PATCH = {"Content-Type": "application/merge-patch+json"}
 PARTNER: dict[str, Any] = {"name": {"en": "Nobody"}, "kind": "other", "managed_by": "unido"}
 FIGURE: dict[str, Any] = {
@@ -37,25 +34,6 @@ AGREEMENT: dict[str, Any] = {
     "status": "signed",
     "managed_by": "unido",
 }
-
-
-@pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
-    """A client of the application over a seeded database of this test's own."""
-    with client_of(url_of(seeded_database)) as made:
-        yield made
-
-
-@pytest.fixture
-def editor(seeded_database: Database) -> Key:
-    """A key that writes all records."""
-    return key_of(seeded_database, "records:write")
-
-
-@pytest.fixture
-def unido(seeded_database: Database) -> Key:
-    """A key that writes what UNIDO keeps."""
-    return key_of(seeded_database, "records:write:own", partner="unido")
 
 
 @pytest.fixture
