@@ -63,16 +63,16 @@ def migrate(options: argparse.Namespace, settings: Settings) -> int:
     from app.core.writing import render_all_again
     from migrations import HEAD
 
-    database = Database(settings.database_url)
-    if options.down or database.schema_version() != HEAD:
-        from app.core.schema import migrate
+    with Database(settings.database_url) as database:
+        if options.down or database.schema_version() != HEAD:
+            from app.core.schema import migrate
 
-        migrate(database, "base" if options.down else "head")
-    if options.down:
-        print("The schema and everything in it are gone.")
-        return DONE
-    indexed = fill(database)
-    rendered = render_all_again(database)
+            migrate(database, "base" if options.down else "head")
+        if options.down:
+            print("The schema and everything in it are gone.")
+            return DONE
+        indexed = fill(database)
+        rendered = render_all_again(database)
     done = [f" {count} records were {what} anew." for count, what in ((indexed, "indexed"), (rendered, "rendered"))]
     print("The schema is up to date." + "".join(line for line in done if not line.startswith(" 0")))
     return DONE
@@ -88,7 +88,8 @@ def seed(options: argparse.Namespace, settings: Settings) -> int:
         dataset = read(options.dataset or DATASET)
     except DatasetError as error:
         return report(error.problems)
-    outcome = load(Database(settings.database_url), dataset)
+    with Database(settings.database_url) as database:
+        outcome = load(database, dataset)
     counts = {name: len(getattr(outcome, name)) for name in ("created", "updated", "deleted", "unchanged")}
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
     print(f"{len(dataset.records)} records in the dataset: {said} ({time.monotonic() - started:.1f} s).")
@@ -117,13 +118,11 @@ def _copied(where: str, settings: Settings, copy: Callable[[Any, Database], Any]
     import app.main  # noqa: F401 - declares every table
     from app.core import backup
 
-    database = Database(settings.database_url)
     try:
-        copied = copy(backup, database)
+        with Database(settings.database_url) as database:
+            copied = copy(backup, database)
     except (backup.NotCopied, OSError) as error:
         return report([str(error)])
-    finally:
-        database.close()
     print(f"{copied.rows} rows {where}. The head of the log is {copied.head}.")
     return report([copied.broken] if copied.broken else [])
 
@@ -137,7 +136,8 @@ def mirror(options: argparse.Namespace, settings: Settings) -> int:
         migrate(argparse.Namespace(down=False), settings)
         source = Source(client, stays=not options.once)
         try:
-            Mirror(Database(settings.database_url), source, _told).follow(once=options.once)
+            with Database(settings.database_url) as database:
+                Mirror(database, source, _told).follow(once=options.once)
         except NotMirrored as error:
             complain(str(error))
             return FAILED
@@ -156,7 +156,7 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
     from app.keys import models as keys
 
     try:
-        with Database(settings.database_url).write() as session:
+        with Database(settings.database_url) as database, database.write() as session:
             if options.act == "create":
                 given = {"name": options.name, "scopes": options.scope, "partner": options.partner}
                 fields = checked_by(keys.KeyFields, {**given, "expires_at": options.expires})
@@ -182,7 +182,8 @@ def import_(options: argparse.Namespace, settings: Settings) -> int:
     ensure_ready(settings)
     mode = "rows" if options.row_by_row else "all"
     given = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run}
-    refused, said = bring_in(Database(settings.database_url), options.file, given, options.partner)
+    with Database(settings.database_url) as database:
+        refused, said = bring_in(database, options.file, given, options.partner)
     for line in refused:
         complain(line)
     print(said)
@@ -214,7 +215,7 @@ def _check_log(options: argparse.Namespace, settings: Settings) -> int:
     except ValueError as error:
         raise ValueError(f"--head: {error}") from None
     ensure_ready(settings)
-    with Database(settings.database_url).snapshot() as connection:
+    with Database(settings.database_url) as database, database.snapshot() as connection:
         verifier, problems = Verifier(connection), 0
         for problems, problem in enumerate(verifier.problems(kept), 1):
             if problems <= MOST_SAID:
@@ -261,14 +262,13 @@ def redact(options: argparse.Namespace, settings: Settings) -> int:
         text, options.replacement, options.reason, (resource, record_id) if options.record else None
     )
     ensure_ready(settings)
-    database = Database(settings.database_url)
-    taken = redacting.redact(database, redaction, dry_run=options.dry_run)
-    print(*taken, sep="\n", end="\n" if taken else "")
-    if not taken:
-        complain("No version of a record holds it.")
-    return max(
-        _scrub(database, dry_run=options.dry_run), FAILED if not taken or any(each.stays for each in taken) else DONE
-    )
+    with Database(settings.database_url) as database:
+        taken = redacting.redact(database, redaction, dry_run=options.dry_run)
+        print(*taken, sep="\n", end="\n" if taken else "")
+        if not taken:
+            complain("No version of a record holds it.")
+        stays = not taken or any(each.stays for each in taken)
+        return max(_scrub(database, dry_run=options.dry_run), FAILED if stays else DONE)
 
 
 def _scrub(database: Database, *, dry_run: bool) -> int:
@@ -305,7 +305,8 @@ def audit(options: argparse.Namespace, settings: Settings) -> int:
     from app.serve import ensure_ready
 
     ensure_ready(settings)
-    found = asyncio.run(everything(Database(settings.database_url), query))
+    with Database(settings.database_url) as database:
+        found = asyncio.run(everything(database, query))
     if options.json:
         print(json.dumps([vars(finding) for finding in found], ensure_ascii=False, indent=1))
     for finding in () if options.json else found:

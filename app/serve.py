@@ -52,16 +52,15 @@ def ensure_ready(settings: Settings) -> None:
     if settings.metrics and find_spec("prometheus_client") is None:
         raise NotReady("HOPTAC_METRICS needs the extra: pip install 'hoptac[metrics]'.")
     Allowance.parse(settings.webhook_allow)
-    database = Database(settings.database_url)
-    shown = database.url.render_as_string(hide_password=True)
-    if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:
-        print(f"Note: SQLite {sqlite3.sqlite_version} is older than 3.51.3; write from one process only.", flush=True)
-    try:
-        found = database.schema_version()
-    except Unavailable:
-        raise NotReady(f"{shown} does not answer.") from None
-    finally:
-        database.close()
+    with Database(settings.database_url) as database:
+        shown = database.url.render_as_string(hide_password=True)
+        if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:
+            old = f"SQLite {sqlite3.sqlite_version} is older than 3.51.3"
+            print(f"Note: {old}; write from one process only.", flush=True)
+        try:
+            found = database.schema_version()
+        except Unavailable:
+            raise NotReady(f"{shown} does not answer.") from None
     if found != HEAD:
         raise NotReady(f"{shown} has the schema {found}, this program needs {HEAD}: run `hoptac migrate`.")
 
@@ -74,15 +73,14 @@ def work(settings: Settings) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, stop.set)
-        database = Database(settings.database_url)
-        reader = database.reader()
-        sender = Sender(database, reader, Allowance.parse(settings.webhook_allow), settings.public_url)
-        sender.start()
-        print("Hoptac sends webhooks.", flush=True)
-        await stop.wait()
-        await sender.stop()
-        await reader.close()
-        database.close()
+        with Database(settings.database_url) as database:
+            reader = database.reader()
+            sender = Sender(database, reader, Allowance.parse(settings.webhook_allow), settings.public_url)
+            sender.start()
+            print("Hoptac sends webhooks.", flush=True)
+            await stop.wait()
+            await sender.stop()
+            await reader.close()
 
     asyncio.run(send())
 

@@ -29,5 +29,5 @@ def run(over: object) -> None:
 if connection is not None:
     run(connection)
 else:
-    with Database(Settings().database_url).engine.begin() as own:
+    with Database(Settings().database_url) as database, database.engine.begin() as own:
         run(own)

@@ -64,8 +64,9 @@ def test_what_a_load_leaves_behind_can_be_inserted_raw(
     for chunk in Generator(20).chunks():
         write(database, chunk)
     kind = "sqlite" if database.is_sqlite else "postgresql"
-    copy, empty = Database(new_database(migrated)), Database(new_database(migrated))
-    with closing(connect(database)) as full, closing(connect(copy)) as raw, closing(connect(empty)) as nothing:
+    urls = [new_database(migrated) for _ in range(2)]
+    connected = [closing(connect(each)) for each in (database, *map(Database, urls))]
+    with connected[0] as full, connected[1] as raw, connected[2] as nothing:
         found = dump(full, raw, TABLES[kind], sent)
         insert(raw, found, "?" if database.is_sqlite else "%s")
         assert dump(raw, nothing, TABLES[kind], sent) == found

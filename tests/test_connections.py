@@ -94,7 +94,8 @@ def test_a_body_that_stalls_or_drips_is_cut(base: str, path: bytes) -> None:
 
 
 def test_a_body_that_comes_slowly_but_comes_is_read(base: str, url: str) -> None:
-    key = key_of(Database(url), "records:write")["Authorization"].encode()
+    with Database(url) as database:
+        key = key_of(database, "records:write")["Authorization"].encode()
     with connect(base) as connection:
         connection.sendall((BODY % 6_000).replace(b"Host", b"Authorization: %s\r\nHost" % key))
         for _ in range(30):

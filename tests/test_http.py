@@ -196,7 +196,8 @@ def test_a_read_that_runs_away_is_stopped(new_database: NewDatabase, seeded: str
 
 def test_more_long_reads_than_can_wait_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "one.db"
-    migrate(Database(f"sqlite:///{path}"))
+    with Database(f"sqlite:///{path}") as database:
+        migrate(database)
 
     def long() -> Read:
         yield Query(text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")), {}

@@ -46,13 +46,9 @@ def back_up(database: Database, path: Path) -> Copied:
     """Copy a database into a new file, readable by its owner alone; NotCopied when there is something at this path."""
     if path.exists():
         raise NotCopied(f"{path} is there already.")
-    with _made_whole(path) as partial, database.snapshot() as source:
-        file = Database(f"sqlite:///{partial}")
-        try:
-            migrate(file)
-            return _copy(source, file)
-        finally:
-            file.close()
+    with _made_whole(path) as partial, database.snapshot() as source, Database(f"sqlite:///{partial}") as file:
+        migrate(file)
+        return _copy(source, file)
 
 
 def restore(path: Path, database: Database, *, unproved: bool = False) -> Copied:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import sqlite
@@ -227,7 +227,7 @@ _HAS_VERSION = {
 
 
 class Database:
-    """The database of one URL: `sqlite:///file` or `postgresql://…`."""
+    """The database of one URL: `sqlite:///file` or `postgresql://…`; closed where a `with` ends."""
 
     def __init__(self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01) -> None:
         self.url = _normal(url)
@@ -301,6 +301,12 @@ class Database:
     def close(self) -> None:
         """Close the write connections."""
         self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _normal(given: str) -> URL:

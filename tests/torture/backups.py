@@ -44,9 +44,6 @@ def backups_while_writing(
 
 
 def _changes(url: str, until: int = 2**62) -> list[tuple[object, ...]]:
-    database = Database(url)
-    with database.engine.connect() as connection:
-        rows = select(CHANGES).where(CHANGES.c.sequence <= until).order_by(CHANGES.c.sequence)
-        found = [tuple(row) for row in connection.execute(rows)]
-    database.close()
-    return found
+    rows = select(CHANGES).where(CHANGES.c.sequence <= until).order_by(CHANGES.c.sequence)
+    with Database(url) as database, database.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(rows)]

@@ -5,7 +5,6 @@ import gzip
 import http.client
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from sqlmodel import SQLModel
 
@@ -98,11 +97,8 @@ def _is_refused(status: int, media_type: str, said: bytes) -> bool:
 
 def _rows(url: str) -> dict[str, int]:
     """How many rows each table has."""
-    database = Database(url)
-    with database.engine.connect() as connection:
-        found: dict[str, Any] = {
-            table.name: connection.exec_driver_sql(f"SELECT count(*) FROM {table.name}").scalar()
+    with Database(url) as database, database.engine.connect() as connection:
+        return {
+            table.name: connection.exec_driver_sql(f"SELECT count(*) FROM {table.name}").scalar_one()
             for table in SQLModel.metadata.tables.values()
         }
-    database.close()
-    return found

@@ -112,10 +112,8 @@ class Server:
 
 def new_key(url: str, *scopes: str) -> dict[str, str]:
     """The Authorization header of a new key."""
-    database = Database(url)
-    with database.write() as session:
+    with Database(url) as database, database.write() as session:
         made = create(session, KeyFields(name="torture", scopes=list(scopes), partner=None))
-    database.close()
     return {"Authorization": f"Bearer {made['key']}"}
 
 

@@ -75,9 +75,7 @@ def _last(database: Database) -> Any:
 
 def _told(url: str) -> list[tuple[Any, ...]]:
     """Each Change, as (sequence with chain value, resource, what is shown, representation)."""
-    database = Database(url)
     columns = (CHANGES.c.sequence, CHANGES.c.chain, CHANGES.c.resource, CHANGES.c.shown, CHANGES.c.body)
-    with database.engine.connect() as connection:
+    with Database(url) as database, database.engine.connect() as connection:
         rows = connection.execute(select(*columns).order_by(CHANGES.c.sequence)).all()
-    database.close()
     return [((row[0], row[1]), *row[2:]) for row in rows]

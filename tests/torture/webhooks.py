@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -106,13 +105,6 @@ def _resident(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
-@contextmanager
-def database_of(url: str) -> Iterator[Database]:
-    database = Database(url)
-    yield database
-    database.close()
-
-
 def write(database: Database, number: int, records: int) -> None:
     """One more version of one of so many projects."""
     resource, record_id = RESOURCES["projects"], f"tortured-{number % records}"
@@ -127,7 +119,7 @@ def write(database: Database, number: int, records: int) -> None:
 def senders_killed(url: str, events: int, kills: int, workers: int = 2, records: int = 10) -> Row:
     """Senders killed at random, receivers of every kind: each event arrives, signed, in the order of its record."""
     with ExitStack() as stack:
-        database = stack.enter_context(database_of(url))
+        database = stack.enter_context(Database(url))
         told = receivers(stack)
         with database.write() as session:
             key = keys.create(session, keys.KeyFields(name="torture", scopes=["webhooks"]))

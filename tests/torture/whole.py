@@ -17,14 +17,10 @@ from tests.torture.ground import Told
 
 def broken(url: str, told: Iterable[Told] = ()) -> list[str]:
     """What is not whole, in words; `told`: writes that were acknowledged, each of which must be there."""
-    database = Database(url)
-    try:
-        with database.engine.connect() as connection:
-            found = [*_of_engine(connection, database), *Verifier(connection).problems(), *_lost(connection, told)]
-            for resource in RESOURCES.values():
-                found += _of_index(connection, resource)
-    finally:
-        database.close()
+    with Database(url) as database, database.engine.connect() as connection:
+        found = [*_of_engine(connection, database), *Verifier(connection).problems(), *_lost(connection, told)]
+        for resource in RESOURCES.values():
+            found += _of_index(connection, resource)
     return found[:20]
 
 
