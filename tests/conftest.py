@@ -2,6 +2,7 @@
 
 import fcntl
 import itertools
+import os
 import shutil
 import tempfile
 import warnings
@@ -11,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from fastapi.dependencies import models
 from starlette.testclient import TestClient
 
 from app.core.database import Database
@@ -22,6 +24,14 @@ from seed.files import Dataset, read
 from seed.loader import load
 
 ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of processes, deadlines and kills wait most of their time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 _numbers = itertools.count()
 
 
@@ -47,6 +57,9 @@ def postgres() -> Iterator[str]:
     """URL of the maintenance database of a PostgreSQL that runs for this session, or for this part of it."""
     with tempfile.TemporaryDirectory(prefix="hoptac-pg-", ignore_cleanup_errors=True) as name:
         server = start_postgres(Path(name) / "data")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # tests of crashes have their own
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # it would wait for who is still there
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
@@ -173,6 +186,9 @@ def unido(seeded_database: Database) -> Key:
 def client_of(url: str, **settings: object) -> TestClient:
     """A client of the whole application over a database; a machine that is busy otherwise fails no test."""
     given = {"database_url": url, "access_log": False, "query_deadline": 60, **settings}
+    for each in vars(models).values():  # or it keeps thousands of routes of applications that are gone
+        if hasattr(each, "cache_clear"):
+            each.cache_clear()
     app = create_app(Settings(**given))  # type: ignore[arg-type]
     return TestClient(app, base_url="http://hoptac.test", raise_server_exceptions=False)
 

@@ -114,11 +114,10 @@ def ids_of(database: Database) -> set[tuple[str, str]]:
     return {(row.resource, row.record_id) for row in rows(database)}
 
 
-@pytest.mark.parametrize("page", [7, 200])
 def test_a_mirror_answers_as_its_source(
-    registry: TestClient, editor: Key, seeded_database: Database, copy: Database, page: int, monkeypatch: Any
+    registry: TestClient, editor: Key, seeded_database: Database, copy: Database, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(sources, "MOST_ITEMS", page)  # 7: every transaction of the seed is longer than a page
+    monkeypatch.setattr(sources, "MOST_ITEMS", 7)  # every transaction of the seed is longer than a page
     put(registry, editor, "projects/late", {**PROJECT, "state": "draft"})
     mirror(registry, copy)
     patch(registry, editor, "projects/late", state="published", roles=[{"partner": "unido", "role": "funding"}])
@@ -248,11 +247,11 @@ LIES: list[tuple[str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("true", "false", "why"), LIES)
-def test_a_lie_stops_the_mirror(client: TestClient, copy: Database, true: str, false: str, why: str) -> None:
-    with pytest.raises(NotMirrored, match=why):
-        mirror(client, copy, lambda text: text.replace(true, false))
-    assert rows(copy) == []
+def test_a_lie_stops_the_mirror(client: TestClient, copy: Database) -> None:
+    for true, false, why in LIES:
+        with pytest.raises(NotMirrored, match=why):
+            mirror(client, copy, lambda text, true=true, false=false: text.replace(true, false))  # type: ignore[misc]
+        assert rows(copy) == [], why
     mirror(client, copy)
     assert len(rows(copy)) == 358
 
@@ -380,7 +379,7 @@ def write_much(base: str, key: Key, seed: int, until: float) -> int:
 
 
 def test_a_mirror_that_is_killed_under_load_becomes_like_its_source(seeded_database: Database, copy: Database) -> None:
-    key, seconds = key_of(seeded_database, "records:write"), 10.0
+    key, seconds = key_of(seeded_database, "records:write"), 6.0
     with server(url_of(seeded_database)) as (base, _), server(url_of(copy)) as (mirrored, _):
         until = time.monotonic() + seconds
         with ThreadPoolExecutor(3) as pool:

@@ -313,7 +313,7 @@ class Following:
         assert self.error is None, self.error
 
 
-@pytest.mark.parametrize(("mode", "count"), [("all", 5_000), ("rows", 1_000)])
+@pytest.mark.parametrize(("mode", "count"), [("all", 1_500), ("rows", 750)])
 def test_an_import_is_followed_whole(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, mode: str, count: int
 ) -> None:

@@ -255,20 +255,14 @@ def test_every_mistake_is_told_with_its_place(
 
 ANYTHING: tuple[Any, ...] = (
     None,
-    5,
     2**63 - 1,
     -0.5,
-    True,
     "",
-    "a",
     "unido",
-    [],
     ["a"],
     [None],
     [{}],
-    {},
     {"vi": "a"},
-    {"a": 1},
 )
 
 
