@@ -341,8 +341,14 @@ def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> 
         assert not await second
         assert await waiting.beyond(6, 60, nobody_leaves)
         assert not first.done()
+        assert await waiting.pause(0.05, nobody_leaves)
+        assert not await waiting.pause(60, leaves)
+        pause = asyncio.ensure_future(waiting.pause(60, nobody_leaves))
+        await asyncio.sleep(0)
+        assert not await waiting.pause(0, nobody_leaves)
         waiting.end()
         assert not await first
+        assert not await pause
         assert not await waiting.beyond(6, 60, nobody_leaves)
         await waiting.close()
 

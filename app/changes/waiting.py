@@ -13,6 +13,7 @@ from app.core.hot import Freshness
 
 MOST = 500  # who comes when so many wait is answered at once
 TICK = 0.02  # seconds between two looks
+NEVER = 2**63  # no Change has this number
 
 
 class Waiting:
@@ -29,7 +30,15 @@ class Waiting:
 
         False when the time is over, the asker has left, the server ends, or too many wait already.
         """
-        if self._ended or seconds <= 0 or len(self._waiters) >= self.most:
+        return await self._wait(last, seconds, receive) is True
+
+    async def pause(self, seconds: float, receive: Receive) -> bool:
+        """Whether it is worth to look again after so many seconds: the asker stays, and so does the server."""
+        return await self._wait(NEVER, seconds, receive) is None
+
+    async def _wait(self, last: int, seconds: float, receive: Receive) -> bool | None:
+        """None when the time is over."""
+        if self._ended or len(self._waiters) >= self.most:
             return False
         moved = asyncio.get_running_loop().create_future()
         self._waiters[moved] = last
@@ -38,7 +47,9 @@ class Waiting:
         left = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait({moved, left}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            return moved.done() and moved.result()
+            if moved.done():
+                return bool(moved.result())
+            return False if left.done() else None
         finally:
             del self._waiters[moved]
             left.cancel()

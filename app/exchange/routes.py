@@ -170,9 +170,11 @@ async def list_imports(request: Request, asker: Asker, query: ImportsQuery) -> R
 
 async def read_import(request: Request, asker: Asker, query: ImportQuery, import_id: str) -> Response:
     """How far it is, and how many lines came to what. One that is all or nothing shows its counts at its end."""
-    until = time.monotonic() + query.wait
-    while (found := await _find(request, asker, import_id))["status"] in OPEN and time.monotonic() < until:
-        await asyncio.sleep(LOOKS_EVERY)
+    until, waiting = time.monotonic() + query.wait, request.app.state.waiting
+    while (found := await _find(request, asker, import_id))["status"] in OPEN:
+        left = until - time.monotonic()
+        if left <= 0 or not await waiting.pause(min(left, LOOKS_EVERY), request.receive):
+            break
     return private_json(found)
 
 
