@@ -106,6 +106,15 @@ def _new_postgres(server: str, template: str | None) -> str:
     return f"{base.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
 
 
+def _drop(database: Database) -> None:
+    """Close it; PostgreSQL's go before anybody writes their files to the disk."""
+    database.close()
+    if not database.is_sqlite:
+        maintenance = database.url.set(drivername="postgresql", database="postgres")
+        with psycopg.connect(maintenance.render_as_string(hide_password=False), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {database.url.database} WITH (FORCE)".encode())
+
+
 @pytest.fixture(scope="session")
 def migrated(new_database: NewDatabase) -> str:
     """A database with the schema and no records; tests copy it."""
@@ -131,7 +140,7 @@ def database(new_database: NewDatabase, migrated: str) -> Iterator[Database]:
     """An empty database of this test's own."""
     made = Database(new_database(migrated))
     yield made
-    made.close()
+    _drop(made)
 
 
 @pytest.fixture
@@ -139,7 +148,7 @@ def seeded_database(new_database: NewDatabase, seeded: str) -> Iterator[Database
     """A seeded database of this test's own."""
     made = Database(new_database(seeded))
     yield made
-    made.close()
+    _drop(made)
 
 
 @pytest.fixture(scope="session")

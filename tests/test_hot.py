@@ -104,7 +104,7 @@ def test_a_write_by_another_process_is_seen_within_the_bound(seeded_database: Da
     ):
         assert writer.stdin is not None
         assert writer.stdout is not None
-        for number in range(8):
+        for number in range(5):
             before = shown(client)
             writer.stdin.write(f"other {number}\n")
             writer.stdin.flush()

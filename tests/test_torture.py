@@ -46,7 +46,7 @@ def test_backups_hold_what_was_acknowledged(url: str, new_database: NewDatabase,
 
 
 def test_senders_that_are_killed_lose_no_event(url: str) -> None:
-    assert senders_killed(url, 20, 2).problems == []
+    assert senders_killed(url, 12, 1).problems == []
 
 
 def test_hostile_bodies_are_refused_in_bounded_memory(url: str) -> None:

@@ -176,7 +176,7 @@ def test_a_head_has_one_form(wrong: str) -> None:
     assert str(Head.read("7:" + "a" * 64)) == "7:" + "a" * 64
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_byte_that_is_changed_is_found(lived_in: Database, data: st.DataObject) -> None:
     """One character of one text column of one Change."""

@@ -256,10 +256,8 @@ def test_every_mistake_is_told_with_its_place(
 ANYTHING: tuple[Any, ...] = (
     None,
     2**63 - 1,
-    -0.5,
     "",
-    "unido",
-    ["a"],
+    ["unido"],
     [None],
     [{}],
     {"vi": "a"},
