@@ -1,7 +1,6 @@
 """Bodies of requests: read with a bound, strict JSON, checked by a model; every mistake is told by its place alone."""
 
 import asyncio
-import difflib
 import json
 import math
 import re
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from app.core.errors import MOST_ERRORS, BadBody, ErrorItem, Invalid, TooLarge, UnsupportedType
 from app.core.names import Names
 from app.core.query import said
-from app.core.text import LANGUAGE_TAG, UNSAFE
+from app.core.text import LANGUAGE_TAG, UNSAFE, hint_at
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 DEEPEST = 100
@@ -170,9 +169,8 @@ def _without_required(model: type[Model]) -> type[Model]:
 def _item(model: type[BaseModel], error: Any) -> ErrorItem:
     known, place = _members(model), list(error["loc"])
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(place.pop())[:60], known, n=1, cutoff=0.6)
-        hint = f"There is no such member. Did you mean {near[0]}?" if near else "There is no such member here."
-        return ErrorItem(pointer=_pointer(place, known), code="unknown_member", detail=hint)
+        detail = f"There is no such member here.{hint_at(str(place.pop()), known)}"
+        return ErrorItem(pointer=_pointer(place, known), code="unknown_member", detail=detail)
     return ErrorItem(pointer=_pointer(place, known), code="invalid_value", detail=said(error))
 
 

@@ -1,6 +1,5 @@
 """From a query string to checked values: every parameter of a list or detail is known, typed and documented."""
 
-import difflib
 from collections.abc import Iterable
 from functools import cache, cached_property
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from app.core.errors import BadQuery, ErrorItem, Invalid
 from app.core.filters import InstantText, Parameter
 from app.core.record import STATE
 from app.core.resource import Resource
-from app.core.text import UNSAFE
+from app.core.text import UNSAFE, hint_at
 
 LONGEST_QUERY = 32_768
 MOST_PARAMETERS = 1_000
@@ -160,9 +159,7 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
 
 def unknown_parameter(name: str, known: list[str]) -> ErrorItem:
     """The error for a name that is no parameter, with the nearest that is; the name itself is not repeated."""
-    near = difflib.get_close_matches(name[:60], known, n=1, cutoff=0.5)
-    hint = f"There is no such parameter. Did you mean {near[0]}?" if near else "There is no such parameter here."
-    return ErrorItem(code="unknown_parameter", detail=hint)
+    return ErrorItem(code="unknown_parameter", detail=f"There is no such parameter here.{hint_at(name, known)}")
 
 
 def said(error: Any) -> str:

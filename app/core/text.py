@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Annotated, Any
 
@@ -137,3 +137,11 @@ def _encoder(default: Callable[[Any], Any] | None) -> json.JSONEncoder:
 def main_text(texts: Mapping[str, str]) -> str:
     """The text that stands for a language map in sorting: Vietnamese, else English, else the first given."""
     return texts.get("vi") or texts.get("en") or next(iter(texts.values()))
+
+
+def hint_at(name: str, known: Iterable[str]) -> str:
+    """What may be meant by a name that is not known, to be said behind a sentence; empty when nothing is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for those who err
+
+    near = get_close_matches(name[:80], known, n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near else ""

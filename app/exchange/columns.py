@@ -1,7 +1,6 @@
 """Tables: columns named by the place of their values in a record (`roles.0.partner`), and rows as records."""
 
 import csv
-import difflib
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from app.core.errors import ErrorItem, Invalid
 from app.core.record import Record
 from app.core.resource import Resource
+from app.core.text import hint_at
 
 MOST_COLUMNS = 1_000
 INDEX = re.compile(r"0|[1-9][0-9]{0,2}")
@@ -67,8 +67,7 @@ def _blank(cell: Cell) -> bool:
 
 
 def _unknown(resource: Resource, number: int, path: Path) -> ErrorItem:
-    near = difflib.get_close_matches(".".join(path)[:80], names(resource), n=1, cutoff=0.6)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = hint_at(".".join(path), names(resource))
     return ErrorItem(code="unknown_column", detail=f"Column {number} does not name a place in a record.{hint}")
 
 

@@ -8,10 +8,10 @@ once for each, and what waits is bounded.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, literal_column, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.changes import CHANGES, now
 from app.webhooks.events import concerned, payload
@@ -122,7 +122,8 @@ def new_delivery(delivery: str, webhook: str, body: str, at: str, *, once: bool 
 
 def _unless_there(connection: Connection) -> Any:
     """Inserts deliveries; one that is there stays as it is, but one that failed is due again."""
-    makes = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(DELIVERIES)
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")  # not both: each takes some megabytes
+    makes = dialect.insert(DELIVERIES)
     again = {
         name: makes.excluded[name] for name in ("state", "once", "attempts", "due_at", "first_attempt_at", "done_at")
     }

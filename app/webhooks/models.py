@@ -72,7 +72,8 @@ class Webhook(SQLModel, table=True):
 
 
 PENDING = text("state = 'pending'")
-WHERE_PENDING: Any = {"sqlite_where": PENDING, "postgresql_where": PENDING}
+# On PostgreSQL too, as the migration has it; said here, it would load that engine's dialect, some megabytes.
+WHERE_PENDING: Any = {"sqlite_where": PENDING}
 
 
 class Delivery(SQLModel, table=True):

@@ -56,7 +56,7 @@ def rows(new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[
         "bodies": lambda: [hostile_bodies(fresh(), *((500,) if full else (20, "partners", "keys")))],
         "webhooks": lambda: [senders_killed(fresh(), *((1_000, 30) if full else (20, 2)))],
         "mirror": lambda: [mirror_killed(fresh(), migrated(new()), *((20, 3_000) if full else (2, 80)))],
-        "slow": lambda: slow_clients(fresh(), 10_000) if full else slow_clients(fresh(), 300, (5.0, 5.0)),
+        "slow": lambda: slow_clients(fresh(), 10_000, (10.0, 90.0)) if full else slow_clients(fresh(), 300, (5.0, 5.0)),
     }
 
 
