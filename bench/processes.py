@@ -57,7 +57,9 @@ class Server:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], port: int) -> None:
         self.port, self._command = port, list(command)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOPTAC_")}
+        # Nobody compiles anew at each start: the first one may keep what it has compiled.
+        not_ours = ("HOPTAC_", "PYTHONDONTWRITEBYTECODE")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
         self._environment = {**inherited, "PYTHONPATH": str(ROOT), **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server

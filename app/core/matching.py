@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, true, union_all
 
 from app.core.database import Query, Read
 from app.core.errors import BadCursor, Unavailable
@@ -14,8 +14,8 @@ from app.core.senses import Sense, Typed, fts5, sense
 from app.core.sql import holds, holds_unindexed
 
 WINDOW = 100  # candidates that are ranked together
-WALK = 4_000  # PostgreSQL: rows looked at in order, before the index is asked, for words that are frequent
-FREQUENT = 2_000  # records
+WALK = 10_000  # PostgreSQL: rows looked at in order, before the index is asked, for words that are frequent
+FREQUENT = 4_000  # records
 SENSES = range(3)
 EVERYTHING = (0, 1 << 62)
 
@@ -111,9 +111,12 @@ def _in_order_or_gathered(where: Sequence[ColumnElement[bool]]) -> Any:
     walked = near.order_by(RECORDS.c.docid).limit(_WINDOW).cte("walked")
     full = select(func.count() >= _WINDOW).select_from(walked).scalar_subquery()
     found = select(TERMS.c.rowid).where(holds(), ~full).cte("gathered").prefix_with("MATERIALIZED")
-    far = select(RECORDS).join(found, found.c.rowid == RECORDS.c.docid)
-    far = far.where(RECORDS.c.docid > bindparam("docid_after"), RECORDS.c.docid <= bindparam("docid_upto"), *where)
-    both = union_all(select(walked).where(full), far.order_by(RECORDS.c.docid).limit(_WINDOW))
+    within = found.c.rowid > bindparam("docid_after"), found.c.rowid <= bindparam("docid_upto")
+    next_ones = select(found.c.rowid).where(*within).order_by(found.c.rowid).subquery("next_ones")
+    # LATERAL with OFFSET: one is looked up after the other, until there are enough.
+    one = select(RECORDS).where(RECORDS.c.docid == next_ones.c.rowid, *where).offset(literal_column("0"))
+    far = select(*(each := one.lateral("far")).c).select_from(next_ones.join(each, true()))
+    both = union_all(select(walked).where(full), far.order_by(next_ones.c.rowid).limit(_WINDOW))
     return both.order_by(literal_column("docid"))
 
 

@@ -88,7 +88,7 @@ def sense(typed: Typed, number: int) -> Read:
         typed, corrected = Typed(correction), " ".join(correction)
         read = yield from _known(typed)
         if number == 1:
-            return _all_words("corrected", corrected, typed, read, set(), [])
+            return _all_words("corrected", corrected, typed, read, set(), {})
         return _some_words(corrected, typed, read)
     return None if number == 1 else _some_words(None, typed, read)
 
@@ -100,10 +100,10 @@ def _known(typed: Typed) -> Read:
 
 
 def _endings(starts: Iterable[str]) -> Read:
-    """Words that go on where the query ends, those in most records first."""
-    found: list[str] = []
+    """Words that go on where the query ends, those in most records first, and how many hold each."""
+    found: dict[str, int] = {}
     for start in sorted(starts):
-        found += [row[0] for row in (yield BEGINNING, {"start": start, "end": f"{start}{LAST}"})]
+        found.update((yield BEGINNING, {"start": start, "end": f"{start}{LAST}"}))
     return found
 
 
@@ -120,7 +120,7 @@ def _corrected(typed: Typed, known: dict[str, int], goes_on: bool) -> Read:
 
 
 def _all_words(
-    reading: str, corrected: str | None, typed: Typed, known: dict[str, int], starts: set[str], endings: list[str]
+    reading: str, corrected: str | None, typed: Typed, known: dict[str, int], starts: set[str], endings: dict[str, int]
 ) -> Sense:
     asked = tuple(map(word, typed.spellings))
     folded, exact = [each.folded for each in asked], [each.exact for each in asked]
@@ -137,7 +137,8 @@ def _all_words(
         for tier, namespace in (("begun_in_names", NAME), ("begun_in_texts", TEXT)):
             last = _any_of(_terms(namespace, [folded[-1], *endings]))
             steps.append((tier, _all_of([*_terms(namespace, folded[:-1]), last])))
-    rarest = min((known.get(each, 0) for each in (folded[:-1] if endings else folded)), default=1 << 30)
+    held = [known.get(each, 0) for each in folded]
+    rarest = min([*held[:-1], held[-1] + sum(endings.values())])
     return _sense(reading, corrected, asked, frozenset(starts if endings else ()), steps, rarest)
 
 

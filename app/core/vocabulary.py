@@ -29,7 +29,7 @@ PAIRS = Table(
 
 KNOWN = Query(select(WORDS.c.word, WORDS.c.records).where(one_of(WORDS.c.word, "words")))
 BEGINNING = Query(
-    select(WORDS.c.word)
+    select(WORDS.c.word, WORDS.c.records)
     .where(WORDS.c.word > bindparam("start"), WORDS.c.word < bindparam("end"))
     .order_by(WORDS.c.records.desc(), WORDS.c.word)
     .limit(MOST_ENDINGS)
