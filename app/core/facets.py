@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, func, literal_column, select, union, union_all
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, literal_column, select, union, union_all
 
 from app.core.codelists import CodeList
 from app.core.database import Query, Read
@@ -156,16 +156,16 @@ class Facets:
 def _pairs(resource: Resource, column: Any, chosen: Sequence[Any], of_link: Sequence[Any]) -> Select[Any]:
     """Each public record that is chosen, with each value it has in this column of its own or of a link table.
 
-    Where nothing is asked the few drafts are left out, rather than the many public records looked up.
+    The few drafts are left out, rather than the many public records looked up.
     """
     table, is_link = resource.table, isinstance(column, Column)
     record = column.table.c.record_id if is_link else table.id
-    pairs = select(record.label("record"), column.label("value")).where(*of_link)
-    if not chosen:
-        every = table.__table__.alias("every")
-        return pairs.where(record.not_in(select(every.c.id).where(every.c.state != literal_column("'published'"))))
-    public = (table.state == literal_column("'published'"), *chosen)
-    return pairs.where(record.in_(select(table.id).where(*public)) if is_link else and_(*public))
+    every = table.__table__.alias("every")
+    drafts = select(every.c.id).where(every.c.state == literal_column("'draft'"))
+    pairs = select(record.label("record"), column.label("value")).where(record.not_in(drafts), *of_link)
+    if is_link and chosen:
+        return pairs.where(record.in_(select(table.id).where(*chosen)))
+    return pairs.where(*chosen)
 
 
 def _above(resource: Resource) -> Any:

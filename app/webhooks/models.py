@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic import Field as Described
-from sqlalchemy import Boolean, Index, Integer, Table, Text, literal_column, text
+from sqlalchemy import Boolean, Index, Integer, Table, Text, literal_column
 from sqlmodel import Field, SQLModel
 
 from app.core.changes import SHOWN
 from app.core.codelists import Code, CodeList
 from app.core.database import BEGUN
 from app.core.names import PartnerId
-from app.core.record import BYTEWISE, SEQUENCE, in_codes
+from app.core.record import BYTEWISE, SEQUENCE, in_codes, only_where
 from app.core.resource import RESOURCES
 
 DAY = 86_400
@@ -71,9 +71,7 @@ class Webhook(SQLModel, table=True):
     last_accepted_at: str | None = Field(sa_type=BYTEWISE)
 
 
-PENDING = text("state = 'pending'")
-# On PostgreSQL too, as the migration has it; said here, it would load that engine's dialect, some megabytes.
-WHERE_PENDING: Any = {"sqlite_where": PENDING}
+WHERE_PENDING = only_where("state = 'pending'")
 
 
 class Delivery(SQLModel, table=True):
