@@ -52,13 +52,18 @@ class ServerConfig(uvicorn.Config):
 
 
 class Connections:
-    """The connections of one process: counted, looked at every second, those that waited longest given up first."""
+    """The connections of one process: counted, and looked at every second.
+
+    Where there are too many, a new one takes the place of the one that waited longest for a request; if none does, of
+    the one that got on with its body or its answer longest ago.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.head_deadline, self.stall_deadline = settings.head_deadline, settings.stall_deadline
         self.most, self.most_of_one = with_open_files(settings.max_connections), settings.max_connections_address
         self.every = min(LOOK_EVERY, self.head_deadline / 2, self.stall_deadline / 2)
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
+        self.slow: OrderedDict[Connection, float] = OrderedDict()  # since when they send or take nothing
         self._proxies = settings.trusts()
         self._all: set[Connection] = set()
         self._of_one: Counter[str] = Counter()
@@ -68,15 +73,24 @@ class Connections:
         """Whether a new connection may stay; where there are too many, one that waits goes for it."""
         if self._of_one[network] >= self.most_of_one and not self._is_proxy(address):
             return False
-        if len(self._all) >= self.most:
-            if not self.waiting:
-                return False
-            self.waiting.popitem(last=False)[0].give_up()
+        if len(self._all) >= self.most and not self._make_room():
+            return False
         self._all.add(connection)
         self._of_one[network] += 1
         if not self._is_looking:
             self._is_looking = True
             connection.loop.call_later(self.every, self._look, connection.loop)
+        return True
+
+    def _make_room(self) -> bool:
+        if self.waiting:
+            self.waiting.popitem(last=False)[0].give_up()
+            return True
+        slowest, since = next(iter(self.slow.items()), (None, 0.0))
+        if slowest is None or time.monotonic() - since < self.every:
+            return False
+        del self.slow[slowest]
+        slowest.give_up()
         return True
 
     def _is_proxy(self, address: str) -> bool:
@@ -88,6 +102,7 @@ class Connections:
     def leave(self, connection: "Connection", network: str) -> None:
         """This connection is no more."""
         self.waiting.pop(connection, None)
+        self.slow.pop(connection, None)
         if connection in self._all:
             self._all.discard(connection)
             self._of_one[network] -= 1
@@ -147,6 +162,7 @@ class Connection(HttpToolsProtocol):
         self._unparsed, self._head_until = 0, NEVER
         self._body_until = time.monotonic() + self.shared.stall_deadline
         self.shared.waiting.pop(self, None)
+        self._is_slow()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -154,10 +170,12 @@ class Connection(HttpToolsProtocol):
         if not self.cycle.response_complete:  # what comes after the answer is nobody's
             until = self._body_until + len(body) / SLOWEST
             self._body_until = min(until, time.monotonic() + self.shared.stall_deadline)
+            self._is_slow()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._unparsed, self._body_until = 0, NEVER
+        self._get_on()
         super().on_message_complete()
         self._wait()
 
@@ -165,9 +183,23 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         self._wait()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._is_slow()
+
     def resume_writing(self) -> None:
         super().resume_writing()
         self._sent_until = NEVER
+        self._get_on()
+
+    def _is_slow(self) -> None:
+        """From now on, until the body is complete or the answer taken."""
+        self.shared.slow[self] = time.monotonic()
+        self.shared.slow.move_to_end(self)
+
+    def _get_on(self) -> None:
+        if self._body_until == NEVER and not self.flow.write_paused:
+            self.shared.slow.pop(self, None)
 
     def _wait(self) -> None:
         """Between two requests; uvicorn ends a connection that stays so."""

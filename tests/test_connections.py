@@ -171,6 +171,19 @@ def test_connections_are_bounded_and_those_that_wait_make_room(url: str) -> None
         assert not any(is_closed(each, 0.01) for each in held)
 
 
+@pytest.mark.parametrize(
+    "begun", [BODY % 6_000, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n" * 40]
+)
+def test_where_all_send_or_take_nothing_the_slowest_makes_room(url: str, begun: bytes) -> None:
+    with server(url, max_connections="5", stall_deadline="60") as (base, _), contextlib.ExitStack() as stack:
+        assert httpx.get(f"{base}/openapi.json", trust_env=False).status_code == 200  # to make it takes a while
+        for _ in range(5):
+            stack.enter_context(connect(base, received=4096)).sendall(begun)
+        time.sleep(3)
+        for _ in range(3):
+            assert httpx.get(f"{base}/livez", trust_env=False).status_code == 200
+
+
 def test_workers_have_deadlines_too(url: str) -> None:
     with server(url, "--workers", "2", **SHORT) as (base, _):
         for _ in range(4):

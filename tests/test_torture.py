@@ -50,7 +50,7 @@ def test_senders_that_are_killed_lose_no_event(url: str) -> None:
 
 
 def test_hostile_bodies_are_refused_in_bounded_memory(url: str) -> None:
-    assert hostile_bodies(url, 3, "partners").problems == []
+    assert hostile_bodies(url, 3, "partners", "imports").problems == []
 
 
 def test_slow_clients_are_held_and_then_cut(folder: Path) -> None:
