@@ -58,7 +58,10 @@ class Settings(BaseSettings):
         description="Seconds that a body, or an answer on its way out, may stay behind 1,000 bytes a second.",
     )
     max_connections: int = Field(
-        default=10_000, ge=1, le=1_000_000, description="Connections that each process holds at a time."
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description="Connections that each process holds; above it one that waits, or the slowest, makes room.",
     )
     max_connections_address: int = Field(
         default=1_000,
