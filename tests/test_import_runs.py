@@ -46,7 +46,7 @@ def received(database: Database, path: Path, content: bytes, claim: str, **sendi
 
 
 def state(database: Database, import_id: str) -> dict[str, Any]:
-    with database.engine.connect() as connection:
+    with database.snapshot() as connection:  # which waits for no writer
         return dict(connection.execute(select(IMPORTS).where(IMPORTS.c.id == import_id)).mappings().one())
 
 
