@@ -52,7 +52,7 @@ def _row(server: Server, name: str, count: int, slowest: int, sent: bytes, deadl
         row.need(usual <= slowest, f"{kind} took {usual:.0f} times as long as idle")
     figures["health while they come, s"] = f"{statistics.median(arriving):.3f} (worst {max(arriving):.3f})"
     figures["MB more"] = server.memory("VmHWM") - memory
-    patience = slowest / 4  # seconds
+    patience = min(slowest / 4, 30)  # seconds; a client of its own gives up after 60
     row.need(max(arriving) < patience, f"health took over {patience:g} s while they came")
     row.need(most > count * 0.9, "not all of them were there at a time")
     row.need(gone < deadline + 30, f"{_files(server) - files} are still there")
