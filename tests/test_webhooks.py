@@ -60,11 +60,6 @@ def subscriber(seeded_database: Database) -> Headers:
 
 
 @pytest.fixture
-def writer(seeded_database: Database) -> Headers:
-    return key_of(seeded_database, "records:write")
-
-
-@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with receiving() as made:
         yield made
@@ -108,11 +103,11 @@ def eventually(holds: Any, seconds: float = 15) -> None:
 
 
 def test_what_changes_is_told_thinly_signed_and_at_once(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
     began = time.time()
-    put(registry, writer)
+    put(registry, editor)
     message = receiver.wait(1)[0]
     assert message.at - began < 2
     told = message.verified(made["secret"])
@@ -131,10 +126,10 @@ def test_what_changes_is_told_thinly_signed_and_at_once(
 
 
 def test_the_contract_says_what_is_posted(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
-    put(registry, writer)
+    put(registry, editor)
     assert registry.post(f"/v1/webhooks/{made['id']}/test", headers=subscriber).status_code == 202
     contract = registry.get("/openapi.json").json()
     assert len(contract["webhooks"]) == 9 * 4 + 1
@@ -151,10 +146,10 @@ def test_the_contract_says_what_is_posted(
 
 
 def test_a_message_that_was_changed_is_no_longer_signed(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
-    put(registry, writer)
+    put(registry, editor)
     message = receiver.wait(1)[0]
     library = standardwebhooks.Webhook(made["secret"])
     for body, headers in (
@@ -167,17 +162,17 @@ def test_a_message_that_was_changed_is_no_longer_signed(
 
 
 def test_all_that_happens_to_a_record_is_told_in_order_and_what_happens_to_drafts_is_not(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
-    put(registry, writer, state="draft")
-    put(registry, writer, state="draft", title="Harbours")
-    put(registry, writer, title="Harbours")
-    put(registry, writer, title="Green harbours")
-    put(registry, writer, state="draft", title="Withdrawn")
-    put(registry, writer, title="Again")
-    assert registry.delete("/v1/projects/green-ports", headers={**writer, "If-Match": "*"}).status_code == 204
-    put(registry, writer, "the-last")
+    put(registry, editor, state="draft")
+    put(registry, editor, state="draft", title="Harbours")
+    put(registry, editor, title="Harbours")
+    put(registry, editor, title="Green harbours")
+    put(registry, editor, state="draft", title="Withdrawn")
+    put(registry, editor, title="Again")
+    assert registry.delete("/v1/projects/green-ports", headers={**editor, "If-Match": "*"}).status_code == 204
+    put(registry, editor, "the-last")
     events = [message.verified(made["secret"]) for message in receiver.wait(6)]
     told = [each["type"] for each in events if each["data"]["id"] == "green-ports"]
     assert told == [f"project.{verb}" for verb in ("created", "updated", "deleted", "created", "deleted")]
@@ -185,11 +180,11 @@ def test_all_that_happens_to_a_record_is_told_in_order_and_what_happens_to_draft
 
 
 def test_subscriptions_choose_by_resource_action_and_partner(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     put(
         registry,
-        writer,
+        editor,
         "with-seco",
         roles=[{"partner": "seco", "role": "funding"}],
         managed_by=None,
@@ -198,13 +193,13 @@ def test_subscriptions_choose_by_resource_action_and_partner(
     subscribe(registry, subscriber, receiver.url + "/indicators", resources=["indicators"])
     subscribe(registry, subscriber, receiver.url + "/deleted", actions=["delete"])
     subscribe(registry, subscriber, receiver.url + "/seco", partners=["seco"])
-    put(registry, writer, "without-seco")
-    put(registry, writer, "with-seco", title="Another", managed_by=None, citations=cited())  # names it no more
-    put(registry, writer, "with-seco", title="A third", managed_by=None, citations=cited())
-    put(registry, writer, "keeps", managed_by="seco")
-    patched = {**writer, "If-Match": "*", "Content-Type": "application/merge-patch+json"}
+    put(registry, editor, "without-seco")
+    put(registry, editor, "with-seco", title="Another", managed_by=None, citations=cited())  # names it no more
+    put(registry, editor, "with-seco", title="A third", managed_by=None, citations=cited())
+    put(registry, editor, "keeps", managed_by="seco")
+    patched = {**editor, "If-Match": "*", "Content-Type": "application/merge-patch+json"}
     assert registry.patch("/v1/partners/seco", content='{"abbreviation": "S"}', headers=patched).status_code == 200
-    put(registry, writer, "without-seco", state="draft")
+    put(registry, editor, "without-seco", state="draft")
     told = [message.body for message in receiver.wait(4)]
     time.sleep(0.3)
     kinds = sorted((json.loads(body)["type"], json.loads(body)["data"]["id"]) for body in told)
@@ -222,23 +217,23 @@ def cited() -> list[dict[str, Any]]:
 
 
 def test_nothing_from_before_a_subscription_is_told(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
-    put(registry, writer, "before")
+    put(registry, editor, "before")
     made = subscribe(registry, subscriber, receiver.url)
-    put(registry, writer, "after")
+    put(registry, editor, "after")
     receiver.wait(1)
     assert [message.verified(made["secret"])["data"]["id"] for message in receiver.messages] == ["after"]
 
 
 def test_a_subscription_that_catches_up_has_no_other_told_of_the_past(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     old = subscribe(registry, subscriber, receiver.url, state="disabled")
-    put(registry, writer, "early")
+    put(registry, editor, "early")
     new = subscribe(registry, subscriber, receiver.url)
     patch(registry, subscriber, old, state="active")
-    put(registry, writer, "late")
+    put(registry, editor, "late")
     receiver.wait(3)
     time.sleep(0.3)
     told = sorted((message.id.split("-")[0], json.loads(message.body)["data"]["id"]) for message in receiver.messages)
@@ -252,11 +247,11 @@ def test_a_subscription_that_catches_up_has_no_other_told_of_the_past(
     "behaviour", [fail_at_first(3), in_turn(hang, accept), in_turn(drip, accept)], ids=["fails", "hangs", "drips"]
 )
 def test_what_is_not_accepted_is_sent_again_under_its_id(
-    registry: TestClient, subscriber: Headers, writer: Headers, behaviour: Any
+    registry: TestClient, subscriber: Headers, editor: Headers, behaviour: Any
 ) -> None:
     with receiving(behaviour) as receiver:
         made = subscribe(registry, subscriber, receiver.url)
-        put(registry, writer)
+        put(registry, editor)
         eventually(lambda: [each["state"] for each in deliveries(registry, subscriber, made)] == ["accepted"])
         assert len({message.id for message in receiver.messages}) == 1
         for message in receiver.messages:
@@ -268,27 +263,27 @@ def test_what_is_not_accepted_is_sent_again_under_its_id(
 
 
 def test_a_redirect_is_not_followed(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     with receiving(redirect_to(receiver.url)) as redirecting:
         made = subscribe(registry, subscriber, redirecting.url)
-        put(registry, writer)
+        put(registry, editor)
         redirecting.wait(3)
         told = deliveries(registry, subscriber, made)[0]
         assert (told["status"], told["error"]) == (307, "Redirects are not followed.")
     assert receiver.messages == []
 
 
-def test_of_a_large_answer_little_is_read(registry: TestClient, subscriber: Headers, writer: Headers) -> None:
+def test_of_a_large_answer_little_is_read(registry: TestClient, subscriber: Headers, editor: Headers) -> None:
     with receiving(large) as receiver:
         made = subscribe(registry, subscriber, receiver.url)
-        put(registry, writer)
+        put(registry, editor)
         eventually(lambda: [each["state"] for each in deliveries(registry, subscriber, made)] == ["accepted"])
         assert deliveries(registry, subscriber, made)[0]["status"] == 200
 
 
 def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     def poisoned(handler: Any, _: int) -> None:
         handler.answer(500 if b"poison" in handler.server.receiver.messages[-1].body else 204)
@@ -299,21 +294,21 @@ def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(
         subscribe(registry, subscriber, f"http://127.0.0.1:{dead_port()}/")
         subscribe(registry, subscriber, receiver.url)
         subscribe(registry, subscriber, choosing.url)
-        put(registry, writer, "poison")
+        put(registry, editor, "poison")
         for number in range(10):
             began = time.time()
-            put(registry, writer, f"fine-{number}")
+            put(registry, editor, f"fine-{number}")
             assert receiver.wait(number + 2)[-1].at - began < 2
         eventually(lambda: sum(b"fine" in message.body for message in choosing.messages) == 10)
 
 
 def test_a_later_event_of_a_record_waits_until_the_earlier_one_was_accepted(
-    registry: TestClient, subscriber: Headers, writer: Headers
+    registry: TestClient, subscriber: Headers, editor: Headers
 ) -> None:
     with receiving(fail_at_first(4)) as receiver:
         made = subscribe(registry, subscriber, receiver.url)
         for number in range(5):
-            put(registry, writer, title=f"Version {number}")
+            put(registry, editor, title=f"Version {number}")
         eventually(lambda: all(each["state"] == "accepted" for each in deliveries(registry, subscriber, made)))
         versions = [json.loads(message.body)["data"]["version"] for message in receiver.messages]
         assert versions == [1, 1, 1, 1, 1, 2, 3, 4, 5]
@@ -331,12 +326,12 @@ def past(database: Database, made: dict[str, Any], hours: float) -> None:
 
 
 def test_after_24_hours_without_success_a_subscription_is_disabled_and_goes_on_later_without_a_gap(
-    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers
+    registry: TestClient, seeded_database: Database, subscriber: Headers, editor: Headers
 ) -> None:
     with receiving(fail) as receiver:
         made = subscribe(registry, subscriber, receiver.url)
-        put(registry, writer, "one")
-        put(registry, writer, "two")
+        put(registry, editor, "one")
+        put(registry, editor, "two")
         receiver.wait(3)
         assert shown(registry, subscriber, made)["state"] == "active"
         past(seeded_database, made, 23.9)
@@ -348,7 +343,7 @@ def test_after_24_hours_without_success_a_subscription_is_disabled_and_goes_on_l
         assert told["disabled_because"] == "not_accepted"
         assert told["disabled_at"] > told["failing_since"]
         assert {each["state"] for each in deliveries(registry, subscriber, made)} == {"failed"}
-        put(registry, writer, "three")
+        put(registry, editor, "three")
         time.sleep(0.5)
         count = len(receiver.messages)
         receiver.behaviour = accept
@@ -368,29 +363,29 @@ def patch(client: TestClient, key: Headers, made: dict[str, Any], status: int = 
 
 
 def test_a_receiver_that_is_gone_is_told_nothing_more(
-    registry: TestClient, subscriber: Headers, writer: Headers
+    registry: TestClient, subscriber: Headers, editor: Headers
 ) -> None:
     with receiving(lambda handler, _: handler.answer(410)) as receiver:
         made = subscribe(registry, subscriber, receiver.url)
-        put(registry, writer)
+        put(registry, editor)
         eventually(lambda: shown(registry, subscriber, made)["disabled_because"] == "gone")
-        put(registry, writer, "another")
+        put(registry, editor, "another")
         time.sleep(0.3)
         assert len(receiver.messages) == 1
 
 
 def test_what_was_paused_by_its_owner_catches_up(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
     other = subscribe(registry, subscriber, receiver.url + "/other")
     assert patch(registry, subscriber, made, state="disabled")["disabled_because"] == "owner"
     for number in range(3):
-        put(registry, writer, title=f"Version {number}")
+        put(registry, editor, title=f"Version {number}")
     receiver.wait(3)
     assert {message.id.split("-")[0] for message in receiver.messages} == {other["id"]}
     patch(registry, subscriber, made, state="active")
-    put(registry, writer, title="Version 3")
+    put(registry, editor, title="Version 3")
     receiver.wait(8)
     own = [json.loads(each.body)["data"]["version"] for each in receiver.messages if each.id.startswith(made["id"])]
     assert own == [1, 2, 3, 4]
@@ -398,13 +393,13 @@ def test_what_was_paused_by_its_owner_catches_up(
 
 
 def test_a_revoked_key_stops_its_subscriptions_until_its_partner_takes_them_over(
-    registry: TestClient, seeded_database: Database, writer: Headers, receiver: Receiver
+    registry: TestClient, seeded_database: Database, editor: Headers, receiver: Receiver
 ) -> None:
     old = key_of(seeded_database, "webhooks", partner="unido")
     new = key_of(seeded_database, "webhooks", partner="unido")
     made = subscribe(registry, old, receiver.url)
     changed(seeded_database, old, revoked_at="2020-01-01T00:00:00.000000Z")
-    put(registry, writer)
+    put(registry, editor)
     eventually(lambda: shown(registry, new, made)["disabled_because"] == "key_ended")
     assert receiver.messages == []
     admin = key_of(seeded_database, "keys")
@@ -417,7 +412,7 @@ def test_too_much_waiting_makes_a_subscription_fall_behind_and_nothing_is_missed
     registry: TestClient,
     seeded_database: Database,
     subscriber: Headers,
-    writer: Headers,
+    editor: Headers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(following, "MOST_WAITING", 3)
@@ -426,7 +421,7 @@ def test_too_much_waiting_makes_a_subscription_fall_behind_and_nothing_is_missed
         made = subscribe(registry, subscriber, receiver.url)
         subscribe(registry, subscriber, other.url)
         for number in range(12):
-            put(registry, writer, f"port-{number}")
+            put(registry, editor, f"port-{number}")
         other.wait(12)
         assert 0 < len(deliveries(registry, subscriber, made)) <= 4
         receiver.behaviour = accept
@@ -441,7 +436,7 @@ def test_too_much_waiting_makes_a_subscription_fall_behind_and_nothing_is_missed
 
 
 def test_while_a_secret_is_exchanged_both_sign(
-    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, seeded_database: Database, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
     path = f"/v1/webhooks/{made['id']}/rotate"
@@ -451,13 +446,13 @@ def test_while_a_secret_is_exchanged_both_sign(
     for secret in (made["secret"], again["secret"]):
         assert secret.startswith("whsec_")
         assert 24 <= len(base64.b64decode(secret.removeprefix("whsec_"))) <= 64
-    put(registry, writer)
+    put(registry, editor)
     message = receiver.wait(1)[0]
     assert len(message.headers["webhook-signature"].split(" ")) == 2
     assert message.verified(made["secret"]) == message.verified(again["secret"])
     with seeded_database.write() as session:
         session.execute(update(WEBHOOKS).values(previous_until="2020-01-01T00:00:00.000000Z"))
-    put(registry, writer, "another")
+    put(registry, editor, "another")
     message = receiver.wait(2)[1]
     assert message.verified(again["secret"])["data"]["id"] == "another"
     with pytest.raises(standardwebhooks.WebhookVerificationError):
@@ -477,11 +472,11 @@ def test_a_secret_is_shown_only_when_it_is_made(registry: TestClient, subscriber
 
 
 def test_deliveries_are_read_page_by_page_the_latest_first(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
     for number in range(5):
-        put(registry, writer, f"port-{number}")
+        put(registry, editor, f"port-{number}")
     receiver.wait(5)
     found, path = [], f"/v1/webhooks/{made['id']}/deliveries?limit=2"
     while path:
@@ -494,7 +489,7 @@ def test_deliveries_are_read_page_by_page_the_latest_first(
 
 
 def test_a_test_and_a_repetition_are_sent_once(
-    registry: TestClient, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
     path = f"/v1/webhooks/{made['id']}"
@@ -502,7 +497,7 @@ def test_a_test_and_a_repetition_are_sent_once(
     assert (answer.status_code, answer.json()["state"]) == (202, "pending")
     told = receiver.wait(1)[0].verified(made["secret"])
     assert (told["type"], told["data"]) == ("webhook.test", {"webhook": made["id"]})
-    put(registry, writer)
+    put(registry, editor)
     first = receiver.wait(2)[1]
     eventually(lambda: deliveries(registry, subscriber, made, "?state=pending") == [])
     receiver.behaviour = fail
@@ -612,7 +607,7 @@ def test_a_key_has_a_bounded_number_of_subscriptions(
 
 
 def test_several_senders_share_the_work_without_doubling_it(
-    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, seeded_database: Database, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     made = subscribe(registry, subscriber, receiver.url)
     with (
@@ -620,19 +615,19 @@ def test_several_senders_share_the_work_without_doubling_it(
         client_of(url_of(seeded_database), **ALLOWED) as third,
     ):
         for number in range(30):
-            put((registry, second, third)[number % 3], writer, f"port-{number}")
+            put((registry, second, third)[number % 3], editor, f"port-{number}")
         eventually(lambda: len(deliveries(registry, subscriber, made, "?state=accepted&limit=200")) == 30)
     assert len(receiver.messages) == 30
 
 
 def test_a_sender_that_stops_gives_back_what_it_has_not_sent_to_its_end(
-    seeded_database: Database, subscriber: Headers, writer: Headers, monkeypatch: pytest.MonkeyPatch
+    seeded_database: Database, subscriber: Headers, editor: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calling, "DEADLINE", 20)
     with receiving(hang) as receiver:
         with client_of(url_of(seeded_database), **ALLOWED) as client:
             made = subscribe(client, subscriber, receiver.url)
-            put(client, writer)
+            put(client, editor)
             receiver.wait(1)
         receiver.behaviour = accept
         with client_of(url_of(seeded_database), **ALLOWED) as client:
@@ -640,11 +635,11 @@ def test_a_sender_that_stops_gives_back_what_it_has_not_sent_to_its_end(
 
 
 def test_a_server_that_is_told_not_to_sends_nothing(
-    seeded_database: Database, subscriber: Headers, writer: Headers, receiver: Receiver
+    seeded_database: Database, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     with client_of(url_of(seeded_database), **ALLOWED, webhook_sender=False) as client:
         subscribe(client, subscriber, receiver.url)
-        put(client, writer)
+        put(client, editor)
         time.sleep(0.5)
         assert receiver.messages == []
 
@@ -653,14 +648,14 @@ def test_a_server_that_is_told_not_to_sends_nothing(
 
 
 def test_sending_makes_no_change_and_keeps_answers_ready(
-    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers, receiver: Receiver
+    registry: TestClient, seeded_database: Database, subscriber: Headers, editor: Headers, receiver: Receiver
 ) -> None:
     def last() -> Any:
         with seeded_database.engine.connect() as connection:
             return connection.execute(select(func.max(CHANGES.c.sequence))).scalar()
 
     subscribe(registry, subscriber, receiver.url)
-    put(registry, writer)
+    put(registry, editor)
     sequence, commits = last(), seeded_database.commits()
     tag = registry.get("/v1/projects").headers["etag"]
     receiver.wait(1)
@@ -669,7 +664,7 @@ def test_sending_makes_no_change_and_keeps_answers_ready(
 
 
 def test_many_subscriptions_read_the_log_no_oftener_than_one(
-    registry: TestClient, seeded_database: Database, subscriber: Headers, writer: Headers
+    registry: TestClient, seeded_database: Database, subscriber: Headers, editor: Headers
 ) -> None:
     read: list[str] = []
     event.listen(seeded_database.engine, "before_cursor_execute", lambda *told: read.append(told[2]))
