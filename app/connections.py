@@ -63,14 +63,14 @@ class Connections:
         self.most, self.most_of_one = with_open_files(settings.max_connections), settings.max_connections_address
         self.every = min(LOOK_EVERY, self.head_deadline / 2, self.stall_deadline / 2)
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
-        self.slow: OrderedDict[Connection, float] = OrderedDict()  # since when they send or take nothing
+        self.slow: OrderedDict[Connection, float] = OrderedDict()  # by when each last got on
         self._proxies = settings.trusts()
         self._all: set[Connection] = set()
         self._of_one: Counter[str] = Counter()
         self._is_looking = False
 
     def admit(self, connection: "Connection", network: str, address: str) -> bool:
-        """Whether a new connection may stay; where there are too many, one that waits goes for it."""
+        """Whether a new connection may stay; where there are too many, another one goes for it, if one may."""
         if self._of_one[network] >= self.most_of_one and not self._is_proxy(address):
             return False
         if len(self._all) >= self.most and not self._make_room():
@@ -162,7 +162,7 @@ class Connection(HttpToolsProtocol):
         self._unparsed, self._head_until = 0, NEVER
         self._body_until = time.monotonic() + self.shared.stall_deadline
         self.shared.waiting.pop(self, None)
-        self._is_slow()
+        self._mark_slow()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -170,12 +170,12 @@ class Connection(HttpToolsProtocol):
         if not self.cycle.response_complete:  # what comes after the answer is nobody's
             until = self._body_until + len(body) / SLOWEST
             self._body_until = min(until, time.monotonic() + self.shared.stall_deadline)
-            self._is_slow()
+            self._mark_slow()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._unparsed, self._body_until = 0, NEVER
-        self._get_on()
+        self._unmark_slow()
         super().on_message_complete()
         self._wait()
 
@@ -185,19 +185,19 @@ class Connection(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._is_slow()
+        self._mark_slow()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._sent_until = NEVER
-        self._get_on()
+        self._unmark_slow()
 
-    def _is_slow(self) -> None:
-        """From now on, until the body is complete or the answer taken."""
+    def _mark_slow(self) -> None:
+        """It has just got on with a body or an answer, and still owes some of it."""
         self.shared.slow[self] = time.monotonic()
         self.shared.slow.move_to_end(self)
 
-    def _get_on(self) -> None:
+    def _unmark_slow(self) -> None:
         if self._body_until == NEVER and not self.flow.write_paused:
             self.shared.slow.pop(self, None)
 

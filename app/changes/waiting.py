@@ -30,6 +30,8 @@ class Waiting:
 
         False when the time is over, the asker has left, the server ends, or too many wait already.
         """
+        if self._watcher is None or self._watcher.done():
+            self._watcher = asyncio.ensure_future(self._watch())
         return await self._wait(last, seconds, receive) is True
 
     async def pause(self, seconds: float, receive: Receive) -> bool:
@@ -42,8 +44,6 @@ class Waiting:
             return False
         moved = asyncio.get_running_loop().create_future()
         self._waiters[moved] = last
-        if self._watcher is None or self._watcher.done():
-            self._watcher = asyncio.ensure_future(self._watch())
         left = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait({moved, left}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

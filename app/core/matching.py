@@ -114,8 +114,9 @@ def _in_order_or_gathered(where: Sequence[ColumnElement[bool]]) -> Any:
     within = found.c.rowid > bindparam("docid_after"), found.c.rowid <= bindparam("docid_upto")
     next_ones = select(found.c.rowid).where(*within).order_by(found.c.rowid).subquery("next_ones")
     # LATERAL with OFFSET: one is looked up after the other, until there are enough.
-    one = select(RECORDS).where(RECORDS.c.docid == next_ones.c.rowid, *where).offset(literal_column("0"))
-    far = select(*(each := one.lateral("far")).c).select_from(next_ones.join(each, true()))
+    looked_up = select(RECORDS).where(RECORDS.c.docid == next_ones.c.rowid, *where).offset(literal_column("0"))
+    one = looked_up.lateral("one")
+    far = select(*one.c).select_from(next_ones.join(one, true()))
     both = union_all(select(walked).where(full), far.order_by(next_ones.c.rowid).limit(_WINDOW))
     return both.order_by(literal_column("docid"))
 

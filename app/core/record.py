@@ -123,9 +123,9 @@ class Row(SQLModel):
 
 
 def only_where(condition: str) -> dict[str, Any]:
-    """What makes an index a partial one, on PostgreSQL too, as its migration has it.
+    """What makes an index a partial one. It is so on PostgreSQL too, but that stands in the migration alone.
 
-    Said here, that would load the dialect of PostgreSQL, which takes some megabytes, where nobody uses it.
+    To say it here would load the dialect of PostgreSQL, some megabytes, also where the database is SQLite.
     """
     return {"sqlite_where": text(condition)}
 
