@@ -44,7 +44,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "FIRST_DELAY", 0.05)
     monkeypatch.setattr(attempts, "LONGEST_DELAY", 0.3)
     monkeypatch.setattr(attempts, "LONGEST_REST", 0.3)
-    monkeypatch.setattr(calling, "DEADLINE", 0.7)
     monkeypatch.setattr("app.webhooks.delivery.POLL", 0.1)
 
 
@@ -247,8 +246,9 @@ def test_a_subscription_that_catches_up_has_no_other_told_of_the_past(
     "behaviour", [fail_at_first(3), in_turn(hang, accept), in_turn(drip, accept)], ids=["fails", "hangs", "drips"]
 )
 def test_what_is_not_accepted_is_sent_again_under_its_id(
-    registry: TestClient, subscriber: Headers, editor: Headers, behaviour: Any
+    registry: TestClient, subscriber: Headers, editor: Headers, behaviour: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(calling, "DEADLINE", 2)
     with receiving(behaviour) as receiver:
         made = subscribe(registry, subscriber, receiver.url)
         put(registry, editor)
@@ -298,7 +298,7 @@ def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(
         for number in range(10):
             began = time.time()
             put(registry, editor, f"fine-{number}")
-            assert receiver.wait(number + 2)[-1].at - began < 2
+            assert receiver.wait(number + 2)[-1].at - began < calling.DEADLINE / 2
         eventually(lambda: sum(b"fine" in message.body for message in choosing.messages) == 10)
 
 
@@ -621,9 +621,8 @@ def test_several_senders_share_the_work_without_doubling_it(
 
 
 def test_a_sender_that_stops_gives_back_what_it_has_not_sent_to_its_end(
-    seeded_database: Database, subscriber: Headers, editor: Headers, monkeypatch: pytest.MonkeyPatch
+    seeded_database: Database, subscriber: Headers, editor: Headers
 ) -> None:
-    monkeypatch.setattr(calling, "DEADLINE", 20)
     with receiving(hang) as receiver:
         with client_of(url_of(seeded_database), **ALLOWED) as client:
             made = subscribe(client, subscriber, receiver.url)
