@@ -352,8 +352,12 @@ def test_bodies_have_a_bound_and_a_type(seeded_database: Database, editor: Key) 
         for content in (b" " * 10_001, drip()):
             problem(client.put(path, content=content, headers={**editor, **kind}), 413, "too_large")
         for headers in ({}, {"Content-Type": "text/plain"}, PATCH, {**kind, "Content-Encoding": "gzip"}):
-            problem(client.put(path, content=b"{}", headers={**editor, **headers}), 415, "unsupported_type")
-        problem(client.patch(path, content=b"{}", headers={**editor, **kind}), 415, "unsupported_type")
+            answer = client.put(path, content=b"{}", headers={**editor, **headers})
+            problem(answer, 415, "unsupported_type")
+            assert (answer.headers["accept"], answer.headers["accept-encoding"]) == ("application/json", "identity")
+        answer = client.patch(path, content=b"{}", headers={**editor, **kind})
+        problem(answer, 415, "unsupported_type")
+        assert (answer.headers["accept-patch"], "accept" in answer.headers) == (PATCH["Content-Type"], False)
         problem(client.put(path, content=b" " * 20_000, headers=kind), 401, "unauthorized")
         problem(client.put(f"{path}?x=1", json=PARTNER, headers=editor), 422, "invalid")
         for wrong in ("%00", "New", "new", "a" * 121, "%ED%A0%80"):

@@ -33,10 +33,12 @@ async def read_body(request: Request, media_type: str, most: int) -> bytes:
 
 
 def type_of(request: Request, media_types: Collection[str]) -> str:
-    """Which of these the body is of; UnsupportedType when it is of none, or coded."""
+    """Which of these the body is of; UnsupportedType, with what would do (RFC 9110, RFC 5789), when of none or coded."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in media_types or request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedType(f"This takes {', '.join(media_types)}, without a content coding.")
+        taken = ", ".join(media_types)
+        headers = {"Accept-Patch" if request.method == "PATCH" else "Accept": taken, "Accept-Encoding": "identity"}
+        raise UnsupportedType(f"This takes {taken}, without a content coding.", headers=headers)
     return given
 
 
