@@ -407,7 +407,7 @@ def test_a_mirror_that_is_killed_under_load_becomes_like_its_source(seeded_datab
             began = time.monotonic()
             assert one.put("/v1/partners/now", json=PARTNER, headers=key).status_code == 201
             while other.get("/v1/partners/now").status_code != 200:
-                assert time.monotonic() - began < 5
+                assert time.monotonic() - began < 20
 
 
 def get_last(client: httpx.Client) -> int:
