@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,12 @@ def stated(given: dict[str, Any]) -> Stated:
     return Stated({**fields.model_dump(mode="json"), "id": given["id"]})
 
 
-def entries(*figures: dict[str, Any], manager: str | None = None, direction: str = "up") -> list[Any]:
+def entries(
+    *figures: dict[str, Any], manager: str | None = None, direction: str = "up", since: str | None = None
+) -> list[Any]:
     given = [stated(each) for each in figures]
-    return progress(given, manager, given, {"enterprises-supported": {"name": {"en": "x"}, "direction": direction}})
+    indicators = {"enterprises-supported": {"name": {"en": "x"}, "direction": direction}}
+    return progress(given, manager, [], indicators, date.fromisoformat(since) if since else None)
 
 
 def entry(*figures: dict[str, Any], **how: Any) -> Any:
@@ -155,7 +159,71 @@ def test_a_stage_of_a_longer_target_is_no_progress_to_date() -> None:
     assert entry(target, stage).progress.why_not == "part_of_period"
     assert entry(target, stage).actuals[0].progress.percentage == 20
     to_date = figure("c", "actual", 9, "../2021", measured="cumulative")
-    assert entry(target, stage, to_date).progress.actual == "c"
+    assert entry(target, stage, to_date).progress.why_not == "part_of_period"  # who knows since when it counts
+    assert entry(target, stage, to_date, since="2021-01-01").progress.computed == "(9 + 10) / 50"
+
+
+def test_a_total_up_to_a_day_is_not_measured_against_one_year() -> None:
+    year = figure("year", "target", 20, "2023", measured="over_period")
+    whole = figure("whole", "target", 50, "2022/2024", measured="over_period")
+    own, total = figure("own", "actual", 18, "2023", measured="over_period"), figure("total", "actual", 30, "../2023")
+    found = entry(year, whole, own, total, since="2022-03-01").progress
+    assert (found.actual, found.target, found.computed, found.reached) == ("total", "whole", "30 / 50", False)
+    alone = entry(year, own, total, since="2022-03-01")
+    assert (alone.progress.actual, alone.progress.computed) == ("own", "18 / 20")
+    assert [each.progress.target for each in alone.actuals] == [None, "year"]
+    assert entry(year, total, since="2023-01-01").progress.computed == "30 / 20"
+    two_years = figure("two", "actual", 40, "2022/2023", measured="over_period")
+    assert entry(year, two_years).progress.why_not == "no_target"
+
+
+def test_results_of_one_year_after_the_other_are_added_up() -> None:
+    target = figure("t", "target", 100, "2022/2024", measured="over_period")
+    years = [figure(f"a{year}", "actual", year - 1990, str(year), measured="over_period") for year in range(2021, 2026)]
+    found = entry(target, *years).progress
+    assert (found.actual, found.added, found.computed) == ("a2024", ["a2022", "a2023", "a2024"], "(32 + 33 + 34) / 100")
+    assert (found.percentage, found.gap, found.reached, found.date) == (99, 1, False, "2024-12-31")
+    gap = entry(target, years[1], years[3]).progress
+    assert (gap.actual, gap.added, gap.computed, gap.date) == ("a2022", [], "32 / 100", "2022-12-31")
+    said_otherwise = {**years[2], "id": "other", "value": 40}
+    assert entry(target, years[1], years[2], said_otherwise).progress.computed == "32 / 100"
+    said_again = {**years[2], "id": "again"}
+    quarter = {**years[2], "id": "quarter", "value": 5, "period": "2023-01/2023-03"}
+    assert entry(target, years[1], years[2], said_again, quarter).progress.computed == "(32 + 33) / 100"
+    elsewhere = {**years[2], "places": ["da-nang"]}
+    assert entry(target, years[1], elsewhere).progress.computed == "32 / 100"
+    last = figure("end", "actual", 7, "9999", measured="over_period")
+    assert entry({**target, "period": "9999"}, last).progress.computed == "7 / 100"
+    total = figure("c", "actual", 26, "../2022")
+    assert entry(target, total, years[2], since="2022-01-01").progress.computed == "(26 + 33) / 100"
+    plan = figure("p", "plan", 35, "2024", measured="over_period")
+    (added,) = entry(target, years[1], years[2], plan).sums
+    assert (added.added, added.computed, added.equal) == (["a2022", "a2023", "p"], "32 + 33 + 35 = 100", True)
+
+
+def test_the_latest_result_is_one_with_a_target_and_of_its_area() -> None:
+    target = figure("t", "target", 50, "../2023")
+    country, later = figure("all", "actual", 26, "../2022"), figure("late", "actual", 60, "../2024-03")
+    hanoi = figure("hanoi", "actual", 5, "../2023-03", places=["ha-noi"])
+    assert entry(target, country, hanoi).progress.computed == "26 / 50"
+    assert entry(target, hanoi).progress.computed == "5 / 50"
+    assert entry(target, country, later).progress.computed == "26 / 50"
+    assert entry(target, later).progress.why_not == "no_target"
+
+
+def test_a_target_of_another_project_counts_when_its_own_manager_says_it(seeded_database: Database) -> None:
+    put(seeded_database, PROJECTS, project("whole", managed_by="unido"), project("part", "whole", managed_by="moit"))
+    own: dict[str, Any] = {"citations": [], "project": "whole", "managed_by": "unido"}
+    aim, claim = figure("aim", "target", 50, **own), figure("claim", "target", 9, **{**own, "managed_by": "seco"})
+    put(seeded_database, FIGURES, aim, claim)
+    for day, target in (("01", "aim"), ("02", "claim")):
+        said: dict[str, Any] = {"citations": [], "project": "part", "managed_by": "moit"}
+        named = [{"kind": "compared_with", "figure": target}]
+        put(seeded_database, FIGURES, figure(f"of-{target}", "actual", 25, f"../2023-{day}", relations=named, **said))
+    with client_of(url_of(seeded_database)) as client:
+        (shown,) = client.get("/v1/projects/part/progress").json()["indicators"]
+    assert [each["progress"]["computed"] for each in shown["actuals"]] == ["25 / 50", None]
+    assert shown["progress"]["target"] == "aim"
 
 
 def test_competing_actuals_of_one_date_have_no_common_percentage() -> None:

@@ -33,7 +33,7 @@ async def read_body(request: Request, media_type: str, most: int) -> bytes:
 
 
 def type_of(request: Request, media_types: Collection[str]) -> str:
-    """Which of these the body is of; UnsupportedType, with what would do (RFC 9110, RFC 5789), when of none or coded."""
+    """Which of these the body is of; UnsupportedType, saying so (RFC 9110, RFC 5789), when of none, or coded."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in media_types or request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         taken = ", ".join(media_types)

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.core.codelists import Code, CodeList
-from app.figures.stated import Quantity, Stated, of_all
+from app.figures.stated import TO_DATE, Quantity, Stated, of_all
 
 LEFT_OUT = CodeList(
     "left_out",
@@ -43,7 +43,6 @@ NO_SUM = CodeList(
 
 NOT_ADDED_KINDS = ("rank", "duration")
 NOT_ADDED_UNITS = ("percent", "percentage_point", "ordinal", "year", "month")
-TO_DATE = ("cumulative", "at_date")
 _MAY_DIFFER = ("agreement", "milestone", "document")
 
 Above = Mapping[str, frozenset[str]]

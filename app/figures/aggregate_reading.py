@@ -23,7 +23,6 @@ from app.figures.aggregate import (
     NO_SUM,
     NOT_ADDED_KINDS,
     NOT_ADDED_UNITS,
-    TO_DATE,
     Hierarchy,
     LeftOut,
     above,
@@ -32,7 +31,7 @@ from app.figures.aggregate import (
 )
 from app.figures.comparing import Exactness
 from app.figures.models import BREAKDOWNS, FIGURES, PLACES_OF, RELATIONS
-from app.figures.stated import Quantity, Stated, shown
+from app.figures.stated import TO_DATE, Quantity, Stated, shown
 from app.places.models import PLACES, SUCCESSORS
 from app.projects.models import PARTS, PROJECTS
 

@@ -3,19 +3,19 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Annotated, cast
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from app.core.codelists import Code, CodeList
 from app.figures.models import QUALIFIER
-from app.figures.stated import Stated, shown
+from app.figures.stated import TO_DATE, Stated, shown
 
 NO_PERCENTAGE = CodeList(
     "no_percentage",
     "Why an actual has no percentage of a target; it is never 0 instead.",
     {
-        "no_target": Code("There is no target to compare it with", "Không có mục tiêu để so sánh"),
+        "no_target": Code("No target of the same time to compare it with", "Không có mục tiêu cùng kỳ để so sánh"),
         "no_actual": Code("There is no actual yet", "Chưa có số thực hiện"),
         "no_value": Code("One of the two is words, not a number", "Một trong hai không phải là số"),
         "zero_target": Code("The target is zero", "Mục tiêu bằng 0"),
@@ -31,8 +31,8 @@ COMPARED_BY = CodeList(
     {
         "relation": Code("The figure names it (compared_with)", "Con số nêu rõ mục tiêu (compared_with)"),
         "period": Code(
-            "Same indicator, unit, breakdown and area, and its period holds the actual's last day",
-            "Cùng chỉ tiêu, đơn vị, phân tổ, địa bàn; kỳ của mục tiêu gồm ngày cuối của số thực hiện",
+            "Same indicator, unit, breakdown and area, and the time of the actual lies in its period",
+            "Cùng chỉ tiêu, đơn vị, phân tổ, địa bàn; thời gian của số thực hiện nằm trong kỳ của mục tiêu",
         ),
     },
 )
@@ -44,7 +44,9 @@ Exactness = Annotated[
     Annotated[str, QUALIFIER] | None,
     Field(description="How exact the result is, by the qualifiers of both; null: it may be more or less than it says."),
 ]
-Computation = Annotated[str | None, Field(description="How it was computed.", examples=["26 / 50", "26 + 24 = 50"])]
+Computation = Annotated[
+    str | None, Field(description="How it was computed.", examples=["26 / 50", "(30 + 40) / 100", "26 + 24 = 50"])
+]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class Comparison:
     """An actual beside its target. Whether more is better says the indicator's direction."""
 
     actual: FigureId
+    added: Annotated[
+        list[str], Field(description="Actuals that follow each other in time and were added up, the last is `actual`.")
+    ]
     date: Annotated[str | None, Field(description="Last day of the actual's period.", examples=["2022-12-31"])]
     target: FigureId
     compared_by: Annotated[str, COMPARED_BY] | None
@@ -67,25 +72,27 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Targets:
-    """The targets that figures of one project can be compared with."""
+    """The targets that figures of one project can be compared with; `since`: the project's first day, if known."""
 
     own: Collection[Stated]
     named: Mapping[str, Stated]
     direction: str
-    _found: dict[str, tuple[Stated | None, str | None]] = field(default_factory=dict)
+    since: date | None = None
+    _found: dict[tuple[str, ...], tuple[Stated | None, str | None]] = field(default_factory=dict)
 
     def of(self, figure: Stated) -> tuple[Stated | None, str | None]:
         """The target of a figure and how it was found: one that it names, else by measure, area and period."""
-        if figure.id not in self._found:
-            self._found[figure.id] = self._find(figure)
-        return self._found[figure.id]
+        key = figure.stages[0].id, figure.id
+        if key not in self._found:
+            self._found[key] = self._find(figure)
+        return self._found[key]
 
     def _find(self, figure: Stated) -> tuple[Stated | None, str | None]:
         for other in figure.related("compared_with"):
             found = self.named.get(other)
             if found and found["kind"] == "target" and found["unit"] == figure["unit"]:
                 return found, "relation"
-        fitting = [each for each in self.own if _fits(figure, each)]
+        fitting = [each for each in self.own if _fits(figure, each, self.since)]
         if not fitting:
             return None, None
         return min(fitting, key=lambda each: (each.quantity is None, each.ends or date.max, each.id)), "period"
@@ -95,8 +102,11 @@ class Targets:
         return comparison(actual, *self.of(actual), self.direction)
 
 
-def _fits(figure: Stated, target: Stated) -> bool:
-    """Whether the target's period holds the figure's last day; levels and totals «by» a date hold all before it."""
+def _fits(figure: Stated, target: Stated, since: date | None) -> bool:
+    """Whether what the figure counts lies within the target's period; targets «by» a date hold all before it.
+
+    Totals and levels count from the project's first day: where that is not known, they fit no target of some years.
+    """
     if target.measure != figure.measure or not target.same_area(figure):
         return False
     if target["period"] is None:
@@ -104,8 +114,10 @@ def _fits(figure: Stated, target: Stated) -> bool:
     if figure["period"] is None or (figure.ends is None and target.ends is not None):
         return False
     last = figure.ends or date.max
-    from_the_start = target["measured"] in ("cumulative", "at_date") or target.starts is None
-    return last <= (target.ends or date.max) and (from_the_start or last >= cast(date, target.starts))
+    if target.starts is None or target["measured"] in TO_DATE:
+        return last <= (target.ends or date.max)
+    first = since if figure["measured"] in TO_DATE else figure.starts
+    return last <= (target.ends or date.max) and first is not None and first >= target.starts
 
 
 def comparison(actual: Stated | None, target: Stated | None, by: str | None, direction: str) -> Comparison:
@@ -119,6 +131,7 @@ def comparison(actual: Stated | None, target: Stated | None, by: str | None, dir
     (percentage, percentage_high), (missing, missing_high) = shown(share), shown(gap)
     return Comparison(
         actual=actual.id if actual else None,
+        added=[each.id for each in actual.stages] if actual and len(actual.stages) > 1 else [],
         date=actual.ends.isoformat() if actual and actual.ends else None,
         target=target.id if target else None,
         compared_by=by,
@@ -128,14 +141,21 @@ def comparison(actual: Stated | None, target: Stated | None, by: str | None, dir
         gap_high=missing_high,
         qualifier=share.qualifier if share else None,
         reached=done.reaches(aim, direction) if done and aim else None,
-        computed=f"{done} / {aim}" if share else None,
+        computed=f"{_spelled(actual)} / {aim}" if actual and share else None,
         why_not=why,
     )
 
 
+def _spelled(actual: Stated) -> str:
+    parts = [str(each.quantity) for each in actual.stages]
+    return parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
+
+
 def without(found: Comparison, why: str) -> Comparison:
     """The same comparison without its results, where they would say too much."""
-    nothing = dict.fromkeys(("percentage", "percentage_high", "gap", "gap_high", "qualifier", "reached", "computed"))
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("percentage", "percentage_high", "gap", "gap_high", "qualifier", "reached", "computed")
+    )
     return replace(found, **nothing, why_not=why)
 
 

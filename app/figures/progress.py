@@ -22,18 +22,20 @@ from app.figures.comparing import (
 )
 from app.figures.indicators import DIRECTION
 from app.figures.models import FigureShown
-from app.figures.stated import Quantity, Stated, shown
+from app.figures.stated import Added, Quantity, Stated, shown
 
 KINDS = ("target", "plan", "baseline", "actual")
 MOST_SUMS = 100  # of one indicator
+MOST_STAGES = 120  # of one result; ten years of months
+Stages = dict[tuple[int, frozenset[str]], list[Stated]]  # by first day (as an ordinal) and area
 MOST_LEVELS = 10  # of parts of parts, and of projects that are part of projects
 
 
 @dataclass(frozen=True)
 class ProgressSum:
-    """What an actual and the plan that continues it come to, beside the target."""
+    """What a result and the plan that continues it come to, beside the target."""
 
-    added: Annotated[list[str], Field(description="Ids of the actual and the plan.")]
+    added: Annotated[list[str], Field(description="Ids of the actual, or actuals, and of the plan.")]
     value: Amount
     value_high: Upper
     qualifier: Exactness
@@ -62,7 +64,10 @@ class IndicatorProgress:
     direction: Annotated[str, DIRECTION]
     unit: str
     breakdown: dict[str, str]
-    progress: Annotated[Comparison, Field(description="That of the latest actual that counts.")]
+    progress: Annotated[
+        Comparison,
+        Field(description="That of the latest result: an actual, or several whose periods follow each other."),
+    ]
     targets: list[ProgressNumber]
     plans: list[ProgressNumber]
     baselines: list[ProgressNumber]
@@ -79,11 +84,15 @@ def counts(figure: Stated, manager: str | None) -> bool:
 
 
 def progress(
-    figures: Iterable[Stated], manager: str | None, named: Iterable[Stated], indicators: Mapping[str, Any]
+    figures: Iterable[Stated],
+    manager: str | None,
+    named: Iterable[Stated],
+    indicators: Mapping[str, Any],
+    since: date | None = None,
 ) -> list[IndicatorProgress]:
-    """The progress of one project by its own figures; `named` are figures of others that these are compared with.
+    """The progress of one project by its own figures; `named` are targets of others that count for those.
 
-    `indicators` holds the representations of the public ones by id.
+    `indicators` holds the representations of the public ones by id; `since` is the project's first day, if known.
     """
     own = list(figures)
     counted = {each.id: each for each in own if counts(each, manager)}
@@ -91,12 +100,12 @@ def progress(
     parts = _parts(counted)
     below = {part.id for each in parts.values() for part in each}
     tops = [each for each in own if each.id not in below]
-    comparable = {each.id: each for each in [*named, *counted.values()] if counts(each, manager)}
+    comparable = {each.id: each for each in named} | counted
     targets = [each for each in counted.values() if each["kind"] == "target"]
     found = []
     for group in _groups(tops):
         indicator = indicators.get(group[0]["indicator"], {})
-        aims = Targets(targets, comparable, indicator.get("direction", "none"))
+        aims = Targets(targets, comparable, indicator.get("direction", "none"), since)
         found.append(_entry(group, claims, parts, aims, indicator))
     return found
 
@@ -162,18 +171,19 @@ def _entry(
 
     ordered = sorted(group, key=lambda each: (_last(each), each.starts or date.min, each.id))
     kinds = {kind: [each for each in ordered if each["kind"] == kind and each.id not in claims] for kind in KINDS}
+    results = list(_results([each for each in kinds["actual"] if each.quantity], aims))
     return IndicatorProgress(
         indicator=group[0]["indicator"],
         name=indicator.get("name"),
         direction=aims.direction,
         unit=group[0]["unit"],
         breakdown=group[0]["breakdown"],
-        progress=_latest(kinds["actual"], kinds["target"], aims),
+        progress=_latest(results or kinds["actual"], kinds["target"], aims),
         targets=[number(each) for each in kinds["target"]],
         plans=[number(each) for each in kinds["plan"]],
         baselines=[number(each) for each in kinds["baseline"]],
         actuals=[number(each) for each in kinds["actual"]],
-        sums=list(islice(_sums(kinds["actual"], kinds["plan"], aims), MOST_SUMS)),
+        sums=list(islice(_sums(results, kinds["plan"], aims), MOST_SUMS)),
         claims=[number(each) for each in ordered if each.id in claims],
     )
 
@@ -183,17 +193,69 @@ def _last(figure: Stated) -> date:
     return figure.ends or (date.max if figure["period"] else date.min)
 
 
-def _latest(actuals: Sequence[Stated], targets: Sequence[Stated], aims: Targets) -> Comparison:
-    """Where the indicator stands: the latest actual that covers its target's period from the start."""
-    if not actuals:
+def _results(actuals: Sequence[Stated], aims: Targets) -> Iterator[Stated]:
+    """Each actual; and what stages that follow each other without a gap add up to, as far as targets go.
+
+    They begin where a target does, or after the last total up to a day.
+    """
+    yield from actuals
+    stages: Stages = {}
+    for each in actuals:
+        if each["measured"] == "over_period" and each.starts and each.ends:
+            stages.setdefault((each.starts.toordinal(), each.area), []).append(each)
+    until: dict[int, date] = {}
+    for target in aims.own:
+        if target.starts:
+            day = target.starts.toordinal()
+            until[day] = max(until.get(day, date.min), target.ends or date.max)
+    totals = {each.area: each for each in actuals if each["measured"] == "cumulative" and each.ends}
+    firsts = [(each, until[day]) for (day, _), begun in stages.items() if day in until for each in _one(begun)]
+    for first, end in [*firsts, *((each, date.max) for each in totals.values())]:
+        chain = _chain(first, stages, end)
+        if len(chain) > 1:
+            yield Added.up(chain)
+
+
+def _chain(first: Stated, stages: Stages, end: date) -> list[Stated]:
+    """What follows one another from the first on, as long as there is one to go on with that ends in time."""
+    chain = [first]
+    while len(chain) < MOST_STAGES:
+        following = _one(stages.get((cast(date, chain[-1].ends).toordinal() + 1, first.area), ()))
+        if not following or cast(date, following[0].ends) > end:
+            break
+        chain += following
+    return chain
+
+
+def _one(stages: Sequence[Stated]) -> list[Stated]:
+    """The one to go on with of stages that begin on one day: the longest, unless that is stated differently."""
+    longest = [each for each in stages if each.ends == max(cast(date, stage.ends) for stage in stages)]
+    return longest[:1] if len({each.quantity for each in longest}) == 1 else []
+
+
+def _latest(results: Sequence[Stated], targets: Sequence[Stated], aims: Targets) -> Comparison:
+    """Where the indicator stands: the latest result that covers its target's period from the start.
+
+    Those with a target come before others, and those about just its area before those about a part of it.
+    """
+    if not results:
         return comparison(None, targets[0] if len(targets) == 1 else None, None, aims.direction)
-    said = [each for each in actuals if each.quantity] or actuals
-    to_date = [each for each in said if _is_to_date(each, aims.of(each)[0])]
-    latest = max(to_date or said, key=lambda each: (_last(each), each["measured"] != "over_period"))
+    aimed = [each for each in results if aims.of(each)[0]] or results
+    to_date = [each for each in aimed if _is_to_date(each, aims.of(each)[0])]
+    whole = [each for each in to_date if each.area == _area(aims.of(each)[0])]
+
+    def place(result: Stated) -> tuple[Any, ...]:
+        return _last(result), result["measured"] != "over_period", -len(result.stages)
+
+    latest = max(whole or to_date or aimed, key=place)
     found = aims.compare(latest)
-    rivals = [each for each in to_date if (_last(each), each["measured"]) == (_last(latest), latest["measured"])]
+    rivals = [each for each in whole or to_date if place(each) == place(latest)]
     why = "competing" if len({each.quantity for each in rivals}) > 1 else None if to_date else "part_of_period"
     return without(found, why) if why and found.target else found
+
+
+def _area(target: Stated | None) -> frozenset[str] | None:
+    return target.area if target else None
 
 
 def _is_to_date(actual: Stated, target: Stated | None) -> bool:
@@ -202,19 +264,23 @@ def _is_to_date(actual: Stated, target: Stated | None) -> bool:
     return actual.starts <= target.starts
 
 
-def _sums(actuals: Iterable[Stated], plans: Collection[Stated], aims: Targets) -> Iterator[ProgressSum]:
-    """Each total up to a day plus the plan that starts the day after; nothing else may be added."""
-    for actual in actuals:
+def _sums(results: Iterable[Stated], plans: Collection[Stated], aims: Targets) -> Iterator[ProgressSum]:
+    """Each result from the start to a day plus the plan that begins the day after; nothing else may be added."""
+    for actual in results:
         for plan in plans:
-            if _continues(actual, plan) and actual.quantity and plan.quantity:
+            if _continues(actual, plan, aims) and actual.quantity and plan.quantity:
                 named = [aims.of(each)[0] for each in (plan, actual)]
                 same = actual.same_area(plan) or (named[0] is not None and named[0] is named[1])
                 if same:
                     yield _sum(actual, plan, named[0] or named[1])
 
 
-def _continues(actual: Stated, plan: Stated) -> bool:
-    if actual["measured"] != "cumulative" or plan["measured"] != "over_period":
+def _continues(actual: Stated, plan: Stated, aims: Targets) -> bool:
+    target = aims.of(actual)[0]
+    with_target = target is not None and actual.starts is not None and actual.starts == target.starts
+    if plan["measured"] != "over_period" or not (actual["measured"] == "cumulative" or with_target):
+        return False
+    if actual["measured"] == "at_date":
         return False
     if actual["breakdown"] or plan["breakdown"] or actual.ends is None or plan.starts is None:
         return False
@@ -227,11 +293,11 @@ def _sum(actual: Stated, plan: Stated, target: Stated | None) -> ProgressSum:
     known = target and aim and total.is_exact and aim.is_exact and plan.ends == target.ends
     value, value_high = shown(total)
     return ProgressSum(
-        added=[actual.id, plan.id],
+        added=[*(each.id for each in actual.stages), plan.id],
         value=value,
         value_high=value_high,
         qualifier=total.qualifier,
         target=target.id if target else None,
         equal=total.value == aim.value if known and aim else None,
-        computed=f"{first} + {second} = {total}",
+        computed=f"{' + '.join(str(each.quantity) for each in (*actual.stages, plan))} = {total}",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from app.core.sql import one_of
 from app.core.text import LanguageMap, from_json, to_json
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
-from app.figures.progress import KINDS, MOST_LEVELS, IndicatorProgress, progress
+from app.figures.progress import KINDS, MOST_LEVELS, IndicatorProgress, counts, progress
 from app.figures.stated import Stated
 from app.projects.models import PARTS, PROJECT_KIND, PROJECT_STATUS, PROJECTS
 
@@ -97,6 +98,7 @@ OF_PROJECTS = one_of(FIGURE.project, "projects")
 FIGURES_OF = _figures(OF_PROJECTS)
 FIGURES_OF_INDICATORS = _figures(OF_PROJECTS, one_of(FIGURE.indicator, "indicators"))
 NAMED = _figures(one_of(FIGURE.id, "ids"))
+MANAGERS = Query(select(PROJECT.id, PROJECT.managed_by).where(one_of(PROJECT.id, "ids")))
 MEASURED = Query(stored(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids")))
 
 
@@ -113,13 +115,23 @@ def _numbers(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None
     figures = {each.id: each for each in (Stated.of(body) for (body,) in rows)}
     beside = {other for each in figures.values() for other in each.related("compared_with")} - figures.keys()
     rows = (yield NAMED, {"ids": sorted(beside)[:MOST_FIGURES]}) if beside else ()
-    named = [*figures.values(), *(Stated.of(body) for (body,) in rows)]
+    others = [*figures.values(), *(Stated.of(body) for (body,) in rows)]
+    managers = {each["id"]: each["managed_by"] for each in projects}
+    unknown = {each["project"] for each in others} - {None} - managers.keys()
+    managers |= dict((yield MANAGERS, {"ids": sorted(unknown)}) if unknown else ())
+    named = [each for each in others if counts(each, managers.get(each["project"]))]
     rows = yield MEASURED, {"ids": sorted({each["indicator"] for each in figures.values()})}
     known = {name: from_json(body) for name, body in rows}
     own: dict[str, list[Stated]] = {each["id"]: [] for each in projects}
     for figure in figures.values():
         own[figure["project"]].append(figure)
-    return {each["id"]: progress(own[each["id"]], each["managed_by"], named, known) for each in projects}
+    return {each["id"]: progress(own[each["id"]], each["managed_by"], named, known, _since(each)) for each in projects}
+
+
+def _since(project: Mapping[str, Any]) -> date | None:
+    """The first day of its period, if it is known."""
+    first = (project["period"] or {}).get("earliest")
+    return date.fromisoformat(first) if first else None
 
 
 def of_project(project_id: str, query: Any, asked: Asked) -> Read:

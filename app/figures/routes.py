@@ -25,7 +25,9 @@ from app.projects.models import PROJECTS
 ABOUT = (
     "For each indicator: targets, plans, baselines and actuals by date, each with its evidence, percentage and gap "
     "against the target it is comparable with, and an actual plus the plan that continues it. Figures count that cite "
-    "a document or are kept by the project's manager; what others claim is listed beside. A target or an actual that "
+    "a document or are kept by the project's manager; what others claim is listed beside. Actuals that follow each "
+    "other without a gap (2022, 2023) are added up; what counts from the beginning is not held against the target of "
+    "one year, unless the project began in it or the figure names the target. A target or an actual that "
     "is not there is null with a reason (`why_not`), never 0. Parts are shown, and never added to their whole."
 )
 ABOUT_AGGREGATES = (

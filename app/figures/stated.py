@@ -1,10 +1,10 @@
 """A stated figure as decisions see it, and the arithmetic of numbers that are ranges or only about right."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 from app.core.text import from_json
@@ -14,6 +14,8 @@ _PLAIN = {"as_many_as": "exact", "one_of": "exact"}
 _BELOW, _ABOVE = ("at_most", "less_than"), ("at_least", "more_than")
 _INVERSE = {**dict(zip(_ABOVE, _BELOW, strict=True)), **dict(zip(_BELOW, _ABOVE, strict=True)), "nearly": "about"}
 _PERCENT = Context(prec=6)
+
+TO_DATE = ("cumulative", "at_date")  # measured from the beginning, whatever their period says
 
 
 def of_all(*qualifiers: str | None) -> str | None:
@@ -136,6 +138,11 @@ class Stated:
         """What it measures; only figures with the same measure are compared by period."""
         return self.record["indicator"], self.record["unit"], tuple(sorted(self.record["breakdown"].items()))
 
+    @property
+    def stages(self) -> "tuple[Stated, ...]":
+        """The figures that it was added up from, in the order of time: itself alone, unless it is `Added`."""
+        return (self,)
+
     def related(self, kind: str) -> Iterable[str]:
         """Ids of the figures it has this relation to, in order."""
         return [each["figure"] for each in self.record["relations"] if each["kind"] == kind]
@@ -143,6 +150,30 @@ class Stated:
     def same_area(self, other: "Stated") -> bool:
         """Whether nothing says that they are about different areas."""
         return not self.area or not other.area or self.area == other.area
+
+
+class Added(Stated):
+    """Figures whose periods follow each other without a gap, as one that goes from the first to the last."""
+
+    @classmethod
+    def up(cls, figures: Sequence[Stated]) -> "Added":
+        """Each with a number; under the id of the last."""
+        first, last = figures[0], figures[-1]
+        period = {**(first["period"] or {}), "latest": last["period"]["latest"]}
+        relations = [relation for each in figures for relation in each["relations"]]
+        own = {"measured": first["measured"], "period": period, "relations": relations, "stages": tuple(figures)}
+        return cls({**last.record, **own})
+
+    @property
+    def stages(self) -> tuple[Stated, ...]:
+        """What was added."""
+        found: tuple[Stated, ...] = self.record["stages"]
+        return found
+
+    @cached_property
+    def quantity(self) -> Quantity | None:
+        """Their sum."""
+        return reduce(Quantity.__add__, (each.quantity for each in self.stages if each.quantity))
 
 
 def _day(period: Mapping[str, Any] | None, end: str) -> date | None:
