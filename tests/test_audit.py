@@ -280,6 +280,11 @@ CASES: dict[str, tuple[str, Records, set[str]]] = {
         {"total"},
     ),
     "26 and 20 of 50": (PLAN, figures(target=target(), actual=done(26), next=plan(20)), {"target"}),
+    "26 by a month and 20 of 50": (
+        PLAN,
+        figures(target=target(), actual=done(26, period="2022-12"), next=plan(20)),
+        {"target"},
+    ),
     "26 and 24 of 50": (PLAN, figures(target=target(), actual=done(26), next=plan(24)), set()),
     "more than the target": (PLAN, figures(target=target(), actual=done(26), next=plan(30)), set()),
     "more than the limit": (
@@ -336,6 +341,8 @@ CASES: dict[str, tuple[str, Records, set[str]]] = {
     "four years from 2024 to 2028": (LENGTH, lasts(4, "2024/2028"), {"length"}),
     "five years from 2024 to 2028": (LENGTH, lasts(5, "2024/2028"), set()),
     "60 months from 2024 to 2028": (LENGTH, lasts(60, "2024/2028", "month"), set()),
+    "18 months within two years": (LENGTH, lasts(18, "2024/2025", "month"), set()),
+    "30 months within two years": (LENGTH, lasts(30, "2024/2025", "month"), {"length"}),
     "two years between months": (LENGTH, lasts(2, "2022-02/2024-02"), set()),
     "three years between months": (LENGTH, lasts(3, "2022-02/2024-02"), {"length"}),
     "about four years": (LENGTH, lasts(4, "2024/2028", qualifier="about"), set()),
@@ -369,6 +376,14 @@ CASES: dict[str, tuple[str, Records, set[str]]] = {
             "statements": {"it": {"kind": "commitment", "due": "2025", "fulfilled_by": ["@deed"]}},
         },
         set(),
+    ),
+    "a commitment whose deed was cancelled": (
+        "overdue_statement",
+        {
+            "milestones": {"deed": {"status": "cancelled"}, "later": {"status": "planned"}},
+            "statements": {"it": {"kind": "commitment", "due": "2025", "fulfilled_by": ["@deed", "@later"]}},
+        },
+        {"it"},
     ),
     "a claim about a day": ("overdue_statement", one("statements", kind="claim", due="2025"), set()),
     "an agreement meant for last year": (
@@ -478,6 +493,21 @@ CASES: dict[str, tuple[str, Records, set[str]]] = {
     ),
     "a statement to one that ended": (LINK, one("statements", due="2030", to=["old"]), {"it"}),
     "a statement of its day": (LINK, one("statements", to=["old"]), set()),
+    "an agreement that one signed who was no more": (
+        LINK,
+        one("agreements", signed_on="2026-01-01", signatories=[{"partner": "old"}], signed_in="old-place"),
+        {"it"},
+    ),
+    "an agreement that one signed for who was no more": (
+        LINK,
+        one("agreements", signed_on="2026-01-01", signatories=[{"name": "X", "for": "old"}]),
+        {"it"},
+    ),
+    "an agreement that one signed in their day": (
+        LINK,
+        one("agreements", signed_on="2019", signatories=[{"partner": "old"}], signed_in="old-place"),
+        set(),
+    ),
     "an agreement that goes on": (
         LINK,
         one("agreements", period="2019/2030", parties=[{"partner": "old"}, {"partner": "b"}]),

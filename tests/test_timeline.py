@@ -163,7 +163,8 @@ def invented() -> Records:
         },
         "milestones": {
             each: {
-                "title": TITLE, "kind": chance.choice([*KINDS, *KINDS, "meeting", "visit"]), "status": "done",
+                "title": TITLE, "kind": chance.choice([*KINDS, *KINDS, "meeting", "visit"]),
+                "status": "cancelled" if each.endswith("7") else "done",
                 "date": maybe(DATES), "project": maybe(ids["projects"]), "agreement": maybe(ids["agreements"]),
                 "place": maybe(ids["places"]), "participants": [{"partner": partner} for partner in some("partners")],
             }
@@ -276,6 +277,8 @@ def raw_entries(name: str, record_id: str) -> Iterator[tuple[str, str, str]]:
 def stands_for(milestone: dict[str, Any], name: str, record_id: str, what: str, extent: str) -> bool:
     link = {"agreements": "agreement", "projects": "project"}.get(name)
     if not link or milestone[link] != record_id or KINDS.get(milestone["kind"]) != what or not milestone["date"]:
+        return False
+    if milestone["status"] == "cancelled":
         return False
     (first, last), (earliest, latest) = span(milestone["date"]), span(extent)
     same = {"start": first == earliest, "end": last == latest}

@@ -4,8 +4,8 @@ An entry stands at the first day it can mean; an end, and what is due, at the la
 other. Entries of one day are ordered by the other end of their date or period, then as SOURCES are, then by id.
 
 One event is one entry: where a signing, start or end has a milestone that is asked for too, the milestone stands for
-it. A signing's milestone must be able to be on the agreement's day, a start's or end's must have the same first or last
-day; otherwise both are shown.
+it, unless it was cancelled. A signing's milestone must be able to be on the agreement's day, a start's or end's must
+have the same first or last day; otherwise both are shown.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,6 +114,7 @@ def _extent(resource: Resource, link: Any) -> Iterator[Source]:
     yield Source(resource, ("end",), "period", end, start, in_years[1], (end != NO_END,), finishes)
 
 
+HELD: Any = unindexed(MILESTONE.status) != literal_column("'cancelled'")
 SIGNED = and_(
     MILESTONE.agreement == AGREEMENT.id,
     unindexed(MILESTONE.date_latest) >= AGREEMENT.signed_on_earliest,
@@ -184,7 +185,7 @@ def _entries(rank: int, source: Source, shape: Shape) -> Select[Any]:
         during = [unindexed(MILESTONE.date_latest) >= FROM, unindexed(MILESTONE.date_earliest) <= TO]
         asked = _asked(MILESTONES, source.whats, shape, rank + len(SOURCES))
         found = found.where(
-            ~exists().where(source.shown_by, MILESTONE.state == PUBLISHED, *asked, *during[: 2 * shape.period])
+            ~exists().where(source.shown_by, MILESTONE.state == PUBLISHED, HELD, *asked, *during[: 2 * shape.period])
         )
     place = (source.at, source.other, own_rank, table.id)
     if shape.onwards:

@@ -48,9 +48,9 @@ class Length(NamedTuple):
 def duration_disagrees_with_period(case: Case) -> Iterator[Finding]:
     """A duration is not the length of its own period; without one, of its project's and its agreement's period.
 
-    Whole years are counted as texts count them, with both ends: 2022 – 2023 are two years. With months or days the
-    ends may fall anywhere in what is stated, and half a unit is allowed for. Open and uncertain periods, and durations
-    of something narrower (a partner, an event, a breakdown), are left alone.
+    Years are counted as texts count them, with both ends: 2022 – 2023 are two years. Where months or days are stated,
+    the ends may fall anywhere in what is stated, and half a unit is allowed for. Open and uncertain periods, and
+    durations of something narrower (a partner, an event, a breakdown), are left alone.
     """
     figure, stated = case.record, range_of(case.record)
     narrower = any(figure[name] for name in ("partner", "milestone", "document", "breakdown"))
@@ -77,7 +77,7 @@ def _length(period: Shown | None, unit: str) -> Length | None:
     start, end = ends(period["edtf"])
     if start is None or end is None:
         return None
-    if len(start) == len(end) == len("2024"):
+    if unit == "year" and len(start) == len(end) == len("2024"):
         months = Decimal(int(end) - int(start) + 1) * 12 / MONTHS[unit]
         return Length(f"{end} − {start} + 1", Range(months, months), plain(months))
     (first, first_latest), (last_earliest, last) = parse_edtf(start), parse_edtf(end)

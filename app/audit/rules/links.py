@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, and_, exists, or_
 from sqlalchemy.orm import aliased
 
-from app.agreements.models import AGREEMENTS, PARTIES
+from app.agreements.models import AGREEMENTS, PARTIES, SIGNATORIES
 from app.audit.rule import AS_OF, Case, Finding, Shown, among, beside, in_language, rule
 from app.core.database import Query
 from app.core.resource import Resource
@@ -46,13 +46,18 @@ class Reference:
         """Whom the record names here."""
         value = record[self.field]
         each = value if isinstance(value, list) else [value]
-        return {one["partner"] if isinstance(one, Mapping) else one for one in each}
+        named = ([one["partner"], one.get("for")] if isinstance(one, Mapping) else [one] for one in each)
+        return {one for ids in named for one in ids if one}
 
 
 # What each resource names; it matters where the record is about a time after the end, or what it is about goes on.
 REFERENCES: dict[Resource, tuple[Reference, ...]] = {
     PROJECTS: (Reference("roles", PARTNERS, ROLES), Reference("places", PLACES, PLACES_OF)),
-    AGREEMENTS: (Reference("parties", PARTNERS, PARTIES),),
+    AGREEMENTS: (
+        Reference("parties", PARTNERS, PARTIES),
+        Reference("signatories", PARTNERS, SIGNATORIES),
+        Reference("signed_in", PLACES),
+    ),
     MILESTONES: (Reference("participants", PARTNERS, PARTICIPANTS), Reference("place", PLACES)),
     STATEMENTS: (Reference("to", PARTNERS, ADDRESSEES),),
     FIGURES: (Reference("partner", PARTNERS), Reference("places", PLACES, FIGURES_PLACES)),

@@ -62,10 +62,15 @@ def overdue_milestone(case: Case) -> Iterator[Finding]:
     STATEMENTS,
     among(STATEMENT.kind, TO_BE_DONE),
     STATEMENT.due_latest < AS_OF,
-    ~exists().where(FULFILMENTS.c.record_id == STATEMENT.id),
+    ~exists().where(
+        FULFILMENTS.c.record_id == STATEMENT.id,
+        FULFILMENTS.c.milestone_id == MILESTONE.id,
+        MILESTONE.state == "published",
+        ~among(unindexed(MILESTONE.status), ("planned", "cancelled")),
+    ),
 )
 def overdue_statement(case: Case) -> Iterator[Finding]:
-    """A request, commitment, plan or the like was due, the day has passed, and no milestone carried it out."""
+    """A request, commitment, plan or the like was due, the day has passed, and no event that took place did it."""
     vi = "Hạn là {when}; thời điểm đó đã qua mà chưa ghi nhận việc thực hiện."
     en = "Due {when}; that has passed, and nothing recorded carried it out."
     yield _passed(case, vi, en, "due", case.record["due"]["latest"])

@@ -13,6 +13,7 @@ from app.audit.rule import Case, Finding, Shown, among, beside, rule
 from app.core.sql import unindexed
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES, RELATIONS
+from app.figures.stated import TO_DATE
 
 FIGURE, INDICATOR = FIGURES.table, INDICATORS.table
 NAMED, NAMING, RELATION = RELATIONS.c.figure_id, RELATIONS.c.record_id, unindexed(RELATIONS.c.kind)
@@ -125,7 +126,8 @@ def _towards(target: Shown, figures: list[Shown]) -> list[Shown]:
     start, end = _days(target)
     same = ("indicator", "unit", "project", "breakdown")
     like = [each for each in figures if each["period"] and all(each[name] == target[name] for name in same)]
-    results = [each for each in like if each["kind"] == "actual" and _days(each)[0] in (start, date.min)]
+    actuals = [each for each in like if each["kind"] == "actual"]
+    results = [each for each in actuals if each["measured"] in TO_DATE or _days(each)[0] in (start, date.min)]
     if not results:
         return []
     steps = [max(results, key=lambda each: _days(each)[1])]
