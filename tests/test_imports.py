@@ -5,11 +5,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from openpyxl import Workbook
 from starlette.testclient import TestClient
 
 from app.core.database import Database
 from app.exchange.files import JSON_LINES
+from app.exchange.writing import Writer
 from seed.files import Dataset
 from tests.conftest import Key, client_of, get, key_of, url_of, walk
 from tests.test_http import problem
@@ -150,6 +152,21 @@ def test_row_by_row_the_others_are_written(registry: TestClient, editor: Key, se
     assert counts(again) == (0, 0, 294, 6)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"places": ["atlantis"]}, {"identifiers": [{"scheme": "x-port", "value": "P-1"}]}], ids=["link", "code"]
+)
+def test_lines_that_are_refused_are_not_tried_over_and_over(
+    registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch, wrong: Record
+) -> None:
+    tried: list[int] = []
+    put = Writer._put
+    monkeypatch.setattr(Writer, "_put", lambda self, lines: tried.append(len(lines)) or put(self, lines))
+    records = [{**PORTS, "id": f"port-{number}", **(wrong if number % 4 else {})} for number in range(200)]
+    found, _ = ended(registry, editor, lines_of(*records), "?mode=rows&dry_run=true")
+    assert counts(found) == (50 if "places" in wrong else 51, 0, 0, 150 if "places" in wrong else 149)
+    assert sum(tried) <= 250 if "places" in wrong else sum(tried) <= 1_600
+
+
 def test_only_the_line_that_disagrees_is_refused(registry: TestClient, editor: Key) -> None:
     """A rule about two records is told to the one that comes second, as with single writes."""
     indicator = {"resource": "indicators", "id": "berths", "name": {"en": "Berths"}, "unit": "enterprise"}
@@ -217,8 +234,22 @@ def test_partners_are_known_by_identifier_name_or_alias(registry: TestClient, ed
     _, lines = ended(registry, editor, lines_of(by_code), "?dry_run=true")
     assert (lines[0]["id"], lines[0]["matched_by"], lines[0]["verdict"]) == ("coast-agency", "identifier", "updated")
     for name in ({"en": "COAST AGENCY"}, {"vi": "CDH"}):
-        _, lines = ended(registry, editor, lines_of({**said, "name": name}), "?dry_run=true")
-        assert (lines[0]["id"], lines[0]["matched_by"]) == ("coast-agency", "name")
+        _, lines = ended(registry, editor, lines_of({**said, "name": name, "aliases": ["CDH"]}), "?dry_run=true")
+        assert (lines[0]["id"], lines[0]["matched_by"], lines[0]["verdict"]) == ("coast-agency", "name", "unchanged")
+    _, lines = ended(registry, editor, lines_of({**said, "name": {"vi": "CDH", "fr": "Agence"}}), "?dry_run=true")
+    assert [each["pointer"] for each in lines[0]["diff"]] == ["/name/fr"]
+    namesake = {**said, "name": {"en": "Coast Agency"}}
+    for speaks_against in ({"name": {"en": "Coast Agency", "vi": "Cục Bờ biển"}}, {"country": "switzerland"}):
+        registry.patch(
+            "/v1/partners/coast-agency",
+            content=b'{"country": "viet-nam"}',
+            headers={**editor, "If-Match": "*", "Content-Type": "application/merge-patch+json"},
+        )
+        _, lines = ended(registry, editor, lines_of({**namesake, **speaks_against}), "?dry_run=true")
+        assert (lines[0]["matched_by"], lines[0]["errors"] or lines[0]["verdict"]) != ("name", "updated"), lines
+    other_code = {"identifiers": [{"scheme": "x-port", "value": "P-2"}]}
+    _, lines = ended(registry, editor, lines_of({**namesake, **other_code}), "?dry_run=true")
+    assert [each["code"] for each in lines[0]["errors"]] == ["ambiguous"]
     _, lines = ended(registry, editor, lines_of({**said, "name": {"vi": "Cuc Duyen hai"}}))
     assert (lines[0]["id"], lines[0]["matched_by"], lines[0]["verdict"]) == ("cuc-duyen-hai", None, "created")
     _found, lines = ended(registry, editor, lines_of({**named, "roles": named["roles"][:1]}))

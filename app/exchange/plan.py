@@ -28,7 +28,7 @@ def _mistake(pointer: str, code: str) -> Invalid:
     return Invalid(ErrorItem(pointer=pointer, code=code, detail=MISTAKES[code]))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A name as it is compared: letter case, blanks and ways of writing a letter aside, diacritics not."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
@@ -41,32 +41,64 @@ def called(given: dict[str, Any]) -> Iterator[str]:
     yield from (each for each in found if isinstance(each, str))
 
 
+def known_as(shown: dict[str, Any]) -> set[str]:
+    """The names, aliases and short form of a partner, as they are compared."""
+    return {plain(each) for each in [*called(shown), shown.get("abbreviation") or ""] if each}
+
+
+def _codes(given: Any) -> Iterator[tuple[str, str]]:
+    """Scheme and value of each identifier that is one."""
+    for code in given if isinstance(given, list) else ():
+        scheme, value = (code.get("scheme"), code.get("value")) if isinstance(code, dict) else (None, None)
+        if isinstance(scheme, str) and isinstance(value, str):
+            yield scheme, value
+
+
 class PartnerNames:
     """Partners by their names: those that the asker sees, and those of the file itself."""
 
     def __init__(self, asker: Asker) -> None:
         self.asker = asker
         self._folded: dict[str, list[str]] | None = None
-        self._names: dict[str, set[str]] = {}
+        self._shown: dict[str, dict[str, Any]] = {}
         self._of_file: dict[str, set[str]] = {}
 
     def add(self, given: dict[str, Any], record_id: str) -> None:
         """The file calls a partner so."""
         short = given.get("abbreviation")
         for text in [*called(given), *([short] if isinstance(short, str) else [])]:
-            self._of_file.setdefault(_plain(text), set()).add(record_id)
+            self._of_file.setdefault(plain(text), set()).add(record_id)
 
     def find(self, session: Session, text: str) -> set[str]:
         """Ids of the partners that are called so; short forms count."""
-        name = _plain(text)
+        name = plain(text)
         folded = " ".join(fold(text).split())
         candidates = self._candidates(session).get(folded, [])
-        fresh = [each for each in candidates if each not in self._names]
+        fresh = [each for each in candidates if each not in self._shown]
         for record_id, present in Batch(session, "").stored(RESOURCES["partners"], fresh).items():
-            shown = json.loads(present.body)
-            self._names[record_id] = {_plain(each) for each in [*called(shown), shown["abbreviation"] or ""]}
-        there = {each for each in candidates if name in self._names.get(each, ())}
+            self._shown[record_id] = json.loads(present.body)
+        there = {each for each in candidates if name in known_as(self._shown.get(each, {}))}
         return there | self._of_file.get(name, set())
+
+    def may_be(self, record_id: str, given: dict[str, Any]) -> bool:
+        """Whether nothing that a line says of its partner speaks against this one, which shares a name with it.
+
+        Another country, or a name in a language of both that is none of its names. Two codes of one register: who is
+        meant is for people to say.
+        """
+        shown = self._shown.get(record_id)
+        if shown is None:
+            return True
+        country, names = given.get("country"), given.get("name")
+        if country and shown["country"] and country != shown["country"]:
+            return False
+        known, said = known_as(shown), names if isinstance(names, dict) else {}
+        if any(tag in shown["name"] and plain(str(text)) not in known for tag, text in said.items()):
+            return False
+        codes = {each["scheme"]: each["value"] for each in shown["identifiers"]}
+        if any(codes.get(scheme, value) != value for scheme, value in _codes(given.get("identifiers"))):
+            raise _mistake("/id", "ambiguous")
+        return True
 
     def _candidates(self, session: Session) -> dict[str, list[str]]:
         """Ids by folded name."""
@@ -173,7 +205,8 @@ def identify(
     """
     found = _by_identifier(session, asker, resource, given.get("identifiers"))
     if not found and resource.name == "partners":
-        found = {(each, "name") for text in called(given) for each in names.find(session, text)}
+        called_so = {each for text in called(given) for each in names.find(session, text)}
+        found = {(each, "name") for each in called_so if names.may_be(each, given)}
     if len(found) > 1:
         raise _mistake("/id", "ambiguous")
     return found.pop() if found else _by_title(session, asker, resource, given)
@@ -181,17 +214,15 @@ def identify(
 
 def _by_identifier(session: Session, asker: Asker, resource: Resource, codes: Any) -> set[tuple[str, str | None]]:
     table, owner = resource.identifiers, resource.table
-    if table is None or not isinstance(codes, list):
+    if table is None:
         return set()
     current = getattr(owner, "merged_into", None)
     record_id = owner.id if current is None else func.coalesce(current, owner.id)
     query = select(record_id, owner.state, owner.managed_by).join(table, table.c.record_id == owner.id)
     found: set[tuple[str, str | None]] = set()
-    for code in codes:
-        pair = [code.get(name) for name in ("scheme", "value")] if isinstance(code, dict) else []
-        if len(pair) == 2 and all(isinstance(each, str) for each in pair):
-            rows = session.execute(query.where(table.c.scheme == pair[0], table.c.value == pair[1]))
-            found |= {(row[0], "identifier") for row in rows if asker.sees(row[1], row[2])}
+    for scheme, value in _codes(codes):
+        rows = session.execute(query.where(table.c.scheme == scheme, table.c.value == value))
+        found |= {(row[0], "identifier") for row in rows if asker.sees(row[1], row[2])}
     return found
 
 
@@ -209,6 +240,6 @@ def _by_title(session: Session, asker: Asker, resource: Resource, given: dict[st
         raise _mistake("/id", "id_taken")
     there = json.loads(present.body)[name]
     shared = [tag for tag in texts if tag in there]
-    if not shared or any(_plain(texts[tag]) != _plain(there[tag]) for tag in shared):
+    if not shared or any(plain(texts[tag]) != plain(there[tag]) for tag in shared):
         raise _mistake("/id", "id_taken")
     return record_id, "title"

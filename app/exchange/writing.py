@@ -22,6 +22,7 @@ from app.core.rules import Known, Proposal, mistakes
 from app.core.text import to_json
 from app.core.writing import Batch, Stored, is_same, writable
 from app.exchange.ledger import errors_json
+from app.exchange.plan import known_as, plain
 
 Key = tuple[str, str]
 OF_REGISTRY = set(Record.model_fields)
@@ -98,7 +99,7 @@ class Writer:
         self.session, self.asker, self.each, self.refused = session, asker, each, refused
 
     def write(self, groups: list[list[Line]]) -> None:
-        """Write what can be written; each line then has its verdict. Where one is wrong, halves are tried again."""
+        """Write what can be written; each line then has its verdict. Where some are wrong, the others try again."""
         lines = [line for group in groups for line in group]
         try:
             with self.session.begin_nested():
@@ -106,13 +107,64 @@ class Writer:
                 wrong = self._judge(lines)
                 if wrong and self.each:
                     raise _Wrong
-        except (IntegrityError, _Wrong) as error:
-            if len(groups) > 1:
-                half = len(groups) // 2
-                self.write(groups[:half])
-                self.write(groups[half:])
-                return
-            self._refuse_group(lines, clash=isinstance(error, IntegrityError))
+        except _Wrong:
+            self._write_without_refused(groups)
+        except IntegrityError:
+            self._write_without_clash(groups)
+        else:
+            self._note_refused(lines)
+
+    def _write_without_refused(self, groups: list[list[Line]]) -> None:
+        """Once more, without the groups that the rules refused: those that clash with another line by themselves."""
+        good, clashing = [], []
+        for group in groups:
+            errors = [error for line in group if line.verdict == "refused" for error in line.errors]
+            if not errors:
+                good.append(group)
+            elif len(groups) > 1 and any(error.code == "taken" for error in errors):
+                clashing.append(group)
+            else:
+                self._refuse_rest(group)
+        if good:
+            self.write(good)
+        for group in clashing:
+            self.write([group])
+
+    def _write_without_clash(self, groups: list[list[Line]]) -> None:
+        """Once more, without the groups whose codes others have by now; if there are none, in halves."""
+        free = [group for group in groups if not self._clashes(group, last=len(groups) == 1)]
+        half = len(free) // 2 if len(free) == len(groups) else 0
+        for part in (free[:half], free[half:]):
+            if part:
+                self.write(part)
+
+    def _clashes(self, group: list[Line], *, last: bool) -> bool:
+        """Whether what is there speaks against a group that the database did not take; it is refused then.
+
+        `last`: it was tried by itself, and is refused in any case.
+        """
+        found = False
+        for line in group:
+            if line.fields is not None and line.verdict in ("created", "updated"):
+                proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker)
+                taken = [each for each in mistakes(proposal) if each.code == "taken"]
+                if taken:
+                    line.refuse(taken)
+                    found = True
+        if found:
+            self._refuse_rest(group)
+        elif last:
+            self._refuse_rest(group, "conflict")
+        return found or last
+
+    def _refuse_rest(self, group: list[Line], code: str = "line_refused") -> None:
+        """Of a group that must not stay nothing does."""
+        for line in group:
+            if line.verdict in ("created", "updated"):
+                line.refuse([ErrorItem(code=code, detail=MISTAKES[code])])
+        self._note_refused(group)
+
+    def _note_refused(self, lines: list[Line]) -> None:
         self.refused |= {line.key for line in lines if line.verdict == "refused"}
 
     def _put(self, lines: list[Line]) -> None:
@@ -181,18 +233,6 @@ class Writer:
             return problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)]
         return []
 
-    def _refuse_group(self, lines: list[Line], *, clash: bool) -> None:
-        """Of a group that must not stay nothing does; who clashes with what is there is asked before it is written."""
-        for line in lines:
-            if line.verdict not in ("created", "updated"):
-                continue
-            if clash:
-                proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker)
-                found = [each for each in mistakes(proposal) if each.code == "taken"]
-                line.refuse(found or [ErrorItem(code="conflict", detail=MISTAKES["conflict"])])
-            else:
-                line.refuse([ErrorItem(code="line_refused", detail=MISTAKES["line_refused"])])
-
 
 def merged(line: Line) -> dict[str, Any]:
     """What the record would say: what the line leaves out stays as it is; null gives a member its default.
@@ -201,6 +241,10 @@ def merged(line: Line) -> dict[str, Any]:
     """
     given = writable(line.given)
     before = {} if line.present is None else writable(json.loads(line.present.body))
+    if line.matched_by == "name" and isinstance(given.get("name"), dict):
+        # What a partner was found by may be a short form: it names nobody anew.
+        new = {tag: text for tag, text in given["name"].items() if plain(str(text)) not in known_as(before)}
+        given = {**given, "name": {**before.get("name", {}), **new}}
     if line.patch:
         whole: dict[str, Any] = merge(before, given)
         return whole
