@@ -408,6 +408,18 @@ def test_a_revoked_key_stops_its_subscriptions_until_its_partner_takes_them_over
     assert receiver.wait(1)[0].verified(made["secret"])["data"]["id"] == "green-ports"
 
 
+def test_subscriptions_go_on_with_the_partner_that_theirs_was_merged_into(
+    registry: TestClient, seeded_database: Database, editor: Headers, receiver: Receiver
+) -> None:
+    old = key_of(seeded_database, "webhooks", partner="seco")
+    made = subscribe(registry, old, receiver.url, partners=["seco", "moit"])
+    merged = registry.post("/v1/partners/seco/merge", json={"into": "unido"}, headers=editor)
+    assert merged.status_code == 200, merged.text
+    assert shown(registry, key_of(seeded_database, "webhooks", partner="unido"), made)["partners"] == ["moit", "unido"]
+    put(registry, editor)
+    eventually(lambda: b"green-ports" in receiver.messages[-1].body if receiver.messages else False)
+
+
 def test_too_much_waiting_makes_a_subscription_fall_behind_and_nothing_is_missed(
     registry: TestClient,
     seeded_database: Database,

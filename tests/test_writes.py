@@ -532,9 +532,11 @@ def test_merging_rewrites_what_names_the_twin(registry: TestClient, editor: Key,
     naming = {name: registry.get(f"/v1/{name}?partner=unido&limit=200").json()["items"] for name in NAMING}
     assert sum(map(len, naming.values())) > 20
     registry.put("/v1/partners/unido-2", json={**PARTNER, "name": {"en": "UNIDO"}, "parent": "unido"}, headers=editor)
-    registry.put("/v1/partners/old-twin", json=PARTNER, headers=editor)
+    code = [{"scheme": "x-port", "value": "P-1"}]
+    registry.put("/v1/partners/old-twin", json={**PARTNER, "identifiers": code}, headers=editor)
     merged = registry.post("/v1/partners/old-twin/merge", json={"into": "unido"}, headers=editor)
-    assert (merged.status_code, merged.json()["merged_into"]) == (200, "unido")
+    assert (merged.status_code, merged.json()["merged_into"], merged.json()["identifiers"]) == (200, "unido", [])
+    assert [each["id"] for each in registry.get("/v1/partners?identifier=x-port:P-1").json()["items"]] == ["unido"]
     before = changes(seeded_database)
     done = registry.post("/v1/partners/unido/merge", json={"into": "unido-2"}, headers=editor)
     assert (done.status_code, done.json()["merged_into"]) == (200, "unido-2"), done.text
@@ -555,6 +557,17 @@ def test_merging_rewrites_what_names_the_twin(registry: TestClient, editor: Key,
         problem(moved, 308, "merged")
         assert moved.headers["location"] == path.replace("unido", "unido-2").replace("old-twin", "unido-2")
     assert registry.get("/v1/partners/unido/projects").json()["items"]
+    stays = registry.get("/v1/partners/unido-2").json()
+    assert "United Nations Industrial Development Organization" in stays["aliases"]
+    for found in ("partners?limit=200", "partners?q=unido", "search?q=UNIDO&resource=partners"):
+        listed = {each["id"] for each in registry.get(f"/v1/{found}").json()["items"]}
+        assert "unido-2" in listed
+        assert not listed & {"unido", "old-twin"}
+    kinds = registry.get("/v1/partners/facets?facet=kind&limit=50").json()["facets"]["kind"]["values"]
+    total = registry.get("/v1/partners?total=true&limit=1").json()["total"]
+    assert sum(each["count"] for each in kinds) == total == len(registry.get("/v1/partners?limit=200").json()["items"])
+    assert [each["id"] for each in registry.get("/v1/partners?id=unido").json()["items"]] == ["unido"]
+    assert len(registry.get("/v1/partners?merged_into=unido-2").json()["items"]) == 2
     again = registry.post("/v1/partners/unido/merge", json={"into": "unido-2"}, headers=editor)
     assert (again.status_code, changes(seeded_database)) == (200, after)
     assert registry.post("/v1/projects", json={**PROJECT, "managed_by": "unido-2"}, headers=twin).status_code == 201

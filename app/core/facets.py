@@ -12,7 +12,7 @@ from app.core.codelists import CodeList
 from app.core.database import Query, Read
 from app.core.filters import Equal
 from app.core.including import stored
-from app.core.paging import Shape, conditions, shaped
+from app.core.paging import Shape, conditions, present, shaped
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import RESOURCES, Resource
@@ -108,7 +108,8 @@ class Facets:
 
     def _build(self, name: str, shape: Shape) -> Query:
         facet = self.facets[name]
-        chosen, of_link = conditions(self.resource.parameters, shape), self._of_the_same_link(name, shape)
+        chosen = [*conditions(self.resource.parameters, shape), *present(self.resource, shape)]
+        of_link = self._of_the_same_link(name, shape)
         each = [_pairs(self.resource, column, chosen, of_link) for column in facet.columns]
         pairs = (union(*each) if len(each) > 1 else each[0]).subquery()
         value: Any = pairs.c.value

@@ -67,6 +67,14 @@ def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[Column
     return found
 
 
+def present(resource: Resource, shape: Shape) -> list[ColumnElement[bool]]:
+    """That a record was not merged into another one, unless a shape asks for records by id or for merged ones."""
+    merged = getattr(resource.table, "merged_into", None)
+    if merged is None or any(name in ("id", "merged_into") for name, _ in shape):
+        return []
+    return [merged.is_(None)]
+
+
 def state_of(shape: Shape) -> str:
     """The state of the records that a shape is about."""
     return "draft" if any(name == DRAFTS for name, _ in shape) else "published"

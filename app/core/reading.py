@@ -28,7 +28,7 @@ from app.core.including import in_order, including, stored
 from app.core.index import INDEXING, RECORDS
 from app.core.keys import NOBODY, Asker
 from app.core.matching import Candidates, Found, Matching, found_among
-from app.core.paging import DRAFTS, FOUND, OWN, Page, Shape, Sort, beyond, conditions, nullable, state_of
+from app.core.paging import DRAFTS, FOUND, OWN, Page, Shape, Sort, beyond, conditions, nullable, present, state_of
 from app.core.record import RENDERING
 from app.core.resource import Include, Resource
 from app.core.sql import one_of
@@ -247,7 +247,7 @@ class Reading:
     def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
         """The conditions of a shape, that of a query, and whose drafts."""
         stated = tuple(each for each in shape if each[0] not in (FOUND, DRAFTS))
-        found = conditions(self.resource.parameters, stated)
+        found = [*conditions(self.resource.parameters, stated), *present(self.resource, stated)]
         if (FOUND, True) in shape:
             found.append(found_among(self.resource))
         if (DRAFTS, OWN) in shape:

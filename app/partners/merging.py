@@ -1,7 +1,7 @@
 """Merging a twin: every record that names it names the one that stays, in one transaction, each with its Change."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import update
@@ -17,10 +17,15 @@ from app.core.rules import Proposal, trees
 from app.core.writing import Batch, Stored, accepted, referrers, writable
 
 PARTNERS = "partners"
+MOST_NAMES = 100  # and identifiers, of one partner
+WHEN_MERGED: list[Callable[[Session, str, str], object]] = []  # told of the twin and the other, before the commit
 
 
 def merge(session: Session, asker: Asker, twin: str, into: str, conditions: Conditions) -> Written:
-    """Leave the twin `merged_into` the other, and nothing that names it; again has no effect."""
+    """Leave the twin `merged_into` the other, and nothing that names it; again has no effect.
+
+    Who looks for the twin finds the other: it takes over its codes, and its names as aliases.
+    """
     partners = RESOURCES[PARTNERS]
     batch = Batch(session, actor(asker))
     present = batch.stored(partners, [twin, into])
@@ -33,11 +38,15 @@ def merge(session: Session, asker: Asker, twin: str, into: str, conditions: Cond
     if merged is not None:
         raise IdTaken("The partner was merged into another one before.")
     _ensure_stays(present.get(into), twin, into)
-    written = list(_rewrite(batch, asker, twin, into))
-    left = _renamed(partners, twin, present[twin], twin, into).model_copy(update={"merged_into": into})
-    batch.put(partners, twin, left, present[twin])
+    left = _renamed(partners, twin, present[twin], twin, into)
+    stays = _with_names_of(left, _renamed(partners, into, present[into], twin, into))
+    written = [Proposal(session, partners, into, stays, asker), *_rewrite(batch, asker, twin, into)]
+    batch.put(partners, into, stays, present[into])
+    batch.put(partners, twin, left.model_copy(update={"merged_into": into, "identifiers": []}), present[twin])
     batch.flush()
     session.execute(update(KEYS).where(KEYS.c.partner == twin).values(partner=into))
+    for then in WHEN_MERGED:
+        then(session, twin, into)
     if any(True for proposal in written for _ in trees(proposal)):
         detail = "Merged, a partner would be part or successor of itself: change those links first."
         raise Invalid(ErrorItem(pointer="/into", code="cycle", detail=detail))
@@ -57,13 +66,24 @@ def _rewrite(batch: Batch, asker: Asker, twin: str, into: str) -> Iterator[Propo
     """Put every record that names the twin, changed to name the other."""
     by_resource: dict[str, list[str]] = {}
     for name, record_id in referrers(batch.session, RESOURCES[PARTNERS], twin):
-        by_resource.setdefault(name, []).append(record_id)
+        if (name, record_id) != (PARTNERS, into):
+            by_resource.setdefault(name, []).append(record_id)
     for name, ids in by_resource.items():
         resource = RESOURCES[name]
         for record_id, present in batch.stored(resource, ids).items():
             fields = _renamed(resource, record_id, present, twin, into)
             batch.put(resource, record_id, fields, present)
             yield Proposal(batch.session, resource, record_id, fields, asker)
+
+
+def _with_names_of(twin: Any, stays: Any) -> RecordFields:
+    """The partner that stays, with what the twin is known by, as far as there is room."""
+    known = {*stays.name.values(), stays.abbreviation, *stays.aliases}
+    names = [each for each in (*twin.name.values(), twin.abbreviation, *twin.aliases) if each and each not in known]
+    codes = [each for each in twin.identifiers if each not in stays.identifiers]
+    more = {"aliases": [*stays.aliases, *dict.fromkeys(names)], "identifiers": [*stays.identifiers, *codes]}
+    found: RecordFields = stays.model_copy(update={name: each[:MOST_NAMES] for name, each in more.items()})
+    return found
 
 
 def _renamed(resource: Resource, record_id: str, present: Stored, twin: str, into: str) -> RecordFields:

@@ -15,6 +15,7 @@ from app.core.editing import merge
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.keys import ID_LENGTH, KEYS, Asker
 from app.core.resource import RESOURCES
+from app.partners.merging import WHEN_MERGED
 from app.webhooks.attempts import disable
 from app.webhooks.events import ping_payload
 from app.webhooks.following import add_test, hold
@@ -47,6 +48,18 @@ def _token(length: int) -> str:
 def _columns(fields: WebhookFields) -> dict[str, Any]:
     lists: dict[str, Any] = {name: json.dumps(sorted(set(getattr(fields, name)))) for name in LISTS}
     return {"url": fields.url, "state": fields.state, **lists}
+
+
+def follow_merged(session: Session, twin: str, into: str) -> None:
+    """Subscriptions of a partner, or to its records, go on with the one that it was merged into."""
+    session.execute(update(WEBHOOKS).where(WEBHOOKS.c.partner == twin).values(partner=into))
+    named = select(WEBHOOKS.c.id, WEBHOOKS.c.partners).where(WEBHOOKS.c.partners.contains(json.dumps(twin)))
+    for webhook, partners in session.execute(named).all():
+        kept = {into if each == twin else each for each in json.loads(partners)}
+        session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(partners=json.dumps(sorted(kept))))
+
+
+WHEN_MERGED.append(follow_merged)
 
 
 def _check_partners(session: Session, fields: WebhookFields) -> None:
