@@ -229,6 +229,7 @@ def test_folding_words_again_changes_nothing(said: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [("hòa", "hoà"), ("thủy", "thuỷ"), ("khóa", "khoá"), ("ủy", "uỷ"), ("kỹ", "kĩ"), ("Mỹ", "mĩ"), ("lý", "lí"),
+     ("quý", "quí"), ("Quy", "qui"),
      ("sỹ", "sĩ"), ("tỷ", "tỉ"), ("Đ", "đ"), ("QUỲNH", "quỳnh"), ("Ð", "đ")],
 )  # fmt: skip
 def test_spellings_of_one_word_are_one_word(one: str, other: str) -> None:
@@ -237,7 +238,7 @@ def test_spellings_of_one_word_are_one_word(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("đường", "dương"), ("bò", "bộ"), ("uy", "ui"), ("tay", "tai"), ("thúy", "thúi"), ("y", "i"), ("quý", "quí")],
+    [("đường", "dương"), ("bò", "bộ"), ("uy", "ui"), ("tay", "tai"), ("thúy", "thúi"), ("y", "i"), ("quây", "quâi")],
 )
 def test_other_words_stay_other_words(one: str, other: str) -> None:
     assert words(one)[0].exact != words(other)[0].exact

@@ -70,6 +70,9 @@ def marked(item: Item) -> list[str]:
         ("VN-DN", "places", "da-nang", "whole_name", ["VN", "DN"]),
         ("moit-focal-units", "partners", "moit-focal-units", "whole_name", ["moit", "focal", "units"]),
         ("may thong mi", "projects", "smart-factory-cooperation", "begun_in_names", ["máy", "thông", "minh"]),
+        ("danang", "places", "da-nang", "whole_name", ["Đà Nẵng"]),
+        ("VietNam", "places", "viet-nam", "whole_name", ["Việt Nam"]),
+        ("hano", "places", "ha-noi", "begun_in_names", ["Hà Nội"]),
         ("sams", "partners", "samsung-vietnam", "begun_in_names", ["Samsung"]),
     ],
 )  # fmt: skip

@@ -228,5 +228,5 @@ class Identified:
             return {f"{bind}_scheme": scheme, f"{bind}_value": value}
 
         shape = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:.+$", max_length=300)]
-        about = "A code another register gave it, as scheme:value, such as iso3166-2:VN-DN."
+        about = "A code another register gave it, as scheme:value, such as vn-legal:202/2025/QH15."
         yield Parameter(name, Annotated[shape, AfterValidator(clean)], about, where, encode, self.table)

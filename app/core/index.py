@@ -41,7 +41,7 @@ from app.core.vocabulary import PAIRS, WORDS, count
 from app.core.words import TEXT, terms, words
 
 # The number of the present indexing: raise it when other terms are made of the same record; migrate indexes anew.
-INDEXING = 1
+INDEXING = 2
 
 BATCH = 2_000
 LARGEST = 200_000  # characters of terms of one record; PostgreSQL takes a megabyte
@@ -89,9 +89,9 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, resource: Resource, body: str | bytes | None) -> "Entry | None":
-        """The entry of a record with this representation; None when it is not public."""
+        """The entry of a record with this representation; None when it is not public, or was merged into another."""
         record: Any = from_json(body) if body else {"state": "draft"}
-        if record["state"] != "published":
+        if record["state"] != "published" or record.get("merged_into"):
             return None
         called = [text for _, text in names(resource, record)]
         text = "\n".join([*called, *(text for _, text in prose(resource, record))])

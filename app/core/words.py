@@ -16,14 +16,15 @@ _HAN_AND_KANA = "\u3040-\u30ff\u3400-\u9fff"  # written without spaces: each cha
 WORD = re.compile(f"[{_HAN_AND_KANA}]|[^\\W_{_HAN_AND_KANA}]+(?:[\u0300-\u036f]+[^\\W_{_HAN_AND_KANA}]*)*")
 _MARKS = re.compile("[\u0300-\u036f]")
 _TONES = re.compile("[\u0300\u0301\u0303\u0309\u0323]")  # huyền sắc ngã hỏi nặng
-_FINAL_Y = re.compile("[b-df-hj-np-tv-xz]+y")
+_FINAL_Y = re.compile("(?:qu|[b-df-hj-np-tv-xz]+)y")
+JOINED = range(2, 4)  # words of a name that is found written as one too: hanoi, vietnam
 
 
 class Word(NamedTuple):
     """`folded`: without diacritics. `exact`: the letters (ă â đ ê ô ơ ư are letters of their own), then the tone.
 
     Alike in both forms: cases, NFC and NFD, old and new tone placement (hòa, hoà), and y for i at the end after
-    consonants only (kỹ, kĩ; but not uy, ay).
+    consonants only (kỹ, kĩ; quý, quí; but not uy, ay).
     """
 
     folded: str
@@ -66,6 +67,8 @@ def terms(names: Iterable[list[Word]], codes: Iterable[list[Word]], text: str) -
     found.update(whole(each.folded for each in code) for code in codes)
     for name in names:
         found.update((whole(each.folded for each in name), whole(each.exact for each in name)))
+        if len(name) in JOINED and (joined := word("".join(each.folded for each in name)).folded).isascii():
+            found.update((whole([joined]), NAME + joined, TEXT + joined))
         for folded, exact in name:
             found.add(NAME + folded)
             if exact != folded:
