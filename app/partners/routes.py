@@ -27,8 +27,9 @@ class Merging(BaseModel, defer_build=True):
 async def merge_partner(request: Request, asker: Asker, _: BaseModel, partner_id: str) -> Response:
     """Every record that names this partner is rewritten to name the other one, in one transaction.
 
-    This one stays as it is, `merged_into` the other; reading it answers 308 with the other's Location. Its keys act for
-    the other from now on.
+    This one stays, `merged_into` the other, and leaves lists and search; reading it answers 308 with the other's
+    Location. The other takes over its identifiers and, as aliases, its names. Its keys act for the other from now on,
+    and its webhooks belong to it.
     """
     twin = checked(partner_id)
     merging = checked_by(Merging, await body_of(request, Merging))
