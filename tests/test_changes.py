@@ -132,7 +132,7 @@ def verify(text: str, chain: str, logs: Logs, taken_down: dict[str, int]) -> str
             raw = text[text.index(',"record":', place) + len(',"record":') : end - 1].encode()
             hashed = sha256((proof["salt"] or "").encode() + raw)
             assert (hashed == proof["digest"]) == (not proof["withheld"] and not proof["redacted"])
-            if item["action"] == "redact":
+            if "digests" in proof and proof["digests"] is not None:
                 listed = json.dumps(proof["digests"], separators=(",", ":"))
                 assert item["actor"] == f"redact:{sha256(listed.encode())}"
                 logs[item["sequence"]] = proof["digests"]
@@ -176,6 +176,22 @@ def test_a_text_taken_down_is_told_and_gone(registry: TestClient, editor: Key, s
     assert "Leaked" not in json.dumps(follow(registry, f"{FEED}?record=partners/unido")[0])
 
 
+def test_who_follows_keeps_nothing_that_is_gone_when_text_is_taken_down_from_it(
+    registry: TestClient, editor: Key, seeded_database: Database
+) -> None:
+    for name in ("deleted", "withdrawn", "here"):
+        put(registry, editor, f"partners/{name}", {**PARTNER, "abbreviation": "LEAKED"})
+    assert registry.delete("/v1/partners/deleted", headers={**editor, "If-Match": "*"}).status_code == 204
+    patch(registry, editor, "partners/withdrawn", state="draft")
+    redact(seeded_database, "LEAKED")
+    held: dict[str, Any] = {}
+    for item in follow(registry, f"{FEED}?resource=partners")[0]:
+        held[item["id"]] = None if item["action"] == "delete" else item["record"]
+    assert (held["deleted"], held["withdrawn"], held["here"]["abbreviation"]) == (None, None, "[…]")
+    for name, answer in (("deleted", 410), ("withdrawn", 404), ("here", 200)):
+        assert registry.get(f"/v1/partners/{name}").status_code == answer
+
+
 def test_a_text_taken_down_from_a_withdrawn_record_shows_no_draft(
     registry: TestClient, editor: Key, seeded_database: Database
 ) -> None:
@@ -184,7 +200,7 @@ def test_a_text_taken_down_from_a_withdrawn_record_shows_no_draft(
     start = end_of(registry)
     redact(seeded_database, "Nobody")
     (item,) = (each for each in follow(registry, f"{start}&proof=true")[0] if "record" in each)
-    assert (item["action"], item["record"]["abbreviation"], item["proof"]["withheld"]) == ("redact", "PUBLIC", True)
+    assert (item["action"], item["record"]["abbreviation"], item["proof"]["withheld"]) == ("delete", "PUBLIC", True)
     assert item["proof"]["salt"] is None
 
 

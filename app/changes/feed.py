@@ -166,13 +166,14 @@ def _item(told: Told, query: Any) -> Read:
     if told.shown is None:
         return to_json({"sequence": told.sequence, "proof": {"entry": entry_of(told), "chain": told.chain}})
     body, own = yield from _shown(told)
+    is_gone = told.action == "delete" or not own
     if query.partner and not (yield from _concerns(told, body, query.partner)):
         return None
     item: dict[str, Any] = {
         "sequence": told.sequence,
         "at": told.at,
         "actor": told.actor,
-        "action": told.shown,
+        "action": "delete" if is_gone else told.shown,  # also of what was gone when text was taken down from it
         "resource": told.resource,
         "id": told.record_id,
         "version": told.version,

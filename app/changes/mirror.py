@@ -129,7 +129,7 @@ class Copy:
             self._note(item)
         if rows:
             self.session.execute(insert(CHANGES), rows)
-        if logs := [item.log() for item in items if item.action == "redact"]:
+        if logs := [item.log() for item in items if item.redacts]:
             self.session.execute(insert(REDACTIONS), logs)
 
     def _note(self, item: Item) -> None:
@@ -137,7 +137,7 @@ class Copy:
             return
         if item.resource not in RESOURCES:
             raise NotMirrored(NEWER.format(item.sequence))
-        if item.action == "redact":
+        if item.redacts:
             self._redacted.setdefault(item.key, {})[item.sequence] = set(item.proof.digests or [])
         if item.action == "delete":
             self._records[item.key] = None

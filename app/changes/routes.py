@@ -38,7 +38,8 @@ follows it misses nothing: numbers only grow, and what is told later has a highe
 to drafts, which nobody is told of: publishing one is *create*, withdrawing it *delete* with what was public last.
 
 *redact*: a text was taken down from every version of this record: take this one, and ask with `record=` for its Changes
-again if you keep them. With `partner=` come records that are or name the partner, and once more when they cease to.
+again if you keep them. Of a record that is gone this is one more *delete*, of a higher version. With `partner=` come
+records that are or name the partner, and once more when they cease to.
 A page looks at a bounded number of Changes: it may be empty though there is more to come.
 
 With `wait=` the answer comes as soon as there is something, or after so many seconds. 409 `rewound`: this registry went

@@ -72,6 +72,11 @@ class Item(BaseModel):
         return None if self.proof.withheld else self.text
 
     @property
+    def redacts(self) -> bool:
+        """Whether it took text down from the record, gone or not."""
+        return self.proof.digests is not None
+
+    @property
     def digests(self) -> str:
         """The log of a redaction, as it is stored."""
         return to_json(self.proof.digests or []).decode()
@@ -86,7 +91,7 @@ class Item(BaseModel):
         )
         if link(chain, self.sequence, sealed) != said.chain:
             raise NotMirrored(f"Change {self.sequence} is not what the chain says: the source's past was changed.")
-        if self.action == "redact" and self.actor != redactor(self.digests):
+        if self.redacts and self.actor != redactor(self.digests):
             raise NotMirrored(f"The log of what Change {self.sequence} took down is not the one that was written.")
         if self.body is None or said.redacted is not None:
             return
@@ -112,7 +117,7 @@ class Item(BaseModel):
             "resource": self.resource,
             "record_id": "" if self.is_sealed else self.id,
             "version": self.version,
-            "shown": self.action,
+            "shown": "redact" if self.redacts else self.action,
             "digest": said.entry or said.digest,
             "salt": said.salt,
             "redacted": said.redacted,
