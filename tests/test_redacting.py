@@ -202,6 +202,22 @@ def test_ids_and_links_stay_and_are_named(
     assert verified(seeded_database)[0] == []
 
 
+def test_ids_that_were_made_of_it_are_named(
+    registry: TestClient, editor: dict[str, str], seeded_database: Database
+) -> None:
+    body = {"title": {"vi": "Trần Thị Kín Đáo"}, "kind": "project", "status": "active", "managed_by": "unido"}
+    assert (
+        registry.post("/v1/projects", json=body, headers=editor).headers["location"] == "/v1/projects/tran-thi-kin-dao"
+    )
+    put(registry, editor, "/v1/partners/tran-thi-kin-daos-office", name={"en": "An office"})
+    put(registry, editor, "/v1/partners/office-of-tran-thi-kin-dao", name={"en": "An office"})
+    taken = {each.name[1]: each for each in redact(seeded_database, Redaction("Trần Thị Kín Đáo", "[…]", REASON))}
+    assert {name: each.stays for name, each in taken.items()} == {
+        "tran-thi-kin-dao": {"/id"},
+        "office-of-tran-thi-kin-dao": {"/id"},
+    }
+
+
 def test_a_replacement_that_makes_a_record_invalid_changes_nothing(
     leaked: TestClient, seeded_database: Database
 ) -> None:

@@ -22,7 +22,7 @@ from app.core.index import forget
 from app.core.prose import names, prose
 from app.core.resource import RESOURCES, Resource
 from app.core.sql import CHUNK
-from app.core.text import clean, to_json
+from app.core.text import clean, slug, to_json
 from app.core.writing import Batch, Stored, accepted
 
 SHORTEST = 3  # characters of a text that is taken down from all records at once
@@ -54,17 +54,23 @@ class Redaction:
             raise ValueError(f"a text of less than {SHORTEST} characters is only taken down from one record: --record")
 
     def may_be_in(self, body: str) -> bool:
-        """Whether a representation holds the text, somewhere."""
-        return json.dumps(self.text, ensure_ascii=False)[1:-1] in _nfc(body)
+        """Whether a representation holds the text, somewhere, or an id that was made of it."""
+        return json.dumps(self.text, ensure_ascii=False)[1:-1] in _nfc(body) or self._names_it(body)
+
+    def _names_it(self, text: str) -> bool:
+        """Whether an id that is made of several words of the text is in it; one word alone is in too many."""
+        made = slug(self.text)
+        return "-" in made and made in text and re.search(rf"(?<![a-z0-9]){made}(?![a-z0-9])", text) is not None
 
     def take_from(self, resource: Resource, record: dict[str, Any]) -> tuple[set[str], set[str]]:
         """Replace the text in a representation; pointers to where it was, and to where it stays.
 
-        It is taken from all that people write freely, and from addresses (url). Ids, links and codes stay.
+        It is taken from all that people write freely, and from addresses (url). Ids, links and codes stay, those too
+        that were made of it: «Trần Thị A» is still in `tran-thi-a`.
         """
         free = [path for path, _ in (*names(resource, record), *prose(resource, record))]
         gone = {pointer for path in [*free, "url"] if (pointer := self._replace(record, _STEP.findall(path)))}
-        return gone, {pointer for pointer, text in _strings(record) if self.text in _nfc(text)}
+        return gone, {pointer for pointer, text in _strings(record) if self.text in _nfc(text) or self._names_it(text)}
 
     def taken_from_all(self, value: Any) -> Any:
         """A JSON value without the text, but for what names a record, or a place in it."""
