@@ -90,15 +90,37 @@ def test_cells_of_a_workbook_come_as_what_they_are(registry: TestClient, editor:
         ["f-3", "enterprises-supported", "actual", "7", "enterprise", 2022, 12.5, " x ", "unido"],
         ["f-4", "enterprises-supported", "actual", "#REF!", "enterprise", None, None, None, "unido"],
     ]
-    content = workbook(header, *rows)
+    book = load_workbook(io.BytesIO(workbook(header, *rows)))
+    for number, (value, shown_as) in enumerate(((0.1 + 0.2, "yyyy-mm"), (5, "[$-42A]mmm\\ yy;@"), (6, "yyyy")), 7):
+        row = [
+            f"f-{number}",
+            "enterprises-supported",
+            "actual",
+            value,
+            "enterprise",
+            date(2026, 5, 1),
+            None,
+            None,
+            "unido",
+        ]
+        for column, cell in enumerate(row, 1):
+            book.worksheets[0].cell(number, column, cell)
+        book.worksheets[0].cell(number, 6).number_format = shown_as
+    file = io.BytesIO()
+    book.save(file)
+    content = file.getvalue()
     _found, lines = ended(registry, editor, content, "?resource=figures&mode=rows", XLSX)
     assert [(line["number"], line["verdict"]) for line in lines] == [
         (2, "created"), (4, "created"), (5, "created"), (6, "refused"),
+        (7, "created"), (8, "created"), (9, "created"),
     ], lines  # fmt: skip
     assert lines[3]["errors"][0]["column"] == "value"
     shown = [get(registry, f"/v1/figures/f-{number}") for number in (1, 2, 3)]
     assert [each["value"] for each in shown] == [12.5, -3, 7]
     assert [each["period"]["edtf"] for each in shown] == ["2022-02-28", "2022-02-28T14:15", "2022"]
+    shown_so = [get(registry, f"/v1/figures/f-{number}") for number in (7, 8, 9)]
+    assert [each["value"] for each in shown_so] == [0.3, 5, 6]
+    assert [each["period"]["edtf"] for each in shown_so] == ["2026-05", "2026-05", "2026"]
     assert [each["as_written"] for each in shown] == ["12", "true", "12.5"]
     assert [each["text"] for each in shown] == [None, None, {"en": "x"}]  # a formula that was never computed is blank
 

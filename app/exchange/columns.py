@@ -106,7 +106,7 @@ def _value(cell: Cell, kind: str) -> Any:
     if isinstance(cell, bool):
         return cell if kind == "boolean" else str(cell).lower()
     if isinstance(cell, int | float):
-        whole = int(cell) if cell == cell // 1 else cell
+        whole = int(cell) if cell == cell // 1 else float(f"{cell:.15g}")  # as many digits as Excel shows
         return whole if kind in ("number", "integer") else str(whole)
     if isinstance(cell, datetime):
         return cell.date().isoformat() if not (cell.hour or cell.minute) else cell.isoformat(timespec="minutes")

@@ -4,9 +4,11 @@ A part is weighed by a parser that keeps nothing before openpyxl sees it: openpy
 for the content of rows; and what it reads whole, such as styles, all of it.
 """
 
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from typing import IO, Any
 from xml.parsers import expat
 
@@ -22,6 +24,7 @@ IN_ROW, WHOLE, EMPTIED = 300, 200, 100  # bytes that an element takes: a cell, o
 LONGEST_MARK = 1_000_000  # bytes between two marks
 BLOCK = 65_536
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')  # in a number format: texts, colours, languages
 ROW = ("worksheet", "sheetData", "row")
 
 
@@ -43,7 +46,7 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
     while names and names[-1] is None:
         names.pop()
     yield 1, names
-    rows = sheet.iter_rows(min_row=2, max_row=MOST_ROWS, max_col=len(names) + 1, values_only=True)
+    rows = sheet.iter_rows(min_row=2, max_row=MOST_ROWS, max_col=len(names) + 1)
     number = 1
     while True:
         try:
@@ -53,9 +56,21 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
         if cells is None:
             break
         number += 1
-        if any(cell is not None for cell in cells):
-            yield number, list(cells)
+        said = [_said(cell) for cell in cells]
+        if any(value is not None for value in said):
+            yield number, said
     book.close()
+
+
+def _said(cell: Any) -> Cell:
+    """What a cell says; a date no more precisely than it is shown."""
+    value: Cell = cell.value
+    if not isinstance(value, datetime):
+        return value
+    shown = LITERAL.sub("", cell.number_format.lower())
+    if "d" in shown or "h" in shown:
+        return value
+    return value.strftime("%Y-%m" if "m" in shown else "%Y")
 
 
 def _opened(file: IO[bytes]) -> Any:
