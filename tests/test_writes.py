@@ -92,7 +92,43 @@ def test_put_creates_and_replaces_under_conditions(registry: TestClient, editor:
     done = registry.put(path, json=other, headers={**editor, "If-Match": coded})
     assert (done.status_code, done.json()["version"], done.json()["abbreviation"]) == (200, 2, "N")
     problem(registry.put(path, json=PARTNER, headers={**editor, "If-Match": tag}), 412, "stale")
+    again = registry.put(path, json=other, headers={**editor, "If-Match": tag})  # its answer may have been lost
+    assert (again.status_code, again.content) == (200, done.content)
     assert registry.put(path, json=PARTNER, headers={**editor, "If-Match": "*"}).json()["version"] == 3
+
+
+def test_the_tag_of_any_answer_that_was_made_since_will_do(registry: TestClient, editor: Key) -> None:
+    made = registry.put("/v1/partners/new-partner", json=PARTNER, headers=editor)
+    headers = {**editor, **PATCH}
+    number = 0
+    for asked in ("/new-partner?fields=name", "/new-partner?include=projects", "?limit=1", "?q=nobody"):
+        number += 1
+        tag = registry.get(f"/v1/partners{asked}").headers["etag"]
+        body = json.dumps({"abbreviation": f"N{number}"})
+        done = registry.patch(made.headers["location"], content=body, headers={**headers, "If-Match": tag})
+        assert (done.status_code, done.json()["version"]) == (200, number + 1), done.text
+        number_, chain, *rest = tag.strip('"').removesuffix("-gzip").split("-")
+        forged = "-".join([number_, "0" * len(chain), *rest])
+        later = "-".join([str(int(number_) + 99), chain, *rest])
+        for stale in (tag, f'"{forged}"', f'"{later}"', f'W/"{later}"'):
+            answer = registry.patch(made.headers["location"], content=b"{}", headers={**headers, "If-Match": stale})
+            assert answer.status_code == 200  # nothing changes
+            refused = registry.patch(
+                made.headers["location"], content=b'{"aliases":["x"]}', headers={**headers, "If-Match": stale}
+            )
+            problem(refused, 412, "stale")
+
+
+def test_of_a_date_the_days_follow_from_what_is_said(registry: TestClient, editor: Key) -> None:
+    body = {**PROJECT, "period": "2024/2025"}
+    path = registry.post("/v1/projects", json=body, headers=editor).headers["location"]
+    for said in ('{"edtf": "2026"}', '"2026"', '{"edtf": "2026", "earliest": "2026-01-01"}'):
+        headers = {**editor, **PATCH, "If-Match": "*"}
+        done = registry.patch(path, content=f'{{"period": {said}}}', headers=headers)
+        assert done.json()["period"] == {"edtf": "2026", "earliest": "2026-01-01", "latest": "2026-12-31"}
+        registry.put(path, json=body, headers={**editor, "If-Match": "*"})
+    wrong = registry.patch(path, content='{"period": {"edtf": "2026", "latest": "2025-12-31"}}', headers=headers)
+    problem(wrong, 422, "invalid")
 
 
 def test_post_makes_an_id(registry: TestClient, editor: Key) -> None:

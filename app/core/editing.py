@@ -99,6 +99,9 @@ class Written:
     replayed: bool = False
 
 
+# A record's: its Change and rendering. Of what is made of several: the last Change then, rendering, and what was asked.
+_OWN_TAG = re.compile(r"(?P<change>\d+)-[0-9a-f]+-(?P<rendering>\d+)")
+_MADE_TAG = re.compile(r"(?P<last>\d{1,18})-(?P<chain>[0-9a-f]{8})-(?P<rendering>\d+)-[0-9a-f]{16}")
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
 
@@ -109,13 +112,27 @@ class Conditions:
     if_match: str = ""
     if_none_match: str = ""
 
-    def check(self, present: Stored | None) -> None:
-        """Stale when the record is not as the conditions say."""
+    def check(self, session: Session, present: Stored | None) -> None:
+        """Stale when the record is not as the conditions say.
+
+        If-Match may name an answer that was made of several records, or cut: the record must be as it was then.
+        """
         tag = present.tag if present else None
-        if self.if_match and not _names(self.if_match, tag, strong=True):
+        if self.if_match and not _names(self.if_match, tag, strong=True) and not self._has_seen(session, tag):
             raise Stale
         if self.if_none_match and _names(self.if_none_match, tag, strong=False):
             raise Stale
+
+    def _has_seen(self, session: Session, tag: str | None) -> bool:
+        """Whether If-Match names an answer made when the record had this tag already."""
+        own = _OWN_TAG.fullmatch(tag or "")
+        for weak, each in _TAG.findall(CODINGS.sub("", self.if_match)) if own else ():
+            made = None if weak else _MADE_TAG.fullmatch(each)
+            if own and made and made["rendering"] == own["rendering"] and int(made["last"]) >= int(own["change"]):
+                chain = session.scalar(select(CHANGES.c.chain).where(CHANGES.c.sequence == int(made["last"])))
+                if (chain or "").startswith(made["chain"]):
+                    return True
+        return False
 
     def require(self) -> None:
         """NoCondition unless If-Match says what is to be changed."""
@@ -148,7 +165,7 @@ class Edit:
         present = self._present()
         if present is None:
             self._refuse_taken()
-            self.conditions.check(None)
+            self.conditions.check(self.session, None)
         else:
             if not self.asker.sees(present.state, present.managed_by):
                 raise IdTaken
@@ -170,7 +187,7 @@ class Edit:
     def delete(self) -> None:
         """Remove the record; it leaves its Changes."""
         present = self._must()
-        self.conditions.check(present)
+        self.conditions.check(self.session, present)
         self.conditions.require()
         self.refuse_referred(published_only=False)
         batch = Batch(self.session, actor(self.asker))
@@ -232,8 +249,13 @@ class Edit:
 
     def _store(self, fields: RecordFields, present: Stored | None) -> Written:
         if present is not None:
-            self.conditions.check(present)
-            if is_same(self.resource, self.record_id, fields, present):
+            same = is_same(self.resource, self.record_id, fields, present)
+            try:
+                self.conditions.check(self.session, present)
+            except Stale:  # unless it is what was sent before, with its answer lost (RFC 9110, 13.1.1)
+                if not same or self.conditions.if_none_match:
+                    raise
+            if same:
                 return Written(self.record_id, present.tag, present.body.encode())
             self.conditions.require()
             if present.state == "published" and fields.state == "draft":
@@ -279,10 +301,12 @@ def actor(asker: Asker) -> str:
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """JSON Merge Patch, as RFC 7396 has it."""
+    """JSON Merge Patch, as RFC 7396 has it; the days that a date can mean go with its `edtf`."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
+    if "edtf" in patch:
+        merged = {name: value for name, value in merged.items() if name not in ("earliest", "latest")}
     for name, value in patch.items():
         if value is None:
             merged.pop(name, None)

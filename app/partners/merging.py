@@ -31,7 +31,7 @@ def merge(session: Session, asker: Asker, twin: str, into: str, conditions: Cond
     present = batch.stored(partners, [twin, into])
     if twin not in present:
         raise NotFound
-    conditions.check(present[twin])
+    conditions.check(session, present[twin])
     merged = json.loads(present[twin].body)["merged_into"]
     if merged == into:
         return Written(twin, present[twin].tag, present[twin].body.encode())
