@@ -100,9 +100,8 @@ def test_put_creates_and_replaces_under_conditions(registry: TestClient, editor:
 def test_the_tag_of_any_answer_that_was_made_since_will_do(registry: TestClient, editor: Key) -> None:
     made = registry.put("/v1/partners/new-partner", json=PARTNER, headers=editor)
     headers = {**editor, **PATCH}
-    number = 0
-    for asked in ("/new-partner?fields=name", "/new-partner?include=projects", "?limit=1", "?q=nobody"):
-        number += 1
+    answers = ("/new-partner?fields=name", "/new-partner?include=projects", "?limit=1", "?q=nobody")
+    for number, asked in enumerate(answers, 1):
         tag = registry.get(f"/v1/partners{asked}").headers["etag"]
         body = json.dumps({"abbreviation": f"N{number}"})
         done = registry.patch(made.headers["location"], content=body, headers={**headers, "If-Match": tag})
