@@ -28,6 +28,7 @@ HIGHER = Hierarchy(
     above([("sub", "main")]),
     above([("ha-noi", "viet-nam"), ("da-nang", "viet-nam"), ("ha-tay", "viet-nam"), ("ha-tay", "ha-noi")]),
     above([("ha-tay", "ha-noi")]),
+    above([("department", "moit"), ("mpi", "mof")]),
 )
 
 
@@ -82,6 +83,11 @@ AT: dict[str, Any] = {"project": "main", "places": ["viet-nam"]}
         ([number("a", 7, breakdown={"sex": "male"}), number("b", 3, breakdown={"sex": "female"})], 10, {}),
         ([number("a", 7, partner="moit"), number("b", 3, partner="seco")], 10, {}),
         ([number("a", 7, partner="moit"), number("b", 3)], 7, {"b": ("competing", "a")}),
+        ([number("a", 7, partner="department"), number("b", 9, partner="moit")], 9, {"a": ("within_partner", "b")}),
+        ([number("a", 50, "../2024", measured="cumulative", partner="mpi"),
+          number("b", 70, "../2025", measured="cumulative", partner="mof")], 70, {"a": ("within_partner", "b")}),
+        ([number("a", 5, breakdown={"size": "small"}), number("b", 60, breakdown={"region": "north"}),
+          number("c", 40, breakdown={"region": "south"})], 100, {"a": ("within_breakdown", "b")}),
         ([number("a", 0.1, "2021"), number("b", 0.2, "2022")], Decimal("0.3"), {}),
         ([], None, {}),
     ],

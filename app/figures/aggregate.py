@@ -1,12 +1,12 @@
 """Adding figures up: what must not be added to what, which of the two is left out, and why."""
 
 from bisect import bisect_right, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -21,6 +21,10 @@ LEFT_OUT = CodeList(
         "several_places": Code("It is about several places together", "Số chung cho nhiều địa bàn"),
         "same_as": Code("It states the same as another", "Nêu cùng một sự việc với con số khác"),
         "part_of": Code("It is a part of a total that is there", "Là một phần của tổng đã có"),
+        "within_partner": Code(
+            "Of a part, or a predecessor, of a partner that is there",
+            "Của đơn vị trực thuộc, tiền thân của đối tác đã có",
+        ),
         "within_project": Code("Of a part of a project that is there", "Thuộc một phần của dự án đã có"),
         "within_area": Code("About an area within, or around, one that is there", "Địa bàn nằm trong địa bàn đã có"),
         "merged_area": Code("About an area that became part of one that is there", "Địa bàn đã sáp nhập"),
@@ -59,12 +63,13 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """What is above what, all the way up: totals of figures, wider projects, places around and after others."""
+    """What is above what, all the way up: totals of figures, wider projects, places and partners around and after."""
 
     totals: Above = field(default_factory=dict)
     projects: Above = field(default_factory=dict)
     places: Above = field(default_factory=dict)
     successors: Above = field(default_factory=dict)
+    partners: Above = field(default_factory=dict)
 
 
 def above(edges: Iterable[Sequence[str]]) -> Above:
@@ -87,15 +92,19 @@ def above(edges: Iterable[Sequence[str]]) -> Above:
 def separate(figures: Iterable[Stated], higher: Hierarchy) -> tuple[list[Stated], list[LeftOut]]:
     """Splits figures of one indicator, kind and unit into those that may be added and those that are left out.
 
-    The wider one stays: the total, the project above, the larger area; then the later, then the longer period. What a
-    figure does not say (an area, a period, a partner) may be anything, so it keeps no two figures apart.
+    The wider one stays: the total, the project or partner above, the larger area; then the later, then the longer
+    period; of several breakdowns that with the larger sum. What a figure does not say (an area, a period, a partner)
+    may be anything, so it keeps no two figures apart.
     """
     given = sorted(figures, key=lambda each: each.id)
     left = [LeftOut(each.id, "no_value", None) for each in given if each.quantity is None]
     wholes, repeated = _wholes([each for each in given if each.quantity], higher.totals)
     kept, near = _by_themselves(wholes, higher.projects)
     taken = _Taken(higher)
-    for each in sorted(near, key=lambda figure: _width(figure, higher)):
+    sums: dict[Any, Decimal] = defaultdict(Decimal)
+    for each in near:
+        sums[_broken_down(each)] += each.quantity.value if each.quantity else 0
+    for each in sorted(near, key=lambda figure: (*_width(figure, higher), -sums[_broken_down(figure)], figure.id)):
         clash = taken.clash(each)
         if clash:
             left.append(LeftOut(each.id, *clash))
@@ -186,16 +195,22 @@ def _span(figure: Stated) -> tuple[date, date]:
 
 
 def _width(figure: Stated, higher: Hierarchy) -> tuple[object, ...]:
-    project, (starts, ends) = figure["project"], _span(figure)
+    project, partner, (starts, ends) = figure["project"], figure["partner"], _span(figure)
     return (
         -1 if project is None else len(higher.projects.get(project, ())),
+        len(higher.partners.get(partner, ())),
         min((len(higher.places.get(place, ())) for place in figure.area), default=-1),
         len(figure["breakdown"]),
         figure["period"] is None,
         -ends.toordinal(),
         starts.toordinal(),
-        figure.id,
     )
+
+
+def _broken_down(figure: Stated) -> tuple[object, ...]:
+    """What the figures of one breakdown have in common, whatever their values of its dimensions."""
+    about = (figure[name] for name in ("project", "partner", *_MAY_DIFFER))
+    return (*about, _span(figure), figure.area, *sorted(figure["breakdown"]))
 
 
 @dataclass(frozen=True)
@@ -246,7 +261,8 @@ class _Taken:
         projects = (None, figure["project"], *sorted(self._higher.projects.get(figure["project"], ())))
         for project in dict.fromkeys(projects):
             partners = self._spans.get(project, {})
-            for partner in (None, figure["partner"]) if figure["partner"] else partners:
+            above = sorted(self._higher.partners.get(figure["partner"], ()))
+            for partner in (None, figure["partner"], *above) if figure["partner"] else partners:
                 yield from partners.get(partner, {}).items()
 
 
@@ -258,6 +274,8 @@ def _reason(figure: Stated, taken: Stated, higher: Hierarchy) -> str:
     same_span = _span(figure) == _span(taken)
     if figure["project"] != taken["project"]:
         return "within_project"
+    if figure["partner"] and taken["partner"] and figure["partner"] != taken["partner"]:
+        return "within_partner"
     if figure.area != taken.area:
         return _shared_area(figure.area, taken.area, higher) or "within_area"
     if figure["breakdown"] != taken["breakdown"]:

@@ -32,6 +32,8 @@ from app.figures.aggregate import (
 from app.figures.comparing import Exactness
 from app.figures.models import BREAKDOWNS, FIGURES, PLACES_OF, RELATIONS
 from app.figures.stated import TO_DATE, Quantity, Stated, shown
+from app.partners.models import PARTNERS
+from app.partners.models import SUCCESSORS as PARTNER_SUCCESSORS
 from app.places.models import PLACES, SUCCESSORS
 from app.projects.models import PARTS, PROJECTS
 
@@ -127,15 +129,21 @@ def _public(links: Table, owner: Any, target: Any, *more: Any) -> Select[Any]:
 
 _MERGED: Any = literal_column("'successor'").label("way")
 _PARENT: Any = literal_column("'parent'").label("way")
-_PLACE = PLACES.table
-_PARENTS = select(_PLACE.id.label("node"), _PLACE.parent.label("above"), _PARENT).where(
-    _PLACE.parent.is_not(None), _PLACE.state == literal_column("'published'")
-)
 _TOTALS = _public(RELATIONS, FIGURE, RELATIONS.c.figure_id).where(RELATIONS.c.kind == literal_column("'part_of'"))
 TOTALS = _Edges(_TOTALS).query()
 WHOLES = _Edges(_public(PARTS, PROJECTS.table, PARTS.c.whole_id)).query()
-_AROUND = union_all(_PARENTS, _public(SUCCESSORS, _PLACE, SUCCESSORS.c.successor_id, _MERGED)).subquery()
-AROUND = _Edges(select(*_AROUND.c)).query()
+
+
+def _around(owner: Any, successors: Table) -> Query:
+    """What a place or partner is part of, and what succeeded it."""
+    parents = select(owner.id.label("node"), owner.parent.label("above"), _PARENT)
+    parents = parents.where(owner.parent.is_not(None), owner.state == literal_column("'published'"))
+    both = union_all(parents, _public(successors, owner, successors.c.successor_id, _MERGED)).subquery()
+    return _Edges(select(*both.c)).query()
+
+
+AROUND = _around(PLACES.table, SUCCESSORS)
+ABOVE_PARTNERS = _around(PARTNERS.table, PARTNER_SUCCESSORS)
 
 
 class Aggregates:
@@ -220,7 +228,8 @@ class Aggregates:
         wholes = yield WHOLES, {"ids": sorted({each["project"] for each in figures if each["project"]})}
         around = yield AROUND, {"ids": sorted({place for each in figures for place in each["places"]})}
         successors = above(edge for edge in around if edge[2] == "successor")
-        higher = Hierarchy(above(totals), above(wholes), above(around), successors)
+        partners = yield ABOVE_PARTNERS, {"ids": sorted({each["partner"] for each in figures if each["partner"]})}
+        higher = Hierarchy(above(totals), above(wholes), above(around), successors, above(partners))
         members: dict[tuple[Any, ...], list[Stated]] = {}
         for figure in figures:
             for key in keys_of(figure, names):

@@ -33,9 +33,9 @@ ABOUT = (
 ABOUT_AGGREGATES = (
     "Count, smallest, largest and sum of the figures that the list shows under the same filters. A sum leaves out what "
     "must not be added and says why (`left_out`): parts of a total that is there, the same fact stated twice, earlier "
-    "totals, overlapping periods, areas within areas, also before and after a merger, figures of a project and of what "
-    "is part of it. Kinds and units are always apart; ranks, durations and shares have no sum. What a figure does not "
-    f"say keeps it apart from nothing. At most {MOST_ADDED} figures are added up in one answer."
+    "totals, overlapping periods, areas within areas, also before and after a merger, figures of a project or partner "
+    "and of what is part of it. Kinds and units are always apart; ranks, durations and shares have no sum. What a "
+    f"figure does not say keeps it apart from nothing. At most {MOST_ADDED} figures are added up in one answer."
 )
 
 
