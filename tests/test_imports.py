@@ -10,6 +10,7 @@ from openpyxl import Workbook
 from starlette.testclient import TestClient
 
 from app.core.database import Database
+from app.exchange import importing
 from app.exchange.files import JSON_LINES
 from app.exchange.writing import Line, Writer
 from seed.files import Dataset
@@ -326,6 +327,25 @@ def test_what_others_refer_to_is_not_withdrawn(registry: TestClient, editor: Key
     ]
     both = lines_of(hidden, {"resource": "projects", "id": "pier", "state": "draft"})
     assert counts(ended(registry, editor, both)[0]) == (0, 2, 0, 0)
+
+
+def test_a_tree_is_withdrawn_at_once_however_large(
+    registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "CHUNK", 3)
+    tree = [PORTS, *({**PORTS, "id": f"pier-{number}", "part_of": ["green-ports"]} for number in range(8))]
+    assert counts(ended(registry, editor, lines_of(*tree))[0]) == (9, 0, 0, 0)
+    hidden = [{**each, "state": "draft"} for each in tree]
+    found, lines = ended(registry, editor, lines_of(*hidden[:-1]))
+    assert (found["status"], counts(found)[3]) == ("refused", 1)
+    (refused,) = (line for line in lines if line["verdict"] == "refused")
+    assert (refused["id"], refused["diff"]) == ("green-ports", [])
+    assert [(each["code"], each["detail"]) for each in refused["errors"]] == [
+        ("referrer", "projects/pier-7 refers to it.")
+    ]
+    assert registry.get("/v1/projects/pier-0").status_code == 200
+    assert counts(ended(registry, editor, lines_of(*hidden))[0]) == (0, 9, 0, 0)
+    assert registry.get("/v1/projects/green-ports").status_code == 404
 
 
 def test_a_code_that_another_record_has_is_told(registry: TestClient, editor: Key) -> None:

@@ -9,7 +9,7 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import structlog
@@ -19,14 +19,14 @@ from sqlmodel import Session
 from app import no_collector
 from app.core.database import Database
 from app.core.editing import PATIENCE
-from app.core.errors import Problem, ReadOnly, Unauthorized
+from app.core.errors import ErrorItem, Problem, ReadOnly, Unauthorized
 from app.core.keys import Asker, asker_still
 from app.core.resource import RESOURCES
 from app.core.text import to_json
 from app.exchange import ledger
-from app.exchange.ledger import Lost
+from app.exchange.ledger import Lost, errors_json
 from app.exchange.plan import Key, Plan
-from app.exchange.writing import Line, Writer
+from app.exchange.writing import Line, Writer, left_behind
 
 CHUNK = 250  # lines that hold the lock of the writers at once
 # Between transactions, for those who wait for the lock: on SQLite they look every tenth of a second.
@@ -104,6 +104,7 @@ class _Run:
         scope = "records:write:own" if row["partner"] else "records:write"
         self.asker = Asker(row["key"] or "", frozenset([scope]), row["partner"])
         self.refused: set[Key] = set()
+        self.withdrawn: list[tuple[int, str, str]] = []
         self.known_wrong = row["refused"]
 
     def run(self) -> None:
@@ -157,13 +158,15 @@ class _Run:
                     ledger.hold(session, self.id, self.claim)
                     self.asker = self._still(session)
                     wrong = self.known_wrong + self._note(verdicts, self._each_line(session))
+                    late = self._left_behind(session)
+                    wrong += len(late)
                     status = "refused" if wrong and not self.each else "done"
                     if self.dry or status == "refused":
                         raise _RolledBack
-                    self._record(session, verdicts, status)
+                    self._record(session, verdicts, status, late)
             except _RolledBack:
                 with ledger.booking(self.database) as session:
-                    self._record(session, verdicts, status)
+                    self._record(session, verdicts, status, late)
 
     def _each_line(self, session: Session) -> Iterator[Line]:
         for chunk in self._chunks():
@@ -178,9 +181,19 @@ class _Run:
             wrong += line.verdict == "refused"
         return wrong
 
-    def _record(self, session: Session, verdicts: IO[bytes], status: str) -> None:
+    def _left_behind(self, session: Session) -> dict[int, list[ErrorItem]]:
+        """By their lines, why records cannot be withdrawn, now that everything else is written."""
+        found = {
+            number: left_behind(session, self.asker, RESOURCES[name], record_id)
+            for number, name, record_id in self.withdrawn
+        }
+        return {number: errors for number, errors in found.items() if errors}
+
+    def _record(
+        self, session: Session, verdicts: IO[bytes], status: str, late: Mapping[int, Sequence[ErrorItem]]
+    ) -> None:
         verdicts.seek(0)
-        ledger.record(session, self.id, self.claim, map(json.loads, verdicts))
+        ledger.record(session, self.id, self.claim, (_late(json.loads(row), late) for row in verdicts))
         ledger.finish(session, self.id, self.claim, status)
 
     def _write(self, session: Session, chunk: list[list[int]]) -> list[Line]:
@@ -189,7 +202,9 @@ class _Run:
         groups = [[self._line(session, number, *said[number]) for number in group] for group in chunk]
         for line in (line for group in groups if len(group) > 1 for line in group):
             line.alone = False
-        Writer(session, self.asker, each=self.each, refused=self.refused).write(groups)
+        writer = Writer(session, self.asker, each=self.each, refused=self.refused)
+        writer.write(groups)
+        self.withdrawn += [(line.number, line.resource.name, line.record_id) for line in writer.withdrawn]
         return [line for group in groups for line in group]
 
     def _line(self, session: Session, number: int, name: str, given: dict[str, Any]) -> Line:
@@ -198,3 +213,9 @@ class _Run:
         known = [wrong] if wrong else self.plan.resolve(session, resource, given)
         record_id, matched_by = self.plan.found.get(number, (given.get("id", ""), None))
         return Line(number, resource, record_id, given, matched_by, self.table, known)
+
+
+def _late(row: dict[str, Any], late: Mapping[int, Sequence[ErrorItem]]) -> dict[str, Any]:
+    """The verdict on a line, unless it was refused after it."""
+    errors = late.get(row["number"])
+    return {**row, "verdict": "refused", "errors": errors_json(errors), "diff": None} if errors else row

@@ -61,6 +61,11 @@ class Line:
         """It is not to be written."""
         self.verdict, self.errors = "refused", list(errors)
 
+    @property
+    def withdraws(self) -> bool:
+        """Whether it makes a draft of what is public."""
+        return self.present is not None and self.present.state == "published" and self.whole.get("state") == "draft"
+
     def begin(self) -> None:
         """Forget what was found: it is tried once more."""
         self.verdict, self.errors, self.fields, self.whole = "", [], None, {}
@@ -97,6 +102,7 @@ class Writer:
 
     def __init__(self, session: Session, asker: Asker, *, each: bool, refused: set[Key]) -> None:
         self.session, self.asker, self.each, self.refused = session, asker, each, refused
+        self.withdrawn: list[Line] = []  # to be judged when everything is written: others may withdraw with them
 
     def write(self, groups: list[list[Line]]) -> None:
         """Write what can be written; each line then has its verdict. Where some are wrong, the others try again."""
@@ -212,7 +218,12 @@ class Writer:
         for line in written:
             fresh = line.alone and line.present is None
             proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker, known, fresh)
-            errors = mistakes(proposal) or self._withdrawn(line)
+            errors = mistakes(proposal)
+            if not errors and line.withdraws:
+                if self.each:
+                    errors = left_behind(self.session, self.asker, line.resource, line.record_id)
+                else:
+                    self.withdrawn.append(line)
             if errors:
                 line.refuse(_explained(line, errors, lost))
                 wrong = True
@@ -222,16 +233,14 @@ class Writer:
                 line.errors += edit.further(line.whole, line.errors)
         return wrong
 
-    def _withdrawn(self, line: Line) -> list[ErrorItem]:
-        """Records that would be left with a link to what is public no more."""
-        if line.present is None or line.present.state != "published" or line.whole.get("state") != "draft":
-            return []
-        edit = Edit(self.session, self.asker, line.resource, line.record_id)
-        try:
-            edit.refuse_referred(published_only=True)
-        except Problem as problem:
-            return problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)]
-        return []
+
+def left_behind(session: Session, asker: Asker, resource: Resource, record_id: str) -> list[ErrorItem]:
+    """Why a record cannot be withdrawn: who would be left with a link to what is public no more."""
+    try:
+        Edit(session, asker, resource, record_id).refuse_referred(published_only=True)
+    except Problem as problem:
+        return problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)]
+    return []
 
 
 def merged(line: Line) -> dict[str, Any]:
