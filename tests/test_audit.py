@@ -412,6 +412,16 @@ CASES: dict[str, tuple[str, Records, set[str]]] = {
         figures(target=target(), actual=done(26, period="../2023-12")),
         set(),
     ),
+    "a target with a result elsewhere": (
+        "overdue_target",
+        figures(
+            target=target(places=["new-place"]),
+            actual=done(26, period="../2023-12", places=["old-place"]),
+            whole=target(),
+            both=target(places=["old-place", "new-place"]),
+        ),
+        {"target"},
+    ),
     "a target to come": ("overdue_target", figures(target=target(period="2026/2030")), set()),
     "no party": ("agreement_without_parties", one("agreements", parties=[]), {"it"}),
     "two parties": ("agreement_without_parties", one("agreements"), set()),

@@ -10,7 +10,7 @@ from app.agreements.models import AGREEMENTS
 from app.audit.rule import AS_OF, Case, Finding, alike, among, rule
 from app.core.dates import ends, parse_edtf
 from app.core.sql import unindexed
-from app.figures.models import FIGURES
+from app.figures.models import FIGURES, PLACES_OF
 from app.milestones.models import MILESTONES
 from app.projects.models import PROJECTS
 from app.statements.models import FULFILMENTS, STATEMENTS
@@ -121,6 +121,18 @@ def overdue_project(case: Case) -> Iterator[Finding]:
 
 
 REACHED: Any = aliased(FIGURE)
+AIMED_AT, REACHED_IN = PLACES_OF.alias("aimed_at"), PLACES_OF.alias("reached_in")
+IN_ONE_AREA = or_(
+    ~exists().where(AIMED_AT.c.record_id == FIGURE.id).correlate(FIGURE),
+    ~exists().where(REACHED_IN.c.record_id == REACHED.id).correlate(REACHED),
+    exists()
+    .where(
+        AIMED_AT.c.record_id == FIGURE.id,
+        REACHED_IN.c.record_id == REACHED.id,
+        AIMED_AT.c.place_id == REACHED_IN.c.place_id,
+    )
+    .correlate(FIGURE, REACHED),
+)
 
 
 @rule(
@@ -136,10 +148,14 @@ REACHED: Any = aliased(FIGURE)
         unindexed(REACHED.kind) == "actual",
         REACHED.state == "published",
         REACHED.period_latest >= FIGURE.period_latest,
+        IN_ONE_AREA,
     ),
 )
 def overdue_target(case: Case) -> Iterator[Finding]:
-    """The period of a target or plan is over, and no result of its indicator and project reaches to its end."""
+    """The period of a target or plan is over, and no result of its indicator, project and area reaches to its end.
+
+    Where one of the two names no place, it may be the same area.
+    """
     vi = "Kỳ {when} đã qua mà chưa có số thực hiện đến cuối kỳ."
     en = "The period {when} has passed, and there is no result up to its end."
     yield _passed(case, vi, en, "period", case.record["period"]["latest"])
