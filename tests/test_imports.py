@@ -167,10 +167,10 @@ def test_lines_that_are_refused_are_not_tried_over_and_over(
         put(self, lines)
 
     monkeypatch.setattr(Writer, "_put", counted)
-    records = [{**PORTS, "id": f"port-{number}", **(wrong if number % 4 else {})} for number in range(200)]
+    records = [{**PORTS, "id": f"port-{number}", **(wrong if number % 4 else {})} for number in range(80)]
     found, _ = ended(registry, editor, lines_of(*records), "?mode=rows&dry_run=true")
-    assert counts(found) == (50 if "places" in wrong else 51, 0, 0, 150 if "places" in wrong else 149)
-    assert sum(tried) <= 250 if "places" in wrong else sum(tried) <= 1_600
+    assert counts(found) == (20 if "places" in wrong else 21, 0, 0, 60 if "places" in wrong else 59)
+    assert sum(tried) <= 100 if "places" in wrong else sum(tried) <= 640
 
 
 def test_only_the_line_that_disagrees_is_refused(registry: TestClient, editor: Key) -> None:
