@@ -176,7 +176,8 @@ def test_connections_are_bounded_and_those_that_wait_make_room(url: str) -> None
 )
 def test_where_all_send_or_take_nothing_the_slowest_makes_room(url: str, begun: bytes) -> None:
     with server(url, max_connections="5", stall_deadline="60") as (base, _), contextlib.ExitStack() as stack:
-        assert httpx.get(f"{base}/openapi.json", trust_env=False).status_code == 200  # to make it takes a while
+        made = httpx.get(f"{base}/openapi.json", trust_env=False, timeout=60)  # to make it takes a while
+        assert made.status_code == 200
         for _ in range(5):
             stack.enter_context(connect(base, received=4096)).sendall(begun)
         until = time.monotonic() + 30  # half of the deadline
