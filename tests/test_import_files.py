@@ -294,6 +294,16 @@ def test_a_file_that_is_none_is_refused_whole(registry: TestClient, editor: Key,
     assert get_all(registry, editor) == []
 
 
+def test_a_date_without_a_format_of_dates_is_whole(registry: TestClient, editor: Key) -> None:
+    header = ["id", "title.en", "kind", "status", "period", "managed_by"]
+    book = workbook(header, ["dated", "Dated", "project", "active", 7, "unido"])
+    dated = b'<c r="E2" t="d"><v>2026-05-17T00:00:00</v></c>'
+    content = replaced(book, SHEET, b'<c r="E2" t="n"><v>7</v></c>', dated)
+    _, lines = ended(registry, editor, content, "?resource=projects", XLSX)
+    assert lines[0]["verdict"] == "created"
+    assert get(registry, "/v1/projects/dated")["period"]["edtf"] == "2026-05-17"
+
+
 def test_a_workbook_may_name_far_rows_and_columns(registry: TestClient, editor: Key) -> None:
     far = replaced(BOOK, SHEET, b'r="2"', b'r="1048570"')
     beyond = replaced(BOOK, SHEET, b'r="2"', b'r="999999999999"')

@@ -99,8 +99,7 @@ class Written:
     replayed: bool = False
 
 
-# A record's: its Change and rendering. Of what is made of several: the last Change then, rendering, and what was asked.
-_OWN_TAG = re.compile(r"(?P<change>\d+)-[0-9a-f]+-(?P<rendering>\d+)")
+# That of what is made of several records (Asked.tag): the last Change then, rendering, and what was asked.
 _MADE_TAG = re.compile(r"(?P<last>\d{1,18})-(?P<chain>[0-9a-f]{8})-(?P<rendering>\d+)-[0-9a-f]{16}")
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
@@ -118,19 +117,19 @@ class Conditions:
         If-Match may name an answer that was made of several records, or cut: the record must be as it was then.
         """
         tag = present.tag if present else None
-        if self.if_match and not _names(self.if_match, tag, strong=True) and not self._has_seen(session, tag):
+        if self.if_match and not _names(self.if_match, tag, strong=True) and not self._has_seen(session, present):
             raise Stale
         if self.if_none_match and _names(self.if_none_match, tag, strong=False):
             raise Stale
 
-    def _has_seen(self, session: Session, tag: str | None) -> bool:
-        """Whether If-Match names an answer made when the record had this tag already."""
-        own = _OWN_TAG.fullmatch(tag or "")
-        for weak, each in _TAG.findall(CODINGS.sub("", self.if_match)) if own else ():
-            made = None if weak else _MADE_TAG.fullmatch(each)
-            if own and made and made["rendering"] == own["rendering"] and int(made["last"]) >= int(own["change"]):
-                chain = session.scalar(select(CHANGES.c.chain).where(CHANGES.c.sequence == int(made["last"])))
-                if (chain or "").startswith(made["chain"]):
+    def _has_seen(self, session: Session, present: Stored | None) -> bool:
+        """Whether If-Match names an answer made when the record was as it is."""
+        for weak, tag in _TAG.findall(CODINGS.sub("", self.if_match)) if present else ():
+            made = None if weak else _MADE_TAG.fullmatch(tag)
+            if present and made and made["rendering"] == str(present.rendering):
+                last = int(made["last"])
+                chain = session.scalar(select(CHANGES.c.chain).where(CHANGES.c.sequence == last)) or ""
+                if last >= int(present.change.partition("-")[0]) and chain.startswith(made["chain"]):
                     return True
         return False
 

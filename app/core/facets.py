@@ -12,7 +12,7 @@ from app.core.codelists import CodeList
 from app.core.database import Query, Read
 from app.core.filters import Equal
 from app.core.including import stored
-from app.core.paging import Shape, conditions, present, shaped
+from app.core.paging import Shape, chosen, shaped
 from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
 from app.core.reading import Answer, Asked, tag_of
 from app.core.resource import RESOURCES, Resource
@@ -108,9 +108,8 @@ class Facets:
 
     def _build(self, name: str, shape: Shape) -> Query:
         facet = self.facets[name]
-        chosen = [*conditions(self.resource.parameters, shape), *present(self.resource, shape)]
-        of_link = self._of_the_same_link(name, shape)
-        each = [_pairs(self.resource, column, chosen, of_link) for column in facet.columns]
+        where, of_link = chosen(self.resource, shape), self._of_the_same_link(name, shape)
+        each = [_pairs(self.resource, column, where, of_link) for column in facet.columns]
         pairs = (union(*each) if len(each) > 1 else each[0]).subquery()
         value: Any = pairs.c.value
         source: Any = pairs
@@ -154,7 +153,7 @@ class Facets:
         return {"values": values, "more": len(rows) > most}
 
 
-def _pairs(resource: Resource, column: Any, chosen: Sequence[Any], of_link: Sequence[Any]) -> Select[Any]:
+def _pairs(resource: Resource, column: Any, where: Sequence[Any], of_link: Sequence[Any]) -> Select[Any]:
     """Each public record that is chosen, with each value it has in this column of its own or of a link table.
 
     The few drafts are left out, rather than the many public records looked up.
@@ -164,9 +163,9 @@ def _pairs(resource: Resource, column: Any, chosen: Sequence[Any], of_link: Sequ
     every = table.__table__.alias("every")
     drafts = select(every.c.id).where(every.c.state == literal_column("'draft'"))
     pairs = select(record.label("record"), column.label("value")).where(record.not_in(drafts), *of_link)
-    if is_link and chosen:
-        return pairs.where(record.in_(select(table.id).where(*chosen)))
-    return pairs.where(*chosen)
+    if is_link and where:
+        return pairs.where(record.in_(select(table.id).where(*where)))
+    return pairs.where(*where)
 
 
 def _above(resource: Resource) -> Any:

@@ -67,12 +67,12 @@ def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[Column
     return found
 
 
-def present(resource: Resource, shape: Shape) -> list[ColumnElement[bool]]:
-    """That a record was not merged into another one, unless a shape asks for records by id or for merged ones."""
-    merged = getattr(resource.table, "merged_into", None)
-    if merged is None or any(name in ("id", "merged_into") for name, _ in shape):
-        return []
-    return [merged.is_(None)]
+def chosen(resource: Resource, shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions of a shape on a resource's records; those merged into others only by id, or if asked for."""
+    found, merged = conditions(resource.parameters, shape), getattr(resource.table, "merged_into", None)
+    if merged is not None and not any(name in ("id", "merged_into") for name, _ in shape):
+        found.append(merged.is_(None))
+    return found
 
 
 def state_of(shape: Shape) -> str:

@@ -28,7 +28,7 @@ from app.core.including import in_order, including, stored
 from app.core.index import INDEXING, RECORDS
 from app.core.keys import NOBODY, Asker
 from app.core.matching import Candidates, Found, Matching, found_among
-from app.core.paging import DRAFTS, FOUND, OWN, Page, Shape, Sort, beyond, conditions, nullable, present, state_of
+from app.core.paging import DRAFTS, FOUND, OWN, Page, Shape, Sort, beyond, chosen, nullable, state_of
 from app.core.record import RENDERING
 from app.core.resource import Include, Resource
 from app.core.sql import one_of
@@ -247,7 +247,7 @@ class Reading:
     def _where(self, shape: Shape) -> list[ColumnElement[bool]]:
         """The conditions of a shape, that of a query, and whose drafts."""
         stated = tuple(each for each in shape if each[0] not in (FOUND, DRAFTS))
-        found = [*conditions(self.resource.parameters, stated), *present(self.resource, stated)]
+        found = chosen(self.resource, stated)
         if (FOUND, True) in shape:
             found.append(found_among(self.resource))
         if (DRAFTS, OWN) in shape:
@@ -267,9 +267,9 @@ class Reading:
 
     def _segment(self, shape: Shape, sort: Sort, segment: str) -> Select[Any]:
         table, column = self.resource.table, self.resource.all_sorts[sort.name]
-        key, chosen = column.label("sort"), self._where(shape)
+        key = column.label("sort")
         found = stored(self.resource, key, table.id, state=state_of(shape))
-        statement = found.where(*chosen).limit(bindparam("most"))
+        statement = found.where(*self._where(shape)).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
@@ -282,8 +282,8 @@ class Reading:
 
     def _build_count(self, shape: Shape) -> Query:
         table = self.resource.table
-        chosen = self._where(shape)
-        return Query(select(func.count()).select_from(table).where(table.state == state_of(shape), *chosen))
+        found = select(func.count()).select_from(table).where(table.state == state_of(shape))
+        return Query(found.where(*self._where(shape)))
 
 
 READINGS: dict[str, Reading] = {}

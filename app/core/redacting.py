@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -59,8 +60,15 @@ class Redaction:
 
     def _names_it(self, text: str) -> bool:
         """Whether an id that is made of several words of the text is in it; one word alone is in too many."""
-        made = slug(self.text)
-        return "-" in made and made in text and re.search(rf"(?<![a-z0-9]){made}(?![a-z0-9])", text) is not None
+        return self._made in text and self._id is not None and self._id.search(text) is not None
+
+    @cached_property
+    def _made(self) -> str:
+        return slug(self.text)
+
+    @cached_property
+    def _id(self) -> re.Pattern[str] | None:
+        return re.compile(rf"(?<![a-z0-9]){self._made}(?![a-z0-9])") if "-" in self._made else None
 
     def take_from(self, resource: Resource, record: dict[str, Any]) -> tuple[set[str], set[str]]:
         """Replace the text in a representation; pointers to where it was, and to where it stays.

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ WORD = re.compile(f"[{_HAN_AND_KANA}]|[^\\W_{_HAN_AND_KANA}]+(?:[\u0300-\u036f]+
 _MARKS = re.compile("[\u0300-\u036f]")
 _TONES = re.compile("[\u0300\u0301\u0303\u0309\u0323]")  # huyền sắc ngã hỏi nặng
 _FINAL_Y = re.compile("(?:qu|[b-df-hj-np-tv-xz]+)y")
-JOINED = range(2, 4)  # words of a name that is found written as one too: hanoi, vietnam
+JOINED = range(2, 4)  # words of a name that is found written as one too
 
 
 class Word(NamedTuple):
@@ -67,13 +67,19 @@ def terms(names: Iterable[list[Word]], codes: Iterable[list[Word]], text: str) -
     found.update(whole(each.folded for each in code) for code in codes)
     for name in names:
         found.update((whole(each.folded for each in name), whole(each.exact for each in name)))
-        if len(name) in JOINED and (joined := word("".join(each.folded for each in name)).folded).isascii():
-            found.update((whole([joined]), NAME + joined, TEXT + joined))
+        if one := joined(name):
+            found.update((whole([one]), NAME + one, TEXT + one))
         for folded, exact in name:
             found.add(NAME + folded)
             if exact != folded:
                 found.add(EXACT_NAME + exact)
     return found
+
+
+def joined(name: Sequence[Word]) -> str:
+    """A short name written as one word, folded: hanoi, vietnam; empty where it is none."""
+    one = word("".join(each.folded for each in name)).folded if len(name) in JOINED else ""
+    return one if one.isascii() else ""
 
 
 @lru_cache(maxsize=1 << 16)

@@ -104,7 +104,7 @@ class _Run:
         scope = "records:write:own" if row["partner"] else "records:write"
         self.asker = Asker(row["key"] or "", frozenset([scope]), row["partner"])
         self.refused: set[Key] = set()
-        self.withdrawn: list[tuple[int, str, str]] = []
+        self.withdrawn: list[tuple[int, str, str]] = []  # to be judged when all is written: others may be with them
         self.known_wrong = row["refused"]
 
     def run(self) -> None:
@@ -202,10 +202,11 @@ class _Run:
         groups = [[self._line(session, number, *said[number]) for number in group] for group in chunk]
         for line in (line for group in groups if len(group) > 1 for line in group):
             line.alone = False
-        writer = Writer(session, self.asker, each=self.each, refused=self.refused)
-        writer.write(groups)
-        self.withdrawn += [(line.number, line.resource.name, line.record_id) for line in writer.withdrawn]
-        return [line for group in groups for line in group]
+        Writer(session, self.asker, each=self.each, refused=self.refused).write(groups)
+        lines = [line for group in groups for line in group]
+        if not self.each:
+            self.withdrawn += [(line.number, line.resource.name, line.record_id) for line in lines if line.withdraws]
+        return lines
 
     def _line(self, session: Session, number: int, name: str, given: dict[str, Any]) -> Line:
         resource = RESOURCES[name]

@@ -42,8 +42,9 @@ def called(given: dict[str, Any]) -> Iterator[str]:
 
 
 def known_as(shown: dict[str, Any]) -> set[str]:
-    """The names, aliases and short form of a partner, as they are compared."""
-    return {plain(each) for each in [*called(shown), shown.get("abbreviation") or ""] if each}
+    """The names, aliases and short form of a partner, or in what is said of one, as they are compared."""
+    short = shown.get("abbreviation")
+    return {plain(each) for each in [*called(shown), *([short] if isinstance(short, str) else [])]}
 
 
 def _codes(given: Any) -> Iterator[tuple[str, str]]:
@@ -61,13 +62,13 @@ class PartnerNames:
         self.asker = asker
         self._folded: dict[str, list[str]] | None = None
         self._shown: dict[str, dict[str, Any]] = {}
+        self._names: dict[str, set[str]] = {}
         self._of_file: dict[str, set[str]] = {}
 
     def add(self, given: dict[str, Any], record_id: str) -> None:
         """The file calls a partner so."""
-        short = given.get("abbreviation")
-        for text in [*called(given), *([short] if isinstance(short, str) else [])]:
-            self._of_file.setdefault(plain(text), set()).add(record_id)
+        for name in known_as(given):
+            self._of_file.setdefault(name, set()).add(record_id)
 
     def find(self, session: Session, text: str) -> set[str]:
         """Ids of the partners that are called so; short forms count."""
@@ -77,7 +78,8 @@ class PartnerNames:
         fresh = [each for each in candidates if each not in self._shown]
         for record_id, present in Batch(session, "").stored(RESOURCES["partners"], fresh).items():
             self._shown[record_id] = json.loads(present.body)
-        there = {each for each in candidates if name in known_as(self._shown.get(each, {}))}
+            self._names[record_id] = known_as(self._shown[record_id])
+        there = {each for each in candidates if name in self._names.get(each, ())}
         return there | self._of_file.get(name, set())
 
     def may_be(self, record_id: str, given: dict[str, Any]) -> bool:
@@ -92,7 +94,7 @@ class PartnerNames:
         country, names = given.get("country"), given.get("name")
         if country and shown["country"] and country != shown["country"]:
             return False
-        known, said = known_as(shown), names if isinstance(names, dict) else {}
+        known, said = self._names[record_id], names if isinstance(names, dict) else {}
         if any(tag in shown["name"] and plain(str(text)) not in known for tag, text in said.items()):
             return False
         codes = {each["scheme"]: each["value"] for each in shown["identifiers"]}

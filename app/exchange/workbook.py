@@ -46,7 +46,8 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
     while names and names[-1] is None:
         names.pop()
     yield 1, names
-    rows = sheet.iter_rows(min_row=2, max_row=MOST_ROWS, max_col=len(names) + 1)
+    read = sheet.iter_rows(min_row=2, max_row=MOST_ROWS, max_col=len(names) + 1)
+    rows = ([_said(cell) for cell in row] for row in read)
     number = 1
     while True:
         try:
@@ -56,9 +57,8 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
         if cells is None:
             break
         number += 1
-        said = [_said(cell) for cell in cells]
-        if any(value is not None for value in said):
-            yield number, said
+        if any(cell is not None for cell in cells):
+            yield number, cells
     book.close()
 
 
@@ -68,7 +68,7 @@ def _said(cell: Any) -> Cell:
     if not isinstance(value, datetime):
         return value
     shown = LITERAL.sub("", cell.number_format.lower())
-    if "d" in shown or "h" in shown:
+    if "y" not in shown or "d" in shown or "h" in shown:
         return value
     return value.strftime("%Y-%m" if "m" in shown else "%Y")
 

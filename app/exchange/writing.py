@@ -64,7 +64,8 @@ class Line:
     @property
     def withdraws(self) -> bool:
         """Whether it makes a draft of what is public."""
-        return self.present is not None and self.present.state == "published" and self.whole.get("state") == "draft"
+        was_public = self.present is not None and self.present.state == "published"
+        return self.verdict == "updated" and was_public and self.whole.get("state") == "draft"
 
     def begin(self) -> None:
         """Forget what was found: it is tried once more."""
@@ -102,7 +103,6 @@ class Writer:
 
     def __init__(self, session: Session, asker: Asker, *, each: bool, refused: set[Key]) -> None:
         self.session, self.asker, self.each, self.refused = session, asker, each, refused
-        self.withdrawn: list[Line] = []  # to be judged when everything is written: others may withdraw with them
 
     def write(self, groups: list[list[Line]]) -> None:
         """Write what can be written; each line then has its verdict. Where some are wrong, the others try again."""
@@ -219,11 +219,8 @@ class Writer:
             fresh = line.alone and line.present is None
             proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker, known, fresh)
             errors = mistakes(proposal)
-            if not errors and line.withdraws:
-                if self.each:
-                    errors = left_behind(self.session, self.asker, line.resource, line.record_id)
-                else:
-                    self.withdrawn.append(line)
+            if not errors and line.withdraws and self.each:
+                errors = left_behind(self.session, self.asker, line.resource, line.record_id)
             if errors:
                 line.refuse(_explained(line, errors, lost))
                 wrong = True

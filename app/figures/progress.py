@@ -229,7 +229,8 @@ def _chain(first: Stated, stages: Stages, end: date) -> list[Stated]:
 
 def _one(stages: Sequence[Stated]) -> list[Stated]:
     """The one to go on with of stages that begin on one day: the longest, unless that is stated differently."""
-    longest = [each for each in stages if each.ends == max(cast(date, stage.ends) for stage in stages)]
+    end = max((cast(date, each.ends) for each in stages), default=None)
+    longest = [each for each in stages if each.ends == end]
     return longest[:1] if len({each.quantity for each in longest}) == 1 else []
 
 
@@ -242,7 +243,7 @@ def _latest(results: Sequence[Stated], targets: Sequence[Stated], aims: Targets)
         return comparison(None, targets[0] if len(targets) == 1 else None, None, aims.direction)
     aimed = [each for each in results if aims.of(each)[0]] or results
     to_date = [each for each in aimed if _is_to_date(each, aims.of(each)[0])]
-    whole = [each for each in to_date if each.area == _area(aims.of(each)[0])]
+    whole = [each for each in to_date if (target := aims.of(each)[0]) and each.area == target.area]
 
     def place(result: Stated) -> tuple[Any, ...]:
         return _last(result), result["measured"] != "over_period", -len(result.stages)
@@ -252,10 +253,6 @@ def _latest(results: Sequence[Stated], targets: Sequence[Stated], aims: Targets)
     rivals = [each for each in whole or to_date if place(each) == place(latest)]
     why = "competing" if len({each.quantity for each in rivals}) > 1 else None if to_date else "part_of_period"
     return without(found, why) if why and found.target else found
-
-
-def _area(target: Stated | None) -> frozenset[str] | None:
-    return target.area if target else None
 
 
 def _is_to_date(actual: Stated, target: Stated | None) -> bool:
@@ -278,9 +275,8 @@ def _sums(results: Iterable[Stated], plans: Collection[Stated], aims: Targets) -
 def _continues(actual: Stated, plan: Stated, aims: Targets) -> bool:
     target = aims.of(actual)[0]
     with_target = target is not None and actual.starts is not None and actual.starts == target.starts
-    if plan["measured"] != "over_period" or not (actual["measured"] == "cumulative" or with_target):
-        return False
-    if actual["measured"] == "at_date":
+    from_the_start = actual["measured"] == "cumulative" or (with_target and actual["measured"] != "at_date")
+    if plan["measured"] != "over_period" or not from_the_start:
         return False
     if actual["breakdown"] or plan["breakdown"] or actual.ends is None or plan.starts is None:
         return False

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ from app.core.text import LanguageMap, from_json, to_json
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
 from app.figures.progress import KINDS, MOST_LEVELS, IndicatorProgress, counts, progress
-from app.figures.stated import Stated
+from app.figures.stated import Stated, day_of
 from app.projects.models import PARTS, PROJECT_KIND, PROJECT_STATUS, PROJECTS
 
 MOST_FIGURES = 1_000  # decided about in one answer
@@ -125,13 +124,10 @@ def _numbers(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None
     own: dict[str, list[Stated]] = {each["id"]: [] for each in projects}
     for figure in figures.values():
         own[figure["project"]].append(figure)
-    return {each["id"]: progress(own[each["id"]], each["managed_by"], named, known, _since(each)) for each in projects}
-
-
-def _since(project: Mapping[str, Any]) -> date | None:
-    """The first day of its period, if it is known."""
-    first = (project["period"] or {}).get("earliest")
-    return date.fromisoformat(first) if first else None
+    return {
+        each["id"]: progress(own[each["id"]], each["managed_by"], named, known, day_of(each["period"], "earliest"))
+        for each in projects
+    }
 
 
 def of_project(project_id: str, query: Any, asked: Asked) -> Read:

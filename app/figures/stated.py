@@ -121,12 +121,12 @@ class Stated:
     @cached_property
     def starts(self) -> date | None:
         """First day of its period."""
-        return _day(self.record["period"], "earliest")
+        return day_of(self.record["period"], "earliest")
 
     @cached_property
     def ends(self) -> date | None:
         """Last day of its period."""
-        return _day(self.record["period"], "latest")
+        return day_of(self.record["period"], "latest")
 
     @cached_property
     def area(self) -> frozenset[str]:
@@ -176,5 +176,6 @@ class Added(Stated):
         return reduce(Quantity.__add__, (each.quantity for each in self.stages if each.quantity))
 
 
-def _day(period: Mapping[str, Any] | None, end: str) -> date | None:
+def day_of(period: Mapping[str, Any] | None, end: str) -> date | None:
+    """The `earliest` or `latest` day of a period as representations show it; None where unknown or open."""
     return date.fromisoformat(period[end]) if period and period[end] else None

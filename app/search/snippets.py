@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from app.core.prose import Texts, names, prose
 from app.core.resource import Resource
 from app.core.senses import Sense
-from app.core.words import JOINED, WORD, Word, word, words
+from app.core.words import WORD, Word, joined, word, words
 
 LONGEST = 160  # characters of a snippet, without the ellipses
 BEFORE = 40  # characters before the first word that is marked
@@ -51,8 +51,7 @@ def _joined(named: Texts, sense: Sense) -> tuple[str, str, Spots]:
     """The name that was found written as one word; all of it is marked."""
     begun = (*(each.folded for each in sense.words), *sense.starts)
     for field, text in named:
-        found = WORD.findall(text)
-        if len(found) in JOINED and word("".join(word(each).folded for each in found)).folded.startswith(begun):
+        if (one := joined(words(text))) and one.startswith(begun):
             text = unicodedata.normalize("NFC", text)
             return field, text, [(0, len(text), "")]
     return "", "", []

@@ -78,8 +78,8 @@ def _length(period: Shown | None, unit: str) -> Length | None:
     if start is None or end is None:
         return None
     if unit == "year" and len(start) == len(end) == len("2024"):
-        months = Decimal(int(end) - int(start) + 1) * 12 / MONTHS[unit]
-        return Length(f"{end} − {start} + 1", Range(months, months), plain(months))
+        years = Decimal(int(end) - int(start) + 1)
+        return Length(f"{end} − {start} + 1", Range(years, years), plain(years))
     (first, first_latest), (last_earliest, last) = parse_edtf(start), parse_edtf(end)
     in_unit = DAYS_IN_A_MONTH * MONTHS[unit]
     longest = Decimal(_days(first, last)) / in_unit
