@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.core.database import Database
+from app.core.database.engine import Database
 from app.core.settings import Settings
 
 MOST_SAID = 100  # problems of the log that are printed
@@ -36,7 +36,7 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
         migrate(argparse.Namespace(down=False), settings)
     if options.seed and (code := seed(argparse.Namespace(dataset=None), settings)) != DONE:
         return code
-    from app.serve import serve
+    from app.server.run import serve
 
     try:
         serve(settings)
@@ -47,9 +47,9 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
 
 def worker(_: argparse.Namespace, settings: Settings) -> int:
     """Send webhooks, beside or instead of the server; any number may run."""
-    import app.main  # noqa: F401 - declares every table
-    from app.core.edge import set_up_logs
-    from app.serve import work
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.core.asgi.middleware import set_up_logs
+    from app.server.run import work
 
     set_up_logs()
     work(settings)
@@ -58,14 +58,14 @@ def worker(_: argparse.Namespace, settings: Settings) -> int:
 
 def migrate(options: argparse.Namespace, settings: Settings) -> int:
     """Bring the database's schema and stored representations up to date."""
-    import app.main  # noqa: F401 - declares every table
-    from app.core.index import fill
-    from app.core.writing import render_all_again
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.core.maintenance.rerender import render_all_again
+    from app.core.search.index import fill
     from migrations import HEAD
 
     with Database(settings.database_url) as database:
         if options.down or database.schema_version() != HEAD:
-            from app.core.schema import migrate
+            from app.core.maintenance.schema import migrate
 
             migrate(database, "base" if options.down else "head")
         if options.down:
@@ -100,7 +100,7 @@ def seed(options: argparse.Namespace, settings: Settings) -> int:
 
 def backup(options: argparse.Namespace, settings: Settings) -> int:
     """Copy the whole registry, keys' hashes too, into a new file."""
-    from app.serve import ensure_ready
+    from app.server.run import ensure_ready
 
     ensure_ready(settings)
     return _copied("in the backup", settings, lambda backup, database: backup.back_up(database, options.file))
@@ -115,8 +115,8 @@ def restore(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _copied(where: str, settings: Settings, copy: Callable[[Any, Database], Any]) -> int:
-    import app.main  # noqa: F401 - declares every table
-    from app.core import backup
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.core.maintenance import backup
 
     try:
         with Database(settings.database_url) as database:
@@ -129,8 +129,8 @@ def _copied(where: str, settings: Settings, copy: Callable[[Any, Database], Any]
 
 def mirror(options: argparse.Namespace, settings: Settings) -> int:
     """Build and keep a copy of another registry, from its change feed."""
-    from app.changes.mirror import Mirror
-    from app.changes.source import NotMirrored, Source, client_of
+    from app.exchange.mirrors.mirror import Mirror
+    from app.exchange.mirrors.source import NotMirrored, Source, client_of
 
     with client_of(options.url, insecure=options.insecure) as client:
         migrate(argparse.Namespace(down=False), settings)
@@ -150,9 +150,9 @@ def _told(sequence: int) -> None:
 
 def key(options: argparse.Namespace, settings: Settings) -> int:
     """Create, list, rotate or revoke a key, as `options.act` says."""
-    import app.main  # noqa: F401 - declares every table
-    from app.core.bodies import checked_by
+    import app.catalogue  # noqa: F401 - declares every table
     from app.core.errors import Problem
+    from app.core.model.validation import checked_by
     from app.keys import models as keys
 
     try:
@@ -175,9 +175,9 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
 
 def import_(options: argparse.Namespace, settings: Settings) -> int:
     """Bring in a file of records; 1 if lines are refused."""
-    import app.main  # noqa: F401 - declares every table
-    from app.exchange.command import bring_in
-    from app.serve import ensure_ready
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.exchange.imports.command import bring_in
+    from app.server.run import ensure_ready
 
     ensure_ready(settings)
     mode = "rows" if options.row_by_row else "all"
@@ -206,9 +206,9 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _check_log(options: argparse.Namespace, settings: Settings) -> int:
-    import app.main  # noqa: F401 - declares every table
-    from app.core.verifying import Head, Verifier
-    from app.serve import ensure_ready
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.core.maintenance.verify import Head, Verifier
+    from app.server.run import ensure_ready
 
     try:
         kept = None if options.head is None else Head.read(options.head)
@@ -249,10 +249,10 @@ def _check_dataset(options: argparse.Namespace) -> int:
 
 def redact(options: argparse.Namespace, settings: Settings) -> int:
     """Take a text down from every version of every record, for good."""
-    import app.main  # noqa: F401 - declares every table
-    from app.core import redacting
-    from app.core.resource import RESOURCES
-    from app.serve import ensure_ready
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.core.maintenance import redact as redacting
+    from app.core.model.resource import RESOURCES
+    from app.server.run import ensure_ready
 
     text = sys.stdin.read().strip("\n") if options.text == "-" else options.text
     resource, _, record_id = (options.record or "").partition("/")
@@ -290,10 +290,10 @@ def _scrub(database: Database, *, dry_run: bool) -> int:
 
 def audit(options: argparse.Namespace, settings: Settings) -> int:
     """Say what a careful reader would flag; 1 if there is something."""
-    import app.main  # noqa: F401 - declares every table
-    from app.audit.routes import AuditQuery, today, wanted
-    from app.audit.walk import everything
-    from app.core.query import said
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.analysis.audit.routes import AuditQuery, today, wanted
+    from app.analysis.audit.walk import everything
+    from app.core.model.validation import said
 
     given = {name: value for name in ("rule", "severity", "as_of") if (value := getattr(options, name)) is not None}
     try:
@@ -302,7 +302,7 @@ def audit(options: argparse.Namespace, settings: Settings) -> int:
         for each in error.errors(include_url=False, include_input=False):
             complain(f"--{str(each['loc'][0]).replace('_', '-')}: {said(each)}")
         return MISUSED
-    from app.serve import ensure_ready
+    from app.server.run import ensure_ready
 
     ensure_ready(settings)
     with Database(settings.database_url) as database:

@@ -13,47 +13,40 @@ from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
 from app import __version__
-from app.agreements.models import AGREEMENTS
-from app.audit.routes import audit_router
+from app.analysis.aggregates.routes import aggregates_router
+from app.analysis.audit.routes import audit_router
+from app.analysis.progress.routes import progress_router
+from app.analysis.timeline.routes import timeline_router
+from app.catalogue import RESOURCES
+from app.changes.long_poll import Waiting
 from app.changes.routes import changes_router
-from app.changes.waiting import Waiting
-from app.core.database import Database
-from app.core.edge import Edge, set_up_logs
-from app.core.editing import Editor
+from app.core.asgi.gate import Gate, Uses
+from app.core.asgi.middleware import Edge, set_up_logs
+from app.core.asgi.rate_limits import Limits
+from app.core.asgi.response_cache import Hot
+from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
-from app.core.history_routes import history_router
-from app.core.hot import Freshness, Hot
-from app.core.keys import Gate, Uses
-from app.core.limits import Limits
-from app.core.openapi import describe
-from app.core.reading import READINGS, Reading, last_change
-from app.core.routes import Dispatch, resource_router
+from app.core.http.openapi import describe
+from app.core.http.pages import pages
+from app.core.http.resource_reads import history_router, resource_router
+from app.core.http.resource_writes import write_router
+from app.core.http.routing import Dispatch
+from app.core.http.site import site_router
+from app.core.reading.answers import last_change
+from app.core.reading.freshness import Freshness
+from app.core.reading.reads import READINGS, Reading
 from app.core.settings import Settings
-from app.core.site import pages, site_router
-from app.core.write_routes import write_router
-from app.documents.models import DOCUMENTS
-from app.exchange.routes import imports_router
-from app.exchange.worker import Importer
-from app.figures.indicators import INDICATORS
-from app.figures.models import FIGURES
-from app.figures.routes import figures_router
+from app.core.writing.editor import Editor
+from app.exchange.imports.routes import imports_router
+from app.exchange.imports.worker import Importer
 from app.keys.routes import keys_router
-from app.milestones.models import MILESTONES
-from app.partners.models import PARTNERS
 from app.partners.routes import partners_router
-from app.places.models import PLACES
-from app.projects.models import PROJECTS
 from app.search.routes import search_router
-from app.statements.models import STATEMENTS
-from app.timeline.routes import timeline_router
-from app.webhooks.address import Allowance
-from app.webhooks.delivery import Sender
+from app.webhooks.egress import Allowance
 from app.webhooks.events import contract
 from app.webhooks.routes import webhooks_router
+from app.webhooks.sender import Sender
 from migrations import HEAD
-
-# The order of the docs, and of matching: what is asked most comes first.
-RESOURCES = (PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
@@ -63,7 +56,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app, routers = assemble(settings)
     observe = None
     if settings.metrics:
-        from app.core.metrics import mount  # noqa: PLC0415 - an extra, imported only where it is installed and wanted
+        from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, imported only where it is installed and wanted
 
         observe = mount(app)
     inner = CompressMiddleware(Gate(Dispatch(app, routers), app.state), minimum_size=500)
@@ -90,7 +83,14 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     state = app.state
     state.settings = settings
     state.fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
-    computed = [search_router(), figures_router(), audit_router(), timeline_router(), changes_router()]
+    computed = [
+        search_router(),
+        progress_router(),
+        aggregates_router(),
+        audit_router(),
+        timeline_router(),
+        changes_router(),
+    ]
     routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
     routers += [*map(history_router, RESOURCES), *map(write_router, RESOURCES), partners_router(), keys_router()]
     routers += [imports_router(), webhooks_router()]

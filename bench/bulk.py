@@ -14,8 +14,9 @@ from typing import Any
 import psycopg
 from sqlalchemy import event
 
-from app.core.database import CACHE_KIB, Database
-from app.core.schema import migrate
+from app.core.database.engine import Database
+from app.core.database.sqlite import CACHE_KIB
+from app.core.maintenance.schema import migrate
 from bench.generate import Generator, Made
 from bench.load import write
 from bench.processes import children_of, cpu_of

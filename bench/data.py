@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg
 
-from app.core.index import INDEXING
-from app.core.record import RENDERING
+from app.core.model.fields import RENDERING
+from app.core.search.index import INDEXING
 from bench.processes import ROOT, Postgres
 from migrations import HEAD
 

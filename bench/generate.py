@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from app.core.text import fold
+from app.core.values.text import fold
 from bench.words import ACTIONS, BODIES, EVENTS, FORMS, PROVINCES, TOPICS, Zipf, brands, names
 
 CHUNK = 2_000  # projects, each with its children, that are written in one transaction

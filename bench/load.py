@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import app.main  # noqa: F401 - declares every resource
-from app.core.database import Database
-from app.core.resource import RESOURCES
-from app.core.schema import migrate
-from app.core.writing import Batch
+import app.catalogue  # noqa: F401 - declares every resource
+from app.core.database.engine import Database
+from app.core.maintenance.schema import migrate
+from app.core.model.resource import RESOURCES
+from app.core.writing.batch import Batch
 from bench.generate import Generator, Made
 
 SAMPLE = 2_000  # ids of projects that requests are made of

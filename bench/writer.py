@@ -6,10 +6,11 @@ import time
 
 from sqlalchemy import select
 
-import app.main  # noqa: F401 - declares every resource
-from app.core.database import Database
-from app.core.resource import RESOURCES
-from app.core.writing import Batch, accepted
+import app.catalogue  # noqa: F401 - declares every resource
+from app.core.database.engine import Database
+from app.core.model.resource import RESOURCES
+from app.core.writing.batch import Batch
+from app.core.writing.representation import accepted
 
 
 def main() -> None:

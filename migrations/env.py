@@ -3,9 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import app.main  # noqa: F401 - every table is declared
-from app.core.database import Database
-from app.core.schema import modelled
+import app.catalogue  # noqa: F401 - every table is declared
+from app.core.database.engine import Database
+from app.core.maintenance.schema import modelled
 from app.core.settings import Settings
 
 connection = context.config.attributes.get("connection")

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from app.core.evidence import Citation
-from app.core.record import RecordFields
-from app.core.resource import RESOURCES
-from app.core.text import fold
-from app.core.writing import named
+from app.core.model.fields import RecordFields
+from app.core.model.resource import RESOURCES
+from app.core.values.evidence import Citation
+from app.core.values.text import fold
+from app.core.writing.representation import named
 from seed.files import Dataset, Key
 
 Rule = Callable[[Dataset], Iterator[str]]

@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.core.dates import Edtf, parse_edtf
-from app.core.evidence import Citation
-from app.core.record import RecordFields
+from app.core.model.fields import RecordFields
+from app.core.values.dates import Edtf, parse_edtf
+from app.core.values.evidence import Citation
 from seed.files import Dataset, Ignored, Key
 from seed.vietnamese import Instrument, Moment, Number, instruments, moments, numbers
 

@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-import app.main  # noqa: F401 - declares every resource
-from app.core.query import said
-from app.core.record import RecordFields
-from app.core.resource import RESOURCES, Resource
-from app.core.text import SLUGS
+import app.catalogue  # noqa: F401 - declares every resource
+from app.core.model.fields import RecordFields
+from app.core.model.resource import RESOURCES, Resource
+from app.core.model.validation import said
+from app.core.values.text import SLUGS
 
 DATASET = Path(__file__).parent / "dataset"
 Key = tuple[str, str]

@@ -7,10 +7,12 @@ from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from app import no_collector
-from app.core.changes import CHANGES
-from app.core.database import Database
-from app.core.resource import RESOURCES
-from app.core.writing import Batch, named, referrers
+from app.core.database.engine import Database
+from app.core.log import CHANGES
+from app.core.model.resource import RESOURCES
+from app.core.writing.batch import Batch
+from app.core.writing.references import referrers
+from app.core.writing.representation import named
 from seed.files import Dataset, Key
 
 ACTOR = "seed"

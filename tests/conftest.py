@@ -15,8 +15,8 @@ import pytest
 from fastapi.dependencies import models
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.core.schema import migrate
+from app.core.database.engine import Database
+from app.core.maintenance.schema import migrate
 from app.core.settings import Settings
 from app.keys.models import KeyFields, create
 from app.main import create_app

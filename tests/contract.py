@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from app.catalogue import RESOURCES
 from app.core.settings import Settings
-from app.core.writing import render
-from app.main import RESOURCES, assemble
+from app.core.writing.representation import render
+from app.main import assemble
 from seed.files import read
 
 ROOT = Path(__file__).parents[1]

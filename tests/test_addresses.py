@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from app.core.database import Database
-from app.webhooks import calling
-from app.webhooks.address import Allowance, Refused, is_public
-from app.webhooks.attempts import Outcome
-from app.webhooks.calling import Caller
+from app.core.database.engine import Database
+from app.webhooks import client as calling
+from app.webhooks.client import Caller
+from app.webhooks.egress import Allowance, Refused, is_public
+from app.webhooks.queue import Outcome
 from app.webhooks.signing import new_secret
 from tests.conftest import client_of, key_of, url_of
 from tests.receivers import ALLOWED, receiving

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.figures.aggregate import NOT_ADDED_KINDS, NOT_ADDED_UNITS, Hierarchy, above, separate, total
-from app.figures.aggregate_reading import COLUMNS, MOST_ADDED, MOST_LEFT_OUT
+from app.analysis.aggregates.reading import COLUMNS, MOST_ADDED, MOST_LEFT_OUT
+from app.analysis.aggregates.sums import NOT_ADDED_KINDS, NOT_ADDED_UNITS, Hierarchy, above, separate, total
+from app.core.database.engine import Database
+from app.core.values.numbers import Quantity
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
-from app.figures.stated import Quantity
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
 from tests.conftest import NewDatabase, client_of, get, url_of, walk

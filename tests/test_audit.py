@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.audit.rules import ALL
-from app.audit.walk import Wanted, everything
+from app.analysis.audit.rules import ALL
+from app.analysis.audit.walk import Wanted, everything
 from app.cli import main
-from app.core.database import Database
-from app.core.paging import bound, cursor
-from app.core.resource import RESOURCES
-from app.core.writing import Batch
+from app.core.database.engine import Database
+from app.core.model.resource import RESOURCES
+from app.core.reading.pages import bound, cursor
+from app.core.writing.batch import Batch
 from tests.conftest import NewDatabase, client_of, get, url_of, walk
 
 DAY = "2026-11-22"
@@ -604,7 +604,7 @@ def test_cursors_walk_each_finding_once(cases: TestClient, all_findings: list[An
 def test_steps_and_short_pages_do_not_lose_findings(
     cases_url: str, all_findings: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.audit import walk as walking  # noqa: PLC0415 - the limits of a step are its own
+    from app.analysis.audit import walk as walking  # noqa: PLC0415 - the limits of a step are its own
 
     monkeypatch.setattr(walking, "STEPS", 3)
     monkeypatch.setattr(walking, "CANDIDATES", 4)

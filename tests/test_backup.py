@@ -13,13 +13,13 @@ from sqlalchemy import select, update
 from sqlmodel import SQLModel
 
 from app.cli import main
-from app.core import backup
-from app.core.backup import INDEX, NotCopied, back_up, restore
-from app.core.changes import CHANGES
-from app.core.database import BEGUN, Database
-from app.core.redacting import Redaction, redact
-from app.exchange.importing import Pace
-from app.exchange.importing import run as run_import
+from app.core.database.engine import BEGUN, Database
+from app.core.log import CHANGES
+from app.core.maintenance import backup
+from app.core.maintenance.backup import INDEX, NotCopied, back_up, restore
+from app.core.maintenance.redact import Redaction, redact
+from app.exchange.imports.run import Pace
+from app.exchange.imports.run import run as run_import
 from tests.conftest import NewDatabase, client_of, get, key_of, url_of
 from tests.receivers import ALLOWED, receiving
 from tests.test_commands import run

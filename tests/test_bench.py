@@ -6,7 +6,7 @@ from contextlib import closing
 
 from sqlmodel import SQLModel
 
-from app.core.database import Database
+from app.core.database.engine import Database
 from bench.apps.same_sql import recorded, runner
 from bench.bulk import TABLES, connect, dump, insert, unreadable
 from bench.generate import Generator, Made

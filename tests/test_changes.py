@@ -17,14 +17,15 @@ from sqlalchemy import delete, select
 from starlette.testclient import TestClient
 
 from app.changes import feed
-from app.changes.waiting import Waiting
-from app.core import redacting
-from app.core.changes import CHANGES
-from app.core.database import Database
-from app.core.hot import Freshness
-from app.core.redacting import Redaction
-from app.core.resource import RESOURCES
-from app.core.writing import Batch, accepted
+from app.changes.long_poll import Waiting
+from app.core.database.engine import Database
+from app.core.log import CHANGES
+from app.core.maintenance import redact as redacting
+from app.core.maintenance.redact import Redaction
+from app.core.model.resource import RESOURCES
+from app.core.reading.freshness import Freshness
+from app.core.writing.batch import Batch
+from app.core.writing.representation import accepted
 from tests.conftest import Key, client_of, get, url_of
 from tests.test_commands import ROOT, server
 from tests.test_hot import rename
@@ -374,7 +375,7 @@ def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> 
 WRITER = """
 import sys
 from tests.test_changes import *
-import app.main
+import app.catalogue
 write_many(Database(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
 """
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.core.dates import Edtf
-from app.core.evidence import Citation, Voice
+from app.core.values.dates import Edtf
+from app.core.values.evidence import Citation, Voice
 from seed.check import check
 from seed.evidence import prove
 from seed.files import DATASET, Dataset, DatasetError, Ignored, read

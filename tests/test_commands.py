@@ -17,11 +17,11 @@ import httpx
 import pytest
 
 from app.cli import main
-from app.core.database import Database
+from app.core.access.keys import id_in
+from app.core.database.engine import Database
 from app.core.errors import NotReady
-from app.core.keys import id_in
 from app.core.settings import Settings
-from app.serve import ensure_ready
+from app.server.run import ensure_ready
 from tests.conftest import NewDatabase, client_of, url_of
 
 ROOT = Path(__file__).parents[1]
@@ -156,7 +156,7 @@ def test_serving_never_seeds(new_database: NewDatabase, migrated: str) -> None:
 
 def test_metrics_without_their_extra_are_said_to_need_it(seeded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_ready(Settings(database_url=seeded, metrics=True))
-    monkeypatch.setattr("app.serve.find_spec", lambda _: None)
+    monkeypatch.setattr("app.server.run.find_spec", lambda _: None)
     with pytest.raises(NotReady, match="extra"):
         ensure_ready(Settings(database_url=seeded, metrics=True))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.core.database import Database
-from app.core.schema import migrate
+from app.core.database.engine import Database
+from app.core.maintenance.schema import migrate
 from tests.conftest import key_of
 from tests.test_commands import server
 

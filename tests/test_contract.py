@@ -9,8 +9,9 @@ import jsonschema_rs
 import pytest
 from starlette.testclient import TestClient
 
+from app.catalogue import RESOURCES
 from app.core.settings import Settings
-from app.main import RESOURCES, assemble
+from app.main import assemble
 from tests import contract
 
 CONTRACT: dict[str, Any] = json.loads(contract.CONTRACT.read_text("utf-8"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.core.dates import Edtf, ends, parse_edtf
+from app.core.values.dates import Edtf, ends, parse_edtf
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.core.facets import declared
-from app.core.index import RECORDS
-from app.core.record import RecordFields
-from app.core.resource import RESOURCES
-from app.core.vocabulary import WORDS
-from app.core.writing import Batch
+from app.core.database.engine import Database
+from app.core.model.fields import RecordFields
+from app.core.model.resource import RESOURCES
+from app.core.reading.facets import declared
+from app.core.search.index import RECORDS
+from app.core.search.vocabulary import WORDS
+from app.core.writing.batch import Batch
 from seed.files import Dataset
 from tests.conftest import key_of
 

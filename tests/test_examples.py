@@ -16,7 +16,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from app.core.database import Database
+from app.core.database.engine import Database
 from tests.conftest import key_of, url_of
 from tests.test_commands import ROOT, server
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.core.facets import declared
-from app.main import RESOURCES
+from app.catalogue import RESOURCES
+from app.core.database.engine import Database
+from app.core.reading.facets import declared
 from app.partners.models import PARTNERS
 from app.projects.models import PROJECTS
 from tests.conftest import client_of, get, url_of, walk

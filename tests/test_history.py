@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from app.core.changes import CHANGES
-from app.core.database import Database
-from app.core.history import compare
+from app.core.database.engine import Database
+from app.core.log import CHANGES
+from app.core.reading.history import compare
 from tests.conftest import key_of, walk
 from tests.test_keys import id_of
 

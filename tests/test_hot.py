@@ -13,12 +13,14 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.database import Database
-from app.core.edge import Edge
-from app.core.hot import OVERHEAD, Freshness, Hot
-from app.core.resource import RESOURCES
+from app.core.asgi.middleware import Edge
+from app.core.asgi.response_cache import OVERHEAD, Hot
+from app.core.database.engine import Database
+from app.core.model.resource import RESOURCES
+from app.core.reading.freshness import Freshness
 from app.core.settings import Settings
-from app.core.writing import Batch, accepted
+from app.core.writing.batch import Batch
+from app.core.writing.representation import accepted
 from app.main import create_app
 from tests.conftest import client_of, url_of
 from tests.test_commands import ROOT, server
@@ -85,8 +87,8 @@ def test_a_write_through_this_process_is_seen_at_once(seeded_database: Database)
 WRITER = """
 import sys, time
 from tests.test_hot import rename
-from app.core.database import Database
-import app.main
+from app.core.database.engine import Database
+import app.catalogue
 database = Database(sys.argv[1])
 for line in sys.stdin:
     rename(database, line.strip())
@@ -191,7 +193,7 @@ def test_without_an_answer_from_the_database_nothing_is_kept() -> None:
 
 def test_a_new_day_empties_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app, days = Counting(), iter([1, 2, 3, 4, 5])
-    monkeypatch.setattr("app.core.hot.today", lambda: next(days))
+    monkeypatch.setattr("app.core.reading.freshness.today", lambda: next(days))
     hot = hot_of(app)
     hot.freshness._staleness = -1
     ask(hot, "/v1/a", "/v1/a")

@@ -16,14 +16,17 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from app.core.database import Database, Query, Read, SqliteReader
+from app.catalogue import RESOURCES
+from app.core.database.engine import Database
+from app.core.database.sqlite import SqliteReader
+from app.core.database.statements import Query, Read
 from app.core.errors import PROBLEM_JSON, QueryTooSlow, Unavailable, family
-from app.core.paging import bound, cursor
-from app.core.query import Queries
-from app.core.resource import RESOURCES as RESOURCES_BY_NAME
-from app.core.schema import migrate
-from app.core.writing import Batch, accepted
-from app.main import RESOURCES
+from app.core.maintenance.schema import migrate
+from app.core.model.resource import RESOURCES as RESOURCES_BY_NAME
+from app.core.reading.pages import bound, cursor
+from app.core.reading.parameters import Queries
+from app.core.writing.batch import Batch
+from app.core.writing.representation import accepted
 from seed.files import Dataset
 from seed.loader import load
 from tests.conftest import NewDatabase, client_of, url_of
@@ -223,7 +226,7 @@ def test_an_error_of_ours_is_a_problem_without_a_trace(client: TestClient, monke
     async def fails(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("app.core.routes.answer", fails)
+    monkeypatch.setattr("app.core.http.resource_reads.answer", fails)
     with capture_logs() as logs:
         response = client.get("/v1/projects?limit=17")
     problem(response, 500, "internal_error")

@@ -11,12 +11,12 @@ import pytest
 from openpyxl import load_workbook
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.core.resource import RESOURCES
-from app.exchange import workbook as workbooks
-from app.exchange.columns import Columns, column_of, kind_of, names
-from app.exchange.files import CSV, JSON_LINES, XLSX
-from app.main import RESOURCES as ALL
+from app.catalogue import RESOURCES as ALL
+from app.core.database.engine import Database
+from app.core.model.resource import RESOURCES
+from app.exchange.formats import xlsx as workbooks
+from app.exchange.formats.columns import Columns, column_of, kind_of, names
+from app.exchange.formats.files import CSV, JSON_LINES, XLSX
 from tests.conftest import Key, client_of, get, key_of, url_of
 from tests.test_http import problem
 from tests.test_imports import PORTS, counts, ended, lines_of, send, workbook

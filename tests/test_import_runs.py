@@ -15,15 +15,16 @@ import pytest
 from sqlalchemy import func, select, update
 from starlette.testclient import TestClient
 
-from app.core.changes import CHANGES
-from app.core.database import Database
-from app.core.keys import Asker
-from app.exchange import importing, ledger
-from app.exchange.files import JSON_LINES, read
-from app.exchange.importing import Interrupted, Pace, run
-from app.exchange.models import IMPORTS, LINES, Sending
-from app.exchange.ordering import components
-from app.exchange.plan import Plan
+from app.core.access.caller import Asker
+from app.core.database.engine import Database
+from app.core.log import CHANGES
+from app.exchange.formats.files import JSON_LINES, read
+from app.exchange.imports import run as importing
+from app.exchange.imports import store as ledger
+from app.exchange.imports.identify import Plan
+from app.exchange.imports.models import IMPORTS, LINES, Sending
+from app.exchange.imports.ordering import components
+from app.exchange.imports.run import Interrupted, Pace, run
 from tests.conftest import Key, NewDatabase, client_of, key_of, url_of, walk
 from tests.test_commands import ROOT, server
 from tests.test_commands import run as command

@@ -9,10 +9,10 @@ import pytest
 from openpyxl import Workbook
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.exchange import importing
-from app.exchange.files import JSON_LINES
-from app.exchange.writing import Line, Writer
+from app.core.database.engine import Database
+from app.exchange.formats.files import JSON_LINES
+from app.exchange.imports import run as importing
+from app.exchange.imports.write_lines import Line, Writer
 from seed.files import Dataset
 from tests.conftest import Key, client_of, get, key_of, url_of, walk
 from tests.test_http import problem

@@ -10,16 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
-from app.core import index, vocabulary
-from app.core.database import Database
+from app.catalogue import RESOURCES as DECLARED
+from app.core.database.engine import Database
 from app.core.errors import Unavailable
-from app.core.index import RECORDS, STATE, Entry, fill
-from app.core.prose import names, prose
-from app.core.resource import RESOURCES
-from app.core.vocabulary import PAIRS, WORDS, alike, distance, nearest, pairs
-from app.core.words import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE, terms, words
-from app.core.writing import Batch, accepted, render
-from app.main import RESOURCES as DECLARED
+from app.core.model.resource import RESOURCES
+from app.core.model.texts import names, prose
+from app.core.search import index, vocabulary
+from app.core.search.index import RECORDS, STATE, Entry, fill
+from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE, terms, words
+from app.core.search.vocabulary import PAIRS, WORDS, alike, distance, nearest, pairs
+from app.core.writing.batch import Batch
+from app.core.writing.representation import accepted, render
 from seed.files import Dataset
 from seed.loader import load
 from tests.conftest import NewDatabase, client_of, url_of

@@ -12,10 +12,10 @@ from sqlmodel import SQLModel
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from app.core.changes import CHANGES
-from app.core.database import Database
+from app.core.access.keys import KEY_TEXT, KEYS, id_in, new_text
+from app.core.database.engine import Database
 from app.core.errors import Unauthorized
-from app.core.keys import KEY_TEXT, KEYS, id_in, new_text
+from app.core.log import CHANGES
 from tests.conftest import client_of, key_of, url_of
 from tests.test_http import problem
 

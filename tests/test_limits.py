@@ -7,11 +7,11 @@ import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from app.core import limits
-from app.core.database import Database
+from app.core.access.keys import new_text
+from app.core.asgi import rate_limits as limits
+from app.core.asgi.rate_limits import Quota, network_of
+from app.core.database.engine import Database
 from app.core.errors import TooMany
-from app.core.keys import new_text
-from app.core.limits import Quota, network_of
 from app.core.settings import Settings
 from tests.conftest import NewDatabase, client_of, key_of, url_of
 from tests.test_commands import server

@@ -17,15 +17,16 @@ import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
-import app.core.writing as writing
-from app.changes import source as sources
-from app.changes.mirror import Mirror
-from app.changes.source import NotMirrored, Source
-from app.changes.source import client_of as http_client
-from app.core.changes import CHANGES, REDACTIONS, SEALED
-from app.core.database import Database
-from app.core.resource import RESOURCES
-from app.core.writing import Batch, accepted
+from app.core.database.engine import Database
+from app.core.log import CHANGES, REDACTIONS, SEALED
+from app.core.model.resource import RESOURCES
+from app.core.writing import batch
+from app.core.writing.batch import Batch
+from app.core.writing.representation import accepted, render
+from app.exchange.mirrors import source as sources
+from app.exchange.mirrors.mirror import Mirror
+from app.exchange.mirrors.source import NotMirrored, Source
+from app.exchange.mirrors.source import client_of as http_client
 from tests.conftest import Key, NewDatabase, client_of, key_of, url_of
 from tests.test_changes import drop, patch, put, redact, rows
 from tests.test_commands import ROOT, run, server
@@ -164,7 +165,7 @@ def test_codes_that_change_hands_within_one_transaction_longer_than_a_page(
     database: Database, copy: Database, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(sources, "MOST_ITEMS", 10)
-    monkeypatch.setattr("app.core.sql.CHUNK", 20)
+    monkeypatch.setattr("app.core.database.sql.CHUNK", 20)
     count, partners = 60, RESOURCES["partners"]
 
     def write(shift: int, drop: bool = False) -> None:
@@ -272,7 +273,7 @@ def test_a_source_of_a_newer_version_is_told(registry: TestClient, copy: Databas
         raise ValueError("a field that nobody knows here")
 
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "accepted", newer)
+        patched.setattr(batch, "accepted", newer)
         with pytest.raises(NotMirrored, match="Update this program"):
             mirror(registry, copy)
     mirror(registry, copy)
@@ -281,14 +282,14 @@ def test_a_source_of_a_newer_version_is_told(registry: TestClient, copy: Databas
 def test_records_are_rendered_as_the_mirrors_own_program_does(
     registry: TestClient, copy: Database, seeded_database: Database, monkeypatch: Any
 ) -> None:
-    plain = writing.render
+    plain = render
 
     def newer(*given: Any) -> bytes:
         return plain(*given)[:-1] + b',"added":true}'
 
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "render", newer)
-        patched.setattr(writing, "RENDERING", 2)
+        patched.setattr(batch, "render", newer)
+        patched.setattr(batch, "RENDERING", 2)
         mirror(registry, copy)
     with client_of(url_of(copy)) as other:
         shown, feed = (

@@ -11,18 +11,18 @@ import pytest
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from app.changes.mirror import Mirror
-from app.changes.source import NotMirrored
-from app.core.backup import back_up, restore
-from app.core.changes import REDACTIONS, SEALED
-from app.core.database import Database
+from app.core.database.engine import Database
 from app.core.errors import ReadOnly
-from app.core.redacting import Redaction
-from app.core.redacting import redact as take_down
-from app.exchange.files import CSV, JSON_LINES
-from app.exchange.importing import Pace
-from app.exchange.importing import run as run_import
-from app.exchange.models import IMPORTS, LINES
+from app.core.log import REDACTIONS, SEALED
+from app.core.maintenance.backup import back_up, restore
+from app.core.maintenance.redact import Redaction
+from app.core.maintenance.redact import redact as take_down
+from app.exchange.formats.files import CSV, JSON_LINES
+from app.exchange.imports.models import IMPORTS, LINES
+from app.exchange.imports.run import Pace
+from app.exchange.imports.run import run as run_import
+from app.exchange.mirrors.mirror import Mirror
+from app.exchange.mirrors.source import NotMirrored
 from tests.conftest import Key, NewDatabase, client_of, key_of, url_of
 from tests.receivers import ALLOWED, receiving
 from tests.test_changes import drop, patch, put, redact, rows

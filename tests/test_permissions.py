@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.core.keys import new_text
-from app.core.resource import RESOURCES
+from app.core.access.keys import new_text
+from app.core.database.engine import Database
+from app.core.model.resource import RESOURCES
 from app.core.settings import Settings
-from app.core.writing import writable
+from app.core.writing.representation import writable
 from app.main import assemble
 from tests.conftest import NewDatabase, client_of, key_of
 from tests.receivers import ALLOWED

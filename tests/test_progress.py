@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.core.writing import Batch
+from app.analysis.progress.progress import progress
+from app.analysis.progress.reading import MOST_FIGURES, parts_below
+from app.core.database.engine import Database
+from app.core.writing.batch import Batch
 from app.figures.models import FIGURES
-from app.figures.progress import progress
-from app.figures.progress_reading import MOST_FIGURES, parts_below
 from app.figures.stated import Stated
 from app.projects.models import PROJECTS
 from tests.conftest import client_of, url_of

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.database import Database
+from app.core.database.engine import Database
 from tests.conftest import Key, client_of, url_of
 from tests.test_writes import PARTNER, PROJECT, changes
 

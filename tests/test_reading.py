@@ -5,8 +5,8 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.text import sort_key
-from app.main import RESOURCES
+from app.catalogue import RESOURCES
+from app.core.values.text import sort_key
 from seed.files import Dataset
 from tests.conftest import get, walk
 

@@ -4,8 +4,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.core.database import Database
-from app.core.schema import migrate
+from app.core.database.engine import Database
+from app.core.maintenance.schema import migrate
 from seed.files import Dataset
 from seed.loader import load
 from tests.conftest import client_of, start_postgres

@@ -9,14 +9,14 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import select, text
 from starlette.testclient import TestClient
 
-from app.core.changes import REDACTIONS, digest
-from app.core.database import Database
-from app.core.index import RECORDS
-from app.core.redacting import Redaction, redact
-from app.core.resource import RESOURCES
-from app.core.vocabulary import PAIRS, WORDS
-from app.exchange.importing import Pace
-from app.exchange.importing import run as run_import
+from app.core.database.engine import Database
+from app.core.log import REDACTIONS, digest
+from app.core.maintenance.redact import Redaction, redact
+from app.core.model.resource import RESOURCES
+from app.core.search.index import RECORDS
+from app.core.search.vocabulary import PAIRS, WORDS
+from app.exchange.imports.run import Pace
+from app.exchange.imports.run import run as run_import
 from seed.files import Dataset
 from tests.conftest import key_of, url_of
 from tests.test_commands import run

@@ -15,9 +15,9 @@ from sqlalchemy import CheckConstraint, inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import SQLModel
 
-from app.core.database import Database
-from app.core.schema import config, migrate, modelled
-from app.core.writing import render_all_again
+from app.core.database.engine import Database
+from app.core.maintenance.rerender import render_all_again
+from app.core.maintenance.schema import config, migrate, modelled
 from migrations import HEAD
 from seed.files import Dataset
 from tests.conftest import NewDatabase

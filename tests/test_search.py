@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.core import matching
-from app.core.database import Database
+from app.core.database.engine import Database
 from app.core.errors import PROBLEM_JSON
-from app.core.paging import bound, cursor
-from app.core.resource import RESOURCES
-from app.core.schema import config, migrate
-from app.core.words import words
-from app.core.writing import Batch
+from app.core.maintenance.schema import config, migrate
+from app.core.model.resource import RESOURCES
+from app.core.reading.pages import bound, cursor
+from app.core.search import ranking as matching
+from app.core.search.tokens import words
+from app.core.writing.batch import Batch
 from seed.files import Dataset
 from seed.loader import load
 from tests.conftest import NewDatabase, _new_postgres, _new_sqlite, client_of, url_of

@@ -14,13 +14,17 @@ from alembic import command
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from app.core.changes import CHANGES, digest, entry, link
-from app.core.database import Database
-from app.core.record import RENDERING
-from app.core.resource import RESOURCES, Resource
-from app.core.schema import config, migrate
-from app.core.text import LanguageMap
-from app.core.writing import Batch, accepted, named, referrers, render, render_again
+from app.core.database.engine import Database
+from app.core.log import CHANGES, digest, entry, link
+from app.core.maintenance import rerender
+from app.core.maintenance.rerender import render_again
+from app.core.maintenance.schema import config, migrate
+from app.core.model.fields import RENDERING
+from app.core.model.resource import RESOURCES, Resource
+from app.core.values.text import LanguageMap
+from app.core.writing.batch import Batch
+from app.core.writing.references import referrers
+from app.core.writing.representation import accepted, named, render
 from app.figures.models import Relation
 from seed.files import Dataset
 from seed.loader import load
@@ -123,7 +127,7 @@ def test_a_chain_of_old_is_counted_anew(seeded_database: Database) -> None:
 
 def test_time_never_runs_backwards(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     last = changes(seeded_database)[-1]
-    monkeypatch.setattr("app.core.writing.now", lambda: "2020-01-01T00:00:00.000000Z")
+    monkeypatch.setattr("app.core.writing.batch.now", lambda: "2020-01-01T00:00:00.000000Z")
     change(seeded_database, "partners", "unido", "me", name={"en": "While the clock was wrong"})
     assert changes(seeded_database)[-1].at == last.at
 
@@ -250,7 +254,7 @@ def test_older_renderings_are_rendered_again_without_a_change(
     seeded_database: Database, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = changes(seeded_database)
-    monkeypatch.setattr("app.core.writing.RENDERING", RENDERING + 1)
+    monkeypatch.setattr(rerender, "RENDERING", RENDERING + 1)
     with seeded_database.write() as session:
         assert render_again(session, RESOURCES["places"]) == len(dataset.of("places"))
     with seeded_database.write() as session:

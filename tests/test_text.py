@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from app.core.text import LanguageMap, Slug, clean, fold, sort_key
+from app.core.values.text import LanguageMap, Slug, clean, fold, sort_key
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "\ud800", "\x1f", "\x7f", "  ", "\r"])

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.database import Database
-from app.core.dates import Edtf, ends
-from app.core.paging import bound, cursor
-from app.core.resource import RESOURCES
-from app.core.writing import Batch
+from app.core.database.engine import Database
+from app.core.model.resource import RESOURCES
+from app.core.reading.pages import bound, cursor
+from app.core.values.dates import Edtf, ends
+from app.core.writing.batch import Batch
 from tests.conftest import NewDatabase, client_of, get, walk
 
 Entry = tuple[str, str, int, str, str, str]  # at, other end, rank, id, what, resource

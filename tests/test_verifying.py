@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 from sqlmodel import Session
 
-from app.core.changes import CHANGES, digest, entry, link
-from app.core.database import Database
-from app.core.resource import RESOURCES
-from app.core.verifying import Head, Verifier
-from app.core.writing import render_again
+from app.core.database.engine import Database
+from app.core.log import CHANGES, digest, entry, link
+from app.core.maintenance import rerender, verify
+from app.core.maintenance.rerender import render_again
+from app.core.maintenance.verify import Head, Verifier
+from app.core.model.resource import RESOURCES
+from app.core.writing import batch
 from tests.conftest import url_of
 from tests.test_commands import run
 from tests.test_seeding import change, changes, delete
@@ -48,8 +50,8 @@ def test_an_honest_log_is_proved(lived_in: Database) -> None:
 def test_a_record_that_was_rendered_again_is_as_its_change_says(
     lived_in: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("writing", "verifying"):
-        monkeypatch.setattr(f"app.core.{module}.RENDERING", 2)
+    for module in (batch, rerender, verify):
+        monkeypatch.setattr(module, "RENDERING", 2)
     assert verified(lived_in)[0] == []
     with lived_in.write() as session:
         render_again(session, RESOURCES["places"])

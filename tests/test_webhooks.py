@@ -13,9 +13,11 @@ import standardwebhooks
 from sqlalchemy import event, func, insert, select, update
 from starlette.testclient import TestClient
 
-from app.core.changes import CHANGES, instant
-from app.core.database import Database
-from app.webhooks import attempts, calling, following
+from app.core.database.engine import Database
+from app.core.log import CHANGES, instant
+from app.webhooks import client as calling
+from app.webhooks import fan_out as following
+from app.webhooks import queue as attempts
 from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
 from tests.conftest import client_of, key_of, url_of
 from tests.receivers import (
@@ -44,7 +46,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "FIRST_DELAY", 0.05)
     monkeypatch.setattr(attempts, "LONGEST_DELAY", 0.3)
     monkeypatch.setattr(attempts, "LONGEST_REST", 0.3)
-    monkeypatch.setattr("app.webhooks.delivery.POLL", 0.1)
+    monkeypatch.setattr("app.webhooks.sender.POLL", 0.1)
 
 
 @pytest.fixture
@@ -685,7 +687,7 @@ def test_many_subscriptions_read_the_log_no_oftener_than_one(
         for _ in range(more):
             subscribe(registry, subscriber, f"http://127.0.0.1:{dead_port()}/", state="disabled", partners=["unido"])
         with seeded_database.engine.begin() as connection:
-            connection.execute(update(WEBHOOKS).values(state="active", behind=300))
+            connection.execute(update(WEBHOOKS).values(state="active", behind=1))
             read.clear()
             following.follow(connection, "")
             counts.append(sum("FROM changes" in statement for statement in read))

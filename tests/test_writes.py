@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from app.core.changes import CHANGES
-from app.core.database import Database
-from app.core.names import links_in
-from app.core.resource import RESOURCES
-from app.core.text import slug
-from app.core.writing import accepted
+from app.core.database.engine import Database
+from app.core.log import CHANGES
+from app.core.model.resource import RESOURCES
+from app.core.values.links import links_in
+from app.core.values.text import slug
+from app.core.writing.representation import accepted
 from seed.files import Dataset
 from tests.conftest import Key, client_of, key_of, url_of
 from tests.test_http import problem

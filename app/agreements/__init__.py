@@ -1,0 +1,1 @@
+"""`/v1/agreements`: what was signed or is meant to be signed."""

@@ -1,0 +1,1 @@
+"""`/v1/changes`: the public change feed, with long polling."""

@@ -12,13 +12,13 @@ from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_, select
 
-from app.core.changes import CHANGES, REDACTIONS, entry_of
-from app.core.database import Query, Read
+from app.core.database.sql import one_of, unindexed, utf8
+from app.core.database.statements import Query, Read
 from app.core.errors import Rewound
-from app.core.reading import Answer, Asked
-from app.core.sql import one_of, unindexed, utf8
-from app.core.text import to_json
-from app.core.writing import partners_of
+from app.core.log import CHANGES, REDACTIONS, entry_of
+from app.core.reading.answers import Answer, Asked
+from app.core.values.json import to_json
+from app.core.writing.representation import partners_of
 
 PATH = "/v1/changes"
 SCANNED = 4_000  # Changes that a page looks at, at most, to find those that are asked for

@@ -10,12 +10,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from app.changes.feed import PATH, Page, page
-from app.core.changes import ACTION, SHOWN
 from app.core.errors import Rewound
-from app.core.query import DEFAULT_LIMIT, MOST_ITEMS, Digits, query_model
-from app.core.record import Instant
-from app.core.resource import RESOURCES, Id
-from app.core.routes import (
+from app.core.http.routing import (
     NOT_CHANGED,
     OF_LISTS,
     Documented,
@@ -26,7 +22,11 @@ from app.core.routes import (
     documented,
     problems,
 )
-from app.core.text import SLUG
+from app.core.log import ACTION, SHOWN
+from app.core.model.fields import Instant
+from app.core.model.resource import RESOURCES, Id
+from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits, query_model
+from app.core.values.text import SLUG
 
 LAST_NUMBER = 2**63 - 1
 LONGEST_WAIT = 60

@@ -36,7 +36,7 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from app.core.text import to_json
+from app.core.values.json import to_json
 
 # The codes of the single mistakes in `errors`.
 MISTAKES = {

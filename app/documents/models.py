@@ -6,23 +6,15 @@ from pydantic import StringConstraints
 from sqlalchemy import Text
 from sqlmodel import Field
 
-from app.core.codelists import Code, CodeList
-from app.core.dates import Edtf
-from app.core.filters import Contains, During, Equal
-from app.core.names import PartnerId
-from app.core.record import (
-    BYTEWISE,
-    Identified,
-    Record,
-    RecordFields,
-    Row,
-    citation_table,
-    identifier_table,
-    in_codes,
-    list_indexes,
-)
-from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, LanguageTag, Line
+from app.core.database.tables import BYTEWISE, in_codes
+from app.core.model.fields import Identified, Record, RecordFields
+from app.core.model.filters import Contains, During, Equal
+from app.core.model.resource import Link, Resource
+from app.core.model.tables import Row, citation_table, identifier_table, list_indexes
+from app.core.values.codelists import Code, CodeList
+from app.core.values.dates import Edtf
+from app.core.values.links import PartnerId
+from app.core.values.text import LanguageMap, LanguageTag, Line
 
 DOCUMENT_KIND = CodeList(
     "document_kind",

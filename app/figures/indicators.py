@@ -6,21 +6,43 @@ from typing import Annotated, Literal
 from sqlalchemy import Text, select
 from sqlmodel import Field
 
-from app.core.codelists import UNIT, Code, CodeList
+from app.core.database.tables import BYTEWISE, in_codes
 from app.core.errors import ErrorItem
-from app.core.filters import Contains, Equal
-from app.core.record import (
-    BYTEWISE,
-    Record,
-    RecordFields,
-    Row,
-    citation_table,
-    in_codes,
-    list_indexes,
+from app.core.model.fields import Record, RecordFields
+from app.core.model.filters import Contains, Equal
+from app.core.model.resource import RESOURCES, Resource
+from app.core.model.tables import Row, citation_table, list_indexes
+from app.core.values.codelists import Code, CodeList
+from app.core.values.text import LanguageMap
+from app.core.writing.integrity import Proposal
+
+UNIT = CodeList(
+    "unit",
+    "What a figure counts or measures: an ISO 4217 currency, a share, a length of time, or the things counted.",
+    {
+        "USD": Code("US dollar", "đô la Mỹ"),
+        "VND": Code("Vietnamese dong", "đồng Việt Nam"),
+        "EUR": Code("euro", "euro"),
+        "CHF": Code("Swiss franc", "franc Thụy Sỹ"),
+        "percent": Code("per cent", "phần trăm"),
+        "percentage_point": Code("percentage point", "điểm phần trăm"),
+        "year": Code("years", "năm"),
+        "month": Code("months", "tháng"),
+        "ordinal": Code("position in a sequence", "thứ tự"),
+        "enterprise": Code("enterprises", "doanh nghiệp"),
+        "person": Code("persons", "người"),
+        "industrial_park": Code("industrial parks", "khu công nghiệp"),
+        "document": Code("documents", "văn bản"),
+        "agreement": Code("agreements", "hiệp định"),
+        "initiative": Code("initiatives", "sáng kiến"),
+        "country": Code("countries", "quốc gia"),
+        "organisation": Code("organisations", "tổ chức"),
+        "party": Code("parties", "bên"),
+        "project": Code("projects", "dự án"),
+        "tonne_co2e": Code("tonnes of CO2 equivalent", "tấn CO2 tương đương"),
+    },
+    source="ISO 4217 for currencies; otherwise Hoptac",
 )
-from app.core.resource import RESOURCES, Resource
-from app.core.rules import Proposal
-from app.core.text import LanguageMap
 
 DIRECTION = CodeList(
     "direction",

@@ -10,27 +10,28 @@ from pydantic import Field as PydanticField
 from sqlalchemy import Column, Double, Table, literal, select
 from sqlmodel import Field
 
-from app.core.codelists import UNIT, Code, CodeList
-from app.core.dates import Edtf
+from app.core.database.tables import BYTEWISE, in_codes
 from app.core.errors import MISTAKES, ErrorItem
-from app.core.evidence import Value, Voice
-from app.core.filters import Between, During, Equal
-from app.core.names import AgreementId, DocumentId, FigureId, IndicatorId, MilestoneId, PartnerId, PlaceId, ProjectId
-from app.core.record import (
-    BYTEWISE,
-    Record,
-    RecordFields,
-    Row,
-    citation_table,
-    in_codes,
-    link_table,
-    list_indexes,
-    refers_to,
+from app.core.model.fields import Record, RecordFields
+from app.core.model.filters import Between, During, Equal
+from app.core.model.resource import Link, Resource
+from app.core.model.tables import Row, citation_table, link_table, list_indexes, refers_to
+from app.core.values.codelists import Code, CodeList
+from app.core.values.dates import Edtf
+from app.core.values.evidence import Value, Voice
+from app.core.values.links import (
+    AgreementId,
+    DocumentId,
+    FigureId,
+    IndicatorId,
+    MilestoneId,
+    PartnerId,
+    PlaceId,
+    ProjectId,
 )
-from app.core.resource import Link, Resource
-from app.core.rules import Proposal
-from app.core.text import LanguageMap, Line
-from app.figures.indicators import INDICATORS
+from app.core.values.text import LanguageMap, Line
+from app.core.writing.integrity import Proposal
+from app.figures.indicators import INDICATORS, UNIT
 
 FIGURE_KIND = CodeList(
     "figure_kind",

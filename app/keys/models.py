@@ -9,11 +9,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
-from app.core.changes import instant, now
+from app.core.access.caller import SCOPE
+from app.core.access.keys import ID_LENGTH, KEYS, hashed, new_text
 from app.core.errors import ErrorItem, Invalid, NotFound
-from app.core.keys import ID_LENGTH, KEYS, SCOPE, hashed, new_text
-from app.core.resource import RESOURCES
-from app.core.text import Line, Slug
+from app.core.log import instant, now
+from app.core.model.resource import RESOURCES
+from app.core.values.text import Line, Slug
 
 DAY = 86_400
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.core.bodies import checked_by
+from app.core.access.caller import Asker
+from app.core.access.keys import ID_LENGTH
 from app.core.errors import NotFound
-from app.core.keys import ID_LENGTH, Asker
-from app.core.query import Digits
-from app.core.routes import Documented, InPath
-from app.core.write_routes import OF_BODIES, Row, body_of, guarded_router, private_json
+from app.core.http.resource_writes import OF_BODIES, Row, body_of, guarded_router, private_json
+from app.core.http.routing import Documented, InPath
+from app.core.model.validation import checked_by
+from app.core.reading.parameters import Digits
 from app.keys.models import KeyCreated, KeyFields, KeyShown, Rotation, create, every, one, revoke, rotate
 
 SCOPES = ("keys",)

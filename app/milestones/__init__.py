@@ -1,0 +1,1 @@
+"""`/v1/milestones`: dated events of projects and agreements."""

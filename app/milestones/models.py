@@ -6,24 +6,16 @@ from typing import Annotated, Any, Literal
 from sqlalchemy import Table, Text
 from sqlmodel import Field
 
-from app.core.codelists import Code, CodeList
-from app.core.dates import Edtf
-from app.core.evidence import Voice
-from app.core.filters import Contains, During, Equal
-from app.core.names import AgreementId, DocumentId, MilestoneId, PlaceId, ProjectId
-from app.core.record import (
-    BYTEWISE,
-    Record,
-    RecordFields,
-    Row,
-    citation_table,
-    in_codes,
-    link_table,
-    list_indexes,
-    refers_to,
-)
-from app.core.resource import Link, Resource
-from app.core.text import LanguageMap, Line
+from app.core.database.tables import BYTEWISE, in_codes
+from app.core.model.fields import Record, RecordFields
+from app.core.model.filters import Contains, During, Equal
+from app.core.model.resource import Link, Resource
+from app.core.model.tables import Row, citation_table, link_table, list_indexes, refers_to
+from app.core.values.codelists import Code, CodeList
+from app.core.values.dates import Edtf
+from app.core.values.evidence import Voice
+from app.core.values.links import AgreementId, DocumentId, MilestoneId, PlaceId, ProjectId
+from app.core.values.text import LanguageMap, Line
 
 MILESTONE_KIND = CodeList(
     "milestone_kind",

@@ -1,0 +1,1 @@
+"""`/v1/partners`: organisations, and merging duplicates."""

@@ -7,14 +7,18 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session
 
-from app.core.editing import Conditions, Written, actor
+from app.core.access.caller import Asker
+from app.core.access.keys import KEYS
 from app.core.errors import ErrorItem, IdTaken, Invalid, NotFound
-from app.core.keys import KEYS, Asker
-from app.core.names import links_in
-from app.core.record import RecordFields
-from app.core.resource import RESOURCES, Resource
-from app.core.rules import Proposal, trees
-from app.core.writing import Batch, Stored, accepted, referrers, writable
+from app.core.model.fields import RecordFields
+from app.core.model.resource import RESOURCES, Resource
+from app.core.values.links import links_in
+from app.core.writing.batch import Batch
+from app.core.writing.conditions import Conditions
+from app.core.writing.edit import Written, actor
+from app.core.writing.integrity import Proposal, trees
+from app.core.writing.references import referrers
+from app.core.writing.representation import Stored, accepted, writable
 
 PARTNERS = "partners"
 MOST_NAMES = 100  # and identifiers, of one partner

@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.bodies import checked_by
-from app.core.editing import Written
+from app.core.access.caller import Asker
 from app.core.errors import NotFound, Stale
-from app.core.keys import Asker
-from app.core.names import PartnerId
-from app.core.routes import Documented, checked, documented, of_one, problems
-from app.core.write_routes import OF_BODIES, OF_WRITES, GuardedRoute, answer, body_of, conditions_of
+from app.core.http.resource_writes import OF_BODIES, OF_WRITES, GuardedRoute, answer, body_of, conditions_of
+from app.core.http.routing import Documented, checked, documented, of_one, problems
+from app.core.model.validation import checked_by
+from app.core.values.links import PartnerId
+from app.core.writing.edit import Written
 from app.partners.merging import merge
 from app.partners.models import PARTNERS, PartnerShown
 

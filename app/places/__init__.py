@@ -1,0 +1,1 @@
+"""`/v1/places`: countries, regions and provinces."""

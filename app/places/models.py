@@ -7,29 +7,19 @@ from pydantic import StringConstraints
 from sqlalchemy import Index, Table, Text, select, text
 from sqlmodel import Field, SQLModel
 
-from app.core.codelists import Code, CodeList
-from app.core.dates import Edtf
+from app.core.database.tables import BYTEWISE, in_codes
 from app.core.errors import ErrorItem
-from app.core.evidence import Value
-from app.core.filters import Contains, Equal
-from app.core.names import PlaceId
-from app.core.record import (
-    BYTEWISE,
-    Identified,
-    Record,
-    RecordFields,
-    Row,
-    citation_table,
-    first_day,
-    identifier_table,
-    in_codes,
-    link_table,
-    list_indexes,
-    refers_to,
-)
-from app.core.resource import Link, Resource
-from app.core.rules import Proposal
-from app.core.text import LanguageMap, Line
+from app.core.model.columns import first_day
+from app.core.model.fields import Identified, Record, RecordFields
+from app.core.model.filters import Contains, Equal
+from app.core.model.resource import Link, Resource
+from app.core.model.tables import Row, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.values.codelists import Code, CodeList
+from app.core.values.dates import Edtf
+from app.core.values.evidence import Value
+from app.core.values.links import PlaceId
+from app.core.values.text import LanguageMap, Line
+from app.core.writing.integrity import Proposal
 
 PLACE_LEVEL = CodeList(
     "place_level",

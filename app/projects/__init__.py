@@ -1,0 +1,1 @@
+"""`/v1/projects`: programmes, projects and other initiatives."""

@@ -6,26 +6,16 @@ from typing import Annotated, Any, Literal
 from sqlalchemy import Column, Table, Text
 from sqlmodel import Field
 
-from app.core.codelists import Code, CodeList
-from app.core.dates import Edtf
-from app.core.evidence import Value
-from app.core.filters import Contains, During, Equal
-from app.core.names import PartnerId, PlaceId, ProjectId
-from app.core.record import (
-    BYTEWISE,
-    Identified,
-    Record,
-    RecordFields,
-    Row,
-    citation_table,
-    identifier_table,
-    in_codes,
-    link_table,
-    list_indexes,
-    refers_to,
-)
-from app.core.resource import Link, Resource
-from app.core.text import LanguageMap
+from app.core.database.tables import BYTEWISE, in_codes
+from app.core.model.fields import Identified, Record, RecordFields
+from app.core.model.filters import Contains, During, Equal
+from app.core.model.resource import Link, Resource
+from app.core.model.tables import Row, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.values.codelists import Code, CodeList
+from app.core.values.dates import Edtf
+from app.core.values.evidence import Value
+from app.core.values.links import PartnerId, PlaceId, ProjectId
+from app.core.values.text import LanguageMap
 
 PROJECT_KIND = CodeList(
     "project_kind",

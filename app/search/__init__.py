@@ -1,0 +1,1 @@
+"""`/v1/search`: one query over all resources. Index and ranking are in `app/core/search`."""

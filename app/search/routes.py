@@ -6,16 +6,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from app.core.database import Read
+from app.core.database.statements import Read
 from app.core.errors import BadRequest, Invalid, Unavailable
-from app.core.matching import WINDOW, Candidates, Found, Hit, Matching, Place
-from app.core.paging import bound, next_path, place_of
-from app.core.query import MOST_ITEMS, Digits, SearchWords, query_model
-from app.core.reading import READINGS, Answer, Asked, tag_of
-from app.core.resource import RESOURCES
-from app.core.routes import NOT_CHANGED, Documented, ReadRoute, answer, asked, documented, problems
-from app.core.senses import MOST_WORDS, READING, TIER, Sense
-from app.core.text import LanguageMap, from_json, to_json
+from app.core.http.routing import NOT_CHANGED, Documented, ReadRoute, answer, asked, documented, problems
+from app.core.model.resource import RESOURCES
+from app.core.reading.answers import Answer, Asked, tag_of
+from app.core.reading.pages import bound, next_path, place_of
+from app.core.reading.parameters import MOST_ITEMS, Digits, SearchWords, query_model
+from app.core.reading.reads import READINGS
+from app.core.search.interpretation import MOST_WORDS, READING, TIER, Sense
+from app.core.search.ranking import WINDOW, Candidates, Found, Hit, Matching, Place
+from app.core.values.json import from_json, to_json
+from app.core.values.text import LanguageMap
 from app.search.snippets import snippet
 
 PATH = "/v1/search"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from app.core.prose import Texts, names, prose
-from app.core.resource import Resource
-from app.core.senses import Sense
-from app.core.words import WORD, Word, joined, word, words
+from app.core.model.resource import Resource
+from app.core.model.texts import Texts, names, prose
+from app.core.search.interpretation import Sense
+from app.core.search.tokens import WORD, Word, joined, word, words
 
 LONGEST = 160  # characters of a snippet, without the ellipses
 BEFORE = 40  # characters before the first word that is marked

@@ -1,0 +1,1 @@
+"""`/v1/statements`: who requested, promised or claimed what."""

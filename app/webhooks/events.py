@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from app.core.changes import CHANGES, SHOWN
-from app.core.resource import RESOURCES
-from app.core.text import to_json
-from app.core.writing import partners_of
+from app.core.log import CHANGES, SHOWN
+from app.core.model.resource import RESOURCES
+from app.core.values.json import to_json
+from app.core.writing.representation import partners_of
 
 VERBS = {"create": "created", "update": "updated", "delete": "deleted", "redact": "redacted"}
 TEST = "webhook.test"

@@ -8,12 +8,12 @@ from pydantic import Field as Described
 from sqlalchemy import Boolean, Index, Integer, Table, Text, literal_column
 from sqlmodel import Field, SQLModel
 
-from app.core.changes import SHOWN
-from app.core.codelists import Code, CodeList
-from app.core.database import BEGUN
-from app.core.names import PartnerId
-from app.core.record import BYTEWISE, SEQUENCE, in_codes, only_where
-from app.core.resource import RESOURCES
+from app.core.database.engine import BEGUN
+from app.core.database.tables import BYTEWISE, SEQUENCE, in_codes, only_where
+from app.core.log import SHOWN
+from app.core.model.resource import RESOURCES
+from app.core.values.codelists import Code, CodeList
+from app.core.values.links import PartnerId
 
 DAY = 86_400
 STATE = CodeList(

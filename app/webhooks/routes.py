@@ -7,22 +7,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.core.bodies import MERGE_PATCH, checked_by
+from app.core.access.caller import Asker
+from app.core.access.keys import ID_LENGTH
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
-from app.core.keys import ID_LENGTH, Asker
-from app.core.query import Digits
-from app.core.routes import Documented, InPath
-from app.core.write_routes import OF_BODIES, Row, body_of, guarded_router, private_json
+from app.core.http.bodies import MERGE_PATCH
+from app.core.http.resource_writes import OF_BODIES, Row, body_of, guarded_router, private_json
+from app.core.http.routing import Documented, InPath
+from app.core.model.validation import checked_by
+from app.core.reading.parameters import Digits
 from app.webhooks import subscriptions
-from app.webhooks.address import Allowance, Refused
-from app.webhooks.models import (
-    DELIVERY,
-    DeliveryShown,
-    Rotated,
-    WebhookCreated,
-    WebhookFields,
-    WebhookShown,
-)
+from app.webhooks.egress import Allowance, Refused
+from app.webhooks.models import DELIVERY, DeliveryShown, Rotated, WebhookCreated, WebhookFields, WebhookShown
 
 PATH = "/v1/webhooks"
 LOOKING_UP = 5.0  # seconds for the name in a new URL

@@ -9,17 +9,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, tuple_, update
 from sqlmodel import Session
 
-from app.core.bodies import checked_by
-from app.core.changes import CHANGES, instant, now
-from app.core.editing import merge
+from app.core.access.caller import Asker
+from app.core.access.keys import ID_LENGTH, KEYS
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
-from app.core.keys import ID_LENGTH, KEYS, Asker
-from app.core.resource import RESOURCES
+from app.core.log import CHANGES, instant, now
+from app.core.model.resource import RESOURCES
+from app.core.model.validation import checked_by
+from app.core.writing.patch import merge
 from app.partners.merging import WHEN_MERGED
-from app.webhooks.attempts import disable
 from app.webhooks.events import ping_payload
-from app.webhooks.following import add_test, hold
+from app.webhooks.fan_out import add_test, hold
 from app.webhooks.models import DELIVERIES, LISTS, WEBHOOKS, WebhookFields, delivery_shown, fields_of, webhook_shown
+from app.webhooks.queue import disable
 from app.webhooks.signing import new_secret
 
 MOST_OF_ONE = 100  # subscriptions of one key

@@ -16,7 +16,8 @@ from typing import Any
 
 import psycopg
 
-from app.core.database import Database, Read, Reader
+from app.core.database.engine import Database
+from app.core.database.statements import Read, Reader
 from app.core.settings import Settings
 from app.main import assemble
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from app.core.database import Database
-from app.core.schema import migrate
+from app.core.database.engine import Database
+from app.core.maintenance.schema import migrate
 from seed.files import read
 from seed.loader import load
 from tests.torture.backups import backups_while_writing

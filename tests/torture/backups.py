@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from app.core.backup import restore
-from app.core.changes import CHANGES
-from app.core.database import Database
+from app.core.database.engine import Database
+from app.core.log import CHANGES
+from app.core.maintenance.backup import restore
 from tests.torture.ground import ROOT, Row, Server, Writers, new_key
 from tests.torture.whole import broken
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlmodel import SQLModel
 
-from app.core.database import Database
+from app.core.database.engine import Database
 from app.core.settings import Settings
 from app.main import assemble
 from tests.torture.ground import Row, Server, new_key

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from app.core.database import Database
+from app.core.database.engine import Database
 from app.keys.models import KeyFields, create
 
 ROOT = Path(__file__).parents[2]

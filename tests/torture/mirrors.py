@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.core.changes import CHANGES, LAST, SEALED
-from app.core.database import Database
-from app.core.redacting import Redaction, redact
+from app.core.database.engine import Database
+from app.core.log import CHANGES, LAST, SEALED
+from app.core.maintenance.redact import Redaction, redact
 from tests.torture.ground import ROOT, Row, Server, Writers, new_key, unexpected
 from tests.torture.whole import broken
 

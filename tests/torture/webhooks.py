@@ -11,11 +11,11 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-import app.main  # noqa: F401 - declares every table
-from app.core.database import Database
-from app.core.keys import Asker
-from app.core.resource import RESOURCES
-from app.core.writing import Batch
+import app.catalogue  # noqa: F401 - declares every table
+from app.core.access.caller import Asker
+from app.core.database.engine import Database
+from app.core.model.resource import RESOURCES
+from app.core.writing.batch import Batch
 from app.keys import models as keys
 from app.webhooks.models import DELIVERIES, WEBHOOKS, WebhookFields
 from app.webhooks.subscriptions import create

@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text
 
-import app.main  # noqa: F401 - declares every resource
-from app.core.changes import CHANGES, digest
-from app.core.database import Database
-from app.core.index import RECORDS
-from app.core.resource import RESOURCES, Resource
-from app.core.sql import CHUNK
-from app.core.verifying import Verifier
+import app.catalogue  # noqa: F401 - declares every resource
+from app.core.database.engine import Database
+from app.core.database.sql import CHUNK
+from app.core.log import CHANGES, digest
+from app.core.maintenance.verify import Verifier
+from app.core.model.resource import RESOURCES, Resource
+from app.core.search.index import RECORDS
 from tests.torture.ground import Told
 
 

@@ -1,0 +1,46 @@
+"""`GET /v1/figures/aggregate`."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from app.analysis.aggregates.reading import MOST_ADDED, Aggregate, Aggregates
+from app.core.http.routing import (
+    NOT_CHANGED,
+    OF_LISTS,
+    Documented,
+    ReadRoute,
+    answer,
+    asked,
+    documented,
+    problems,
+)
+
+ABOUT_AGGREGATES = (
+    "Count, smallest, largest and sum of the figures that the list shows under the same filters. A sum leaves out what "
+    "must not be added and says why (`left_out`): parts of a total that is there, the same fact stated twice, earlier "
+    "totals, overlapping periods, areas within areas, also before and after a merger, figures of a project or partner "
+    "and of what is part of it. Kinds and units are always apart; ranks, durations and shares have no sum. What a "
+    f"figure does not say keeps it apart from nothing. At most {MOST_ADDED} figures are added up in one answer."
+)
+
+
+AGGREGATES = Aggregates()
+
+
+def aggregates_router() -> APIRouter:
+    """Groups of figures; the path comes before those of single records."""
+    router = APIRouter(tags=["figures"], route_class=ReadRoute, responses=NOT_CHANGED)
+    router.add_api_route(
+        "/v1/figures/aggregate",
+        documented(aggregate_figures, Documented(lambda: Aggregate, query=lambda: AGGREGATES.query)),
+        responses=problems(*OF_LISTS),
+        operation_id="aggregate_figures",
+        summary="Add figures up, where they may be",
+        description=ABOUT_AGGREGATES,
+    )
+    return router
+
+
+async def aggregate_figures(request: Request, query: BaseModel) -> Response:
+    """Groups of figures, with their sums."""
+    return await answer(request, lambda: AGGREGATES.aggregate(query, asked(request)), long=True)

@@ -1,0 +1,13 @@
+"""All rules: importing a file registers its rules."""
+
+from app.analysis.audit.rule import RULES
+from app.analysis.audit.rules import dates, evidence, links, overdue, sums
+from app.core.values.codelists import CodeList
+
+__all__ = ["ALL", "RULE", "dates", "evidence", "links", "overdue", "sums"]
+
+ALL = sorted(RULES, key=lambda rule: (rule.name, rule.resource.name))
+
+RULE = CodeList(
+    "audit_rule", "What the audit looks for; /v1/audit/rules explains each.", {rule.name: rule.label for rule in ALL}
+)

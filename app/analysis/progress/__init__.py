@@ -1,0 +1,1 @@
+"""`/v1/progress` and `/v1/projects/{id}/progress`: targets compared with results."""

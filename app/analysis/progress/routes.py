@@ -1,0 +1,76 @@
+"""`GET /v1/projects/{project_id}/progress` and `GET /v1/progress`."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.analysis.progress.reading import ProgressPage, Several, WholeProgress, of_project
+from app.core.http.routing import (
+    NOT_CHANGED,
+    OF_DETAILS,
+    OF_LISTS,
+    Documented,
+    ReadRoute,
+    answer,
+    asked,
+    checked,
+    documented,
+    of_one,
+    problems,
+)
+from app.core.model.resource import Id
+from app.core.reading.parameters import MOST_ITEMS
+from app.projects.models import PROJECTS
+
+ABOUT = (
+    "For each indicator: targets, plans, baselines and actuals by date, each with its evidence, percentage and gap "
+    "against the target it is comparable with, and an actual plus the plan that continues it. Figures count that cite "
+    "a document or are kept by the project's manager; what others claim is listed beside. Actuals that follow each "
+    "other without a gap (2022, 2023) are added up; what counts from the beginning is not held against the target of "
+    "one year, unless the project began in it or the figure names the target. A target or an actual that "
+    "is not there is null with a reason (`why_not`), never 0. Parts are shown, and never added to their whole."
+)
+
+
+class ProgressQuery(BaseModel, defer_build=True):
+    """Parameters of one project's progress."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    indicator: list[Id] | None = Field(default=None, description="Only these indicators.", max_length=MOST_ITEMS)
+
+
+SEVERAL = Several()
+
+
+def progress_router() -> APIRouter:
+    """Targets against results; the paths come before those of single records."""
+    router = APIRouter(tags=["figures"], route_class=ReadRoute, responses=NOT_CHANGED)
+    of_one_project = Documented(lambda: WholeProgress, of_one(PROJECTS), query=lambda: ProgressQuery)
+    router.add_api_route(
+        "/v1/projects/{project_id}/progress",
+        documented(read_project_progress, of_one_project),
+        responses=problems(*OF_DETAILS),
+        operation_id="read_project_progress",
+        summary="Targets against actuals of one project",
+        description=ABOUT,
+    )
+    router.add_api_route(
+        "/v1/progress",
+        documented(list_progress, Documented(lambda: ProgressPage, query=lambda: SEVERAL.query)),
+        responses=problems(*OF_LISTS),
+        operation_id="list_progress",
+        summary="Targets against actuals of many projects",
+        description=f"Projects that have such figures, under the filters of the list of projects.\n\n{ABOUT}",
+    )
+    return router
+
+
+async def read_project_progress(request: Request, query: ProgressQuery, project_id: str) -> Response:
+    """The progress of a project, with its parts."""
+    checked(project_id)
+    return await answer(request, lambda: of_project(project_id, query, asked(request)))
+
+
+async def list_progress(request: Request, query: BaseModel) -> Response:
+    """The progress of a page of projects."""
+    return await answer(request, lambda: SEVERAL.page(query, asked(request)), long=True)

@@ -1,0 +1,1 @@
+"""`/v1/timeline`: dated events of all resources in one order."""

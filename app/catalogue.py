@@ -1,0 +1,28 @@
+"""Every resource of the API, in the order of the docs, and every table of the database.
+
+Whoever needs all of them imports this module: the application, the commands, the migrations and the seed.
+"""
+
+from types import ModuleType
+
+from app.agreements.models import AGREEMENTS
+from app.core import log
+from app.core.access import keys
+from app.core.model.resource import declare
+from app.core.search import index
+from app.core.writing import idempotency
+from app.documents.models import DOCUMENTS
+from app.exchange.imports import models as imports
+from app.figures.indicators import INDICATORS
+from app.figures.models import FIGURES
+from app.milestones.models import MILESTONES
+from app.partners.models import PARTNERS
+from app.places.models import PLACES
+from app.projects.models import PROJECTS
+from app.statements.models import STATEMENTS
+from app.webhooks import models as webhooks
+
+RESOURCES = declare(PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
+
+# The modules that declare the tables beside those of the resources.
+TABLES: tuple[ModuleType, ...] = (log, index, keys, idempotency, imports, webhooks)

@@ -1,0 +1,148 @@
+"""How many requests somebody may send in a minute: a pure ASGI layer in front of everything, there only when asked for.
+
+A request with a valid key counts for its key; any other, and one whose key does not count, for its address. Counts are
+those of one process, and bounded: of more askers than are kept, those unseen for longest are forgotten.
+Headers: draft-ietf-httpapi-ratelimit-headers, `RateLimit-Policy: "key";q=100;w=60` and `RateLimit: "key";r=50;t=30`.
+"""
+
+import hashlib
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import lru_cache
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.asgi.middleware import Edge
+from app.core.errors import TooMany
+
+WINDOW = 60  # seconds
+
+MOST_ASKERS = 50_000  # counted at a time, by key and by address each
+
+NOT_COUNTED = ("/livez", "/readyz", "/metrics")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """Who an address belongs to: an IPv4 address is somebody, of an IPv6 address its /64."""
+    try:
+        found = ipaddress.ip_address(address[:64].partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None:
+            return str(ipaddress.IPv6Network((found, 64), strict=False))
+        found = found.ipv4_mapped
+    return str(found)
+
+
+class Quota:
+    """So many requests for each asker, in a minute that begins with the first of them."""
+
+    def __init__(self, name: str, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._clock, self._name = most, clock, name.encode()
+        self._policy = b'"%s";q=%d;w=%d' % (self._name, most, WINDOW)
+        self._windows: OrderedDict[str, list[float]] = OrderedDict()  # asker: [when it began, requests]
+
+    def take(self, asker: str) -> Headers:
+        """Count a request; what the answer says of it. TooMany when none is left."""
+        now = self._clock()
+        window = self._windows.get(asker)
+        if window is None or now >= window[0] + WINDOW:
+            window = self._windows[asker] = [now, 0]
+        self._windows.move_to_end(asker)
+        if len(self._windows) > MOST_ASKERS:
+            self._windows.popitem(last=False)
+        seconds = max(1, math.ceil(window[0] + WINDOW - now))
+        left = self._most - int(window[1]) - 1
+        said = [
+            (b"ratelimit-policy", self._policy),
+            (b"ratelimit", b'"%s";r=%d;t=%d' % (self._name, max(left, 0), seconds)),
+        ]
+        if left < 0:
+            wait = {name.decode(): value.decode() for name, value in said}
+            raise TooMany(headers={**wait, "Retry-After": str(seconds)})
+        window[1] += 1
+        return said
+
+    def give_back(self, asker: str) -> None:
+        """Count a request less."""
+        if window := self._windows.get(asker):
+            window[1] = max(0, window[1] - 1)
+
+
+class Meter:
+    """What one request counts for; the gate says when its key is a valid one."""
+
+    def __init__(self, limits: "Limits", address: str, key_text: bytes) -> None:
+        self._limits, self._address = limits, address
+        self._text = hashlib.sha256(key_text).digest() if key_text else b""
+        self._is_known = bool(key_text) and self._text in limits.known
+        self.said: Headers = []
+
+    def arrived(self) -> None:
+        """Count for the address, unless the key was valid before; TooMany when none is left."""
+        if not self._is_known and self._limits.of_address:
+            self.said = self._limits.of_address.take(self._address)
+
+    def opened(self, key_id: str) -> None:
+        """The key is valid: count for it instead; TooMany when none is left."""
+        if not self._is_known:
+            if self._limits.of_address:
+                self._limits.of_address.give_back(self._address)
+            self._limits.know(self._text)
+        self.said = self._limits.of_key.take(key_id) if self._limits.of_key else []
+
+    def refused(self) -> None:
+        """The key is not, or no more, valid; TooMany when the address has none left."""
+        if self._is_known:
+            self._limits.known.pop(self._text, None)
+            self._is_known = False
+            self.arrived()
+
+
+class Limits:
+    """Wraps the application; `of_key` and `of_address` are requests a minute, 0 is any number."""
+
+    def __init__(self, app: ASGIApp, edge: Edge, *, of_key: int, of_address: int) -> None:
+        self.app = app
+        self.of_key = Quota("key", of_key) if of_key else None
+        self.of_address = Quota("address", of_address) if of_address else None
+        self.known: OrderedDict[bytes, None] = OrderedDict()  # hashes of headers with keys that were valid
+        self._refusing = Edge(_refuse, access_log=edge.access_log, observe=edge.observe)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in NOT_COUNTED:
+            await self.app(scope, receive, send)
+            return
+        key_text = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        meter = Meter(self, network_of((scope.get("client") or ("",))[0]), key_text)
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                held = {name for name, _ in message["headers"]}
+                said = [each for each in meter.said if each[0] not in held]
+                message = {**message, "headers": [*message["headers"], *said]}
+            await send(message)
+
+        try:
+            meter.arrived()
+        except TooMany as problem:
+            await self._refusing({**scope, "problem": problem}, receive, send)
+            return
+        await self.app({**scope, "meter": meter}, receive, tell)
+
+    def know(self, text: bytes) -> None:
+        """Remember a key that is valid: it is let through to the gate however many guess from its address."""
+        self.known[text] = None
+        if len(self.known) > MOST_ASKERS:
+            self.known.popitem(last=False)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    await scope["problem"].response()(scope, receive, send)

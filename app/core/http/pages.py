@@ -1,0 +1,129 @@
+"""The pages for developers: the contract, its two viewers, and the list of problems."""
+
+import hashlib
+import html
+import inspect
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from app.core.errors import MISTAKES, Problem, ProblemShown, family
+from app.core.http.routing import asked
+from app.core.values.json import to_json
+
+
+def ready_bytes(request: Request, body: bytes, media_type: str = "application/json") -> Response:
+    """Bytes that change only with the program or its settings, under a tag of their content."""
+    tag = hashlib.blake2b(body, digest_size=8).hexdigest()
+    headers = {"ETag": f'"{tag}"', "Cache-Control": request.app.state.settings.cache_control}
+    if asked(request).has(tag):
+        return Response(None, 304, headers)
+    return Response(body, 200, headers, media_type=media_type)
+
+
+# Scripts and styles come from an installed package and are served by us: no page asks another host for anything.
+ASSETS = files("fastapi_offline") / "static"
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; worker-src blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+)
+
+REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
+
+START_SWAGGER = """SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#docs", deepLinking: true, displayRequestDuration: true,
+  docExpansion: "none", tryItOutEnabled: true, validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset]
+});
+"""
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><link rel="icon" href="/docs/assets/favicon.png">{head}</head>
+<body>{body}</body></html>
+"""
+
+PLAIN = """<style>body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}
+code{background:#f2f2f2;padding:.1em .3em;border-radius:3px}h2{margin:2rem 0 .3rem}p{margin:.3rem 0}
+a{color:#0b5cad}</style>"""
+
+
+def pages(app: FastAPI, title: str) -> None:
+    """Mount /openapi.json, /docs (Swagger UI), /reference (ReDoc) and /problems."""
+
+    def page(name: str, head: str, body: str) -> HTMLResponse:
+        content = PAGE.format(title=f"{html.escape(title)} · {name}", head=head, body=body)
+        return HTMLResponse(content, headers={"Content-Security-Policy": PAGE_POLICY})
+
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/openapi.json")
+    async def read_openapi(request: Request) -> Response:
+        return ready_bytes(request, contract(app))
+
+    @router.get("/docs")
+    async def read_docs() -> Response:
+        head = '<link rel="stylesheet" href="/docs/assets/swagger-ui.css">'
+        scripts = '<script src="/docs/assets/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script>'
+        return page("API", head, f'<div id="docs"></div>{scripts}')
+
+    @router.get("/docs/start.js")
+    async def read_start() -> Response:
+        return Response(START_SWAGGER, media_type="text/javascript")
+
+    @router.get("/docs/assets/redoc.standalone.js")
+    async def read_redoc(request: Request) -> Response:
+        return ready_bytes(request, _redoc(), "text/javascript")
+
+    @router.get("/reference")
+    async def read_reference() -> Response:
+        head = "<style>body{margin:0}</style>"
+        script = '<script src="/docs/assets/redoc.standalone.js"></script>'
+        return page("Reference", head, f'<redoc spec-url="/openapi.json" hide-loading></redoc>{script}')
+
+    @router.get("/problems")
+    async def read_problems() -> Response:
+        return page("Problems", PLAIN, _problems_page())
+
+    app.include_router(router)
+    app.mount("/docs/assets", StaticFiles(directory=str(ASSETS)), name="assets")
+
+
+@cache
+def contract(app: FastAPI) -> bytes:
+    """The OpenAPI document, as it is served and as it is committed."""
+    return to_json(app.openapi())
+
+
+@cache
+def _redoc() -> bytes:
+    """ReDoc's script, with the logo that it would ask another host for replaced by our own icon."""
+    return (ASSETS / "redoc.standalone.js").read_bytes().replace(REDOC_LOGO, b"/docs/assets/favicon.png")
+
+
+def _problems_page() -> str:
+    kinds: Iterable[type[Problem]] = family()
+    entries = "".join(
+        f'<h2 id="{kind.code}"><code>{kind.code}</code> · {kind.status} {html.escape(kind.title)}</h2>'
+        f"<p>{_words(inspect.cleandoc(kind.__doc__ or ''))}</p>"
+        for kind in kinds
+    )
+    mistakes = "".join(f'<p id="{code}"><code>{code}</code> {_words(said)}</p>' for code, said in MISTAKES.items())
+    fields = "".join(
+        f"<p><code>{name}</code> {_words(entry.description or '')}</p>"
+        for name, entry in ProblemShown.model_fields.items()
+    )
+    intro = "<p>Errors are <code>application/problem+json</code> (RFC 9457) with these members:</p>"
+    each = "<h2>Single mistakes</h2><p>What <code>errors[].code</code> can be:</p>"
+    return f"<h1>Problems</h1>{intro}{fields}{entries}{each}{mistakes}"
+
+
+def _words(text: str) -> str:
+    """Text for a page; what stands in backquotes becomes code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -1,0 +1,41 @@
+"""Brings older renderings up to date."""
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from app.core.database.engine import Database
+from app.core.database.sql import CHUNK
+from app.core.model.columns import column_values
+from app.core.model.fields import RENDERING
+from app.core.model.resource import RESOURCES, Resource
+from app.core.search import index
+from app.core.writing.batch import Batch
+from app.core.writing.representation import accepted, render
+
+
+def render_again(session: Session, resource: Resource, most: int = CHUNK) -> int:
+    """Render records of an older rendering anew, without a Change: no fact changed. Returns how many there were."""
+    table = resource.table
+    query = select(table.id).where(table.rendering < RENDERING).order_by(table.id).limit(most)
+    ids = [row[0] for row in session.execute(query)]
+    batch = Batch(session, "migrate")
+    for record_id, present in batch.stored(resource, ids).items():
+        fields = accepted(resource, present.body)
+        body = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
+        values = {"rendering": RENDERING, "body": body.decode(), **column_values(table, fields)}
+        session.execute(update(table).where(table.id == record_id).values(values))
+        index.write(session.connection(), [index.Write(resource, record_id, present.body, body)])
+    return len(ids)
+
+
+def render_all_again(database: Database) -> int:
+    """Render every record of an older rendering anew, batch by batch; returns how many there were."""
+    count = 0
+    for resource in RESOURCES.values():
+        while True:
+            with database.write() as session:
+                done = render_again(session, resource)
+            count += done
+            if done < CHUNK:
+                break
+    return count

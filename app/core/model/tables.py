@@ -1,0 +1,73 @@
+"""The tables of a resource: its row, its links, its indexes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import ConfigDict
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
+from sqlmodel import Field, SQLModel
+
+from app.core.database.tables import BYTEWISE, SEQUENCE, only_where
+
+
+class Row(SQLModel):
+    """The columns every resource's table has; tables do not validate, so only core builds them from valid fields."""
+
+    model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]
+
+    id: str = Field(sa_type=BYTEWISE, primary_key=True)
+    version: int = Field(sa_type=Integer)
+    created_at: str = Field(sa_type=BYTEWISE)
+    updated_at: str = Field(sa_type=BYTEWISE)
+    managed_by: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
+    state: str = Field(sa_type=BYTEWISE)
+    change: int = Field(sa_type=SEQUENCE, foreign_key="changes.sequence", unique=True)
+    rendering: int = Field(sa_type=Integer)
+    body: str | None = Field(default=None, sa_type=Text)
+
+
+def list_indexes(*, codes: Sequence[str], sorts: Sequence[str], alone: Sequence[str] = ()) -> Iterator[Index]:
+    """The indexes of a list: each code and sort by itself, and each sort within each code, all of them with the id.
+
+    So a list of one code comes in its order out of one index; SQLite would else sort all records of that code. For
+    `alone` that is not worth an index. One more holds the drafts, which are few.
+    """
+    ordered = [*sorts, "updated_at"]
+    yield Index(None, "id", **only_where("state = 'draft'"))
+    for column in [*codes, *ordered, *alone]:
+        yield Index(None, column, "id")
+    for code in codes:
+        yield from (Index(None, code, column, "id") for column in ordered)
+
+
+def refers_to(column: str, table: str, **kwargs: Any) -> Column[Any]:
+    """A column of a link table that names a record of another table."""
+    return Column(column, BYTEWISE, ForeignKey(f"{table}.id"), nullable=False, **kwargs)
+
+
+def link_table(owner: str, name: str, *columns: Column[Any]) -> Table:
+    """A table of one resource's links, in the writer's order; it goes and comes with the record."""
+    return Table(
+        f"{owner}_{name}",
+        SQLModel.metadata,
+        Column("record_id", BYTEWISE, ForeignKey(f"{owner}.id", ondelete="CASCADE"), primary_key=True),
+        Column("position", Integer, primary_key=True, autoincrement=False),
+        *columns,
+        *(Index(None, column.name, "record_id") for column in columns if column.index is not False),
+    )
+
+
+def citation_table(owner: str) -> Table:
+    """The citations of a resource."""
+    return link_table(
+        owner, "citations", refers_to("document_id", "documents"), Column("paragraph", Integer, index=False)
+    )
+
+
+def identifier_table(owner: str, *, unique: bool = True) -> Table:
+    """The codes that other registers give to a resource's records; most registers give a code once."""
+    table = link_table(
+        owner, "identifiers", Column("scheme", BYTEWISE, index=False), Column("value", BYTEWISE, index=False)
+    )
+    Index(f"{'uq' if unique else 'ix'}_{table.name}_scheme_value", table.c.scheme, table.c.value, unique=unique)
+    return table

@@ -1,0 +1,94 @@
+"""The texts in a record's representation, found by their types: text is what `clean` has checked."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel
+
+from app.core.model.resource import Resource
+from app.core.values.text import clean
+
+Texts = list[tuple[str, str]]  # each with the path of where it stands, such as title.vi or aliases[0]
+
+_Collect = Callable[[Any, str, Texts], None]
+
+NOT_SAID = frozenset({"supports"})  # names of fields
+
+
+def names(resource: Resource, record: Mapping[str, Any]) -> Texts:
+    """The texts that name a record."""
+    return _collected(_readers(resource)[0], record)
+
+
+def prose(resource: Resource, record: Mapping[str, Any]) -> Texts:
+    """Every other text of a record."""
+    return _collected(_readers(resource)[1], record)
+
+
+def _collected(readers: list[tuple[str, _Collect]], record: Mapping[str, Any]) -> Texts:
+    found: Texts = []
+    for name, collect in readers:
+        if record.get(name):  # a representation of an older rendering may lack it
+            collect(record[name], name, found)
+    return found
+
+
+@cache
+def _readers(resource: Resource) -> tuple[list[tuple[str, _Collect]], list[tuple[str, _Collect]]]:
+    """How to read each field that holds text: those that name the record, in their declared order, and the others."""
+    fields = dict(_of_fields(resource.fields))
+    named = [(name, fields.pop(name)) for name in resource.names]
+    return named, list(fields.items())
+
+
+def _of_fields(model: type[BaseModel]) -> Iterator[tuple[str, _Collect]]:
+    for name, field in model.model_fields.items():
+        collect = None if name in NOT_SAID else _reader(field.annotation, field.metadata)
+        if collect:
+            yield field.alias or name, collect
+
+
+def _reader(kind: Any, rules: Any = ()) -> _Collect | None:
+    """How to read what has this type; None if it can hold no text."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _reader(inner[0], inner[1:])
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return _of_model(list(_of_fields(kind)))
+    if kind is str:
+        return _line if any(isinstance(rule, AfterValidator) and rule.func is clean for rule in rules) else None
+    if origin is list:
+        return _of_list(_reader(inner[0]))
+    if origin is dict:
+        return _of_mapping(_reader(inner[1]))
+    return next(filter(None, map(_reader, inner)), None)
+
+
+def _line(value: str, path: str, found: Texts) -> None:
+    found.append((path, value))
+
+
+def _of_list(collect: _Collect | None) -> _Collect | None:
+    def read(value: list[Any], path: str, found: Texts) -> None:
+        for position, one in enumerate(value):
+            collect(one, f"{path}[{position}]", found)  # type: ignore[misc]
+
+    return collect and read
+
+
+def _of_mapping(collect: _Collect | None) -> _Collect | None:
+    def read(value: dict[str, Any], path: str, found: Texts) -> None:
+        for key, one in value.items():
+            collect(one, f"{path}.{key}", found)  # type: ignore[misc]
+
+    return collect and read
+
+
+def _of_model(readers: list[tuple[str, _Collect]]) -> _Collect | None:
+    def read(value: dict[str, Any], path: str, found: Texts) -> None:
+        for key, collect in readers:
+            if value.get(key):
+                collect(value[key], f"{path}.{key}", found)
+
+    return read if readers else None

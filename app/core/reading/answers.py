@@ -1,0 +1,92 @@
+"""What is asked of a read, and what it answers."""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import literal_column, select
+
+from app.core.access.caller import NOBODY, Asker
+from app.core.database.statements import Query, Read, Reader
+from app.core.errors import Moved, Unavailable
+from app.core.log import CHANGES, LAST_OF_RECORD, NAME
+from app.core.model.fields import RENDERING
+from app.core.search.index import INDEXING
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a read found: the body (None: the asker's copy is current), its tag, and where a list goes on.
+
+    `private`: it holds drafts, which no shared cache may keep.
+    """
+
+    body: bytes | None
+    tag: str
+    next: str | None = None
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, as it was asked: a path, the query string behind it, the tags of If-None-Match, and by whom."""
+
+    path: str
+    query: bytes = b""
+    tags: str = ""
+    asker: Asker = NOBODY
+
+    def has(self, tag: str) -> bool:
+        """Whether the asker has the representation with this tag (weak comparison)."""
+        if not self.tags:
+            return False
+        held = {each.strip().removeprefix("W/").strip('"') for each in self.tags.split(",")}
+        return tag in held or "*" in held
+
+    @property
+    def names_tags(self) -> bool:
+        """Whether a look at the last Change can tell that the asker has it already (for `*` it must be found first)."""
+        return bool(self.tags) and self.tags.strip() != "*"
+
+    def answer(self, body: bytes, last: str, following: str | None = None, *, private: bool = False) -> Answer:
+        """What was found, after the Change that was the last one before."""
+        tag = self.tag(last)
+        return Answer(None if self.has(tag) else body, tag, following, private)
+
+    def tag(self, last: str) -> str:
+        """The tag of an answer made from several records: the last Change and what was asked."""
+        asked = b"%d%s?%s#%s" % (INDEXING, self.path.encode(), self.query, self.asker.key.encode())
+        what = hashlib.blake2b(asked, digest_size=8).hexdigest()
+        return f"{last}-{RENDERING}-{what}"
+
+
+_LAST = select(NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
+
+LAST_CHANGE = Query(_LAST, alone=True)
+
+NO_CHANGE = "0"
+
+END_OF_RECORD = Query(LAST_OF_RECORD)
+
+
+def moved(asked: Asked, record_id: str, into: str) -> Moved:
+    """What leads from a record that was merged to the one that stays, with the same question."""
+    query = f"?{asked.query.decode('ascii')}" if asked.query else ""
+    return Moved(headers={"Location": asked.path.replace(f"/{record_id}", f"/{into}", 1) + query})
+
+
+async def last_change(reader: Reader) -> object:
+    """The name of the last Change; None when the database does not answer."""
+    try:
+        return await reader.run(_last)
+    except Unavailable:
+        return None
+
+
+def _last() -> Read:
+    rows = yield LAST_CHANGE, {}
+    return rows[0][0] if rows else NO_CHANGE
+
+
+def tag_of(asked: Asked) -> Read:
+    """The tag that an answer made from several records has now."""
+    return asked.tag((yield from _last()))

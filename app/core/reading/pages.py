@@ -1,0 +1,221 @@
+"""Pages of a list: the sort, the shape that decides the statement, and cursors bound to both."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, select, tuple_
+
+from app.core.access.caller import Asker
+from app.core.errors import MISTAKES, BadCursor, ErrorItem, Invalid
+from app.core.model.filters import Parameter
+from app.core.model.resource import Resource, owner_of
+from app.core.search.ranking import Place
+from app.core.values.text import UNSAFE
+
+FOUND = "q"  # in a shape: what the query of a list finds
+
+DRAFTS, OWN, ALL = "drafts", True, False  # in a shape: the asker's drafts, or all
+
+Shape = tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A closed sort key with its direction and that of the ids between equals."""
+
+    name: str
+    descending: bool
+    ties_descending: bool
+
+    @classmethod
+    def of(cls, text: str) -> "Sort":
+        """From the parameter, such as `-signed_on,id`; ties follow the direction of the key unless said."""
+        first, _, ties = text.partition(",")
+        descending = first.startswith("-")
+        return cls(first.lstrip("-"), descending, ties == "-id" if ties else descending)
+
+
+def shaped(parameters: Mapping[str, Parameter], asked: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:
+    """The shape of what is asked with these parameters, and the values to bind."""
+    shape: list[tuple[str, bool]] = []
+    values: dict[str, Any] = {}
+    for name, value in asked.items():
+        many = parameters[name].many
+        single = not many or len(value) == 1
+        shape.append((name, single))
+        values |= parameters[name].encode(name, value[0] if many and single else value)
+    return tuple(shape), values
+
+
+def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions of a shape; those on one link table must hold for the same link."""
+    found: list[ColumnElement[bool]] = []
+    of_links: dict[Any, list[ColumnElement[bool]]] = {}
+    for name, single in shape:
+        parameter = parameters[name]
+        if parameter.link is None:
+            found.append(parameter.where(name, single))
+        else:
+            of_links.setdefault(parameter.link, []).append(parameter.where(name, single))
+    for link, each in of_links.items():
+        found.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*each)))
+    return found
+
+
+def chosen(resource: Resource, shape: Shape) -> list[ColumnElement[bool]]:
+    """The conditions of a shape on a resource's records; those merged into others only by id, or if asked for."""
+    found, merged = conditions(resource.parameters, shape), getattr(resource.table, "merged_into", None)
+    if merged is not None and not any(name in ("id", "merged_into") for name, _ in shape):
+        found.append(merged.is_(None))
+    return found
+
+
+def state_of(shape: Shape) -> str:
+    """The state of the records that a shape is about."""
+    return "draft" if any(name == DRAFTS for name, _ in shape) else "published"
+
+
+@dataclass
+class Page:
+    """One page that is asked for: its shape (which decides the statement) and its values."""
+
+    resource: Resource
+    query: Any
+    also: Mapping[str, Any]
+    path: str
+    shape: Shape = ()
+    values: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = self.query.model_fields_set
+        self._filters = {name: getattr(self.query, name) for name in self.resource.parameters if name in given}
+        asked = {**self.also, **self._filters}
+        self.shape, self.values = shaped(self.resource.parameters, asked)
+        self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
+        if self.query.cursor is not None:
+            self.after = dict(zip(("after_value", "after_id"), self._read(self.query.cursor), strict=True))
+
+    @cached_property
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The asked parameters that a cursor is bound to."""
+        given = [(name, value) for name, value in self._filters.items() if not isinstance(value, list)]
+        given += [(name, one) for name, value in self._filters.items() if isinstance(value, list) for one in value]
+        if self.query.q is not None:
+            given.append(("q", self.query.q))
+        asked = self.query.model_fields_set
+        return [*given, *((name, getattr(self.query, name)) for name in ("state", "sort") if name in asked)]
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """First the records that have a value to sort by, then those that have none."""
+        may_lack = nullable(self.resource.all_sorts[self.sort.name])
+        if not self.after:
+            return ("value", "absent") if may_lack else ("value",)
+        if self.after["after_value"] is None:
+            return ("absent-after",)
+        return ("value-after", "absent") if may_lack else ("value-after",)
+
+    @property
+    def by_relevance(self) -> bool:
+        """Whether the hits of a query are asked for in the order of search."""
+        return self.query.q is not None and "sort" not in self.query.model_fields_set
+
+    @property
+    def place(self) -> Place | None:
+        """Where the page begins among hits in the order of search."""
+        return Place.read(self.after["after_value"]) if self.after and self.by_relevance else None
+
+    def narrow(self, name: str, values: Mapping[str, Any]) -> None:
+        """One condition more, which no parameter states."""
+        self.shape += ((name, True),)
+        self.values |= values
+
+    def narrow_to_drafts(self, asker: Asker) -> None:
+        """The drafts that are the asker's to write, instead of what is public."""
+        asker.require("records:write", "records:write:own")
+        for name in ("include", "q"):
+            if getattr(self.query, name) is not None:
+                raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=MISTAKES["of_drafts"]))
+        self.shape += ((DRAFTS, ALL if asker.writes_all else OWN),)
+        self.values["keeper"] = asker.partner
+
+    def next(self, value: Any, record_id: str) -> str:
+        """The path of the page behind the row with this value to sort by and this id."""
+        shaping = [("limit", self.limit)]
+        shaping += [(name, said) for name in ("fields", "include") if (said := getattr(self.query, name))]
+        shaping += [("total", "true")] if self.query.total else []
+        return next_path(self.path, self.query_pairs, shaping, value, record_id)
+
+    def _read(self, given: str) -> tuple[Any, str]:
+        value, record_id = place_of(bound(self.path, self.query_pairs), given)
+        kind = (int, float) if is_number(self.resource.all_sorts[self.sort.name]) else str
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise BadCursor
+        return value, record_id
+
+
+def bound(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """What a cursor is bound to: a path with its filters and sort, in whatever order they were given."""
+    return f"{path}?{sorted(pairs)}"
+
+
+def next_path(
+    path: str, pairs: Sequence[tuple[str, str]], shaping: Iterable[tuple[str, Any]], value: Any, record_id: str
+) -> str:
+    """The path of the page behind a place: the filters and sort that its cursor is bound to, and what shapes a page."""
+    return f"{path}?{urlencode([*pairs, *shaping, ('cursor', cursor(bound(path, pairs), value, record_id))])}"
+
+
+def cursor(bound: str, value: Any, record_id: str) -> str:
+    """An opaque place in a list: the last row's sort value and id, with a checksum that binds it to path and filter."""
+    place = _PLACE.encode([value, record_id]).encode()
+    check = hashlib.blake2b(place + bound.encode(), digest_size=6).digest()
+    return base64.urlsafe_b64encode(check + place).rstrip(b"=").decode()
+
+
+_PLACE = json.JSONEncoder(separators=(",", ":"))
+
+
+def place_of(bound: str, given: str) -> tuple[Any, str]:
+    """The sort value and id in a cursor; BadCursor unless it was handed out for the same path and filter."""
+    try:
+        value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
+        genuine = cursor(bound, value, record_id) == given
+    except (ValueError, TypeError, RecursionError):
+        raise BadCursor from None
+    if not genuine or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+        raise BadCursor
+    return value, record_id
+
+
+@cache
+def is_number(column: Any) -> bool:
+    """Whether records are sorted by a number rather than a text."""
+    return isinstance(column.type, Double)
+
+
+@cache
+def nullable(column: Any) -> bool:
+    """Whether records may have nothing to sort by."""
+    return bool(column.property.columns[0].nullable)
+
+
+def beyond(column: Any, record_id: Any, sort: Sort, segment: str) -> ColumnElement[bool]:
+    """The condition of what comes after a cursor, within a segment of the list."""
+    value: Any = bindparam("after_value")
+    last: Any = bindparam("after_id")
+    tied: ColumnElement[bool] = record_id < last if sort.ties_descending else record_id > last
+    if segment.startswith("absent") or sort.name == "id":
+        return tied
+    if sort.descending != sort.ties_descending:
+        further = column < value if sort.descending else column > value
+        return or_(further, and_(column == value, tied))
+    both, place = tuple_(column, record_id), tuple_(value, last)
+    return both < place if sort.descending else both > place

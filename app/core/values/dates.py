@@ -1,0 +1,123 @@
+"""Imprecise time: a profile of EDTF (ISO 8601-2) that says what the source says and no more.
+
+Accepted: `2022`, `2022-02`, `2022-02-28`, `2022-02-28T14:15`, quarters `2024-33` … `2024-36`, each with `?` for
+uncertain, `~` for approximate or `%` for both; intervals `2024/2028`, `2015/..`, `../2024-05-31`, the last also
+written `[..2024-05-31]`.
+"""
+
+import calendar
+import re
+from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_POINT = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})(?:T(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d))?)?)?[?~%]?"
+)
+
+_FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, where a month would stand
+
+
+# What stands in columns for the ends that a date does not have: before and after every day.
+OPEN_START, OPEN_END = "0001-01-01", "9999-12-31"
+
+
+class Span(NamedTuple):
+    """First and last day that a date can mean; None where an interval is open."""
+
+    earliest: date | None
+    latest: date | None
+
+    def days(self) -> tuple[str, str]:
+        """Both ends as they are stored and compared."""
+        first = self.earliest.isoformat() if self.earliest else OPEN_START
+        return first, self.latest.isoformat() if self.latest else OPEN_END
+
+
+@lru_cache(maxsize=1 << 14)
+def parse_edtf(text: str) -> Span:
+    """Read one EDTF string of the profile; ValueError says what is wrong, without repeating the input."""
+    start, end = _ends(text)
+    if start == end == "..":
+        raise ValueError("an EDTF interval needs at least one end")
+    if start == end:
+        return _point(start)
+    earliest = None if start == ".." else _point(start).earliest
+    latest = None if end == ".." else _point(end).latest
+    if earliest and latest and latest < earliest:
+        raise ValueError("the interval ends before it starts")
+    return Span(earliest, latest)
+
+
+def ends(text: str) -> tuple[str | None, str | None]:
+    """Start and end of an extent, each as a date of its own (`2024/2028`: 2024 and 2028); None where it is open."""
+    start, end = _ends(text)
+    return (None if start == ".." else start), (None if end == ".." else end)
+
+
+def _ends(text: str) -> tuple[str, str]:
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1].replace("..", "../", 1) if text.startswith("[..") else text[1:-1].replace("..", "/..", 1)
+    start, slash, end = text.partition("/")
+    return start, end if slash else start
+
+
+def _point(text: str) -> Span:
+    match = _POINT.fullmatch(text)
+    if match is None or not text.isascii():
+        raise ValueError("is not a date of the EDTF profile, such as 2022, 2022-02, 2022-02-28 or 2024/2028")
+    year, month, day = (int(match[part]) if match[part] else None for part in ("year", "month", "day"))
+    if year is None or year == 0:
+        raise ValueError("the year must be 0001 to 9999")
+    if month is None:
+        return Span(date(year, 1, 1), date(year, 12, 31))
+    if day is None and _FIRST_QUARTER <= month < _FIRST_QUARTER + 4:
+        last = 3 * (month - _FIRST_QUARTER + 1)
+        return Span(date(year, last - 2, 1), date(year, last, calendar.monthrange(year, last)[1]))
+    if not 1 <= month <= 12:
+        raise ValueError("there is no such month")
+    days = calendar.monthrange(year, month)[1]
+    if day is None:
+        return Span(date(year, month, 1), date(year, month, days))
+    if not 1 <= day <= days:
+        raise ValueError("there is no such day in that month")
+    return Span(date(year, month, day), date(year, month, day))
+
+
+class Edtf(BaseModel):
+    """A moment as precisely as the source gives it, with the first and last day it can mean (null where open).
+
+    Written as the string alone (`"2022-02"`) or as this object. In a date field an interval bounds one moment
+    (`../2024-05-31`: on or before); in a `period` it is the extent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [
+        {"edtf": "2022-02", "earliest": "2022-02-01", "latest": "2022-02-28"}]})  # fmt: skip
+
+    edtf: str = Field(description="The date in the EDTF profile of ISO 8601-2.", max_length=40)
+    earliest: date | None = Field(default=None, description="First day it can mean; null when open.")
+    latest: date | None = Field(default=None, description="Last day it can mean; null when open.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, given: Any) -> Any:
+        shape = {"edtf": given} if isinstance(given, str) else given
+        if not isinstance(shape, dict) or not isinstance(shape.get("edtf"), str) or len(shape["edtf"]) > 40:
+            raise ValueError("is neither an EDTF string nor the object {edtf, earliest, latest}")
+        span = parse_edtf(shape["edtf"])
+        for end, computed in span._asdict().items():
+            if shape.get(end) not in (None, computed, computed and computed.isoformat()):
+                raise ValueError(f"{end} is not the {end} day of the given edtf")
+        return {**shape, **span._asdict()}
+
+    @property
+    def span(self) -> Span:
+        """Both ends."""
+        return Span(self.earliest, self.latest)
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The object for an EDTF string."""
+        return cls.model_validate(text)

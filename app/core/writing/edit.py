@@ -1,0 +1,207 @@
+"""What a request may do to a record: create, replace, patch, delete; under which conditions, in one transaction."""
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from app.core.access.caller import Asker
+from app.core.database.sql import chunks
+from app.core.errors import MOST_ERRORS, ErrorItem, Forbidden, Gone, IdTaken, Invalid, NotFound, ReferredTo
+from app.core.log import CHANGES, LAST_OF_RECORD
+from app.core.model.fields import RecordFields
+from app.core.model.resource import RESOURCES, Resource
+from app.core.model.validation import checked_by, partly_checked, top_of
+from app.core.values.text import RESERVED, stem_of
+from app.core.writing.batch import Batch
+from app.core.writing.conditions import UNCONDITIONAL, Conditions
+from app.core.writing.integrity import Proposal, mistakes
+from app.core.writing.patch import merge, own_members
+from app.core.writing.references import referrers
+from app.core.writing.representation import Stored, is_same, writable
+
+MOST_REFERRERS, MOST_LOOKED_AT = 50, 1_000
+
+NUMBERED = 50  # ids with a number that are tried before one with random letters
+
+
+@dataclass(frozen=True)
+class Written:
+    """A record after a write: created (or replayed), its tag and its bytes."""
+
+    id: str
+    tag: str
+    body: bytes
+    created: bool = False
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One write of one record by one asker, inside its transaction."""
+
+    session: Session
+    asker: Asker
+    resource: Resource
+    record_id: str
+    conditions: Conditions = UNCONDITIONAL
+
+    def put(self, given: dict[str, Any]) -> Written:
+        """Create the record or replace it."""
+        present = self._present()
+        if present is None:
+            self._refuse_taken()
+            self.conditions.check(self.session, None)
+        else:
+            if not self.asker.sees(present.state, present.managed_by):
+                raise IdTaken
+            self.refuse_others(present)
+        return self._store(self._kept(given, present), present)
+
+    def create(self, given: dict[str, Any]) -> Written:
+        """Create the record; IdTaken when there is or was one."""
+        self._refuse_taken()
+        return self._store(self._kept(given, None), None)
+
+    def patch(self, patch: dict[str, Any]) -> Written:
+        """Merge a patch (RFC 7396) into the record."""
+        present = self._must()
+        merged = merge(writable(json.loads(present.body)), own_members(self.resource, self.record_id, patch))
+        merged.setdefault("managed_by", None)  # left out after the merge: the patch says null
+        return self._store(self._kept(merged, present), present)
+
+    def delete(self) -> None:
+        """Remove the record; it leaves its Changes."""
+        present = self._must()
+        self.conditions.check(self.session, present)
+        self.conditions.require()
+        self.refuse_referred(published_only=False)
+        batch = Batch(self.session, actor(self.asker))
+        batch.delete(self.resource, self.record_id, present)
+        batch.flush()
+
+    def _present(self) -> Stored | None:
+        batch = Batch(self.session, "")
+        return batch.stored(self.resource, [self.record_id]).get(self.record_id)
+
+    def _must(self) -> Stored:
+        """The record, which must be there and the asker's to write."""
+        present = self._present()
+        if present is None:
+            raise Gone if was_public(self.session, self.resource, self.record_id, self.asker) else NotFound
+        if not self.asker.sees(present.state, present.managed_by):
+            raise NotFound
+        self.refuse_others(present)
+        return present
+
+    def refuse_others(self, present: Stored) -> None:
+        """Forbidden or IdTaken when the record is there but not the asker's to write."""
+        if not self.asker.may_write(present.managed_by):
+            raise Forbidden("The record is kept by another partner.")
+        if json.loads(present.body).get("merged_into"):
+            raise IdTaken("The record was merged into another one: write that one.")
+
+    def _refuse_taken(self) -> None:
+        if taken(self.session, self.resource, [self.record_id]):
+            raise IdTaken
+
+    def _kept(self, given: dict[str, Any], present: Stored | None) -> RecordFields:
+        """The fields; Invalid also with what the rules find in members that are right by themselves."""
+        whole = self.whole(given, present)
+        try:
+            return self.checked(whole)
+        except Invalid as found:
+            raise Invalid(*found.errors, *self.further(whole, found.errors)) from None
+
+    def whole(self, given: dict[str, Any], present: Stored | None) -> dict[str, Any]:
+        """Who keeps the record stays as it is when left out, or is the key's partner at first."""
+        return {"managed_by": present.managed_by if present else self.asker.partner, **given}
+
+    def checked(self, whole: dict[str, Any]) -> RecordFields:
+        """The fields, by themselves; Forbidden when they give the record to another partner."""
+        fields = checked_by(self.resource.fields, whole)
+        if not self.asker.writes_all and fields.managed_by != self.asker.partner:
+            raise Forbidden("Only a key with the scope records:write says who keeps a record.")
+        return fields
+
+    def further(self, whole: dict[str, Any], errors: list[ErrorItem]) -> list[ErrorItem]:
+        """What the rules find wrong in members that are right by themselves."""
+        fields = partly_checked(self.resource.fields, whole, errors) if len(errors) < MOST_ERRORS else None
+        if fields is None:
+            return []
+        wrong = {top_of(each) for each in errors}
+        proposal = Proposal(self.session, self.resource, self.record_id, fields, self.asker)
+        return [each for each in mistakes(proposal) if top_of(each) not in wrong]
+
+    def _store(self, fields: RecordFields, present: Stored | None) -> Written:
+        if present is not None:
+            # Also where it would change nothing: of two who count from 4 to 5, one must hear that it is 5 already.
+            self.conditions.check(self.session, present)
+            if is_same(self.resource, self.record_id, fields, present):
+                return Written(self.record_id, present.tag, present.body.encode())
+            self.conditions.require()
+            if present.state == "published" and fields.state == "draft":
+                self.refuse_referred(published_only=True)
+        wrong = mistakes(Proposal(self.session, self.resource, self.record_id, fields, self.asker))
+        if wrong:
+            raise Invalid(*wrong)
+        batch = Batch(self.session, actor(self.asker))
+        batch.put(self.resource, self.record_id, fields, present)
+        batch.flush()
+        now = batch.stored(self.resource, [self.record_id])[self.record_id]
+        return Written(self.record_id, now.tag, now.body.encode(), created=present is None)
+
+    def refuse_referred(self, *, published_only: bool) -> None:
+        """ReferredTo, naming what the asker may see, when others would be left with a link to nothing."""
+        found = referrers(self.session, self.resource, self.record_id, None if published_only else MOST_LOOKED_AT)
+        names, hidden = [], False
+        for name in dict.fromkeys(resource for resource, _ in found):
+            ids = [record_id for resource, record_id in found if resource == name]
+            for record_id, state, keeper in _seen(self.session, RESOURCES[name], ids):
+                if published_only and state != "published":
+                    continue
+                if self.asker.sees(state, keeper):
+                    names.append(f"{name}/{record_id}")
+                else:
+                    hidden = True
+        if names or hidden:
+            errors = [ErrorItem(code="referrer", detail=f"{name} refers to it.") for name in names[:MOST_REFERRERS]]
+            raise ReferredTo("Other records refer to this one: change those first.", errors=errors)
+
+
+def _seen(session: Session, resource: Resource, ids: list[str]) -> list[tuple[str, str, str | None]]:
+    table, found = resource.table, []
+    for chunk in chunks(ids):
+        query = select(table.id, table.state, table.managed_by).where(table.id.in_(chunk))
+        found += [(row[0], row[1], row[2]) for row in session.execute(query.order_by(table.id))]
+    return found
+
+
+def actor(asker: Asker) -> str:
+    """Who a Change is by."""
+    return f"key:{asker.key}" if asker.key else "command"
+
+
+def taken(session: Session, resource: Resource, ids: Iterable[str]) -> set[str]:
+    """Those of the ids that a record has or had."""
+    query = select(CHANGES.c.record_id).where(CHANGES.c.resource == resource.name, CHANGES.c.record_id.in_(list(ids)))
+    return {row[0] for row in session.execute(query.distinct())}
+
+
+def was_public(session: Session, resource: Resource, record_id: str, asker: Asker) -> bool:
+    """Whether there was a record, deleted since, that the asker could see at its end."""
+    last = session.execute(LAST_OF_RECORD, {"resource": resource.name, "id": record_id}).first()
+    return last is not None and asker.saw(last[1])
+
+
+def free_id(session: Session, resource: Resource, given: dict[str, Any]) -> str:
+    """An id made of what the record is called, with a number when that is taken."""
+    said = next((given[name] for name in ("title", "name", "summary", "indicator") if given.get(name)), "")
+    stem = stem_of(said) or resource.one
+    ids = [stem, *(f"{stem}-{number}" for number in range(2, NUMBERED + 1))]
+    used = taken(session, resource, ids) | RESERVED
+    return next((each for each in ids if each not in used), f"{stem}-{secrets.token_hex(4)}")

@@ -1,0 +1,1 @@
+"""`/v1/imports`: files of records, stored, matched with existing records and written in groups."""

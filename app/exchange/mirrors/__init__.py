@@ -1,0 +1,1 @@
+"""A registry that follows another registry's change feed and verifies it."""
