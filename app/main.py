@@ -1,4 +1,4 @@
-"""The application: the only module that knows every slice."""
+"""The application: the only module that knows every resource and feature."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,38 +13,42 @@ from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
 from app import __version__
-from app.analysis.aggregates.routes import aggregates_router
-from app.analysis.audit.routes import audit_router
-from app.analysis.progress.routes import progress_router
-from app.analysis.timeline.routes import timeline_router
+from app.agreements.routes import agreements_router
+from app.analysis.aggregates import routes as aggregates
+from app.analysis.audit import routes as audit
+from app.analysis.progress import routes as progress
+from app.analysis.timeline import routes as timeline
 from app.catalogue import RESOURCES
+from app.changes import routes as changes
 from app.changes.long_poll import Waiting
-from app.changes.routes import changes_router
 from app.core.asgi.gate import Gate, Uses
 from app.core.asgi.middleware import Edge, set_up_logs
 from app.core.asgi.rate_limits import Limits
 from app.core.asgi.response_cache import Hot
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
+from app.core.http.dispatch import Dispatch
 from app.core.http.openapi import describe
 from app.core.http.pages import pages
-from app.core.http.resource_reads import history_router, resource_router
-from app.core.http.resource_writes import write_router
-from app.core.http.routing import Dispatch
 from app.core.http.site import site_router
 from app.core.reading.answers import last_change
 from app.core.reading.freshness import Freshness
-from app.core.reading.reads import READINGS, Reading
 from app.core.settings import Settings
 from app.core.writing.editor import Editor
-from app.exchange.imports.routes import imports_router
+from app.documents.routes import documents_router
+from app.exchange.imports import routes as imports
 from app.exchange.imports.worker import Importer
-from app.keys.routes import keys_router
+from app.figures.routes import figures_router, indicators_router
+from app.keys import routes as keys
+from app.milestones.routes import milestones_router
 from app.partners.routes import partners_router
-from app.search.routes import search_router
+from app.places.routes import places_router
+from app.projects.routes import projects_router
+from app.search import routes as search
+from app.statements.routes import statements_router
+from app.webhooks import routes as webhooks
 from app.webhooks.egress import Allowance
 from app.webhooks.events import contract
-from app.webhooks.routes import webhooks_router
 from app.webhooks.sender import Sender
 from migrations import HEAD
 
@@ -70,7 +74,6 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 
 def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     """The FastAPI application inside, without the outer layers, and the routers it was made of."""
-    READINGS.update({resource.name: Reading(resource) for resource in RESOURCES})
     app = FastAPI(
         title=settings.site_name,
         version=__version__,
@@ -83,17 +86,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     state = app.state
     state.settings = settings
     state.fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
-    computed = [
-        search_router(),
-        progress_router(),
-        aggregates_router(),
-        audit_router(),
-        timeline_router(),
-        changes_router(),
-    ]
-    routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
-    routers += [*map(history_router, RESOURCES), *map(write_router, RESOURCES), partners_router(), keys_router()]
-    routers += [imports_router(), webhooks_router()]
+    routers = _routers(settings)
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
@@ -102,6 +95,31 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unforeseen)
     return app, routers
+
+
+def _routers(settings: Settings) -> list[APIRouter]:
+    """The routers of all folders. Fixed paths such as `/v1/figures/aggregate` come before those with an id."""
+    return [
+        search.router,
+        progress.router,
+        aggregates.router,
+        audit.router,
+        timeline.router,
+        changes.router,
+        projects_router(),
+        partners_router(),
+        agreements_router(),
+        milestones_router(),
+        statements_router(),
+        figures_router(),
+        indicators_router(),
+        documents_router(),
+        places_router(),
+        site_router(settings, __version__, HEAD),
+        keys.router,
+        imports.router,
+        webhooks.router,
+    ]
 
 
 @asynccontextmanager

@@ -103,7 +103,7 @@ class Contest:
             yield Row(title, costs(contenders, self.rounds, self.seconds), asked.goals.get(engine, ()))
 
     def hot_row(self, engine: str, *, conditional: bool = False) -> Iterator[Row]:
-        """Details that were asked before, whole or with the tag of the copy that the asker has."""
+        """Details that were asked before, whole or with the tag of the copy that the caller has."""
         self._start()
         title = ("hot 304" if conditional else "hot GET") + OF[engine]
         yield self._hot(title, self.hot[engine], self.seconds, self._with(engine), conditional=conditional)

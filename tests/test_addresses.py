@@ -15,7 +15,7 @@ import pytest
 
 from app.core.database.engine import Database
 from app.webhooks import client as calling
-from app.webhooks.client import Caller
+from app.webhooks.client import WebhookClient
 from app.webhooks.egress import Allowance, Refused, is_public
 from app.webhooks.queue import Outcome
 from app.webhooks.signing import new_secret
@@ -171,7 +171,7 @@ def resolving(*answers: list[str]) -> tuple[Resolve, list[str]]:
 
 
 def call(allowance: Allowance, url: str, lookups: ThreadPoolExecutor) -> Outcome:
-    return asyncio.run(Caller(allowance, lookups).post(url, "message", b"{}", [new_secret()]))
+    return asyncio.run(WebhookClient(allowance, lookups).post(url, "message", b"{}", [new_secret()]))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
@@ -262,7 +262,7 @@ async def _within(work: Any) -> Any:
 
 
 def call_later(lookups: ThreadPoolExecutor) -> Any:
-    return Caller(Allowance(), lookups).post("https://partner.example/", "message", b"{}", [new_secret()])
+    return WebhookClient(Allowance(), lookups).post("https://partner.example/", "message", b"{}", [new_secret()])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The past of a record: its versions as each asker may see them, what changed between them, and as of an instant."""
+"""The past of a record: its versions as each caller may see them, what changed between them, and as of an instant."""
 
 import random
 from typing import Any

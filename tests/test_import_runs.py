@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import func, select, update
 from starlette.testclient import TestClient
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.log import CHANGES
 from app.exchange.formats.files import JSON_LINES, read
@@ -33,7 +33,7 @@ from tests.test_imports import COAST, FIGURE, PORTS, counts, ended, lines_of, se
 from tests.test_keys import changed, id_of
 from tests.test_writes import changes
 
-ALL = Asker("", frozenset(["records:write"]))
+ALL = Caller("", frozenset(["records:write"]))
 
 
 def ports(number: int) -> list[dict[str, Any]]:

@@ -57,8 +57,8 @@ def test_a_quota_begins_anew_after_a_minute() -> None:
     assert quota.take("a")[1] == (b"ratelimit", b'"key";r=1;t=60')
 
 
-def test_askers_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_ASKERS", 10)
+def test_callers_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_CALLERS", 10)
     quota = Quota("address", 5)
     for number in range(1_000):
         quota.take("busy")

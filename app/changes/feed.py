@@ -97,7 +97,7 @@ def page(query: Any, asked: Asked) -> Read:
 
 
 def _ensure_known(query: Any, last: int) -> Read:
-    """Rewound unless the Change that the asker saw last is here, under the chain value that it had."""
+    """Rewound unless the Change that the caller saw last is here, under the chain value that it had."""
     if query.after > last:
         raise Rewound
     if query.chain and not (yield from _chain_at(query.after)).startswith(query.chain):

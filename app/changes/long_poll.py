@@ -30,14 +30,14 @@ class Waiting:
     async def beyond(self, last: int, seconds: float, receive: Receive) -> bool:
         """Whether there is a Change behind `last`, as soon as there is.
 
-        False when the time is over, the asker has left, the server ends, or too many wait already.
+        False when the time is over, the caller has left, the server ends, or too many wait already.
         """
         if self._watcher is None or self._watcher.done():
             self._watcher = asyncio.ensure_future(self._watch())
         return await self._wait(last, seconds, receive) is True
 
     async def pause(self, seconds: float, receive: Receive) -> bool:
-        """Whether it is worth to look again after so many seconds: the asker stays, and so does the server."""
+        """Whether it is worth to look again after so many seconds: the caller stays, and so does the server."""
         return await self._wait(NEVER, seconds, receive) is None
 
     async def _wait(self, last: int, seconds: float, receive: Receive) -> bool | None:
@@ -100,6 +100,6 @@ def _also(act: Callable[[], object], handler: Callable[..., object]) -> Callable
 
 
 async def _left(receive: Receive) -> None:
-    """Ends when the asker is gone."""
+    """Ends when the caller is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

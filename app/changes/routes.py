@@ -11,17 +11,9 @@ from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from app.changes.feed import PATH, Page, page
 from app.core.errors import Rewound
-from app.core.http.routing import (
-    NOT_CHANGED,
-    OF_LISTS,
-    Documented,
-    ReadRoute,
-    Ready,
-    answer,
-    asked,
-    documented,
-    problems,
-)
+from app.core.http.operations import operation
+from app.core.http.resource_reads import OF_LISTS
+from app.core.http.responses import Ready, answer, asked
 from app.core.log import ACTION, SHOWN
 from app.core.model.fields import Instant
 from app.core.model.resource import RESOURCES, Id
@@ -65,34 +57,6 @@ class Proof(BaseModel):
     digests: list[Hash] | None = Field(
         default=None, description="Only of *redact*: SHA-256 of each representation that it put in place of another."
     )
-
-
-def changes_router() -> APIRouter:
-    """`/v1/changes`."""
-    router = APIRouter(tags=["registry"], route_class=ReadRoute)
-    router.add_api_route(
-        PATH,
-        documented(read_changes, Documented(_page_model, query=_query)),
-        responses={**NOT_CHANGED, **problems(*OF_LISTS, Rewound)},
-        operation_id="read_changes",
-        summary="Follow every change",
-        description=ABOUT,
-    )
-    return router
-
-
-async def read_changes(request: Request, query: Any) -> Response:
-    """A page of the feed; with `wait`, as soon as there is something in it."""
-    if not query.wait:
-        return await answer(request, lambda: page(query, asked(request)), long=bool(query.partner))
-    found = await _awaited(request, query)
-    headers = [
-        (b"cache-control", b"no-store"),
-        (b"link", b'<%s>; rel="next"' % str(found.next).encode()),
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(found.body or b"")),
-    ]
-    return Ready(200, headers, found.body or b"")
 
 
 async def _awaited(request: Request, query: Any) -> Page:
@@ -173,3 +137,30 @@ def _page_model() -> Any:
         next=(str, Field(description="Path to follow: there is always one.")),
         last=(int, Field(description="The number of the newest Change; 0: there is none.")),
     )
+
+
+router = APIRouter(tags=["registry"])
+
+
+@operation(
+    router,
+    "GET",
+    PATH,
+    "Follow every change",
+    about=ABOUT,
+    returns=_page_model,
+    query=_query,
+    problems=(*OF_LISTS, Rewound),
+)
+async def read_changes(request: Request, query: Any) -> Response:
+    """A page of the feed; with `wait`, as soon as there is something in it."""
+    if not query.wait:
+        return await answer(request, lambda: page(query, asked(request)), long=bool(query.partner))
+    found = await _awaited(request, query)
+    headers = [
+        (b"cache-control", b"no-store"),
+        (b"link", b'<%s>; rel="next"' % str(found.next).encode()),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(found.body or b"")),
+    ]
+    return Ready(200, headers, found.body or b"")

@@ -214,7 +214,7 @@ class IdTaken(Conflict):
 
 
 class Rewound(Conflict):
-    """The registry does not have the Change that the asker saw last: it was restored to an earlier state, or it is
+    """The registry does not have the Change that the caller saw last: it was restored to an earlier state, or it is
     another registry. Begin again with `after=0`.
     """
 
@@ -222,7 +222,7 @@ class Rewound(Conflict):
 
 
 class ReferredTo(Conflict):
-    """Other records refer to this one; `errors` names those that the asker may see, at most 50."""
+    """Other records refer to this one; `errors` names those that the caller may see, at most 50."""
 
     code, title = "referred_to", "Others refer to it"
 

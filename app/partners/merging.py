@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.access.keys import KEYS
 from app.core.errors import ErrorItem, IdTaken, Invalid, NotFound
 from app.core.model.fields import RecordFields
@@ -25,13 +25,13 @@ MOST_NAMES = 100  # and identifiers, of one partner
 WHEN_MERGED: list[Callable[[Session, str, str], object]] = []  # told of the twin and the other, before the commit
 
 
-def merge(session: Session, asker: Asker, twin: str, into: str, conditions: Conditions) -> Written:
+def merge(session: Session, caller: Caller, twin: str, into: str, conditions: Conditions) -> Written:
     """Leave the twin `merged_into` the other, and nothing that names it; again has no effect.
 
     Who looks for the twin finds the other: it takes over its codes, and its names as aliases.
     """
     partners = RESOURCES[PARTNERS]
-    batch = Batch(session, actor(asker))
+    batch = Batch(session, actor(caller))
     present = batch.stored(partners, [twin, into])
     if twin not in present:
         raise NotFound
@@ -44,7 +44,7 @@ def merge(session: Session, asker: Asker, twin: str, into: str, conditions: Cond
     _ensure_stays(present.get(into), twin, into)
     left = _renamed(partners, twin, present[twin], twin, into)
     stays = _with_names_of(left, _renamed(partners, into, present[into], twin, into))
-    written = [Proposal(session, partners, into, stays, asker), *_rewrite(batch, asker, twin, into)]
+    written = [Proposal(session, partners, into, stays, caller), *_rewrite(batch, caller, twin, into)]
     batch.put(partners, into, stays, present[into])
     batch.put(partners, twin, left.model_copy(update={"merged_into": into, "identifiers": []}), present[twin])
     batch.flush()
@@ -66,7 +66,7 @@ def _ensure_stays(present: Stored | None, twin: str, into: str) -> None:
         raise Invalid(ErrorItem(pointer="/into", code="unknown_record", detail=detail))
 
 
-def _rewrite(batch: Batch, asker: Asker, twin: str, into: str) -> Iterator[Proposal]:
+def _rewrite(batch: Batch, caller: Caller, twin: str, into: str) -> Iterator[Proposal]:
     """Put every record that names the twin, changed to name the other."""
     by_resource: dict[str, list[str]] = {}
     for name, record_id in referrers(batch.session, RESOURCES[PARTNERS], twin):
@@ -77,7 +77,7 @@ def _rewrite(batch: Batch, asker: Asker, twin: str, into: str) -> Iterator[Propo
         for record_id, present in batch.stored(resource, ids).items():
             fields = _renamed(resource, record_id, present, twin, into)
             batch.put(resource, record_id, fields, present)
-            yield Proposal(batch.session, resource, record_id, fields, asker)
+            yield Proposal(batch.session, resource, record_id, fields, caller)
 
 
 def _with_names_of(twin: Any, stays: Any) -> RecordFields:

@@ -1,15 +1,15 @@
-"""What is special about partners: a twin is merged into the record that stays."""
+"""Routes of `/v1/partners`: those of every resource, and merging."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.access.caller import Asker
-from app.core.errors import NotFound, Stale
-from app.core.http.resource_writes import OF_BODIES, OF_WRITES, GuardedRoute, answer, body_of, conditions_of
-from app.core.http.routing import Documented, checked, documented, of_one, problems
-from app.core.model.validation import checked_by
+from app.core.access.caller import Caller
+from app.core.errors import Conflict, NotFound, Stale
+from app.core.http.operations import checked_id, id_in_path, operation
+from app.core.http.resource_routes import resource_router
+from app.core.http.resource_writes import OF_BODIES, conditions_of, written_response
 from app.core.values.links import PartnerId
 from app.core.writing.edit import Written
 from app.partners.merging import merge
@@ -24,41 +24,35 @@ class Merging(BaseModel, defer_build=True):
     into: PartnerId = Field(description="Id of the partner that stays.", examples=["unido"])
 
 
-async def merge_partner(request: Request, asker: Asker, _: BaseModel, partner_id: str) -> Response:
+def partners_router() -> APIRouter:
+    """The reads and writes that every resource has, and `POST /v1/partners/{partner_id}/merge`."""
+    router = resource_router(PARTNERS)
+    operation(
+        router,
+        "POST",
+        "/{partner_id}/merge",
+        "Merge a partner into another",
+        returns=PartnerShown,
+        in_path=id_in_path(PARTNERS),
+        scopes=("records:write",),
+        headers={"If-Match": "ETag of the partner that is merged; may be left out."},
+        statuses={"200": "Merged, now or before."},
+        problems=(Conflict, *OF_BODIES, NotFound, Stale),
+    )(merge_partner)
+    return router
+
+
+async def merge_partner(request: Request, caller: Caller, partner_id: str, body: Merging) -> Response:
     """Every record that names this partner is rewritten to name the other one, in one transaction.
 
     This one stays, `merged_into` the other, and leaves lists and search; reading it answers 308 with the other's
     Location. The other takes over its identifiers and, as aliases, its names. Its keys act for the other from now on,
     and its webhooks belong to it.
     """
-    twin = checked(partner_id)
-    merging = checked_by(Merging, await body_of(request, Merging))
+    duplicate = checked_id(partner_id)
     conditions = conditions_of(request)
 
-    def work(session: Any, asker: Asker) -> Written:
-        return merge(session, asker, twin, merging.into, conditions)
+    def work(session: Any, caller: Caller) -> Written:
+        return merge(session, caller, duplicate, body.into, conditions)
 
-    return answer(PARTNERS, await request.app.state.editor.run(asker, work))
-
-
-def partners_router() -> APIRouter:
-    """`POST /v1/partners/{partner_id}/merge`."""
-    router = APIRouter(prefix="/v1/partners", tags=["partners"], route_class=GuardedRoute)
-    said = Documented(
-        lambda: PartnerShown,
-        of_one(PARTNERS),
-        body=lambda: Merging,
-        scopes=("records:write",),
-        headers={"If-Match": "ETag of the partner that is merged; may be left out."},
-        statuses={"200": "Merged, now or before."},
-    )
-    router.add_api_route(
-        "/{partner_id}/merge",
-        documented(merge_partner, said),
-        methods=["POST"],
-        responses=problems(*OF_WRITES, *OF_BODIES, NotFound, Stale),
-        operation_id="merge_partner",
-        summary="Merge a partner into another",
-        description=merge_partner.__doc__,
-    )
-    return router
+    return written_response(PARTNERS, await request.app.state.editor.run(caller, work))

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.core.database.statements import Read
-from app.core.errors import BadRequest, Invalid, Unavailable
-from app.core.http.routing import NOT_CHANGED, Documented, ReadRoute, answer, asked, documented, problems
+from app.core.http.operations import operation
+from app.core.http.resource_reads import OF_LISTS
+from app.core.http.responses import answer, asked
 from app.core.model.resource import RESOURCES
 from app.core.reading.answers import Answer, Asked, tag_of
 from app.core.reading.pages import bound, next_path, place_of
 from app.core.reading.parameters import MOST_ITEMS, Digits, SearchWords, query_model
-from app.core.reading.reads import READINGS
+from app.core.reading.reads import reading_of
 from app.core.search.interpretation import MOST_WORDS, READING, TIER, Sense
 from app.core.search.ranking import WINDOW, Candidates, Found, Hit, Matching, Place
 from app.core.values.json import from_json, to_json
@@ -62,25 +63,6 @@ class SearchPage(BaseModel, defer_build=True):
     corrected: str | None = Field(description="What was searched for instead, where slips were corrected.")
 
 
-def search_router() -> APIRouter:
-    """`/v1/search`."""
-    router = APIRouter(tags=["search"], route_class=ReadRoute)
-    router.add_api_route(
-        PATH,
-        documented(search, Documented(lambda: SearchPage, query=_query)),
-        responses={**NOT_CHANGED, **problems(BadRequest, Invalid, Unavailable)},
-        operation_id="search",
-        summary="Search everything",
-        description=ABOUT,
-    )
-    return router
-
-
-async def search(request: Request, query: BaseModel) -> Response:
-    """The hits of a query."""
-    return await answer(request, lambda: _search(query, asked(request)))
-
-
 @cache
 def _query() -> type[BaseModel]:
     known = Annotated[str, StringConstraints(pattern="^(" + "|".join(RESOURCES) + ")$")]
@@ -99,6 +81,24 @@ def _query() -> type[BaseModel]:
         "cursor": (str | None, Field(default=None, description=about["cursor"], max_length=1000)),
     }
     return query_model("SearchQuery", fields)
+
+
+router = APIRouter(tags=["search"])
+
+
+@operation(
+    router,
+    "GET",
+    PATH,
+    "Search everything",
+    about=ABOUT,
+    returns=SearchPage,
+    query=_query,
+    problems=OF_LISTS,
+)
+async def search(request: Request, query: BaseModel) -> Response:
+    """The hits of a query."""
+    return await answer(request, lambda: _search(query, asked(request)))
 
 
 def _search(query: Any, asked: Asked) -> Read:
@@ -128,7 +128,7 @@ def _items(found: Found) -> Read:
     bodies: dict[tuple[str, str], bytes] = {}
     for name in dict.fromkeys(hit.resource for hit in found.hits):
         ids = [hit.record_id for hit in found.hits if hit.resource == name]
-        bodies |= {(name, key): body for key, body in (yield from READINGS[name].bodies(ids)).items()}
+        bodies |= {(name, key): body for key, body in (yield from reading_of(RESOURCES[name]).bodies(ids)).items()}
     return [_item(hit, bodies[hit.resource, hit.record_id], found.sense) for hit in found.hits]
 
 

@@ -232,7 +232,7 @@ class Connection(HttpToolsProtocol):
         return now > self._sent_until
 
     def give_up(self) -> None:
-        """Cut the connection; what it was working at learns that its asker is gone."""
+        """Cut the connection; what it was working at learns that its caller is gone."""
         self.transport.abort()
 
 

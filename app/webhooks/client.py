@@ -22,7 +22,7 @@ DEADLINE = 10.0  # seconds for everything: looking the name up, connecting, TLS,
 MOST_READ = 65_536  # bytes of an answer that are read; they are dropped
 
 
-class Caller:
+class WebhookClient:
     """Calls receivers, each time over a connection of its own: nothing of one call is left to the next."""
 
     def __init__(self, allowance: Allowance, lookups: Executor) -> None:

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.access.keys import ID_LENGTH
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
-from app.core.http.bodies import MERGE_PATCH
-from app.core.http.resource_writes import OF_BODIES, Row, body_of, guarded_router, private_json
-from app.core.http.routing import Documented, InPath
-from app.core.model.validation import checked_by
+from app.core.http.bodies import MERGE_PATCH, read_json
+from app.core.http.operations import InPath, operation
+from app.core.http.resource_writes import OF_BODIES
+from app.core.http.responses import private_json
 from app.core.reading.parameters import Digits
 from app.webhooks import subscriptions
 from app.webhooks.egress import Allowance, Refused
@@ -61,90 +61,144 @@ class DeliveriesQuery(BaseModel):
     cursor: DeliveryId | None = Field(default=None, description="Where to go on: taken from `next`.")
 
 
-def webhooks_router() -> APIRouter:
-    """The routes of subscriptions and their deliveries."""
-    return guarded_router(PATH, _routes())
+ONE_PATH = "/{webhook_id}"
+DUE = {"202": "Due at once; read it again to see what became of it."}
+
+router = APIRouter(prefix=PATH, tags=["webhooks"])
 
 
-def _routes() -> list[Row]:
-    page = Documented(lambda: WebhookPage, query=lambda: WebhooksQuery, scopes=SCOPES)
-    made = {"201": "Created; the only answer with the secret."}
-    new = Documented(lambda: WebhookCreated, body=lambda: WebhookFields, scopes=SCOPES, statuses=made)
-    single = Documented(lambda: WebhookShown, ONE, scopes=SCOPES)
-    edit = Documented(lambda: WebhookShown, ONE, body=lambda: WebhookFields, body_type=MERGE_PATCH, scopes=SCOPES)
-    again = Documented(lambda: WebhookCreated, ONE, body=lambda: Rotated, scopes=SCOPES)
-    gone = Documented(None, ONE, scopes=SCOPES, statuses={"204": "Deleted."})
-    due = {"202": "Due at once; read it again to see what became of it."}
-    ping = Documented(lambda: DeliveryShown, ONE, scopes=SCOPES, statuses=due)
-    sent = Documented(lambda: DeliveryPage, ONE, query=lambda: DeliveriesQuery, scopes=SCOPES)
-    resend = Documented(lambda: DeliveryShown, ONE_DELIVERY, scopes=SCOPES, statuses=due)
-    one, delivery = "/{webhook_id}", "/{webhook_id}/deliveries/{delivery_id}/repeat"
-    return [
-        ("", "GET", list_webhooks, page, (), "List the subscriptions"),
-        ("", "POST", create_webhook, new, (Conflict, *OF_BODIES), "Subscribe"),
-        (one, "GET", read_webhook, single, (NotFound,), "Read one subscription"),
-        (one, "PATCH", patch_webhook, edit, (NotFound, Conflict, *OF_BODIES), "Change a subscription"),
-        (one, "DELETE", delete_webhook, gone, (NotFound,), "Unsubscribe"),
-        (f"{one}/rotate", "POST", rotate_webhook, again, (NotFound, *OF_BODIES), "Rotate the secret"),
-        (f"{one}/test", "POST", ping_webhook, ping, (NotFound, Conflict), "Send a test"),
-        (f"{one}/deliveries", "GET", list_deliveries, sent, (NotFound,), "List what was sent"),
-        (delivery, "POST", repeat_delivery, resend, (NotFound, Conflict), "Send again"),
-    ]
-
-
-async def list_webhooks(request: Request, asker: Asker, query: WebhooksQuery) -> Response:
+@operation(
+    router,
+    "GET",
+    "",
+    "List the subscriptions",
+    returns=WebhookPage,
+    scopes=SCOPES,
+)
+async def list_webhooks(request: Request, caller: Caller, query: WebhooksQuery) -> Response:
     """Those of the key and of its partner; with the scope `keys` all. Never their secrets."""
-    found = await _run(request, asker, subscriptions.every, query.cursor or "", query.limit + 1)
+    found = await _run(request, caller, subscriptions.every, query.cursor or "", query.limit + 1)
     page = found[: query.limit]
     more = f"{PATH}?limit={query.limit}&cursor={page[-1]['id']}" if len(found) > len(page) else None
     return private_json({"items": page, "next": more})
 
 
-async def create_webhook(request: Request, asker: Asker, _: BaseModel) -> Response:
+@operation(
+    router,
+    "POST",
+    "",
+    "Subscribe",
+    returns=WebhookCreated,
+    scopes=SCOPES,
+    statuses={"201": "Created; the only answer with the secret."},
+    problems=(Conflict, *OF_BODIES),
+)
+async def create_webhook(request: Request, caller: Caller, body: WebhookFields) -> Response:
     """From now on, each change that the lists do not leave out is posted to the URL. The answer holds the secret."""
-    fields = checked_by(WebhookFields, await body_of(request, WebhookFields))
-    await _check_url(request, fields.url)
-    made = await _run(request, asker, subscriptions.create, fields)
+    await _check_url(request, body.url)
+    made = await _run(request, caller, subscriptions.create, body)
     return private_json(made, 201, {"Location": f"{PATH}/{made['id']}"})
 
 
-async def read_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
+@operation(
+    router,
+    "GET",
+    ONE_PATH,
+    "Read one subscription",
+    returns=WebhookShown,
+    in_path=ONE,
+    scopes=SCOPES,
+    problems=(NotFound,),
+)
+async def read_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
     """What it is told of, and whether that works."""
-    return private_json(await _run(request, asker, subscriptions.one, webhook_id))
+    return private_json(await _run(request, caller, subscriptions.one, webhook_id))
 
 
-async def patch_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
+@operation(
+    router,
+    "PATCH",
+    ONE_PATH,
+    "Change a subscription",
+    returns=WebhookShown,
+    body=WebhookFields,
+    body_type=MERGE_PATCH,
+    in_path=ONE,
+    scopes=SCOPES,
+    problems=(NotFound, Conflict, *OF_BODIES),
+)
+async def patch_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
     """A JSON Merge Patch (RFC 7396). Disabled and made active again, it is told what it missed meanwhile too."""
-    patch = await body_of(request, WebhookFields, MERGE_PATCH)
+    patch = await read_json(request, WebhookFields, MERGE_PATCH)
     if not isinstance(patch, dict):
         raise Invalid(ErrorItem(pointer="", code="invalid_value", detail="The body is an object."))
-    fields = await _run(request, asker, subscriptions.merged, webhook_id, patch)
+    fields = await _run(request, caller, subscriptions.merged, webhook_id, patch)
     if "url" in patch or "state" in patch:
         await _check_url(request, fields.url)
-    return private_json(await _run(request, asker, subscriptions.change, webhook_id, patch))
+    return private_json(await _run(request, caller, subscriptions.change, webhook_id, patch))
 
 
-async def delete_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
+@operation(
+    router,
+    "DELETE",
+    ONE_PATH,
+    "Unsubscribe",
+    in_path=ONE,
+    scopes=SCOPES,
+    statuses={"204": "Deleted."},
+    problems=(NotFound,),
+)
+async def delete_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
     """Nothing more is sent, and what was sent can no longer be read."""
-    await _run(request, asker, subscriptions.remove, webhook_id)
+    await _run(request, caller, subscriptions.remove, webhook_id)
     return Response(None, 204)
 
 
-async def rotate_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
+@operation(
+    router,
+    "POST",
+    f"{ONE_PATH}/rotate",
+    "Rotate the secret",
+    returns=WebhookCreated,
+    in_path=ONE,
+    scopes=SCOPES,
+    problems=(NotFound, *OF_BODIES),
+)
+async def rotate_webhook(request: Request, caller: Caller, webhook_id: str, body: Rotated) -> Response:
     """A new secret. The one before signs too for `overlap` seconds, one day by default: there are two signatures."""
-    rotation = checked_by(Rotated, await body_of(request, Rotated))
-    return private_json(await _run(request, asker, subscriptions.rotate, webhook_id, rotation.overlap))
+    return private_json(await _run(request, caller, subscriptions.rotate, webhook_id, body.overlap))
 
 
-async def ping_webhook(request: Request, asker: Asker, _: BaseModel, webhook_id: str) -> Response:
+@operation(
+    router,
+    "POST",
+    f"{ONE_PATH}/test",
+    "Send a test",
+    returns=DeliveryShown,
+    in_path=ONE,
+    scopes=SCOPES,
+    statuses=DUE,
+    problems=(NotFound, Conflict),
+)
+async def ping_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
     """An event `webhook.test` is sent once."""
-    return private_json(await _run(request, asker, subscriptions.ping, webhook_id), 202)
+    return private_json(await _run(request, caller, subscriptions.ping, webhook_id), 202)
 
 
-async def list_deliveries(request: Request, asker: Asker, query: DeliveriesQuery, webhook_id: str) -> Response:
+@operation(
+    router,
+    "GET",
+    f"{ONE_PATH}/deliveries",
+    "List what was sent",
+    returns=DeliveryPage,
+    in_path=ONE,
+    scopes=SCOPES,
+    problems=(NotFound,),
+)
+async def list_deliveries(request: Request, caller: Caller, query: DeliveriesQuery, webhook_id: str) -> Response:
     """What was sent and what came of it, the latest first. What is done can be read for seven days."""
     arguments = (webhook_id, query.state, query.cursor, query.limit + 1)
-    found = await _run(request, asker, subscriptions.deliveries, *arguments)
+    found = await _run(request, caller, subscriptions.deliveries, *arguments)
     page, more = found[: query.limit], None
     if len(found) > len(page):
         state = f"state={query.state}&" if query.state else ""
@@ -152,9 +206,20 @@ async def list_deliveries(request: Request, asker: Asker, query: DeliveriesQuery
     return private_json({"items": page, "next": more})
 
 
-async def repeat_delivery(request: Request, asker: Asker, _: BaseModel, webhook_id: str, delivery_id: str) -> Response:
+@operation(
+    router,
+    "POST",
+    f"{ONE_PATH}/deliveries/{{delivery_id}}/repeat",
+    "Send again",
+    returns=DeliveryShown,
+    in_path=ONE_DELIVERY,
+    scopes=SCOPES,
+    statuses=DUE,
+    problems=(NotFound, Conflict),
+)
+async def repeat_delivery(request: Request, caller: Caller, webhook_id: str, delivery_id: str) -> Response:
     """What was sent is sent once more under the same id; what waits for its next attempt is tried now."""
-    return private_json(await _run(request, asker, subscriptions.repeat, webhook_id, delivery_id), 202)
+    return private_json(await _run(request, caller, subscriptions.repeat, webhook_id, delivery_id), 202)
 
 
 async def _check_url(request: Request, url: str) -> None:
@@ -172,8 +237,8 @@ async def _check_url(request: Request, url: str) -> None:
         lookups.shutdown(wait=False)
 
 
-async def _run(request: Request, asker: Asker, act: Any, *arguments: Any) -> Any:
+async def _run(request: Request, caller: Caller, act: Any, *arguments: Any) -> Any:
     """What an act on subscriptions returns. Ids that do not fit their pattern never reach the database."""
     if not all(part.isascii() and part.replace("-", "").isalnum() for part in request.path_params.values()):
         raise NotFound
-    return await request.app.state.editor.run(asker, lambda session, still: act(session, still, *arguments))
+    return await request.app.state.editor.run(caller, lambda session, still: act(session, still, *arguments))

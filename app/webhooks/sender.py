@@ -173,9 +173,9 @@ class Sender:
 
 
 def _caller(allowance: Allowance, lookups: Executor) -> Any:
-    from app.webhooks.client import Caller  # noqa: PLC0415 - see there
+    from app.webhooks.client import WebhookClient  # noqa: PLC0415 - see there
 
-    return Caller(allowance, lookups)
+    return WebhookClient(allowance, lookups)
 
 
 def _something_to_do() -> Read:

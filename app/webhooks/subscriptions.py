@@ -1,4 +1,4 @@
-"""What is done with subscriptions: create, change, rotate, test, repeat; each inside one transaction of one asker."""
+"""What is done with subscriptions: create, change, rotate, test, repeat; each inside one transaction of one caller."""
 
 import json
 import secrets
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, tuple_, update
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.access.keys import ID_LENGTH, KEYS
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.log import CHANGES, instant, now
@@ -26,20 +26,27 @@ from app.webhooks.signing import new_secret
 MOST_OF_ONE = 100  # subscriptions of one key
 
 
-def create(session: Session, asker: Asker, fields: WebhookFields) -> dict[str, Any]:
+def create(session: Session, caller: Caller, fields: WebhookFields) -> dict[str, Any]:
     """A new subscription as WebhookCreated, told of what comes from now on; Invalid with an unknown partner."""
     _check_partners(session, fields)
-    own = select(func.count()).select_from(WEBHOOKS).where(WEBHOOKS.c.key == asker.key)
+    own = select(func.count()).select_from(WEBHOOKS).where(WEBHOOKS.c.key == caller.key)
     if session.execute(own).scalar_one() >= MOST_OF_ONE:
         raise Conflict(f"A key has at most {MOST_OF_ONE} subscriptions.")
     last = session.execute(select(func.max(CHANGES.c.sequence))).scalar() or 0
     webhook, secret, at = _token(ID_LENGTH), new_secret(), now()
-    made = {"id": webhook, "key": asker.key, "partner": asker.partner, "secret": secret, "behind": last, "failures": 0}
+    made = {
+        "id": webhook,
+        "key": caller.key,
+        "partner": caller.partner,
+        "secret": secret,
+        "behind": last,
+        "failures": 0,
+    }
     stopped = {"disabled_because": "owner", "disabled_at": at} if fields.state == "disabled" else {}
     empty: dict[str, Any] = dict.fromkeys(WEBHOOKS.c.keys())
     times = {"created_at": at, "updated_at": at}
     session.execute(insert(WEBHOOKS), {**empty, **made, **times, **_columns(fields), **stopped})
-    return {**one(session, asker, webhook), "secret": secret}
+    return {**one(session, caller, webhook), "secret": secret}
 
 
 def _token(length: int) -> str:
@@ -74,58 +81,58 @@ def _check_partners(session: Session, fields: WebhookFields) -> None:
         raise Invalid(*(ErrorItem(pointer=f"/partners/{each}", code="unknown_record", detail=said) for each in wrong))
 
 
-def _own(asker: Asker) -> ColumnElement[bool]:
-    """Subscriptions that the asker sees and changes: those of the key and of its partner; an administrator all."""
-    if "keys" in asker.scopes:
+def _own(caller: Caller) -> ColumnElement[bool]:
+    """Subscriptions that the caller sees and changes: those of the key and of its partner; an administrator all."""
+    if "keys" in caller.scopes:
         return true()
-    partners = [asker.partner] if asker.partner else []
-    return or_(WEBHOOKS.c.key == asker.key, WEBHOOKS.c.partner.in_(partners))
+    partners = [caller.partner] if caller.partner else []
+    return or_(WEBHOOKS.c.key == caller.key, WEBHOOKS.c.partner.in_(partners))
 
 
-def _row(session: Session, asker: Asker, webhook: str) -> Any:
-    row = session.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook, _own(asker))).mappings().first()
+def _row(session: Session, caller: Caller, webhook: str) -> Any:
+    row = session.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook, _own(caller))).mappings().first()
     if row is None:
         raise NotFound
     return row
 
 
-def one(session: Session, asker: Asker, webhook: str) -> dict[str, Any]:
-    """A subscription as WebhookShown; NotFound when there is none of the asker's."""
-    return webhook_shown(_row(session, asker, webhook))
+def one(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
+    """A subscription as WebhookShown; NotFound when there is none of the caller's."""
+    return webhook_shown(_row(session, caller, webhook))
 
 
-def every(session: Session, asker: Asker, after: str = "", most: int = 200) -> list[dict[str, Any]]:
+def every(session: Session, caller: Caller, after: str = "", most: int = 200) -> list[dict[str, Any]]:
     """Subscriptions as WebhookShown in the order of their ids, from behind one of them on."""
-    page = select(WEBHOOKS).where(WEBHOOKS.c.id > after, _own(asker)).order_by(WEBHOOKS.c.id).limit(most)
+    page = select(WEBHOOKS).where(WEBHOOKS.c.id > after, _own(caller)).order_by(WEBHOOKS.c.id).limit(most)
     return [webhook_shown(row) for row in session.execute(page).mappings()]
 
 
-def merged(session: Session, asker: Asker, webhook: str, patch: dict[str, Any]) -> WebhookFields:
+def merged(session: Session, caller: Caller, webhook: str, patch: dict[str, Any]) -> WebhookFields:
     """What a subscription would say after a merge patch; Invalid when that is not allowed."""
-    return checked_by(WebhookFields, merge(fields_of(_row(session, asker, webhook)), patch))
+    return checked_by(WebhookFields, merge(fields_of(_row(session, caller, webhook)), patch))
 
 
-def change(session: Session, asker: Asker, webhook: str, patch: dict[str, Any]) -> dict[str, Any]:
+def change(session: Session, caller: Caller, webhook: str, patch: dict[str, Any]) -> dict[str, Any]:
     """The subscription after a merge patch. Active again, it goes on where it stopped."""
     hold(session.connection())
-    row, fields = _row(session, asker, webhook), merged(session, asker, webhook, patch)
+    row, fields = _row(session, caller, webhook), merged(session, caller, webhook, patch)
     _check_partners(session, fields)
     values = {**_columns(fields), "updated_at": now()}
     if fields.state == "disabled":
         if row["state"] == "active":
             disable(session.connection(), webhook, "owner")
     elif row["state"] == "disabled" or fields.url != row["url"]:
-        keeper = _keeper(session, asker, row)
+        keeper = _keeper(session, caller, row)
         fresh = {"failures": 0, "failing_since": None, "rest_until": None}
         values |= {"key": keeper, "disabled_because": None, "disabled_at": None, **fresh}
     session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(values))
-    return one(session, asker, webhook)
+    return one(session, caller, webhook)
 
 
-def _keeper(session: Session, asker: Asker, row: Any) -> str:
+def _keeper(session: Session, caller: Caller, row: Any) -> str:
     """The key that an active subscription belongs to: that of its partner who makes it so, else the one it had."""
-    if asker.partner is not None and asker.partner == row["partner"]:
-        return asker.key
+    if caller.partner is not None and caller.partner == row["partner"]:
+        return caller.key
     counts = select(KEYS.c.id).where(
         KEYS.c.revoked_at.is_(None), or_(KEYS.c.expires_at.is_(None), KEYS.c.expires_at > now())
     )
@@ -134,28 +141,28 @@ def _keeper(session: Session, asker: Asker, row: Any) -> str:
     return str(row["key"])
 
 
-def rotate(session: Session, asker: Asker, webhook: str, overlap: int) -> dict[str, Any]:
+def rotate(session: Session, caller: Caller, webhook: str, overlap: int) -> dict[str, Any]:
     """The subscription as WebhookCreated, with a new secret; the one before signs too for `overlap` seconds."""
-    row, secret = _row(session, asker, webhook), new_secret()
+    row, secret = _row(session, caller, webhook), new_secret()
     until = instant(datetime.now(UTC) + timedelta(seconds=overlap))
     values = {"secret": secret, "previous_secret": row["secret"], "previous_until": until, "updated_at": now()}
     session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(values))
-    return {**one(session, asker, webhook), "secret": secret}
+    return {**one(session, caller, webhook), "secret": secret}
 
 
-def remove(session: Session, asker: Asker, webhook: str) -> None:
-    """Remove a subscription and its deliveries; NotFound when there is none of the asker's."""
+def remove(session: Session, caller: Caller, webhook: str) -> None:
+    """Remove a subscription and its deliveries; NotFound when there is none of the caller's."""
     hold(session.connection())
-    _row(session, asker, webhook)
+    _row(session, caller, webhook)
     session.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook))
     session.execute(delete(DELIVERIES).where(DELIVERIES.c.webhook == webhook))
 
 
 def deliveries(
-    session: Session, asker: Asker, webhook: str, state: str | None, after: str | None, most: int
+    session: Session, caller: Caller, webhook: str, state: str | None, after: str | None, most: int
 ) -> list[dict[str, Any]]:
     """Deliveries as DeliveryShown, the latest first, from behind one of them on."""
-    _row(session, asker, webhook)
+    _row(session, caller, webhook)
     page = select(DELIVERIES).where(DELIVERIES.c.webhook == webhook)
     order = tuple_(DELIVERIES.c.created_at, DELIVERIES.c.id)
     if state is not None:
@@ -176,18 +183,18 @@ def _delivery(session: Session, webhook: str, delivery: str) -> dict[str, Any]:
     return delivery_shown(row)
 
 
-def ping(session: Session, asker: Asker, webhook: str) -> dict[str, Any]:
+def ping(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
     """A delivery of nothing but a test, due at once; Conflict when the subscription is disabled."""
-    _must_be_active(session, asker, webhook)
+    _must_be_active(session, caller, webhook)
     delivery = f"{webhook}-test-{_token(8)}"
     add_test(session.connection(), delivery, webhook, ping_payload(webhook, now()))
     return _delivery(session, webhook, delivery)
 
 
-def repeat(session: Session, asker: Asker, webhook: str, delivery: str) -> dict[str, Any]:
+def repeat(session: Session, caller: Caller, webhook: str, delivery: str) -> dict[str, Any]:
     """The delivery, due at once: one that was done is sent once more, one that waits is tried now."""
     hold(session.connection())
-    _must_be_active(session, asker, webhook)
+    _must_be_active(session, caller, webhook)
     before = _delivery(session, webhook, delivery)
     values: dict[str, Any] = {"due_at": now()}
     if before["state"] != "pending":
@@ -196,6 +203,6 @@ def repeat(session: Session, asker: Asker, webhook: str, delivery: str) -> dict[
     return _delivery(session, webhook, delivery)
 
 
-def _must_be_active(session: Session, asker: Asker, webhook: str) -> None:
-    if _row(session, asker, webhook)["state"] != "active":
+def _must_be_active(session: Session, caller: Caller, webhook: str) -> None:
+    if _row(session, caller, webhook)["state"] != "active":
         raise Conflict("The subscription is disabled: make it active first.")

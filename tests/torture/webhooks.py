@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 import app.catalogue  # noqa: F401 - declares every table
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
@@ -123,8 +123,8 @@ def senders_killed(url: str, events: int, kills: int, workers: int = 2, records:
         told = receivers(stack)
         with database.write() as session:
             key = keys.create(session, keys.KeyFields(name="torture", scopes=["webhooks"]))
-            asker = Asker(key["id"], frozenset(["webhooks"]))
-            made = {name: create(session, asker, WebhookFields(url=each.url)) for name, each in told.items()}
+            caller = Caller(key["id"], frozenset(["webhooks"]))
+            made = {name: create(session, caller, WebhookFields(url=each.url)) for name, each in told.items()}
         running = Workers(url, workers)
         memory = running.memory()
         killed_at = set(random.sample(range(1, events), kills))

@@ -4,16 +4,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from app.analysis.aggregates.reading import MOST_ADDED, Aggregate, Aggregates
-from app.core.http.routing import (
-    NOT_CHANGED,
-    OF_LISTS,
-    Documented,
-    ReadRoute,
-    answer,
-    asked,
-    documented,
-    problems,
-)
+from app.core.http.operations import operation
+from app.core.http.resource_reads import OF_LISTS
+from app.core.http.responses import answer, asked
 
 ABOUT_AGGREGATES = (
     "Count, smallest, largest and sum of the figures that the list shows under the same filters. A sum leaves out what "
@@ -27,20 +20,19 @@ ABOUT_AGGREGATES = (
 AGGREGATES = Aggregates()
 
 
-def aggregates_router() -> APIRouter:
-    """Groups of figures; the path comes before those of single records."""
-    router = APIRouter(tags=["figures"], route_class=ReadRoute, responses=NOT_CHANGED)
-    router.add_api_route(
-        "/v1/figures/aggregate",
-        documented(aggregate_figures, Documented(lambda: Aggregate, query=lambda: AGGREGATES.query)),
-        responses=problems(*OF_LISTS),
-        operation_id="aggregate_figures",
-        summary="Add figures up, where they may be",
-        description=ABOUT_AGGREGATES,
-    )
-    return router
+router = APIRouter(tags=["figures"])
 
 
+@operation(
+    router,
+    "GET",
+    "/v1/figures/aggregate",
+    "Add figures up, where they may be",
+    about=ABOUT_AGGREGATES,
+    returns=Aggregate,
+    query=lambda: AGGREGATES.query,
+    problems=OF_LISTS,
+)
 async def aggregate_figures(request: Request, query: BaseModel) -> Response:
     """Groups of figures, with their sums."""
     return await answer(request, lambda: AGGREGATES.aggregate(query, asked(request)), long=True)

@@ -12,9 +12,10 @@ from app.analysis.audit.rule import SEVERITY
 from app.analysis.audit.rules import ALL, RULE
 from app.analysis.audit.walk import FILTERS, Position, Wanted, findings
 from app.core.database.statements import Read
-from app.core.errors import BadCursor, Invalid
-from app.core.http.pages import ready_bytes
-from app.core.http.routing import NOT_CHANGED, OF_LISTS, Documented, ReadRoute, answer, asked, documented, problems
+from app.core.errors import BadCursor
+from app.core.http.operations import operation
+from app.core.http.resource_reads import OF_LISTS
+from app.core.http.responses import answer, asked, ready_bytes
 from app.core.model.resource import Id
 from app.core.reading.answers import Answer, Asked, tag_of
 from app.core.reading.pages import bound, next_path, place_of
@@ -123,34 +124,34 @@ class Rules(BaseModel, defer_build=True):
     next: None = Field(description="Always null: the rules fit one page.")
 
 
-def audit_router() -> APIRouter:
-    """`/v1/audit` and `/v1/audit/rules`."""
-    router = APIRouter(prefix=PATH, tags=["registry"], route_class=ReadRoute)
-    router.add_api_route(
-        "",
-        documented(read_audit, Documented(lambda: AuditPage, query=lambda: AuditQuery)),
-        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
-        operation_id="read_audit",
-        summary="What a careful reader would flag",
-        description="Sums, percentages, durations and dates that do not fit, what is overdue, what lacks evidence, and "
-        "what no longer exists. Each finding names its rule, its records, their evidence and how it was computed.",
-    )
-    router.add_api_route(
-        "/rules",
-        documented(list_audit_rules, Documented(lambda: Rules)),
-        responses={**NOT_CHANGED, **problems(Invalid)},
-        operation_id="list_audit_rules",
-        summary="List the rules of the audit",
-    )
-    return router
+router = APIRouter(prefix=PATH, tags=["registry"])
 
 
+@operation(
+    router,
+    "GET",
+    "",
+    "What a careful reader would flag",
+    returns=AuditPage,
+    problems=OF_LISTS,
+)
 async def read_audit(request: Request, query: AuditQuery) -> Response:
-    """A page of findings, as of today if no other day is asked for."""
+    """Sums, percentages, durations and dates that do not fit, what is overdue, what lacks evidence, and what no longer
+    exists.
+
+    Each finding names its rule, its records, their evidence and how it was computed.
+    """
     return await answer(request, lambda: page(query, asked(request), today()))
 
 
-async def list_audit_rules(request: Request, _: BaseModel) -> Response:
+@operation(
+    router,
+    "GET",
+    "/rules",
+    "List the rules of the audit",
+    returns=Rules,
+)
+async def list_audit_rules(request: Request) -> Response:
     """Every rule."""
     return ready_bytes(request, _rules())
 

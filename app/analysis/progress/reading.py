@@ -18,7 +18,7 @@ from app.core.reading.answers import Answer, Asked, tag_of
 from app.core.reading.includes import stored
 from app.core.reading.pages import Shape, bound, conditions, next_path, place_of, shaped
 from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
-from app.core.reading.reads import READINGS
+from app.core.reading.reads import reading_of
 from app.core.values.dates import Edtf
 from app.core.values.json import from_json, to_json
 from app.core.values.text import LanguageMap
@@ -147,7 +147,7 @@ def of_project(project_id: str, query: Any, asked: Asked) -> Read:
         return Answer(None, tag)
     rows = yield TREE, {"id": project_id}
     if not rows:
-        yield from READINGS["projects"].missing(project_id, asked)
+        yield from reading_of(PROJECTS).missing(project_id, asked)
     projects = [from_json(body) for (body,) in rows[: MOST_PARTS + 1]]
     numbers = yield from _numbers(projects, query.indicator)
     below = parts_below(projects)

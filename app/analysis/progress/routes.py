@@ -4,19 +4,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.progress.reading import ProgressPage, Several, WholeProgress, of_project
-from app.core.http.routing import (
-    NOT_CHANGED,
-    OF_DETAILS,
-    OF_LISTS,
-    Documented,
-    ReadRoute,
-    answer,
-    asked,
-    checked,
-    documented,
-    of_one,
-    problems,
-)
+from app.core.http.operations import checked_id, id_in_path, operation
+from app.core.http.resource_reads import OF_DETAILS, OF_LISTS
+from app.core.http.responses import answer, asked
 from app.core.model.resource import Id
 from app.core.reading.parameters import MOST_ITEMS
 from app.projects.models import PROJECTS
@@ -42,35 +32,35 @@ class ProgressQuery(BaseModel, defer_build=True):
 SEVERAL = Several()
 
 
-def progress_router() -> APIRouter:
-    """Targets against results; the paths come before those of single records."""
-    router = APIRouter(tags=["figures"], route_class=ReadRoute, responses=NOT_CHANGED)
-    of_one_project = Documented(lambda: WholeProgress, of_one(PROJECTS), query=lambda: ProgressQuery)
-    router.add_api_route(
-        "/v1/projects/{project_id}/progress",
-        documented(read_project_progress, of_one_project),
-        responses=problems(*OF_DETAILS),
-        operation_id="read_project_progress",
-        summary="Targets against actuals of one project",
-        description=ABOUT,
-    )
-    router.add_api_route(
-        "/v1/progress",
-        documented(list_progress, Documented(lambda: ProgressPage, query=lambda: SEVERAL.query)),
-        responses=problems(*OF_LISTS),
-        operation_id="list_progress",
-        summary="Targets against actuals of many projects",
-        description=f"Projects that have such figures, under the filters of the list of projects.\n\n{ABOUT}",
-    )
-    return router
+router = APIRouter(tags=["figures"])
 
 
+@operation(
+    router,
+    "GET",
+    "/v1/projects/{project_id}/progress",
+    "Targets against actuals of one project",
+    about=ABOUT,
+    returns=WholeProgress,
+    in_path=id_in_path(PROJECTS),
+    problems=OF_DETAILS,
+)
 async def read_project_progress(request: Request, query: ProgressQuery, project_id: str) -> Response:
     """The progress of a project, with its parts."""
-    checked(project_id)
+    checked_id(project_id)
     return await answer(request, lambda: of_project(project_id, query, asked(request)))
 
 
+@operation(
+    router,
+    "GET",
+    "/v1/progress",
+    "Targets against actuals of many projects",
+    about=f"Projects that have such figures, under the filters of the list of projects.\n\n{ABOUT}",
+    returns=ProgressPage,
+    query=lambda: SEVERAL.query,
+    problems=OF_LISTS,
+)
 async def list_progress(request: Request, query: BaseModel) -> Response:
     """The progress of a page of projects."""
     return await answer(request, lambda: SEVERAL.page(query, asked(request)), long=True)

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.analysis.timeline.entries import ALL_PARTS, SOURCES, WHAT, Shape, bound_values, statement
 from app.core.database.statements import Read
 from app.core.errors import BadCursor
-from app.core.http.routing import NOT_CHANGED, OF_LISTS, Documented, ReadRoute, answer, asked, documented, problems
+from app.core.http.operations import operation
+from app.core.http.resource_reads import OF_LISTS
+from app.core.http.responses import answer, asked
 from app.core.model.filters import EdtfText
 from app.core.model.resource import Id
 from app.core.reading.answers import Answer, Asked, tag_of
@@ -83,24 +85,23 @@ class TimelinePage(BaseModel, defer_build=True):
     next: str | None = Field(description="Path of the next page; null at the end. A page may be short.")
 
 
-def timeline_router() -> APIRouter:
-    """`/v1/timeline`."""
-    router = APIRouter(tags=["registry"], route_class=ReadRoute)
-    router.add_api_route(
-        PATH,
-        documented(read_timeline, Documented(lambda: TimelinePage, query=lambda: TimelineQuery)),
-        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
-        operation_id="read_timeline",
-        summary="What happened, starts, ends and is due, in order",
-        description="Milestones, signings of agreements, starts and ends of projects and agreements, and what is due. "
-        "What has no date, and an open end, is not in it. A signing, start or end that has a milestone is that "
-        "milestone. Entries of one day are ordered by the other end of their date or period.",
-    )
-    return router
+router = APIRouter(tags=["registry"])
 
 
+@operation(
+    router,
+    "GET",
+    PATH,
+    "What happened, starts, ends and is due, in order",
+    returns=TimelinePage,
+    problems=OF_LISTS,
+)
 async def read_timeline(request: Request, query: TimelineQuery) -> Response:
-    """A page of entries."""
+    """Milestones, signings of agreements, starts and ends of projects and agreements, and what is due.
+
+    What has no date, and an open end, is not in it. A signing, start or end that has a milestone is that milestone.
+    Entries of one day are ordered by the other end of their date or period.
+    """
     return await answer(request, lambda: page(query, asked(request)))
 
 

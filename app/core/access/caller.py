@@ -19,7 +19,7 @@ SCOPE = CodeList(
 
 
 @dataclass(frozen=True)
-class Asker:
+class Caller:
     """Who asks: nobody in particular, or the holder of a key."""
 
     key: str = ""
@@ -54,4 +54,4 @@ class Asker:
             raise Forbidden(f"This takes a key with the scope {' or '.join(scopes)}.")
 
 
-NOBODY = Asker()
+NOBODY = Caller()

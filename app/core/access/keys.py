@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Text, bindparam, select
 from sqlmodel import Field, Session, SQLModel
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 from app.core.errors import Unauthorized
@@ -88,13 +88,13 @@ def _opens(key: Any, text: str, at: str) -> bool:
     return hmac.compare_digest(given, key.hash) or (before is not None and hmac.compare_digest(given, before))
 
 
-def _asker(key: Any) -> Asker:
-    return Asker(key.id, frozenset(key.scopes.split()), key.partner)
+def _caller(key: Any) -> Caller:
+    return Caller(key.id, frozenset(key.scopes.split()), key.partner)
 
 
-def asker_still(session: Session, asker: Asker) -> Asker:
-    """The asker as the database knows them now; Unauthorized when the key was revoked since the request came."""
-    key = session.execute(_ONE, {"id": asker.key}).first()
+def current_caller(session: Session, caller: Caller) -> Caller:
+    """The caller as the database knows them now; Unauthorized when the key was revoked since the request came."""
+    key = session.execute(_ONE, {"id": caller.key}).first()
     if key is None or not _counts(key, now()):
         raise Unauthorized
-    return _asker(key)
+    return _caller(key)

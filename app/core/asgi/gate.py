@@ -10,8 +10,8 @@ from sqlalchemy import or_, update
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.core.access.caller import Asker
-from app.core.access.keys import KEYS, ONE_KEY, _asker, _counts, _opens, id_in
+from app.core.access.caller import Caller
+from app.core.access.keys import KEYS, ONE_KEY, _caller, _counts, _opens, id_in
 from app.core.database.engine import Database
 from app.core.database.statements import Read
 from app.core.errors import Problem, Unauthorized
@@ -31,25 +31,25 @@ class Gate:
             given = [value for name, value in scope["headers"] if name == b"authorization"]
             if given:
                 try:
-                    scope["asker"] = await self._counted(given, scope.get("meter"))
+                    scope["caller"] = await self._counted(given, scope.get("meter"))
                 except Problem as problem:
                     await problem.response()(scope, receive, send)
                     return
         await self.app(scope, receive, send)
 
-    async def _counted(self, given: list[bytes], meter: Any) -> Asker:
+    async def _counted(self, given: list[bytes], meter: Any) -> Caller:
         """Who asks; the meter, where there is one, is told whether the key is valid."""
         try:
-            asker = await self._identify(given)
+            caller = await self._identify(given)
         except Unauthorized:
             if meter is not None:
                 meter.refused()
             raise
         if meter is not None:
-            meter.opened(asker.key)
-        return asker
+            meter.opened(caller.key)
+        return caller
 
-    async def _identify(self, given: list[bytes]) -> Asker:
+    async def _identify(self, given: list[bytes]) -> Caller:
         scheme, _, text = given[0].decode("latin-1").partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
             raise Unauthorized
@@ -58,7 +58,7 @@ class Gate:
         if key is None or not _opens(key, text.strip(), at) or not _counts(key, at):
             raise Unauthorized
         self.state.uses.note(key)
-        return _asker(key)
+        return _caller(key)
 
 
 def _find(key_id: str) -> Read:

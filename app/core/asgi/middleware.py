@@ -147,7 +147,7 @@ class Exchange:
         await self._send(message)
 
     def id_header(self) -> tuple[bytes, bytes]:
-        """The header that tells the asker the request's id."""
+        """The header that tells the caller the request's id."""
         return b"x-request-id", self.request_id.encode()
 
     def _completed(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -170,7 +170,7 @@ class Exchange:
 
 
 def request_id_of(given: bytes) -> str:
-    """The id that the asker gave, if it can stand in a log; otherwise a new one."""
+    """The id that the caller gave, if it can stand in a log; otherwise a new one."""
     return given.decode() if given and REQUEST_ID.match(given) else token_hex(16)
 
 

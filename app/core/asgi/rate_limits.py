@@ -1,7 +1,7 @@
 """How many requests somebody may send in a minute: a pure ASGI layer in front of everything, there only when asked for.
 
 A request with a valid key counts for its key; any other, and one whose key does not count, for its address. Counts are
-those of one process, and bounded: of more askers than are kept, those unseen for longest are forgotten.
+those of one process, and bounded: of more callers than are kept, those unseen for longest are forgotten.
 Headers: draft-ietf-httpapi-ratelimit-headers, `RateLimit-Policy: "key";q=100;w=60` and `RateLimit: "key";r=50;t=30`.
 """
 
@@ -20,7 +20,7 @@ from app.core.errors import TooMany
 
 WINDOW = 60  # seconds
 
-MOST_ASKERS = 50_000  # counted at a time, by key and by address each
+MOST_CALLERS = 50_000  # counted at a time, by key and by address each
 
 NOT_COUNTED = ("/livez", "/readyz", "/metrics")
 
@@ -42,21 +42,21 @@ def network_of(address: str) -> str:
 
 
 class Quota:
-    """So many requests for each asker, in a minute that begins with the first of them."""
+    """So many requests for each caller, in a minute that begins with the first of them."""
 
     def __init__(self, name: str, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._clock, self._name = most, clock, name.encode()
         self._policy = b'"%s";q=%d;w=%d' % (self._name, most, WINDOW)
-        self._windows: OrderedDict[str, list[float]] = OrderedDict()  # asker: [when it began, requests]
+        self._windows: OrderedDict[str, list[float]] = OrderedDict()  # caller: [when it began, requests]
 
-    def take(self, asker: str) -> Headers:
+    def take(self, caller: str) -> Headers:
         """Count a request; what the answer says of it. TooMany when none is left."""
         now = self._clock()
-        window = self._windows.get(asker)
+        window = self._windows.get(caller)
         if window is None or now >= window[0] + WINDOW:
-            window = self._windows[asker] = [now, 0]
-        self._windows.move_to_end(asker)
-        if len(self._windows) > MOST_ASKERS:
+            window = self._windows[caller] = [now, 0]
+        self._windows.move_to_end(caller)
+        if len(self._windows) > MOST_CALLERS:
             self._windows.popitem(last=False)
         seconds = max(1, math.ceil(window[0] + WINDOW - now))
         left = self._most - int(window[1]) - 1
@@ -70,9 +70,9 @@ class Quota:
         window[1] += 1
         return said
 
-    def give_back(self, asker: str) -> None:
+    def give_back(self, caller: str) -> None:
         """Count a request less."""
-        if window := self._windows.get(asker):
+        if window := self._windows.get(caller):
             window[1] = max(0, window[1] - 1)
 
 
@@ -140,7 +140,7 @@ class Limits:
     def know(self, text: bytes) -> None:
         """Remember a key that is valid: it is let through to the gate however many guess from its address."""
         self.known[text] = None
-        if len(self.known) > MOST_ASKERS:
+        if len(self.known) > MOST_CALLERS:
             self.known.popitem(last=False)
 
 

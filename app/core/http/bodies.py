@@ -51,3 +51,8 @@ async def pieces_of(request: Request, most: int) -> AsyncIterator[bytes]:
 async def parsed(body: bytes, model: type[BaseModel]) -> Any:
     """As parse_json; a large body is parsed in a thread."""
     return parse_json(body, model) if len(body) < LARGE else await asyncio.to_thread(parse_json, body, model)
+
+
+async def read_json(request: Request, model: type[BaseModel], media_type: str = JSON) -> Any:
+    """The value of a JSON body within the server's bound; its texts can be stored, `model` is not checked yet."""
+    return await parsed(await read_body(request, media_type, request.app.state.settings.max_body), model)

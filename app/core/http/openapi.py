@@ -14,7 +14,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from app.core.errors import BadRequest, Failed, ProblemShown, TooMany, Unauthorized
 from app.core.http.bodies import MERGE_PATCH
-from app.core.http.routing import Documented, InPath, documented_of, problems
+from app.core.http.operations import InPath, Operation, model_of, responses_of
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
 from app.core.settings import Settings
@@ -118,7 +118,7 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
     """Write in what routes say through `documented`: parameters, and the model of the answer."""
     shown: dict[tuple[Any, JsonSchemaMode], None] = {}
     for context in iter_route_contexts(app.routes):
-        said = documented_of(context.endpoint)
+        said = getattr(context.endpoint, "operation", None)
         if said is None:
             continue
         method = next(iter(context.methods or ()))
@@ -131,12 +131,12 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
                 f"\n\nTakes a key with the scope {' or '.join(f'`{each}`' for each in said.scopes)}."
             )
         content, body = dict(said.answers), dict(said.accepts)
-        if said.shown is not None:
-            shown[said.shown(), "serialization"] = None
-            content = _of_type("application/json", said.shown())
+        if said.returns is not None:
+            shown[model_of(said.returns), "serialization"] = None
+            content = _of_type("application/json", model_of(said.returns))
         if said.body is not None:
-            shown[said.body(), "validation"] = None
-            body = _of_type(said.body_type, said.body())
+            shown[model_of(said.body), "validation"] = None
+            body = _of_type(said.body_type, model_of(said.body))
         _write_in(operation, said, content, body)
     models = TypeAdapter.json_schemas(
         [(model, mode, TypeAdapter(model)) for model, mode in shown], ref_template="#/components/schemas/{model}"
@@ -144,7 +144,7 @@ def _document(schema: dict[str, Any], app: FastAPI) -> None:
     schema["components"] = {"schemas": _without_null_defaults(dict(sorted(models["$defs"].items())))}
 
 
-def _write_in(operation: dict[str, Any], said: Documented, content: dict[str, Any], body: dict[str, Any]) -> None:
+def _write_in(operation: dict[str, Any], said: Operation, content: dict[str, Any], body: dict[str, Any]) -> None:
     """The answers and the body of an operation."""
     operation["responses"].pop("200")
     for status, about in said.statuses.items():
@@ -153,10 +153,10 @@ def _write_in(operation: dict[str, Any], said: Documented, content: dict[str, An
         operation["requestBody"] = {"required": True, "content": body}
 
 
-def _parameters(said: Documented) -> Iterator[dict[str, Any]]:
-    for name, each in said.path.items():
+def _parameters(said: Operation) -> Iterator[dict[str, Any]]:
+    for name, each in said.in_path.items():
         yield _path_parameter(name, each)
-    query = said.query().model_json_schema()
+    query = model_of(said.query).model_json_schema()
     for name, kind in query["properties"].items():
         required, about = name in query.get("required", ()), kind["description"]
         yield {"name": name, "in": "query", "required": required, "schema": kind, "description": about}
@@ -190,7 +190,7 @@ def _complete(schema: dict[str, Any]) -> None:
     for path, operation in ((path, each) for path, methods in schema["paths"].items() for each in methods.values()):
         operation.setdefault("security", [])
         for kind in (BadRequest, Failed, *([TooMany, Unauthorized] if path.startswith("/v1") else [])):
-            for status, response in problems(kind).items():
+            for status, response in responses_of(kind).items():
                 operation["responses"].setdefault(str(status), response)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for status, response in operation["responses"].items():

@@ -1,6 +1,5 @@
 """The pages for developers: the contract, its two viewers, and the list of problems."""
 
-import hashlib
 import html
 import inspect
 import re
@@ -13,18 +12,8 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from app.core.errors import MISTAKES, Problem, ProblemShown, family
-from app.core.http.routing import asked
+from app.core.http.responses import ready_bytes
 from app.core.values.json import to_json
-
-
-def ready_bytes(request: Request, body: bytes, media_type: str = "application/json") -> Response:
-    """Bytes that change only with the program or its settings, under a tag of their content."""
-    tag = hashlib.blake2b(body, digest_size=8).hexdigest()
-    headers = {"ETag": f'"{tag}"', "Cache-Control": request.app.state.settings.cache_control}
-    if asked(request).has(tag):
-        return Response(None, 304, headers)
-    return Response(body, 200, headers, media_type=media_type)
-
 
 # Scripts and styles come from an installed package and are served by us: no page asks another host for anything.
 ASSETS = files("fastapi_offline") / "static"

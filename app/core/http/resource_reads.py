@@ -1,4 +1,4 @@
-"""`GET /v1/<resource>/{id}/history`, made from a resource's declaration."""
+"""The reads that every resource has, made from its declaration."""
 
 from functools import cache, reduce
 from operator import or_
@@ -7,47 +7,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, RootModel, create_model
 
-from app.core.errors import BadRequest, Forbidden, Invalid, Moved, NotFound, Problem, Unavailable
-from app.core.http.routing import (
-    NOT_CHANGED,
-    OF_DETAILS,
-    OF_LISTS,
-    Documented,
-    ReadRoute,
-    answer,
-    asked,
-    checked,
-    documented,
-    of_one,
-    problems,
-)
+from app.core.errors import BadRequest, Forbidden, Gone, Invalid, Moved, NotFound, Problem, Unavailable
+from app.core.http.operations import checked_id, id_in_path, operation
+from app.core.http.responses import answer, asked
 from app.core.model.resource import RESOURCES, Include, Resource
 from app.core.reading.facets import Facets, FacetsShown
 from app.core.reading.history import History, HistoryPage, HistoryQuery
 from app.core.reading.parameters import Queries
-from app.core.reading.reads import READINGS, Reading
+from app.core.reading.reads import Reading, reading_of
 from app.core.search.interpretation import READING
 
-
-def history_router(resource: Resource) -> APIRouter:
-    """The versions of one record."""
-    router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.name], route_class=ReadRoute)
-    history = History(resource)
-
-    async def read(request: Request, query: Any, **path: str) -> Response:
-        (record_id,) = map(checked, path.values())
-        return await answer(request, lambda: history.page(record_id, query, asked(request)), long=True)
-
-    router.add_api_route(
-        f"/{{{resource.one}_id}}/history",
-        documented(read, Documented(lambda: HistoryPage, of_one(resource), query=lambda: HistoryQuery)),
-        responses={**NOT_CHANGED, **problems(BadRequest, NotFound, Invalid, Unavailable)},
-        operation_id=f"read_{resource.one}_history",
-        summary=f"Read the history of one {resource.one}",
-        description="Who changed what and when, field by field, the newest first; also of what was deleted or merged. "
-        "Drafts are in it for those who may write the record.",
-    )
-    return router
+OF_LISTS = (BadRequest, Invalid, Unavailable)
+OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
 
 
 @cache
@@ -56,94 +27,126 @@ def queries(resource: Resource) -> Queries:
     return Queries(resource)
 
 
-def resource_router(resource: Resource) -> APIRouter:
-    """`GET /v1/<resource>`, `…/facets`, `…/{id}`, and a nested list for each kind of record that belongs to one."""
-    router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.name], route_class=ReadRoute)
-    _add_list(router, READINGS[resource.name])
+def add_reads(router: APIRouter, resource: Resource) -> None:
+    """`GET /v1/<resource>`, `…/facets`, `…/{id}`, `…/{id}/history`, and a nested list of each kind of its records."""
+    reading = reading_of(resource)
+    _add_list(router, reading)
     _add_facets(router, Facets(resource))
-    _add_detail(router, READINGS[resource.name])
+    _add_detail(router, reading)
+    _add_history(router, resource)
     for include in resource.includes.values():
         if include.nested:
-            _add_nested(router, READINGS[resource.name], include)
-    return router
+            _add_nested(router, reading, include)
 
 
 def _add_list(router: APIRouter, reading: Reading) -> None:
     resource = reading.resource
 
+    @operation(
+        router,
+        "GET",
+        "",
+        f"List {resource.name}",
+        name=f"list_{resource.name}",
+        about=f"{resource.about}\n\nRepeat a parameter for OR; different parameters must all hold.",
+        returns=lambda: page_model(resource),
+        query=lambda: queries(resource).page,
+        problems=(*OF_LISTS, Forbidden),
+    )
     async def read(request: Request, query: BaseModel) -> Response:
         return await answer(request, lambda: reading.page(query, asked(request)))
-
-    router.add_api_route(
-        "",
-        documented(read, Documented(lambda: page_model(resource), query=lambda: queries(resource).page)),
-        responses={**NOT_CHANGED, **problems(*OF_LISTS, Forbidden)},
-        operation_id=f"list_{resource.name}",
-        summary=f"List {resource.name}",
-        description=f"{resource.about}\n\nRepeat a parameter for OR; different parameters must all hold.",
-    )
 
 
 def _add_facets(router: APIRouter, facets: Facets) -> None:
     resource = facets.resource
 
+    @operation(
+        router,
+        "GET",
+        "/facets",
+        f"Count {resource.name} by the values they have",
+        name=f"count_{resource.name}",
+        about="Under the filters of the list. A value counts the records that its parameter finds among them. "
+        "What else is asked of a link holds for that link: with `role=funding`, `facet=partner` counts who funds.",
+        returns=FacetsShown,
+        query=lambda: facets.query,
+        problems=OF_LISTS,
+    )
     async def read(request: Request, query: BaseModel) -> Response:
         return await answer(request, lambda: facets.count(query, asked(request)), long=True)
-
-    router.add_api_route(
-        "/facets",
-        documented(read, Documented(lambda: FacetsShown, query=lambda: facets.query)),
-        responses={**NOT_CHANGED, **problems(*OF_LISTS)},
-        operation_id=f"count_{resource.name}",
-        summary=f"Count {resource.name} by the values they have",
-        description="Under the filters of the list. A value counts the records that its parameter finds among them. "
-        "What else is asked of a link holds for that link: with `role=funding`, `facet=partner` counts who funds.",
-    )
 
 
 def _add_detail(router: APIRouter, reading: Reading) -> None:
     resource = reading.resource
-    id_name, history = f"{resource.one}_id", History(resource)
+    id_name = f"{resource.one}_id"
+    history = History(resource)
 
-    async def read(request: Request, query: Any, **path: str) -> Response:
-        record_id = checked(path[id_name])
-        road = reading.detail if query.as_of is None else history.detail
-        return await answer(request, lambda: road(record_id, query, asked(request)))
-
-    said = Documented(lambda: detail_model(resource), of_one(resource), query=lambda: queries(resource).detail)
-    router.add_api_route(
+    @operation(
+        router,
+        "GET",
         f"/{{{id_name}}}",
-        documented(read, said),
-        responses=_of_records(resource),
-        operation_id=f"read_{resource.one}",
-        summary=f"Read one {resource.one}",
-        description="One record, whole, with its evidence, now or as it was. Its ETag changes with each version.",
+        f"Read one {resource.one}",
+        name=f"read_{resource.one}",
+        about="One record, whole, with its evidence, now or as it was. Its ETag changes with each version.",
+        returns=lambda: detail_model(resource),
+        query=lambda: queries(resource).detail,
+        in_path=id_in_path(resource),
+        problems=_of_records(resource),
     )
+    async def read(request: Request, query: Any, **path: str) -> Response:
+        record_id = checked_id(path[id_name])
+        detail = reading.detail if query.as_of is None else history.detail
+        return await answer(request, lambda: detail(record_id, query, asked(request)))
+
+
+def _add_history(router: APIRouter, resource: Resource) -> None:
+    id_name = f"{resource.one}_id"
+    history = History(resource)
+
+    @operation(
+        router,
+        "GET",
+        f"/{{{id_name}}}/history",
+        f"Read the history of one {resource.one}",
+        name=f"read_{resource.one}_history",
+        about="Who changed what and when, field by field, the newest first; also of what was deleted or merged. "
+        "Drafts are in it for those who may write the record.",
+        returns=HistoryPage,
+        query=HistoryQuery,
+        in_path=id_in_path(resource),
+        problems=(BadRequest, NotFound, Invalid, Unavailable),
+    )
+    async def read(request: Request, query: Any, **path: str) -> Response:
+        record_id = checked_id(path[id_name])
+        return await answer(request, lambda: history.page(record_id, query, asked(request)), long=True)
 
 
 def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
-    target, owner = include.resource, reading.resource
+    target = include.resource
+    owner = reading.resource
     id_name = f"{owner.one}_id"
 
+    @operation(
+        router,
+        "GET",
+        f"/{{{id_name}}}/{include.name}",
+        f"List the {include.name} of one {owner.one}",
+        name=f"list_{owner.one}_{include.name}",
+        about=f"The same as `/v1/{target.name}?{include.parameter}=…`, with the same other parameters.",
+        returns=lambda: page_model(target),
+        query=lambda: queries(target).page,
+        in_path=id_in_path(owner),
+        problems=_of_records(owner, Forbidden),
+    )
     async def read(request: Request, query: BaseModel, **path: str) -> Response:
-        parent = checked(path[id_name])
+        parent = checked_id(path[id_name])
         return await answer(request, lambda: reading.nested(parent, include, query, asked(request)))
 
-    said = Documented(lambda: page_model(target), of_one(owner), query=lambda: queries(target).page)
-    router.add_api_route(
-        f"/{{{id_name}}}/{include.name}",
-        documented(read, said),
-        responses=_of_records(owner, Forbidden),
-        operation_id=f"list_{owner.one}_{include.name}",
-        summary=f"List the {include.name} of one {owner.one}",
-        description=f"The same as `/v1/{target.name}?{include.parameter}=…`, with the same other parameters.",
-    )
 
-
-def _of_records(resource: Resource, *also: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of the reads of one record and of what belongs to it."""
+def _of_records(resource: Resource, *also: type[Problem]) -> tuple[type[Problem], ...]:
+    """The problems of the reads of one record and of what belongs to it."""
     merging = (Moved,) if hasattr(resource.table, "merged_into") else ()
-    return {**NOT_CHANGED, **problems(*OF_DETAILS, *merging, *also)}
+    return (*OF_DETAILS, *merging, *also)
 
 
 @cache

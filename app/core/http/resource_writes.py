@@ -1,37 +1,28 @@
-"""The routes that write a resource's records, made from its declaration; and what holds for every route with a key."""
+"""The writes that every resource has, made from its declaration."""
 
 import hashlib
 import re
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from app.core.access.caller import NOBODY, Asker
+from app.core.access.caller import Caller
 from app.core.errors import (
     Conflict,
     ErrorItem,
-    Forbidden,
     Gone,
     Invalid,
     NoCondition,
     NotFound,
-    Problem,
     Stale,
     TooLarge,
-    Unauthorized,
-    Unavailable,
     UnsupportedType,
 )
-from app.core.http.bodies import JSON, MERGE_PATCH, parsed, read_body
-from app.core.http.routing import Documented, ReadRoute, checked, documented, documented_of, of_one, problems
+from app.core.http.bodies import JSON, MERGE_PATCH, parsed, read_body, read_json
+from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.model.resource import Resource
-from app.core.reading.parameters import parse
-from app.core.values.json import to_json
 from app.core.values.text import SLUGS
 from app.core.writing.conditions import Conditions
 from app.core.writing.edit import Edit, Written, free_id
@@ -39,19 +30,10 @@ from app.core.writing.idempotency import HEADER, recall, remember
 from app.core.writing.patch import own_members
 
 WRITERS = ("records:write", "records:write:own")
-
 OF_BODIES = (TooLarge, UnsupportedType)
-
-Problems = tuple[type[Problem], ...]
-
-REFUSALS: Problems = (Unauthorized, Forbidden, Invalid, Unavailable)
-
-OF_WRITES: Problems = (Unauthorized, Forbidden, Conflict, Invalid, Unavailable)
-
 OF_CHANGES = (NotFound, Gone, Stale, NoCondition)
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,255}")
-
 IF_MATCH = {"If-Match": "ETag of the version that the change was made from, or *. Needed to change what exists."}
 
 IF_NONE_MATCH = {"If-None-Match": "`*`: only if there is no such record yet."}
@@ -69,101 +51,136 @@ ABOUT_PATCH = (
 )
 
 
-class GuardedRoute(APIRoute):
-    """A route for holders of keys: its scopes are asked for before anything is read."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint, said = self.endpoint, documented_of(self.endpoint)
-        assert said is not None
-        assert said.scopes, f"{self.path}: a guarded route says which scopes it takes"
-
-        async def handle(request: Request) -> Response:
-            asker: Asker = request.scope.get("asker", NOBODY)
-            asker.require(*said.scopes)
-            query = parse(said.query(), request.scope["query_string"])
-            response: Response = await endpoint(request, asker, query, **request.path_params)
-            return response
-
-        return handle
-
-
-# A route beside those of records: path, method, endpoint, what is said of it, problems of its own, summary.
-Row = tuple[str, str, Callable[..., Any], Documented, Problems, str]
-
-
-def private_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """What only the asker may know, as JSON: nobody on the way keeps it."""
-    said = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(to_json(content), status, said, media_type="application/json")
-
-
-def guarded_router(prefix: str, rows: Iterable[Row]) -> APIRouter:
-    """Routes for holders of keys; one whose documentation names no scopes is open to everybody."""
-    router = APIRouter(prefix=prefix, tags=[prefix.rpartition("/")[2]])
-    for path, method, endpoint, said, also, summary in rows:
-        router.add_api_route(
-            path,
-            documented(endpoint, said),
-            methods=[method],
-            responses=problems(*(REFUSALS if said.scopes else (Invalid,)), *also),
-            operation_id=endpoint.__name__,
-            summary=summary,
-            description=endpoint.__doc__,
-            route_class_override=GuardedRoute if said.scopes else ReadRoute,
-        )
-    return router
-
-
-def write_router(resource: Resource) -> APIRouter:
+def add_writes(router: APIRouter, resource: Resource) -> None:
     """`POST /v1/<resource>`, and PUT, PATCH and DELETE of one record."""
-    router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.name], route_class=GuardedRoute)
-    one, path = resource.one, of_one(resource)
-    body = Documented(lambda: resource.shown, body=lambda: resource.fields, scopes=WRITERS)
-
-    def add(method: str, verb: str, endpoint: Any, said: Documented, words: tuple[str, str], also: Problems) -> None:
-        router.add_api_route(
-            "".join(f"/{{{name}}}" for name in said.path),
-            documented(endpoint, said),
-            methods=[method],
-            responses=problems(*OF_WRITES, *also),
-            operation_id=f"{verb}_{one}",
-            summary=f"{words[0]} a {one}",
-            description=words[1],
-        )
-
-    said = replace(body, headers=TOKEN, statuses={"201": "Created, at Location."})
-    words = ("Create", "Under the `id` that the body gives, or one made of what the record is called.")
-    add("POST", "create", _creating(resource), said, words, OF_BODIES)
-
-    statuses = {"200": "Replaced, or the same as before.", "201": "Created, at Location."}
-    said = replace(body, path=path, headers={**IF_MATCH, **IF_NONE_MATCH}, statuses=statuses)
-    put = _editing(resource, JSON, partial(_checked_slug, parameter=f"{one}_id"), Edit.put)
-    add("PUT", "put", put, said, ("Create or replace", ABOUT_PUT), (*OF_BODIES, Stale, NoCondition))
-
-    statuses = {"200": "Changed, or the same as before."}
-    said = replace(body, path=path, body_type=MERGE_PATCH, headers=IF_MATCH, statuses=statuses)
-    patch = _editing(resource, MERGE_PATCH, checked, Edit.patch)
-    add("PATCH", "patch", patch, said, ("Change", ABOUT_PATCH), (*OF_BODIES, *OF_CHANGES))
-
-    statuses = {"204": "Deleted. Its id is never used again."}
-    said = Documented(None, path, headers=IF_MATCH, scopes=WRITERS, statuses=statuses)
-    words = ("Delete", "Reading it answers 410 afterwards. Refused while others refer to it.")
-    add("DELETE", "delete", _deleting(resource), said, words, OF_CHANGES)
-    return router
+    _add_create(router, resource)
+    _add_put(router, resource)
+    _add_patch(router, resource)
+    _add_delete(router, resource)
 
 
-async def body_of(request: Request, model: Any, media_type: str = JSON) -> Any:
-    """The value of the body, within the server's bound."""
-    return await parsed(await read_body(request, media_type, request.app.state.settings.max_body), model)
+def _add_create(router: APIRouter, resource: Resource) -> None:
+    @operation(
+        router,
+        "POST",
+        "",
+        f"Create {resource.a_one}",
+        name=f"create_{resource.one}",
+        about="Under the `id` that the body gives, or one made of what the record is called.",
+        returns=resource.shown,
+        body=resource.fields,
+        scopes=WRITERS,
+        headers=TOKEN,
+        statuses={"201": "Created, at Location."},
+        problems=(Conflict, *OF_BODIES),
+    )
+    async def create(request: Request, caller: Caller) -> Response:
+        token = request.headers.get(HEADER)
+        if token is not None and not _TOKEN.fullmatch(token):
+            detail = "1 to 255 visible ASCII characters."
+            raise Invalid(ErrorItem(parameter=HEADER, code="invalid_value", detail=detail))
+        raw = await read_body(request, JSON, request.app.state.settings.max_body)
+        body = await parsed(raw, resource.shown)
+        members = own_members(resource, None, body)
+        wanted = body.get("id")
+        if wanted is not None:
+            _checked_slug(wanted, pointer="/id")
+        digest = hashlib.sha256(request.scope["path"].encode() + b"\n" + raw).hexdigest()
+
+        def work(session: Any, caller: Caller) -> Written:
+            if token and (earlier := recall(session, caller.key, token, digest)):
+                record_id, tag, stored = earlier
+                return Written(record_id, tag, stored.encode(), created=True, replayed=True)
+            record_id = wanted or free_id(session, resource, members)
+            written = Edit(session, caller, resource, record_id).create(members)
+            if token:
+                remember(session, caller.key, token, digest, written.tag)
+            return written
+
+        return written_response(resource, await request.app.state.editor.run(caller, work))
+
+
+def _add_put(router: APIRouter, resource: Resource) -> None:
+    id_name = f"{resource.one}_id"
+
+    @operation(
+        router,
+        "PUT",
+        f"/{{{id_name}}}",
+        f"Create or replace {resource.a_one}",
+        name=f"put_{resource.one}",
+        about=ABOUT_PUT,
+        returns=resource.shown,
+        body=resource.fields,
+        in_path=id_in_path(resource),
+        scopes=WRITERS,
+        headers={**IF_MATCH, **IF_NONE_MATCH},
+        statuses={"200": "Replaced, or the same as before.", "201": "Created, at Location."},
+        problems=(Conflict, *OF_BODIES, Stale, NoCondition),
+    )
+    async def put(request: Request, caller: Caller, **path: str) -> Response:
+        record_id = _checked_slug(path[id_name], parameter=id_name)
+        return await _edited(request, caller, resource, record_id, JSON, Edit.put)
+
+
+def _add_patch(router: APIRouter, resource: Resource) -> None:
+    id_name = f"{resource.one}_id"
+
+    @operation(
+        router,
+        "PATCH",
+        f"/{{{id_name}}}",
+        f"Change {resource.a_one}",
+        name=f"patch_{resource.one}",
+        about=ABOUT_PATCH,
+        returns=resource.shown,
+        body=resource.fields,
+        body_type=MERGE_PATCH,
+        in_path=id_in_path(resource),
+        scopes=WRITERS,
+        headers=IF_MATCH,
+        statuses={"200": "Changed, or the same as before."},
+        problems=(Conflict, *OF_BODIES, *OF_CHANGES),
+    )
+    async def patch(request: Request, caller: Caller, **path: str) -> Response:
+        record_id = checked_id(path[id_name])
+        return await _edited(request, caller, resource, record_id, MERGE_PATCH, Edit.patch)
+
+
+def _add_delete(router: APIRouter, resource: Resource) -> None:
+    id_name = f"{resource.one}_id"
+
+    @operation(
+        router,
+        "DELETE",
+        f"/{{{id_name}}}",
+        f"Delete {resource.a_one}",
+        name=f"delete_{resource.one}",
+        about="Reading it answers 410 afterwards. Refused while others refer to it.",
+        in_path=id_in_path(resource),
+        scopes=WRITERS,
+        headers=IF_MATCH,
+        statuses={"204": "Deleted. Its id is never used again."},
+        problems=(Conflict, *OF_CHANGES),
+    )
+    async def delete(request: Request, caller: Caller, **path: str) -> Response:
+        record_id = checked_id(path[id_name])
+        conditions = conditions_of(request)
+
+        def work(session: Any, caller: Caller) -> None:
+            Edit(session, caller, resource, record_id, conditions).delete()
+
+        await request.app.state.editor.run(caller, work)
+        return Response(None, 204)
 
 
 def conditions_of(request: Request) -> Conditions:
-    """If-Match and If-None-Match as they were sent."""
-    given = [", ".join(request.headers.getlist(name)) for name in ("if-match", "if-none-match")]
-    return Conditions(*given)
+    """The If-Match and If-None-Match headers of a request."""
+    values = [", ".join(request.headers.getlist(name)) for name in ("if-match", "if-none-match")]
+    return Conditions(*values)
 
 
-def answer(resource: Resource, written: Written) -> Response:
+def written_response(resource: Resource, written: Written) -> Response:
     """The record as it is after a write, with its tag."""
     headers = {"ETag": f'"{written.tag}"', "Cache-Control": "no-store"}
     if written.created:
@@ -181,58 +198,19 @@ def _checked_slug(text: object, **place: str) -> str:
         raise Invalid(ErrorItem(code="invalid_value", detail=said, **place)) from None
 
 
-def _creating(resource: Resource) -> Any:
-    async def create(request: Request, asker: Asker, _: Any) -> Response:
-        token = request.headers.get(HEADER)
-        if token is not None and not _TOKEN.fullmatch(token):
-            said = "1 to 255 visible ASCII characters."
-            raise Invalid(ErrorItem(parameter=HEADER, code="invalid_value", detail=said))
-        raw = await read_body(request, JSON, request.app.state.settings.max_body)
-        shown = await parsed(raw, resource.shown)
-        given = own_members(resource, None, shown)
-        wanted = shown.get("id")
-        if wanted is not None:
-            _checked_slug(wanted, pointer="/id")
-        digest = hashlib.sha256(request.scope["path"].encode() + b"\n" + raw).hexdigest()
+async def _edited(
+    request: Request,
+    caller: Caller,
+    resource: Resource,
+    record_id: str,
+    media_type: str,
+    act: Callable[[Edit, dict[str, Any]], Written],
+) -> Response:
+    """Carry out a write with a body to one record."""
+    members = own_members(resource, record_id, await read_json(request, resource.shown, media_type))
+    conditions = conditions_of(request)
 
-        def work(session: Any, asker: Asker) -> Written:
-            if token and (found := recall(session, asker.key, token, digest)):
-                record_id, tag, body = found
-                return Written(record_id, tag, body.encode(), created=True, replayed=True)
-            written = Edit(session, asker, resource, wanted or free_id(session, resource, given)).create(given)
-            if token:
-                remember(session, asker.key, token, digest, written.tag)
-            return written
+    def work(session: Any, caller: Caller) -> Written:
+        return act(Edit(session, caller, resource, record_id, conditions), members)
 
-        return answer(resource, await request.app.state.editor.run(asker, work))
-
-    return create
-
-
-def _editing(resource: Resource, media_type: str, checked: Callable[[str], str], act: Callable[..., Written]) -> Any:
-    """The endpoint of a write with a body to one record."""
-
-    async def edit(request: Request, asker: Asker, _: Any, **path: str) -> Response:
-        record_id = checked(*path.values())
-        given = own_members(resource, record_id, await body_of(request, resource.shown, media_type))
-        conditions = conditions_of(request)
-
-        def work(session: Any, asker: Asker) -> Written:
-            return act(Edit(session, asker, resource, record_id, conditions), given)
-
-        return answer(resource, await request.app.state.editor.run(asker, work))
-
-    return edit
-
-
-def _deleting(resource: Resource) -> Any:
-    async def delete(request: Request, asker: Asker, _: Any, **path: str) -> Response:
-        record_id, conditions = checked(*path.values()), conditions_of(request)
-
-        def work(session: Any, asker: Asker) -> None:
-            Edit(session, asker, resource, record_id, conditions).delete()
-
-        await request.app.state.editor.run(asker, work)
-        return Response(None, 204)
-
-    return delete
+    return written_response(resource, await request.app.state.editor.run(caller, work))

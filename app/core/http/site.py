@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from app.core.database.statements import Query, Read
-from app.core.errors import Invalid, NotFound, Unavailable
-from app.core.http.pages import ready_bytes
-from app.core.http.routing import NOT_CHANGED, Documented, InPath, ReadRoute, documented, problems
+from app.core.errors import NotFound, Unavailable
+from app.core.http.operations import InPath, operation
+from app.core.http.responses import ready_bytes
 from app.core.model.resource import RESOURCES
 from app.core.settings import Settings
 from app.core.values import codelists
@@ -82,45 +82,49 @@ class Ready(BaseModel, defer_build=True):
 
 
 def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
-    """`/v1`, `/v1/codelists`, `/livez`, `/readyz`."""
-    router = APIRouter(tags=["registry"], route_class=ReadRoute, responses=problems(Invalid))
+    """`/v1`, `/v1/codelists`, `/livez`, `/readyz`. `schema` is the revision that the database must have."""
+    router = APIRouter(tags=["registry"])
     index = _index(settings, version)
 
-    async def read_index(request: Request, _: BaseModel) -> Response:
+    @operation(router, "GET", "/v1", "Where everything is", returns=Index)
+    async def read_index(request: Request) -> Response:
         return ready_bytes(request, index)
 
-    async def read_readyz(request: Request, _: BaseModel) -> Response:
+    operation(router, "GET", "/v1/codelists", "List the code lists", returns=CodeLists)(list_codelists)
+    operation(
+        router,
+        "GET",
+        "/v1/codelists/{codelist}",
+        "Read one code list",
+        returns=CodeListShown,
+        in_path={"codelist": InPath("Its name.", "project_status", str)},
+        problems=(NotFound,),
+    )(read_codelist)
+    operation(router, "GET", "/livez", "Is the process alive?", returns=Alive, tagged=False)(read_livez)
+
+    @operation(router, "GET", "/readyz", "Can it serve?", returns=Ready, tagged=False, problems=(Unavailable,))
+    async def read_readyz(request: Request) -> Response:
         found = await request.app.state.reader.run(_schema)
         if found != schema:
             raise Unavailable("The database does not have the schema of this program: run `hoptac migrate`.")
         return _now({"status": "ok", "schema_version": found})
 
-    def add(path: str, read: Any, shown: Any, summary: str, also: Any, **in_path: InPath) -> None:
-        said = documented(read, Documented(lambda: shown, in_path))
-        router.add_api_route(path, said, operation_id=read.__name__, summary=summary, responses=also)
-
-    add("/v1", read_index, Index, "Where everything is", NOT_CHANGED)
-    add("/v1/codelists", list_codelists, CodeLists, "List the code lists", NOT_CHANGED)
-    name, also = InPath("Its name.", "project_status", str), {**NOT_CHANGED, **problems(NotFound)}
-    add("/v1/codelists/{codelist}", read_codelist, CodeListShown, "Read one code list", also, codelist=name)
-    add("/livez", read_livez, Alive, "Is the process alive?", {})
-    add("/readyz", read_readyz, Ready, "Can it serve?", problems(Unavailable))
     return router
 
 
-async def list_codelists(request: Request, _: BaseModel) -> Response:
+async def list_codelists(request: Request) -> Response:
     """Every code list."""
     return ready_bytes(request, _codelists())
 
 
-async def read_codelist(request: Request, _: BaseModel, codelist: str) -> Response:
+async def read_codelist(request: Request, codelist: str) -> Response:
     """One code list."""
     if codelist not in codelists.ALL:
         raise NotFound
     return ready_bytes(request, to_json(codelists.ALL[codelist].shown()))
 
 
-async def read_livez(_: Request, __: BaseModel) -> Response:
+async def read_livez(_: Request) -> Response:
     """That the process answers."""
     return _now({"status": "ok"})
 

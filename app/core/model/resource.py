@@ -60,6 +60,11 @@ class Resource:
     rules: tuple[Callable[[Any], Iterable[ErrorItem]], ...] = ()  # its own, beside those of app.core.rules
     needs_evidence: bool = True
 
+    @property
+    def a_one(self) -> str:
+        """One of its records with the indefinite article: `a project`, `an agreement`."""
+        return f"an {self.one}" if self.one[0] in "aeiou" else f"a {self.one}"
+
     @cached_property
     def all_links(self) -> dict[str, Link]:
         """Its own links and those that every record has: its keeper and the documents it cites."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import literal_column, select
 
-from app.core.access.caller import NOBODY, Asker
+from app.core.access.caller import NOBODY, Caller
 from app.core.database.statements import Query, Read, Reader
 from app.core.errors import Moved, Unavailable
 from app.core.log import CHANGES, LAST_OF_RECORD, NAME
@@ -15,7 +15,7 @@ from app.core.search.index import INDEXING
 
 @dataclass(frozen=True)
 class Answer:
-    """What a read found: the body (None: the asker's copy is current), its tag, and where a list goes on.
+    """What a read found: the body (None: the caller's copy is current), its tag, and where a list goes on.
 
     `private`: it holds drafts, which no shared cache may keep.
     """
@@ -33,10 +33,10 @@ class Asked:
     path: str
     query: bytes = b""
     tags: str = ""
-    asker: Asker = NOBODY
+    caller: Caller = NOBODY
 
     def has(self, tag: str) -> bool:
-        """Whether the asker has the representation with this tag (weak comparison)."""
+        """Whether the caller has the representation with this tag (weak comparison)."""
         if not self.tags:
             return False
         held = {each.strip().removeprefix("W/").strip('"') for each in self.tags.split(",")}
@@ -44,7 +44,7 @@ class Asked:
 
     @property
     def names_tags(self) -> bool:
-        """Whether a look at the last Change can tell that the asker has it already (for `*` it must be found first)."""
+        """Whether the last Change alone tells that the caller's copy is current (for `*` the record must exist)."""
         return bool(self.tags) and self.tags.strip() != "*"
 
     def answer(self, body: bytes, last: str, following: str | None = None, *, private: bool = False) -> Answer:
@@ -54,7 +54,7 @@ class Asked:
 
     def tag(self, last: str) -> str:
         """The tag of an answer made from several records: the last Change and what was asked."""
-        asked = b"%d%s?%s#%s" % (INDEXING, self.path.encode(), self.query, self.asker.key.encode())
+        asked = b"%d%s?%s#%s" % (INDEXING, self.path.encode(), self.query, self.caller.key.encode())
         what = hashlib.blake2b(asked, digest_size=8).hexdigest()
         return f"{last}-{RENDERING}-{what}"
 

@@ -1,4 +1,4 @@
-"""What a record was: every version an asker may see, what changed between them, and the one of an instant.
+"""What a record was: every version an caller may see, what changed between them, and the one of an instant.
 
 Everything is read from the Changes of the record. Everyone sees what was public when it was written; who may write the
 record now sees its drafts too.
@@ -132,7 +132,7 @@ class History:
         return asked.answer(only(body), named, private=not public)
 
     def page(self, record_id: str, query: HistoryQuery, asked: Asked) -> Read:
-        """A page of versions; NotFound when there never was one that the asker may see."""
+        """A page of versions; NotFound when there never was one that the caller may see."""
         writes = yield from self._may_write(record_id, asked)
         tag = yield from tag_of(asked)
         if asked.names_tags and asked.has(tag):
@@ -153,14 +153,14 @@ class History:
         return Answer(None if asked.has(tag) else body, tag, following, private=writes)
 
     def _may_write(self, record_id: str, asked: Asked) -> Read:
-        """Whether the record is the asker's to write, or was when it was deleted."""
-        if not asked.asker.key:
+        """Whether the record is the caller's to write, or was when it was deleted."""
+        if not asked.caller.key:
             return False
         rows = yield self._keeper, {"id": record_id}
         if rows:
-            return asked.asker.may_write(rows[0][0])
+            return asked.caller.may_write(rows[0][0])
         rows = yield END_OF_RECORD, {"resource": self.resource.name, "id": record_id}
-        return bool(rows) and asked.asker.may_write(json.loads(rows[0][1] or WITHHELD)["managed_by"])
+        return bool(rows) and asked.caller.may_write(json.loads(rows[0][1] or WITHHELD)["managed_by"])
 
 
 def _place(ties: str, given: str) -> int:
@@ -179,7 +179,7 @@ def _partners(found: Sequence[Mapping[str, Any]]) -> Read:
 def _version(
     change: Mapping[str, Any], earlier: Mapping[str, Any] | None, writes: bool, partners: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """A Change as VersionShown, beside the one before it that the asker may see."""
+    """A Change as VersionShown, beside the one before it that the caller may see."""
     redacts = change["actor"].startswith(REDACTOR)
     shown = "redact" if redacts else change["action"] if writes else change["shown"]
     before, after = (None if each is None else _record(each, writes) for each in (earlier, change))

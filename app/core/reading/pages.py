@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, select, tuple_
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.errors import MISTAKES, BadCursor, ErrorItem, Invalid
 from app.core.model.filters import Parameter
 from app.core.model.resource import Resource, owner_of
@@ -20,7 +20,7 @@ from app.core.values.text import UNSAFE
 
 FOUND = "q"  # in a shape: what the query of a list finds
 
-DRAFTS, OWN, ALL = "drafts", True, False  # in a shape: the asker's drafts, or all
+DRAFTS, OWN, ALL = "drafts", True, False  # in a shape: the caller's drafts, or all
 
 Shape = tuple[tuple[str, bool], ...]
 
@@ -137,14 +137,14 @@ class Page:
         self.shape += ((name, True),)
         self.values |= values
 
-    def narrow_to_drafts(self, asker: Asker) -> None:
-        """The drafts that are the asker's to write, instead of what is public."""
-        asker.require("records:write", "records:write:own")
+    def narrow_to_drafts(self, caller: Caller) -> None:
+        """The drafts that are the caller's to write, instead of what is public."""
+        caller.require("records:write", "records:write:own")
         for name in ("include", "q"):
             if getattr(self.query, name) is not None:
                 raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=MISTAKES["of_drafts"]))
-        self.shape += ((DRAFTS, ALL if asker.writes_all else OWN),)
-        self.values["keeper"] = asker.partner
+        self.shape += ((DRAFTS, ALL if caller.writes_all else OWN),)
+        self.values["keeper"] = caller.partner
 
     def next(self, value: Any, record_id: str) -> str:
         """The path of the page behind the row with this value to sort by and this id."""

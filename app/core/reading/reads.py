@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -72,7 +72,7 @@ class Reading:
     def _draft_or_missing(self, record_id: str, query: Any, asked: Asked) -> Read:
         """A draft, for those who may write it; anything else is not to be found here, or not any more."""
         there = yield self._hidden, {"id": record_id}
-        if not there or there[0][0] != "draft" or not asked.asker.may_write(there[0][1]):
+        if not there or there[0][0] != "draft" or not asked.caller.may_write(there[0][1]):
             yield from self.missing(record_id, asked)
         if query.include:
             raise Invalid(ErrorItem(parameter="include", code="of_drafts", detail=MISTAKES["of_drafts"]))
@@ -115,7 +115,7 @@ class Reading:
         rows = yield END_OF_RECORD, {"resource": self.resource.name, "id": record_id}
         if not rows or rows[0][0] != "delete":
             raise NotFound
-        raise Gone if asked.asker.saw(rows[0][1]) else NotFound
+        raise Gone if asked.caller.saw(rows[0][1]) else NotFound
 
     def nested(self, parent: str, include: Include, query: BaseModel, asked: Asked) -> Read:
         """The list of what belongs to one record of this resource, which must exist."""
@@ -124,14 +124,14 @@ class Reading:
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=said))
         if not (yield self._exists, {"id": parent}):
             yield from self.missing(parent, asked)
-        return (yield from READINGS[include.resource.name].page(query, asked, {include.parameter: [parent]}))
+        return (yield from reading_of(include.resource).page(query, asked, {include.parameter: [parent]}))
 
     def page(self, query: Any, asked: Asked, also: Mapping[str, Any] | None = None) -> Read:
         """A page of records that match, in a total order, and the path of the next page."""
         page = Page(self.resource, query, also or {}, asked.path)
         private = query.state == "draft"
         if private:
-            page.narrow_to_drafts(asked.asker)
+            page.narrow_to_drafts(asked.caller)
         brought = including(self.resource, query.include) if query.include else None
         only = cut_to(query.fields, self.resource)
         if asked.names_tags and asked.has(tag := (yield from tag_of(asked))):
@@ -220,7 +220,10 @@ class Reading:
         return Query(found.where(*self._where(shape)))
 
 
-READINGS: dict[str, Reading] = {}
+@cache
+def reading_of(resource: Resource) -> Reading:
+    """The reads of a resource; one object for all who need them, since it holds the compiled statements."""
+    return Reading(resource)
 
 
 def _whole(body: bytes) -> bytes:

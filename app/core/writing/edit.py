@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.database.sql import chunks
 from app.core.errors import MOST_ERRORS, ErrorItem, Forbidden, Gone, IdTaken, Invalid, NotFound, ReferredTo
 from app.core.log import CHANGES, LAST_OF_RECORD
@@ -42,10 +42,10 @@ class Written:
 
 @dataclass(frozen=True)
 class Edit:
-    """One write of one record by one asker, inside its transaction."""
+    """One write of one record by one caller, inside its transaction."""
 
     session: Session
-    asker: Asker
+    caller: Caller
     resource: Resource
     record_id: str
     conditions: Conditions = UNCONDITIONAL
@@ -57,7 +57,7 @@ class Edit:
             self._refuse_taken()
             self.conditions.check(self.session, None)
         else:
-            if not self.asker.sees(present.state, present.managed_by):
+            if not self.caller.sees(present.state, present.managed_by):
                 raise IdTaken
             self.refuse_others(present)
         return self._store(self._kept(given, present), present)
@@ -80,7 +80,7 @@ class Edit:
         self.conditions.check(self.session, present)
         self.conditions.require()
         self.refuse_referred(published_only=False)
-        batch = Batch(self.session, actor(self.asker))
+        batch = Batch(self.session, actor(self.caller))
         batch.delete(self.resource, self.record_id, present)
         batch.flush()
 
@@ -89,18 +89,18 @@ class Edit:
         return batch.stored(self.resource, [self.record_id]).get(self.record_id)
 
     def _must(self) -> Stored:
-        """The record, which must be there and the asker's to write."""
+        """The record, which must be there and the caller's to write."""
         present = self._present()
         if present is None:
-            raise Gone if was_public(self.session, self.resource, self.record_id, self.asker) else NotFound
-        if not self.asker.sees(present.state, present.managed_by):
+            raise Gone if was_public(self.session, self.resource, self.record_id, self.caller) else NotFound
+        if not self.caller.sees(present.state, present.managed_by):
             raise NotFound
         self.refuse_others(present)
         return present
 
     def refuse_others(self, present: Stored) -> None:
-        """Forbidden or IdTaken when the record is there but not the asker's to write."""
-        if not self.asker.may_write(present.managed_by):
+        """Forbidden or IdTaken when the record is there but not the caller's to write."""
+        if not self.caller.may_write(present.managed_by):
             raise Forbidden("The record is kept by another partner.")
         if json.loads(present.body).get("merged_into"):
             raise IdTaken("The record was merged into another one: write that one.")
@@ -119,12 +119,12 @@ class Edit:
 
     def whole(self, given: dict[str, Any], present: Stored | None) -> dict[str, Any]:
         """Who keeps the record stays as it is when left out, or is the key's partner at first."""
-        return {"managed_by": present.managed_by if present else self.asker.partner, **given}
+        return {"managed_by": present.managed_by if present else self.caller.partner, **given}
 
     def checked(self, whole: dict[str, Any]) -> RecordFields:
         """The fields, by themselves; Forbidden when they give the record to another partner."""
         fields = checked_by(self.resource.fields, whole)
-        if not self.asker.writes_all and fields.managed_by != self.asker.partner:
+        if not self.caller.writes_all and fields.managed_by != self.caller.partner:
             raise Forbidden("Only a key with the scope records:write says who keeps a record.")
         return fields
 
@@ -134,7 +134,7 @@ class Edit:
         if fields is None:
             return []
         wrong = {top_of(each) for each in errors}
-        proposal = Proposal(self.session, self.resource, self.record_id, fields, self.asker)
+        proposal = Proposal(self.session, self.resource, self.record_id, fields, self.caller)
         return [each for each in mistakes(proposal) if top_of(each) not in wrong]
 
     def _store(self, fields: RecordFields, present: Stored | None) -> Written:
@@ -146,17 +146,17 @@ class Edit:
             self.conditions.require()
             if present.state == "published" and fields.state == "draft":
                 self.refuse_referred(published_only=True)
-        wrong = mistakes(Proposal(self.session, self.resource, self.record_id, fields, self.asker))
+        wrong = mistakes(Proposal(self.session, self.resource, self.record_id, fields, self.caller))
         if wrong:
             raise Invalid(*wrong)
-        batch = Batch(self.session, actor(self.asker))
+        batch = Batch(self.session, actor(self.caller))
         batch.put(self.resource, self.record_id, fields, present)
         batch.flush()
         now = batch.stored(self.resource, [self.record_id])[self.record_id]
         return Written(self.record_id, now.tag, now.body.encode(), created=present is None)
 
     def refuse_referred(self, *, published_only: bool) -> None:
-        """ReferredTo, naming what the asker may see, when others would be left with a link to nothing."""
+        """ReferredTo, naming what the caller may see, when others would be left with a link to nothing."""
         found = referrers(self.session, self.resource, self.record_id, None if published_only else MOST_LOOKED_AT)
         names, hidden = [], False
         for name in dict.fromkeys(resource for resource, _ in found):
@@ -164,7 +164,7 @@ class Edit:
             for record_id, state, keeper in _seen(self.session, RESOURCES[name], ids):
                 if published_only and state != "published":
                     continue
-                if self.asker.sees(state, keeper):
+                if self.caller.sees(state, keeper):
                     names.append(f"{name}/{record_id}")
                 else:
                     hidden = True
@@ -181,9 +181,9 @@ def _seen(session: Session, resource: Resource, ids: list[str]) -> list[tuple[st
     return found
 
 
-def actor(asker: Asker) -> str:
+def actor(caller: Caller) -> str:
     """Who a Change is by."""
-    return f"key:{asker.key}" if asker.key else "command"
+    return f"key:{caller.key}" if caller.key else "command"
 
 
 def taken(session: Session, resource: Resource, ids: Iterable[str]) -> set[str]:
@@ -192,10 +192,10 @@ def taken(session: Session, resource: Resource, ids: Iterable[str]) -> set[str]:
     return {row[0] for row in session.execute(query.distinct())}
 
 
-def was_public(session: Session, resource: Resource, record_id: str, asker: Asker) -> bool:
-    """Whether there was a record, deleted since, that the asker could see at its end."""
+def was_public(session: Session, resource: Resource, record_id: str, caller: Caller) -> bool:
+    """Whether there was a record, deleted since, that the caller could see at its end."""
     last = session.execute(LAST_OF_RECORD, {"resource": resource.name, "id": record_id}).first()
-    return last is not None and asker.saw(last[1])
+    return last is not None and caller.saw(last[1])
 
 
 def free_id(session: Session, resource: Resource, given: dict[str, Any]) -> str:

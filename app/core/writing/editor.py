@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
-from app.core.access.keys import asker_still
+from app.core.access.caller import Caller
+from app.core.access.keys import current_caller
 from app.core.database.engine import Database
 from app.core.errors import Conflict, Unavailable
 
@@ -35,20 +35,20 @@ class Editor:
         """Whether any write is under way or waits for its turn."""
         return self._waiting > 0
 
-    async def run(self, asker: Asker, work: Callable[[Session, Asker], Outcome]) -> Outcome:
+    async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
         """The outcome, after the commit; nothing is left of work that raises."""
         if self._waiting >= MOST_WAITING:
             raise Unavailable("Too many writes are waiting.")
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, asker, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, caller, work)
         finally:
             self._waiting -= 1
 
-    def _commit(self, asker: Asker, work: Callable[[Session, Asker], Outcome]) -> Outcome:
+    def _commit(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
         try:
             with self.database.write(patience=PATIENCE) as session:
-                return work(session, asker_still(session, asker))
+                return work(session, current_caller(session, caller))
         except IntegrityError as error:  # the rules should have said so first
             structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
             raise Conflict("The database refuses this beside what is there.") from None

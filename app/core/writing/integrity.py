@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Select, null, select
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.database.sql import chunks
 from app.core.errors import MISTAKES, ErrorItem
 from app.core.model.fields import RecordFields
@@ -77,7 +77,7 @@ class Proposal:
     resource: Resource
     record_id: str
     fields: Any
-    asker: Asker
+    caller: Caller
     known: Known = field(default_factory=Known)
     fresh: bool = False  # it is new: nothing that was there before can name it
 
@@ -99,12 +99,12 @@ class Proposal:
         """The mistake that other records, selected as (id, state, managed_by), have a code already."""
         for other, state, keeper in self.session.execute(holders.limit(2)):
             if other != self.record_id:
-                whose = f"{self.resource.name}/{other}" if self.asker.sees(state, keeper) else "Another record"
+                whose = f"{self.resource.name}/{other}" if self.caller.sees(state, keeper) else "Another record"
                 yield ErrorItem(pointer=pointer, code="taken", detail=f"{whose} has this code.")
 
 
 def links(proposal: Proposal) -> Iterator[ErrorItem]:
-    """Every link leads to a record that the asker may see; from a published record, to a published one."""
+    """Every link leads to a record that the caller may see; from a published record, to a published one."""
     found: dict[str, dict[str, list[str]]] = {}
     for pointer, target, record_id in links_in(proposal.fields):
         found.setdefault(target, {}).setdefault(record_id, []).append(pointer)
@@ -120,7 +120,7 @@ def links(proposal: Proposal) -> Iterator[ErrorItem]:
 
 
 def _wrong_link(proposal: Proposal, there: There | None) -> tuple[str, str] | None:
-    if there is None or not proposal.asker.sees(*there[:2]):
+    if there is None or not proposal.caller.sees(*there[:2]):
         return "unknown_record", MISTAKES["unknown_record"]
     if there[2] is not None:
         return "merged", f"This partner was merged into {there[2]}: name that one."

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.errors import Problem
 from app.core.model.resource import RESOURCES
@@ -28,11 +28,11 @@ def bring_in(database: Database, path: Path, given: dict[str, Any], partner: str
     resource = RESOURCES.get(given["resource"] or "")
     if (kind == JSON_LINES) != (given["resource"] is None) or (kind != JSON_LINES and resource is None):
         raise ValueError(f"--resource: a table takes one of {', '.join(RESOURCES)}; JSON Lines say their own")
-    asker = Asker("", frozenset(["records:write:own" if partner else "records:write"]), partner)
+    caller = Caller("", frozenset(["records:write:own" if partner else "records:write"]), partner)
     claim = ledger.new_claim()
     try:
         with path.open("rb") as file:
-            import_id = ledger.receive(database, asker, Sending(**given), read(file, kind, resource), claim)
+            import_id = ledger.receive(database, caller, Sending(**given), read(file, kind, resource), claim)
     except Problem as problem:
         return [f"{path}: {each.detail}" for each in problem.errors] or [
             f"{path}: {problem.detail}"

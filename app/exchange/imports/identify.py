@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.errors import MISTAKES, ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import holders, link_paths
@@ -58,10 +58,10 @@ def _codes(given: Any) -> Iterator[tuple[str, str]]:
 
 
 class PartnerNames:
-    """Partners by their names: those that the asker sees, and those of the file itself."""
+    """Partners by their names: those that the caller sees, and those of the file itself."""
 
-    def __init__(self, asker: Asker) -> None:
-        self.asker = asker
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
         self._folded: dict[str, list[str]] | None = None
         self._shown: dict[str, dict[str, Any]] = {}
         self._names: dict[str, set[str]] = {}
@@ -111,7 +111,7 @@ class PartnerNames:
             table = RESOURCES["partners"].table
             query = select(table.id, table.name_text, table.state, table.managed_by)
             for record_id, text, state, keeper in session.execute(query.where(table.merged_into.is_(None))):
-                if self.asker.sees(state, keeper):
+                if self.caller.sees(state, keeper):
                     for name in text.split(" | "):
                         self._folded.setdefault(" ".join(name.split()), []).append(record_id)
         return self._folded
@@ -123,9 +123,9 @@ class Plan:
     Made once, in short reads: whoever writes looks at the records again.
     """
 
-    def __init__(self, asker: Asker, import_id: str) -> None:
-        self.import_id, self.asker = import_id, asker
-        self.names = PartnerNames(asker)
+    def __init__(self, caller: Caller, import_id: str) -> None:
+        self.import_id, self.caller = import_id, caller
+        self.names = PartnerNames(caller)
         self.numbers: dict[Key, int] = {}
         self.found: dict[int, tuple[str, str | None]] = {}
         self.refused: dict[int, ErrorItem] = {}
@@ -160,7 +160,7 @@ class Plan:
     def _know(self, session: Session, number: int, resource: Resource, given: dict[str, Any]) -> None:
         record_id, how = given.get("id"), None
         if record_id is None:
-            record_id, how = identify(session, self.asker, resource, given, self.names)
+            record_id, how = identify(session, self.caller, resource, given, self.names)
             self.found[number] = record_id, how
         first = self.numbers.setdefault((resource.name, record_id), number)
         if first != number:
@@ -201,22 +201,22 @@ def _is_id(text: str) -> bool:
 
 
 def identify(
-    session: Session, asker: Asker, resource: Resource, given: dict[str, Any], names: PartnerNames
+    session: Session, caller: Caller, resource: Resource, given: dict[str, Any], names: PartnerNames
 ) -> tuple[str, str | None]:
     """The record of a line without id, and how it was found; or the id that a new one gets.
 
     By an identifier; a partner by its name or an alias; or by the id that its title makes, if it has that title.
     """
-    found = _by_identifier(session, asker, resource, given.get("identifiers"))
+    found = _by_identifier(session, caller, resource, given.get("identifiers"))
     if not found and resource.name == "partners":
         called_so = {each for text in called(given) for each in names.find(session, text)}
         found = {(each, "name") for each in called_so if names.may_be(each, given)}
     if len(found) > 1:
         raise _mistake("/id", "ambiguous")
-    return found.pop() if found else _by_title(session, asker, resource, given)
+    return found.pop() if found else _by_title(session, caller, resource, given)
 
 
-def _by_identifier(session: Session, asker: Asker, resource: Resource, codes: Any) -> set[tuple[str, str | None]]:
+def _by_identifier(session: Session, caller: Caller, resource: Resource, codes: Any) -> set[tuple[str, str | None]]:
     table, owner = resource.identifiers, resource.table
     if table is None:
         return set()
@@ -226,11 +226,11 @@ def _by_identifier(session: Session, asker: Asker, resource: Resource, codes: An
     found: set[tuple[str, str | None]] = set()
     for scheme, value in _codes(codes):
         rows = session.execute(query.where(table.c.scheme == scheme, table.c.value == value))
-        found |= {(row[0], "identifier") for row in rows if asker.sees(row[1], row[2])}
+        found |= {(row[0], "identifier") for row in rows if caller.sees(row[1], row[2])}
     return found
 
 
-def _by_title(session: Session, asker: Asker, resource: Resource, given: dict[str, Any]) -> tuple[str, str | None]:
+def _by_title(session: Session, caller: Caller, resource: Resource, given: dict[str, Any]) -> tuple[str, str | None]:
     name = next((each for each in HEADINGS if each in resource.fields.model_fields), "")
     said = given.get(name)
     texts = {tag: text for tag, text in said.items() if isinstance(text, str)} if isinstance(said, dict) else {}
@@ -240,7 +240,7 @@ def _by_title(session: Session, asker: Asker, resource: Resource, given: dict[st
     if not taken(session, resource, [record_id]) and record_id not in RESERVED:
         return record_id, None
     present = Batch(session, "").stored(resource, [record_id]).get(record_id)
-    if present is None or not asker.sees(present.state, present.managed_by):
+    if present is None or not caller.sees(present.state, present.managed_by):
         raise _mistake("/id", "id_taken")
     there = json.loads(present.body)[name]
     shared = [tag for tag in texts if tag in there]

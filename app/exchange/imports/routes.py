@@ -11,12 +11,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import bindparam, select
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.database.statements import Query, Read
 from app.core.errors import BadBody, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
 from app.core.http.bodies import pieces_of, type_of
-from app.core.http.resource_writes import WRITERS, Row, guarded_router, private_json
-from app.core.http.routing import Documented, InPath
+from app.core.http.operations import InPath, operation
+from app.core.http.resource_writes import WRITERS
+from app.core.http.responses import private_json
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.parameters import Digits
 from app.exchange.formats.columns import column_of, csv_template
@@ -96,25 +97,21 @@ FILE = {
 TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": {"type": "string", "format": "binary"}}}
 
 
-def imports_router() -> APIRouter:
-    """The routes of imports."""
-    sent = {"202": "Received whole, and kept: it is run by itself. Location says where to look."}
-    new = Documented(lambda: ImportShown, query=lambda: Sending, accepts=FILE, scopes=WRITERS, statuses=sent)
-    page = Documented(lambda: ImportPage, query=lambda: ImportsQuery, scopes=READERS)
-    one = Documented(lambda: ImportShown, PATH, query=lambda: ImportQuery, scopes=READERS)
-    lines = Documented(lambda: LinePage, PATH, query=lambda: LinesQuery, scopes=READERS)
-    table = Documented(None, {"table": InPath("Resource and format.", "projects.csv", str)}, answers=TEMPLATE)
-    rows: list[Row] = [
-        ("", "POST", send_import, new, (BadBody, TooLarge, UnsupportedType), "Send a file of records"),
-        ("", "GET", list_imports, page, (), "List the imports"),
-        ("/{import_id}", "GET", read_import, one, (NotFound,), "Follow an import"),
-        ("/{import_id}/lines", "GET", list_import_lines, lines, (NotFound,), "List the lines of an import"),
-        ("/templates/{table}", "GET", read_import_template, table, (NotFound,), "An empty table of a resource"),
-    ]
-    return guarded_router("/v1/imports", rows)
+router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 
-async def send_import(request: Request, asker: Asker, query: Sending) -> Response:
+@operation(
+    router,
+    "POST",
+    "",
+    "Send a file of records",
+    returns=ImportShown,
+    accepts=FILE,
+    scopes=WRITERS,
+    statuses={"202": "Received whole, and kept: it is run by itself. Location says where to look."},
+    problems=(BadBody, TooLarge, UnsupportedType),
+)
+async def send_import(request: Request, caller: Caller, query: Sending) -> Response:
     """JSON Lines of any records, as reads show them; or a CSV or XLSX table of one resource, with named columns.
 
     A line changes what it says and leaves the rest of its record; a new record gets defaults. One without `id` is about
@@ -128,10 +125,10 @@ async def send_import(request: Request, asker: Asker, query: Sending) -> Respons
     with tempfile.TemporaryFile() as file:
         await _receive(request, file, request.app.state.settings.max_import)
         import_id = await asyncio.to_thread(
-            lambda: ledger.receive(importer.database, asker, query, read(file, kind, resource), importer.claim)
+            lambda: ledger.receive(importer.database, caller, query, read(file, kind, resource), importer.claim)
         )
     importer.send(import_id)
-    found = await _find(request, asker, import_id)
+    found = await _find(request, caller, import_id)
     return private_json(found, 202, {"Location": f"/v1/imports/{import_id}"})
 
 
@@ -155,28 +152,56 @@ async def _receive(request: Request, file: IO[bytes], most: int) -> None:
     file.seek(0)
 
 
-async def list_imports(request: Request, asker: Asker, query: ImportsQuery) -> Response:
+@operation(
+    router,
+    "GET",
+    "",
+    "List the imports",
+    returns=ImportPage,
+    scopes=READERS,
+)
+async def list_imports(request: Request, caller: Caller, query: ImportsQuery) -> Response:
     """Those that were sent with the key that asks, the latest first; to administrators, all of them."""
-    values = {"before": query.cursor or LAST, "most": query.limit + 1, "key": asker.key}
-    rows = await request.app.state.reader.run(lambda: _rows(EVERY if "keys" in asker.scopes else OWN, values))
+    values = {"before": query.cursor or LAST, "most": query.limit + 1, "key": caller.key}
+    rows = await request.app.state.reader.run(lambda: _rows(EVERY if "keys" in caller.scopes else OWN, values))
     items = [_import(row) for row in rows[: query.limit]]
     more = f"/v1/imports?limit={query.limit}&cursor={items[-1]['id']}" if len(rows) > len(items) else None
     return private_json({"items": items, "next": more})
 
 
-async def read_import(request: Request, asker: Asker, query: ImportQuery, import_id: str) -> Response:
+@operation(
+    router,
+    "GET",
+    "/{import_id}",
+    "Follow an import",
+    returns=ImportShown,
+    in_path=PATH,
+    scopes=READERS,
+    problems=(NotFound,),
+)
+async def read_import(request: Request, caller: Caller, query: ImportQuery, import_id: str) -> Response:
     """How far it is, and how many lines came to what. One that is all or nothing shows its counts at its end."""
     until, waiting = time.monotonic() + query.wait, request.app.state.waiting
-    while (found := await _find(request, asker, import_id))["status"] in OPEN:
+    while (found := await _find(request, caller, import_id))["status"] in OPEN:
         left = until - time.monotonic()
         if left <= 0 or not await waiting.pause(min(left, LOOKS_EVERY), request.receive):
             break
     return private_json(found)
 
 
-async def list_import_lines(request: Request, asker: Asker, query: LinesQuery, import_id: str) -> Response:
+@operation(
+    router,
+    "GET",
+    "/{import_id}/lines",
+    "List the lines of an import",
+    returns=LinePage,
+    in_path=PATH,
+    scopes=READERS,
+    problems=(NotFound,),
+)
+async def list_import_lines(request: Request, caller: Caller, query: LinesQuery, import_id: str) -> Response:
     """The verdict on each line, what is wrong with it, or what it changes."""
-    found = await _find(request, asker, import_id)
+    found = await _find(request, caller, import_id)
     after = -1 if query.cursor is None else query.cursor
     values = {"id": import_id, "after": after, "most": query.limit + 1, "verdict": query.verdict}
     rows = await request.app.state.reader.run(lambda: _rows(SOME_LINES if query.verdict else ALL_LINES, values))
@@ -188,7 +213,17 @@ async def list_import_lines(request: Request, asker: Asker, query: LinesQuery, i
     return private_json({"items": items, "next": more})
 
 
-async def read_import_template(request: Request, _: BaseModel, table: str) -> Response:
+@operation(
+    router,
+    "GET",
+    "/templates/{table}",
+    "An empty table of a resource",
+    in_path={"table": InPath("Resource and format.", "projects.csv", str)},
+    answers=TEMPLATE,
+    tagged=False,
+    problems=(NotFound,),
+)
+async def read_import_template(request: Request, table: str) -> Response:
     """A table with the names of the columns; any may be left out, and lists can have more. Its first row is the header.
 
     The workbook explains the columns on its second sheet.
@@ -205,12 +240,12 @@ async def read_import_template(request: Request, _: BaseModel, table: str) -> Re
     return Response(content, 200, headers, media_type=f"{CSV}; charset=utf-8" if end == "csv" else XLSX)
 
 
-async def _find(request: Request, asker: Asker, import_id: str) -> dict[str, Any]:
-    """The import as ImportShown; NotFound unless it is the asker's, or the asker is an administrator."""
+async def _find(request: Request, caller: Caller, import_id: str) -> dict[str, Any]:
+    """The import as ImportShown; NotFound unless it is the caller's, or the caller is an administrator."""
     if not (import_id.isascii() and import_id.isalnum()):
         raise NotFound
     rows = await request.app.state.reader.run(lambda: _rows(ONE, {"id": import_id}))
-    if not rows or (rows[0][-1] != asker.key and "keys" not in asker.scopes):
+    if not rows or (rows[0][-1] != caller.key and "keys" not in caller.scopes):
         raise NotFound
     return _import(rows[0][:-1])
 

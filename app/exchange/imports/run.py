@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session
 
 from app import no_collector
-from app.core.access.caller import Asker
-from app.core.access.keys import asker_still
+from app.core.access.caller import Caller
+from app.core.access.keys import current_caller
 from app.core.database.engine import Database
 from app.core.errors import ErrorItem, Problem, ReadOnly, Unauthorized
 from app.core.model.resource import RESOURCES
@@ -104,24 +104,24 @@ class _Run:
         self.database, self.id, self.claim, self.pace = database, row["id"], claim, pace
         self.dry, self.each, self.table = row["dry_run"], row["mode"] == "rows", row["resource"] is not None
         scope = "records:write:own" if row["partner"] else "records:write"
-        self.asker = Asker(row["key"] or "", frozenset([scope]), row["partner"])
+        self.caller = Caller(row["key"] or "", frozenset([scope]), row["partner"])
         self.refused: set[Key] = set()
         self.withdrawn: list[tuple[int, str, str]] = []  # to be judged when all is written: others may be with them
         self.known_wrong = row["refused"]
 
     def run(self) -> None:
         with ledger.booking(self.database) as session:
-            self.asker = self._still(session)
-        self.plan = Plan(self.asker, self.id)
+            self.caller = self._still(session)
+        self.plan = Plan(self.caller, self.id)
         self.plan.make(self._reading)
         if self.each and not self.dry:
             self._in_chunks()
         else:
             self._at_once()
 
-    def _still(self, session: Session) -> Asker:
+    def _still(self, session: Session) -> Caller:
         """Whoever sent it, as the database knows them now."""
-        return asker_still(session, self.asker) if self.asker.key else self.asker
+        return current_caller(session, self.caller) if self.caller.key else self.caller
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Session]:
@@ -147,7 +147,7 @@ class _Run:
             self.pace.breathe()
             with no_collector(), self.database.write(patience=PATIENCE) as session:
                 ledger.hold(session, self.id, self.claim)
-                self.asker = self._still(session)
+                self.caller = self._still(session)
                 ledger.record(session, self.id, self.claim, [line.row() for line in self._write(session, chunk)])
         with ledger.booking(self.database) as session:
             ledger.finish(session, self.id, self.claim, "done")
@@ -158,7 +158,7 @@ class _Run:
             try:
                 with no_collector(), self.database.write(patience=PATIENCE) as session:
                     ledger.hold(session, self.id, self.claim)
-                    self.asker = self._still(session)
+                    self.caller = self._still(session)
                     wrong = self.known_wrong + self._note(verdicts, self._each_line(session))
                     late = self._left_behind(session)
                     wrong += len(late)
@@ -186,7 +186,7 @@ class _Run:
     def _left_behind(self, session: Session) -> dict[int, list[ErrorItem]]:
         """By their lines, why records cannot be withdrawn, now that everything else is written."""
         found = {
-            number: left_behind(session, self.asker, RESOURCES[name], record_id)
+            number: left_behind(session, self.caller, RESOURCES[name], record_id)
             for number, name, record_id in self.withdrawn
         }
         return {number: errors for number, errors in found.items() if errors}
@@ -204,7 +204,7 @@ class _Run:
         groups = [[self._line(session, number, *said[number]) for number in group] for group in chunk]
         for line in (line for group in groups if len(group) > 1 for line in group):
             line.alone = False
-        Writer(session, self.asker, each=self.each, refused=self.refused).write(groups)
+        Writer(session, self.caller, each=self.each, refused=self.refused).write(groups)
         lines = [line for group in groups for line in group]
         if not self.each:
             self.withdrawn += [(line.number, line.resource.name, line.record_id) for line in lines if line.withdraws]

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, literal_column, or_, select, update
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.database.statements import Query
 from app.core.errors import ErrorItem, ReadOnly, Unavailable
@@ -66,7 +66,7 @@ def new_id() -> str:
     return digits + "".join(secrets.choice(string.ascii_lowercase) for _ in range(12))
 
 
-def receive(database: Database, asker: Asker, sending: Sending, lines: Iterator[Read], claim: str) -> str:
+def receive(database: Database, caller: Caller, sending: Sending, lines: Iterator[Read], claim: str) -> str:
     """Keep every line of a file in the database, under the claim; returns the id. Nothing stays when that fails.
 
     ReadOnly in a mirror.
@@ -74,8 +74,8 @@ def receive(database: Database, asker: Asker, sending: Sending, lines: Iterator[
     import_id = new_id()
     values = {
         "id": import_id,
-        "key": asker.key or None,
-        "partner": None if asker.key else asker.partner,
+        "key": caller.key or None,
+        "partner": None if caller.key else caller.partner,
         "resource": sending.resource,
         "mode": sending.mode,
         "dry_run": sending.dry_run,

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from app.core.access.caller import Asker
+from app.core.access.caller import Caller
 from app.core.errors import MISTAKES, ErrorItem, IdTaken, Invalid, Problem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.resource import RESOURCES, Resource
@@ -98,14 +98,14 @@ class _Wrong(Exception):
 
 
 class Writer:
-    """Writes groups of lines inside a transaction, as one asker.
+    """Writes groups of lines inside a transaction, as one caller.
 
     `each`: a line that the rules refuse leaves nothing, and the others go on. Otherwise it only gets its verdict: the
     transaction is to be rolled back then.
     """
 
-    def __init__(self, session: Session, asker: Asker, *, each: bool, refused: set[Key]) -> None:
-        self.session, self.asker, self.each, self.refused = session, asker, each, refused
+    def __init__(self, session: Session, caller: Caller, *, each: bool, refused: set[Key]) -> None:
+        self.session, self.caller, self.each, self.refused = session, caller, each, refused
 
     def write(self, groups: list[list[Line]]) -> None:
         """Write what can be written; each line then has its verdict. Where some are wrong, the others try again."""
@@ -155,7 +155,7 @@ class Writer:
         found = False
         for line in group:
             if line.fields is not None and line.verdict in ("created", "updated"):
-                proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker)
+                proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.caller)
                 taken = [each for each in mistakes(proposal) if each.code == "taken"]
                 if taken:
                     line.refuse(taken)
@@ -178,7 +178,7 @@ class Writer:
 
     def _put(self, lines: list[Line]) -> None:
         """Write what each line says of its record; refused by itself, it says why."""
-        batch = Batch(self.session, actor(self.asker))
+        batch = Batch(self.session, actor(self.caller))
         by_resource: dict[str, list[Line]] = {}
         for line in lines:
             line.begin()
@@ -198,11 +198,11 @@ class Writer:
     def _decide(self, batch: Batch, line: Line, used: bool) -> None:
         if line.known:
             raise Invalid(*line.known)
-        present, edit = line.present, Edit(self.session, self.asker, line.resource, line.record_id)
+        present, edit = line.present, Edit(self.session, self.caller, line.resource, line.record_id)
         if present is None and used:
             raise IdTaken
         if present is not None:
-            if not self.asker.sees(present.state, present.managed_by):
+            if not self.caller.sees(present.state, present.managed_by):
                 raise IdTaken
             edit.refuse_others(present)
         line.whole = edit.whole(merged(line), present)
@@ -220,24 +220,24 @@ class Writer:
         wrong = False
         for line in written:
             fresh = line.alone and line.present is None
-            proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.asker, known, fresh)
+            proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.caller, known, fresh)
             errors = mistakes(proposal)
             if not errors and line.withdraws and self.each:
-                errors = left_behind(self.session, self.asker, line.resource, line.record_id)
+                errors = left_behind(self.session, self.caller, line.resource, line.record_id)
             if errors:
                 line.refuse(_explained(line, errors, lost))
                 wrong = True
         for line in lines:
             if line.verdict == "refused" and line.whole and line.fields is None:
-                edit = Edit(self.session, self.asker, line.resource, line.record_id)
+                edit = Edit(self.session, self.caller, line.resource, line.record_id)
                 line.errors += edit.further(line.whole, line.errors)
         return wrong
 
 
-def left_behind(session: Session, asker: Asker, resource: Resource, record_id: str) -> list[ErrorItem]:
+def left_behind(session: Session, caller: Caller, resource: Resource, record_id: str) -> list[ErrorItem]:
     """Why a record cannot be withdrawn: who would be left with a link to what is public no more."""
     try:
-        Edit(session, asker, resource, record_id).refuse_referred(published_only=True)
+        Edit(session, caller, resource, record_id).refuse_referred(published_only=True)
     except Problem as problem:
         return problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)]
     return []

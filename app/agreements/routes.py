@@ -1,0 +1,11 @@
+"""Routes of `/v1/agreements`."""
+
+from fastapi import APIRouter
+
+from app.agreements.models import AGREEMENTS
+from app.core.http.resource_routes import resource_router
+
+
+def agreements_router() -> APIRouter:
+    """The reads and writes that every resource has."""
+    return resource_router(AGREEMENTS)

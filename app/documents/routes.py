@@ -1,0 +1,11 @@
+"""Routes of `/v1/documents`."""
+
+from fastapi import APIRouter
+
+from app.core.http.resource_routes import resource_router
+from app.documents.models import DOCUMENTS
+
+
+def documents_router() -> APIRouter:
+    """The reads and writes that every resource has."""
+    return resource_router(DOCUMENTS)

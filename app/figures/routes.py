@@ -1,0 +1,17 @@
+"""Routes of `/v1/figures` and `/v1/indicators`."""
+
+from fastapi import APIRouter
+
+from app.core.http.resource_routes import resource_router
+from app.figures.indicators import INDICATORS
+from app.figures.models import FIGURES
+
+
+def figures_router() -> APIRouter:
+    """The reads and writes that every resource has."""
+    return resource_router(FIGURES)
+
+
+def indicators_router() -> APIRouter:
+    """The reads and writes that every resource has."""
+    return resource_router(INDICATORS)

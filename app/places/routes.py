@@ -1,0 +1,11 @@
+"""Routes of `/v1/places`."""
+
+from fastapi import APIRouter
+
+from app.core.http.resource_routes import resource_router
+from app.places.models import PLACES
+
+
+def places_router() -> APIRouter:
+    """The reads and writes that every resource has."""
+    return resource_router(PLACES)

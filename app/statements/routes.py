@@ -1,0 +1,11 @@
+"""Routes of `/v1/statements`."""
+
+from fastapi import APIRouter
+
+from app.core.http.resource_routes import resource_router
+from app.statements.models import STATEMENTS
+
+
+def statements_router() -> APIRouter:
+    """The reads and writes that every resource has."""
+    return resource_router(STATEMENTS)
