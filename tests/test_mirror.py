@@ -22,7 +22,7 @@ from app.core.log import CHANGES, REDACTIONS, SEALED
 from app.core.model.resource import RESOURCES
 from app.core.writing import batch
 from app.core.writing.batch import Batch
-from app.core.writing.representation import accepted, render
+from app.core.writing.representation import Content, accepted
 from app.exchange.mirrors import source as sources
 from app.exchange.mirrors.mirror import Mirror
 from app.exchange.mirrors.source import NotMirrored, Source
@@ -282,13 +282,13 @@ def test_a_source_of_a_newer_version_is_told(registry: TestClient, copy: Databas
 def test_records_are_rendered_as_the_mirrors_own_program_does(
     registry: TestClient, copy: Database, seeded_database: Database, monkeypatch: Any
 ) -> None:
-    plain = render
+    plain = Content.representation
 
     def newer(*given: Any) -> bytes:
         return plain(*given)[:-1] + b',"added":true}'
 
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "render", newer)
+        patched.setattr(Content, "representation", newer)
         patched.setattr(batch, "RENDERING", 2)
         mirror(registry, copy)
     with client_of(url_of(copy)) as other:

@@ -100,6 +100,12 @@ MIRRORS: Table = SQLModel.metadata.tables["mirrors"]
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
 NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
 
+
+def name_of(sequence: int, chain: str) -> str:
+    """What NAME selects, for a Change that is about to be written."""
+    return f"{sequence}-{chain[:8]}"
+
+
 # The last Change of all.
 LAST = select(CHANGES.c.sequence, CHANGES.c.at, CHANGES.c.chain).order_by(CHANGES.c.sequence.desc()).limit(1)
 

@@ -12,13 +12,13 @@ from sqlmodel import Session
 
 from app.core.database.sql import chunks
 from app.core.errors import ReadOnly
-from app.core.log import CHANGES, LAST, MIRRORS, NAME, digest, entry, link, now, salt, shown_as
+from app.core.log import CHANGES, LAST, MIRRORS, NAME, digest, entry, link, name_of, now, salt, shown_as
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource
 from app.core.search import index
 from app.core.values.text import SLUGS
-from app.core.writing.representation import Stored, accepted, is_same, render
+from app.core.writing.representation import Content, Stored, accepted
 
 
 @dataclass
@@ -34,6 +34,7 @@ class Pending:
     before: Stored | None = None
     row: dict[str, Any] = field(default_factory=dict)
     told: str | None = None  # what everyone sees of it, if that does not follow from its states
+    tag: str = ""  # the ETag of the record, once the Change has its number
 
     def indexed(self) -> index.Write:
         """What it means for the search index."""
@@ -79,10 +80,10 @@ class Batch:
 
     def put(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> str:
         """Create or replace; returns created, updated, or unchanged (and then writes nothing)."""
-        SLUGS.validate_python(record_id)
-        if present is not None and is_same(resource, record_id, fields, present):
+        content = Content(resource, record_id, fields)
+        if present is not None and content.is_stored(present):
             return "unchanged"
-        return f"{self._decide(resource, record_id, fields, present).action}d"
+        return f"{self.replace(content, present).action}d"
 
     def copy(self, resource: Resource, body: str, change: int, present: Stored | None) -> None:
         """Create or replace a record as a Change says that was made elsewhere and is written apart.
@@ -91,22 +92,25 @@ class Batch:
         """
         shown = json.loads(body)
         said = {name: shown[name] for name in ("id", "version", "created_at", "updated_at")}
-        pending = self._hold(resource, said, accepted(resource, body), present)
+        content = Content(resource, said["id"], accepted(resource, body))
+        pending = self._hold(content, said, present)
         pending.row |= {"change": change, "body": None if pending.body == body.encode() else pending.body.decode()}
 
-    def _decide(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> Pending:
-        """The next version of a record."""
+    def replace(self, content: Content, present: Stored | None) -> Pending:
+        """Write the next version of a record, also if it says the same as the stored one."""
+        SLUGS.validate_python(content.record_id)
         created, version = (present.created_at, present.version + 1) if present else (self.at, 1)
-        said = {"id": record_id, "version": version, "created_at": created, "updated_at": self.at}
-        return self._hold(resource, said, fields, present)
+        said = {"id": content.record_id, "version": version, "created_at": created, "updated_at": self.at}
+        return self._hold(content, said, present)
 
-    def _hold(self, resource: Resource, said: dict[str, Any], fields: RecordFields, present: Stored | None) -> Pending:
+    def _hold(self, content: Content, said: dict[str, Any], present: Stored | None) -> Pending:
         """What is to be written of a record, with what the registry itself says of it."""
-        body = render(resource, said["id"], fields, said["version"], said["created_at"], said["updated_at"])
+        resource, fields = content.resource, content.fields
+        body = content.representation(said["version"], said["created_at"], said["updated_at"])
         row = {**said, "rendering": RENDERING, "body": None, **column_values(resource.table, fields)}
         action = "create" if present is None else "update"
-        pending = Pending(resource, said["id"], action, said["version"], fields, body, present, row)
-        self._pending[resource.name, said["id"]] = pending
+        pending = Pending(resource, content.record_id, action, said["version"], fields, body, present, row)
+        self._pending[resource.name, content.record_id] = pending
         return pending
 
     def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
@@ -119,7 +123,7 @@ class Batch:
         self, resource: Resource, record_id: str, fields: RecordFields, present: Stored, told: str | None
     ) -> None:
         """Replace a record by one that text was taken from, also if this version had it no more."""
-        self._decide(resource, record_id, fields, present).told = told
+        self.replace(Content(resource, record_id, fields), present).told = told
 
     def redact_deleted(self, resource: Resource, record_id: str, version: int, body: bytes, told: str | None) -> None:
         """Delete a record again, with a last representation that text was taken from."""
@@ -165,6 +169,7 @@ class Batch:
             }
             chain = link(chain, sequence, entry(*done.values()))
             pending.row["change"] = sequence
+            pending.tag = f"{name_of(sequence, chain)}-{RENDERING}"
             said = {"sequence": sequence, "shown": pending.shown(), "salt": salted, "body": pending.body.decode()}
             rows.append({**done, **said, "chain": chain})
         return rows

@@ -22,7 +22,7 @@ from app.core.writing.conditions import UNCONDITIONAL, Conditions
 from app.core.writing.integrity import Proposal, mistakes
 from app.core.writing.patch import merge, own_members
 from app.core.writing.references import referrers
-from app.core.writing.representation import Stored, is_same, writable
+from app.core.writing.representation import Content, Stored, writable
 
 MOST_REFERRERS, MOST_LOOKED_AT = 50, 1_000
 
@@ -138,10 +138,11 @@ class Edit:
         return [each for each in mistakes(proposal) if top_of(each) not in wrong]
 
     def _store(self, fields: RecordFields, present: Stored | None) -> Written:
+        content = Content(self.resource, self.record_id, fields)
         if present is not None:
             # Also where it would change nothing: of two who count from 4 to 5, one must hear that it is 5 already.
             self.conditions.check(self.session, present)
-            if is_same(self.resource, self.record_id, fields, present):
+            if content.is_stored(present):
                 return Written(self.record_id, present.tag, present.body.encode())
             self.conditions.require()
             if present.state == "published" and fields.state == "draft":
@@ -150,10 +151,9 @@ class Edit:
         if wrong:
             raise Invalid(*wrong)
         batch = Batch(self.session, actor(self.caller))
-        batch.put(self.resource, self.record_id, fields, present)
+        pending = batch.replace(content, present)
         batch.flush()
-        now = batch.stored(self.resource, [self.record_id])[self.record_id]
-        return Written(self.record_id, now.tag, now.body.encode(), created=present is None)
+        return Written(self.record_id, pending.tag, pending.body, created=present is None)
 
     def refuse_referred(self, *, published_only: bool) -> None:
         """ReferredTo, naming what the caller may see, when others would be left with a link to nothing."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,24 +32,43 @@ class Stored:
         return f"{self.change}-{self.rendering}"
 
 
+@dataclass(frozen=True)
+class Content:
+    """The fields of a record, serialized once however many representations are made of them."""
+
+    resource: Resource
+    record_id: str
+    fields: RecordFields
+
+    @cached_property
+    def _json(self) -> str:
+        return self.fields.model_dump_json(by_alias=True)
+
+    @cached_property
+    def _inferred(self) -> list[str]:
+        return self.fields.inferred_fields()
+
+    def representation(self, version: int, created: str, updated: str) -> bytes:
+        """The public JSON of this version of the record; it depends on nothing but the record itself."""
+        head = {
+            "resource": self.resource.name,
+            "id": self.record_id,
+            "version": version,
+            "created_at": created,
+            "updated_at": updated,
+            "inferred": self._inferred,
+        }
+        return f"{json.dumps(head, separators=(',', ':'))[:-1]},{self._json[1:]}".encode()
+
+    def is_stored(self, present: Stored) -> bool:
+        """Whether the stored record has exactly these fields."""
+        same = self.representation(present.version, present.created_at, present.updated_at)
+        return same == present.body.encode()
+
+
 def render(resource: Resource, record_id: str, fields: RecordFields, version: int, created: str, updated: str) -> bytes:
-    """The public JSON of a record, which depends on nothing but the record itself."""
-    added = {
-        "resource": resource.name,
-        "id": record_id,
-        "version": version,
-        "created_at": created,
-        "updated_at": updated,
-        "inferred": fields.inferred_fields(),
-    }
-    own = fields.model_dump_json(by_alias=True)
-    return f"{json.dumps(added, separators=(',', ':'))[:-1]},{own[1:]}".encode()
-
-
-def is_same(resource: Resource, record_id: str, fields: RecordFields, present: Stored) -> bool:
-    """Whether the record says already what these fields say."""
-    same = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
-    return same == present.body.encode()
+    """The public JSON of a record with these fields."""
+    return Content(resource, record_id, fields).representation(version, created, updated)
 
 
 def accepted(resource: Resource, body: str | bytes) -> RecordFields:

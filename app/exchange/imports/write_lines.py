@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.errors import MISTAKES, ErrorItem, IdTaken, Invalid, Problem
-from app.core.model.fields import Record, RecordFields
+from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.history import compare
 from app.core.values.json import to_json
@@ -22,13 +22,11 @@ from app.core.writing.batch import Batch
 from app.core.writing.edit import Edit, actor, taken
 from app.core.writing.integrity import Known, Proposal, mistakes
 from app.core.writing.patch import merge
-from app.core.writing.representation import Stored, is_same, writable
+from app.core.writing.representation import Content, Stored, writable
 from app.exchange.imports.identify import known_as, plain
 from app.exchange.imports.store import errors_json
 
 Key = tuple[str, str]
-
-OF_REGISTRY = set(Record.model_fields)
 
 
 @dataclass
@@ -58,7 +56,7 @@ class Line:
         """Whether it was made from another version than the present one, and would change it."""
         if self.fields is None or self.given.get("version") in (None, present.version):
             return False
-        return not is_same(self.resource, self.record_id, self.fields, present)
+        return not Content(self.resource, self.record_id, self.fields).is_stored(present)
 
     def refuse(self, errors: Sequence[ErrorItem]) -> None:
         """It is not to be written."""
