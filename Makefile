@@ -34,8 +34,9 @@ format: .venv/dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 .PHONY: contract
-contract: .venv/dev ## Write openapi.json anew, after a change of the API that is meant
+contract: .venv/dev ## Write openapi.json and the fingerprints anew, after a change that is meant
 	$(BIN)/python -m tests.contract
+	$(BIN)/python -m tests.fingerprints
 
 .PHONY: torture
 torture: .venv/dev ## Kill, crowd, stall and promote a real server on both engines, in full; prints what held
