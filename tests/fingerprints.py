@@ -43,23 +43,22 @@ def shape(schema: Any) -> Any:
 
 def sample(schema: dict[str, Any], definitions: dict[str, Any], name: str = "text") -> Any:
     """A value in which every member has a text, so that all searchable texts of a resource are in it."""
-    if "$ref" in schema:
-        return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions, name)
     for choice in ("anyOf", "oneOf", "allOf"):
         if choice in schema:
-            return sample(schema[choice][0], definitions, name)
-    match schema.get("type"):
-        case "object" if "properties" in schema:
-            return {key: sample(value, definitions, key) for key, value in schema["properties"].items()}
-        case "object":
-            return {"vi": f"Đường {name}", "en": f"Hòa-{name} 2024"}
-        case "array":
-            return [sample(schema["items"], definitions, name)] if "items" in schema else []
-        case "string":
-            return f"{name.replace('_', '-')} KCN Đà Nẵng"
-        case "integer" | "number":
-            return 7
-    return None
+            schema = schema[choice][0]
+    if "$ref" in schema:
+        return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions, name)
+    if "properties" in schema:
+        return {key: sample(value, definitions, key) for key, value in schema["properties"].items()}
+    if "items" in schema:
+        return [sample(schema["items"], definitions, name)]
+    values = {
+        "object": {"vi": f"Đường {name}", "en": f"Hòa-{name} 2024"},
+        "string": f"{name.replace('_', '-')} KCN Đà Nẵng",
+        "integer": 7,
+        "number": 7,
+    }
+    return values.get(schema.get("type", ""))
 
 
 def entry_of(resource: Resource) -> str:

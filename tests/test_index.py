@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
 from sqlalchemy import select, text, update
 
 from app.catalogue import RESOURCES as DECLARED
@@ -18,7 +19,7 @@ from app.core.model.texts import names, prose
 from app.core.search import index, vocabulary
 from app.core.search.index import RECORDS, STATE, Entry, fill
 from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE, terms, words
-from app.core.search.vocabulary import PAIRS, WORDS, alike, distance, nearest, pairs
+from app.core.search.vocabulary import PAIRS, WORDS, alike, nearest, pairs
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted, render
 from seed.files import Dataset
@@ -269,7 +270,7 @@ def test_words_of_a_text(text_: str, found: list[str]) -> None:
      ("kitten", "sitting", 3), ("abc", "cab", 2)],
 )  # fmt: skip
 def test_distance(one: str, other: str, slips: int) -> None:
-    assert distance(one, other) == distance(other, one) == slips
+    assert OSA.distance(one, other) == OSA.distance(other, one) == slips
 
 
 LETTERS = st.text(string.ascii_lowercase, min_size=4, max_size=12)

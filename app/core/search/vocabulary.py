@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from rapidfuzz.distance import OSA
 from sqlalchemy import Column, Connection, Index, Integer, Table, bindparam, delete, func, insert, select, update
 from sqlmodel import SQLModel
 
@@ -95,21 +96,10 @@ def alike(word: str) -> dict[str, object]:
 
 
 def nearest(word: str, candidates: Iterable[tuple[str, int]]) -> str | None:
-    """The candidate with the fewest slips, of those the one most records hold."""
+    """The candidate with the fewest slips, of those the one most records hold.
+
+    A slip is a letter added, left out, mistaken, or swapped with its neighbour (optimal string alignment).
+    """
     most = tolerance(word)
-    found = [(distance(word, other), -records, other) for other, records in candidates]
-    return min((each for each in found if each[0] <= most), default=(0, 0, None))[2]
-
-
-def distance(one: str, other: str) -> int:
-    """Letters added, left out, mistaken, or swapped with their neighbour (optimal string alignment)."""
-    rows = [list(range(len(other) + 1))]
-    for i, mine in enumerate(one, 1):
-        row = [i]
-        for j, theirs in enumerate(other, 1):
-            least = min(row[j - 1] + 1, rows[-1][j] + 1, rows[-1][j - 1] + (mine != theirs))
-            if i > 1 and j > 1 and mine == other[j - 2] and one[i - 2] == theirs:
-                least = min(least, rows[-2][j - 2] + 1)
-            row.append(least)
-        rows.append(row)
-    return rows[-1][-1]
+    measured = [(OSA.distance(word, other), -records, other) for other, records in candidates]
+    return min((row for row in measured if row[0] <= most), default=(0, 0, None))[2]
