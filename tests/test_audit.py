@@ -14,7 +14,7 @@ from app.analysis.audit.walk import Wanted, everything
 from app.cli import main
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import bound, cursor
+from app.core.reading.pages import Cursors
 from app.core.writing.batch import Batch
 from tests.conftest import NewDatabase, client_of, get, url_of, walk
 
@@ -709,7 +709,7 @@ def test_a_cursor_is_bound_to_what_was_asked(client: TestClient) -> None:
 )
 def test_a_cursor_made_by_hand_does_no_harm(client: TestClient, place: Any) -> None:
     for record_id in ("x", "~", "ÿ", "\ud800", "\0"):
-        made_up = cursor(bound("/v1/audit", [("as_of", DAY), ("severity", "note")]), place, record_id)
+        made_up = Cursors("/v1/audit", [("as_of", DAY), ("severity", "note")]).cursor(place, record_id)
         assert client.get(f"/v1/audit?as_of={DAY}&cursor={made_up}").status_code in (200, 400)
 
 

@@ -23,7 +23,7 @@ from app.core.database.statements import Query, Read
 from app.core.errors import PROBLEM_JSON, QueryTooSlow, Unavailable, family
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES as RESOURCES_BY_NAME
-from app.core.reading.pages import bound, cursor
+from app.core.reading.pages import Cursors
 from app.core.reading.parameters import Queries
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted
@@ -338,7 +338,7 @@ def test_numbers_that_no_figure_can_have_are_refused(client: TestClient, asked: 
 @pytest.mark.parametrize("value", [None, True, 5, [1], {}, "\x00", "\ud800", "a" * 300])
 @pytest.mark.parametrize("record_id", [None, 5, {}, "\x00", "unido"])
 def test_a_forged_cursor_breaks_nothing(client: TestClient, sort: str, value: Any, record_id: Any) -> None:
-    forged = cursor(bound("/v1/projects", [("sort", sort)]), value, record_id)
+    forged = Cursors("/v1/projects", [("sort", sort)]).cursor(value, record_id)
     assert client.get(f"/v1/projects?sort={sort}&cursor={forged}").status_code in (200, 400)
 
 

@@ -16,7 +16,7 @@ from app.core.database.engine import Database
 from app.core.errors import PROBLEM_JSON
 from app.core.maintenance.schema import config, migrate
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import bound, cursor
+from app.core.reading.pages import Cursors
 from app.core.search import ranking as matching
 from app.core.search.tokens import words
 from app.core.writing.batch import Batch
@@ -207,7 +207,7 @@ def test_what_is_no_query_is_refused(client: TestClient, asked: str, status: int
 )
 def test_a_cursor_that_names_no_place_is_refused(client: TestClient, place: Any) -> None:
     for path, more in (("/v1/search", ""), ("/v1/partners", "")):
-        given = cursor(bound(path, [("q", "unido")]), place, "")
+        given = Cursors(path, [("q", "unido")]).cursor(place, "")
         response = client.get(f"{path}?q=unido{more}&cursor={given}")
         assert (response.status_code, response.json()["code"]) == (400, "bad_cursor"), place
 
@@ -218,7 +218,7 @@ def test_a_cursor_that_names_no_place_is_refused(client: TestClient, place: Any)
 )
 def test_a_place_that_is_no_more_is_passed(client: TestClient, place: str, finds: bool) -> None:
     for path in ("/v1/search", "/v1/partners"):
-        response = client.get(f"{path}?q=unido&cursor={cursor(bound(path, [('q', 'unido')]), place, '')}")
+        response = client.get(f"{path}?q=unido&cursor={Cursors(path, [('q', 'unido')]).cursor(place, '')}")
         assert (response.status_code, bool(response.json()["items"])) == (200, finds)
 
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import bound, cursor
+from app.core.reading.pages import Cursors
 from app.core.values.dates import Edtf, ends
 from app.core.writing.batch import Batch
 from tests.conftest import NewDatabase, client_of, get, walk
@@ -388,7 +388,7 @@ def test_a_cursor_is_bound_to_what_was_asked(client: TestClient) -> None:
 )
 def test_a_cursor_made_by_hand_does_no_harm(client: TestClient, place: Any) -> None:
     for record_id in ("x", "\ud800", "\0"):
-        made_up = cursor(bound("/v1/timeline", []), place, record_id)
+        made_up = Cursors("/v1/timeline").cursor(place, record_id)
         assert client.get(f"/v1/timeline?cursor={made_up}").status_code in (200, 400)
 
 

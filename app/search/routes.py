@@ -11,13 +11,13 @@ from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
 from app.core.http.responses import answer, asked
 from app.core.model.resource import RESOURCES
-from app.core.reading.answers import Answer, Asked, tag_of
-from app.core.reading.pages import bound, next_path, place_of
+from app.core.reading.answers import computed
+from app.core.reading.pages import Cursors
 from app.core.reading.parameters import MOST_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
 from app.core.search.interpretation import MOST_WORDS, READING, TIER, Sense
 from app.core.search.ranking import WINDOW, Candidates, Found, Hit, Matching, Place
-from app.core.values.json import from_json, to_json
+from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 from app.search.snippets import snippet
 
@@ -98,27 +98,26 @@ router = APIRouter(tags=["search"])
 )
 async def search(request: Request, query: BaseModel) -> Response:
     """The hits of a query."""
-    return await answer(request, lambda: _search(query, asked(request)))
+    caller = asked(request)
+    return await answer(request, lambda: computed(caller, lambda: _search(query)))
 
 
-def _search(query: Any, asked: Asked) -> Read:
-    tag = yield from tag_of(asked)
-    if asked.has(tag):
-        return Answer(None, tag)
+def _search(query: Any) -> Read:
     pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
-    place = Place.read(place_of(bound(PATH, pairs), query.cursor)[0]) if query.cursor is not None else None
+    cursors = Cursors(PATH, pairs)
+    place = Place.read(cursors.read(query.cursor)[0]) if query.cursor is not None else None
     chosen = [RESOURCES[name] for _, name in pairs[1:]]
     found: Found = yield from Matching(query.q, CANDIDATES, chosen).page(place, query.limit)
     following = None
     if found.next:
-        following = next_path(PATH, pairs, [("limit", query.limit)], str(found.next), "")
+        following = cursors.next([("limit", query.limit)], str(found.next), "")
     page = {
         "items": (yield from _items(found)),
         "next": following,
         "reading": found.reading,
         "corrected": found.corrected,
     }
-    return Answer(to_json(page), tag, following)
+    return page, following
 
 
 def _items(found: Found) -> Read:

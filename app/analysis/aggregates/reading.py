@@ -23,12 +23,11 @@ from app.analysis.aggregates.sums import (
 from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.model.filters import Parameter
-from app.core.reading.answers import Answer, Asked, tag_of
+from app.core.reading.answers import Asked, computed
 from app.core.reading.includes import stored
 from app.core.reading.pages import Shape, conditions, shaped
 from app.core.reading.parameters import MOST_ITEMS, Digits, filter_fields, query_model
 from app.core.values.dates import OPEN_END, OPEN_START
-from app.core.values.json import to_json
 from app.core.values.numbers import Quantity, shown
 from app.figures.models import BREAKDOWNS, FIGURES, PLACES_OF, RELATIONS
 from app.figures.stated import TO_DATE, Exactness, Stated
@@ -184,9 +183,9 @@ class Aggregates:
 
     def aggregate(self, query: Any, asked: Asked) -> Read:
         """The groups with their sums, or which filter leaves none."""
-        tag = yield from tag_of(asked)
-        if asked.has(tag):
-            return Answer(None, tag)
+        return (yield from computed(asked, lambda: self._aggregate(query), encode=vars))
+
+    def _aggregate(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit"})
         shape, values = shaped(self.parameters, filters)
         names = tuple(dict.fromkeys([*query.group_by.split(","), "kind", "unit"]))
@@ -195,7 +194,7 @@ class Aggregates:
         members = (yield from self._members(names, shape, values)) if rows and not _too_many(names, rows) else None
         groups = [_group(names, row, members) for row in rows[: query.limit]]
         found = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
-        return Answer(to_json(found, vars), tag)
+        return found, None
 
     def _build_groups(self, names: tuple[str, ...], shape: Shape) -> Query:
         columns = [column.label(label) for column, label in zip(_columns(names), _labels(names), strict=True)]

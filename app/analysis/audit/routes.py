@@ -17,8 +17,8 @@ from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
 from app.core.http.responses import answer, asked, ready_bytes
 from app.core.model.resource import Id
-from app.core.reading.answers import Answer, Asked, tag_of
-from app.core.reading.pages import bound, next_path, place_of
+from app.core.reading.answers import Asked, computed
+from app.core.reading.pages import Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits
 from app.core.values.evidence import Citation
 from app.core.values.json import to_json
@@ -175,24 +175,25 @@ def wanted(query: AuditQuery, today: str) -> Wanted:
 def page(query: AuditQuery, asked: Asked, today: str) -> Read:
     """A page of findings. Its tag names the day too: what is overdue changes without a Change."""
     as_of = query.as_of or today
-    tag = yield from tag_of(asked)
-    tag = f"{tag}-{as_of}"
-    if asked.has(tag):
-        return Answer(None, tag)
+    return (yield from computed(asked, lambda: _page(query, as_of), suffix=f"-{as_of}"))
+
+
+def _page(query: AuditQuery, as_of: str) -> Read:
     pairs = [("as_of", as_of), ("severity", query.severity)]
     pairs += [(name, one) for name in ("rule", "resource", *FILTERS) for one in getattr(query, name) or ()]
-    start = _position(bound(PATH, pairs), query.cursor) if query.cursor is not None else None
-    found, further = yield from findings(wanted(query, today), query.limit, start)
+    cursors = Cursors(PATH, pairs)
+    start = _position(cursors, query.cursor) if query.cursor is not None else None
+    found, further = yield from findings(wanted(query, as_of), query.limit, start)
     following = None
     if further:
         place = [*further[:2], *further[3:]]
-        following = next_path(PATH, pairs, [("limit", query.limit)], place, further.after)
+        following = cursors.next([("limit", query.limit)], place, further.after)
     shown = {"as_of": as_of, "items": [vars(one) for one in found], "next": following}
-    return Answer(to_json(shown), tag, following)
+    return shown, following
 
 
-def _position(ties: str, given: str) -> Position:
-    place, after = place_of(ties, given)
+def _position(cursors: Cursors, cursor: str) -> Position:
+    place, after = cursors.read(cursor)
     match place:
         case [str(rule), str(resource), str(last_id), int(last_number)]:
             return Position(rule, resource, after, last_id, last_number)

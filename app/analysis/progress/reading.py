@@ -14,13 +14,13 @@ from app.core.database.statements import Query, Read
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
 from app.core.model.resource import Id
-from app.core.reading.answers import Answer, Asked, tag_of
+from app.core.reading.answers import Asked, computed
 from app.core.reading.includes import stored
-from app.core.reading.pages import Shape, bound, conditions, next_path, place_of, shaped
+from app.core.reading.pages import Cursors, Shape, conditions, shaped
 from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of
 from app.core.values.dates import Edtf
-from app.core.values.json import from_json, to_json
+from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
@@ -142,9 +142,10 @@ def _numbers(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None
 
 def of_project(project_id: str, query: Any, asked: Asked) -> Read:
     """The progress of one project and, nested, of what is part of it."""
-    tag = yield from tag_of(asked)
-    if asked.has(tag):
-        return Answer(None, tag)
+    return (yield from computed(asked, lambda: _whole(project_id, query, asked), encode=vars))
+
+
+def _whole(project_id: str, query: Any, asked: Asked) -> Read:
     rows = yield TREE, {"id": project_id}
     if not rows:
         yield from reading_of(PROJECTS).missing(project_id, asked)
@@ -159,7 +160,7 @@ def of_project(project_id: str, query: Any, asked: Asked) -> Read:
     parts = [part(each, project_id) for each in below.get(project_id, ())]
     more = len(rows) > 1 + sum(map(len, below.values()))
     whole = WholeProgress(**_about(projects[0], numbers), parts=parts, more_parts=more)
-    return Answer(to_json(whole, vars), tag)
+    return whole, None
 
 
 def parts_below(projects: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -218,22 +219,22 @@ class Several:
 
     def page(self, query: Any, asked: Asked) -> Read:
         """A page of projects with their progress, by id; each sub-project is an item of its own."""
-        tag = yield from tag_of(asked)
-        if asked.has(tag):
-            return Answer(None, tag)
+        return (yield from computed(asked, lambda: self._page(query, asked.path), encode=vars))
+
+    def _page(self, query: Any, path: str) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
         shape, values = shaped(self.parameters, filters)
-        pairs = list(_pairs(filters))
-        after = place_of(bound(asked.path, pairs), query.cursor)[1] if query.cursor is not None else ""
+        cursors = Cursors(path, list(_pairs(filters)))
+        after = cursors.read(query.cursor)[1] if query.cursor is not None else ""
         rows = yield self.statement(shape), {**values, "after": after, "most": query.limit + 1}
         projects = [from_json(body) for (body,) in rows[: query.limit]]
         following = None
         if len(rows) > query.limit:
             last = projects[-1]["id"]
-            following = next_path(asked.path, pairs, [("limit", query.limit)], last, last)
+            following = cursors.next([("limit", query.limit)], last, last)
         numbers = yield from _numbers(projects, query.indicator)
         items = [ProjectProgress(**_about(each, numbers)) for each in projects]
-        return Answer(to_json(ProgressPage(items, following), vars), tag, following)
+        return ProgressPage(items, following), following
 
 
 def _measures(bind: str, single: bool) -> ColumnElement[bool]:

@@ -17,11 +17,11 @@ from app.core.http.resource_reads import OF_LISTS
 from app.core.http.responses import answer, asked
 from app.core.model.filters import EdtfText
 from app.core.model.resource import Id
-from app.core.reading.answers import Answer, Asked, tag_of
-from app.core.reading.pages import bound, next_path, place_of
+from app.core.reading.answers import Asked, computed
+from app.core.reading.pages import Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits
 from app.core.values.dates import OPEN_END, OPEN_START, Edtf, ends, parse_edtf
-from app.core.values.json import from_json, to_json
+from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 
 PATH = "/v1/timeline"
@@ -102,29 +102,31 @@ async def read_timeline(request: Request, query: TimelineQuery) -> Response:
     What has no date, and an open end, is not in it. A signing, start or end that has a milestone is that milestone.
     Entries of one day are ordered by the other end of their date or period.
     """
-    return await answer(request, lambda: page(query, asked(request)))
+    caller = asked(request)
+    return await answer(request, lambda: page(query, caller))
 
 
 def page(query: TimelineQuery, asked: Asked) -> Read:
     """A page of entries and the path of the next."""
-    tag = yield from tag_of(asked)
-    if asked.has(tag):
-        return Answer(None, tag)
+    return (yield from computed(asked, lambda: _page(query)))
+
+
+def _page(query: TimelineQuery) -> Read:
     given = query.model_dump(exclude_unset=True, exclude_none=True, exclude={"limit", "cursor"})
     pairs = [(name, one) for name, value in given.items() for one in (value if isinstance(value, list) else [value])]
     pairs = [(name, str(one).lower() if isinstance(one, bool) else one) for name, one in pairs]
-    after = _place(bound(PATH, pairs), query.cursor) if query.cursor is not None else None
+    cursors = Cursors(PATH, pairs)
+    after = _place(cursors, query.cursor) if query.cursor is not None else None
     found, further = yield from _entries(query, after)
     following = None
     if further:
         place = [further["at"], further["other"], further["rank"]]
-        following = next_path(PATH, pairs, [("limit", query.limit)], place, further["id"])
-    shown = {"items": found, "next": following}
-    return Answer(to_json(shown), tag, following)
+        following = cursors.next([("limit", query.limit)], place, further["id"])
+    return {"items": found, "next": following}, following
 
 
-def _place(ties: str, given: str) -> dict[str, Any]:
-    place, record_id = place_of(ties, given)
+def _place(cursors: Cursors, cursor: str) -> dict[str, Any]:
+    place, record_id = cursors.read(cursor)
     match place:
         case [str(at), str(other), int(rank)] if rank in range(len(SOURCES)) and DAYS.fullmatch(f"{at} {other}"):
             return {"at": at, "other": other, "rank": int(rank), "id": record_id}

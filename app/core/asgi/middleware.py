@@ -15,7 +15,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import Failed
-from app.core.tags import CODINGS, held
+from app.core.tags import matching, without_codings
 
 log = structlog.get_logger("hoptac.access")
 
@@ -124,9 +124,10 @@ class Exchange:
         A scope of its own: the server reads the method in the outer one to know that HEAD has no body.
         """
         headers: list[tuple[bytes, bytes]] = self.scope["headers"]
-        if self.asked_tags and CODINGS.search(self.asked_tags):
-            plain = CODINGS.sub("", self.asked_tags).encode("latin-1")
-            headers = [(name, plain if name == b"if-none-match" else value) for name, value in headers]
+        plain = without_codings(self.asked_tags)
+        if plain != self.asked_tags:
+            uncoded = plain.encode("latin-1")
+            headers = [(name, uncoded if name == b"if-none-match" else value) for name, value in headers]
         self.inner = {**self.scope, "headers": headers, "method": "GET" if self.is_head else self.scope["method"]}
         return self.inner
 
@@ -165,7 +166,7 @@ class Exchange:
         if coding:
             shown = b'%s-%s"' % (tag[:-1], coding)
         elif self.status == 304:
-            shown = (held(self.asked_tags, tag.decode()) or tag.decode()).encode()
+            shown = (matching(self.asked_tags, tag.decode()) or tag.decode()).encode()
         return kept if shown is tag else [(name, shown if name == b"etag" else value) for name, value in kept]
 
 

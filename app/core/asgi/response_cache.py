@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.core.asgi.middleware import Edge, request_id_of
 from app.core.reading.freshness import Freshness
-from app.core.tags import held
+from app.core.tags import matching
 
 LARGEST = 1_000_000  # bytes of one answer
 
@@ -99,7 +99,7 @@ class Hot:
         status, headers, body = 200, entry.headers, entry.body
         if tags == entry.tag:
             status, headers, body = 304, entry.unchanged, b""
-        elif tags and (tag := held(tags.decode("latin-1"), entry.tag.decode())):
+        elif tags and (tag := matching(tags.decode("latin-1"), entry.tag.decode())):
             headers = [each if each[0] != b"etag" else (b"etag", tag.encode()) for each in entry.unchanged]
             status, body = 304, b""
         request_id = request_id_of(given)

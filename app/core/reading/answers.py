@@ -1,7 +1,9 @@
 """What is asked of a read, and what it answers."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import literal_column, select
 
@@ -11,6 +13,8 @@ from app.core.errors import Moved, Unavailable
 from app.core.log import CHANGES, LAST_OF_RECORD, NAME
 from app.core.model.fields import RENDERING
 from app.core.search.index import INDEXING
+from app.core.tags import is_any, names
+from app.core.values.json import to_json
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,12 @@ class Asked:
 
     def has(self, tag: str) -> bool:
         """Whether the caller has the representation with this tag (weak comparison)."""
-        if not self.tags:
-            return False
-        held = {each.strip().removeprefix("W/").strip('"') for each in self.tags.split(",")}
-        return tag in held or "*" in held
+        return names(self.tags, tag)
 
     @property
     def names_tags(self) -> bool:
         """Whether the last Change alone tells that the caller's copy is current (for `*` the record must exist)."""
-        return bool(self.tags) and self.tags.strip() != "*"
+        return bool(self.tags) and not is_any(self.tags)
 
     def answer(self, body: bytes, last: str, following: str | None = None, *, private: bool = False) -> Answer:
         """What was found, after the Change that was the last one before."""
@@ -90,3 +91,18 @@ def _last() -> Read:
 def tag_of(asked: Asked) -> Read:
     """The tag that an answer made from several records has now."""
     return asked.tag((yield from _last()))
+
+
+def computed(
+    asked: Asked, read: Callable[[], Read], *, suffix: str = "", encode: Callable[[Any], Any] | None = None
+) -> Read:
+    """The answer to a read over several records; nothing is read if the caller's copy is current.
+
+    `read` returns the content, to be served as JSON, and the path of the next page or None. `suffix` is added to the
+    tag where the answer depends on more than the last Change. `encode` is what `to_json` takes.
+    """
+    tag = (yield from tag_of(asked)) + suffix
+    if asked.has(tag):
+        return Answer(None, tag)
+    content, following = yield from read()
+    return Answer(to_json(content, encode), tag, following)

@@ -12,12 +12,12 @@ from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.model.filters import Equal
 from app.core.model.resource import RESOURCES, Resource
-from app.core.reading.answers import Answer, Asked, tag_of
+from app.core.reading.answers import Asked, computed
 from app.core.reading.includes import stored
 from app.core.reading.pages import Shape, chosen, shaped
 from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
 from app.core.values.codelists import CodeList
-from app.core.values.json import from_json, to_json
+from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 
 
@@ -94,9 +94,9 @@ class Facets:
 
     def count(self, query: Any, asked: Asked) -> Read:
         """The counts of every facet that is asked for."""
-        tag = yield from tag_of(asked)
-        if asked.has(tag):
-            return Answer(None, tag)
+        return (yield from computed(asked, lambda: self._counted(query)))
+
+    def _counted(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"facet", "limit"})
         shape, values = shaped(self.resource.parameters, filters)
         found: dict[str, Sequence[Any]] = {}
@@ -105,7 +105,7 @@ class Facets:
             found[name] = [(_text(value), count) for value, count in rows]
         labels = yield from self._labels(found, query.limit)
         facets = {name: self._shown(name, rows, labels, query.limit) for name, rows in found.items()}
-        return Answer(to_json({"facets": facets}), tag)
+        return {"facets": facets}, None
 
     def _build(self, name: str, shape: Shape) -> Query:
         facet = self.facets[name]

@@ -20,7 +20,7 @@ from app.core.model.fields import Instant
 from app.core.model.filters import stored_instant
 from app.core.model.resource import Resource
 from app.core.reading.answers import END_OF_RECORD, Answer, Asked, moved, tag_of
-from app.core.reading.pages import bound, next_path, place_of
+from app.core.reading.pages import Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits
 from app.core.reading.reads import cut_to
 from app.core.values.json import to_json
@@ -137,7 +137,8 @@ class History:
         tag = yield from tag_of(asked)
         if asked.names_tags and asked.has(tag):
             return Answer(None, tag, private=writes)
-        before = BEYOND if query.cursor is None else _place(bound(asked.path, ()), query.cursor)
+        cursors = Cursors(asked.path)
+        before = BEYOND if query.cursor is None else _place(cursors, query.cursor)
         values = {"resource": self.resource.name, "id": record_id, "before": before, "most": query.limit + 1}
         rows = yield (_EVERY if writes else _SHOWN), values
         if not rows and query.cursor is None:
@@ -148,7 +149,7 @@ class History:
         items = [_version(change, earlier, writes, partners) for change, earlier in pairs]
         following = None
         if len(rows) > query.limit:
-            following = next_path(asked.path, (), [("limit", query.limit)], items[-1]["sequence"], record_id)
+            following = cursors.next([("limit", query.limit)], items[-1]["sequence"], record_id)
         body = to_json({"items": items, "next": following})
         return Answer(None if asked.has(tag) else body, tag, following, private=writes)
 
@@ -163,8 +164,8 @@ class History:
         return bool(rows) and asked.caller.may_write(json.loads(rows[0][1] or WITHHELD)["managed_by"])
 
 
-def _place(ties: str, given: str) -> int:
-    value, _ = place_of(ties, given)
+def _place(cursors: Cursors, cursor: str) -> int:
+    value, _ = cursors.read(cursor)
     if type(value) is not int or not 0 <= value <= BEYOND:
         raise BadCursor
     return value

@@ -13,7 +13,7 @@ from app.core.database.statements import Query, Read, Rows
 from app.core.errors import ErrorItem, Invalid
 from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES, Include, Resource, on_record
-from app.core.reading.pages import next_path
+from app.core.reading.pages import Cursors
 
 MOST_INCLUDED = 200
 
@@ -130,7 +130,7 @@ def _further(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
     path = f"/v1/{edge.resource.name}"
     for start in range(0, len(ids), MOST_IN_PATH):
         asked = [(edge.parameter, one) for one in ids[start : start + MOST_IN_PATH]]
-        yield next_path(path, asked, (), last, last)
+        yield Cursors(path, asked).next((), last, last)
 
 
 def _no_include(known: Sequence[str]) -> ErrorItem:

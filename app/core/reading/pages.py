@@ -151,48 +151,52 @@ class Page:
         shaping = [("limit", self.limit)]
         shaping += [(name, said) for name in ("fields", "include") if (said := getattr(self.query, name))]
         shaping += [("total", "true")] if self.query.total else []
-        return next_path(self.path, self.query_pairs, shaping, value, record_id)
+        return self._cursors.next(shaping, value, record_id)
+
+    @property
+    def _cursors(self) -> "Cursors":
+        return Cursors(self.path, self.query_pairs)
 
     def _read(self, given: str) -> tuple[Any, str]:
-        value, record_id = place_of(bound(self.path, self.query_pairs), given)
+        value, record_id = self._cursors.read(given)
         kind = (int, float) if is_number(self.resource.all_sorts[self.sort.name]) else str
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise BadCursor
         return value, record_id
 
 
-def bound(path: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """What a cursor is bound to: a path with its filters and sort, in whatever order they were given."""
-    return f"{path}?{sorted(pairs)}"
+@dataclass(frozen=True)
+class Cursors:
+    """The cursors of one list, bound by a checksum to its path and to its filters and sort, in whatever order."""
+
+    path: str
+    parameters: Sequence[tuple[str, Any]] = ()
+
+    def next(self, shaping: Iterable[tuple[str, Any]], value: Any, record_id: str) -> str:
+        """The path of the page after a row: the parameters, those that only shape a page, and the cursor."""
+        cursor = ("cursor", self.cursor(value, record_id))
+        return f"{self.path}?{urlencode([*self.parameters, *shaping, cursor])}"
+
+    def read(self, cursor: str) -> tuple[Any, str]:
+        """The sort value and id of the row before the page; BadCursor unless it was made for the same list."""
+        try:
+            value, record_id = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"==")[6:])
+            is_genuine = self.cursor(value, record_id) == cursor
+        except (ValueError, TypeError, RecursionError):
+            raise BadCursor from None
+        if not is_genuine or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
+            raise BadCursor
+        return value, record_id
+
+    def cursor(self, value: Any, record_id: str) -> str:
+        """The opaque cursor of a row, from its sort value and id."""
+        position = _POSITION.encode([value, record_id]).encode()
+        bound = f"{self.path}?{sorted(self.parameters)}".encode()
+        check = hashlib.blake2b(position + bound, digest_size=6).digest()
+        return base64.urlsafe_b64encode(check + position).rstrip(b"=").decode()
 
 
-def next_path(
-    path: str, pairs: Sequence[tuple[str, str]], shaping: Iterable[tuple[str, Any]], value: Any, record_id: str
-) -> str:
-    """The path of the page behind a place: the filters and sort that its cursor is bound to, and what shapes a page."""
-    return f"{path}?{urlencode([*pairs, *shaping, ('cursor', cursor(bound(path, pairs), value, record_id))])}"
-
-
-def cursor(bound: str, value: Any, record_id: str) -> str:
-    """An opaque place in a list: the last row's sort value and id, with a checksum that binds it to path and filter."""
-    place = _PLACE.encode([value, record_id]).encode()
-    check = hashlib.blake2b(place + bound.encode(), digest_size=6).digest()
-    return base64.urlsafe_b64encode(check + place).rstrip(b"=").decode()
-
-
-_PLACE = json.JSONEncoder(separators=(",", ":"))
-
-
-def place_of(bound: str, given: str) -> tuple[Any, str]:
-    """The sort value and id in a cursor; BadCursor unless it was handed out for the same path and filter."""
-    try:
-        value, record_id = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"==")[6:])
-        genuine = cursor(bound, value, record_id) == given
-    except (ValueError, TypeError, RecursionError):
-        raise BadCursor from None
-    if not genuine or not isinstance(record_id, str) or UNSAFE.search(f"{value}{record_id}"):
-        raise BadCursor
-    return value, record_id
+_POSITION = json.JSONEncoder(separators=(",", ":"))
 
 
 @cache

@@ -8,13 +8,11 @@ from sqlmodel import Session
 
 from app.core.errors import BadRequest, NoCondition, Stale
 from app.core.log import CHANGES
-from app.core.tags import CODINGS
+from app.core.tags import has_tags, is_any, names, strong_tags
 from app.core.writing.representation import Stored
 
 # That of what is made of several records (Asked.tag): the last Change then, rendering, and what was asked.
 _MADE_TAG = re.compile(r"(?P<last>\d{1,18})-(?P<chain>[0-9a-f]{8})-(?P<rendering>\d+)-[0-9a-f]{16}")
-
-_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 
 
 @dataclass(frozen=True)
@@ -29,22 +27,19 @@ class Conditions:
 
         If-Match may name an answer that was made of several records, or cut: the record must be as it was then.
         """
-        tag = present.tag if present else None
-        if self.if_match and not _names(self.if_match, tag, strong=True) and not self._has_seen(session, present):
+        for header in (self.if_match, self.if_none_match):
+            if header and not is_any(header) and not has_tags(header):
+                raise BadRequest("If-Match and If-None-Match take ETags in quotes, or *.")
+        if self.if_match and (present is None or not self._matches(session, present)):
             raise Stale
-        if self.if_none_match and _names(self.if_none_match, tag, strong=False):
+        if present is not None and names(self.if_none_match, present.tag):
             raise Stale
 
-    def _has_seen(self, session: Session, present: Stored | None) -> bool:
-        """Whether If-Match names an answer made when the record was as it is."""
-        for weak, tag in _TAG.findall(CODINGS.sub("", self.if_match)) if present else ():
-            made = None if weak else _MADE_TAG.fullmatch(tag)
-            if present and made and made["rendering"] == str(present.rendering):
-                last = int(made["last"])
-                chain = session.scalar(select(CHANGES.c.chain).where(CHANGES.c.sequence == last)) or ""
-                if last >= int(present.change.partition("-")[0]) and chain.startswith(made["chain"]):
-                    return True
-        return False
+    def _matches(self, session: Session, present: Stored) -> bool:
+        """Whether If-Match names the record as it is, or an answer made when the record was as it is."""
+        if is_any(self.if_match):
+            return True
+        return any(tag == present.tag or _has_seen(session, tag, present) for tag in strong_tags(self.if_match))
 
     def require(self) -> None:
         """NoCondition unless If-Match says what is to be changed."""
@@ -55,11 +50,13 @@ class Conditions:
 UNCONDITIONAL = Conditions()
 
 
-def _names(tags: str, tag: str | None, *, strong: bool) -> bool:
-    """Whether a list of tags names this one, in whatever coding; `*` names any, a weak tag is no strong one."""
-    if tags.strip() == "*":
-        return tag is not None
-    found = _TAG.findall(CODINGS.sub("", tags))
-    if not found:
-        raise BadRequest("If-Match and If-None-Match take ETags in quotes, or *.")
-    return any(each == tag for weak, each in found if not (strong and weak))
+def _has_seen(session: Session, tag: str, present: Stored) -> bool:
+    """Whether a tag is of an answer made of several records when this one was as it is."""
+    made = _MADE_TAG.fullmatch(tag)
+    if made is None or made["rendering"] != str(present.rendering):
+        return False
+    last = int(made["last"])
+    if last < int(present.change.partition("-")[0]):
+        return False
+    chain = session.scalar(select(CHANGES.c.chain).where(CHANGES.c.sequence == last)) or ""
+    return chain.startswith(made["chain"])
