@@ -95,7 +95,6 @@ def guarded_router(prefix: str, rows: Iterable[Row]) -> APIRouter:
             responses=problems(*(REFUSALS if said.scopes else (Invalid,)), *also),
             operation_id=endpoint.__name__,
             summary=summary,
-            description=endpoint.__doc__,
             route_class_override=GuardedRoute if said.scopes else ReadRoute,
         )
     return router

@@ -59,6 +59,5 @@ def partners_router() -> APIRouter:
         responses=problems(*OF_WRITES, *OF_BODIES, NotFound, Stale),
         operation_id="merge_partner",
         summary="Merge a partner into another",
-        description=merge_partner.__doc__,
     )
     return router
