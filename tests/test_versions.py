@@ -103,7 +103,7 @@ def test_no_string_is_a_pattern_that_versions_match_differently() -> None:
 
 
 def test_no_pattern_put_together_is_matched_differently() -> None:
-    patterns = set()
+    patterns: set[str] = set()
     for path in _files(*IMPORTED):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         if not name.endswith("__main__"):
