@@ -11,7 +11,7 @@ help: ## Show what there is
 
 .PHONY: run
 run: .venv/run ## Migrate, seed and serve on http://$HOST:$PORT (127.0.0.1:8000)
-	@HOPTAC_HOST="$${HOST:-$${HOPTAC_HOST:-127.0.0.1}}" HOPTAC_PORT="$${PORT:-$${HOPTAC_PORT:-8000}}" \
+	@exec env HOPTAC_HOST="$${HOST:-$${HOPTAC_HOST:-127.0.0.1}}" HOPTAC_PORT="$${PORT:-$${HOPTAC_PORT:-8000}}" \
 		$(BIN)/hoptac serve --migrate --seed
 
 .PHONY: test

@@ -139,8 +139,8 @@ def _fold(text: str) -> tuple[str, list[int], list[int]]:
 # What is no figure; instruments
 
 _NO_FIGURE = re.compile(
-    r"(?:https?://|www\.)[^\s\"'<>]+|(?<![\w.+-])[\w.+-]++@[\w.-]+"
-    r"|(?<![\w.-])(?:[a-z0-9-]++\.)++(?:vn|com|org|net|int|gov|edu|info|eu|ch)(?!\w)(?:/[^\s\"'<>]*)?"
+    r"(?:https?://|www\.)[^\s\"'<>]+|(?<![\w.+-])[\w.+-]+@[\w.-]+"
+    r"|(?<![\w.-])(?:[a-z0-9-]+\.)+(?![a-z0-9-]+\.)(?:vn|com|org|net|int|gov|edu|info|eu|ch)(?!\w)(?:/[^\s\"'<>]*)?"
     r"|\#(?:[0-9a-f]{8}|[0-9a-f]{6}|(?=\d{0,2}[a-f])[0-9a-f]{3}|\d{3}(?=[\"';]))(?!\w)"
     r"|covid ?-? ?19(?!\d)|(?<!\w)(?:công nghiệp|cách mạng|CMCN|industry) 4[.,]0(?!\d)"
     r"|(?<!\w)(?:[kcdm]?m[23]|CO2)(?!\w)",

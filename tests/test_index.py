@@ -2,6 +2,7 @@
 
 import json
 import string
+import sys
 import unicodedata
 from typing import Any
 
@@ -9,15 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
-from sqlalchemy import select, text, update
+from sqlalchemy import Connection, select, text, update
 
 from app.catalogue import RESOURCES as DECLARED
 from app.core.database.engine import Database
+from app.core.database.sql import holds
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES
 from app.core.model.texts import names, prose
 from app.core.search import index, vocabulary
-from app.core.search.index import RECORDS, STATE, Entry, fill
+from app.core.search.index import _ADD, RECORDS, STATE, TERMS, Entry, fill
+from app.core.search.interpretation import fts5
 from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE, terms, words
 from app.core.search.vocabulary import PAIRS, WORDS, alike, nearest, pairs
 from app.core.writing.batch import Batch
@@ -29,19 +32,24 @@ from tests.conftest import NewDatabase, client_of, url_of
 PARTNERS = RESOURCES["partners"]
 
 
+def terms_in(connection: Connection) -> list[tuple[int, str]]:
+    """The terms that the engine holds, each with its docid."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("CREATE VIRTUAL TABLE temp.shown USING fts5vocab(main, search_terms, instance)"))
+        found = connection.execute(text("SELECT doc, term FROM temp.shown")).all()
+        connection.execute(text("DROP TABLE temp.shown"))
+    else:
+        found = connection.execute(text("SELECT rowid, unnest(tsvector_to_array(terms)) FROM search_terms")).all()
+    return [(docid, term) for docid, term in found]
+
+
 def held(database: Database) -> dict[str, Any]:
     """Everything in the index, by record instead of docid."""
     with database.write() as session:
         connection = session.connection()
         records = {row.docid: row for row in connection.execute(select(RECORDS))}
-        if database.is_sqlite:
-            connection.execute(text("CREATE VIRTUAL TABLE temp.shown USING fts5vocab(main, search_terms, instance)"))
-            found = connection.execute(text("SELECT doc, term FROM temp.shown")).all()
-            connection.execute(text("DROP TABLE temp.shown"))
-        else:
-            found = connection.execute(text("SELECT rowid, unnest(tsvector_to_array(terms)) FROM search_terms")).all()
         kept: dict[tuple[str, str], set[str]] = {}
-        for docid, term in found:
+        for docid, term in terms_in(connection):
             kept.setdefault((records[docid].resource, records[docid].record_id), set()).add(term)
         assert len(kept) == len(records)
         return {
@@ -209,12 +217,46 @@ def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource
 
 @given(st.text())
 def test_every_term_is_one_token_on_both_engines(said: str) -> None:
-    found = terms([words(said)], [words(said)], said)
+    assert_are_tokens(terms([words(said)], [words(said)], said))
+
+
+def assert_are_tokens(found: set[str]) -> None:
+    """Letters, digits and marks only: neither engine takes such a term apart or changes it."""
     for term in found:
         assert term[0] in WHOLE + NAME + TEXT + EXACT_NAME + EXACT_TEXT
         assert not set(term) & set(string.punctuation + string.whitespace + string.ascii_uppercase), term
         assert all(each.isalnum() or unicodedata.category(each)[0] == "M" for each in term[1:]), term
         assert len(term.encode()) < 2000
+
+
+PLANE = 0x10000
+CHARACTERS = [chr(code) for code in range(1, PLANE) if not 0xD800 <= code < 0xE000]  # all of the basic plane
+CHARACTERS += [chr(code) for code in range(PLANE, sys.maxunicode, 17)]
+PIECES = [CHARACTERS[start : start + 2_000] for start in range(0, len(CHARACTERS), 2_000)]
+
+
+def test_no_character_makes_a_term_that_is_no_token() -> None:
+    for piece in PIECES:
+        text = "".join(f"{character} a{character}b " for character in piece)
+        assert_are_tokens(terms([words(text)], [words(text)], text))
+
+
+def test_both_engines_hold_and_find_the_same_terms_of_every_character(database: Database) -> None:
+    numbered = {docid: terms([], [], " ".join(piece)) for docid, piece in enumerate(PIECES, 1)}
+    entries = {docid: found for docid, found in numbered.items() if found}
+    with database.write() as session:
+        connection = session.connection()
+        for docid, found in entries.items():
+            connection.execute(_ADD[connection.dialect.name], {"docid": docid, "terms": " ".join(found)})
+        stored: dict[int, set[str]] = {}
+        for docid, term in terms_in(connection):
+            stored.setdefault(docid, set()).add(term)
+        assert stored == entries
+        for docid, found in entries.items():
+            query = " & ".join(f"'{term}'" for term in found)
+            statement = select(TERMS.c.rowid).where(holds())
+            parameters = {"fts5": fts5(query), "tsquery": query}
+            assert docid in connection.scalars(statement, parameters).all()
 
 
 @given(st.text())

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,18 @@ class Cluster:
         raise AssertionError((self.data / "log").read_text()[-2000:])
 
     def kill(self) -> None:
-        """End its main process as a power cut would; the others notice and go."""
+        """End its main process as a power cut would, and wait for the others: they notice and go.
+
+        One that is still there would go on answering. Stopped, the main process starts no more of them.
+        """
         pid = int((self.data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGSTOP)
+        others = [each for each, parent in _parents() if parent == pid]
         os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 60
+        while not {each for each, _ in _parents()}.isdisjoint(others):
+            assert time.monotonic() < until, "processes of a killed PostgreSQL are still there"
+            time.sleep(0.05)
 
     def promote(self) -> None:
         """From a replica to a primary, for which nobody waits."""
@@ -109,6 +119,15 @@ class Cluster:
             ensure_folder_permissions(PROGRAMS, 0o055)
             ensure_folder_permissions(PROGRAMS.parent / "lib", 0o044)
             shutil.chown(self.data, USER)
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Every process that runs, with its parent; not those that have ended and were not waited for."""
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, parent, *_ = process.read_text("utf-8", "replace").rpartition(")")[2].split()
+            if state not in "ZX":
+                yield int(process.parent.name), int(parent)
 
 
 def _free_port() -> int:

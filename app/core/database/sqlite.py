@@ -43,12 +43,13 @@ class SqliteReader:
             if long:
                 raise _OutOfTime
             if self._inline is None or not self._inline.is_current():
+                self._close_inline()
                 self._inline = _SqliteConnection(self._path, busy=0.05, cache=CACHE_KIB)
             return self._inline.drive(read(), time.thread_time, self._budget)
         except _OutOfTime:
             pass
         except sqlite3.DatabaseError as error:
-            self._inline = None  # whatever it saw, the next read looks at the file anew
+            self._close_inline()  # whatever it saw, the next read looks at the file anew
             raise Unavailable from error
         if self._room == 0:
             raise Unavailable("Too many long reads are waiting.")
@@ -64,7 +65,10 @@ class SqliteReader:
         if left <= 0:
             raise QueryTooSlow
         connection = self._idle.pop() if self._idle else None
-        if connection is None or not connection.is_current():
+        if connection and not connection.is_current():
+            connection.close()
+            connection = None
+        if connection is None:
             connection = _SqliteConnection(self._path, busy=min(left, 2.0), cache=CACHE_OF_THREAD_KIB)
         try:
             found = connection.drive(read(), time.monotonic, left)
@@ -83,9 +87,14 @@ class SqliteReader:
     async def close(self) -> None:
         """Wait for the threads and close every connection."""
         self._threads.shutdown(wait=True)
-        for connection in [self._inline, *self._idle]:
-            if connection is not None:
-                connection.close()
+        self._close_inline()
+        for connection in self._idle:
+            connection.close()
+
+    def _close_inline(self) -> None:
+        if self._inline:
+            self._inline.close()
+            self._inline = None
 
 
 class _OutOfTime(Exception):

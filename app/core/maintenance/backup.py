@@ -8,7 +8,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,9 +148,8 @@ def _made_whole(path: Path) -> Iterator[Path]:
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         yield partial
-        with sqlite3.connect(partial) as one:
+        with closing(sqlite3.connect(partial)) as one:
             one.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
-        one.close()
         _sync(partial)
         try:
             os.link(partial, path)

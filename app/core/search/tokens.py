@@ -11,11 +11,10 @@ from app.core.values.text import fold
 
 LONGEST = 40  # characters of a word that count
 
-_HAN_AND_KANA = "\u3040-\u30ff\u3400-\u9fff"  # written without spaces: each character is a word
-
+# Written without spaces: each letter is a word. Signs in these blocks (・ ゠ ䷀) are none; the lookahead says so.
+_HAN_AND_KANA = "\u3040-\u30ff\u3400-\u9fff"
 # Over NFC. A mark that found no letter to join stays inside its word.
-WORD = re.compile(f"[{_HAN_AND_KANA}]|[^\\W_{_HAN_AND_KANA}]+(?:[\u0300-\u036f]+[^\\W_{_HAN_AND_KANA}]*)*")
-
+WORD = re.compile(f"(?=\\w)[{_HAN_AND_KANA}]|[^\\W_{_HAN_AND_KANA}]+(?:[\u0300-\u036f]+[^\\W_{_HAN_AND_KANA}]*)*")
 _MARKS = re.compile("[\u0300-\u036f]")
 
 _TONES = re.compile("[\u0300\u0301\u0303\u0309\u0323]")  # huyền sắc ngã hỏi nặng
