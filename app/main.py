@@ -28,6 +28,7 @@ from app.core.limits import Limits
 from app.core.openapi import describe
 from app.core.reading import READINGS, Reading, last_change
 from app.core.routes import Dispatch, resource_router
+from app.core.schema import head
 from app.core.settings import Settings
 from app.core.site import pages, site_router
 from app.core.write_routes import write_router
@@ -50,7 +51,6 @@ from app.webhooks.address import Allowance
 from app.webhooks.delivery import Sender
 from app.webhooks.events import contract
 from app.webhooks.routes import webhooks_router
-from migrations import HEAD
 
 # The order of the docs, and of matching: what is asked most comes first.
 RESOURCES = (PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
@@ -91,7 +91,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     state.settings = settings
     state.fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
     computed = [search_router(), figures_router(), audit_router(), timeline_router(), changes_router()]
-    routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, HEAD)]
+    routers = [*computed, *map(resource_router, RESOURCES), site_router(settings, __version__, head())]
     routers += [*map(history_router, RESOURCES), *map(write_router, RESOURCES), partners_router(), keys_router()]
     routers += [imports_router(), webhooks_router()]
     for router in routers:

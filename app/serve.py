@@ -14,10 +14,10 @@ from app import no_collector
 from app.connections import ServerConfig
 from app.core.database import Database
 from app.core.errors import NotReady, Unavailable
+from app.core.schema import explain, head
 from app.core.settings import Settings
 from app.webhooks.address import Allowance
 from app.webhooks.delivery import Sender
-from migrations import HEAD
 
 WAL_RESET_FIXED = (3, 51, 3)
 
@@ -61,8 +61,8 @@ def ensure_ready(settings: Settings) -> None:
             found = database.schema_version()
         except Unavailable:
             raise NotReady(f"{shown} does not answer.") from None
-    if found != HEAD:
-        raise NotReady(f"{shown} has the schema {found}, this program needs {HEAD}: run `hoptac migrate`.")
+    if found != head():
+        raise NotReady(f"{shown} {explain(found)}")
 
 
 def work(settings: Settings) -> None:
