@@ -37,6 +37,12 @@ format: .venv/dev ## Format the code and mend what the linter can mend
 contract: .venv/dev ## Write openapi.json anew, after a change of the API that is meant
 	$(BIN)/python -m tests.contract
 
+.PHONY: migration
+migration: .venv/dev ## Write a migration after a change of the models: make migration m="Add meetings"
+	$(BIN)/python -m migrations.new "$(m)"
+	$(BIN)/ruff check --quiet --fix migrations/versions
+	$(BIN)/ruff format --quiet migrations/versions
+
 .PHONY: torture
 torture: .venv/dev ## Kill, crowd, stall and promote a real server on both engines, in full; prints what held
 	$(BIN)/python -m tests.torture --full

@@ -2,8 +2,10 @@
 
 import sys
 import tempfile
+from pathlib import Path
 
 from alembic import command
+from alembic.script import Script
 
 from app.core.database import Database
 from app.core.schema import config
@@ -17,9 +19,12 @@ def main(message: str) -> int:
             settings.attributes["connection"] = session.connection()
             command.upgrade(settings, "head")
             written = command.revision(settings, message, autogenerate=True)
-    if not written:
+    if not isinstance(written, Script):
         sys.stderr.write("The migrations already make what the models say: no migration was written.\n")
         return 1
+    path = Path(written.path)
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("    # ###")), "utf-8")  # Alembic's remarks
     return 0
 
 

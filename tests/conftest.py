@@ -19,7 +19,7 @@ from app.core.database import Database
 from app.core.schema import migrate
 from app.core.settings import Settings
 from app.keys.models import KeyFields, create
-from app.main import create_app
+from app.main import RESOURCES, create_app
 from seed.files import Dataset, read
 from seed.loader import load
 
@@ -69,8 +69,12 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
-    """The dataset as its files have it."""
-    return read()
+    """The dataset as its files have it, and the examples that resources declare themselves."""
+    found = read()
+    for resource in RESOURCES:
+        if own := resource.own_example():
+            found.records[resource.name, resource.example] = own
+    return found
 
 
 @pytest.fixture(scope="session", params=ENGINES)

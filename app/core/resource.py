@@ -55,13 +55,18 @@ class Resource:
     citations: Table | None = None
     identifiers: Table | None = None
     unique: tuple[str, ...] = ()  # columns whose values no two records share, beside the id
-    example: str = ""
+    example: str = ""  # id of a record of the dataset, or of the record with these fields:
+    example_fields: Mapping[str, Any] | None = None
     trees: tuple[str, ...] = ()  # links, named like their fields, that must not lead back to where they start
     rules: tuple[Callable[[Any], Iterable[ErrorItem]], ...] = ()  # its own, beside those of app.core.rules
     needs_evidence: bool = True
 
     def __post_init__(self) -> None:
         RESOURCES[self.name] = self
+
+    def own_example(self) -> RecordFields | None:
+        """Return the example that is declared here, if any."""
+        return None if self.example_fields is None else self.fields.model_validate(self.example_fields)
 
     @cached_property
     def all_links(self) -> dict[str, Link]:
