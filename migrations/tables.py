@@ -78,7 +78,7 @@ class Schema:
         for column in declared.columns:
             field, _, end = column.name.rpartition("_")
             if "codes" in column.info:
-                codes = ", ".join(f"'{each}'" for each in column.info["codes"])
+                codes = ", ".join(f"'{value}'" for value in column.info["codes"])
                 declared.append_constraint(sa.CheckConstraint(f"{column.name} IN ({codes})", name=column.name))
             elif end == "earliest":
                 declared.append_constraint(sa.CheckConstraint(f"{field}_earliest <= {field}_latest", name=field))
@@ -128,9 +128,9 @@ class Schema:
             self.index(name, *columns_of_index)
         for column in ends:
             self.index(name, column, "id")
-        for each in codes:
+        for coded in codes:
             for column in ordered:
-                self.index(name, each, column, "id")
+                self.index(name, coded, column, "id")
         for column in owners:
             self.index(name, column, "id")
         self.index(name, "id", where="state = 'draft'")

@@ -70,11 +70,11 @@ def postgres() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
     """The dataset as its files have it, and the examples that resources declare themselves."""
-    found = read()
+    whole = read()
     for resource in RESOURCES:
         if own := resource.own_example():
-            found.records[resource.name, resource.example] = own
-    return found
+            whole.records[resource.name, resource.example] = own
+    return whole
 
 
 @pytest.fixture(scope="session", params=ENGINES)

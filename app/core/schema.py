@@ -32,13 +32,13 @@ def head() -> str:
     return revisions()[-1]
 
 
-def explain(found: str | None) -> str:
+def explain(revision: str | None) -> str:
     """Return what to do about a database with another revision than the head."""
-    if found is None or found in revisions():
-        return f"has the schema {found}, this program needs {head()}: run `hoptac migrate`."
+    if revision is None or revision in revisions():
+        return f"has the schema {revision}, this program needs {head()}: run `hoptac migrate`."
     return (
-        f"has the schema {found}, which this program does not know (it needs {head()}). Another version of the program"
-        " made it: use that version, or start with an empty database."
+        f"has the schema {revision}, which this program does not know (it needs {head()}). Another version of the"
+        " program made it: use that version, or start with an empty database."
     )
 
 
@@ -48,7 +48,6 @@ def config() -> "Config":
 
     settings = Config()
     settings.set_main_option("script_location", str(FOLDER))
-    settings.set_main_option("path_separator", "os")
     return settings
 
 
@@ -59,9 +58,9 @@ def migrate(database: Database, revision: str = "head") -> None:
     """
     from alembic import command  # noqa: PLC0415
 
-    found = database.schema_version()
-    if found is not None and found not in revisions():
-        raise NotReady(f"The database {explain(found)}")
+    present = database.schema_version()
+    if present is not None and present not in revisions():
+        raise NotReady(f"The database {explain(present)}")
     with database.write() as session:
         settings = config()
         settings.attributes["connection"] = session.connection()
