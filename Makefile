@@ -38,6 +38,12 @@ contract: .venv/dev ## Write openapi.json and the fingerprints anew, after a cha
 	$(BIN)/python -m tests.contract
 	$(BIN)/python -m tests.fingerprints
 
+.PHONY: migration
+migration: .venv/dev ## Write a migration after a change of the models: make migration m="Add meetings"
+	$(BIN)/python -m migrations.new "$(m)"
+	$(BIN)/ruff check --quiet --fix migrations/versions
+	$(BIN)/ruff format --quiet migrations/versions
+
 .PHONY: torture
 torture: .venv/dev ## Kill, crowd, stall and promote a real server on both engines, in full; prints what held
 	$(BIN)/python -m tests.torture --full

@@ -60,11 +60,11 @@ def migrate(options: argparse.Namespace, settings: Settings) -> int:
     """Bring the database's schema and stored representations up to date."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance.rerender import render_all_again
+    from app.core.maintenance.schema import head
     from app.core.search.index import fill
-    from migrations import HEAD
 
     with Database(settings.database_url) as database:
-        if options.down or database.schema_version() != HEAD:
+        if options.down or database.schema_version() != head():
             from app.core.maintenance.schema import migrate
 
             migrate(database, "base" if options.down else "head")

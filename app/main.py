@@ -31,6 +31,7 @@ from app.core.http.dispatch import Dispatch
 from app.core.http.openapi import describe
 from app.core.http.pages import pages
 from app.core.http.site import site_router
+from app.core.maintenance.schema import head
 from app.core.reading.answers import last_change
 from app.core.reading.freshness import Freshness
 from app.core.settings import Settings
@@ -50,7 +51,6 @@ from app.webhooks import routes as webhooks
 from app.webhooks.egress import Allowance
 from app.webhooks.events import contract
 from app.webhooks.sender import Sender
-from migrations import HEAD
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
@@ -115,7 +115,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         indicators_router(),
         documents_router(),
         places_router(),
-        site_router(settings, __version__, HEAD),
+        site_router(settings, __version__, head()),
         keys.router,
         imports.router,
         webhooks.router,

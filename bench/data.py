@@ -15,10 +15,10 @@ from typing import Any
 
 import psycopg
 
+from app.core.maintenance.schema import head
 from app.core.model.fields import RENDERING
 from app.core.search.index import INDEXING
 from bench.processes import ROOT, Postgres
-from migrations import HEAD
 
 PARTIAL = "_partial"
 Wanted = tuple[str, str]  # whose tables, and the URL of the database to fill
@@ -37,7 +37,7 @@ class Data:
     def key(self) -> str:
         """What the records depend on."""
         sources = b"".join((ROOT / "bench" / name).read_bytes() for name in ("generate.py", "words.py", "peers.py"))
-        return f"{self._same}{zlib.crc32(f'{HEAD} {RENDERING} {INDEXING} '.encode() + sources):08x}"
+        return f"{self._same}{zlib.crc32(f'{head()} {RENDERING} {INDEXING} '.encode() + sources):08x}"
 
     @property
     def _same(self) -> str:

@@ -1,3 +1,1 @@
-"""The database schema's history. `HEAD` is the revision that this program needs."""
-
-HEAD = "20261202_drafts"
+"""The history of the database schema, a numbered file for each change; the last one is what this program needs."""

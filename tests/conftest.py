@@ -15,6 +15,7 @@ import pytest
 from fastapi.dependencies import models
 from starlette.testclient import TestClient
 
+from app.catalogue import RESOURCES
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from app.core.settings import Settings
@@ -69,8 +70,12 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
-    """The dataset as its files have it."""
-    return read()
+    """The dataset as its files have it, and the examples that resources declare themselves."""
+    whole = read()
+    for resource in RESOURCES:
+        if own := resource.own_example():
+            whole.records[resource.name, resource.example] = own
+    return whole
 
 
 @pytest.fixture(scope="session", params=ENGINES)

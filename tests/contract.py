@@ -18,11 +18,11 @@ INSTANT = "2026-11-22T00:00:00.000000Z"
 
 
 def examples() -> str:
-    """A record of each resource as the dataset has it."""
+    """A record of each resource: the one that it declares, or one of the dataset."""
     records = read().records
     shown: dict[str, Any] = {}
     for resource in RESOURCES:
-        fields = records[resource.name, resource.example]
+        fields = resource.own_example() or records[resource.name, resource.example]
         shown[resource.name] = json.loads(render(resource, resource.example, fields, 1, INSTANT, INSTANT))
     return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
 

@@ -10,6 +10,7 @@ from openpyxl import Workbook
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
+from app.core.model.resource import RESOURCES
 from app.exchange.formats.files import JSON_LINES
 from app.exchange.imports import run as importing
 from app.exchange.imports.write_lines import Line, Writer
@@ -97,17 +98,7 @@ def test_links_lead_forward_and_the_same_file_again_changes_nothing(
 def test_what_is_read_can_be_imported_into_an_empty_registry(
     client: TestClient, database: Database, dataset: Dataset
 ) -> None:
-    names = (
-        "figures",
-        "statements",
-        "milestones",
-        "agreements",
-        "projects",
-        "indicators",
-        "partners",
-        "places",
-        "documents",
-    )
+    names = sorted(RESOURCES, key=lambda name: -RESOURCES[name].number)  # most before those that they refer to
     records = [record for name in names for record in walk(client, f"/v1/{name}?limit=200")]
     assert len(records) == len(dataset.records)
     key = key_of(database, "records:write")

@@ -20,7 +20,8 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.log import CHANGES, REDACTIONS, SEALED
 from app.core.model.resource import RESOURCES
-from app.core.writing.batch import Batch, batch
+from app.core.writing import batch
+from app.core.writing.batch import Batch
 from app.core.writing.representation import Content, accepted
 from app.exchange.mirrors import source as sources
 from app.exchange.mirrors.mirror import Mirror

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -15,19 +14,22 @@ from sqlalchemy import CheckConstraint, inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import SQLModel
 
+from app.cli import main
+from app.commands import UNREADY
 from app.core.database.engine import Database
 from app.core.maintenance.rerender import render_all_again
-from app.core.maintenance.schema import config, migrate, modelled
-from migrations import HEAD
+from app.core.maintenance.schema import config, head, migrate, modelled, revisions
 from seed.files import Dataset
-from tests.conftest import NewDatabase
+from tests.conftest import NewDatabase, url_of
 
 ROOT = Path(__file__).parents[1]
 TABLES = SQLModel.metadata.tables
 
 
 def test_there_is_one_head_and_the_program_knows_it() -> None:
-    assert ScriptDirectory.from_config(config()).get_heads() == [HEAD]
+    script = ScriptDirectory.from_config(config())
+    assert script.get_heads() == [head()]
+    assert [each.revision for each in script.walk_revisions()] == revisions()[::-1]
 
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
@@ -67,21 +69,33 @@ def test_down_to_nothing_and_up_again(database: Database) -> None:
     assert set(TABLES) < set(inspect(database.engine).get_table_names())
 
 
-def test_partners_get_their_periods_in_columns_and_keep_their_links(
+def test_partners_rendered_again_get_their_periods_in_columns_and_keep_their_links(
     seeded_database: Database, dataset: Dataset
 ) -> None:
     counts = text("SELECT count(*) FROM partners_citations")
     with seeded_database.write() as session:
         before = session.connection().execute(counts).scalar()
-        settings = config()
-        settings.attributes["connection"] = session.connection()
-        command.downgrade(settings, "20261122_registry")
-    migrate(seeded_database)
+        session.connection().execute(text("UPDATE partners SET rendering = 0, period_latest = NULL"))
     assert render_all_again(seeded_database) == len(dataset.of("partners"))
     with seeded_database.engine.connect() as connection:
         found = connection.execute(text("SELECT id, period_latest FROM partners WHERE period_latest IS NOT NULL"))
         assert [tuple(row) for row in found] == [("mpi", "2025-02-28")]
         assert connection.execute(counts).scalar() == before
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["migrate", "--down"], ["serve"], ["serve", "--migrate"]])
+def test_a_schema_of_another_version_is_named_and_left_alone(
+    database: Database, command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.write() as session:
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '20261202_drafts'"))
+    monkeypatch.setenv("HOPTAC_DATABASE_URL", url_of(database))
+    assert main(command) == UNREADY
+    problem = capsys.readouterr().err
+    assert "has the schema 20261202_drafts, which this program does not know" in problem
+    assert "run `hoptac migrate`" not in problem
+    assert database.schema_version() == "20261202_drafts"
+    assert set(TABLES) < set(inspect(database.engine).get_table_names())
 
 
 def test_a_migration_that_fails_leaves_nothing(new_database: NewDatabase) -> None:

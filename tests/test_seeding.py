@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.core.database.engine import Database
 from app.core.log import CHANGES, digest, entry, link
 from app.core.maintenance import rerender
 from app.core.maintenance.rerender import render_again
-from app.core.maintenance.schema import config, migrate
 from app.core.model.fields import RENDERING
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.text import LanguageMap
@@ -100,29 +98,6 @@ def test_what_everyone_sees_of_drafts(seeded_database: Database) -> None:
         ("update", "delete"),
     ]
     assert_chained(changes(seeded_database))
-
-
-def test_a_chain_of_old_is_counted_anew(seeded_database: Database) -> None:
-    change(seeded_database, "partners", "unido", "me", state="draft")
-    before = changes(seeded_database)
-    with seeded_database.write() as session:
-        settings = config()
-        settings.attributes["connection"] = session.connection()
-        command.downgrade(settings, "20261125_keys")
-        old = session.execute(text("SELECT * FROM changes ORDER BY sequence")).mappings().all()
-    chain = ""
-    for row in old:
-        said = [str(row[name]) for name in ("sequence", "at", "actor", "action", "resource", "record_id", "version")]
-        assert row["digest"] == digest(row["body"].encode())
-        chain = digest("\n".join([chain, *said, row["digest"]]).encode())
-        assert row["chain"] == chain
-    migrate(seeded_database)
-    after = changes(seeded_database)
-    assert_chained(after)
-    assert [(row.sequence, row.shown, row.body) for row in after] == [
-        (row.sequence, row.shown, row.body) for row in before
-    ]
-    assert {row.salt for row in after} == {None}
 
 
 def test_time_never_runs_backwards(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from app import no_collector
 from app.core.database.engine import Database
 from app.core.errors import NotReady, Unavailable
+from app.core.maintenance.schema import explain, head
 from app.core.settings import Settings
 from app.server.connections import ServerConfig
 from app.webhooks.egress import Allowance
 from app.webhooks.sender import Sender
-from migrations import HEAD
 
 WAL_RESET_FIXED = (3, 51, 3)
 
@@ -61,8 +61,8 @@ def ensure_ready(settings: Settings) -> None:
             found = database.schema_version()
         except Unavailable:
             raise NotReady(f"{shown} does not answer.") from None
-    if found != HEAD:
-        raise NotReady(f"{shown} has the schema {found}, this program needs {HEAD}: run `hoptac migrate`.")
+    if found != head():
+        raise NotReady(f"{shown} {explain(found)}")
 
 
 def work(settings: Settings) -> None:

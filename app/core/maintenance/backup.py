@@ -19,11 +19,10 @@ from sqlmodel import SQLModel
 
 from app.core.database.engine import BEGUN, WHEN_RESTORED, Database
 from app.core.log import LAST
-from app.core.maintenance.schema import migrate
+from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import Head, Verifier
 from app.core.search.index import RECORDS, STATE, fill
 from app.core.search.vocabulary import PAIRS, WORDS
-from migrations import HEAD
 
 ROWS = 1_000  # at a time
 
@@ -63,7 +62,7 @@ def restore(path: Path, database: Database, *, unproved: bool = False) -> Copied
         _check_schema(source, path)
         if database.schema_version() is None:
             migrate(database)
-        if database.schema_version() != HEAD:
+        if database.schema_version() != head():
             raise NotCopied("The database has another schema than this program: run `hoptac migrate`.")
         copied = _copy(source, database, unproved=unproved, then=WHEN_RESTORED)
     fill(database)
@@ -77,11 +76,11 @@ def _check_schema(source: Connection, path: Path) -> None:
         raise NotCopied(f"{path} is no backup.") from None
     tables = set(source.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")))  # a view may never end
     missing = sorted({table.name for table in SQLModel.metadata.sorted_tables if table not in INDEX} - tables)
-    if found == HEAD and missing:
+    if found == head() and missing:
         raise NotCopied(f"{path} is no backup: it has no table {missing[0]}.")
-    if found != HEAD:
+    if found != head():
         raise NotCopied(
-            f"{path} has the schema {found}, this program needs {HEAD}: run `hoptac migrate` on a copy of it."
+            f"{path} has the schema {found}, this program needs {head()}: run `hoptac migrate` on a copy of it."
         )
 
 

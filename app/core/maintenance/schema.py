@@ -1,25 +1,68 @@
-"""The schema of the database: migrated under the writers' lock, so that any number of processes may start at once."""
+"""The schema of the database: migrated under the writers' lock, so that any number of processes may start at once.
 
+Alembic takes a while to import: only what migrates does so.
+"""
+
+import re
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
 
-import migrations
+import app
 from app.core.database.engine import Database
+from app.core.errors import NotReady
 from app.core.search.index import TERMS, prepare
 
+if TYPE_CHECKING:
+    from alembic.config import Config
 
-def config() -> Config:
-    """Alembic's configuration, wherever the program is installed."""
+FOLDER = Path(app.__file__).parents[1] / "migrations"  # beside the application, also where it is installed
+_REVISION = re.compile(r"(\d{4})_\w+\.py")
+
+
+@cache
+def revisions() -> list[str]:
+    """Return the revisions that this program knows, in order: the numbers that the files of migrations begin with."""
+    files = (_REVISION.fullmatch(path.name) for path in (FOLDER / "versions").iterdir())
+    return sorted(file[1] for file in files if file)
+
+
+def head() -> str:
+    """Return the revision that this program needs."""
+    return revisions()[-1]
+
+
+def explain(revision: str | None) -> str:
+    """Return what to do about a database with another revision than the head."""
+    if revision is None or revision in revisions():
+        return f"has the schema {revision}, this program needs {head()}: run `hoptac migrate`."
+    return (
+        f"has the schema {revision}, which this program does not know (it needs {head()}). Another version of the"
+        " program made it: use that version, or start with an empty database."
+    )
+
+
+def config() -> "Config":
+    """Return Alembic's configuration, wherever the program is installed."""
+    from alembic.config import Config  # noqa: PLC0415
+
     settings = Config()
-    settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    settings.set_main_option("script_location", str(FOLDER))
     return settings
 
 
 def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the schema to a revision in one transaction: whole or not at all."""
+    """Bring the schema to a revision in one transaction: whole or not at all.
+
+    Raise NotReady if the schema is of a revision that this program does not know.
+    """
+
+    present = database.schema_version()
+    if present is not None and present not in revisions():
+        raise NotReady(f"The database {explain(present)}")
     with database.write() as session:
         settings = config()
         settings.attributes["connection"] = session.connection()
@@ -31,5 +74,5 @@ def migrate(database: Database, revision: str = "head") -> None:
 
 
 def modelled(name: str | None, kind: str, _: Any) -> bool:
-    """Whether the models describe this; the terms of the search index are a table of its own kind on each engine."""
+    """Return whether the models describe this; the terms of the search index are a table of its own kind."""
     return kind != "table" or not str(name).startswith(TERMS.name)

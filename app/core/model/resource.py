@@ -55,7 +55,8 @@ class Resource:
     citations: Table | None = None
     identifiers: Table | None = None
     unique: tuple[str, ...] = ()  # columns whose values no two records share, beside the id
-    example: str = ""
+    example: str = ""  # id of a record of the dataset, or of the record with these fields:
+    example_fields: Mapping[str, Any] | None = None
     trees: tuple[str, ...] = ()  # links, named like their fields, that must not lead back to where they start
     rules: tuple[Callable[[Any], Iterable[ErrorItem]], ...] = ()  # its own, beside those of app.core.rules
     needs_evidence: bool = True
@@ -64,6 +65,10 @@ class Resource:
     def a_one(self) -> str:
         """One of its records with the indefinite article: `a project`, `an agreement`."""
         return f"an {self.one}" if self.one[0] in "aeiou" else f"a {self.one}"
+
+    def own_example(self) -> RecordFields | None:
+        """Return the example that is declared here, if any."""
+        return None if self.example_fields is None else self.fields.model_validate(self.example_fields)
 
     @cached_property
     def all_links(self) -> dict[str, Link]:
