@@ -16,7 +16,8 @@ from app.core.database import Database
 from app.core.paging import bound, cursor
 from app.core.resource import RESOURCES
 from app.core.writing import Batch
-from tests.conftest import NewDatabase, client_of, get, url_of, walk
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, get, walk
 
 DAY = "2026-11-22"
 # Every finding on the five documents, each looked up in them. (rule, resource, id, further records)

@@ -20,13 +20,14 @@ from app.core.database import BEGUN, Database
 from app.core.redacting import Redaction, redact
 from app.exchange.importing import Pace
 from app.exchange.importing import run as run_import
-from tests.conftest import NewDatabase, client_of, get, key_of, url_of
-from tests.receivers import ALLOWED, receiving
-from tests.test_commands import run
-from tests.test_import_runs import ports, received
-from tests.test_imports import lines_of
-from tests.test_verifying import verified
-from tests.test_writes import PARTNER, PROJECT
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, get
+from tests.support.imports import lines_of, ports, received
+from tests.support.keys import key_of
+from tests.support.log import verified
+from tests.support.receivers import ALLOWED, receiving
+from tests.support.records import PARTNER, PROJECT
+from tests.support.servers import run
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 
 from app.core.database import Database
 from app.core.schema import migrate
-from tests.conftest import key_of
-from tests.test_commands import server
+from tests.support.keys import key_of
+from tests.support.servers import server
 
 HALF = b"GET /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: "
 BODY = b"PUT /v1/partners/x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"

@@ -15,7 +15,7 @@ from app.core.resource import RESOURCES
 from app.core.vocabulary import WORDS
 from app.core.writing import Batch
 from seed.files import Dataset
-from tests.conftest import key_of
+from tests.support.keys import key_of
 
 WORD = "zebrafish"
 

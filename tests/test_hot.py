@@ -13,15 +13,16 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from app.core import hot as hot_module
 from app.core.database import Database
 from app.core.edge import Edge
 from app.core.hot import OVERHEAD, Freshness, Hot
-from app.core.resource import RESOURCES
 from app.core.settings import Settings
-from app.core.writing import Batch, accepted
 from app.main import create_app
-from tests.conftest import client_of, url_of
-from tests.test_commands import ROOT, server
+from tests.support.databases import url_of
+from tests.support.http import client_of
+from tests.support.records import rename
+from tests.support.servers import ROOT, server
 
 PATH = "/v1/partners/unido"
 PATHS = [
@@ -31,16 +32,6 @@ PATHS = [
     "/v1/codelists",
     "/v1/partners/nobody",
 ]
-
-
-def rename(database: Database, name: str, record_id: str = "unido") -> None:
-    partners = RESOURCES["partners"]
-    with database.write() as session:
-        batch = Batch(session, "test")
-        present = batch.stored(partners, [record_id])[record_id]
-        fields: Any = accepted(partners, present.body)
-        batch.put(partners, record_id, fields.model_copy(update={"name": {"en": name}}), present)
-        batch.flush()
 
 
 def shown(client: TestClient | httpx.Client) -> str:
@@ -84,7 +75,7 @@ def test_a_write_through_this_process_is_seen_at_once(seeded_database: Database)
 
 WRITER = """
 import sys, time
-from tests.test_hot import rename
+from tests.support.records import rename
 from app.core.database import Database
 import app.main
 database = Database(sys.argv[1])
@@ -191,7 +182,7 @@ def test_without_an_answer_from_the_database_nothing_is_kept() -> None:
 
 def test_a_new_day_empties_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app, days = Counting(), iter([1, 2, 3, 4, 5])
-    monkeypatch.setattr("app.core.hot.today", lambda: next(days))
+    monkeypatch.setattr(hot_module, "today", lambda: next(days))
     hot = hot_of(app)
     hot.freshness._staleness = -1
     ask(hot, "/v1/a", "/v1/a")

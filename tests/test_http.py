@@ -9,15 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from app.core import routes
 from app.core.database import Database, Query, Read, SqliteReader
-from app.core.errors import PROBLEM_JSON, QueryTooSlow, Unavailable, family
+from app.core.errors import QueryTooSlow, Unavailable, family
 from app.core.paging import bound, cursor
 from app.core.query import Queries
 from app.core.resource import RESOURCES as RESOURCES_BY_NAME
@@ -26,7 +26,8 @@ from app.core.writing import Batch, accepted
 from app.main import RESOURCES
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import NewDatabase, client_of, url_of
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, problem
 
 PATHS = [
     "/v1",
@@ -38,15 +39,6 @@ PATHS = [
     "/v1/codelists/project_status",
     "/openapi.json",
 ]
-
-
-def problem(response: Response, status: int, code: str) -> dict[str, Any]:
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == PROBLEM_JSON
-    body: dict[str, Any] = response.json()
-    assert set(body) == {"type", "title", "status", "detail", "code", "errors"}
-    assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems#{code}")
-    return body
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -223,7 +215,7 @@ def test_an_error_of_ours_is_a_problem_without_a_trace(client: TestClient, monke
     async def fails(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("app.core.routes.answer", fails)
+    monkeypatch.setattr(routes, "answer", fails)
     with capture_logs() as logs:
         response = client.get("/v1/projects?limit=17")
     problem(response, 500, "internal_error")

@@ -17,42 +17,32 @@ from starlette.testclient import TestClient
 
 from app.core.changes import CHANGES
 from app.core.database import Database
-from app.core.keys import Asker
 from app.exchange import importing, ledger
 from app.exchange.files import JSON_LINES, read
 from app.exchange.importing import Interrupted, Pace, run
 from app.exchange.models import IMPORTS, LINES, Sending
 from app.exchange.ordering import components
 from app.exchange.plan import Plan
-from tests.conftest import Key, NewDatabase, client_of, key_of, url_of, walk
-from tests.test_commands import ROOT, server
-from tests.test_commands import run as command
-from tests.test_http import problem
-from tests.test_imports import COAST, FIGURE, PORTS, counts, ended, lines_of, send
-from tests.test_keys import changed, id_of
-from tests.test_writes import changes
-
-ALL = Asker("", frozenset(["records:write"]))
-
-
-def ports(number: int) -> list[dict[str, Any]]:
-    return [{**PORTS, "id": f"port-{each}", "title": {"en": f"Port {each}"}} for each in range(number)]
-
-
-def received(database: Database, path: Path, content: bytes, claim: str, **sending: Any) -> str:
-    path.write_bytes(content)
-    with path.open("rb") as file:
-        return ledger.receive(database, ALL, Sending(**sending), read(file, JSON_LINES, None), claim)
-
-
-def state(database: Database, import_id: str) -> dict[str, Any]:
-    with database.snapshot() as connection:  # which waits for no writer
-        return dict(connection.execute(select(IMPORTS).where(IMPORTS.c.id == import_id)).mappings().one())
-
-
-def expire(database: Database) -> None:
-    with ledger.booking(database) as session:
-        session.execute(update(IMPORTS).values(claimed_until=""))
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, problem, walk
+from tests.support.imports import (
+    ALL,
+    COAST,
+    FIGURE,
+    PORTS,
+    counts,
+    ended,
+    expire,
+    lines_of,
+    ports,
+    received,
+    send,
+    state,
+)
+from tests.support.keys import Key, change_key, id_of, key_of
+from tests.support.log import count_changes
+from tests.support.servers import ROOT, server
+from tests.support.servers import run as command
 
 
 def test_components_come_after_what_they_point_to() -> None:
@@ -66,7 +56,7 @@ def test_components_come_after_what_they_point_to() -> None:
 @pytest.mark.parametrize(("mode", "kept"), [("rows", 250), ("all", 0)])
 def test_a_run_that_breaks_off_is_gone_on_with(seeded_database: Database, tmp_path: Path, mode: str, kept: int) -> None:
     """Row by row it goes on behind the chunks that are there; all at once it begins anew."""
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     chain = [{**each, "part_of": [f"port-{n - 1}"] if n else []} for n, each in enumerate(ports(600))]
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*chain[::-1]), "one", mode=mode)
     asked = iter([False] * 6 + [True])  # while it plans, and before the first chunk
@@ -74,16 +64,16 @@ def test_a_run_that_breaks_off_is_gone_on_with(seeded_database: Database, tmp_pa
         run(seeded_database, import_id, "one", Pace(lambda: next(asked)))
     found = state(seeded_database, import_id)
     assert (found["status"], found["created"]) == ("running", kept)
-    assert changes(seeded_database) == before + kept
+    assert count_changes(seeded_database) == before + kept
     assert run(seeded_database, import_id, "two", Pace())
     found = state(seeded_database, import_id)
     assert (found["status"], found["created"], found["refused"]) == ("done", 600, 0)
-    assert changes(seeded_database) == before + 600
+    assert count_changes(seeded_database) == before + 600
     assert not run(seeded_database, import_id, "two", Pace())
 
 
 def test_of_two_runs_one_writes(seeded_database: Database, tmp_path: Path) -> None:
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(300)), "one", mode="rows")
     assert not run(seeded_database, import_id, "two", Pace())
     taken_over = iter([False, False, False, True])
@@ -97,7 +87,7 @@ def test_of_two_runs_one_writes(seeded_database: Database, tmp_path: Path) -> No
     assert run(seeded_database, import_id, "one", Pace(other))
     found = state(seeded_database, import_id)
     assert (found["status"], found["created"]) == ("done", 300)
-    assert changes(seeded_database) == before + 300
+    assert count_changes(seeded_database) == before + 300
 
 
 def test_what_broke_off_while_it_was_received_is_given_up(seeded_database: Database, tmp_path: Path) -> None:
@@ -185,7 +175,7 @@ def test_a_key_that_is_revoked_meanwhile_ends_its_import(
     revoked = threading.Event()
     monkeypatch.setattr(importing.Pace, "breathe", lambda _: revoked.wait(20))
     sent = send(registry, editor, lines_of(*ports(3)), "?mode=rows").json()
-    changed(seeded_database, editor, revoked_at="2020-01-01T00:00:00.000000Z")
+    change_key(seeded_database, editor, revoked_at="2020-01-01T00:00:00.000000Z")
     revoked.set()
     until = time.monotonic() + 20
     while (found := state(seeded_database, sent["id"]))["finished_at"] is None and time.monotonic() < until:
@@ -211,7 +201,7 @@ def test_single_writes_go_on_beside_an_import(registry: TestClient, editor: Key,
 
 def test_a_killed_server_goes_on_when_it_starts_again(seeded_database: Database, editor: Key) -> None:
     """kill -9 in the middle of an import: what it wrote is whole, and the next start brings it to its end."""
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     headers = {**editor, "Content-Type": JSON_LINES}
     for mode, count in (("rows", 2000), ("all", 600)):
         content = lines_of(*({**each, "id": f"{mode}-{each['id']}"} for each in ports(count)))
@@ -229,7 +219,7 @@ def test_a_killed_server_goes_on_when_it_starts_again(seeded_database: Database,
             time.sleep(0.3 if mode == "all" else 0)
             process.send_signal(signal.SIGKILL)
             process.wait()
-        written = changes(seeded_database) - before
+        written = count_changes(seeded_database) - before
         found = state(seeded_database, import_id)
         assert found["created"] == written
         assert written < count if mode == "rows" else written in (0, count)
@@ -239,7 +229,7 @@ def test_a_killed_server_goes_on_when_it_starts_again(seeded_database: Database,
                 asked = f"{base}/v1/imports/{import_id}?wait=10"
                 found = httpx.get(asked, headers=editor, trust_env=False, timeout=30).json()
         assert (found["status"], found["created"]) == ("done", count)
-        assert changes(seeded_database) == before + count
+        assert count_changes(seeded_database) == before + count
         before += count
     with seeded_database.engine.connect() as connection:
         last, number = connection.execute(select(func.max(CHANGES.c.sequence), func.count()).select_from(CHANGES)).one()
@@ -258,12 +248,12 @@ def test_the_command_brings_in_a_file(seeded_database: Database, tmp_path: Path)
         assert "Traceback" not in found.stderr
         return found.stdout + found.stderr
 
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     assert "line 3: /kind" in (said := bring(str(path), code=1))
     assert "3 lines: 2 created, 0 updated, 0 unchanged, 1 refused. Nothing was written." in said
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
     bring(str(path), "--dry-run", "--row-by-row", code=1)
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
     assert "2 created" in bring(str(path), "--row-by-row", code=1)
     assert "2 unchanged" in bring(str(path), "--row-by-row", code=1)
     assert "1 created" in bring(str(table), "--resource", "projects", "--as", "moit")
@@ -278,7 +268,7 @@ def test_the_command_brings_in_a_file(seeded_database: Database, tmp_path: Path)
 
 
 def test_a_killed_command_leaves_nothing_or_is_gone_on_with(seeded_database: Database, tmp_path: Path) -> None:
-    before, path = changes(seeded_database), tmp_path / "records.jsonl"
+    before, path = count_changes(seeded_database), tmp_path / "records.jsonl"
     path.write_bytes(lines_of(*ports(3000)))
     arguments = [sys.executable, "-m", "app", "import", str(path)]
     environment = {**os.environ, "HOPTAC_DATABASE_URL": url_of(seeded_database)}
@@ -293,13 +283,13 @@ def test_a_killed_command_leaves_nothing_or_is_gone_on_with(seeded_database: Dat
     time.sleep(0.2)
     process.kill()
     process.wait()
-    assert changes(seeded_database) in (before, before + 3000)
+    assert count_changes(seeded_database) in (before, before + 3000)
     expire(seeded_database)
     with seeded_database.engine.connect() as connection:
         (import_id,) = connection.execute(select(IMPORTS.c.id)).one()
     run(seeded_database, import_id, "another", Pace())
     assert state(seeded_database, import_id)["status"] == "done"
-    assert changes(seeded_database) == before + 3000
+    assert count_changes(seeded_database) == before + 3000
 
 
 def test_a_new_database_has_no_imports(new_database: NewDatabase, migrated: str) -> None:

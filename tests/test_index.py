@@ -22,7 +22,8 @@ from app.core.writing import Batch, accepted, render
 from app.main import RESOURCES as DECLARED
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import NewDatabase, client_of, url_of
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of
 
 PARTNERS = RESOURCES["partners"]
 

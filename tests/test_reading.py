@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from app.core.text import sort_key
 from app.main import RESOURCES
 from seed.files import Dataset
-from tests.conftest import get, walk
+from tests.support.http import get, walk
 
 NAMES = [resource.name for resource in RESOURCES]
 

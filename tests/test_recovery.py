@@ -8,7 +8,8 @@ from app.core.database import Database
 from app.core.schema import migrate
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import client_of, start_postgres
+from tests.support.databases import start_postgres
+from tests.support.http import client_of
 
 
 def test_a_postgresql_that_returns_is_used_again(dataset: Dataset) -> None:

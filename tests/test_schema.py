@@ -20,7 +20,7 @@ from app.core.schema import config, migrate, modelled
 from app.core.writing import render_all_again
 from migrations import HEAD
 from seed.files import Dataset
-from tests.conftest import NewDatabase
+from tests.support.databases import NewDatabase
 
 ROOT = Path(__file__).parents[1]
 TABLES = SQLModel.metadata.tables

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.core.changes import CHANGES, digest, entry, link
+from app.core import writing
+from app.core.changes import digest, entry, link
 from app.core.database import Database
 from app.core.record import RENDERING
 from app.core.resource import RESOURCES, Resource
@@ -24,34 +25,14 @@ from app.core.writing import Batch, accepted, named, referrers, render, render_a
 from app.figures.models import Relation
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import url_of
-
-
-def changes(database: Database) -> list[Any]:
-    with database.engine.connect() as connection:
-        return list(connection.execute(select(CHANGES).order_by(CHANGES.c.sequence)))
+from tests.support.databases import url_of
+from tests.support.log import changes
+from tests.support.records import change, delete
 
 
 def stored(database: Database, resource: Resource, record_id: str) -> Any:
     with database.write() as session:
         return Batch(session, "test").stored(resource, [record_id]).get(record_id)
-
-
-def change(database: Database, resource: str, record_id: str, actor: str, **values: Any) -> None:
-    """Somebody writes a record."""
-    with database.write() as session:
-        batch = Batch(session, actor)
-        present = batch.stored(RESOURCES[resource], [record_id])[record_id]
-        fields = accepted(RESOURCES[resource], present.body).model_copy(update=values)
-        assert batch.put(RESOURCES[resource], record_id, fields, present) == "updated"
-        batch.flush()
-
-
-def delete(database: Database, resource: str, record_id: str, actor: str) -> None:
-    with database.write() as session:
-        batch = Batch(session, actor)
-        batch.delete(RESOURCES[resource], record_id, batch.stored(RESOURCES[resource], [record_id])[record_id])
-        batch.flush()
 
 
 def edited(dataset: Dataset, resource: str, record_id: str, **values: Any) -> Dataset:
@@ -123,7 +104,7 @@ def test_a_chain_of_old_is_counted_anew(seeded_database: Database) -> None:
 
 def test_time_never_runs_backwards(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     last = changes(seeded_database)[-1]
-    monkeypatch.setattr("app.core.writing.now", lambda: "2020-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(writing, "now", lambda: "2020-01-01T00:00:00.000000Z")
     change(seeded_database, "partners", "unido", "me", name={"en": "While the clock was wrong"})
     assert changes(seeded_database)[-1].at == last.at
 
@@ -250,7 +231,7 @@ def test_older_renderings_are_rendered_again_without_a_change(
     seeded_database: Database, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = changes(seeded_database)
-    monkeypatch.setattr("app.core.writing.RENDERING", RENDERING + 1)
+    monkeypatch.setattr(writing, "RENDERING", RENDERING + 1)
     with seeded_database.write() as session:
         assert render_again(session, RESOURCES["places"]) == len(dataset.of("places"))
     with seeded_database.write() as session:
