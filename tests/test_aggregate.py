@@ -22,6 +22,7 @@ from app.projects.models import PROJECTS
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, get, walk
 from tests.support.records import figure, project, stated, store
+from tests.support.selection import examples
 
 PATH = "/v1/figures/aggregate"
 HIGHER = Hierarchy(
@@ -273,7 +274,7 @@ def may_be_added(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return bool(pairs) and not any(touching)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.integers(min_value=0, max_value=10**9))
 def test_the_order_of_figures_changes_nothing(seed: int) -> None:
     chance = random.Random(seed)

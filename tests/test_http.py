@@ -28,6 +28,7 @@ from seed.files import Dataset
 from seed.loader import load
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, problem
+from tests.support.selection import examples
 
 PATHS = [
     "/v1",
@@ -471,7 +472,7 @@ def test_a_cursor_serves_its_own_list_only(client: TestClient) -> None:
 LISTS = {resource.name: list(Queries(resource).page.model_fields) for resource in RESOURCES}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_query_string_breaks_a_list(client: TestClient, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(LISTS)))
@@ -493,7 +494,7 @@ def test_no_query_string_breaks_a_list(client: TestClient, data: st.DataObject) 
     json.loads(response.content)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(segment=st.text(min_size=1, max_size=40))
 def test_no_path_breaks_a_detail(client: TestClient, segment: str) -> None:
     path = "/v1/partners/" + quote(segment.encode(errors="surrogatepass"), safe="")

@@ -25,6 +25,7 @@ from seed.loader import load
 from tests.support.databases import NewDatabase, new_postgres, new_sqlite, url_of
 from tests.support.http import client_of
 from tests.support.records import store
+from tests.support.selection import examples
 from tests.support.servers import run
 
 Item = dict[str, Any]
@@ -135,7 +136,7 @@ def test_a_query_without_a_word_finds_nothing(client: TestClient, query: str) ->
     assert ask(client, query) == {"items": [], "next": None, "reading": "all_words", "corrected": None}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(max_size=60)
     | st.lists(

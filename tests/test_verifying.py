@@ -18,6 +18,7 @@ from app.core.writing import render_again
 from tests.support.databases import url_of
 from tests.support.log import changes, tamper, verified
 from tests.support.records import change, delete
+from tests.support.selection import examples
 from tests.support.servers import run
 
 
@@ -173,7 +174,7 @@ def test_a_head_has_one_form(wrong: str) -> None:
     assert str(Head.read("7:" + "a" * 64)) == "7:" + "a" * 64
 
 
-@settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(7), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_byte_that_is_changed_is_found(lived_in: Database, data: st.DataObject) -> None:
     """One character of one text column of one Change."""
