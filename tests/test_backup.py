@@ -99,6 +99,7 @@ def test_a_backup_goes_from_engine_to_engine(
     between.close()
 
 
+@pytest.mark.slow
 def test_what_was_under_way_is_restored_and_tells_nobody(
     seeded_database: Database, empty: Database, file: Path, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_backup_is_a_database_itself(seeded_database: Database, file: Path) ->
         assert get(client, "/v1/search?q=unido")["items"]
 
 
+@pytest.mark.slow
 def test_writes_go_on_while_it_is_made(
     seeded_database: Database, empty: Database, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

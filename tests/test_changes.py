@@ -296,6 +296,7 @@ def test_a_commit_of_another_process_ends_the_wait(registry: TestClient, seeded_
         assert time.monotonic() - began < 45
 
 
+@pytest.mark.slow
 def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_database: Database) -> None:
     with server(url_of(seeded_database)) as (base, process), ThreadPoolExecutor(60) as pool:
         limits = httpx.Limits(max_connections=70)
@@ -362,6 +363,7 @@ write_many(Database(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
 """
 
 
+@pytest.mark.slow
 def test_nobody_who_follows_misses_a_change(seeded_database: Database) -> None:
     url, ended, count = url_of(seeded_database), threading.Event(), 15
     with client_of(url) as one, client_of(url, hot_cache=0) as other:

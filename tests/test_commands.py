@@ -93,6 +93,7 @@ def test_metrics_without_their_extra_are_said_to_need_it(seeded: str, monkeypatc
         ensure_ready(Settings(database_url=seeded, metrics=True))
 
 
+@pytest.mark.slow
 def test_two_workers_serve_one_address(new_database: NewDatabase, seeded: str) -> None:
     with server(new_database(seeded), "--workers", "2") as (base, _):
         answers = {httpx.get(f"{base}/v1/partners/unido", trust_env=False).text for _ in range(20)}

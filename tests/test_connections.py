@@ -94,6 +94,7 @@ def test_a_body_that_stalls_or_drips_is_cut(base: str, path: bytes) -> None:
             ends(connection, lambda drip=drip: drip)  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_a_body_that_comes_slowly_but_comes_is_read(url: str) -> None:
     with Database(url) as database:
         key = key_of(database, "records:write")["Authorization"].encode()
@@ -125,6 +126,7 @@ def test_an_answer_that_nobody_takes_is_cut(base: str) -> None:
         assert taken < 20_000_000
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_taken_slowly_is_whole(url: str) -> None:
     with server(url, stall_deadline="3") as (base, _), connect(base, received=4096) as connection:
         connection.sendall(ASSET.replace(b"Host", b"Connection: close\r\nHost"))
@@ -183,6 +185,7 @@ def test_where_all_send_or_take_nothing_the_slowest_makes_room(url: str, begun: 
         assert answers(base)
 
 
+@pytest.mark.slow
 def test_workers_have_deadlines_too(url: str) -> None:
     with server(url, "--workers", "2", **SHORT) as (base, _):
         for _ in range(4):
@@ -190,6 +193,7 @@ def test_workers_have_deadlines_too(url: str) -> None:
                 assert is_closed(connection, 120)
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_change_has_no_deadline_and_counts_once(url: str) -> None:
     """Longer than any deadline, and again on the same connection."""
     settings = {"head_deadline": "5", "stall_deadline": "5", "rate_limit_address": "100"}

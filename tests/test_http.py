@@ -328,6 +328,7 @@ def test_numbers_that_no_figure_can_have_are_refused(client: TestClient, asked: 
     problem(client.get(f"/v1/figures?value_gte={asked}"), 422, "invalid")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sort", ["title", "period", "id"])
 @pytest.mark.parametrize("value", [None, True, 5, [1], {}, "\x00", "\ud800", "a" * 300])
 @pytest.mark.parametrize("record_id", [None, 5, {}, "\x00", "unido"])

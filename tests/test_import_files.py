@@ -305,6 +305,7 @@ def test_a_date_without_a_format_of_dates_is_whole(registry: TestClient, editor:
     assert get(registry, "/v1/projects/dated")["period"]["edtf"] == "2026-05-17"
 
 
+@pytest.mark.slow
 def test_a_workbook_may_name_far_rows_and_columns(registry: TestClient, editor: Key) -> None:
     far = replaced(BOOK, SHEET, b'r="2"', b'r="1048570"')
     beyond = replaced(BOOK, SHEET, b'r="2"', b'r="999999999999"')

@@ -185,6 +185,7 @@ def test_a_key_that_is_revoked_meanwhile_ends_its_import(
     assert found["key"] == id_of(editor)
 
 
+@pytest.mark.slow
 def test_single_writes_go_on_beside_an_import(registry: TestClient, editor: Key, seeded_database: Database) -> None:
     sent = send(registry, editor, lines_of(*ports(1500)), "?mode=rows")
     slowest, writes = 0.0, 0
@@ -199,6 +200,7 @@ def test_single_writes_go_on_beside_an_import(registry: TestClient, editor: Key,
     assert slowest < 30  # what a request waits for the lock at most
 
 
+@pytest.mark.slow
 def test_a_killed_server_goes_on_when_it_starts_again(seeded_database: Database, editor: Key) -> None:
     """kill -9 in the middle of an import: what it wrote is whole, and the next start brings it to its end."""
     before = count_changes(seeded_database)
@@ -271,6 +273,7 @@ def test_the_command_brings_in_a_file(seeded_database: Database, tmp_path: Path)
     assert "Column 2" in bring(str(table), "--resource", "projects", code=1)
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_nothing_or_is_gone_on_with(seeded_database: Database, tmp_path: Path) -> None:
     before, path = count_changes(seeded_database), tmp_path / "records.jsonl"
     path.write_bytes(lines_of(*ports(3000)))

@@ -303,6 +303,7 @@ def write_much(base: str, key: Key, seed: int, until: float) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_a_mirror_that_is_killed_under_load_becomes_like_its_source(seeded_database: Database, copy: Database) -> None:
     key, seconds = key_of(seeded_database, "records:write"), 5.0
     with server(url_of(seeded_database)) as (base, _), server(url_of(copy)) as (mirrored, _):

@@ -310,6 +310,7 @@ class Following:
         assert self.error is None, self.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "count"), [("all", 1_500), ("rows", 750)])
 def test_an_import_is_followed_whole(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, mode: str, count: int

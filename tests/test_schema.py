@@ -94,6 +94,7 @@ def test_a_migration_that_fails_leaves_nothing(new_database: NewDatabase) -> Non
     database.close()
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_all_succeed(new_database: NewDatabase) -> None:
     url = new_database(None)
     environment = {**os.environ, "HOPTAC_DATABASE_URL": url}

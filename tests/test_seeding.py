@@ -252,6 +252,7 @@ def test_what_is_read_can_be_written_back_unchanged(seeded_database: Database, d
         assert batch.flush() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [0.3, 0.7])
 def test_a_seed_killed_half_way_leaves_nothing_or_all(database: Database, dataset: Dataset, moment: float) -> None:
     """The seed runs in a process that is killed at a share of the time that it takes."""

@@ -624,6 +624,7 @@ def test_steps_grow_with_the_length_of_the_text(unit: str) -> None:
     assert calls(unit * 800) < 5 * calls(unit * 200)
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_spite_is_read() -> None:
     text = "".join(
         unit * (80_000 // len(unit))

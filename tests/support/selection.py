@@ -10,7 +10,6 @@ from hypothesis import settings
 # Modules whose subject an engine can decide, and how.
 BOTH_ENGINES = {
     "test_aggregate": "sums, groups and decimals are computed in SQL",
-    "test_connections": "pools and drivers",
     "test_facets": "counts are made in SQL",
     "test_index": "each engine has its own tables for search",
     "test_keys": "instants are compared in SQL",
