@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.selection import BOTH_ENGINES, SLOW
+
 TESTS = Path(__file__).parent
 MODULES = [path.relative_to(TESTS) for path in sorted(TESTS.rglob("*.py"))]
 
@@ -38,3 +40,9 @@ def test_conftest_has_fixtures_and_hooks_only() -> None:
         if isinstance(node, ast.FunctionDef):
             decorated = any("pytest." in ast.unparse(each) for each in node.decorator_list)
             assert decorated or node.name.startswith("pytest_"), node.name
+
+
+def test_the_modules_that_make_test_selects_by_name_exist() -> None:
+    names = {path.stem for path in TESTS.glob("test_*.py")}
+    assert set(BOTH_ENGINES) | set(SLOW) <= names
+    assert not set(BOTH_ENGINES) & set(SLOW)
