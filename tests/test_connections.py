@@ -172,6 +172,7 @@ def test_connections_are_bounded_and_those_that_wait_make_room(url: str) -> None
         assert not any(is_closed(each, 0.01) for each in held)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "begun", [BODY % 6_000, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n" * 40]
 )

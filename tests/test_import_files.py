@@ -285,6 +285,7 @@ BAD_FILES: dict[str, tuple[bytes, str, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_file_that_is_none_is_refused_whole(registry: TestClient, editor: Key, name: str) -> None:
     content, kind, status = BAD_FILES[name]

@@ -278,6 +278,7 @@ ANYTHING: tuple[Any, ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_no_value_of_any_member_breaks_it(registry: TestClient, editor: Key, resource: str) -> None:
     one = RESOURCES[resource]

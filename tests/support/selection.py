@@ -12,8 +12,6 @@ BOTH_ENGINES = {
     "test_aggregate": "sums, groups and decimals are computed in SQL",
     "test_facets": "counts are made in SQL",
     "test_index": "each engine has its own tables for search",
-    "test_keys": "instants are compared in SQL",
-    "test_limits": "deadlines and refusals come from the driver",
     "test_races": "locks and isolation",
     "test_reading": "sort order, collation and row comparison of cursors",
     "test_schema": "migrations",
