@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -72,6 +73,7 @@ def public_reads() -> Iterator[str]:
     yield f"/v1/timeline?project={project}&parts=true&limit=200"
 
 
+@pytest.mark.slow
 def test_drafts_change_no_public_answer(registry: TestClient, seeded_database: Database, dataset: Dataset) -> None:
     reads = list(dict.fromkeys(public_reads()))
     before = {path: registry.get(path) for path in reads}

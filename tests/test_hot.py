@@ -85,6 +85,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_write_by_another_process_is_seen_within_the_bound(seeded_database: Database) -> None:
     url, bound = url_of(seeded_database), 0.3
     command = [sys.executable, "-c", WRITER, url]

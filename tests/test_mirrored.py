@@ -156,6 +156,7 @@ TAMPERED = {
 }
 
 
+@pytest.mark.slow
 def test_tampering_with_a_mirror_is_found(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, new_database: NewDatabase
 ) -> None:
@@ -252,6 +253,7 @@ def test_subscribers_of_a_mirror_are_told_what_its_source_does(
     assert verified(copy)[0] == []
 
 
+@pytest.mark.slow
 def test_a_mirror_is_backed_up_and_goes_on_as_a_mirror(
     registry: TestClient,
     editor: Key,

@@ -489,6 +489,7 @@ def both(folder: Path, postgres: str, dataset: Dataset) -> Iterator[list[TestCli
         yield [one, other]
 
 
+@pytest.mark.slow
 def test_both_engines_answer_alike(both: list[TestClient], dataset: Dataset) -> None:
     spoken = [
         str(text)

@@ -20,6 +20,9 @@ BOTH_ENGINES = {
     "test_writes": "transactions and constraints",
 }
 
+# Tests of those modules that never reach the engine.
+ONE_ENGINE = {"test_every_mistake_is_told_with_its_place"}
+
 # Modules that start many processes or take their time by intent.
 SLOW = {
     "test_bench": "measures",
@@ -34,7 +37,8 @@ def is_slow(item: pytest.Item) -> bool:
     module = item.path.stem
     callspec = getattr(item, "callspec", None)
     engine = callspec.params.get("engine") if callspec else None
-    return module in SLOW or (engine == "postgresql" and module not in BOTH_ENGINES)
+    both = module in BOTH_ENGINES and getattr(item, "originalname", item.name) not in ONE_ENGINE
+    return module in SLOW or (engine == "postgresql" and not both)
 
 
 settings.register_profile("fast", max_examples=10)
