@@ -15,7 +15,11 @@ run: .venv/run ## Migrate, seed and serve on http://$HOST:$PORT (127.0.0.1:8000)
 		$(BIN)/hoptac serve --migrate --seed
 
 .PHONY: test
-test: .venv/dev ## Run the whole suite, on SQLite and on a real PostgreSQL
+test: .venv/dev ## Run the tests but the slow ones; on PostgreSQL too where the engine can matter
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow" --hypothesis-profile fast
+
+.PHONY: check-all
+check-all: check ## Check everything, and run every test on SQLite and on a real PostgreSQL
 	$(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: check

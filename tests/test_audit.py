@@ -16,7 +16,8 @@ from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.core.reading.pages import Cursors
 from app.core.writing.batch import Batch
-from tests.conftest import NewDatabase, client_of, get, url_of, walk
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, get, walk
 
 DAY = "2026-11-22"
 # Every finding on the five documents, each looked up in them. (rule, resource, id, further records)

@@ -20,13 +20,14 @@ from app.core.maintenance.backup import INDEX, NotCopied, back_up, restore
 from app.core.maintenance.redact import Redaction, redact
 from app.exchange.imports.run import Pace
 from app.exchange.imports.run import run as run_import
-from tests.conftest import NewDatabase, client_of, get, key_of, url_of
-from tests.receivers import ALLOWED, receiving
-from tests.test_commands import run
-from tests.test_import_runs import ports, received
-from tests.test_imports import lines_of
-from tests.test_verifying import verified
-from tests.test_writes import PARTNER, PROJECT
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, get
+from tests.support.imports import lines_of, ports, received
+from tests.support.keys import key_of
+from tests.support.log import verified
+from tests.support.receivers import ALLOWED, receiving
+from tests.support.records import PARTNER, PROJECT
+from tests.support.servers import run
 
 
 @pytest.fixture
@@ -98,6 +99,7 @@ def test_a_backup_goes_from_engine_to_engine(
     between.close()
 
 
+@pytest.mark.slow
 def test_what_was_under_way_is_restored_and_tells_nobody(
     seeded_database: Database, empty: Database, file: Path, tmp_path: Path
 ) -> None:
@@ -145,6 +147,7 @@ def test_a_backup_is_a_database_itself(seeded_database: Database, file: Path) ->
         assert get(client, "/v1/search?q=unido")["items"]
 
 
+@pytest.mark.slow
 def test_writes_go_on_while_it_is_made(
     seeded_database: Database, empty: Database, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from bench.bulk import TABLES, connect, dump, insert, unreadable
 from bench.generate import Generator, Made
 from bench.load import write
 from bench.table import Goal, Row
-from tests.conftest import NewDatabase, url_of
+from tests.support.databases import NewDatabase, url_of
 
 
 def made(projects: int = 50, seed: int = 1) -> list[Made]:

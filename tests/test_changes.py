@@ -13,24 +13,23 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from app.changes import feed
 from app.changes.long_poll import Waiting
 from app.core.database.engine import Database
 from app.core.log import CHANGES
-from app.core.maintenance import redact as redacting
-from app.core.maintenance.redact import Redaction
 from app.core.model.resource import RESOURCES
 from app.core.reading.freshness import Freshness
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted
-from tests.conftest import Key, client_of, get, url_of
-from tests.test_commands import ROOT, server
-from tests.test_hot import rename
-from tests.test_http import problem
-from tests.test_writes import FIGURE, PARTNER, PATCH, PROJECT
+from tests.support.databases import url_of
+from tests.support.http import client_of, drop, get, patch, problem, put
+from tests.support.keys import Key
+from tests.support.log import changes, redact
+from tests.support.records import PARTNER, PROJECT, rename, write_many
+from tests.support.servers import ROOT, server
 
 FEED = "/v1/changes"
 
@@ -46,26 +45,6 @@ def follow(client: Any, path: str) -> tuple[list[dict[str, Any]], str]:
         path = page["next"]
 
 
-def rows(database: Database) -> list[Any]:
-    with database.engine.connect() as connection:
-        return list(connection.execute(select(CHANGES).order_by(CHANGES.c.sequence)))
-
-
-def put(client: TestClient, key: Key, path: str, body: dict[str, Any]) -> str:
-    answer = client.put(f"/v1/{path}", json=body, headers={**key, "If-Match": "*"} if "there" in body else key)
-    assert answer.status_code in (200, 201), answer.text
-    return answer.headers["etag"]
-
-
-def patch(client: TestClient, key: Key, path: str, **members: Any) -> None:
-    answer = client.patch(f"/v1/{path}", content=json.dumps(members), headers={**key, **PATCH, "If-Match": "*"})
-    assert answer.status_code == 200, answer.text
-
-
-def drop(client: TestClient, key: Key, path: str) -> None:
-    assert client.delete(f"/v1/{path}", headers={**key, "If-Match": "*"}).status_code == 204
-
-
 def end_of(client: TestClient) -> str:
     return follow(client, f"{FEED}?limit=200")[1]
 
@@ -75,12 +54,12 @@ def test_the_feed_tells_every_change_with_the_stored_bytes(
     registry: TestClient, seeded_database: Database, limit: int
 ) -> None:
     items, following = follow(registry, f"{FEED}?limit={limit}")
-    assert [each["sequence"] for each in items] == [row.sequence for row in rows(seeded_database)]
-    for item, row in zip(items, rows(seeded_database), strict=True):
+    assert [each["sequence"] for each in items] == [row.sequence for row in changes(seeded_database)]
+    for item, row in zip(items, changes(seeded_database), strict=True):
         assert json.dumps(item["record"]) == json.dumps(json.loads(row.body))
         assert (item["action"], item["resource"], item["id"]) == (row.shown, row.resource, row.record_id)
     text = registry.get(f"{FEED}?limit={limit}").text
-    assert all(row.body in text for row in rows(seeded_database)[:limit])
+    assert all(row.body in text for row in changes(seeded_database)[:limit])
     assert get(registry, following) == {"items": [], "next": following, "last": len(items)}
 
 
@@ -158,14 +137,9 @@ def test_the_chain_verifies_from_the_feed_alone(registry: TestClient, editor: Ke
         chain, path = verify(text, chain, logs, taken_down), json.loads(text)["next"]
         if not json.loads(text)["items"]:
             break
-    assert chain == rows(seeded_database)[-1].chain
+    assert chain == changes(seeded_database)[-1].chain
     assert taken_down
     assert all(digest in logs[by] for digest, by in taken_down.items())
-
-
-def redact(database: Database, text: str) -> None:
-    """What `hoptac redact` does."""
-    assert redacting.redact(database, Redaction(text, "[…]", "Asked for."))
 
 
 def test_a_text_taken_down_is_told_and_gone(registry: TestClient, editor: Key, seeded_database: Database) -> None:
@@ -254,7 +228,7 @@ def test_a_registry_that_went_back_is_noticed(registry: TestClient, seeded_datab
         session.execute(delete(CHANGES).where(CHANGES.c.record_id == "lost"))
     problem(registry.get(following), 409, "rewound")
     problem(registry.get(f"{following}&wait=1"), 409, "rewound")
-    problem(registry.get(f"{FEED}?after={rows(seeded_database)[-1].sequence + 1}"), 409, "rewound")
+    problem(registry.get(f"{FEED}?after={changes(seeded_database)[-1].sequence + 1}"), 409, "rewound")
     put(registry, editor, "projects/other", PROJECT)  # the same number, another Change
     problem(registry.get(following), 409, "rewound")
 
@@ -289,7 +263,7 @@ def test_who_waits_is_answered_at_the_commit_or_when_the_time_is_over(
     start = end_of(registry)
     began = time.monotonic()
     assert get(registry, f"{start}&wait=1")["items"] == []
-    assert 0.9 < time.monotonic() - began < 15
+    assert 0.9 < time.monotonic() - began < 45
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(registry.get, f"{start}&wait=30&resource=partners")
         time.sleep(0.3)
@@ -300,21 +274,30 @@ def test_who_waits_is_answered_at_the_commit_or_when_the_time_is_over(
         put(registry, editor, "partners/asked-for", PARTNER)
         began = time.monotonic()
         assert [each["id"] for each in waiting.result().json()["items"]] == ["asked-for"]
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 45
     assert get(registry, start)["items"] != []  # what did not match is there for those who ask for it
+
+
+RENAMING = """
+import sys
+from app.core.database import Database
+from tests.support.records import rename
+import app.main
+rename(Database(sys.argv[1]), "Elsewhere")
+"""
 
 
 def test_a_commit_of_another_process_ends_the_wait(registry: TestClient, seeded_database: Database) -> None:
     start = end_of(registry)
-    code = "import sys; from tests.test_hot import *; rename(Database(sys.argv[1]), 'Elsewhere')"
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(registry.get, f"{start}&wait=60")
-        subprocess.run([sys.executable, "-c", code, url_of(seeded_database)], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-c", RENAMING, url_of(seeded_database)], cwd=ROOT, check=True)
         began = time.monotonic()
         assert waiting.result().json()["items"][0]["record"]["name"] == {"en": "Elsewhere"}
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 45
 
 
+@pytest.mark.slow
 def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_database: Database) -> None:
     with server(url_of(seeded_database)) as (base, process), ThreadPoolExecutor(60) as pool:
         limits = httpx.Limits(max_connections=70)
@@ -325,7 +308,7 @@ def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_databa
             began = time.monotonic()
             assert client.get("/v1/projects?limit=1").status_code == 200
             assert client.get(f"{FEED}?partner=unido").status_code == 200
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 45
             rename(seeded_database, "Seen by all")
             assert {len(each.result().json()["items"]) for each in waiting} == {1}
             start = waiting[0].result().json()["next"]
@@ -334,8 +317,8 @@ def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_databa
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
             assert [each.result().json()["items"] for each in again] == [[]] * 5
-            process.wait(timeout=20)
-            assert time.monotonic() - began < 20
+            process.wait(timeout=45)
+            assert time.monotonic() - began < 45
 
 
 def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> None:
@@ -374,29 +357,14 @@ def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> 
 
 WRITER = """
 import sys
-from tests.test_changes import *
+from app.core.database.engine import Database
+from tests.support.records import write_many
 import app.catalogue
 write_many(Database(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
 """
 
 
-def write_many(database: Database, name: str, count: int) -> None:
-    """Transactions of one to five Changes each, some of drafts."""
-    for number in range(count):
-        with database.write() as session:
-            batch = Batch(session, name)
-            for part in range(number % 5 + 1):
-                state = "draft" if (number + part) % 4 == 3 else "published"
-                body = {**FIGURE, "value": number, "state": state}
-                batch.put(
-                    RESOURCES["figures"],
-                    f"{name}-{number}-{part}",
-                    accepted(RESOURCES["figures"], json.dumps(body)),
-                    None,
-                )
-            batch.flush()
-
-
+@pytest.mark.slow
 def test_nobody_who_follows_misses_a_change(seeded_database: Database) -> None:
     url, ended, count = url_of(seeded_database), threading.Event(), 15
     with client_of(url) as one, client_of(url, hot_cache=0) as other:
@@ -427,7 +395,7 @@ def test_nobody_who_follows_misses_a_change(seeded_database: Database) -> None:
             assert [process.wait() for process in processes] == [0, 0]
             ended.set()
             found = [reader.result() for reader in readers]
-    written = [row for row in rows(seeded_database) if row.actor != "seed"]
+    written = [row for row in changes(seeded_database) if row.actor != "seed"]
     assert len(written) == 5 * sum(number % 5 + 1 for number in range(count))
     for items in found:
         assert [each["sequence"] for each in items] == [row.sequence for row in written]
@@ -451,5 +419,5 @@ def test_all_changes_of_a_transaction_have_one_instant(database: Database) -> No
         batch = Batch(session, "test")
         batch.delete(RESOURCES["partners"], "p-1", batch.stored(RESOURCES["partners"], ["p-1"])["p-1"])
         batch.flush()
-    first, second, third, later = [row.at for row in rows(database)]
+    first, second, third, later = [row.at for row in changes(database)]
     assert first == second == third < later

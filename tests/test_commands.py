@@ -1,91 +1,23 @@
 """The hoptac command: help, exit codes, errors in words, and a real server process."""
 
-import io
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from app.cli import main
 from app.core.access.keys import id_in
 from app.core.database.engine import Database
 from app.core.errors import NotReady
 from app.core.settings import Settings
+from app.server import run as serve
 from app.server.run import ensure_ready
-from tests.conftest import NewDatabase, client_of, url_of
-
-ROOT = Path(__file__).parents[1]
-
-
-def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """A command: its exit code and what it prints. In this process, for most take less time than to start one."""
-    if arguments[:1] == ("serve",):
-        started = [sys.executable, "-m", "app", *arguments]
-        return subprocess.run(
-            started,
-            env={**os.environ, **environment},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    said, complained, before = io.StringIO(), io.StringIO(), dict(os.environ)
-    os.environ.update(environment)
-    try:
-        with redirect_stdout(said), redirect_stderr(complained):
-            code = main(arguments)
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    return subprocess.CompletedProcess(arguments, code, said.getvalue(), complained.getvalue())
-
-
-@contextmanager
-def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """A real server on a free port; yields its address and process, and ends it."""
-    environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false"}
-    environment |= {f"HOPTAC_{name.upper()}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
-    process = subprocess.Popen(
-        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        try:
-            for line in process.stdout:
-                found = re.search(r"API +(http://[0-9.:]+)/v1", line)
-                if found:
-                    _wait(found[1])
-                    yield found[1], process
-                    break
-            else:
-                pytest.fail("the server never said where it is")
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=20)
-
-
-def _wait(base: str) -> None:
-    for _ in range(200):
-        try:
-            if httpx.get(f"{base}/livez", trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    pytest.fail("the server does not answer")
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of
+from tests.support.servers import run, server
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "seed", "check", "key create"])
@@ -156,11 +88,12 @@ def test_serving_never_seeds(new_database: NewDatabase, migrated: str) -> None:
 
 def test_metrics_without_their_extra_are_said_to_need_it(seeded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_ready(Settings(database_url=seeded, metrics=True))
-    monkeypatch.setattr("app.server.run.find_spec", lambda _: None)
+    monkeypatch.setattr(serve, "find_spec", lambda _: None)
     with pytest.raises(NotReady, match="extra"):
         ensure_ready(Settings(database_url=seeded, metrics=True))
 
 
+@pytest.mark.slow
 def test_two_workers_serve_one_address(new_database: NewDatabase, seeded: str) -> None:
     with server(new_database(seeded), "--workers", "2") as (base, _):
         answers = {httpx.get(f"{base}/v1/partners/unido", trust_env=False).text for _ in range(20)}

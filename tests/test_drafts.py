@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -15,7 +16,7 @@ from app.core.search.index import RECORDS
 from app.core.search.vocabulary import WORDS
 from app.core.writing.batch import Batch
 from seed.files import Dataset
-from tests.conftest import key_of
+from tests.support.keys import key_of
 
 WORD = "zebrafish"
 
@@ -72,6 +73,7 @@ def public_reads() -> Iterator[str]:
     yield f"/v1/timeline?project={project}&parts=true&limit=200"
 
 
+@pytest.mark.slow
 def test_drafts_change_no_public_answer(registry: TestClient, seeded_database: Database, dataset: Dataset) -> None:
     reads = list(dict.fromkeys(public_reads()))
     before = {path: registry.get(path) for path in reads}

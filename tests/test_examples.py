@@ -17,8 +17,9 @@ import pytest
 from standardwebhooks import Webhook
 
 from app.core.database.engine import Database
-from tests.conftest import key_of, url_of
-from tests.test_commands import ROOT, server
+from tests.support.databases import url_of
+from tests.support.keys import key_of
+from tests.support.servers import ROOT, server
 
 EXAMPLES = ROOT / "examples"
 EDITING = {"If-Match": "*", "Content-Type": "application/merge-patch+json"}
@@ -26,7 +27,7 @@ PROJECT = {"title": {"en": "A project of ours"}, "kind": "project", "status": "a
 
 
 @pytest.fixture
-def registry(seeded_database: Database) -> Iterator[httpx.Client]:
+def served(seeded_database: Database) -> Iterator[httpx.Client]:
     with server(url_of(seeded_database)) as (base, _):
         key = key_of(seeded_database, "records:write")
         with httpx.Client(base_url=base, headers={**key, **EDITING}, trust_env=False) as client:
@@ -38,11 +39,11 @@ def key(seeded_database: Database) -> str:
     return key_of(seeded_database, "records:write:own", partner="unido")["Authorization"].split()[1]
 
 
-def in_step(folder: Path, registry: httpx.Client, key: str, code: int = 0) -> str:
+def in_step(folder: Path, served: httpx.Client, key: str, code: int = 0) -> str:
     """What a run prints."""
     command = [sys.executable, "examples/keep_in_step.py", str(folder), "--partner", "unido", "--key", key]
     done = subprocess.run(
-        [*command, "--registry", str(registry.base_url)],
+        [*command, "--registry", str(served.base_url)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -62,40 +63,40 @@ def edit(folder: Path, project: str, **values: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-def test_a_partner_keeps_its_projects_in_step_both_ways(tmp_path: Path, registry: httpx.Client, key: str) -> None:
+def test_a_partner_keeps_its_projects_in_step_both_ways(tmp_path: Path, served: httpx.Client, key: str) -> None:
     folder, other, path = tmp_path / "ours", tmp_path / "second", "/v1/projects/ours"
     folder.mkdir()
     (folder / "ours.json").write_text(json.dumps(PROJECT))
-    assert in_step(folder, registry, key) == ""
-    assert registry.get(path).json()["managed_by"] == "unido"
-    in_step(other, registry, key)
+    assert in_step(folder, served, key) == ""
+    assert served.get(path).json()["managed_by"] == "unido"
+    in_step(other, served, key)
     assert kept(other) == kept(folder)
 
-    changed = registry.patch(path, json={"description": {"en": "Theirs"}, "kind": "programme"})
+    changed = served.patch(path, json={"description": {"en": "Theirs"}, "kind": "programme"})
     assert changed.status_code == 200, changed.text
     edit(folder, "ours", title={"en": "Ours"}, kind="initiative")
-    assert "kind was changed on both sides" in in_step(folder, registry, key)
-    shown = registry.get(path).json()
+    assert "kind was changed on both sides" in in_step(folder, served, key)
+    shown = served.get(path).json()
     assert (shown["title"], shown["description"], shown["kind"]) == ({"en": "Ours"}, {"en": "Theirs"}, "programme")
     assert shown.items() >= kept(folder)["ours"].items()
-    assert in_step(other, registry, key) == ""
+    assert in_step(other, served, key) == ""
     assert kept(other) == kept(folder)
 
     (folder / "wrong.json").write_text(json.dumps({**PROJECT, "places": ["atlantis"]}))
-    assert "/places/0: " in in_step(folder, registry, key, code=1)
+    assert "/places/0: " in in_step(folder, served, key, code=1)
     (folder / "wrong.json").unlink()
     (folder / "second.json").write_text(json.dumps(PROJECT))
-    in_step(folder, registry, key)
-    version = registry.get(path).json()["version"]
-    in_step(folder, registry, key)
-    assert registry.get(path).json()["version"] == version
+    in_step(folder, served, key)
+    version = served.get(path).json()["version"]
+    in_step(folder, served, key)
+    assert served.get(path).json()["version"] == version
 
     (folder / "ours.json").unlink()
-    assert registry.delete("/v1/projects/second").status_code == 204
-    in_step(folder, registry, key)
-    assert registry.get(path).status_code == 410
+    assert served.delete("/v1/projects/second").status_code == 204
+    in_step(folder, served, key)
+    assert served.get(path).status_code == 410
     assert kept(folder) == {}
-    in_step(other, registry, key)
+    in_step(other, served, key)
     assert kept(other) == {}
 
 

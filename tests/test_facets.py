@@ -11,8 +11,9 @@ from app.core.database.engine import Database
 from app.core.reading.facets import declared
 from app.partners.models import PARTNERS
 from app.projects.models import PROJECTS
-from tests.conftest import client_of, get, url_of, walk
-from tests.test_progress import project, put
+from tests.support.databases import url_of
+from tests.support.http import client_of, get, walk
+from tests.support.records import project, store
 
 FACETS = [(resource.name, facet) for resource in RESOURCES for facet in declared(resource)]
 
@@ -80,9 +81,9 @@ def test_a_link_is_counted_as_it_is_asked_for(client: TestClient) -> None:
 def test_a_record_counts_once_and_drafts_do_not(seeded_database: Database) -> None:
     twice = [{"partner": "wto", "role": "lead"}, {"partner": "wto", "role": "host"}]
     places = ["da-nang", "ha-noi"]
-    put(seeded_database, PARTNERS, {"id": "wto", "name": {"en": "WTO"}, "kind": "other", "state": "draft"})
-    put(seeded_database, PROJECTS, project("once", roles=twice, places=places, state="published"))
-    put(seeded_database, PROJECTS, project("hidden", roles=twice, state="draft"))
+    store(seeded_database, PARTNERS, {"id": "wto", "name": {"en": "WTO"}, "kind": "other", "state": "draft"})
+    store(seeded_database, PROJECTS, project("once", roles=twice, places=places, state="published"))
+    store(seeded_database, PROJECTS, project("hidden", roles=twice, state="draft"))
     with client_of(url_of(seeded_database)) as client:
         (found,) = [each for each in counted(client, "projects", "partner") if each["value"] == "wto"]
         assert found == {"value": "wto", "label": None, "count": 1}

@@ -1,7 +1,6 @@
 """The past of a record: its versions as each caller may see them, what changed between them, and as of an instant."""
 
 import random
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -10,11 +9,9 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.log import CHANGES
 from app.core.reading.history import compare
-from tests.conftest import key_of, walk
-from tests.test_keys import id_of
-
-ONE = "/v1/partners/zebra"
-NAMES = ("Zebra", "Zebra and Sons", "Zebra ở Việt Nam")
+from tests.support.history import NAMES, ONE, delete_partner, history, put_partner, versions
+from tests.support.http import walk
+from tests.support.keys import id_of, key_of
 
 
 @pytest.fixture
@@ -22,36 +19,10 @@ def editor(seeded_database: Database) -> dict[str, str]:
     return key_of(seeded_database, "records:write", partner="unido")
 
 
-def put(client: TestClient, key: dict[str, str], path: str = ONE, **said: Any) -> Any:
-    body = {"name": {"en": NAMES[0]}, "kind": "other", "managed_by": "unido", **said}
-    response = client.put(path, json=body, headers={**key, "If-Match": "*"} if exists(client, key, path) else key)
-    assert response.status_code in (200, 201), response.text
-    return response
-
-
-def exists(client: TestClient, key: dict[str, str], path: str) -> bool:
-    return client.get(path, headers=key).status_code == 200
-
-
-def delete(client: TestClient, key: dict[str, str], path: str = ONE) -> None:
-    assert client.delete(path, headers={**key, "If-Match": "*"}).status_code == 204
-
-
-def history(client: TestClient, key: dict[str, str] | None = None, path: str = ONE) -> list[Any]:
-    response = client.get(f"{path}/history", headers=key or {})
-    assert response.status_code == 200, response.text
-    items: list[Any] = response.json()["items"]
-    return items
-
-
-def told(items: list[Any]) -> list[tuple[str, int]]:
-    return [(each["action"], each["version"]) for each in reversed(items)]
-
-
 def test_who_changed_what_is_told_field_by_field(registry: TestClient, editor: dict[str, str]) -> None:
-    put(registry, editor, aliases=["Z", "ZZ"])
-    put(registry, editor, name={"en": NAMES[1], "vi": "Ngựa vằn"}, aliases=["Z", "Zed"], abbreviation="Z/S")
-    put(registry, editor, name={"en": NAMES[1]}, aliases=[])
+    put_partner(registry, editor, aliases=["Z", "ZZ"])
+    put_partner(registry, editor, name={"en": NAMES[1], "vi": "Ngựa vằn"}, aliases=["Z", "Zed"], abbreviation="Z/S")
+    put_partner(registry, editor, name={"en": NAMES[1]}, aliases=[])
     third, second, first = history(registry)
     assert (first["actor"], first["partner"], first["redacted"]) == (f"key:{id_of(editor)}", "unido", None)
     assert {"pointer": "/name", "after": {"en": NAMES[0]}} in first["changes"]
@@ -87,26 +58,26 @@ def test_drafts_are_in_the_history_of_those_who_may_write_them_alone(
 ) -> None:
     other = key_of(seeded_database, "records:write:own", partner="seco")
     keeper = key_of(seeded_database, "records:write:own", partner="unido")
-    put(registry, editor, name={"en": "Secret one"}, state="draft")
+    put_partner(registry, editor, name={"en": "Secret one"}, state="draft")
     for key in ({}, other):
         assert registry.get(f"{ONE}/history", headers=key).status_code == 404
-    put(registry, editor, name={"en": "Public one"})
-    put(registry, editor, name={"en": "Secret two"}, state="draft")
-    put(registry, editor, name={"en": "Secret three"}, state="draft")
-    put(registry, editor, name={"en": "Public two"})
-    delete(registry, editor)
+    put_partner(registry, editor, name={"en": "Public one"})
+    put_partner(registry, editor, name={"en": "Secret two"}, state="draft")
+    put_partner(registry, editor, name={"en": "Secret three"}, state="draft")
+    put_partner(registry, editor, name={"en": "Public two"})
+    delete_partner(registry, editor)
     for key in ({}, other):
         found = registry.get(f"{ONE}/history", headers=key)
         assert "Secret" not in found.text
         items = found.json()["items"]
-        assert told(items) == [("create", 2), ("delete", 3), ("create", 5), ("delete", 6)]
+        assert versions(items) == [("create", 2), ("delete", 3), ("create", 5), ("delete", 6)]
         assert {"pointer": "/name", "after": {"en": "Public two"}} in items[1]["changes"]
         assert [each["changes"] == [] for each in items] == [True, False, True, False]
         assert "private" not in found.headers["cache-control"]
     for key in (editor, keeper):
         found = registry.get(f"{ONE}/history", headers=key)
         actions = ["create", "update", "update", "update", "update", "delete"]
-        assert told(found.json()["items"]) == list(zip(actions, range(1, 7), strict=True))
+        assert versions(found.json()["items"]) == list(zip(actions, range(1, 7), strict=True))
         assert "private" in found.headers["cache-control"]
         assert {"pointer": "/state", "before": "draft", "after": "published"} in found.json()["items"][1]["changes"]
 
@@ -118,7 +89,7 @@ def test_what_was_never_there_has_no_history(client: TestClient) -> None:
 
 def test_a_history_is_walked_by_pages(registry: TestClient, editor: dict[str, str]) -> None:
     for number in range(7):
-        put(registry, editor, name={"en": f"Zebra {number}"})
+        put_partner(registry, editor, name={"en": f"Zebra {number}"})
     whole = history(registry)
     assert walk(registry, f"{ONE}/history?limit=2") == whole
     assert [each["changes"][0]["after"] for each in whole[:-1]] == [f"Zebra {number}" for number in range(6, 0, -1)]
@@ -132,17 +103,17 @@ def test_a_history_is_walked_by_pages(registry: TestClient, editor: dict[str, st
 
 
 def test_a_history_has_a_tag_that_moves(registry: TestClient, editor: dict[str, str]) -> None:
-    put(registry, editor)
+    put_partner(registry, editor)
     first = registry.get(f"{ONE}/history")
     tag = {"If-None-Match": first.headers["etag"]}
     assert registry.get(f"{ONE}/history", headers=tag).status_code == 304
     assert registry.head(f"{ONE}/history").headers["etag"] == first.headers["etag"]
-    put(registry, editor, name={"en": NAMES[1]})
+    put_partner(registry, editor, name={"en": NAMES[1]})
     assert registry.get(f"{ONE}/history", headers=tag).json()["items"][0]["version"] == 2
 
 
 def test_a_merged_partner_keeps_its_history(registry: TestClient, editor: dict[str, str]) -> None:
-    put(registry, editor)
+    put_partner(registry, editor)
     before = history(registry)[0]["at"]
     merged = registry.post(f"{ONE}/merge", json={"into": "unido"}, headers={**editor, "If-Match": "*"})
     assert merged.status_code == 200, merged.text
@@ -163,7 +134,7 @@ def test_an_instant_is_checked(client: TestClient, text: str) -> None:
 
 
 def test_a_day_counts_to_its_end_and_what_is_to_come_is_as_now(registry: TestClient, editor: dict[str, str]) -> None:
-    now = put(registry, editor).content
+    now = put_partner(registry, editor).content
     day = history(registry)[0]["at"][:10]
     assert registry.get(f"{ONE}?as_of={day}").content == registry.get(f"{ONE}?as_of=9999-12-31").content == now
     assert registry.get(f"{ONE}?as_of={day}T00:00:00Z").status_code == 404
@@ -182,11 +153,11 @@ def test_as_of_any_instant_a_record_reads_as_it_read_then(
     seen: list[tuple[str, str, dict[str, str], int, bytes]] = []
     for number in range(14):
         path = f"{ONE}-{chosen.randrange(2)}"
-        if chosen.random() < 0.15 and exists(registry, editor, path):
-            delete(registry, editor, path)
+        if chosen.random() < 0.15 and registry.get(path, headers=editor).status_code == 200:
+            delete_partner(registry, editor, path)
         elif registry.get(path, headers=editor).status_code != 410:
             state = chosen.choice(["published", "published", "draft"])
-            put(registry, editor, path, name={"en": chosen.choice(NAMES)}, aliases=[f"{number}"], state=state)
+            put_partner(registry, editor, path, name={"en": chosen.choice(NAMES)}, aliases=[f"{number}"], state=state)
         with seeded_database.engine.connect() as connection:
             at = connection.execute(select(CHANGES.c.at).order_by(CHANGES.c.sequence.desc())).scalars().first()
         for name in range(2):

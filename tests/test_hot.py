@@ -13,17 +13,18 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from app.core.asgi import response_cache as hot_module
 from app.core.asgi.middleware import Edge
 from app.core.asgi.response_cache import OVERHEAD, Hot
 from app.core.database.engine import Database
-from app.core.model.resource import RESOURCES
+from app.core.reading import freshness
 from app.core.reading.freshness import Freshness
 from app.core.settings import Settings
-from app.core.writing.batch import Batch
-from app.core.writing.representation import accepted
 from app.main import create_app
-from tests.conftest import client_of, url_of
-from tests.test_commands import ROOT, server
+from tests.support.databases import url_of
+from tests.support.http import client_of
+from tests.support.records import rename
+from tests.support.servers import ROOT, server
 
 PATH = "/v1/partners/unido"
 PATHS = [
@@ -33,16 +34,6 @@ PATHS = [
     "/v1/codelists",
     "/v1/partners/nobody",
 ]
-
-
-def rename(database: Database, name: str, record_id: str = "unido") -> None:
-    partners = RESOURCES["partners"]
-    with database.write() as session:
-        batch = Batch(session, "test")
-        present = batch.stored(partners, [record_id])[record_id]
-        fields: Any = accepted(partners, present.body)
-        batch.put(partners, record_id, fields.model_copy(update={"name": {"en": name}}), present)
-        batch.flush()
 
 
 def shown(client: TestClient | httpx.Client) -> str:
@@ -86,8 +77,8 @@ def test_a_write_through_this_process_is_seen_at_once(seeded_database: Database)
 
 WRITER = """
 import sys, time
-from tests.test_hot import rename
 from app.core.database.engine import Database
+from tests.support.records import rename
 import app.catalogue
 database = Database(sys.argv[1])
 for line in sys.stdin:
@@ -96,6 +87,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_write_by_another_process_is_seen_within_the_bound(seeded_database: Database) -> None:
     url, bound = url_of(seeded_database), 0.3
     command = [sys.executable, "-c", WRITER, url]
@@ -193,7 +185,7 @@ def test_without_an_answer_from_the_database_nothing_is_kept() -> None:
 
 def test_a_new_day_empties_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app, days = Counting(), iter([1, 2, 3, 4, 5])
-    monkeypatch.setattr("app.core.reading.freshness.today", lambda: next(days))
+    monkeypatch.setattr(freshness, "today", lambda: next(days))
     hot = hot_of(app)
     hot.freshness._staleness = -1
     ask(hot, "/v1/a", "/v1/a")

@@ -1,6 +1,7 @@
 """What holds for every answer: errors, tags, HEAD, methods, compression, CORS, headers, health."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import re
@@ -9,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -20,7 +20,8 @@ from app.catalogue import RESOURCES
 from app.core.database.engine import Database
 from app.core.database.sqlite import SqliteReader
 from app.core.database.statements import Query, Read
-from app.core.errors import PROBLEM_JSON, QueryTooSlow, Unavailable, family
+from app.core.errors import QueryTooSlow, Unavailable, family
+from app.core.http import resource_reads
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES as RESOURCES_BY_NAME
 from app.core.reading.pages import Cursors
@@ -29,7 +30,9 @@ from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import NewDatabase, client_of, url_of
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, problem
+from tests.support.selection import examples
 
 PATHS = [
     "/v1",
@@ -41,15 +44,6 @@ PATHS = [
     "/v1/codelists/project_status",
     "/openapi.json",
 ]
-
-
-def problem(response: Response, status: int, code: str) -> dict[str, Any]:
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == PROBLEM_JSON
-    body: dict[str, Any] = response.json()
-    assert set(body) == {"type", "title", "status", "detail", "code", "errors"}
-    assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems#{code}")
-    return body
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -190,7 +184,10 @@ def test_a_read_that_runs_away_is_stopped(new_database: NewDatabase, seeded: str
             for _ in range(2):
                 with pytest.raises(QueryTooSlow):
                     await reader.run(endless)
-            return int(await reader.run(quick))
+            for _ in range(20):  # a busy machine may need more than the deadline for a quick one too
+                with contextlib.suppress(QueryTooSlow):
+                    return int(await reader.run(quick))
+            pytest.fail("nothing is read any more")
         finally:
             await reader.close()
 
@@ -226,7 +223,7 @@ def test_an_error_of_ours_is_a_problem_without_a_trace(client: TestClient, monke
     async def fails(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("app.core.http.resource_reads.answer", fails)
+    monkeypatch.setattr(resource_reads, "answer", fails)
     with capture_logs() as logs:
         response = client.get("/v1/projects?limit=17")
     problem(response, 500, "internal_error")
@@ -334,6 +331,7 @@ def test_numbers_that_no_figure_can_have_are_refused(client: TestClient, asked: 
     problem(client.get(f"/v1/figures?value_gte={asked}"), 422, "invalid")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sort", ["title", "period", "id"])
 @pytest.mark.parametrize("value", [None, True, 5, [1], {}, "\x00", "\ud800", "a" * 300])
 @pytest.mark.parametrize("record_id", [None, 5, {}, "\x00", "unido"])
@@ -482,7 +480,7 @@ def test_a_cursor_serves_its_own_list_only(client: TestClient) -> None:
 LISTS = {resource.name: list(Queries(resource).page.model_fields) for resource in RESOURCES}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_query_string_breaks_a_list(client: TestClient, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(LISTS)))
@@ -504,7 +502,7 @@ def test_no_query_string_breaks_a_list(client: TestClient, data: st.DataObject) 
     json.loads(response.content)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(segment=st.text(min_size=1, max_size=40))
 def test_no_path_breaks_a_detail(client: TestClient, segment: str) -> None:
     path = "/v1/partners/" + quote(segment.encode(errors="surrogatepass"), safe="")

@@ -17,10 +17,11 @@ from app.core.model.resource import RESOURCES
 from app.exchange.formats import xlsx as workbooks
 from app.exchange.formats.columns import Columns, column_of, kind_of, names
 from app.exchange.formats.files import CSV, JSON_LINES, XLSX
-from tests.conftest import Key, client_of, get, key_of, url_of
-from tests.test_http import problem
-from tests.test_imports import PORTS, counts, ended, lines_of, send, workbook
-from tests.test_writes import changes
+from tests.support.databases import url_of
+from tests.support.http import client_of, get, problem
+from tests.support.imports import PORTS, counts, ended, lines_of, send, workbook
+from tests.support.keys import Key, key_of
+from tests.support.log import count_changes
 
 HEADER = "id;title.vi;title.en;kind;status;period;places.0;places.2;roles.0.partner;roles.0.role;sdgs.0;managed_by"
 ROWS = (
@@ -218,7 +219,7 @@ BAD_LINES: dict[bytes, str] = {
 
 
 def test_each_bad_line_is_refused_for_itself(registry: TestClient, editor: Key, seeded_database: Database) -> None:
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     content = b"\xef\xbb\xbf\r\n" + b"\n\r\n".join([*BAD_LINES, lines_of({**PORTS, "id": "good"})])
     _found, lines = ended(registry, editor, content, "?mode=rows")
     told = [{each["code"] for each in line["errors"]} for line in lines[:-1]]
@@ -227,7 +228,7 @@ def test_each_bad_line_is_refused_for_itself(registry: TestClient, editor: Key, 
     assert lines[-1]["verdict"] == "created"
     assert "zq7" not in str(lines)
     assert [line["number"] for line in lines][:3] == [2, 4, 6]
-    assert changes(seeded_database) == before + 1
+    assert count_changes(seeded_database) == before + 1
 
 
 def packed(**parts: bytes) -> bytes:
@@ -284,6 +285,7 @@ BAD_FILES: dict[str, tuple[bytes, str, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_file_that_is_none_is_refused_whole(registry: TestClient, editor: Key, name: str) -> None:
     content, kind, status = BAD_FILES[name]
@@ -304,6 +306,7 @@ def test_a_date_without_a_format_of_dates_is_whole(registry: TestClient, editor:
     assert get(registry, "/v1/projects/dated")["period"]["edtf"] == "2026-05-17"
 
 
+@pytest.mark.slow
 def test_a_workbook_may_name_far_rows_and_columns(registry: TestClient, editor: Key) -> None:
     far = replaced(BOOK, SHEET, b'r="2"', b'r="1048570"')
     beyond = replaced(BOOK, SHEET, b'r="2"', b'r="999999999999"')

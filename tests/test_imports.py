@@ -1,82 +1,18 @@
 """Imports over HTTP: files of records, what becomes of each line, and that the same file again changes nothing."""
 
-import io
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
-from openpyxl import Workbook
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.exchange.formats.files import JSON_LINES
 from app.exchange.imports import run as importing
 from app.exchange.imports.write_lines import Line, Writer
 from seed.files import Dataset
-from tests.conftest import Key, client_of, get, key_of, url_of, walk
-from tests.test_http import problem
-from tests.test_writes import changes
-
-Record = dict[str, Any]
-PORTS: Record = {
-    "resource": "projects",
-    "id": "green-ports",
-    "title": {"vi": "Cảng xanh", "en": "Green ports"},
-    "kind": "project",
-    "status": "active",
-    "managed_by": "unido",
-}
-COAST: Record = {
-    "resource": "partners",
-    "id": "coast-agency",
-    "name": {"vi": "Cục Duyên hải", "en": "Coast Agency"},
-    "aliases": ["CDH"],
-    "kind": "government",
-    "managed_by": "unido",
-}
-FIGURE: Record = {
-    "resource": "figures",
-    "id": "ports-2026",
-    "indicator": "enterprises-supported",
-    "kind": "actual",
-    "value": 3,
-    "unit": "enterprise",
-    "project": "green-ports",
-    "managed_by": "unido",
-}
-
-
-def lines_of(*records: Any) -> bytes:
-    return b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in records)
-
-
-def workbook(*rows: Any) -> bytes:
-    book, file = Workbook(), io.BytesIO()
-    assert book.active is not None
-    for row in rows:
-        book.active.append(row)
-    book.save(file)
-    return file.getvalue()
-
-
-def send(client: TestClient, key: Mapping[str, str], content: bytes, query: str = "", kind: str = JSON_LINES) -> Any:
-    return client.post(f"/v1/imports{query}", content=content, headers={**key, "Content-Type": kind})
-
-
-def ended(client: TestClient, key: Mapping[str, str], content: bytes, query: str = "", kind: str = JSON_LINES) -> Any:
-    """The import at its end, and its lines."""
-    sent = send(client, key, content, query, kind)
-    assert sent.status_code == 202, sent.text
-    found = client.get(f"{sent.headers['location']}?wait=30", headers=key).json()
-    assert found["finished_at"], found
-    lines = client.get(f"{sent.headers['location']}/lines?limit=200", headers=key).json()["items"]
-    return found, lines
-
-
-def counts(found: Record) -> tuple[int, int, int, int]:
-    return found["created"], found["updated"], found["unchanged"], found["refused"]
+from tests.support.databases import url_of
+from tests.support.http import client_of, get, problem, walk
+from tests.support.imports import COAST, FIGURE, PORTS, Record, counts, ended, lines_of
+from tests.support.keys import Key, key_of
+from tests.support.log import count_changes
 
 
 def test_links_lead_forward_and_the_same_file_again_changes_nothing(
@@ -88,10 +24,10 @@ def test_links_lead_forward_and_the_same_file_again_changes_nothing(
     assert (found["status"], counts(found)) == ("done", (3, 0, 0, 0)), lines
     assert [line["id"] for line in lines] == ["ports-2026", "green-ports", "coast-agency"]
     assert get(registry, "/v1/figures/ports-2026")["project"] == "green-ports"
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     found, lines = ended(registry, editor, content)
     assert (found["status"], counts(found)) == ("done", (0, 0, 3, 0))
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
     assert {line["verdict"] for line in lines} == {"unchanged"}
 
 
@@ -112,12 +48,12 @@ def test_what_is_read_can_be_imported_into_an_empty_registry(
 
 
 def test_one_wrong_line_keeps_all_out(registry: TestClient, editor: Key, seeded_database: Database) -> None:
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     wrong = {**PORTS, "id": "bad-ports", "status": "nope", "places": ["atlantis"], "period": "2028/2026"}
     named = {**FIGURE, "project": "bad-ports"}
     found, lines = ended(registry, editor, lines_of(PORTS, wrong, named, COAST))
     assert (found["status"], counts(found)) == ("refused", (2, 0, 0, 2))
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
     told = registry.put("/v1/projects/bad-ports", json=wrong, headers=editor).json()["errors"]
     assert lines[1]["errors"] == told
     assert {each["pointer"] for each in told} == {"/status", "/period", "/places/0"}
@@ -125,7 +61,7 @@ def test_one_wrong_line_keeps_all_out(registry: TestClient, editor: Key, seeded_
 
 
 def test_row_by_row_the_others_are_written(registry: TestClient, editor: Key, seeded_database: Database) -> None:
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     many = [{**PORTS, "id": f"port-{number}", "title": {"en": f"Port {number}"}} for number in range(300)]
     many[20]["kind"] = "nope"
     many[40]["places"] = ["atlantis"]
@@ -139,7 +75,7 @@ def test_row_by_row_the_others_are_written(registry: TestClient, editor: Key, se
         20: "invalid_value", 40: "unknown_record", 60: "line_refused", 80: "cycle", 81: "cycle", 90: "line_refused",
     }  # fmt: skip
     assert (found["status"], counts(found)) == ("done", (294, 0, 0, 6))
-    assert changes(seeded_database) == before + 294
+    assert count_changes(seeded_database) == before + 294
     again, _ = ended(registry, editor, lines_of(*many), "?mode=rows")
     assert counts(again) == (0, 0, 294, 6)
 
@@ -194,7 +130,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(
     registry: TestClient, editor: Key, seeded_database: Database
 ) -> None:
     registry.put("/v1/projects/green-ports", json=PORTS, headers=editor)
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     changed = {"resource": "projects", "id": "green-ports", "title": {"vi": "Cảng xanh"}, "places": ["da-nang"]}
     for query in ("?dry_run=true", "?dry_run=true&mode=rows"):
         found, lines = ended(registry, editor, lines_of(changed, COAST, {**FIGURE, "unit": "nope"}), query)
@@ -205,7 +141,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(
             {"pointer": "/places", "before": [], "after": ["da-nang"]},
         ]
         assert [line["verdict"] for line in lines] == ["updated", "created", "refused"]
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
     problem(registry.get("/v1/partners/coast-agency"), 404, "not_found")
     found, _ = ended(registry, editor, lines_of(changed))
     assert (found["status"], counts(found)) == ("done", (0, 1, 0, 0))
@@ -266,11 +202,11 @@ def test_a_line_without_id_is_known_again(registry: TestClient, editor: Key, see
     found, lines = ended(registry, editor, content)
     assert [line["id"] for line in lines] == ["ports-2026", "green-ports", "sea-bureau"], lines
     assert get(registry, "/v1/figures/ports-2026")["partner"] == "sea-bureau"
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     found, lines = ended(registry, editor, content)
     assert counts(found) == (0, 0, 3, 0)
     assert [line["matched_by"] for line in lines] == [None, "title", "name"]
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
     nameless = {name: value for name, value in FIGURE.items() if name != "id"}
     other = {**without, "title": {"en": "Smart factory cooperation"}}
     found, lines = ended(registry, editor, lines_of(nameless, without, without, other), "?mode=rows")

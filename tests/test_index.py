@@ -27,7 +27,9 @@ from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted, render
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import NewDatabase, client_of, url_of
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of
+from tests.support.selection import examples
 
 PARTNERS = RESOURCES["partners"]
 
@@ -90,7 +92,7 @@ WRITES = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(WRITES)
 def test_the_index_after_any_writes_is_what_indexing_anew_makes(
     new_database: NewDatabase, migrated: str, transactions: list[list[tuple[str, str, str, str | None]]]

@@ -13,11 +13,11 @@ from app.core.asgi.rate_limits import Quota, network_of
 from app.core.database.engine import Database
 from app.core.errors import TooMany
 from app.core.settings import Settings
-from tests.conftest import NewDatabase, client_of, key_of, url_of
-from tests.test_commands import server
-from tests.test_http import problem
-from tests.test_keys import changed
-from tests.test_writes import PARTNER
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, problem
+from tests.support.keys import change_key, key_of
+from tests.support.records import PARTNER
+from tests.support.servers import server
 
 PATH = "/v1/partners/unido"
 
@@ -117,7 +117,7 @@ def test_guesses_of_keys_count_for_the_address(seeded_database: Database) -> Non
         assert left(found[0])[1] == '"address";r=2'
         last = client.get(PATH, headers=known)
         assert (last.status_code, "ratelimit" in last.headers) == (200, False)  # no limit by key
-        changed(seeded_database, known, revoked_at="2020-01-01T00:00:00.000000Z")
+        change_key(seeded_database, known, revoked_at="2020-01-01T00:00:00.000000Z")
         assert client.get(PATH, headers=known).status_code == 429
 
 

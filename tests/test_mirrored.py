@@ -23,18 +23,17 @@ from app.exchange.imports.run import Pace
 from app.exchange.imports.run import run as run_import
 from app.exchange.mirrors.mirror import Mirror
 from app.exchange.mirrors.source import NotMirrored
-from tests.conftest import Key, NewDatabase, client_of, key_of, url_of
-from tests.receivers import ALLOWED, receiving
-from tests.test_changes import drop, patch, put, redact, rows
-from tests.test_commands import run
-from tests.test_http import problem
-from tests.test_import_runs import ports, received, state
-from tests.test_imports import PORTS, lines_of, send
-from tests.test_mirror import copy, ensure_alike, ids_of, logs, mirror, source_of
-from tests.test_verifying import tamper, verified
-from tests.test_writes import PARTNER, PROJECT
+from seed.files import Dataset
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, drop, patch, problem, put
+from tests.support.imports import PORTS, lines_of, ports, received, send, state
+from tests.support.keys import Key, key_of
+from tests.support.log import changes, redact, tamper, verified
+from tests.support.mirrors import ensure_alike, ids_of, logs, mirror, source_of
+from tests.support.receivers import ALLOWED, receiving
+from tests.support.records import PARTNER, PROJECT
+from tests.support.servers import run
 
-__all__ = ["copy"]  # a fixture
 SECRET = "Quagga"
 
 
@@ -60,7 +59,7 @@ def take_text_down(database: Database, text: str = SECRET) -> None:
 
 @pytest.mark.parametrize("followed", ["from the start", "afterwards"])
 def test_what_was_taken_down_is_proved_in_a_mirror(
-    registry: TestClient, editor: Key, seeded_database: Database, copy: Database, followed: str
+    registry: TestClient, editor: Key, seeded_database: Database, copy: Database, dataset: Dataset, followed: str
 ) -> None:
     live(registry, editor)
     if followed == "from the start":
@@ -71,16 +70,17 @@ def test_what_was_taken_down_is_proved_in_a_mirror(
     mirror(registry, copy)
     for database in (seeded_database, copy):
         assert verified(database)[0] == []
-        held = "".join(row.body or "" for row in rows(database))
+        held = "".join(row.body or "" for row in changes(database))
         assert SECRET not in held
-    assert "Hidden" not in "".join(row.body or "" for row in rows(copy) if row.record_id != "back")
+    assert "Hidden" not in "".join(row.body or "" for row in changes(copy) if row.record_id != "back")
     assert logs(copy) == logs(seeded_database)
     assert len(logs(copy)) == 6  # of the one that was never public nothing is told
     with client_of(url_of(copy)) as other:
         written = {each for each in ids_of(seeded_database) if each[0] == "partners"}
         assert ensure_alike(registry, other, written) > 60
-        told = other.get("/v1/changes?after=358&proof=true&limit=200")
-    assert told.content == registry.get("/v1/changes?after=358&proof=true&limit=200").content
+        following = f"/v1/changes?after={len(dataset.records)}&proof=true&limit=200"
+        told = other.get(following)
+    assert told.content == registry.get(following).content
     reasons = [each["proof"]["reason"] for each in told.json()["items"] if each["proof"].get("digests")]
     assert reasons == ["Asked for."] * 6
     for item in told.json()["items"]:
@@ -123,7 +123,7 @@ def test_a_lie_about_what_was_taken_down_stops_the_mirror(
     ):
         with pytest.raises(NotMirrored, match=why):
             mirror(registry, copy, lambda text, true=true, false=false: re.sub(true, false, text, count=1))  # type: ignore[misc]
-    assert rows(copy) == []
+    assert changes(copy) == []
     mirror(registry, copy)
     assert verified(copy)[0] == []
 
@@ -156,6 +156,7 @@ TAMPERED = {
 }
 
 
+@pytest.mark.slow
 def test_tampering_with_a_mirror_is_found(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, new_database: NewDatabase
 ) -> None:
@@ -164,7 +165,7 @@ def test_tampering_with_a_mirror_is_found(
     take_text_down(seeded_database)
     mirror(registry, copy)
     assert verified(copy)[0] == []
-    assert any(row.resource == SEALED for row in rows(copy))
+    assert any(row.resource == SEALED for row in changes(copy))
     copy.close()
     for what, statement in TAMPERED.items():
         database = Database(new_database(url_of(copy)))
@@ -178,7 +179,7 @@ def test_nothing_is_brought_into_a_mirror(
 ) -> None:
     live(registry, editor)
     mirror(registry, copy)
-    before = rows(copy)
+    before = changes(copy)
     key = key_of(copy, "records:write")
     with client_of(url_of(copy)) as other:
         for query in ("", "?mode=rows", "?dry_run=true", "?resource=projects"):
@@ -197,7 +198,7 @@ def test_nothing_is_brought_into_a_mirror(
         assert connection.scalar(select(func.count()).select_from(IMPORTS)) == 0
         assert connection.scalar(select(func.count()).select_from(LINES)) == 0
         assert connection.scalar(select(func.count()).select_from(REDACTIONS)) == 0
-    assert rows(copy) == before
+    assert changes(copy) == before
 
 
 @pytest.mark.parametrize("mode", ["all", "rows"])
@@ -241,10 +242,7 @@ def test_subscribers_of_a_mirror_are_told_what_its_source_does(
         take_text_down(seeded_database)
         patch(registry, editor, "partners/withdrawn", state="draft")
         mirror(registry, copy)
-        until = time.monotonic() + 20
-        while len(receiver.messages) < 3 and time.monotonic() < until:
-            time.sleep(0.05)
-        told = [json.loads(message.body) for message in receiver.messages]
+        told = [json.loads(message.body) for message in receiver.wait(3)]
         types = sorted((each["data"]["id"], each["type"]) for each in told)
     assert types == [
         ("shown", "partner.redacted"),
@@ -255,6 +253,7 @@ def test_subscribers_of_a_mirror_are_told_what_its_source_does(
     assert verified(copy)[0] == []
 
 
+@pytest.mark.slow
 def test_a_mirror_is_backed_up_and_goes_on_as_a_mirror(
     registry: TestClient,
     editor: Key,
@@ -271,7 +270,7 @@ def test_a_mirror_is_backed_up_and_goes_on_as_a_mirror(
     restored = Database(new_database(None))
     try:
         assert restore(tmp_path / "backup", restored) == saved
-        assert rows(restored) == rows(copy)
+        assert changes(restored) == changes(copy)
         assert logs(restored) == logs(copy)
         put(registry, editor, "partners/later", PARTNER)
         mirror(registry, restored)
@@ -313,12 +312,13 @@ class Following:
         assert self.error is None, self.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "count"), [("all", 1_500), ("rows", 750)])
 def test_an_import_is_followed_whole(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, mode: str, count: int
 ) -> None:
     """All or nothing is one transaction, longer than many pages; row by row each chunk is one."""
-    before = len(rows(seeded_database))
+    before = len(changes(seeded_database))
     lines = lines_of(*ports(count))
     with Following(registry, copy) as following:
         sent = send(registry, editor, lines, f"?mode={mode}")
@@ -328,13 +328,13 @@ def test_an_import_is_followed_whole(
             assert time.monotonic() < until, found
             time.sleep(0.05)
     assert (found["status"], found["created"]) == ("done", count)
-    written = rows(seeded_database)[before:]
+    written = changes(seeded_database)[before:]
     assert [row.sequence for row in written] == list(range(before + 1, before + count + 1))
     chunks = [before, *(row.sequence for row, after in itertools.pairwise(written) if row.at != after.at)]
     assert len(chunks) == (1 if mode == "all" else count // 250)
     assert set(following.seen) <= {0, *chunks, before + count}  # whole transactions alone
-    told = [(row.sequence, row.chain, row.body) for row in rows(copy)]
-    assert told == [(row.sequence, row.chain, row.body) for row in rows(seeded_database)]
+    told = [(row.sequence, row.chain, row.body) for row in changes(copy)]
+    assert told == [(row.sequence, row.chain, row.body) for row in changes(seeded_database)]
     assert verified(copy)[0] == []
     with client_of(url_of(copy)) as other:
         for path in ("/v1/projects?limit=200&sort=-id", f"/v1/projects/port-{count - 1}", "/v1/projects?q=port+77"):

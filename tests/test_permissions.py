@@ -15,9 +15,10 @@ from app.core.model.resource import RESOURCES
 from app.core.settings import Settings
 from app.core.writing.representation import writable
 from app.main import assemble
-from tests.conftest import NewDatabase, client_of, key_of
-from tests.receivers import ALLOWED
-from tests.test_keys import changed
+from tests.support.databases import NewDatabase
+from tests.support.http import client_of
+from tests.support.keys import change_key, key_of
+from tests.support.receivers import ALLOWED
 
 CONTRACT: dict[str, Any] = assemble(Settings.model_construct())[0].openapi()
 OPERATIONS = [
@@ -107,7 +108,7 @@ def test_every_operation_has_a_row_and_says_what_it_takes() -> None:
 
 
 @pytest.fixture(scope="module")
-def registry(new_database: NewDatabase, seeded: str) -> Iterator[tuple[TestClient, dict[str, dict[str, str]]]]:
+def callers(new_database: NewDatabase, seeded: str) -> Iterator[tuple[TestClient, dict[str, dict[str, str]]]]:
     """A client, and a header for each kind of key."""
     url = new_database(seeded)
     database = Database(url)
@@ -123,8 +124,8 @@ def registry(new_database: NewDatabase, seeded: str) -> Iterator[tuple[TestClien
         "admin": key_of(database, "keys"),
         "reviser": key_of(database, "records:write"),
     }
-    changed(database, keys["expired"], expires_at="2020-01-01T00:00:00.000000Z")
-    changed(database, keys["revoked"], revoked_at="2020-01-01T00:00:00.000000Z")
+    change_key(database, keys["expired"], expires_at="2020-01-01T00:00:00.000000Z")
+    change_key(database, keys["revoked"], revoked_at="2020-01-01T00:00:00.000000Z")
     database.close()
     with client_of(url, **ALLOWED, webhook_sender=False) as client:
         yield client, keys
@@ -200,9 +201,9 @@ def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[s
 
 @pytest.mark.parametrize(("method", "path"), [each[:2] for each in OPERATIONS], ids=lambda each: each)
 def test_each_kind_of_key_may_do_what_its_row_says(
-    registry: tuple[TestClient, dict[str, dict[str, str]]], method: str, path: str
+    callers: tuple[TestClient, dict[str, dict[str, str]]], method: str, path: str
 ) -> None:
-    client, keys = registry
+    client, keys = callers
     name = row_of(method, path)
     for place, record in enumerate(RECORDS):
         wanted = dict(zip(("other", "own", "all", "admin"), [row[place] for row in ROWS.get(name, ())], strict=False))

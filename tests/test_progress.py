@@ -12,26 +12,13 @@ from starlette.testclient import TestClient
 from app.analysis.progress.progress import progress
 from app.analysis.progress.reading import MOST_FIGURES, parts_below
 from app.core.database.engine import Database
-from app.core.writing.batch import Batch
 from app.figures.models import FIGURES
-from app.figures.stated import Stated
 from app.projects.models import PROJECTS
-from tests.conftest import client_of, url_of
+from tests.support.databases import url_of
+from tests.support.http import client_of
+from tests.support.records import figure, project, stated, store
 
 SMART = "/v1/projects/smart-factory-cooperation/progress"
-CITED = [{"document": "samsung-smart-factory-2023", "paragraph": 1, "as_written": "x"}]
-
-
-def figure(figure_id: str, kind: str, value: Any, period: str | None = "2023", **more: Any) -> dict[str, Any]:
-    return {
-        "id": figure_id, "indicator": "enterprises-supported", "kind": kind, "value": value, "unit": "enterprise",
-        "measured": "cumulative", "period": period, "project": "smart-factory-cooperation", "citations": CITED, **more,
-    }  # fmt: skip
-
-
-def stated(given: dict[str, Any]) -> Stated:
-    fields = FIGURES.fields.model_validate({name: value for name, value in given.items() if name != "id"})
-    return Stated({**fields.model_dump(mode="json"), "id": given["id"]})
 
 
 def entries(
@@ -212,14 +199,14 @@ def test_the_latest_result_is_one_with_a_target_and_of_its_area() -> None:
 
 
 def test_a_target_of_another_project_counts_when_its_own_manager_says_it(seeded_database: Database) -> None:
-    put(seeded_database, PROJECTS, project("whole", managed_by="unido"), project("part", "whole", managed_by="moit"))
+    store(seeded_database, PROJECTS, project("whole", managed_by="unido"), project("part", "whole", managed_by="moit"))
     own: dict[str, Any] = {"citations": [], "project": "whole", "managed_by": "unido"}
     aim, claim = figure("aim", "target", 50, **own), figure("claim", "target", 9, **{**own, "managed_by": "seco"})
-    put(seeded_database, FIGURES, aim, claim)
+    store(seeded_database, FIGURES, aim, claim)
     for day, target in (("01", "aim"), ("02", "claim")):
         said: dict[str, Any] = {"citations": [], "project": "part", "managed_by": "moit"}
         named = [{"kind": "compared_with", "figure": target}]
-        put(seeded_database, FIGURES, figure(f"of-{target}", "actual", 25, f"../2023-{day}", relations=named, **said))
+        store(seeded_database, FIGURES, figure(f"of-{target}", "actual", 25, f"../2023-{day}", relations=named, **said))
     with client_of(url_of(seeded_database)) as client:
         (shown,) = client.get("/v1/projects/part/progress").json()["indicators"]
     assert [each["progress"]["computed"] for each in shown["actuals"]] == ["25 / 50", None]
@@ -293,25 +280,10 @@ def test_projects_that_go_round_are_shown_once() -> None:
     assert [each["id"] for each in rolled["x"]] == ["y"]
 
 
-def put(database: Database, resource: Any, *records: dict[str, Any]) -> None:
-    with database.write() as session:
-        batch = Batch(session, "test")
-        for record in records:
-            given = {name: value for name, value in record.items() if name != "id"}
-            present = batch.stored(resource, [record["id"]]).get(record["id"])
-            batch.put(resource, record["id"], resource.fields.model_validate(given), present)
-        batch.flush()
-
-
-def project(project_id: str, *part_of: str, **more: Any) -> dict[str, Any]:
-    title = {"en": project_id}
-    return {"id": project_id, "title": title, "kind": "project", "status": "active", "part_of": part_of, **more}
-
-
 def test_drafts_never_count(seeded_database: Database) -> None:
-    put(seeded_database, PROJECTS, project("hidden", "smart-factory-cooperation", state="draft"))
-    put(seeded_database, PROJECTS, project("below-hidden", "hidden"))
-    put(seeded_database, FIGURES, figure("later", "actual", 49, "../2023-11", state="draft"))
+    store(seeded_database, PROJECTS, project("hidden", "smart-factory-cooperation", state="draft"))
+    store(seeded_database, PROJECTS, project("below-hidden", "hidden"))
+    store(seeded_database, FIGURES, figure("later", "actual", 49, "../2023-11", state="draft"))
     with client_of(url_of(seeded_database)) as client:
         answered = client.get(SMART)
         assert answered.json()["indicators"][0]["progress"]["percentage"] == 52
@@ -322,8 +294,10 @@ def test_drafts_never_count(seeded_database: Database) -> None:
 
 def test_cycles_depth_and_numbers_of_projects_are_bounded(seeded_database: Database) -> None:
     chain = [project(f"chain-{number}", f"chain-{number - 1}") for number in range(1, 30)]
-    put(seeded_database, PROJECTS, project("chain-0", "chain-29"), *chain)
-    put(seeded_database, PROJECTS, project("wide"), *(project(f"narrow-{number:03}", "wide") for number in range(250)))
+    store(seeded_database, PROJECTS, project("chain-0", "chain-29"), *chain)
+    store(
+        seeded_database, PROJECTS, project("wide"), *(project(f"narrow-{number:03}", "wide") for number in range(250))
+    )
     with client_of(url_of(seeded_database)) as client:
         answered = client.get("/v1/projects/chain-0/progress").json()
         assert answered["more_parts"] is True
@@ -334,7 +308,7 @@ def test_cycles_depth_and_numbers_of_projects_are_bounded(seeded_database: Datab
 
 def test_too_many_figures_are_refused_and_one_indicator_narrows(seeded_database: Database) -> None:
     many = [figure(f"many-{number:04}", "actual", 1, indicator="experts-trained") for number in range(MOST_FIGURES)]
-    put(seeded_database, FIGURES, *many)
+    store(seeded_database, FIGURES, *many)
     with client_of(url_of(seeded_database)) as client:
         refused = client.get(SMART)
         assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_many_figures")

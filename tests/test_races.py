@@ -9,8 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
-from tests.conftest import Key, client_of, url_of
-from tests.test_writes import PARTNER, PROJECT, changes
+from tests.support.databases import url_of
+from tests.support.http import client_of
+from tests.support.keys import Key
+from tests.support.log import count_changes
+from tests.support.records import PARTNER, PROJECT
 
 AT_ONCE = 20
 
@@ -33,7 +36,7 @@ def test_of_writers_with_one_tag_one_succeeds(
 ) -> None:
     path = "/v1/partners/contested"
     tag = servers[0].put(path, json=PARTNER, headers=editor).headers["etag"]
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
 
     def ask(server: TestClient, number: int) -> Any:
         body = {**PARTNER, "abbreviation": f"N{number}"}
@@ -43,13 +46,13 @@ def test_of_writers_with_one_tag_one_succeeds(
     assert Counter(each.status_code for each in found) == {200: 1, 412: AT_ONCE - 1}
     (won,) = (each for each in found if each.status_code == 200)
     assert servers[1].get(path).json() == won.json()
-    assert changes(seeded_database) == before + 1
+    assert count_changes(seeded_database) == before + 1
 
 
 def test_of_records_with_one_id_one_is_created(
     servers: list[TestClient], editor: Key, seeded_database: Database
 ) -> None:
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
 
     def ask(server: TestClient, number: int) -> Any:
         body = {**PROJECT, "id": "wanted", "title": {"en": f"Title {number}"}}
@@ -57,7 +60,7 @@ def test_of_records_with_one_id_one_is_created(
 
     found = at_once(servers, ask)
     assert Counter(each.status_code for each in found) == {201: 1, 409: AT_ONCE - 1}
-    assert changes(seeded_database) == before + 1
+    assert count_changes(seeded_database) == before + 1
 
 
 def test_records_of_one_title_get_an_id_each(servers: list[TestClient], editor: Key, seeded_database: Database) -> None:
@@ -66,13 +69,13 @@ def test_records_of_one_title_get_an_id_each(servers: list[TestClient], editor: 
 
 
 def test_simultaneous_twins_have_one_effect(servers: list[TestClient], editor: Key, seeded_database: Database) -> None:
-    before, headers = changes(seeded_database), {**editor, "Idempotency-Key": "twins"}
+    before, headers = count_changes(seeded_database), {**editor, "Idempotency-Key": "twins"}
     found = at_once(servers, lambda server, _: server.post("/v1/projects", json=PROJECT, headers=headers))
     assert {(each.status_code, each.content, each.headers["etag"]) for each in found} == {
         (201, found[0].content, found[0].headers["etag"])
     }
     assert sum("idempotency-replayed" in each.headers for each in found) == AT_ONCE - 1
-    assert changes(seeded_database) == before + 1
+    assert count_changes(seeded_database) == before + 1
 
 
 def test_no_update_is_lost(servers: list[TestClient], editor: Key) -> None:

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from app.catalogue import RESOURCES
 from app.core.values.text import sort_key
 from seed.files import Dataset
-from tests.conftest import get, walk
+from tests.support.http import get, walk
 
 NAMES = [resource.name for resource in RESOURCES]
 

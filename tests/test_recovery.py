@@ -1,14 +1,15 @@
 """PostgreSQL goes away under a running application and comes back: 503 meanwhile, then answers, without a restart."""
 
 import tempfile
-import time
 from pathlib import Path
 
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import client_of, start_postgres
+from tests.support.databases import start_postgres
+from tests.support.http import client_of
+from tests.support.waiting import eventually
 
 
 def test_a_postgresql_that_returns_is_used_again(dataset: Dataset) -> None:
@@ -29,7 +30,5 @@ def test_a_postgresql_that_returns_is_used_again(dataset: Dataset) -> None:
             assert client.get("/livez").status_code == 200
             server = start_postgres(data)
             assert server.get_uri() == url
-            began = time.monotonic()
-            while client.get("/v1/partners/unido").status_code != 200:
-                assert time.monotonic() - began < 20, "it does not come back"
+            eventually(lambda: client.get("/v1/partners/unido").status_code == 200)
         server.cleanup()

@@ -18,13 +18,12 @@ from app.core.search.vocabulary import PAIRS, WORDS
 from app.exchange.imports.run import Pace
 from app.exchange.imports.run import run as run_import
 from seed.files import Dataset
-from tests.conftest import key_of, url_of
-from tests.test_commands import run
-from tests.test_history import delete, history, put, told
-from tests.test_import_runs import received
-from tests.test_imports import ended, lines_of
-from tests.test_seeding import changes
-from tests.test_verifying import tamper, verified
+from tests.support.databases import url_of
+from tests.support.history import delete_partner, history, put_partner, versions
+from tests.support.imports import ended, lines_of, received
+from tests.support.keys import key_of
+from tests.support.log import changes, tamper, verified
+from tests.support.servers import run
 
 SECRET = "Nguyễn Quagga"
 REASON = "A private person, who asked for it."
@@ -40,13 +39,13 @@ def editor(seeded_database: Database) -> dict[str, str]:
 @pytest.fixture
 def leaked(registry: TestClient, editor: dict[str, str]) -> TestClient:
     """A registry in which one record names it now, one did before, one ended with it, and one never was public."""
-    put(registry, editor, ONE, name={"en": f"Office of {SECRET}", "vi": "Văn phòng"}, aliases=[SECRET, "Z"])
-    put(registry, editor, ONE, name={"en": f"Bureau of {SECRET}", "vi": "Văn phòng"}, aliases=["Z"])
-    put(registry, editor, TWO, name={"en": f'"{SECRET}" \\ Co.'})
-    put(registry, editor, TWO, name={"en": "Zebra Two"})
-    put(registry, editor, THREE, name={"en": SECRET})
-    delete(registry, editor, THREE)
-    put(registry, editor, FOUR, name={"en": SECRET}, state="draft")
+    put_partner(registry, editor, ONE, name={"en": f"Office of {SECRET}", "vi": "Văn phòng"}, aliases=[SECRET, "Z"])
+    put_partner(registry, editor, ONE, name={"en": f"Bureau of {SECRET}", "vi": "Văn phòng"}, aliases=["Z"])
+    put_partner(registry, editor, TWO, name={"en": f'"{SECRET}" \\ Co.'})
+    put_partner(registry, editor, TWO, name={"en": "Zebra Two"})
+    put_partner(registry, editor, THREE, name={"en": SECRET})
+    delete_partner(registry, editor, THREE)
+    put_partner(registry, editor, FOUR, name={"en": SECRET}, state="draft")
     return registry
 
 
@@ -114,22 +113,22 @@ def test_history_says_where_text_was_taken_down(
     assert second["changes"][0] == {"pointer": "/name/en", "before": "Office of […]", "after": "Bureau of […]"}
     then = leaked.get(f"{ONE}?as_of={before}", headers={"If-None-Match": tag})
     assert (then.status_code, then.json()["name"]["en"]) == (200, "Bureau of […]")
-    assert told(history(leaked, path=THREE)) == [("create", 1), ("delete", 2), ("redact", 3)]
-    assert told(history(leaked, editor, path=FOUR)) == [("create", 1), ("redact", 2)]
+    assert versions(history(leaked, path=THREE)) == [("create", 1), ("delete", 2), ("redact", 3)]
+    assert versions(history(leaked, editor, path=FOUR)) == [("create", 1), ("redact", 2)]
     assert [leaked.get(each).status_code for each in (THREE, FOUR, f"{FOUR}/history")] == [410, 404, 404]
     assert leaked.get(f"{THREE}?as_of=2999-01-01").status_code == 410
 
 
 def test_a_withdrawn_record_stays_hidden(leaked: TestClient, seeded_database: Database, editor: dict[str, str]) -> None:
-    put(leaked, editor, ONE, name={"en": "Only a draft"}, state="draft")
+    put_partner(leaked, editor, ONE, name={"en": "Only a draft"}, state="draft")
     redact(seeded_database, Redaction(SECRET, "[…]", REASON))
     found = leaked.get(f"{ONE}/history")
-    assert told(found.json()["items"]) == [("create", 1), ("update", 2), ("delete", 3), ("redact", 4)]
+    assert versions(found.json()["items"]) == [("create", 1), ("update", 2), ("delete", 3), ("redact", 4)]
     assert "Only a draft" not in found.text
     assert leaked.get(f"{ONE}?as_of=2999-01-01").status_code == 404
     assert verified(seeded_database)[0] == []
-    put(leaked, editor, ONE, name={"en": "Public again"})
-    assert told(history(leaked, path=ONE))[-1] == ("create", 5)
+    put_partner(leaked, editor, ONE, name={"en": "Public again"})
+    assert versions(history(leaked, path=ONE))[-1] == ("create", 5)
     assert verified(seeded_database)[0] == []
 
 
@@ -151,7 +150,7 @@ def test_a_text_is_found_however_its_diacritics_are_written(
     registry: TestClient, seeded_database: Database, editor: dict[str, str]
 ) -> None:
     decomposed = "Nguye\u0302\u0303n Quagga"
-    put(registry, editor, ONE, name={"en": f"Ban {decomposed}"})
+    put_partner(registry, editor, ONE, name={"en": f"Ban {decomposed}"})
     assert redact(seeded_database, Redaction(SECRET, "[…]", REASON))
     assert registry.get(ONE).json()["name"]["en"] == "Ban […]"
 
@@ -193,8 +192,8 @@ def test_the_lines_of_imports_are_looked_at_too(
 def test_ids_and_links_stay_and_are_named(
     registry: TestClient, seeded_database: Database, editor: dict[str, str]
 ) -> None:
-    put(registry, editor, "/v1/partners/quagga", name={"en": "the quagga"})
-    put(registry, editor, ONE, parent="quagga")
+    put_partner(registry, editor, "/v1/partners/quagga", name={"en": "the quagga"})
+    put_partner(registry, editor, ONE, parent="quagga")
     taken = {each.name[1]: each for each in redact(seeded_database, Redaction("quagga", "[…]", REASON))}
     assert (taken["quagga"].gone, taken["quagga"].stays) == ({"/name/en"}, {"/id"})
     assert (taken["zebra-1"].change, taken["zebra-1"].stays) == (None, {"/parent"})
@@ -209,8 +208,8 @@ def test_ids_that_were_made_of_it_are_named(
     assert (
         registry.post("/v1/projects", json=body, headers=editor).headers["location"] == "/v1/projects/tran-thi-kin-dao"
     )
-    put(registry, editor, "/v1/partners/tran-thi-kin-daos-office", name={"en": "An office"})
-    put(registry, editor, "/v1/partners/office-of-tran-thi-kin-dao", name={"en": "An office"})
+    put_partner(registry, editor, "/v1/partners/tran-thi-kin-daos-office", name={"en": "An office"})
+    put_partner(registry, editor, "/v1/partners/office-of-tran-thi-kin-dao", name={"en": "An office"})
     taken = {each.name[1]: each for each in redact(seeded_database, Redaction("Trần Thị Kín Đáo", "[…]", REASON))}
     assert {name: each.stays for name, each in taken.items()} == {
         "tran-thi-kin-dao": {"/id"},

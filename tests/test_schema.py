@@ -20,7 +20,7 @@ from app.core.database.engine import Database
 from app.core.maintenance.rerender import render_all_again
 from app.core.maintenance.schema import config, head, migrate, modelled, revisions
 from seed.files import Dataset
-from tests.conftest import NewDatabase, url_of
+from tests.support.databases import NewDatabase, url_of
 
 ROOT = Path(__file__).parents[1]
 TABLES = SQLModel.metadata.tables
@@ -108,6 +108,7 @@ def test_a_migration_that_fails_leaves_nothing(new_database: NewDatabase) -> Non
     database.close()
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_all_succeed(new_database: NewDatabase) -> None:
     url = new_database(None)
     environment = {**os.environ, "HOPTAC_DATABASE_URL": url}

@@ -22,8 +22,11 @@ from app.core.search.tokens import words
 from app.core.writing.batch import Batch
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import NewDatabase, _new_postgres, _new_sqlite, client_of, url_of
-from tests.test_commands import run
+from tests.support.databases import NewDatabase, new_postgres, new_sqlite, url_of
+from tests.support.http import client_of
+from tests.support.records import store
+from tests.support.selection import examples
+from tests.support.servers import run
 
 Item = dict[str, Any]
 
@@ -133,7 +136,7 @@ def test_a_query_without_a_word_finds_nothing(client: TestClient, query: str) ->
     assert ask(client, query) == {"items": [], "next": None, "reading": "all_words", "corrected": None}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(max_size=60)
     | st.lists(
@@ -334,20 +337,14 @@ def partner(name: str, **more: Any) -> dict[str, Any]:
     return {"name": {"vi": name}, "kind": "company", "citations": [], **more}
 
 
-def put(database: Database, resource: str, records: dict[str, dict[str, Any]]) -> None:
-    kind = RESOURCES[resource]
-    with database.write() as session:
-        batch = Batch(session, "test")
-        present = batch.stored(kind, records)
-        for key, fields in records.items():
-            batch.put(kind, key, kind.fields.model_validate(fields), present.get(key))
-        batch.flush()
+def store_by_id(database: Database, resource: str, records: dict[str, dict[str, Any]]) -> None:
+    store(database, RESOURCES[resource], *({"id": key, **fields} for key, fields in records.items()))
 
 
 @pytest.fixture
 def roads(database: Database) -> Iterator[TestClient]:
     """Partners whose names differ in their diacritics only."""
-    put(
+    store_by_id(
         database,
         "partners",
         {
@@ -412,11 +409,11 @@ def test_i_and_y_are_one_at_the_end_and_while_typing(roads: TestClient) -> None:
 def test_what_is_not_public_is_not_found(database: Database) -> None:
     url = url_of(database)
     with client_of(url) as client:
-        put(database, "partners", {"one": partner("Quixotry"), "two": partner("Quixotry", state="draft")})
+        store_by_id(database, "partners", {"one": partner("Quixotry"), "two": partner("Quixotry", state="draft")})
         assert ids(ask(client, "quixotry")) == [("partners", "one")]
-        put(database, "partners", {"one": partner("Quixotry", state="draft"), "two": partner("Quixotry")})
+        store_by_id(database, "partners", {"one": partner("Quixotry", state="draft"), "two": partner("Quixotry")})
         assert ids(ask(client, "quixotry")) == [("partners", "two")]
-        put(database, "partners", {"two": partner("Zymurgy")})
+        store_by_id(database, "partners", {"two": partner("Zymurgy")})
         assert ids(ask(client, "zymurgy")) == [("partners", "two")]
         for query in ("quixotry", "quixotri", "quix"):
             assert ask(client, query) == {"items": [], "next": None, "reading": "all_words", "corrected": None}
@@ -431,8 +428,8 @@ def test_what_is_not_public_is_not_found(database: Database) -> None:
 def test_windows_stages_and_resources_are_crossed_once(database: Database) -> None:
     many = matching.WINDOW * 2 + 30
     names = ["Solar {}", "Farm solar {}", "Solarium {}", "Wind {}"]
-    put(database, "partners", {f"p{n}": partner(names[n % 4].format(n)) for n in range(many)})
-    put(
+    store_by_id(database, "partners", {f"p{n}": partner(names[n % 4].format(n)) for n in range(many)})
+    store_by_id(
         database,
         "projects",
         {
@@ -469,7 +466,7 @@ def test_the_closest_names_come_first(database: Database) -> None:
         "Asia Green Energy",
         "Green Energy Fund",
     ]
-    put(database, "partners", {f"p{n}": partner(name) for n, name in enumerate(names)})
+    store_by_id(database, "partners", {f"p{n}": partner(name) for n, name in enumerate(names)})
     with client_of(url_of(database)) as client:
         found = [item["name"]["vi"] for item in ask(client, "green energy")["items"]]
         assert found == [names[4], names[0], names[3], names[1]]
@@ -482,7 +479,7 @@ def test_the_closest_names_come_first(database: Database) -> None:
 @pytest.fixture(scope="module")
 def both(folder: Path, postgres: str, dataset: Dataset) -> Iterator[list[TestClient]]:
     """A client of the dataset on each engine."""
-    urls = [_new_sqlite(folder, None), _new_postgres(postgres, None)]
+    urls = [new_sqlite(folder, None), new_postgres(postgres, None)]
     for url in urls:
         database = Database(url)
         migrate(database)
@@ -492,6 +489,7 @@ def both(folder: Path, postgres: str, dataset: Dataset) -> Iterator[list[TestCli
         yield [one, other]
 
 
+@pytest.mark.slow
 def test_both_engines_answer_alike(both: list[TestClient], dataset: Dataset) -> None:
     spoken = [
         str(text)

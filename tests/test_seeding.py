@@ -10,50 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.core.database.engine import Database
-from app.core.log import CHANGES, digest, entry, link
+from app.core.log import digest, entry, link
 from app.core.maintenance import rerender
 from app.core.maintenance.rerender import render_again
 from app.core.model.fields import RENDERING
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.text import LanguageMap
+from app.core.writing import batch as writing
 from app.core.writing.batch import Batch
 from app.core.writing.references import referrers
 from app.core.writing.representation import accepted, named, render
 from app.figures.models import Relation
 from seed.files import Dataset
 from seed.loader import load
-from tests.conftest import url_of
-
-
-def changes(database: Database) -> list[Any]:
-    with database.engine.connect() as connection:
-        return list(connection.execute(select(CHANGES).order_by(CHANGES.c.sequence)))
+from tests.support.databases import url_of
+from tests.support.log import changes
+from tests.support.records import change, delete
 
 
 def stored(database: Database, resource: Resource, record_id: str) -> Any:
     with database.write() as session:
         return Batch(session, "test").stored(resource, [record_id]).get(record_id)
-
-
-def change(database: Database, resource: str, record_id: str, actor: str, **values: Any) -> None:
-    """Somebody writes a record."""
-    with database.write() as session:
-        batch = Batch(session, actor)
-        present = batch.stored(RESOURCES[resource], [record_id])[record_id]
-        fields = accepted(RESOURCES[resource], present.body).model_copy(update=values)
-        assert batch.put(RESOURCES[resource], record_id, fields, present) == "updated"
-        batch.flush()
-
-
-def delete(database: Database, resource: str, record_id: str, actor: str) -> None:
-    with database.write() as session:
-        batch = Batch(session, actor)
-        batch.delete(RESOURCES[resource], record_id, batch.stored(RESOURCES[resource], [record_id])[record_id])
-        batch.flush()
 
 
 def edited(dataset: Dataset, resource: str, record_id: str, **values: Any) -> Dataset:
@@ -102,7 +82,7 @@ def test_what_everyone_sees_of_drafts(seeded_database: Database) -> None:
 
 def test_time_never_runs_backwards(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     last = changes(seeded_database)[-1]
-    monkeypatch.setattr("app.core.writing.batch.now", lambda: "2020-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(writing, "now", lambda: "2020-01-01T00:00:00.000000Z")
     change(seeded_database, "partners", "unido", "me", name={"en": "While the clock was wrong"})
     assert changes(seeded_database)[-1].at == last.at
 
@@ -250,6 +230,7 @@ def test_what_is_read_can_be_written_back_unchanged(seeded_database: Database, d
         assert batch.flush() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [0.3, 0.7])
 def test_a_seed_killed_half_way_leaves_nothing_or_all(database: Database, dataset: Dataset, moment: float) -> None:
     """The seed runs in a process that is killed at a share of the time that it takes."""

@@ -12,7 +12,8 @@ from app.core.model.resource import RESOURCES
 from app.core.reading.pages import Cursors
 from app.core.values.dates import Edtf, ends
 from app.core.writing.batch import Batch
-from tests.conftest import NewDatabase, client_of, get, walk
+from tests.support.databases import NewDatabase
+from tests.support.http import client_of, get, walk
 
 Entry = tuple[str, str, int, str, str, str]  # at, other end, rank, id, what, resource
 KINDS = {"signing": "signing", "start": "start", "end": "end", "target_date": "due"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.core.database.engine import Database
-from tests.conftest import NewDatabase, url_of
+from tests.support.databases import NewDatabase, url_of
 from tests.torture.__main__ import seeded
 from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies

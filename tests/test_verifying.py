@@ -16,21 +16,11 @@ from app.core.maintenance.rerender import render_again
 from app.core.maintenance.verify import Head, Verifier
 from app.core.model.resource import RESOURCES
 from app.core.writing import batch
-from tests.conftest import url_of
-from tests.test_commands import run
-from tests.test_seeding import change, changes, delete
-
-
-def verified(database: Database, kept: Head | None = None) -> tuple[list[str], Head]:
-    with database.snapshot() as connection:
-        verifier = Verifier(connection)
-        return list(verifier.problems(kept)), verifier.head
-
-
-def tamper(database: Database, *statements: str) -> None:
-    with database.write() as session:
-        for statement in statements:
-            session.execute(text(statement))
+from tests.support.databases import url_of
+from tests.support.log import changes, tamper, verified
+from tests.support.records import change, delete
+from tests.support.selection import examples
+from tests.support.servers import run
 
 
 @pytest.fixture
@@ -70,6 +60,7 @@ def test_what_is_no_representation_is_told(lived_in: Database) -> None:
 
 
 NAME = "UPDATE changes SET {} WHERE sequence = 3"
+# `first` to `fourth`: the Changes of UNIDO in `lived_in`, which follow those of the seed.
 TAMPERED = {
     "a representation": ([NAME.format("body = replace(body, 'en', 'xx')")], "Change 3: its representation"),
     "no representation": ([NAME.format("body = NULL")], "Change 3: its representation"),
@@ -85,20 +76,23 @@ TAMPERED = {
     "an id": ([NAME.format("record_id = 'nothing'")], "nothing: it is missing"),
     "the order": (
         [
-            "UPDATE changes SET sequence = -1 WHERE sequence = 360",
-            "UPDATE changes SET sequence = 360 WHERE sequence = 361",
-            "UPDATE changes SET sequence = 361 WHERE sequence = -1",
+            "UPDATE changes SET sequence = -1 WHERE sequence = {second}",
+            "UPDATE changes SET sequence = {second} WHERE sequence = {third}",
+            "UPDATE changes SET sequence = {third} WHERE sequence = -1",
         ],
-        "Change 360: its chain value",
+        "Change {second}: its chain value",
     ),
-    "a Change left out": (["DELETE FROM changes WHERE sequence = 361"], "Change 361 is missing"),
+    "a Change left out": (["DELETE FROM changes WHERE sequence = {third}"], "Change {third} is missing"),
     "the first left out": (
-        ["UPDATE changes SET sequence = 1000 WHERE sequence = 360", "DELETE FROM changes WHERE sequence = 359"],
-        "Change 359 is missing",
+        [
+            "UPDATE changes SET sequence = 100000 WHERE sequence = {second}",
+            "DELETE FROM changes WHERE sequence = {first}",
+        ],
+        "Change {first} is missing",
     ),
     "an older Change pointed to": (
-        ["UPDATE partners SET change = 359 WHERE id = 'unido'"],
-        "partners/unido: it points to Change 359, its last one is 362",
+        ["UPDATE partners SET change = {first} WHERE id = 'unido'"],
+        "partners/unido: it points to Change {first}, its last one is {fourth}",
     ),
     "a record of nobody's": (
         ["UPDATE changes SET record_id = 'x' WHERE record_id = 'duration' AND resource = 'indicators'"],
@@ -115,8 +109,11 @@ TAMPERED = {
 
 @pytest.mark.parametrize("what", TAMPERED)
 def test_what_is_tampered_with_is_found(lived_in: Database, what: str) -> None:
-    statements, said = TAMPERED[what]
-    tamper(lived_in, *statements)
+    sequences = [row.sequence for row in changes(lived_in) if row.actor == "me"]
+    names = dict(zip(("first", "second", "third", "fourth"), sequences, strict=False))
+    statements, message = TAMPERED[what]
+    tamper(lived_in, *(statement.format(**names) for statement in statements))
+    said = message.format(**names)
     problems, _ = verified(lived_in)
     assert any(said in problem for problem in problems), problems
     assert len(problems) <= 12, problems
@@ -178,7 +175,7 @@ def test_a_head_has_one_form(wrong: str) -> None:
     assert str(Head.read("7:" + "a" * 64)) == "7:" + "a" * 64
 
 
-@settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(7), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_byte_that_is_changed_is_found(lived_in: Database, data: st.DataObject) -> None:
     """One character of one text column of one Change."""

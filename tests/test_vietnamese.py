@@ -23,6 +23,7 @@ from seed.vietnamese import (
     parse_moment,
     parse_number,
 )
+from tests.support.selection import examples
 
 DOCUMENTS = Path(__file__).parents[2] / "shared" / "documents"
 THIRD = Decimal(1) / Decimal(3)
@@ -560,7 +561,7 @@ def digit_runs(text: str) -> Iterator[tuple[int, int]]:
             start = None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from([" ", " ", ""])), max_size=12))
 def test_each_run_of_digits_is_read_exactly_once(pieces: list[tuple[str, str]]) -> None:
     text = "".join(word + gap for word, gap in pieces)
@@ -578,7 +579,7 @@ mixed = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(mixed.map("".join))
 def test_no_text_breaks_the_reader(text: str) -> None:
     found = read_all(text)
@@ -631,6 +632,7 @@ def test_steps_grow_with_the_length_of_the_text(unit: str) -> None:
 BACKTRACKING = ("com.vnx.", "a-b.", "a+", "a@a.", "1.234", " 345", "1/2-")
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_spite_is_read() -> None:
     text = "".join(
         unit * (80_000 // len(unit))

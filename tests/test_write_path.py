@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
 from app.projects.models import ProjectFields
-from tests.conftest import Key
+from tests.support.keys import Key
 
 PATH = "/v1/projects/smart-factory-cooperation"
 

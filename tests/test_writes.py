@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
@@ -15,36 +15,17 @@ from app.core.values.links import links_in
 from app.core.values.text import slug
 from app.core.writing.representation import accepted
 from seed.files import Dataset
-from tests.conftest import Key, client_of, key_of, url_of
-from tests.test_http import problem
-
-PATCH = {"Content-Type": "application/merge-patch+json"}
-PARTNER: dict[str, Any] = {"name": {"en": "Nobody"}, "kind": "other", "managed_by": "unido"}
-FIGURE: dict[str, Any] = {
-    "indicator": "enterprises-supported",
-    "kind": "actual",
-    "value": 3,
-    "unit": "enterprise",
-    "managed_by": "unido",
-}
-PROJECT: dict[str, Any] = {"title": {"en": "A"}, "kind": "project", "status": "active", "managed_by": "unido"}
-AGREEMENT: dict[str, Any] = {
-    "title": {"en": "A"},
-    "kind": "treaty",
-    "status": "signed",
-    "managed_by": "unido",
-}
+from tests.support.databases import url_of
+from tests.support.http import PATCH, client_of, problem
+from tests.support.keys import Key, key_of
+from tests.support.log import count_changes
+from tests.support.records import AGREEMENT, FIGURE, PARTNER, PROJECT
 
 
 @pytest.fixture
 def moit(seeded_database: Database) -> Key:
     """A key that writes what the Ministry of Industry and Trade keeps."""
     return key_of(seeded_database, "records:write:own", partner="moit")
-
-
-def changes(database: Database) -> int:
-    with database.engine.connect() as connection:
-        return int(connection.execute(select(func.count()).select_from(CHANGES)).scalar_one())
 
 
 def pointers(response: Any) -> dict[str, str]:
@@ -62,7 +43,7 @@ def test_links_in_a_record_are_those_of_its_columns(dataset: Dataset) -> None:
 def test_what_is_read_can_be_written_back(
     registry: TestClient, editor: Key, seeded_database: Database, dataset: Dataset
 ) -> None:
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     for resource, record_id in list(dataset.records)[::9]:
         path = f"/v1/{resource}/{record_id}"
         read = registry.get(path)
@@ -70,7 +51,7 @@ def test_what_is_read_can_be_written_back(
             again = registry.put(path, json=read.json(), headers={**editor, **headers})
             assert (again.status_code, again.content) == (200, read.content), again.text
             assert again.headers["etag"] == read.headers["etag"]
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
 
 
 def test_put_creates_and_replaces_under_conditions(registry: TestClient, editor: Key) -> None:
@@ -277,13 +258,13 @@ def test_every_mistake_is_told_with_its_place(
     wrong: dict[str, str],
 ) -> None:
     whole: dict[str, Any] = {"projects": PROJECT, "agreements": AGREEMENT, "figures": FIGURE, "partners": PARTNER}
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     response = registry.put(
         f"/v1/{resource}/probe", json={**whole.get(resource, {"managed_by": "unido"}), **change}, headers=editor
     )
     assert pointers(response) == wrong
     assert "zq7" not in response.text
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
 
 
 ANYTHING: tuple[Any, ...] = (
@@ -297,6 +278,7 @@ ANYTHING: tuple[Any, ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_no_value_of_any_member_breaks_it(registry: TestClient, editor: Key, resource: str) -> None:
     one = RESOURCES[resource]
@@ -361,7 +343,7 @@ HOSTILE = [
 def test_hostile_bodies_are_refused_and_write_nothing(
     registry: TestClient, editor: Key, seeded_database: Database, status: int, code: str, bodies: list[bytes]
 ) -> None:
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     for body in bodies:
         for method, media_type, path in (
             ("PUT", "application/json", "/v1/partners/hostile"),
@@ -372,7 +354,7 @@ def test_hostile_bodies_are_refused_and_write_nothing(
             found = registry.request(method, path, content=body, headers={k: v for k, v in headers.items() if v})
             assert len(problem(found, status, code)["errors"]) <= 50, body[:50]
             assert "zq7" not in found.text
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
 
 
 def test_bodies_have_a_bound_and_a_type(seeded_database: Database, editor: Key) -> None:
@@ -403,14 +385,14 @@ def test_an_idempotency_key_gives_the_same_answer(
 ) -> None:
     headers = {**editor, "Idempotency-Key": "once-1"}
     first = registry.post("/v1/projects", json=PROJECT, headers=headers)
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     again = registry.post("/v1/projects", json=PROJECT, headers=headers)
     assert again.headers["idempotency-replayed"] == "true"
     assert "idempotency-replayed" not in first.headers
     for name in ("etag", "location", "content-type"):
         assert again.headers[name] == first.headers[name]
     assert (again.status_code, again.content) == (201, first.content)
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before
     other = registry.post("/v1/projects", json={**PROJECT, "kind": "plan"}, headers=headers)
     assert problem(other, 422, "invalid")["errors"][0]["code"] == "key_reused"
     assert (
@@ -570,7 +552,7 @@ def test_merging_rewrites_what_names_the_twin(registry: TestClient, editor: Key,
     merged = registry.post("/v1/partners/old-twin/merge", json={"into": "unido"}, headers=editor)
     assert (merged.status_code, merged.json()["merged_into"], merged.json()["identifiers"]) == (200, "unido", [])
     assert [each["id"] for each in registry.get("/v1/partners?identifier=x-port:P-1").json()["items"]] == ["unido"]
-    before = changes(seeded_database)
+    before = count_changes(seeded_database)
     done = registry.post("/v1/partners/unido/merge", json={"into": "unido-2"}, headers=editor)
     assert (done.status_code, done.json()["merged_into"]) == (200, "unido-2"), done.text
     for resource, items in naming.items():
@@ -578,7 +560,7 @@ def test_merging_rewrites_what_names_the_twin(registry: TestClient, editor: Key,
             now = registry.get(f"/v1/{resource}/{item['id']}").json()
             assert '"unido"' not in json.dumps(now)
             assert now["version"] == item["version"] + 1
-    after = changes(seeded_database)
+    after = count_changes(seeded_database)
     assert after - before > sum(map(len, naming.values()))
     with seeded_database.engine.connect() as connection:
         written = select(CHANGES.c.resource, CHANGES.c.record_id).where(CHANGES.c.sequence > before)
@@ -602,7 +584,7 @@ def test_merging_rewrites_what_names_the_twin(registry: TestClient, editor: Key,
     assert [each["id"] for each in registry.get("/v1/partners?id=unido").json()["items"]] == ["unido"]
     assert len(registry.get("/v1/partners?merged_into=unido-2").json()["items"]) == 2
     again = registry.post("/v1/partners/unido/merge", json={"into": "unido-2"}, headers=editor)
-    assert (again.status_code, changes(seeded_database)) == (200, after)
+    assert (again.status_code, count_changes(seeded_database)) == (200, after)
     assert registry.post("/v1/projects", json={**PROJECT, "managed_by": "unido-2"}, headers=twin).status_code == 201
     assert pointers(registry.post("/v1/projects", json=PROJECT, headers=editor)) == {"/managed_by": "merged"}
     problem(registry.put("/v1/partners/unido", json=PARTNER, headers={**editor, "If-Match": "*"}), 409, "id_taken")
@@ -615,7 +597,7 @@ def test_what_cannot_be_merged_changes_nothing(
     registry.put("/v1/partners/one", json=PARTNER, headers=editor)
     registry.put("/v1/partners/two", json={**PARTNER, "parent": "one"}, headers=editor)
     registry.put("/v1/partners/three", json={**PARTNER, "parent": "two"}, headers=editor)
-    before, path = changes(seeded_database), "/v1/partners/one/merge"
+    before, path = count_changes(seeded_database), "/v1/partners/one/merge"
     for into in ("one", "nobody", "three"):
         assert set(pointers(registry.post(path, json={"into": into}, headers=editor))) == {"/into"}
     bodies: list[Any] = [{}, {"into": 5}, {"into": "\u0000"}, [], {"into": "two", "x": 1}]
@@ -624,4 +606,4 @@ def test_what_cannot_be_merged_changes_nothing(
     problem(registry.post(path, json={"into": "two"}, headers={**editor, "If-Match": '"x"'}), 412, "stale")
     problem(registry.post(path, json={"into": "two"}, headers=unido), 403, "forbidden")
     problem(registry.post("/v1/partners/nobody/merge", json={"into": "two"}, headers=editor), 404, "not_found")
-    assert changes(seeded_database) == before
+    assert count_changes(seeded_database) == before

@@ -46,7 +46,7 @@ class Cluster:
         cluster.start()
         for statement in ("ALTER SYSTEM SET synchronous_standby_names = 'replica'", "SELECT pg_reload_conf()"):
             self.ask(statement)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != 1:
             assert time.monotonic() < until, "the replica does not follow"
             time.sleep(0.1)

@@ -19,7 +19,7 @@ from app.core.writing.batch import Batch
 from app.keys import models as keys
 from app.webhooks.models import DELIVERIES, WEBHOOKS, WebhookFields
 from app.webhooks.subscriptions import create
-from tests.receivers import (
+from tests.support.receivers import (
     ALLOWED,
     Behaviour,
     Handler,

@@ -47,7 +47,7 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hook"
 
-    def wait(self, count: int, seconds: float = 15) -> list[Message]:
+    def wait(self, count: int, seconds: float = 120) -> list[Message]:
         """The messages, when there are so many."""
         until = time.monotonic() + seconds
         while len(self.messages) < count:

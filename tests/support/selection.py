@@ -1,0 +1,49 @@
+"""Which tests `make test` leaves to `make check-all`, and how many examples each property gets.
+
+`make test` runs each test that is not marked `slow` on SQLite, and on PostgreSQL only the modules
+of BOTH_ENGINES. Without `-m "not slow"`, pytest runs everything on both engines.
+"""
+
+import pytest
+from hypothesis import settings
+
+# Modules whose subject an engine can decide, and how.
+BOTH_ENGINES = {
+    "test_aggregate": "sums, groups and decimals are computed in SQL",
+    "test_facets": "counts are made in SQL",
+    "test_index": "each engine has its own tables for search",
+    "test_races": "locks and isolation",
+    "test_reading": "sort order, collation and row comparison of cursors",
+    "test_schema": "migrations",
+    "test_search": "each engine finds candidates in its own way",
+    "test_timeline": "unions and sort order",
+    "test_writes": "transactions and constraints",
+}
+
+# Tests of those modules that never reach the engine.
+ONE_ENGINE = {"test_every_mistake_is_told_with_its_place"}
+
+# Modules that start many processes or take their time by intent.
+SLOW = {
+    "test_bench": "measures",
+    "test_examples": "each test starts a server and several programs",
+    "test_recovery": "stops and starts a PostgreSQL",
+    "test_torture": "kills, crowds and stalls servers",
+}
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether the module of a test, or its engine, leaves it to the whole suite."""
+    module = item.path.stem
+    callspec = getattr(item, "callspec", None)
+    engine = callspec.params.get("engine") if callspec else None
+    both = module in BOTH_ENGINES and getattr(item, "originalname", item.name) not in ONE_ENGINE
+    return module in SLOW or (engine == "postgresql" and not both)
+
+
+settings.register_profile("fast", max_examples=10)
+
+
+def examples(whole: int) -> int:
+    """How many examples a property gets: `whole` of them, or a tenth in the profile `fast`."""
+    return max(3, whole * settings().max_examples // 100)

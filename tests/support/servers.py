@@ -1,0 +1,82 @@
+"""The command line: in this process, or as a server process of its own."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.cli import main
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A command: its exit code and what it prints. In this process, for most take less time than to start one."""
+    if arguments[:1] == ("serve",):
+        started = [sys.executable, "-m", "app", *arguments]
+        return subprocess.run(
+            started,
+            env={**os.environ, **environment},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    said, complained, before = io.StringIO(), io.StringIO(), dict(os.environ)
+    os.environ.update(environment)
+    try:
+        with redirect_stdout(said), redirect_stderr(complained):
+            code = main(arguments)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), complained.getvalue())
+
+
+@contextmanager
+def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A real server on a free port; yields its address and process, and ends it."""
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false"}
+    environment |= {f"HOPTAC_{name.upper()}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
+    process = subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            for line in process.stdout:
+                found = re.search(r"API +(http://[0-9.:]+)/v1", line)
+                if found:
+                    _wait(found[1])
+                    yield found[1], process
+                    break
+            else:
+                pytest.fail("the server never said where it is")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=120)
+
+
+def _wait(base: str) -> None:
+    eventually(lambda: answers(base))
+
+
+def answers(base: str) -> bool:
+    """Whether a server is alive."""
+    try:
+        return httpx.get(f"{base}/livez", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
