@@ -17,7 +17,7 @@ from app.core.settings import Settings
 EXIT_CODES = "exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 3 the database is not there or not ready"
 
 REFUSED = (IntegrityError, ReadOnly)
-AWAY = (Unavailable, SQLAlchemyError, sqlite3.Error)
+EXIT_DISCONNECTED = (Unavailable, SQLAlchemyError, sqlite3.Error)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,18 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options, settings))
     except KeyboardInterrupt:
         return 130
-    except (*REFUSED, *AWAY, NotReady, ValueError) as error:
-        said, code = _explained(error)
+    except (*REFUSED, *EXIT_DISCONNECTED, NotReady, ValueError) as error:
+        said, code = _error_message(error)
         commands.complain(said)
         return code
 
 
-def _explained(error: Exception) -> tuple[str, int]:
+def _error_message(error: Exception) -> tuple[str, int]:
     """What to say of an error, and the exit code."""
     if isinstance(error, REFUSED):
         why = error.detail if isinstance(error, ReadOnly) else f"The database refused it ({error.orig})."
         return f"Nothing was written. {why}", commands.FAILED
-    if isinstance(error, AWAY):
+    if isinstance(error, EXIT_DISCONNECTED):
         cause = error.__cause__ if isinstance(error, Unavailable) else error
         return f"The database does not work: {getattr(cause, 'orig', None) or error}", commands.UNREADY
     return str(error), commands.UNREADY if isinstance(error, NotReady) else commands.MISUSED

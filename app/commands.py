@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from app.core.database.engine import Database
 from app.core.settings import Settings
 
-MOST_SAID = 100  # problems of the log that are printed
+MAX_REPORTED = 100  # problems of the log that are printed
 DONE, FAILED, MISUSED, UNREADY = 0, 1, 2, 3
 
 
@@ -61,7 +61,7 @@ def migrate(options: argparse.Namespace, settings: Settings) -> int:
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance.rerender import render_all_again
     from app.core.maintenance.schema import head
-    from app.core.search.index import fill
+    from app.core.search.index import fill_index
 
     with Database(settings.database_url) as database:
         if options.down or database.schema_version() != head():
@@ -71,7 +71,7 @@ def migrate(options: argparse.Namespace, settings: Settings) -> int:
         if options.down:
             print("The schema and everything in it are gone.")
             return DONE
-        indexed = fill(database)
+        indexed = fill_index(database)
         rendered = render_all_again(database)
     done = [f" {count} records were {what} anew." for count, what in ((indexed, "indexed"), (rendered, "rendered"))]
     print("The schema is up to date." + "".join(line for line in done if not line.startswith(" 0")))
@@ -91,8 +91,8 @@ def seed(options: argparse.Namespace, settings: Settings) -> int:
     with Database(settings.database_url) as database:
         outcome = load(database, dataset)
     counts = {name: len(getattr(outcome, name)) for name in ("created", "updated", "deleted", "unchanged")}
-    said = ", ".join(f"{count} {name}" for name, count in counts.items())
-    print(f"{len(dataset.records)} records in the dataset: {said} ({time.monotonic() - started:.1f} s).")
+    detail = ", ".join(f"{count} {name}" for name, count in counts.items())
+    print(f"{len(dataset.records)} records in the dataset: {detail} ({time.monotonic() - started:.1f} s).")
     for (resource, record_id), why in outcome.left_alone:
         print(f"left alone: {resource}/{record_id} ({why})")
     return DONE
@@ -103,18 +103,18 @@ def backup(options: argparse.Namespace, settings: Settings) -> int:
     from app.server.run import ensure_ready
 
     ensure_ready(settings)
-    return _copied("in the backup", settings, lambda backup, database: backup.back_up(database, options.file))
+    return _run_copy("in the backup", settings, lambda backup, database: backup.back_up(database, options.file))
 
 
 def restore(options: argparse.Namespace, settings: Settings) -> int:
     """Copy a backup into an empty database of either engine."""
     unproved = options.unproved
-    return _copied(
+    return _run_copy(
         "restored", settings, lambda backup, database: backup.restore(options.file, database, unproved=unproved)
     )
 
 
-def _copied(where: str, settings: Settings, copy: Callable[[Any, Database], Any]) -> int:
+def _run_copy(where: str, settings: Settings, copy: Callable[[Any, Database], Any]) -> int:
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance import backup
 
@@ -129,22 +129,22 @@ def _copied(where: str, settings: Settings, copy: Callable[[Any, Database], Any]
 
 def mirror(options: argparse.Namespace, settings: Settings) -> int:
     """Build and keep a copy of another registry, from its change feed."""
-    from app.exchange.mirrors.mirror import Mirror
+    from app.exchange.mirrors.mirror import MirrorFollower
     from app.exchange.mirrors.source import NotMirrored, Source, client_of
 
     with client_of(options.url, insecure=options.insecure) as client:
         migrate(argparse.Namespace(down=False), settings)
-        source = Source(client, stays=not options.once)
+        source = Source(client, retries_forever=not options.once)
         try:
             with Database(settings.database_url) as database:
-                Mirror(database, source, _told).follow(once=options.once)
+                MirrorFollower(database, source, _report_mirrored).follow(once=options.once)
         except NotMirrored as error:
             complain(str(error))
             return FAILED
     return DONE
 
 
-def _told(sequence: int) -> None:
+def _report_mirrored(sequence: int) -> None:
     print(f"The copy is complete up to Change {sequence}.", flush=True)
 
 
@@ -152,22 +152,22 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
     """Create, list, rotate or revoke a key, as `options.act` says."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.errors import Problem
-    from app.core.model.validation import checked_by
+    from app.core.model.validation import validate
     from app.keys import models as keys
 
     try:
         with Database(settings.database_url) as database, database.write() as session:
             if options.act == "create":
                 given = {"name": options.name, "scopes": options.scope, "partner": options.partner}
-                fields = checked_by(keys.KeyFields, {**given, "expires_at": options.expires})
+                fields = validate(keys.KeyFields, {**given, "expires_at": options.expires})
                 print(keys.create(session, fields)["key"])
             elif options.act == "rotate":
-                overlap = checked_by(keys.Rotation, {"overlap": options.overlap}).overlap
+                overlap = validate(keys.Rotation, {"overlap": options.overlap}).overlap
                 print(keys.rotate(session, options.id, overlap)["key"])
             elif options.act == "revoke":
                 keys.revoke(session, options.id)
             else:
-                _list_keys(keys.every(session, most=10_000))
+                _list_keys(keys.show_keys(session, limit=10_000))
     except Problem as problem:
         return report([f"{each.pointer}: {each.detail}" for each in problem.errors] or [problem.detail])
     return DONE
@@ -176,17 +176,17 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
 def import_(options: argparse.Namespace, settings: Settings) -> int:
     """Bring in a file of records; 1 if lines are refused."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.exchange.imports.command import bring_in
+    from app.exchange.imports.command import import_file
     from app.server.run import ensure_ready
 
     ensure_ready(settings)
     mode = "rows" if options.row_by_row else "all"
     given = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run}
     with Database(settings.database_url) as database:
-        refused, said = bring_in(database, options.file, given, options.partner)
+        refused, detail = import_file(database, options.file, given, options.partner)
     for line in refused:
         complain(line)
-    print(said)
+    print(detail)
     return FAILED if refused else DONE
 
 
@@ -207,21 +207,21 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
 
 def _check_log(options: argparse.Namespace, settings: Settings) -> int:
     import app.catalogue  # noqa: F401 - declares every table
-    from app.core.maintenance.verify import Head, Verifier
+    from app.core.maintenance.verify import ChainHead, Verifier
     from app.server.run import ensure_ready
 
     try:
-        kept = None if options.head is None else Head.read(options.head)
+        kept = None if options.head is None else ChainHead.read(options.head)
     except ValueError as error:
         raise ValueError(f"--head: {error}") from None
     ensure_ready(settings)
     with Database(settings.database_url) as database, database.snapshot() as connection:
         verifier, problems = Verifier(connection), 0
         for problems, problem in enumerate(verifier.problems(kept), 1):
-            if problems <= MOST_SAID:
+            if problems <= MAX_REPORTED:
                 complain(problem)
-    said = f"{verifier.changes} Changes, {verifier.records} records, {problems} problems in the log."
-    print(said + (f" Keep its head elsewhere: {verifier.head}" if verifier.changes else ""))
+    detail = f"{verifier.changes} Changes, {verifier.records} records, {problems} problems in the log."
+    print(detail + (f" Keep its head elsewhere: {verifier.head}" if verifier.changes else ""))
     return FAILED if problems else DONE
 
 
@@ -267,7 +267,7 @@ def redact(options: argparse.Namespace, settings: Settings) -> int:
         print(*taken, sep="\n", end="\n" if taken else "")
         if not taken:
             complain("No version of a record holds it.")
-        stays = not taken or any(each.stays for each in taken)
+        stays = not taken or any(each.remaining for each in taken)
         return max(_scrub(database, dry_run=options.dry_run), FAILED if stays else DONE)
 
 
@@ -291,22 +291,22 @@ def _scrub(database: Database, *, dry_run: bool) -> int:
 def audit(options: argparse.Namespace, settings: Settings) -> int:
     """Say what a careful reader would flag; 1 if there is something."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.analysis.audit.routes import AuditQuery, today, wanted
-    from app.analysis.audit.walk import everything
-    from app.core.model.validation import said
+    from app.analysis.audit.routes import AuditQuery, audit_request, today
+    from app.analysis.audit.walk import read_all_findings
+    from app.core.model.validation import error_detail
 
     given = {name: value for name in ("rule", "severity", "as_of") if (value := getattr(options, name)) is not None}
     try:
-        query = wanted(AuditQuery.model_validate(given), today())
+        query = audit_request(AuditQuery.model_validate(given), today())
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
-            complain(f"--{str(each['loc'][0]).replace('_', '-')}: {said(each)}")
+            complain(f"--{str(each['loc'][0]).replace('_', '-')}: {error_detail(each)}")
         return MISUSED
     from app.server.run import ensure_ready
 
     ensure_ready(settings)
     with Database(settings.database_url) as database:
-        found = asyncio.run(everything(database, query))
+        found = asyncio.run(read_all_findings(database, query))
     if options.json:
         print(json.dumps([vars(finding) for finding in found], ensure_ascii=False, indent=1))
     for finding in () if options.json else found:

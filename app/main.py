@@ -20,15 +20,15 @@ from app.analysis.progress import routes as progress
 from app.analysis.timeline import routes as timeline
 from app.catalogue import RESOURCES
 from app.changes import routes as changes
-from app.changes.long_poll import Waiting
-from app.core.asgi.gate import Gate, Uses
-from app.core.asgi.middleware import Edge, set_up_logs
-from app.core.asgi.rate_limits import Limits
-from app.core.asgi.response_cache import Hot
+from app.changes.long_poll import LongPolls
+from app.core.asgi.gate import AuthenticationMiddleware, KeyUseRecorder
+from app.core.asgi.middleware import HttpMiddleware, set_up_logs
+from app.core.asgi.rate_limits import RateLimitMiddleware
+from app.core.asgi.response_cache import ResponseCache
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.http.dispatch import Dispatch
-from app.core.http.openapi import describe
+from app.core.http.openapi import describe_api
 from app.core.http.pages import pages
 from app.core.http.site import site_router
 from app.core.maintenance.schema import head
@@ -48,8 +48,8 @@ from app.projects.routes import projects_router
 from app.search import routes as search
 from app.statements.routes import statements_router
 from app.webhooks import routes as webhooks
-from app.webhooks.egress import Allowance
-from app.webhooks.events import contract
+from app.webhooks.egress import EgressPolicy
+from app.webhooks.events import webhooks_document
 from app.webhooks.sender import Sender
 
 
@@ -63,13 +63,17 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, imported only where it is installed and wanted
 
         observe = mount(app)
-    inner = CompressMiddleware(Gate(Dispatch(app, routers), app.state), minimum_size=500)
-    edge = Edge(inner, access_log=settings.access_log, observe=observe)
+    inner = CompressMiddleware(AuthenticationMiddleware(Dispatch(app, routers), app.state), minimum_size=500)
+    edge = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
     outermost: ASGIApp = edge
     if settings.hot_cache:
-        outermost = Hot(edge, app.state.fresh, settings.hot_cache)
+        outermost = ResponseCache(edge, app.state.fresh, settings.hot_cache)
     of_key, of_address = settings.rate_limit_key, settings.rate_limit_address
-    return Limits(outermost, edge, of_key=of_key, of_address=of_address) if of_key or of_address else outermost
+    return (
+        RateLimitMiddleware(outermost, edge, of_key=of_key, of_address=of_address)
+        if of_key or of_address
+        else outermost
+    )
 
 
 def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
@@ -90,7 +94,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
-    describe(app, settings, RESOURCES, Path(__file__).with_name("examples.json"), contract)
+    describe_api(app, settings, RESOURCES, Path(__file__).with_name("examples.json"), webhooks_document)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unforeseen)
@@ -127,12 +131,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database, app.state.reader = database, database.reader()
-    app.state.editor, app.state.uses = Editor(database), Uses(database)
+    app.state.editor, app.state.uses = Editor(database), KeyUseRecorder(database)
     app.state.importer = Importer(database, app.state.reader, app.state.editor)
-    waiting = Waiting(app.state.fresh)
-    waiting.end_with_the_process()
+    waiting = LongPolls(app.state.fresh)
+    waiting.end_on_signal()
     app.state.waiting = waiting
-    allowance = Allowance.parse(settings.webhook_allow)
+    allowance = EgressPolicy.parse(settings.webhook_allow)
     sender = Sender(database, app.state.reader, allowance, settings.public_url)
     if settings.webhook_sender:
         sender.start()

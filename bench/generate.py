@@ -200,9 +200,9 @@ class Generator:
         self.brands_in_titles[brand] += 1
         return f" {brand}"
 
-    def _several(self, choices: list[str], most: int) -> list[str]:
+    def _several(self, choices: list[str], limit: int) -> list[str]:
         """One to `most` different ones, of which some come far more often than others."""
-        count = self._rng.randrange(1, most + 1)
+        count = self._rng.randrange(1, limit + 1)
         picked = (choices[int(len(choices) * self._rng.random() ** 2)] for _ in range(count))
         return list(dict.fromkeys(picked))
 

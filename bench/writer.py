@@ -10,7 +10,7 @@ import app.catalogue  # noqa: F401 - declares every resource
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
-from app.core.writing.representation import accepted
+from app.core.writing.representation import accepted_fields
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
         with database.write() as session:
             batch = Batch(session, "bench")
             present = batch.stored(projects, [project])[project]
-            fields = accepted(projects, present.body)
+            fields = accepted_fields(projects, present.body)
             changed = fields.model_copy(update={"description": {"en": f"Changed for the {number}th time."}})
             batch.put(projects, project, changed, present)
             batch.flush()

@@ -12,10 +12,10 @@ from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES
 from app.core.values.evidence import Citation
 from app.core.values.text import fold
-from app.core.writing.representation import named
-from seed.files import Dataset, Key
+from app.core.writing.representation import linked_records
+from seed.files import Dataset, DatasetKey
 
-Rule = Callable[[Dataset], Iterator[str]]
+CheckRule = Callable[[Dataset], Iterator[str]]
 
 
 def check(dataset: Dataset) -> list[str]:
@@ -26,7 +26,7 @@ def check(dataset: Dataset) -> list[str]:
 def references(dataset: Dataset) -> Iterator[str]:
     """Every record that another one names exists."""
     for key, fields in dataset.records.items():
-        for target, name in named(fields):
+        for target, name in linked_records(fields):
             if (target, name) not in dataset.records:
                 yield f"{_at(key)} names {target}/{name}, which does not exist"
 
@@ -245,7 +245,7 @@ def repeated(dataset: Dataset) -> Iterator[str]:
             value = getattr(fields, name)
             if isinstance(value, list) and any(each in value[:n] for n, each in enumerate(value)):
                 yield f"{_at(key)}: {name} holds something twice"
-        if key in set(named(fields.model_copy(update={"citations": []}))):
+        if key in set(linked_records(fields.model_copy(update={"citations": []}))):
             yield f"{_at(key)}: names itself"
 
 
@@ -304,11 +304,11 @@ def ignored(dataset: Dataset) -> Iterator[str]:
             yield f"ignored: {entry.document} paragraph {entry.first} has no reason"
 
 
-def _at(key: Key) -> str:
+def _at(key: DatasetKey) -> str:
     return f"{key[0]}/{key[1]}"
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[CheckRule, ...] = (
     references,
     cycles,
     evidence,

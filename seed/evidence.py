@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from app.core.model.fields import RecordFields
 from app.core.values.dates import Edtf, parse_edtf
 from app.core.values.evidence import Citation
-from seed.files import Dataset, Ignored, Key
+from seed.files import Dataset, DatasetKey, IgnoredTokens
 from seed.vietnamese import Instrument, Moment, Number, instruments, moments, numbers
 
 UNITS = {"%": "percent"}  # how the parser's units are called here, where the names differ
@@ -20,7 +20,7 @@ T = TypeVar("T", Number, Moment, Token)
 
 
 @dataclass
-class Proof:
+class EvidenceReport:
     """What was found: problems, and what is left out on purpose with the reason."""
 
     problems: list[str] = field(default_factory=list)
@@ -42,12 +42,12 @@ def paragraphs(text: str) -> list[str]:
     return [line for line in text.split("\n") if line.strip()]
 
 
-def prove(dataset: Dataset, folder: Path) -> Proof:
+def prove(dataset: Dataset, folder: Path) -> EvidenceReport:
     """Hold every citation and every number and date of the texts in a folder against each other."""
-    proof = Proof()
+    proof = EvidenceReport()
     texts = _texts(dataset, folder, proof)
     years = {document: _years(dataset.records["documents", document], lines) for document, lines in texts.items()}
-    held: dict[tuple[str, int], list[tuple[Key, Citation]]] = defaultdict(list)
+    held: dict[tuple[str, int], list[tuple[DatasetKey, Citation]]] = defaultdict(list)
     for key, fields in dataset.records.items():
         cited = [each for each in fields.citations if each.document in texts and each.paragraph and each.as_written]
         problems = [name for name in _voices(fields) if cited and not _is_named(name, cited, texts)]
@@ -60,7 +60,7 @@ def prove(dataset: Dataset, folder: Path) -> Proof:
     used: set[tuple[int, str]] = set()
     for document, lines in texts.items():
         for number, line in enumerate(lines, 1):
-            _account(dataset, proof, used, (document, number), line, held[document, number], years[document])
+            _account_for_tokens(dataset, proof, used, (document, number), line, held[document, number], years[document])
     proof.problems += _unused(dataset, texts, used)
     return proof
 
@@ -69,7 +69,7 @@ def _is_named(name: str, cited: list[Citation], texts: dict[str, list[str]]) -> 
     return any(name in line for document in {each.document for each in cited} for line in texts[document])
 
 
-def _texts(dataset: Dataset, folder: Path, proof: Proof) -> dict[str, list[str]]:
+def _texts(dataset: Dataset, folder: Path, proof: EvidenceReport) -> dict[str, list[str]]:
     """The paragraphs of each document whose text is in the folder, found by its hash."""
     files = {
         hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(folder.glob("*.txt")) if path.is_file()
@@ -190,13 +190,13 @@ def _tokens(line: str) -> list[Token]:
     return sorted(found, key=lambda each: each.start)
 
 
-def _account(
+def _account_for_tokens(
     dataset: Dataset,
-    proof: Proof,
+    proof: EvidenceReport,
     used: set[tuple[int, str]],
     at: tuple[str, int],
     line: str,
-    held: list[tuple[Key, Citation]],
+    held: list[tuple[DatasetKey, Citation]],
     years: set[int],
 ) -> None:
     """Each number and date of a paragraph is held by a record that cites it, or ignored with a reason."""
@@ -236,6 +236,6 @@ def _holds(fields: RecordFields, token: Token, line: str, years: set[int]) -> bo
     return any(isinstance(value, Edtf) and _says_date(token, value, years) for value in values)
 
 
-def _ignores(entry: Ignored, at: tuple[str, int], token: Token) -> bool:
+def _ignores(entry: IgnoredTokens, at: tuple[str, int], token: Token) -> bool:
     inside = entry.document == at[0] and entry.first <= at[1] <= entry.last
     return inside and (not entry.tokens or token.text in entry.tokens)

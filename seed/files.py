@@ -12,11 +12,11 @@ from pydantic import ValidationError
 import app.catalogue  # noqa: F401 - declares every resource
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
-from app.core.model.validation import said
+from app.core.model.validation import error_detail
 from app.core.values.text import SLUGS
 
 DATASET = Path(__file__).parent / "dataset"
-Key = tuple[str, str]
+DatasetKey = tuple[str, str]
 
 
 class DatasetError(Exception):
@@ -28,7 +28,7 @@ class DatasetError(Exception):
 
 
 @dataclass(frozen=True)
-class Ignored:
+class IgnoredTokens:
     """Numbers and dates of a document that no record holds, and why."""
 
     document: str
@@ -42,9 +42,9 @@ class Ignored:
 class Dataset:
     """Every record by (resource, id), the file it stands in, and what is ignored."""
 
-    records: dict[Key, RecordFields] = field(default_factory=dict)
-    files: dict[Key, str] = field(default_factory=dict)
-    ignored: list[Ignored] = field(default_factory=list)
+    records: dict[DatasetKey, RecordFields] = field(default_factory=dict)
+    files: dict[DatasetKey, str] = field(default_factory=dict)
+    ignored: list[IgnoredTokens] = field(default_factory=list)
 
     def of(self, resource: str) -> dict[str, Any]:
         """The records of one resource by id."""
@@ -124,7 +124,7 @@ def _add_record(
     except ValidationError as error:
         for each in error.errors(include_url=False):
             place = ".".join(map(str, each["loc"]))
-            yield f"{resource.name}/{record_id}: {place} {said(each)}"
+            yield f"{resource.name}/{record_id}: {place} {error_detail(each)}"
 
 
 def _with_document(given: Any, document: str | None) -> Any:
@@ -134,9 +134,9 @@ def _with_document(given: Any, document: str | None) -> Any:
     return {**given, "citations": cited}
 
 
-def _ignored(document: str | None, entry: Mapping[str, Any]) -> Ignored:
+def _ignored(document: str | None, entry: Mapping[str, Any]) -> IgnoredTokens:
     if set(entry) - {"paragraph", "through", "tokens", "reason"}:
         raise ValueError("unknown key")
     first = int(entry["paragraph"])
     tokens = tuple(str(token) for token in entry.get("tokens", ()))
-    return Ignored(str(document), first, int(entry.get("through", first)), tokens, str(entry["reason"]))
+    return IgnoredTokens(str(document), first, int(entry.get("through", first)), tokens, str(entry["reason"]))

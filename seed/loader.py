@@ -12,30 +12,30 @@ from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
 from app.core.writing.references import referrers
-from app.core.writing.representation import named
-from seed.files import Dataset, Key
+from app.core.writing.representation import linked_records
+from seed.files import Dataset, DatasetKey
 
 ACTOR = "seed"
 
 
 @dataclass
-class Outcome:
+class LoadOutcome:
     """What a run of the seed did: ids by what happened to them."""
 
-    created: list[Key] = field(default_factory=list)
-    updated: list[Key] = field(default_factory=list)
-    unchanged: list[Key] = field(default_factory=list)
-    deleted: list[Key] = field(default_factory=list)
-    left_alone: list[tuple[Key, str]] = field(default_factory=list)
+    created: list[DatasetKey] = field(default_factory=list)
+    updated: list[DatasetKey] = field(default_factory=list)
+    unchanged: list[DatasetKey] = field(default_factory=list)
+    deleted: list[DatasetKey] = field(default_factory=list)
+    left_alone: list[tuple[DatasetKey, str]] = field(default_factory=list)
 
 
-def load(database: Database, dataset: Dataset) -> Outcome:
+def load(database: Database, dataset: Dataset) -> LoadOutcome:
     """Create, update and delete what the dataset implies, in one transaction: whole or not at all.
 
     Left alone and named: a record whose last Change is not the seed's own; a record that names one which others have
     deleted; a record that the dataset dropped while others refer to it.
     """
-    outcome = Outcome()
+    outcome = LoadOutcome()
     with no_collector(), database.write() as session:
         last = _last_changes(session, dataset)
         alone = _left_alone(dataset, last)
@@ -55,7 +55,7 @@ def load(database: Database, dataset: Dataset) -> Outcome:
     return outcome
 
 
-def _left_alone(dataset: Dataset, last: Mapping[Key, tuple[str, str]]) -> dict[Key, str]:
+def _left_alone(dataset: Dataset, last: Mapping[DatasetKey, tuple[str, str]]) -> dict[DatasetKey, str]:
     """Records that are not the seed's to write, and why."""
     alone = {key: f"{action}d by {actor} since" for key, (actor, action) in last.items() if actor != ACTOR}
     missing = {key for key in alone if last[key][1] == "delete"}
@@ -63,7 +63,7 @@ def _left_alone(dataset: Dataset, last: Mapping[Key, tuple[str, str]]) -> dict[K
     while found:
         found = False
         for key, fields in dataset.records.items():
-            lost = set() if key in alone else missing.intersection(named(fields))
+            lost = set() if key in alone else missing.intersection(linked_records(fields))
             for name, record_id in sorted(lost):
                 alone[key] = f"it names {name}/{record_id}, which is not there"
                 found = True
@@ -72,7 +72,7 @@ def _left_alone(dataset: Dataset, last: Mapping[Key, tuple[str, str]]) -> dict[K
     return alone
 
 
-def _last_changes(session: Session, dataset: Dataset) -> dict[Key, tuple[str, str]]:
+def _last_changes(session: Session, dataset: Dataset) -> dict[DatasetKey, tuple[str, str]]:
     """Who changed each record last, and how: those of the dataset, and those that the seed wrote before."""
     written = select(CHANGES.c.resource, CHANGES.c.record_id).where(CHANGES.c.actor == ACTOR).distinct()
     keys = sorted({(resource, record_id) for resource, record_id in session.execute(written)} | set(dataset.records))
@@ -87,7 +87,7 @@ def _last_changes(session: Session, dataset: Dataset) -> dict[Key, tuple[str, st
 
 
 def _remove(
-    session: Session, batch: Batch, dataset: Dataset, last: Mapping[Key, tuple[str, str]], outcome: Outcome
+    session: Session, batch: Batch, dataset: Dataset, last: Mapping[DatasetKey, tuple[str, str]], outcome: LoadOutcome
 ) -> None:
     """Delete what the dataset dropped, as far as nothing that stays refers to it."""
     ours = {key for key, (actor, action) in last.items() if actor == ACTOR and action != "delete"}
@@ -106,11 +106,15 @@ def _remove(
 
 
 def _referrer(
-    key: Key, others: list[Key], going: set[Key], dataset: Dataset, last: Mapping[Key, tuple[str, str]]
-) -> Key | None:
+    key: DatasetKey,
+    others: list[DatasetKey],
+    going: set[DatasetKey],
+    dataset: Dataset,
+    last: Mapping[DatasetKey, tuple[str, str]],
+) -> DatasetKey | None:
     """A record that names this one and will go on doing so after this run."""
     for other in others:
         ours = other in dataset.records and last.get(other, (ACTOR, ""))[0] == ACTOR
-        if other not in going and (not ours or key in named(dataset.records[other])):
+        if other not in going and (not ours or key in linked_records(dataset.records[other])):
             return other
     return None

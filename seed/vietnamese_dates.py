@@ -55,7 +55,7 @@ def pattern(template: str) -> re.Pattern[str]:
 
 
 @dataclass(frozen=True)
-class Hit:
+class MomentMatch:
     """A date: the least text that reads as one, and from `cue` on the words it needed beside it («năm», «ngày»)."""
 
     start: int
@@ -64,19 +64,19 @@ class Hit:
     cue: int
 
 
-def find_moments(text: str) -> list[Hit]:
+def find_moments(text: str) -> list[MomentMatch]:
     """Return all dates of a folded text in order, joined with their neighbours."""
-    hits: list[Hit] = []
+    hits: list[MomentMatch] = []
     masked = text
     for shape, read in _SHAPES:
         found = [hit for m in shape.finditer(masked) if (hit := _hit(m, read(m)))]
         masked = mask(masked, [(hit.cue, hit.end) for hit in found], DATE_MARK)
         hits += found
     hits += _bare_years(masked)
-    joined: list[Hit] = []
+    joined: list[MomentMatch] = []
     for hit in sorted(hits, key=lambda h: h.start):
         joined[-1:] = _pair(text, joined[-1], hit) if joined else [hit]
-    done: list[Hit] = []
+    done: list[MomentMatch] = []
     for hit, ceiling in zip(joined, [*(h.cue for h in joined[1:]), len(text)], strict=False):
         floor = done[-1].end if done else 0
         done.append(_opened(text, _clocked(text, hit, floor, ceiling), floor, ceiling))
@@ -97,9 +97,9 @@ def before(text: str, at: int, width: int = 80) -> str:
     return text[max(0, at - width) : at]
 
 
-def _hit(m: re.Match[str], edtf: str | None) -> Hit | None:
+def _hit(m: re.Match[str], edtf: str | None) -> MomentMatch | None:
     core = "core" if "core" in m.re.groupindex else 0
-    return Hit(m.start(core), m.end(core), edtf, m.start()) if edtf else None
+    return MomentMatch(m.start(core), m.end(core), edtf, m.start()) if edtf else None
 
 
 def _number(word: str, names: dict[str, int]) -> int:
@@ -246,13 +246,13 @@ _NAME_CUE = re.compile(
 _NAME = re.compile(r"(?:^|(?P<inside>[^.!?:\n] )|\W)(?P<word>\w+)[”\"’']? $")
 
 
-def _bare_years(text: str) -> list[Hit]:
+def _bare_years(text: str) -> list[MomentMatch]:
     """Years alone: after «năm» or another cue, in a proper name (VIMEXPO 2023), or next in a list of years."""
-    hits: list[Hit] = []
+    hits: list[MomentMatch] = []
     for m in _YEAR.finditer(text):
         chained = bool(hits) and text[hits[-1].end : m.start()] in {", ", " và ", ", và ", " hoặc ", "; ", " - ", "-"}
         if chained or _is_year(m):
-            hits.append(Hit(m.start("core"), m.end(), m["y"], m.start()))
+            hits.append(MomentMatch(m.start("core"), m.end(), m["y"], m.start()))
     return hits
 
 
@@ -286,18 +286,18 @@ _CLOCK_BEFORE = pattern(
 )
 
 
-def _pair(text: str, first: Hit, second: Hit) -> list[Hit]:
+def _pair(text: str, first: MomentMatch, second: MomentMatch) -> list[MomentMatch]:
     """Join two dates with «đến» or a dash between them; across «và» or a comma only lend month and year."""
     gap = text[first.end : second.cue] if second.cue - first.end < 40 else ""
     a, b = _lend(_bounds(first.edtf)[0], _bounds(second.edtf)[1])
     rising = a[:4] == b[:4] == "XXXX" or a[: len(b)] < b[: len(a)]
     if _TO.fullmatch(gap) and rising and "-XX" not in a + b:
-        return [Hit(first.start, second.end, f"{a}/{b}", first.cue)]
+        return [MomentMatch(first.start, second.end, f"{a}/{b}", first.cue)]
     if _AND.fullmatch(gap) and "X" in first.edtf and len(first.edtf) == len(second.edtf) > 4:
         lent = _lend(first.edtf, second.edtf)[0]
         if first.edtf[5:7] == "XX" and lent[:8] == b[:8] and int(lent[8:]) + 1 == int(b[8:]):
-            return [Hit(first.start, second.end, f"{lent}/{b}", first.cue)]
-        return [Hit(first.start, first.end, lent, first.cue), second]
+            return [MomentMatch(first.start, second.end, f"{lent}/{b}", first.cue)]
+        return [MomentMatch(first.start, first.end, lent, first.cue), second]
     return [first, second]
 
 
@@ -318,7 +318,7 @@ def _lend(a: str, b: str) -> tuple[str, str]:
     return a, b
 
 
-def _clocked(text: str, hit: Hit, floor: int, ceiling: int) -> Hit:
+def _clocked(text: str, hit: MomentMatch, floor: int, ceiling: int) -> MomentMatch:
     """Attach the clock time beside a single day: «07/09/2021, 21:02», «14h30 ngày 5/3/2024»."""
     if len(hit.edtf) != 10:
         return hit
@@ -330,16 +330,16 @@ def _clocked(text: str, hit: Hit, floor: int, ceiling: int) -> Hit:
     hour = hour + 12 if half in {"pm", "ch", "chiều", "tối"} and hour < 12 else hour
     edtf = f"{hit.edtf}T{hour:02}:{clock['min'] or '00'}"
     if after:
-        return Hit(hit.start, after.end(), edtf, hit.cue)
+        return MomentMatch(hit.start, after.end(), edtf, hit.cue)
     start = clock.start()
-    return Hit(start, hit.end, edtf, start)
+    return MomentMatch(start, hit.end, edtf, start)
 
 
-def _opened(text: str, hit: Hit, floor: int, ceiling: int) -> Hit:
+def _opened(text: str, hit: MomentMatch, floor: int, ceiling: int) -> MomentMatch:
     """«từ năm 2015 (đến nay)» has no end: 2015/.. ."""
     since = _FROM.search(text, max(floor, hit.cue - 20), hit.cue)
     now = _UNTIL_NOW.match(text, hit.end, ceiling)
     if not now and (not since or "/" in hit.edtf):
         return hit
     start = since.start() if since else hit.start
-    return Hit(start, now.end() if now else hit.end, f"{_bounds(hit.edtf)[0]}/..", min(start, hit.cue))
+    return MomentMatch(start, now.end() if now else hit.end, f"{_bounds(hit.edtf)[0]}/..", min(start, hit.cue))

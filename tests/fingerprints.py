@@ -17,7 +17,7 @@ from typing import Any
 from app.catalogue import RESOURCES
 from app.core.model.fields import RENDERING
 from app.core.model.resource import Resource
-from app.core.search.index import INDEXING, Entry
+from app.core.search.index import INDEXING, IndexEntry
 
 FILE = Path(__file__).with_suffix(".json")
 
@@ -65,7 +65,7 @@ def entry_of(resource: Resource) -> str:
     """Names and terms that the index would hold of the sample record."""
     schema = resource.shown.model_json_schema(mode="serialization")
     record = {**sample(schema, schema.get("$defs", {})), "id": "a-sample", "state": "published", "merged_into": None}
-    entry = Entry.of(resource, json.dumps(record))
+    entry = IndexEntry.of(resource, json.dumps(record))
     assert entry is not None
     return f"{entry.names}\n{entry.terms}"
 

@@ -16,8 +16,8 @@ import pytest
 from app.core.database.engine import Database
 from app.webhooks import client as calling
 from app.webhooks.client import WebhookClient
-from app.webhooks.egress import Allowance, Refused, is_public
-from app.webhooks.queue import Outcome
+from app.webhooks.egress import EgressPolicy, EgressRefused, is_public
+from app.webhooks.queue import CallOutcome
 from app.webhooks.signing import new_secret
 from tests.support.databases import url_of
 from tests.support.http import client_of, problem
@@ -108,7 +108,7 @@ def lookups() -> Iterator[ThreadPoolExecutor]:
 @pytest.mark.parametrize("text", INNER.split())
 def test_addresses_that_are_not_public(text: str) -> None:
     assert not is_public(ip_address(text))
-    assert not Allowance().permits(ip_address(text))
+    assert not EgressPolicy().permits(ip_address(text))
 
 
 @pytest.mark.parametrize("text", OUTER.split())
@@ -118,8 +118,8 @@ def test_addresses_that_are_public(text: str) -> None:
 
 @pytest.mark.parametrize("url", REFUSED)
 def test_urls_that_are_refused_as_they_stand(url: str) -> None:
-    with pytest.raises(Refused) as refused:
-        Allowance().endpoint(url)
+    with pytest.raises(EgressRefused) as refused:
+        EgressPolicy().endpoint(url)
     assert "partner" not in str(refused.value), "what was sent is not repeated"
 
 
@@ -134,12 +134,12 @@ def test_urls_that_are_refused_as_they_stand(url: str) -> None:
     ],
 )
 def test_urls_that_may_be_called(url: str, host: str, port: int, target: str) -> None:
-    place = Allowance().endpoint(url)
+    place = EgressPolicy().endpoint(url)
     assert (place.scheme, place.host, place.port, place.target) == ("https", host, port, target)
 
 
 def test_the_setting_allows_networks_and_plain_hosts_and_nothing_beside() -> None:
-    allowance = Allowance.parse("10.0.0.0/8, fd00::/8 http://receiver:8080 http://Inside.example/")
+    allowance = EgressPolicy.parse("10.0.0.0/8, fd00::/8 http://receiver:8080 http://Inside.example/")
     assert allowance.permits(ip_address("10.1.2.3"))
     assert allowance.permits(ip_address("fd00::1"))
     assert not allowance.permits(ip_address("192.168.0.1"))
@@ -147,14 +147,14 @@ def test_the_setting_allows_networks_and_plain_hosts_and_nothing_beside() -> Non
     assert allowance.endpoint("http://receiver:8080/x").scheme == "http"
     assert allowance.endpoint("http://inside.example:9000/").port == 9000
     for url in ("http://receiver/", "http://receiver:8081/", "http://other.example/", "http://receiver:8080@evil/"):
-        with pytest.raises(Refused):
+        with pytest.raises(EgressRefused):
             allowance.endpoint(url)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "receiver:8080", "10.0.0.0/33", "*", "https://receiver", "\x00"])
 def test_a_setting_that_cannot_be_read_is_said_so(text: str) -> None:
     with pytest.raises(ValueError, match="HOPTAC_WEBHOOK_ALLOW takes networks"):
-        Allowance.parse(text)
+        EgressPolicy.parse(text)
 
 
 Resolve = Callable[..., list[Any]]
@@ -172,7 +172,7 @@ def resolving(*answers: list[str]) -> tuple[Resolve, list[str]]:
     return resolve, asked
 
 
-def call(allowance: Allowance, url: str, lookups: ThreadPoolExecutor) -> Outcome:
+def call(allowance: EgressPolicy, url: str, lookups: ThreadPoolExecutor) -> CallOutcome:
     return asyncio.run(WebhookClient(allowance, lookups).post(url, "message", b"{}", [new_secret()]))
 
 
@@ -182,7 +182,7 @@ def test_a_name_that_leads_inward_is_not_called(
 ) -> None:
     resolve, asked = resolving([address])
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    outcome = call(Allowance(), "https://partner.example/", lookups)
+    outcome = call(EgressPolicy(), "https://partner.example/", lookups)
     assert (outcome.status, outcome.error) == (None, "The URL has no address that may be called: it must be public.")
     assert asked == ["partner.example"]
 
@@ -194,7 +194,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
     with receiving() as receiver:
         resolve, asked = resolving(["10.9.9.9", "127.0.0.1"], ["10.9.9.9"])
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        allowance = Allowance.parse("127.0.0.0/8 http://partner.example")
+        allowance = EgressPolicy.parse("127.0.0.0/8 http://partner.example")
         outcome = call(allowance, f"http://partner.example:{receiver.port}/hook", lookups)
         assert (outcome.status, asked) == (204, ["partner.example"])
         assert receiver.messages[0].headers["host"] == f"partner.example:{receiver.port}"
@@ -204,7 +204,7 @@ def test_no_proxy_of_the_environment_is_asked(lookups: ThreadPoolExecutor, monke
     with receiving() as proxy, receiving() as receiver:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert call(Allowance.parse(ALLOWED["webhook_allow"]), receiver.url, lookups).accepted
+        assert call(EgressPolicy.parse(ALLOWED["webhook_allow"]), receiver.url, lookups).accepted
         assert proxy.messages == []
 
 
@@ -230,14 +230,14 @@ def test_the_certificate_must_be_that_of_the_name(
     resolve, _ = resolving(["127.0.0.1"])
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with receiving(certificate=(certificate, key)) as receiver:
-        outcome = call(Allowance.parse("127.0.0.0/8"), f"https://partner.example:{receiver.port}/", lookups)
+        outcome = call(EgressPolicy.parse("127.0.0.0/8"), f"https://partner.example:{receiver.port}/", lookups)
         assert outcome.status == status
         assert len(receiver.messages) == (1 if status else 0)
 
 
 def test_over_https_nothing_is_sent_without_tls(lookups: ThreadPoolExecutor) -> None:
     with receiving() as receiver:  # what answers there speaks no TLS at all
-        outcome = call(Allowance.parse("127.0.0.0/8"), f"https://127.0.0.1:{receiver.port}/", lookups)
+        outcome = call(EgressPolicy.parse("127.0.0.0/8"), f"https://127.0.0.1:{receiver.port}/", lookups)
         assert (outcome.status, outcome.error) == (None, "No connection, or no TLS with a valid certificate.")
         assert receiver.messages == []
 
@@ -264,7 +264,7 @@ async def _within(work: Any) -> Any:
 
 
 def call_later(lookups: ThreadPoolExecutor) -> Any:
-    return WebhookClient(Allowance(), lookups).post("https://partner.example/", "message", b"{}", [new_secret()])
+    return WebhookClient(EgressPolicy(), lookups).post("https://partner.example/", "message", b"{}", [new_secret()])
 
 
 @pytest.fixture

@@ -11,8 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.analysis.aggregates.reading import COLUMNS, MOST_ADDED, MOST_LEFT_OUT
-from app.analysis.aggregates.sums import NOT_ADDED_KINDS, NOT_ADDED_UNITS, Hierarchy, above, separate, total
+from app.analysis.aggregates.reading import COLUMNS, MAX_ADDED, MAX_LEFT_OUT
+from app.analysis.aggregates.sums import (
+    NOT_ADDED_KINDS,
+    NOT_ADDED_UNITS,
+    Hierarchy,
+    split_summands,
+    total,
+    transitive_parents,
+)
 from app.core.database.engine import Database
 from app.core.values.numbers import Quantity
 from app.figures.indicators import INDICATORS
@@ -26,11 +33,11 @@ from tests.support.selection import examples
 
 PATH = "/v1/figures/aggregate"
 HIGHER = Hierarchy(
-    above([("part", "whole"), ("part-of-part", "part"), ("round", "about"), ("about", "round")]),
-    above([("sub", "main")]),
-    above([("ha-noi", "viet-nam"), ("da-nang", "viet-nam"), ("ha-tay", "viet-nam"), ("ha-tay", "ha-noi")]),
-    above([("ha-tay", "ha-noi")]),
-    above([("department", "moit"), ("mpi", "mof")]),
+    transitive_parents([("part", "whole"), ("part-of-part", "part"), ("round", "about"), ("about", "round")]),
+    transitive_parents([("sub", "main")]),
+    transitive_parents([("ha-noi", "viet-nam"), ("da-nang", "viet-nam"), ("ha-tay", "viet-nam"), ("ha-tay", "ha-noi")]),
+    transitive_parents([("ha-tay", "ha-noi")]),
+    transitive_parents([("department", "moit"), ("mpi", "mof")]),
 )
 
 
@@ -39,7 +46,7 @@ def number(figure_id: str, value: Any, period: str | None = "2023", **more: Any)
 
 
 def added(*figures: dict[str, Any]) -> tuple[Any, dict[str, tuple[str, str | None]]]:
-    kept, left = separate([stated(each) for each in figures], HIGHER)
+    kept, left = split_summands([stated(each) for each in figures], HIGHER)
     quantity = total(kept)
     return quantity and (quantity.value, quantity.high), {each.figure: (each.reason, each.because_of) for each in left}
 
@@ -231,7 +238,7 @@ def check_sum(group: dict[str, Any], members: list[dict[str, Any]]) -> None:
         assert (group["sum"], group["added"]) == (None, 0)
         return
     assert group["added"] + group["left_out_count"] == group["count"]
-    if group["left_out_count"] > MOST_LEFT_OUT:
+    if group["left_out_count"] > MAX_LEFT_OUT:
         return
     left = {each["figure"]: each for each in group["left_out"]}
     kept = [each for each in members if each["id"] not in left]
@@ -279,11 +286,11 @@ def may_be_added(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def test_the_order_of_figures_changes_nothing(seed: int) -> None:
     chance = random.Random(seed)
     made = [stated({**each, "unit": "enterprise", "kind": "actual"}) for each in random_figures(chance, 12)]
-    totals = above((each.id, other) for each in made for other in each.related("part_of"))
-    higher = Hierarchy(totals, above([("random-sub", "random-main")]), HIGHER.places, HIGHER.successors)
-    kept, left = separate(made, higher)
+    totals = transitive_parents((each.id, other) for each in made for other in each.related("part_of"))
+    higher = Hierarchy(totals, transitive_parents([("random-sub", "random-main")]), HIGHER.places, HIGHER.successors)
+    kept, left = split_summands(made, higher)
     chance.shuffle(made)
-    again, left_again = separate(made, higher)
+    again, left_again = split_summands(made, higher)
     assert {each.id for each in kept} == {each.id for each in again}
     assert sorted(left, key=str) == sorted(left_again, key=str)
     assert len(kept) + len(left) == len(made)
@@ -329,12 +336,12 @@ def test_nothing_at_all_is_an_empty_answer(database: Database) -> None:
 
 
 def test_too_many_figures_have_counts_but_no_sum(seeded_database: Database) -> None:
-    many = [number(f"many-{position:04}", 1, "2023") for position in range(MOST_ADDED)]
+    many = [number(f"many-{position:04}", 1, "2023") for position in range(MAX_ADDED)]
     store(seeded_database, FIGURES, *many)
     with client_of(url_of(seeded_database)) as client:
         groups = get(client, f"{PATH}?indicator=enterprises-supported")["groups"]
         assert [(group["sum"], group["no_sum"]) for group in groups] == [(None, "too_many")] * 3
-        assert groups[0]["count"] == MOST_ADDED + 9
+        assert groups[0]["count"] == MAX_ADDED + 9
         (narrow,) = get(client, f"{PATH}?indicator=enterprises-supported&kind=plan")["groups"]
         assert narrow["sum"] == 24
 

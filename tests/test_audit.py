@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.analysis.audit.rules import ALL
-from app.analysis.audit.walk import Wanted, everything
+from app.analysis.audit.walk import AuditRequest, read_all_findings
 from app.cli import main
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
@@ -614,7 +614,7 @@ def test_steps_and_short_pages_do_not_lose_findings(
     walking._candidates.cache_clear()
     database = Database(cases_url)
     try:
-        found = asyncio.run(everything(database, Wanted(DAY)))
+        found = asyncio.run(read_all_findings(database, AuditRequest(DAY)))
     finally:
         database.close()
         walking._window.cache_clear()

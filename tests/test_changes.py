@@ -17,13 +17,13 @@ from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from app.changes import feed
-from app.changes.long_poll import Waiting
+from app.changes.long_poll import LongPolls
 from app.core.database.engine import Database
 from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES
 from app.core.reading.freshness import Freshness
 from app.core.writing.batch import Batch
-from app.core.writing.representation import accepted
+from app.core.writing.representation import accepted_fields
 from tests.support.databases import url_of
 from tests.support.http import client_of, drop, get, patch, problem, put
 from tests.support.keys import Key
@@ -215,8 +215,8 @@ def test_a_page_that_finds_nothing_goes_on_all_the_same(registry: TestClient, mo
 
 
 def test_a_page_is_bounded_in_bytes(registry: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "LARGEST", 10_000)
-    assert 1 <= len(get(registry, f"{FEED}?limit=200")["items"]) <= feed.ROUND
+    monkeypatch.setattr(feed, "MAX_PAGE_BYTES", 10_000)
+    assert 1 <= len(get(registry, f"{FEED}?limit=200")["items"]) <= feed.ROWS_OF_ROUND
     assert len(follow(registry, f"{FEED}?limit=200")[0]) == get(registry, FEED)["last"]
 
 
@@ -280,9 +280,9 @@ def test_who_waits_is_answered_at_the_commit_or_when_the_time_is_over(
 
 RENAMING = """
 import sys
-from app.core.database import Database
+from app.core.database.engine import Database
 from tests.support.records import rename
-import app.main
+import app.catalogue
 rename(Database(sys.argv[1]), "Elsewhere")
 """
 
@@ -333,13 +333,13 @@ def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> 
         return "7-abcdef12"
 
     async def run() -> None:
-        waiting = Waiting(Freshness(look, lambda: 0, 0.05), most=2)
-        first = asyncio.ensure_future(waiting.beyond(7, 60, nobody_leaves))
-        second = asyncio.ensure_future(waiting.beyond(7, 60, leaves))
+        waiting = LongPolls(Freshness(look, lambda: 0, 0.05), limit=2)
+        first = asyncio.ensure_future(waiting.wait_for_change(7, 60, nobody_leaves))
+        second = asyncio.ensure_future(waiting.wait_for_change(7, 60, leaves))
         await asyncio.sleep(0)
-        assert not await waiting.beyond(7, 60, nobody_leaves)
+        assert not await waiting.wait_for_change(7, 60, nobody_leaves)
         assert not await second
-        assert await waiting.beyond(6, 60, nobody_leaves)
+        assert await waiting.wait_for_change(6, 60, nobody_leaves)
         assert not first.done()
         assert await waiting.pause(0.05, nobody_leaves)
         assert not await waiting.pause(60, leaves)
@@ -349,7 +349,7 @@ def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> 
         waiting.end()
         assert not await first
         assert not await pause
-        assert not await waiting.beyond(6, 60, nobody_leaves)
+        assert not await waiting.wait_for_change(6, 60, nobody_leaves)
         await waiting.close()
 
     asyncio.run(run())
@@ -410,7 +410,7 @@ def test_all_changes_of_a_transaction_have_one_instant(database: Database) -> No
             batch.put(
                 RESOURCES["partners"],
                 f"p-{number}",
-                accepted(RESOURCES["partners"], json.dumps({**PARTNER, "managed_by": None})),
+                accepted_fields(RESOURCES["partners"], json.dumps({**PARTNER, "managed_by": None})),
                 None,
             )
             batch.flush()

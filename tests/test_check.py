@@ -11,7 +11,7 @@ from app.core.values.dates import Edtf
 from app.core.values.evidence import Citation, Voice
 from seed.check import check
 from seed.evidence import prove
-from seed.files import DATASET, Dataset, DatasetError, Ignored, read
+from seed.files import DATASET, Dataset, DatasetError, IgnoredTokens, read
 
 DOCUMENTS = Path(__file__).parents[2] / "shared" / "documents"
 with_texts = pytest.mark.skipif(not DOCUMENTS.is_dir(), reason="the source texts are not on this machine")
@@ -154,7 +154,7 @@ AGAINST_TEXTS: dict[str, tuple[Edit, str]] = {
         "is in no record and not ignored",
     ),
     "nothing to ignore": (
-        lambda d: Dataset(d.records, d.files, [*d.ignored, Ignored("mofa-moit-2024", 2, 2, ("99",), "none")]),
+        lambda d: Dataset(d.records, d.files, [*d.ignored, IgnoredTokens("mofa-moit-2024", 2, 2, ("99",), "none")]),
         "nothing is left",
     ),
 }

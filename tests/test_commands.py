@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.core.access.keys import id_in
+from app.core.access.keys import id_of_token
 from app.core.database.engine import Database
 from app.core.errors import NotReady
 from app.core.settings import Settings
@@ -170,7 +170,7 @@ def test_keys_are_made_listed_rotated_and_revoked(seeded_database: Database) -> 
         return found.stdout + found.stderr
 
     made = key("create", "--name", "MOIT", "--scope", "records:write:own", "--partner", "moit").strip()
-    key_id = id_in(made)
+    key_id = id_of_token(made)
     assert re.fullmatch(rf"{key_id}  records:write:own  moit  until revoked  never used  MOIT\n", key("list"))
     with client_of(url) as client:
         new = key("rotate", key_id, "--overlap", "0").strip()

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES
-from app.core.reading.facets import declared
+from app.core.reading.facets import facets_of
 from app.core.search.index import RECORDS
 from app.core.search.vocabulary import WORDS
 from app.core.writing.batch import Batch
@@ -52,7 +52,7 @@ def public_reads() -> Iterator[str]:
         yield f"/v1/{name}?q={WORD}&total=true"
         yield f"/v1/{name}?q=hop+tac&sort=id&total=true"
         yield f"{own}?include={','.join(resource.includes)}"
-        facets = urlencode([("facet", each) for each in declared(resource)])
+        facets = urlencode([("facet", each) for each in facets_of(resource)])
         yield f"/v1/{name}/facets?{facets}&limit=200"
         yield f"/v1/{name}/facets?{facets}&updated_at_gte=2020-01-01T00:00:00Z"
         yield from (f"{own}/{each.name}?total=true" for each in resource.includes.values() if each.nested)

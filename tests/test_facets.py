@@ -8,14 +8,14 @@ from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
-from app.core.reading.facets import declared
+from app.core.reading.facets import facets_of
 from app.partners.models import PARTNERS
 from app.projects.models import PROJECTS
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, walk
 from tests.support.records import project, store
 
-FACETS = [(resource.name, facet) for resource in RESOURCES for facet in declared(resource)]
+FACETS = [(resource.name, facet) for resource in RESOURCES for facet in facets_of(resource)]
 
 
 def ids(client: TestClient, name: str, asked: list[tuple[str, str]]) -> set[str]:
@@ -39,7 +39,7 @@ def test_a_count_is_what_the_list_finds(client: TestClient, name: str, facet: st
 @pytest.mark.parametrize("name", [resource.name for resource in RESOURCES])
 def test_counts_hold_under_other_filters(client: TestClient, name: str) -> None:
     resource = next(each for each in RESOURCES if each.name == name)
-    facets, chance = list(declared(resource)), random.Random(name)
+    facets, chance = list(facets_of(resource)), random.Random(name)
     values = {facet: [each["value"] for each in counted(client, name, facet)] for facet in facets}
     present = [facet for facet in facets if values[facet]]
     for _ in range(6):

@@ -57,7 +57,7 @@ def test_drafts_are_in_the_history_of_those_who_may_write_them_alone(
     registry: TestClient, seeded_database: Database, editor: dict[str, str]
 ) -> None:
     other = key_of(seeded_database, "records:write:own", partner="seco")
-    keeper = key_of(seeded_database, "records:write:own", partner="unido")
+    manager = key_of(seeded_database, "records:write:own", partner="unido")
     put_partner(registry, editor, name={"en": "Secret one"}, state="draft")
     for key in ({}, other):
         assert registry.get(f"{ONE}/history", headers=key).status_code == 404
@@ -74,7 +74,7 @@ def test_drafts_are_in_the_history_of_those_who_may_write_them_alone(
         assert {"pointer": "/name", "after": {"en": "Public two"}} in items[1]["changes"]
         assert [each["changes"] == [] for each in items] == [True, False, True, False]
         assert "private" not in found.headers["cache-control"]
-    for key in (editor, keeper):
+    for key in (editor, manager):
         found = registry.get(f"{ONE}/history", headers=key)
         actions = ["create", "update", "update", "update", "update", "delete"]
         assert versions(found.json()["items"]) == list(zip(actions, range(1, 7), strict=True))

@@ -13,9 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.asgi import response_cache as hot_module
-from app.core.asgi.middleware import Edge
-from app.core.asgi.response_cache import OVERHEAD, Hot
+from app.core.asgi.middleware import HttpMiddleware
+from app.core.asgi.response_cache import ENTRY_OVERHEAD, ResponseCache
 from app.core.database.engine import Database
 from app.core.reading import freshness
 from app.core.reading.freshness import Freshness
@@ -125,14 +124,14 @@ class Counting:
         await send({"type": "http.response.body", "body": self.body})
 
 
-def hot_of(app: Counting, look: Any = None, megabytes: int = 1) -> Hot:
+def hot_of(app: Counting, look: Any = None, megabytes: int = 1) -> ResponseCache:
     async def always() -> object:
         return 1
 
-    return Hot(Edge(app, access_log=False), Freshness(look or always, lambda: 0, 60), megabytes)
+    return ResponseCache(HttpMiddleware(app, access_log=False), Freshness(look or always, lambda: 0, 60), megabytes)
 
 
-def ask(hot: Hot, *paths: str, **headers: str) -> None:
+def ask(hot: ResponseCache, *paths: str, **headers: str) -> None:
     async def send(_: Message) -> None:
         return None
 
@@ -149,10 +148,10 @@ def ask(hot: Hot, *paths: str, **headers: str) -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    app = Counting(body=b"x" * (100_000 - OVERHEAD))
+    app = Counting(body=b"x" * (100_000 - ENTRY_OVERHEAD))
     hot = hot_of(app)
     ask(hot, *(f"/v1/{number}" for number in range(25)))
-    assert (app.asked, len(hot._entries), hot._kept) == (25, 10, 1_000_000)
+    assert (app.asked, len(hot._entries), hot._size) == (25, 10, 1_000_000)
     ask(hot, "/v1/24", "/v1/15")
     assert app.asked == 25
     ask(hot, "/v1/0")  # the oldest went first
@@ -199,6 +198,6 @@ def plain(seeded: str) -> Iterator[TestClient]:
 
 
 def test_it_can_be_switched_off(plain: TestClient) -> None:
-    assert isinstance(plain.app, Edge)
+    assert isinstance(plain.app, HttpMiddleware)
     assert plain.get(PATH).content == plain.get(PATH).content
-    assert isinstance(create_app(Settings()), Hot)
+    assert isinstance(create_app(Settings()), ResponseCache)

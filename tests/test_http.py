@@ -27,7 +27,7 @@ from app.core.model.resource import RESOURCES as RESOURCES_BY_NAME
 from app.core.reading.pages import Cursors
 from app.core.reading.parameters import Queries
 from app.core.writing.batch import Batch
-from app.core.writing.representation import accepted
+from app.core.writing.representation import accepted_fields
 from seed.files import Dataset
 from seed.loader import load
 from tests.support.databases import NewDatabase, url_of
@@ -223,7 +223,7 @@ def test_an_error_of_ours_is_a_problem_without_a_trace(client: TestClient, monke
     async def fails(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(resource_reads, "answer", fails)
+    monkeypatch.setattr(resource_reads, "write_response", fails)
     with capture_logs() as logs:
         response = client.get("/v1/projects?limit=17")
     problem(response, 500, "internal_error")
@@ -346,7 +346,7 @@ def test_includes_past_200_say_where_the_rest_is(seeded_database: Database) -> N
         batch = Batch(session, "test")
         one = batch.stored(figures, ["smart-factory-duration"])["smart-factory-duration"]
         for number in range(450):
-            batch.put(figures, f"many-{number:03}", accepted(figures, one.body), None)
+            batch.put(figures, f"many-{number:03}", accepted_fields(figures, one.body), None)
         batch.flush()
     with client_of(url_of(seeded_database)) as client:
         for path in ("/v1/projects/smart-factory-cooperation?", "/v1/projects?limit=200&", "/v1/indicators?limit=200&"):

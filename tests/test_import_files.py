@@ -15,7 +15,7 @@ from app.catalogue import RESOURCES as ALL
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.exchange.formats import xlsx as workbooks
-from app.exchange.formats.columns import Columns, column_of, kind_of, names
+from app.exchange.formats.columns import Columns, column_names, column_of, kind_of
 from app.exchange.formats.files import CSV, JSON_LINES, XLSX
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, problem
@@ -131,7 +131,7 @@ def test_every_column_of_a_template_is_a_place_in_a_record(client: TestClient, r
     plain = client.get(f"/v1/imports/templates/{resource.name}.csv")
     assert plain.headers["content-type"] == "text/csv; charset=utf-8"
     (header,) = csv.reader(io.StringIO(plain.content.decode("utf-8-sig")))
-    assert header == list(names(resource))
+    assert header == list(column_names(resource))
     assert all(Columns(resource, header).kinds)
     members = {entry.alias or name for name, entry in resource.fields.model_fields.items()}
     assert {name.partition(".")[0] for name in header} == members - {"breakdown", "merged_into"} | {"id"} | (
@@ -318,7 +318,7 @@ def test_a_workbook_may_name_far_rows_and_columns(registry: TestClient, editor: 
 
 
 def test_sizes_and_types_are_bounded(seeded_database: Database, editor: Key, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbooks, "MOST_UNPACKED", 1_000)
+    monkeypatch.setattr(workbooks, "MAX_UNPACKED", 1_000)
     with client_of(url_of(seeded_database), max_import=5_000) as client:
         content = lines_of(*[{**PORTS, "id": f"x-{number}"} for number in range(50)])
         problem(send(client, editor, content), 413, "too_large")

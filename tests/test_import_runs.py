@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.log import CHANGES
-from app.exchange.formats.files import JSON_LINES, read
+from app.exchange.formats.files import JSON_LINES, parse_file
 from app.exchange.imports import run as importing
 from app.exchange.imports import store as ledger
 from app.exchange.imports.identify import Plan
@@ -95,16 +95,16 @@ def test_of_two_runs_one_writes(seeded_database: Database, tmp_path: Path) -> No
 def test_what_broke_off_while_it_was_received_is_given_up(seeded_database: Database, tmp_path: Path) -> None:
     def breaking() -> Any:
         with (tmp_path / "x.jsonl").open("rb") as file:
-            yield from read(file, JSON_LINES, None)
+            yield from parse_file(file, JSON_LINES, None)
         raise ConnectionError
 
     (tmp_path / "x.jsonl").write_bytes(lines_of(*ports(3)))
     with pytest.raises(ConnectionError):
-        ledger.receive(seeded_database, ALL, Sending(), breaking(), "one")
+        ledger.store_import(seeded_database, ALL, Sending(), breaking(), "one")
     with seeded_database.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(LINES)).scalar() == 0
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(3)), "one")
-    with ledger.booking(seeded_database) as session:
+    with ledger.import_transaction(seeded_database) as session:
         session.execute(update(IMPORTS).values(status="receiving"))
     expire(seeded_database)
     assert not run(seeded_database, import_id, "two", Pace())
@@ -113,8 +113,8 @@ def test_what_broke_off_while_it_was_received_is_given_up(seeded_database: Datab
 
 def test_one_that_ends_every_process_is_given_up(seeded_database: Database, tmp_path: Path) -> None:
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(3)), "one")
-    with ledger.booking(seeded_database) as session:
-        session.execute(update(IMPORTS).values(attempts=ledger.MOST_ATTEMPTS, status="running"))
+    with ledger.import_transaction(seeded_database) as session:
+        session.execute(update(IMPORTS).values(attempts=ledger.MAX_ATTEMPTS, status="running"))
     assert not run(seeded_database, import_id, "one", Pace())
     assert "too often" in state(seeded_database, import_id)["reason"]
 
@@ -131,7 +131,7 @@ def test_one_that_fails_here_ends_at_once(
 
 def test_old_imports_are_forgotten(registry: TestClient, editor: Key, seeded_database: Database) -> None:
     ended(registry, editor, lines_of(PORTS))
-    with ledger.booking(seeded_database) as session:
+    with ledger.import_transaction(seeded_database) as session:
         session.execute(update(IMPORTS).values(finished_at="2020-01-01T00:00:00.000000Z"))
     ended(registry, editor, lines_of(COAST))
     assert len(registry.get("/v1/imports", headers=editor).json()["items"]) == 1

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.exchange.imports import run as importing
-from app.exchange.imports.write_lines import Line, Writer
+from app.exchange.imports.write_lines import ImportLine, LineWriter
 from seed.files import Dataset
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, problem, walk
@@ -87,13 +87,13 @@ def test_lines_that_are_refused_are_not_tried_over_and_over(
     registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch, wrong: Record
 ) -> None:
     tried: list[int] = []
-    put = Writer._put
+    put = LineWriter._put
 
-    def counted(self: Writer, lines: list[Line]) -> None:
+    def counted(self: LineWriter, lines: list[ImportLine]) -> None:
         tried.append(len(lines))
         put(self, lines)
 
-    monkeypatch.setattr(Writer, "_put", counted)
+    monkeypatch.setattr(LineWriter, "_put", counted)
     records = [{**PORTS, "id": f"port-{number}", **(wrong if number % 4 else {})} for number in range(80)]
     found, _ = ended(registry, editor, lines_of(*records), "?mode=rows&dry_run=true")
     assert counts(found) == (20 if "places" in wrong else 21, 0, 0, 60 if "places" in wrong else 59)

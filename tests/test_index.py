@@ -17,14 +17,14 @@ from app.core.database.engine import Database
 from app.core.database.sql import holds
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES
-from app.core.model.texts import names, prose
+from app.core.model.texts import name_texts, other_texts
 from app.core.search import index, vocabulary
-from app.core.search.index import _ADD, RECORDS, STATE, TERMS, Entry, fill
+from app.core.search.index import _ADD, RECORDS, STATE, TERMS, IndexEntry, fill_index
 from app.core.search.interpretation import fts5
 from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE, terms, words
-from app.core.search.vocabulary import PAIRS, WORDS, alike, nearest, pairs
+from app.core.search.vocabulary import PAIRS, WORDS, letter_pairs, nearest, similarity_values
 from app.core.writing.batch import Batch
-from app.core.writing.representation import accepted, render
+from app.core.writing.representation import accepted_fields, render
 from seed.files import Dataset
 from seed.loader import load
 from tests.support.databases import NewDatabase, url_of
@@ -65,7 +65,7 @@ def held(database: Database) -> dict[str, Any]:
 def index_anew(database: Database) -> None:
     with database.write() as session:
         session.connection().execute(update(STATE).values(indexing=0))
-    fill(database)
+    fill_index(database)
 
 
 def test_the_index_of_the_dataset_is_what_indexing_anew_makes(seeded_database: Database, dataset: Dataset) -> None:
@@ -128,7 +128,7 @@ def test_a_write_that_fails_leaves_the_index_as_it_was(seeded_database: Database
         with seeded_database.write() as session:
             batch = Batch(session, "test")
             present = batch.stored(PARTNERS, ["unido"])["unido"]
-            fields = accepted(PARTNERS, present.body)
+            fields = accepted_fields(PARTNERS, present.body)
             batch.put(PARTNERS, "unido", fields.model_copy(update={"name": {"en": "Quixotry"}}), present)
             batch.flush()
             raise RuntimeError
@@ -143,11 +143,11 @@ def test_a_program_that_indexes_otherwise_asks_for_migrate(
 ) -> None:
     monkeypatch.setattr(index, "INDEXING", index.INDEXING + 1)
     with pytest.raises(Unavailable, match="migrate"), seeded_database.write() as session:
-        index.write(session.connection(), [])
+        index.update_index(session.connection(), [])
     before = held(seeded_database)
-    assert fill(seeded_database) == len(dataset.records)
+    assert fill_index(seeded_database) == len(dataset.records)
     assert held(seeded_database) == before
-    assert fill(seeded_database) == 0
+    assert fill_index(seeded_database) == 0
     load(seeded_database, dataset)
 
 
@@ -160,7 +160,7 @@ def test_search_waits_for_a_complete_index(seeded_database: Database) -> None:
             assert (response.status_code, response.json()["code"]) == (503, "unavailable")
             assert "migrate" in response.json()["detail"]
         assert client.get("/v1/partners").status_code == 200
-        fill(seeded_database)
+        fill_index(seeded_database)
         assert client.get("/v1/search?q=unido").status_code == 200
 
 
@@ -177,9 +177,9 @@ def test_a_record_of_any_size_can_be_indexed(database: Database) -> None:
         parsed = PARTNERS.fields.model_validate(fields)
         batch.put(PARTNERS, "long", parsed, batch.stored(PARTNERS, ["long"])["long"])
         batch.flush()
-    entry = Entry.of(PARTNERS, render(PARTNERS, "long", parsed, 1, "", ""))
+    entry = IndexEntry.of(PARTNERS, render(PARTNERS, "long", parsed, 1, "", ""))
     assert entry is not None
-    assert index.LARGEST - 100 < len(entry.terms) <= index.LARGEST
+    assert index.MAX_ENTRY_SIZE - 100 < len(entry.terms) <= index.MAX_ENTRY_SIZE
     assert held(database)["terms"]["partners", "long"] == set(entry.terms.split(" "))
 
 
@@ -197,8 +197,8 @@ def test_texts_are_told_by_their_types(dataset: Dataset) -> None:
     fields = dataset.records["agreements", "eco-industrial-parks-mou-2024-2028"]
     agreements = RESOURCES["agreements"]
     record = json.loads(render(agreements, "x", fields, 1, "", ""))
-    assert [path for path, _ in names(agreements, record)] == ["title.vi", "title.en"]
-    paths = {path for path, _ in prose(agreements, record)}
+    assert [path for path, _ in name_texts(agreements, record)] == ["title.vi", "title.en"]
+    paths = {path for path, _ in other_texts(agreements, record)}
     assert {"description.vi", "signatories[0].name", "citations[0].as_written"} <= paths
     assert not [path for path in paths if path.startswith(("kind", "parties[0].partner", "citations[0].document"))]
     assert not [path for path in paths if "supports" in path or "basis" in path]
@@ -207,7 +207,7 @@ def test_texts_are_told_by_their_types(dataset: Dataset) -> None:
 @pytest.mark.parametrize("resource", DECLARED, ids=lambda resource: resource.name)
 def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource: Any) -> None:
     for record_id, fields in dataset.of(resource.name).items():
-        entry = Entry.of(resource, render(resource, record_id, fields, 1, "", ""))
+        entry = IndexEntry.of(resource, render(resource, record_id, fields, 1, "", ""))
         assert entry is not None
         assert entry.terms.startswith(WHOLE)
         assert bool(resource.names) == (f" {NAME}" in entry.terms)
@@ -334,8 +334,8 @@ def test_a_word_with_as_many_slips_as_are_forgiven_is_always_a_candidate(word: s
         ][kind]
     if len(typed) < 4:
         return
-    asked: Any = alike(typed)
-    assert len(set(asked["pairs"]) & set(pairs(word))) >= asked["shared"]
+    asked: Any = similarity_values(typed)
+    assert len(set(asked["pairs"]) & set(letter_pairs(word))) >= asked["shared"]
     assert asked["shortest"] <= len(word) <= asked["longest"]
     assert nearest(typed, [(word, 1)]) == word
 

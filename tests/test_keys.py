@@ -12,7 +12,7 @@ from sqlmodel import SQLModel
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from app.core.access.keys import KEY_TEXT, KEYS, id_in, new_text
+from app.core.access.keys import KEYS, TOKEN_PATTERN, id_of_token, new_token
 from app.core.database.engine import Database
 from app.core.errors import Unauthorized
 from app.core.log import CHANGES
@@ -28,13 +28,13 @@ def admin(seeded_database: Database) -> dict[str, str]:
 
 
 def test_the_text_of_a_key_can_be_recognised() -> None:
-    made = new_text("0123456789")
-    assert KEY_TEXT.fullmatch(made)
-    assert id_in(made) == "0123456789"
+    made = new_token("0123456789")
+    assert TOKEN_PATTERN.fullmatch(made)
+    assert id_of_token(made) == "0123456789"
     for wrong in (made[:-1] + ("0" if made[-1] != "0" else "1"), made + "0", made[1:], made.replace("_", "-"), ""):
         with pytest.raises(Unauthorized):
-            id_in(wrong)
-    assert len({new_text("0123456789") for _ in range(100)}) == 100
+            id_of_token(wrong)
+    assert len({new_token("0123456789") for _ in range(100)}) == 100
 
 
 def test_an_administrator_creates_sees_rotates_and_revokes(registry: TestClient, admin: dict[str, str]) -> None:
@@ -99,8 +99,8 @@ def test_a_key_that_does_not_count_is_refused_everywhere(registry: TestClient, s
     expired, revoked, good = (key_of(seeded_database, "keys", "records:write") for _ in range(3))
     change_key(seeded_database, expired, expires_at="2020-01-01T00:00:00.000000Z")
     change_key(seeded_database, revoked, revoked_at="2020-01-01T00:00:00.000000Z")
-    unknown = {"Authorization": f"Bearer {new_text('0123456789')}"}
-    other_secret = {"Authorization": f"Bearer {new_text(id_of(good))}"}
+    unknown = {"Authorization": f"Bearer {new_token('0123456789')}"}
+    other_secret = {"Authorization": f"Bearer {new_token(id_of(good))}"}
     texts = ["", "Bearer", "Bearer x", "Basic eDp5", good["Authorization"][:-1], "Bearer \xff", "hoptac_x"]
     for headers in (expired, revoked, unknown, other_secret, *({"Authorization": each} for each in texts)):
         for path in ("/v1/projects", "/v1/projects/nobody", "/v1", "/v1/keys", "/v1/nope"):

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from app.core.access.keys import new_text
+from app.core.access.keys import new_token
 from app.core.asgi import rate_limits as limits
 from app.core.asgi.rate_limits import Quota, network_of
 from app.core.database.engine import Database
@@ -62,7 +62,7 @@ def test_callers_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.M
     quota = Quota("address", 5)
     for number in range(1_000):
         quota.take("busy")
-        quota.give_back("busy")
+        quota.refund("busy")
         quota.take(str(number))
     assert len(quota._windows) == 10
     assert "busy" in quota._windows
@@ -109,7 +109,9 @@ def test_a_key_has_its_own_count(seeded_database: Database) -> None:
 
 def test_guesses_of_keys_count_for_the_address(seeded_database: Database) -> None:
     known = key_of(seeded_database, "records:write")
-    guesses = [{"Authorization": f"Bearer {text}"} for text in (new_text("0" * 10), "hoptac_x", "", new_text("1" * 10))]
+    guesses = [
+        {"Authorization": f"Bearer {text}"} for text in (new_token("0" * 10), "hoptac_x", "", new_token("1" * 10))
+    ]
     with client_of(url_of(seeded_database), rate_limit_address=3) as client:
         assert client.get(PATH, headers=known).status_code == 200
         found = [client.get(PATH, headers=each) for each in guesses]

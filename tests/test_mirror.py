@@ -23,9 +23,9 @@ from app.core.log import CHANGES, SEALED
 from app.core.model.resource import RESOURCES
 from app.core.writing import batch
 from app.core.writing.batch import Batch
-from app.core.writing.representation import Content, accepted
+from app.core.writing.representation import Content, accepted_fields
 from app.exchange.mirrors import source as sources
-from app.exchange.mirrors.mirror import Mirror
+from app.exchange.mirrors.mirror import MirrorFollower
 from app.exchange.mirrors.source import NotMirrored, Source
 from app.exchange.mirrors.source import client_of as http_client
 from seed.files import Dataset
@@ -42,7 +42,7 @@ from tests.support.waiting import eventually
 def test_a_mirror_answers_as_its_source(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(sources, "MOST_ITEMS", 7)  # every transaction of the seed is longer than a page
+    monkeypatch.setattr(sources, "MAX_ITEMS", 7)  # every transaction of the seed is longer than a page
     put(registry, editor, "projects/late", {**PROJECT, "state": "draft"})
     mirror(registry, copy)
     patch(registry, editor, "projects/late", state="published", roles=[{"partner": "unido", "role": "funding"}])
@@ -86,7 +86,7 @@ def test_a_text_taken_down_is_taken_down_in_the_mirror(
 def test_codes_that_change_hands_within_one_transaction_longer_than_a_page(
     database: Database, copy: Database, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(sources, "MOST_ITEMS", 10)
+    monkeypatch.setattr(sources, "MAX_ITEMS", 10)
     monkeypatch.setattr(sql, "CHUNK", 20)
     count, partners = 60, RESOURCES["partners"]
 
@@ -106,7 +106,9 @@ def test_codes_that_change_hands_within_one_transaction_longer_than_a_page(
                 }
                 if number >= count - 2:
                     body["parent"] = None if drop or number == count - 1 else "p-0"
-                batch.put(partners, f"p-{number}", accepted(partners, json.dumps(body)), present.get(f"p-{number}"))
+                batch.put(
+                    partners, f"p-{number}", accepted_fields(partners, json.dumps(body)), present.get(f"p-{number}")
+                )
             batch.flush()
 
     with client_of(url_of(database)) as client:
@@ -197,7 +199,7 @@ def test_a_source_of_a_newer_version_is_told(registry: TestClient, copy: Databas
         raise ValueError("a field that nobody knows here")
 
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "accepted", newer)
+        patched.setattr(batch, "accepted_fields", newer)
         with pytest.raises(NotMirrored, match="Update this program"):
             mirror(registry, copy)
     mirror(registry, copy)
@@ -237,7 +239,7 @@ def test_disturbances_are_outlasted(client: TestClient, copy: Database, dataset:
         return plain.client.send(request)
 
     made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
-    Mirror(copy, Source(made, stays=False, pause=paused.append)).follow(once=True)
+    MirrorFollower(copy, Source(made, retries_forever=False, pause=paused.append)).follow(once=True)
     assert len(changes(copy)) == len(dataset.records)
     assert paused[0] <= 0.5 < paused[2] <= 2
     assert paused[1] == paused[3] == 17
@@ -247,7 +249,7 @@ def test_disturbances_are_outlasted(client: TestClient, copy: Database, dataset:
 
     made = httpx.Client(transport=httpx.MockTransport(never), base_url="https://source.test")
     with pytest.raises(NotMirrored, match="no route"):
-        Mirror(copy, Source(made, stays=False, pause=paused.append)).follow(once=True)
+        MirrorFollower(copy, Source(made, retries_forever=False, pause=paused.append)).follow(once=True)
 
 
 GOOD = ("registry.example", "https://x", "http://127.0.0.1:8000", "http://localhost", "http://[::1]:80")

@@ -21,7 +21,7 @@ from app.exchange.formats.files import CSV, JSON_LINES
 from app.exchange.imports.models import IMPORTS, LINES
 from app.exchange.imports.run import Pace
 from app.exchange.imports.run import run as run_import
-from app.exchange.mirrors.mirror import Mirror
+from app.exchange.mirrors.mirror import MirrorFollower
 from app.exchange.mirrors.source import NotMirrored
 from seed.files import Dataset
 from tests.support.databases import NewDatabase, url_of
@@ -288,7 +288,7 @@ class Following:
     """A mirror that follows in a thread until the block ends, and at its end is like the source."""
 
     def __init__(self, client: TestClient, copy: Database) -> None:
-        self._mirror, self._stop, self.seen = Mirror(copy, source_of(client)), threading.Event(), list[int]()
+        self._mirror, self._stop, self.seen = MirrorFollower(copy, source_of(client)), threading.Event(), list[int]()
         self._copy = copy
         self._thread = threading.Thread(target=self._run)
         self.error: BaseException | None = None

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.access.keys import new_text
+from app.core.access.keys import new_token
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.core.settings import Settings
-from app.core.writing.representation import writable
+from app.core.writing.representation import writable_members
 from app.main import assemble
 from tests.support.databases import NewDatabase
 from tests.support.http import client_of
@@ -114,7 +114,7 @@ def callers(new_database: NewDatabase, seeded: str) -> Iterator[tuple[TestClient
     database = Database(url)
     keys = {
         "none": {},
-        "bad": {"Authorization": f"Bearer {new_text('0123456789')}"},
+        "bad": {"Authorization": f"Bearer {new_token('0123456789')}"},
         "expired": key_of(database, "records:write", "keys"),
         "revoked": key_of(database, "records:write", "keys"),
         "reader": key_of(database, "webhooks"),
@@ -137,7 +137,7 @@ NUMBERS = itertools.count()
 def body_of(client: TestClient, resource: str) -> dict[str, Any]:
     """What a new record of the resource may say; who keeps it is left to the key."""
     shown = client.get(f"/v1/{resource}/{RESOURCES[resource].example}").json()
-    given = writable(shown)
+    given = writable_members(shown)
     return {name: given[name] for name in given if name not in ("managed_by", "identifiers", "code")}
 
 

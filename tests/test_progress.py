@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.analysis.progress.progress import progress
-from app.analysis.progress.reading import MOST_FIGURES, parts_below
+from app.analysis.progress.reading import MAX_FIGURES, parts_below
 from app.core.database.engine import Database
 from app.figures.models import FIGURES
 from app.projects.models import PROJECTS
@@ -307,7 +307,7 @@ def test_cycles_depth_and_numbers_of_projects_are_bounded(seeded_database: Datab
 
 
 def test_too_many_figures_are_refused_and_one_indicator_narrows(seeded_database: Database) -> None:
-    many = [figure(f"many-{number:04}", "actual", 1, indicator="experts-trained") for number in range(MOST_FIGURES)]
+    many = [figure(f"many-{number:04}", "actual", 1, indicator="experts-trained") for number in range(MAX_FIGURES)]
     store(seeded_database, FIGURES, *many)
     with client_of(url_of(seeded_database)) as client:
         refused = client.get(SMART)

@@ -79,7 +79,7 @@ def test_a_text_is_taken_down_from_every_version(
         OF[THREE]: 2,
         OF[FOUR]: 1,
     }
-    assert taken[OF[ONE]].gone == {"/name/en", "/aliases/0"}
+    assert taken[OF[ONE]].removed == {"/name/en", "/aliases/0"}
     held = everything(seeded_database)
     assert SECRET not in held
     assert "quagga" not in held.lower()
@@ -195,8 +195,8 @@ def test_ids_and_links_stay_and_are_named(
     put_partner(registry, editor, "/v1/partners/quagga", name={"en": "the quagga"})
     put_partner(registry, editor, ONE, parent="quagga")
     taken = {each.name[1]: each for each in redact(seeded_database, Redaction("quagga", "[…]", REASON))}
-    assert (taken["quagga"].gone, taken["quagga"].stays) == ({"/name/en"}, {"/id"})
-    assert (taken["zebra-1"].change, taken["zebra-1"].stays) == (None, {"/parent"})
+    assert (taken["quagga"].removed, taken["quagga"].remaining) == ({"/name/en"}, {"/id"})
+    assert (taken["zebra-1"].change, taken["zebra-1"].remaining) == (None, {"/parent"})
     assert registry.get("/v1/partners/quagga").json()["name"]["en"] == "the […]"
     assert verified(seeded_database)[0] == []
 
@@ -211,7 +211,7 @@ def test_ids_that_were_made_of_it_are_named(
     put_partner(registry, editor, "/v1/partners/tran-thi-kin-daos-office", name={"en": "An office"})
     put_partner(registry, editor, "/v1/partners/office-of-tran-thi-kin-dao", name={"en": "An office"})
     taken = {each.name[1]: each for each in redact(seeded_database, Redaction("Trần Thị Kín Đáo", "[…]", REASON))}
-    assert {name: each.stays for name, each in taken.items()} == {
+    assert {name: each.remaining for name, each in taken.items()} == {
         "tran-thi-kin-dao": {"/id"},
         "office-of-tran-thi-kin-dao": {"/id"},
     }

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app.core.database.engine import Database
-from app.core.log import digest, entry, link
+from app.core.log import chain_entry, chain_value, digest
 from app.core.maintenance import rerender
 from app.core.maintenance.rerender import render_again
 from app.core.model.fields import RENDERING
@@ -22,7 +22,7 @@ from app.core.values.text import LanguageMap
 from app.core.writing import batch as writing
 from app.core.writing.batch import Batch
 from app.core.writing.references import referrers
-from app.core.writing.representation import accepted, named, render
+from app.core.writing.representation import accepted_fields, linked_records, render
 from app.figures.models import Relation
 from seed.files import Dataset
 from seed.loader import load
@@ -62,7 +62,7 @@ def assert_chained(log: list[Any]) -> None:
     for row in log:
         assert digest(row.body.encode(), row.salt or "") == row.digest
         said = (row.at, row.actor, row.action, row.resource, row.record_id, row.version)
-        chain = link(chain, row.sequence, entry(*said, row.digest))
+        chain = chain_value(chain, row.sequence, chain_entry(*said, row.digest))
         assert chain == row.chain
 
 
@@ -178,7 +178,7 @@ def test_unique_codes_may_pass_from_record_to_record(seeded_database: Database, 
 def test_what_goes_together_goes_and_what_others_need_stays(seeded_database: Database, dataset: Dataset) -> None:
     batch, parts = ("projects", "smart-factory-batch-1-2023"), dataset.of("figures")
     figures = [("figures", key) for key, figure in parts.items() if figure.project == batch[1]]
-    others = [key for key, fields in dataset.records.items() if batch in named(fields)]
+    others = [key for key, fields in dataset.records.items() if batch in linked_records(fields)]
     outcome = load(seeded_database, without(dataset, batch, *figures, *others))
     assert set(outcome.deleted) == {batch, *figures, *others}
     load(seeded_database, dataset)
@@ -200,7 +200,7 @@ def test_rendering_everything_again_finds_no_difference(seeded_database: Databas
     for name, record_id in dataset.records:
         resource = RESOURCES[name]
         present = stored(seeded_database, resource, record_id)
-        fields = accepted(resource, present.body)
+        fields = accepted_fields(resource, present.body)
         again = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
         assert again == present.body.encode()
 
@@ -225,7 +225,7 @@ def test_what_is_read_can_be_written_back_unchanged(seeded_database: Database, d
         batch = Batch(session, "somebody")
         for resource in RESOURCES.values():
             for record_id, present in batch.stored(resource, dataset.of(resource.name)).items():
-                fields = accepted(resource, present.body)
+                fields = accepted_fields(resource, present.body)
                 assert batch.put(resource, record_id, fields, present) == "unchanged"
         assert batch.flush() == 0
 

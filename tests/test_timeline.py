@@ -135,8 +135,8 @@ def invented() -> Records:
     chance = random.Random(5)
     ids = {name: [f"{name[:2]}-{number:02}" for number in range(count)] for name, count in COUNTS.items()}
 
-    def some(name: str, most: int = 2) -> list[str]:
-        return chance.sample(ids[name], chance.randint(0, most))
+    def some(name: str, limit: int = 2) -> list[str]:
+        return chance.sample(ids[name], chance.randint(0, limit))
 
     def maybe(values: list[str]) -> str | None:
         return chance.choice([None, *values])

@@ -10,10 +10,10 @@ from sqlalchemy import select, text, update
 from sqlmodel import Session
 
 from app.core.database.engine import Database
-from app.core.log import CHANGES, digest, entry, link
+from app.core.log import CHANGES, chain_entry, chain_value, digest
 from app.core.maintenance import rerender, verify
 from app.core.maintenance.rerender import render_again
-from app.core.maintenance.verify import Head, Verifier
+from app.core.maintenance.verify import ChainHead, Verifier
 from app.core.model.resource import RESOURCES
 from app.core.writing import batch
 from tests.support.databases import url_of
@@ -34,7 +34,7 @@ def lived_in(seeded_database: Database) -> Database:
 
 def test_an_honest_log_is_proved(lived_in: Database) -> None:
     last = changes(lived_in)[-1]
-    assert verified(lived_in) == ([], Head(last.sequence, last.chain))
+    assert verified(lived_in) == ([], ChainHead(last.sequence, last.chain))
 
 
 def test_a_record_that_was_rendered_again_is_as_its_change_says(
@@ -150,8 +150,8 @@ def test_a_log_that_was_made_anew_is_told_by_a_head_that_was_kept(lived_in: Data
 def forge(session: Session, log: Sequence[Any]) -> None:
     chain = ""
     for row in log:
-        sealed = entry(row.at, "somebody-else", row.action, row.resource, row.record_id, row.version, row.digest)
-        chain = link(chain, row.sequence, sealed)
+        sealed = chain_entry(row.at, "somebody-else", row.action, row.resource, row.record_id, row.version, row.digest)
+        chain = chain_value(chain, row.sequence, sealed)
         forged = update(CHANGES).where(CHANGES.c.sequence == row.sequence)
         session.execute(forged.values(actor="somebody-else", chain=chain))
 
@@ -171,8 +171,8 @@ def test_a_log_that_ends_early_is_told_by_a_head_that_was_kept(lived_in: Databas
 )
 def test_a_head_has_one_form(wrong: str) -> None:
     with pytest.raises(ValueError, match="a head is"):
-        Head.read(wrong)
-    assert str(Head.read("7:" + "a" * 64)) == "7:" + "a" * 64
+        ChainHead.read(wrong)
+    assert str(ChainHead.read("7:" + "a" * 64)) == "7:" + "a" * 64
 
 
 @settings(max_examples=examples(7), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

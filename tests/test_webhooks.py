@@ -401,7 +401,7 @@ def test_too_much_waiting_makes_a_subscription_fall_behind_and_nothing_is_missed
     editor: Headers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(following, "MOST_WAITING", 3)
+    monkeypatch.setattr(following, "MAX_WAITING_DELIVERIES", 3)
     monkeypatch.setattr(following, "BATCH", 2)
     with receiving(fail) as receiver, receiving() as other:
         made = subscribe(registry, subscriber, receiver.url)
@@ -504,7 +504,7 @@ def test_what_is_old_is_removed(seeded_database: Database) -> None:
         for row, done in zip(rows, (old, young, None), strict=True):
             row.update(done_at=done, state="pending" if done is None else "accepted")
         connection.execute(insert(DELIVERIES), rows)
-        assert attempts.prune(connection) is False
+        assert attempts.delete_done(connection) is False
         assert set(connection.execute(select(DELIVERIES.c.id)).scalars()) == {"young", "pending"}
 
 
@@ -583,7 +583,7 @@ def test_odd_ids_bodies_and_queries_are_refused(registry: TestClient, subscriber
 def test_a_key_has_a_bounded_number_of_subscriptions(
     registry: TestClient, subscriber: Headers, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(subscriptions, "MAX_OF_ONE", 2)
     for _ in range(2):
         subscribe(registry, subscriber, receiver.url)
     problem(registry.post("/v1/webhooks", json={"url": receiver.url}, headers=subscriber), 409, "conflict")
@@ -660,7 +660,7 @@ def test_many_subscriptions_read_the_log_no_oftener_than_one(
         with seeded_database.engine.begin() as connection:
             connection.execute(update(WEBHOOKS).values(state="active", behind=1))
             read.clear()
-            following.follow(connection, "")
+            following.fan_out(connection, "")
             counts.append(sum("FROM changes" in statement for statement in read))
             made = connection.execute(select(DELIVERIES.c.webhook, func.count()).group_by(DELIVERIES.c.webhook)).all()
             connection.rollback()

@@ -13,7 +13,7 @@ from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES
 from app.core.values.links import links_in
 from app.core.values.text import slug
-from app.core.writing.representation import accepted
+from app.core.writing.representation import accepted_fields
 from seed.files import Dataset
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
@@ -536,7 +536,7 @@ def test_a_write_is_seen_at_once_and_by_whom(registry: TestClient, editor: Key, 
     with seeded_database.engine.connect() as connection:
         last = connection.execute(select(CHANGES).order_by(CHANGES.c.sequence.desc()).limit(1)).mappings().one()
     assert last["actor"] == f"key:{editor['Authorization'].split('_')[1]}"
-    assert accepted(RESOURCES["projects"], last["body"]).state == "published"
+    assert accepted_fields(RESOURCES["projects"], last["body"]).state == "published"
 
 
 NAMING = ("projects", "agreements", "statements", "milestones")

@@ -7,10 +7,10 @@ from sqlalchemy import Table, Text
 from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
-from app.core.model.fields import Identified, Record, RecordFields
-from app.core.model.filters import Contains, During, Equal
+from app.core.model.fields import HasIdentifiers, Record, RecordFields
+from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import Row, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value, Voice
@@ -59,7 +59,7 @@ class Signatory(Voice):
     for_party: PartnerId | None = Field(default=None, alias="for", description="Id of the party signed for.")
 
 
-class AgreementFields(Identified, RecordFields):
+class AgreementFields(HasIdentifiers, RecordFields):
     """A memorandum, treaty, loan, grant or contract between partners."""
 
     title: LanguageMap
@@ -93,7 +93,7 @@ class AgreementShown(AgreementFields, Record):
     resource: Literal["agreements"]
 
 
-class Agreement(Row, table=True):
+class Agreement(RouteRow, table=True):
     """Columns of agreements that lists filter and sort by."""
 
     __tablename__ = "agreements"
@@ -139,11 +139,11 @@ AGREEMENTS = Resource(
     example="smart-factory-mou-2022",
     trees=("part_of", "amends"),
     filters={
-        "kind": Equal(Agreement.kind, Annotated[str, AGREEMENT_KIND], "Of any of these kinds."),
-        "status": Equal(Agreement.status, Annotated[str, AGREEMENT_STATUS], "In any of these states."),
-        "title": Contains(Agreement.title_text),
-        "signed_on": During(Agreement.signed_on_earliest, Agreement.signed_on_latest, "When it was signed."),
-        "period": During(Agreement.period_earliest, Agreement.period_latest, "The time it covers."),
+        "kind": EqualFilter(Agreement.kind, Annotated[str, AGREEMENT_KIND], "Of any of these kinds."),
+        "status": EqualFilter(Agreement.status, Annotated[str, AGREEMENT_STATUS], "In any of these states."),
+        "title": TextFilter(Agreement.title_text),
+        "signed_on": DuringFilter(Agreement.signed_on_earliest, Agreement.signed_on_latest, "When it was signed."),
+        "period": DuringFilter(Agreement.period_earliest, Agreement.period_latest, "The time it covers."),
     },
     sorts={
         "title": Agreement.title_sort,

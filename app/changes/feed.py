@@ -15,21 +15,21 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_
 from app.core.database.sql import one_of, unindexed, utf8
 from app.core.database.statements import Query, Read
 from app.core.errors import Rewound
-from app.core.log import CHANGES, REDACTIONS, entry_of
-from app.core.reading.answers import Answer, Asked
+from app.core.log import CHANGES, REDACTIONS, chain_entry_of
+from app.core.reading.answers import ReadRequest, ReadResult
 from app.core.values.json import to_json
 from app.core.writing.representation import partners_of
 
 PATH = "/v1/changes"
 SCANNED = 4_000  # Changes that a page looks at, at most, to find those that are asked for
-ROUND = 50  # representations fetched at once
-LARGEST = 4_000_000  # bytes after which a page ends
+ROWS_OF_ROUND = 50  # representations fetched at once
+MAX_PAGE_BYTES = 4_000_000  # bytes after which a page ends
 HEAD = 8  # characters of a chain value that `next` carries: as many as in a tag
 
 C = CHANGES.c
 
 
-class Told(NamedTuple):
+class FeedRow(NamedTuple):
     """A Change as it is stored, its representation in bytes (None: of a draft, or one that a mirror was not given)."""
 
     sequence: int
@@ -47,13 +47,13 @@ class Told(NamedTuple):
     body: bytes | None
 
 
-_COLUMNS = [C[name] for name in Told._fields if name != "body"]
-_TOLD = select(*_COLUMNS, case((C.shown.is_not(None), utf8(C.body))))
+_COLUMNS = [C[name] for name in FeedRow._fields if name != "body"]
+_FEED_ROWS = select(*_COLUMNS, case((C.shown.is_not(None), utf8(C.body))))
 _LAST = Query(select(C.sequence, C.chain).order_by(C.sequence.desc()).limit(literal_column("1")))
 _LOG = Query(select(REDACTIONS.c.reason, REDACTIONS.c.digests).where(REDACTIONS.c.change == bindparam("sequence")))
 _CHAIN = Query(select(C.chain).where(C.sequence == bindparam("sequence")))
 _BEFORE = Query(
-    _TOLD.where(
+    _FEED_ROWS.where(
         C.resource == bindparam("resource"),
         C.record_id == bindparam("id"),
         C.sequence < bindparam("sequence"),
@@ -65,35 +65,35 @@ _BEFORE = Query(
 
 
 @dataclass(frozen=True)
-class Page(Answer):
+class FeedPage(ReadResult):
     """A page of the feed: how many items it has, up to which Change it looked, and which is the last of all."""
 
     items: int = field(kw_only=True)
-    seen: int = field(kw_only=True)
+    scanned_to: int = field(kw_only=True)
     chain: str = field(kw_only=True)
     last: int = field(kw_only=True)
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to tell, and nothing more to look at."""
-        return self.items == 0 and self.seen == self.last
+        return self.items == 0 and self.scanned_to == self.last
 
 
-def page(query: Any, asked: Asked) -> Read:
+def read_feed(query: Any, request: ReadRequest) -> Read:
     """Changes behind `query.after`, and where to go on; Rewound when there is another history here."""
     rows = yield _LAST, {}
     last, chain = rows[0] if rows else (0, "")
     name = f"{last}-{chain[:HEAD]}" if last else "0"
-    if asked.has(asked.tag(name)):
-        return Answer(None, asked.tag(name))
+    if request.matches(request.tag(name)):
+        return ReadResult(None, request.tag(name))
     yield from _ensure_known(query, last)
     items, seen = yield from _items(query, last)
     if seen != last:
         chain = yield from _chain_at(seen)
     following = _next(query, seen, chain)
     shown = b'{"items":[%s],"next":%s,"last":%d}' % (b",".join(items), to_json(following), last)
-    told = asked.answer(shown, name, following)
-    return Page(told.body, told.tag, following, items=len(items), seen=seen, chain=chain[:HEAD], last=last)
+    told = request.result(shown, name, following)
+    return FeedPage(told.body, told.tag, following, items=len(items), scanned_to=seen, chain=chain[:HEAD], last=last)
 
 
 def _ensure_known(query: Any, last: int) -> Read:
@@ -124,11 +124,11 @@ def _items(query: Any, last: int) -> Read:
     statement = _statement(query.proof, bool(query.resource), bool(query.record), bool(query.partner))
     items: list[bytes] = []
     seen, size = query.after, 0
-    while seen < until and len(items) < query.limit and size < LARGEST:
-        most = min(ROUND, query.limit - len(items))
+    while seen < until and len(items) < query.limit and size < MAX_PAGE_BYTES:
+        most = min(ROWS_OF_ROUND, query.limit - len(items))
         rows = yield statement, {**values, "after": seen, "until": until, "most": most}
         for row in rows:
-            item = yield from _item(Told(*row), query)
+            item = yield from _item(FeedRow(*row), query)
             if item is not None:
                 items.append(item)
                 size += len(item)
@@ -147,11 +147,11 @@ def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Que
     if record:
         where.append(and_(C.resource == bindparam("resource"), C.record_id == bindparam("id")))
     if partner:
-        where.append(_naming())
-    return Query(_TOLD.where(*where).order_by(C.sequence).limit(bindparam("most")))
+        where.append(_may_name_partner())
+    return Query(_FEED_ROWS.where(*where).order_by(C.sequence).limit(bindparam("most")))
 
 
-def _naming() -> ColumnElement[bool]:
+def _may_name_partner() -> ColumnElement[bool]:
     """Whether a representation, or the one before it, may name the partner: whether it does is decided later."""
     earlier = CHANGES.alias("earlier")
     same = and_(earlier.c.resource == C.resource, earlier.c.record_id == C.record_id)
@@ -161,13 +161,13 @@ def _naming() -> ColumnElement[bool]:
     return or_(named_now, and_(C.shown != "create", named_before), C.shown == "redact")
 
 
-def _item(told: Told, query: Any) -> Read:
+def _item(told: FeedRow, query: Any) -> Read:
     """A Change as the feed shows it; None when it does not concern the partner that is asked for."""
     if told.shown is None:
-        return to_json({"sequence": told.sequence, "proof": {"entry": entry_of(told), "chain": told.chain}})
+        return to_json({"sequence": told.sequence, "proof": {"entry": chain_entry_of(told), "chain": told.chain}})
     body, own = yield from _shown(told)
     is_gone = told.action == "delete" or not own
-    if query.partner and not (yield from _concerns(told, body, query.partner)):
+    if query.partner and not (yield from _concerns_partner(told, body, query.partner)):
         return None
     item: dict[str, Any] = {
         "sequence": told.sequence,
@@ -183,7 +183,7 @@ def _item(told: Told, query: Any) -> Read:
     return b'%s,"record":%s}' % (to_json(item)[:-1], body)
 
 
-def _proof(told: Told, own: bool) -> Mapping[str, Any]:
+def _proof(told: FeedRow, own: bool) -> Mapping[str, Any]:
     return {
         "action": told.action,
         "digest": told.digest,
@@ -194,7 +194,7 @@ def _proof(told: Told, own: bool) -> Mapping[str, Any]:
     }
 
 
-def _log(told: Told) -> Read:
+def _log(told: FeedRow) -> Read:
     """Of a redaction: why, and what stands for the representations that it put in the place of others."""
     if told.shown != "redact":
         return {}
@@ -202,25 +202,25 @@ def _log(told: Told) -> Read:
     return {"reason": rows[0][0], "digests": json.loads(rows[0][1])} if rows else {}
 
 
-def _shown(told: Told) -> Read:
+def _shown(told: FeedRow) -> Read:
     """The last public representation of the record up to this Change, and whether it is the Change's own."""
     if _is_public(told):
         return told.body, True
     while rows := (yield _BEFORE, {"resource": told.resource, "id": told.record_id, "sequence": told.sequence}):
-        told = Told(*rows[0])
+        told = FeedRow(*rows[0])
         if _is_public(told):
             return told.body, False
     return b"null", False
 
 
-def _is_public(told: Told) -> bool:
+def _is_public(told: FeedRow) -> bool:
     """Whether the representation of a Change was public: that of a withdrawal is the draft's."""
     if told.body is None or told.shown == "redact":
         return told.body is not None and json.loads(told.body)["state"] == "published"
     return told.shown != "delete" or told.action == "delete"
 
 
-def _concerns(told: Told, body: bytes, partner: str) -> Read:
+def _concerns_partner(told: FeedRow, body: bytes, partner: str) -> Read:
     """Whether the record is or names the partner, or did before this Change: who follows it learns when that ends."""
     if _names(told, body, partner):
         return True
@@ -229,11 +229,11 @@ def _concerns(told: Told, body: bytes, partner: str) -> Read:
     rows = yield _BEFORE, {"resource": told.resource, "id": told.record_id, "sequence": told.sequence}
     if not rows:
         return False
-    earlier, _ = yield from _shown(Told(*rows[0]))
+    earlier, _ = yield from _shown(FeedRow(*rows[0]))
     return _names(told, earlier, partner)
 
 
-def _names(told: Told, body: bytes, partner: str) -> bool:
+def _names(told: FeedRow, body: bytes, partner: str) -> bool:
     if body == b"null" or b'"%s"' % partner.encode() not in body:
         return (told.resource, told.record_id) == ("partners", partner)
     found = partners_of(told.resource, told.record_id, body)

@@ -11,23 +11,23 @@ from starlette.types import Receive
 
 from app.core.reading.freshness import Freshness
 
-MOST = 500  # who comes when so many wait is answered at once
+MAX_LONG_POLLS = 500  # who comes when so many wait is answered at once
 
 TICK = 0.02  # seconds between two looks
 
 NEVER = 2**63  # no Change has this number
 
 
-class Waiting:
+class LongPolls:
     """Those who wait for a Change, told by what knows the last one."""
 
-    def __init__(self, fresh: Freshness, most: int = MOST) -> None:
-        self.most, self._fresh = most, fresh
+    def __init__(self, fresh: Freshness, limit: int = MAX_LONG_POLLS) -> None:
+        self.most, self._fresh = limit, fresh
         self._waiters: dict[asyncio.Future[bool], int] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._ended = False
 
-    async def beyond(self, last: int, seconds: float, receive: Receive) -> bool:
+    async def wait_for_change(self, last: int, seconds: float, receive: Receive) -> bool:
         """Whether there is a Change behind `last`, as soon as there is.
 
         False when the time is over, the caller has left, the server ends, or too many wait already.
@@ -46,7 +46,7 @@ class Waiting:
             return False
         moved = asyncio.get_running_loop().create_future()
         self._waiters[moved] = last
-        left = asyncio.ensure_future(_left(receive))
+        left = asyncio.ensure_future(_disconnected(receive))
         try:
             await asyncio.wait({moved, left}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if moved.done():
@@ -72,7 +72,7 @@ class Waiting:
             if not moved.done():
                 moved.set_result(False)
 
-    def end_with_the_process(self) -> None:
+    def end_on_signal(self) -> None:
         """End when the process is told to: the server waits for its requests before it tells the application."""
         if threading.current_thread() is not threading.main_thread():
             return
@@ -80,7 +80,7 @@ class Waiting:
         for number in (signal.SIGINT, signal.SIGTERM):
             before = signal.getsignal(number)
             if callable(before):
-                signal.signal(number, _also(lambda: loop.call_soon_threadsafe(self.end), before))
+                signal.signal(number, _call_too(lambda: loop.call_soon_threadsafe(self.end), before))
 
     async def close(self) -> None:
         """End, and stop looking."""
@@ -91,7 +91,7 @@ class Waiting:
                 await self._watcher
 
 
-def _also(act: Callable[[], object], handler: Callable[..., object]) -> Callable[..., object]:
+def _call_too(act: Callable[[], object], handler: Callable[..., object]) -> Callable[..., object]:
     def handle(*given: Any) -> object:
         act()
         return handler(*given)
@@ -99,7 +99,7 @@ def _also(act: Callable[[], object], handler: Callable[..., object]) -> Callable
     return handle
 
 
-async def _left(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     """Ends when the caller is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints, create_model
 
-from app.changes.feed import PATH, Page, page
+from app.changes.feed import PATH, FeedPage, read_feed
 from app.core.errors import Rewound
 from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
-from app.core.http.responses import Ready, answer, asked
-from app.core.log import ACTION, SHOWN
+from app.core.http.responses import PreparedResponse, read_request, write_response
+from app.core.log import ACTION, PUBLIC_ACTION
 from app.core.model.fields import Instant
 from app.core.model.resource import RESOURCES, Id
-from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits, query_model
+from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, query_model
 from app.core.values.text import SLUG
 
 LAST_NUMBER = 2**63 - 1
@@ -40,7 +40,7 @@ is told: `entry` is the SHA-256 of `at`, `actor`, `proof.action`, `resource`, `i
 line; `chain` that of the chain value before, the sequence and the entry, one a line; `digest` that of `salt` (empty
 when null) and the bytes of `record`, unless it is `withheld` or `redacted`. Of a redacted one, the SHA-256 of `salt`,
 its own sequence and the bytes of `record`, one a line, is among the `digests` of the Change in `redacted`, and that
-of those, as a JSON list without blanks, in its actor. A page has at most {MOST_ITEMS} Changes."""
+of those, as a JSON list without blanks, in its actor. A page has at most {MAX_ITEMS} Changes."""
 
 
 class Proof(BaseModel):
@@ -59,15 +59,15 @@ class Proof(BaseModel):
     )
 
 
-async def _awaited(request: Request, query: Any) -> Page:
+async def _awaited(request: Request, query: Any) -> FeedPage:
     state, until = request.scope["app"].state, time.monotonic() + query.wait
-    untagged = replace(asked(request), tags="")
+    untagged = replace(read_request(request), tags="")
     while True:
-        found: Page = await state.reader.run(partial(page, query, untagged), long=bool(query.partner))
+        found: FeedPage = await state.reader.run(partial(read_feed, query, untagged), long=bool(query.partner))
         left = until - time.monotonic()
-        if not found.is_idle or not await state.waiting.beyond(found.seen, left, request.receive):
+        if not found.is_idle or not await state.waiting.wait_for_change(found.scanned_to, left, request.receive):
             return found
-        query = query.model_copy(update={"after": found.seen, "chain": found.chain or None})
+        query = query.model_copy(update={"after": found.scanned_to, "chain": found.chain or None})
 
 
 @cache
@@ -85,7 +85,7 @@ def _query() -> type[BaseModel]:
         ),
         "resource": (
             list[resource] | None,
-            Field(default=None, max_length=MOST_ITEMS, description="Only records of these resources."),
+            Field(default=None, max_length=MAX_ITEMS, description="Only records of these resources."),
         ),
         "partner": (
             Id | None,
@@ -99,7 +99,7 @@ def _query() -> type[BaseModel]:
             record | None,
             Field(default=None, description="Only this record, as resource/id.", examples=["partners/unido"]),
         ),
-        "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Changes a page at most.")),
+        "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Changes a page at most.")),
         "wait": (
             Digits,
             Field(
@@ -119,7 +119,7 @@ def _page_model() -> Any:
         "sequence": (int, Field(description="Its number: its place in the order of commits.")),
         "at": (Instant, Field(default=None, description=f"{of_all}When; the same for all of one transaction.")),
         "actor": (str, Field(default=None, description="Who: `key:` and the id of a key, or `seed`.")),
-        "action": (Annotated[str, SHOWN], Field(default=None, description="What it did, as everyone sees it.")),
+        "action": (Annotated[str, PUBLIC_ACTION], Field(default=None, description="What it did, as everyone sees it.")),
         "resource": (str, Field(default=None, description="The record's resource.")),
         "id": (str, Field(default=None, description="The record's id.")),
         "version": (int, Field(default=None, description="The record's version with this Change.")),
@@ -155,7 +155,7 @@ router = APIRouter(tags=["registry"])
 async def read_changes(request: Request, query: Any) -> Response:
     """A page of the feed; with `wait`, as soon as there is something in it."""
     if not query.wait:
-        return await answer(request, lambda: page(query, asked(request)), long=bool(query.partner))
+        return await write_response(request, lambda: read_feed(query, read_request(request)), long=bool(query.partner))
     found = await _awaited(request, query)
     headers = [
         (b"cache-control", b"no-store"),
@@ -163,4 +163,4 @@ async def read_changes(request: Request, query: Any) -> Response:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(found.body or b"")),
     ]
-    return Ready(200, headers, found.body or b"")
+    return PreparedResponse(200, headers, found.body or b"")

@@ -39,7 +39,7 @@ from starlette.responses import Response
 from app.core.values.json import to_json
 
 # The codes of the single mistakes in `errors`.
-MISTAKES = {
+ERROR_DETAILS = {
     "unknown_parameter": "There is no such parameter; the nearest name that there is, is said.",
     "repeated": "This parameter is given once.",
     "invalid_value": "The value is not of the parameter's type, list, pattern or range.",
@@ -76,7 +76,7 @@ MISTAKES = {
 }
 
 PROBLEM_JSON = "application/problem+json"
-MOST_ERRORS = 50
+MAX_ERRORS = 50
 
 
 class ErrorItem(BaseModel, defer_build=True):
@@ -110,7 +110,7 @@ class Problem(Exception):
     def __init__(self, detail: str = "", *, errors: Sequence[ErrorItem] = (), headers: dict[str, str] | None = None):
         super().__init__(detail or self.title)
         self.detail = detail or self.detail or f"{self.title}."
-        self.errors = list(errors)[:MOST_ERRORS]
+        self.errors = list(errors)[:MAX_ERRORS]
         self.headers = headers or {}
 
     def response(self) -> Response:

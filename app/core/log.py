@@ -17,7 +17,7 @@ ACTION = CodeList(
     {"create": Code("Created", "Tạo"), "update": Code("Updated", "Sửa"), "delete": Code("Deleted", "Xóa")},
 )
 
-SHOWN = CodeList(
+PUBLIC_ACTION = CodeList(
     "shown",
     "What everyone sees of a write.",
     {**ACTION.codes, "redact": Code("Text taken down from every version", "Gỡ bỏ nội dung khỏi mọi phiên bản")},
@@ -36,7 +36,7 @@ class Change(SQLModel, table=True):
 
     `shown` is the action as everyone sees it: what becomes public is created, what is withdrawn is deleted, and what
     happens to a draft is nothing (None). `digest` is the SHA-256 of salt and representation, `chain` that of the
-    previous chain value, the sequence and the `entry` of this row. A representation that text was taken down from
+    previous chain value, the sequence and the `chain_entry` of this row. A representation that text was taken down from
     has another salt, so that nobody can guess the text from the digest; `redacted` is the Change that did it.
     """
 
@@ -45,7 +45,7 @@ class Change(SQLModel, table=True):
         Index(None, "resource", "record_id", "sequence"),
         Index(None, "actor", "sequence"),
         in_codes("action", ACTION),
-        in_codes("shown", SHOWN),
+        in_codes("shown", PUBLIC_ACTION),
     )
 
     sequence: int = Field(sa_type=SEQUENCE, primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -63,11 +63,11 @@ class Change(SQLModel, table=True):
     chain: str = Field(sa_type=BYTEWISE)
 
 
-class Redaction(SQLModel, table=True):
+class RedactionLog(SQLModel, table=True):
     """The log of what was taken down: why, and what stands for each representation that has taken another's place.
 
-    `digests` is a JSON list of `replaced`, which does not say which Changes they are: some may be a draft's. It is as
-    safe as the chain: its own digest is in the actor of the Change.
+    `digests` is a JSON list of `redacted_digest`, which does not say which Changes they are: some may be a draft's. It
+    is as safe as the chain: its own digest is in the actor of the Change.
     """
 
     __tablename__ = "redactions"
@@ -78,7 +78,7 @@ class Redaction(SQLModel, table=True):
     digests: str = Field(sa_type=Text)
 
 
-class Mirror(SQLModel, table=True):
+class MirrorMark(SQLModel, table=True):
     """That this database is a mirror, and of what: nothing writes a Change here but the mirror itself."""
 
     __tablename__ = "mirrors"
@@ -98,7 +98,7 @@ REDACTIONS: Table = SQLModel.metadata.tables["redactions"]
 MIRRORS: Table = SQLModel.metadata.tables["mirrors"]
 
 # A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
-NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
+CHANGE_NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
 
 
 def name_of(sequence: int, chain: str) -> str:
@@ -107,7 +107,7 @@ def name_of(sequence: int, chain: str) -> str:
 
 
 # The last Change of all.
-LAST = select(CHANGES.c.sequence, CHANGES.c.at, CHANGES.c.chain).order_by(CHANGES.c.sequence.desc()).limit(1)
+LATEST_CHANGE = select(CHANGES.c.sequence, CHANGES.c.at, CHANGES.c.chain).order_by(CHANGES.c.sequence.desc()).limit(1)
 
 # The last thing that was done to a record.
 LAST_OF_RECORD = (
@@ -128,7 +128,7 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def shown_as(before: str | None, after: str | None) -> str | None:
+def public_action(before: str | None, after: str | None) -> str | None:
     """What everyone sees of a write, told by the state of the record before and after it (None: no record)."""
     was, is_now = before == "published", after == "published"
     if was:
@@ -136,17 +136,17 @@ def shown_as(before: str | None, after: str | None) -> str | None:
     return "create" if is_now else None
 
 
-def redactor(digests: str) -> str:
+def redaction_actor(digests: str) -> str:
     """The actor of the Change that took text down and left these digests."""
     return f"{REDACTOR}{digest(digests.encode())}"
 
 
-def replaced(sequence: int, body: bytes, salted: str) -> str:
+def redacted_digest(sequence: int, body: bytes, salted: str) -> str:
     """What stands in the log for a representation that text was taken from: SHA-256 of salt, sequence and itself."""
     return digest(body, f"{salted}\n{sequence}\n")
 
 
-def salt() -> str:
+def new_salt() -> str:
     """What is put in front of a representation before it is hashed: 96 random bits."""
     return secrets.token_urlsafe(12)
 
@@ -156,20 +156,20 @@ def digest(body: bytes, salted: str = "") -> str:
     return hashlib.sha256(salted.encode() + body).hexdigest()
 
 
-def entry(at: str, actor: str, action: str, resource: str, record_id: str, version: int, found: str) -> str:
+def chain_entry(at: str, actor: str, action: str, resource: str, record_id: str, version: int, found: str) -> str:
     """What stands for a Change in the chain: SHA-256 over these fields, one a line, the last its digest."""
     return digest("\n".join(map(str, (at, actor, action, resource, record_id, version, found))).encode())
 
 
-def entry_of(change: Any) -> str:
+def chain_entry_of(change: Any) -> str:
     """What stands for a stored Change in the chain: for one that a mirror holds sealed, that is all it holds."""
     if change.resource == SEALED:
         return str(change.digest)
     said = (change.at, change.actor, change.action, change.resource, change.record_id, change.version, change.digest)
-    return entry(*said)
+    return chain_entry(*said)
 
 
-def link(previous: str, sequence: int, sealed: str) -> str:
+def chain_value(previous: str, sequence: int, sealed: str) -> str:
     """The next value of the chain: SHA-256 over the previous value, the sequence and the entry, one a line.
 
     So who knows of a Change only its entry, as all do of a draft's, can verify what comes before and after it.

@@ -7,10 +7,10 @@ from sqlalchemy import Text
 from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
-from app.core.model.fields import Identified, Record, RecordFields
-from app.core.model.filters import Contains, During, Equal
+from app.core.model.fields import HasIdentifiers, Record, RecordFields
+from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import Row, citation_table, identifier_table, list_indexes
+from app.core.model.tables import RouteRow, citation_table, identifier_table, list_indexes
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.links import PartnerId
@@ -41,7 +41,7 @@ DOCUMENT_STATUS = CodeList(
 )
 
 
-class DocumentFields(Identified, RecordFields):
+class DocumentFields(HasIdentifiers, RecordFields):
     """A source text, or an instrument, plan or publication that a record refers to."""
 
     kind: Annotated[str, DOCUMENT_KIND] = Field(description="What sort of text it is.")
@@ -67,7 +67,7 @@ class DocumentShown(DocumentFields, Record):
     resource: Literal["documents"]
 
 
-class Document(Row, table=True):
+class Document(RouteRow, table=True):
     """Columns of documents that lists filter and sort by."""
 
     __tablename__ = "documents"
@@ -105,12 +105,14 @@ DOCUMENTS = Resource(
     names=("title", "number"),
     example="samsung-smart-factory-2023",
     filters={
-        "kind": Equal(Document.kind, Annotated[str, DOCUMENT_KIND], "Of any of these kinds."),
-        "status": Equal(Document.status, Annotated[str, DOCUMENT_STATUS], "In any of these states."),
-        "number": Equal(Document.number, Line, "With this official number."),
-        "title": Contains(Document.title_text),
-        "published_on": During(Document.published_on_earliest, Document.published_on_latest, "Published or issued."),
-        "happened_on": During(Document.happened_on_earliest, Document.happened_on_latest, "What it reports."),
+        "kind": EqualFilter(Document.kind, Annotated[str, DOCUMENT_KIND], "Of any of these kinds."),
+        "status": EqualFilter(Document.status, Annotated[str, DOCUMENT_STATUS], "In any of these states."),
+        "number": EqualFilter(Document.number, Line, "With this official number."),
+        "title": TextFilter(Document.title_text),
+        "published_on": DuringFilter(
+            Document.published_on_earliest, Document.published_on_latest, "Published or issued."
+        ),
+        "happened_on": DuringFilter(Document.happened_on_earliest, Document.happened_on_latest, "What it reports."),
     },
     sorts={"title": Document.title_sort, "published_on": Document.published_on_earliest},
     links={

@@ -9,9 +9,9 @@ from sqlmodel import Field
 from app.core.database.tables import BYTEWISE, in_codes
 from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
-from app.core.model.filters import Contains, Equal
+from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import RESOURCES, Resource
-from app.core.model.tables import Row, citation_table, list_indexes
+from app.core.model.tables import RouteRow, citation_table, list_indexes
 from app.core.values.codelists import Code, CodeList
 from app.core.values.text import LanguageMap
 from app.core.writing.integrity import Proposal
@@ -67,7 +67,7 @@ class IndicatorShown(IndicatorFields, Record):
     resource: Literal["indicators"]
 
 
-class Indicator(Row, table=True):
+class Indicator(RouteRow, table=True):
     """Columns of indicators that lists filter and sort by."""
 
     __tablename__ = "indicators"
@@ -85,11 +85,11 @@ class Indicator(Row, table=True):
 
 def unit_of_its_figures(proposal: Proposal) -> Iterator[ErrorItem]:
     """An indicator has the unit of the figures that measure it."""
-    if proposal.fresh:
+    if proposal.is_new:
         return
     figures = RESOURCES["figures"].table
     measuring = select(figures.id).where(figures.indicator == proposal.record_id, figures.unit != proposal.fields.unit)
-    if proposal.finds(measuring):
+    if proposal.exists(measuring):
         yield ErrorItem(pointer="/unit", code="other_unit", detail="Figures of this indicator have another unit.")
 
 
@@ -107,8 +107,8 @@ INDICATORS = Resource(
     needs_evidence=False,
     rules=(unit_of_its_figures,),
     filters={
-        "unit": Equal(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
-        "name": Contains(Indicator.name_text),
+        "unit": EqualFilter(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
+        "name": TextFilter(Indicator.name_text),
     },
     sorts={"name": Indicator.name_sort},
 )

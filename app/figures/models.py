@@ -11,11 +11,11 @@ from sqlalchemy import Column, Double, Table, literal, select
 from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
-from app.core.errors import MISTAKES, ErrorItem
+from app.core.errors import ERROR_DETAILS, ErrorItem
 from app.core.model.fields import Record, RecordFields
-from app.core.model.filters import Between, During, Equal
+from app.core.model.filters import DuringFilter, EqualFilter, RangeFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import Row, citation_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value, Voice
@@ -152,7 +152,7 @@ class FigureShown(FigureFields, Record):
     resource: Literal["figures"]
 
 
-class Figure(Row, table=True):
+class Figure(RouteRow, table=True):
     """Columns of figures that lists filter and sort by."""
 
     __tablename__ = "figures"
@@ -198,7 +198,7 @@ RELATIONS = link_table(
 def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
     """A figure has its indicator's unit."""
     fields = proposal.fields
-    if proposal.finds(
+    if proposal.exists(
         select(_INDICATORS.id).where(_INDICATORS.id == fields.indicator, _INDICATORS.unit != fields.unit)
     ):
         yield ErrorItem(pointer="/unit", code="other_unit", detail="Its indicator has another unit.")
@@ -208,25 +208,25 @@ def unit_of_its_total(proposal: Proposal) -> Iterator[ErrorItem]:
     """A part has the unit of its total."""
     unit = literal(proposal.fields.unit)  # a part that was sent without its unit agrees with any
     for number, total in _totals(proposal.fields):
-        if proposal.finds(select(_FIGURES.id).where(_FIGURES.id == total, _FIGURES.unit != unit)):
+        if proposal.exists(select(_FIGURES.id).where(_FIGURES.id == total, _FIGURES.unit != unit)):
             pointer = f"/relations/{number}/figure"
             yield ErrorItem(pointer=pointer, code="other_unit", detail="A part has the unit of its total.")
 
 
 def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
     """A total has the unit of its parts."""
-    if proposal.fresh:
+    if proposal.is_new:
         return
     parts = select(RELATIONS.c.record_id).where(RELATIONS.c.figure_id == proposal.record_id, _IS_PART)
-    if proposal.finds(select(_FIGURES.id).where(_FIGURES.unit != proposal.fields.unit, _FIGURES.id.in_(parts))):
+    if proposal.exists(select(_FIGURES.id).where(_FIGURES.unit != proposal.fields.unit, _FIGURES.id.in_(parts))):
         yield ErrorItem(pointer="/unit", code="other_unit", detail="Parts of this figure have another unit.")
 
 
 def not_part_of_itself(proposal: Proposal) -> Iterator[ErrorItem]:
     """No figure is a part of itself, however long the way."""
     for number, total in _totals(proposal.fields):
-        if proposal.leads_back(total, lambda ids: select(RELATIONS.c.figure_id).where(_IS_PART, _PART_ID.in_(ids))):
-            yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=MISTAKES["cycle"])
+        if proposal.forms_cycle(total, lambda ids: select(RELATIONS.c.figure_id).where(_IS_PART, _PART_ID.in_(ids))):
+            yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=ERROR_DETAILS["cycle"])
 
 
 _FIGURES: Any = Figure
@@ -251,15 +251,17 @@ FIGURES = Resource(
     example="smart-factory-enterprises-2022",
     rules=(unit_of_its_indicator, unit_of_its_total, unit_of_its_parts, not_part_of_itself),
     filters={
-        "kind": Equal(Figure.kind, Annotated[str, FIGURE_KIND], "Of any of these kinds."),
-        "unit": Equal(Figure.unit, Annotated[str, UNIT], "In any of these units."),
-        "qualifier": Equal(Figure.qualifier, Annotated[str, QUALIFIER], "Put in any of these ways."),
-        "measured": Equal(Figure.measured, Annotated[str, MEASURED], "Measured in any of these ways."),
-        "dimension": Equal(BREAKDOWNS.c.dimension, BreakdownKey, "Broken down by this dimension."),
-        "dimension_value": Equal(BREAKDOWNS.c.value, Line, "With this value of the dimension."),
-        "relation": Equal(RELATIONS.c.kind, Annotated[str, FIGURE_RELATION], "Related in this way (to `related_to`)."),
-        "value": Between(Figure.value, Amount, "The number."),
-        "period": During(Figure.period_earliest, Figure.period_latest, "The time it is about."),
+        "kind": EqualFilter(Figure.kind, Annotated[str, FIGURE_KIND], "Of any of these kinds."),
+        "unit": EqualFilter(Figure.unit, Annotated[str, UNIT], "In any of these units."),
+        "qualifier": EqualFilter(Figure.qualifier, Annotated[str, QUALIFIER], "Put in any of these ways."),
+        "measured": EqualFilter(Figure.measured, Annotated[str, MEASURED], "Measured in any of these ways."),
+        "dimension": EqualFilter(BREAKDOWNS.c.dimension, BreakdownKey, "Broken down by this dimension."),
+        "dimension_value": EqualFilter(BREAKDOWNS.c.value, Line, "With this value of the dimension."),
+        "relation": EqualFilter(
+            RELATIONS.c.kind, Annotated[str, FIGURE_RELATION], "Related in this way (to `related_to`)."
+        ),
+        "value": RangeFilter(Figure.value, Amount, "The number."),
+        "period": DuringFilter(Figure.period_earliest, Figure.period_latest, "The time it is about."),
     },
     sorts={"value": Figure.value, "period": Figure.period_earliest, "indicator": Figure.indicator},
     links={

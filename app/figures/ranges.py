@@ -12,7 +12,7 @@ NEVER_EXACT = ("percent", "percentage_point")
 ROUGHLY = Decimal("0.25")  # how far from the truth «khoảng» and «gần» may be
 
 
-def number(figure: Mapping[str, Any]) -> Decimal:
+def decimal_value(figure: Mapping[str, Any]) -> Decimal:
     """Its value as a decimal."""
     return Decimal(str(figure["value"]))
 
@@ -21,7 +21,7 @@ def range_of(figure: Mapping[str, Any]) -> Range | None:
     """What the figure can be; None when it has no number."""
     if figure["value"] is None:
         return None
-    value, half = number(figure), rounding(figure)
+    value, half = decimal_value(figure), rounding(figure)
     high = Decimal(str(figure["value_high"])) if figure["value_high"] is not None else value
     low, high = value - half, high + half
     slack = abs(value) * ROUGHLY
@@ -41,7 +41,7 @@ def rounding(figure: Mapping[str, Any]) -> Decimal:
     `265,4 tỷ` is rounded to 0.1 billion and may be 50 million off. A count written in full (`26 doanh nghiệp`) is
     not rounded; a percentage always is.
     """
-    value = number(figure)
+    value = decimal_value(figure)
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
     written = _digits_written("".join(map(str, digits)), figure["as_written"] or "")

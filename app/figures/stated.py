@@ -22,13 +22,13 @@ TO_DATE = ("cumulative", "at_date")  # measured from the beginning, whatever the
 
 
 @dataclass(frozen=True)
-class Stated:
+class StatedFigure:
     """One published figure, read from its representation; days are ISO text, None where unknown or open."""
 
     record: Mapping[str, Any]
 
     @classmethod
-    def of(cls, body: bytes) -> "Stated":
+    def of(cls, body: bytes) -> "StatedFigure":
         """From its stored bytes."""
         return cls(from_json(body))
 
@@ -70,24 +70,24 @@ class Stated:
         return self.record["indicator"], self.record["unit"], tuple(sorted(self.record["breakdown"].items()))
 
     @property
-    def stages(self) -> "tuple[Stated, ...]":
-        """The figures that it was added up from, in the order of time: itself alone, unless it is `Added`."""
+    def stages(self) -> "tuple[StatedFigure, ...]":
+        """The figures that it was added up from, in the order of time: itself alone, unless it is `FigureSum`."""
         return (self,)
 
     def related(self, kind: str) -> Iterable[str]:
         """Ids of the figures it has this relation to, in order."""
         return [each["figure"] for each in self.record["relations"] if each["kind"] == kind]
 
-    def same_area(self, other: "Stated") -> bool:
+    def same_area(self, other: "StatedFigure") -> bool:
         """Whether nothing says that they are about different areas."""
         return not self.area or not other.area or self.area == other.area
 
 
-class Added(Stated):
+class FigureSum(StatedFigure):
     """Figures whose periods follow each other without a gap, as one that goes from the first to the last."""
 
     @classmethod
-    def up(cls, figures: Sequence[Stated]) -> "Added":
+    def up(cls, figures: Sequence[StatedFigure]) -> "FigureSum":
         """Each with a number; under the id of the last."""
         first, last = figures[0], figures[-1]
         period = {**(first["period"] or {}), "latest": last["period"]["latest"]}
@@ -96,9 +96,9 @@ class Added(Stated):
         return cls({**last.record, **own})
 
     @property
-    def stages(self) -> tuple[Stated, ...]:
+    def stages(self) -> tuple[StatedFigure, ...]:
         """What was added."""
-        found: tuple[Stated, ...] = self.record["stages"]
+        found: tuple[StatedFigure, ...] = self.record["stages"]
         return found
 
     @cached_property

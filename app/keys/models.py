@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
 from app.core.access.caller import SCOPE
-from app.core.access.keys import ID_LENGTH, KEYS, hashed, new_text
+from app.core.access.keys import ID_LENGTH, KEYS, new_token, token_hash
 from app.core.errors import ErrorItem, Invalid, NotFound
 from app.core.log import instant, now
 from app.core.model.resource import RESOURCES
@@ -71,7 +71,7 @@ class KeyCreated(KeyShown):
     key: str = Field(description="Send it as Authorization: Bearer …", examples=["hoptac_<id>_<secret>"])
 
 
-def shown(row: Any) -> dict[str, Any]:
+def key_shown(row: Any) -> dict[str, Any]:
     """A key as KeyShown, from its columns by name."""
     return {name: row[name].split() if name == "scopes" else row[name] for name in KeyShown.model_fields}
 
@@ -84,11 +84,11 @@ def create(session: Session, fields: KeyFields) -> dict[str, Any]:
         detail = "The scope records:write:own needs the partner whose records these are."
         raise Invalid(ErrorItem(pointer="/partner", code="invalid_value", detail=detail))
     key_id = "".join(secrets.choice(string.digits + string.ascii_lowercase) for _ in range(ID_LENGTH))
-    text = new_text(key_id)
+    text = new_token(key_id)
     scopes = " ".join(code for code in SCOPE.codes if code in fields.scopes)
-    values = {**fields.model_dump(), "id": key_id, "hash": hashed(text), "scopes": scopes, "created_at": now()}
+    values = {**fields.model_dump(), "id": key_id, "hash": token_hash(text), "scopes": scopes, "created_at": now()}
     session.execute(insert(KEYS), values)
-    return {**one(session, key_id), "key": text}
+    return {**show_key(session, key_id), "key": text}
 
 
 def _ensure_partner(session: Session, partner: str) -> None:
@@ -98,12 +98,12 @@ def _ensure_partner(session: Session, partner: str) -> None:
         raise Invalid(ErrorItem(pointer="/partner", code="unknown_record", detail="There is no such partner."))
 
 
-def one(session: Session, key_id: str) -> dict[str, Any]:
+def show_key(session: Session, key_id: str) -> dict[str, Any]:
     """A key as KeyShown; NotFound when there is none."""
     row = session.execute(select(KEYS).where(KEYS.c.id == key_id)).mappings().first()
     if row is None:
         raise NotFound
-    return shown(row)
+    return key_shown(row)
 
 
 def rotate(session: Session, key_id: str, overlap: int) -> dict[str, Any]:
@@ -111,19 +111,19 @@ def rotate(session: Session, key_id: str, overlap: int) -> dict[str, Any]:
     row = session.execute(select(KEYS).where(KEYS.c.id == key_id)).mappings().first()
     if row is None or row["revoked_at"] is not None:
         raise NotFound("There is no such key, or it was revoked.")
-    text, until = new_text(key_id), instant(datetime.now(UTC) + timedelta(seconds=overlap))
-    values = {"hash": hashed(text), "previous_hash": row["hash"], "previous_until": until}
+    text, until = new_token(key_id), instant(datetime.now(UTC) + timedelta(seconds=overlap))
+    values = {"hash": token_hash(text), "previous_hash": row["hash"], "previous_until": until}
     session.execute(update(KEYS).where(KEYS.c.id == key_id).values(values))
-    return {**one(session, key_id), "key": text}
+    return {**show_key(session, key_id), "key": text}
 
 
 def revoke(session: Session, key_id: str) -> None:
     """Stop a key for good; again has no effect. NotFound when there is none."""
-    if one(session, key_id)["revoked_at"] is None:
+    if show_key(session, key_id)["revoked_at"] is None:
         session.execute(update(KEYS).where(KEYS.c.id == key_id).values(revoked_at=now()))
 
 
-def every(session: Session, after: str = "", most: int = 200) -> list[dict[str, Any]]:
+def show_keys(session: Session, after: str = "", limit: int = 200) -> list[dict[str, Any]]:
     """Keys as KeyShown in the order of their ids, from behind one of them on."""
-    page = select(KEYS).where(KEYS.c.id > after).order_by(KEYS.c.id).limit(most)
-    return [shown(row) for row in session.execute(page).mappings()]
+    page = select(KEYS).where(KEYS.c.id > after).order_by(KEYS.c.id).limit(limit)
+    return [key_shown(row) for row in session.execute(page).mappings()]

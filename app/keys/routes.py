@@ -8,15 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.core.access.caller import Caller
 from app.core.access.keys import ID_LENGTH
 from app.core.errors import NotFound
-from app.core.http.operations import InPath, operation
+from app.core.http.operations import PathParameter, operation
 from app.core.http.resource_writes import OF_BODIES
 from app.core.http.responses import private_json
 from app.core.reading.parameters import Digits
-from app.keys.models import KeyCreated, KeyFields, KeyShown, Rotation, create, every, one, revoke, rotate
+from app.keys.models import KeyCreated, KeyFields, KeyShown, Rotation, create, revoke, rotate, show_key, show_keys
 
 SCOPES = ("keys",)
 KeyId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}$")]
-PATH = {"key_id": InPath("Id of the key: the part of its text behind hoptac_.", "0123456789")}
+PATH = {"key_id": PathParameter("Id of the key: the part of its text behind hoptac_.", "0123456789")}
 
 
 class KeyPage(BaseModel, defer_build=True):
@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"])
 @operation(router, "GET", "", "List the keys", returns=KeyPage, scopes=SCOPES)
 async def list_keys(request: Request, caller: Caller, query: KeysQuery) -> Response:
     """Every key, also those that expired or were revoked; never their texts."""
-    found = await _run(request, caller, every, query.cursor or "", query.limit + 1)
+    found = await _run(request, caller, show_keys, query.cursor or "", query.limit + 1)
     page = found[: query.limit]
     more = f"/v1/keys?limit={query.limit}&cursor={page[-1]['id']}" if len(found) > len(page) else None
     return private_json({"items": page, "next": more})
@@ -68,7 +68,7 @@ async def create_key(request: Request, caller: Caller, body: KeyFields) -> Respo
 )
 async def read_key(request: Request, caller: Caller, key_id: str) -> Response:
     """What a key allows, and when it was used last."""
-    return private_json(await _run(request, caller, one, key_id))
+    return private_json(await _run(request, caller, show_key, key_id))
 
 
 @operation(

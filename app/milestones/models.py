@@ -8,9 +8,9 @@ from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import Record, RecordFields
-from app.core.model.filters import Contains, During, Equal
+from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import Row, citation_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
@@ -88,7 +88,7 @@ class MilestoneShown(MilestoneFields, Record):
     resource: Literal["milestones"]
 
 
-class Milestone(Row, table=True):
+class Milestone(RouteRow, table=True):
     """Columns of milestones that lists filter and sort by."""
 
     __tablename__ = "milestones"
@@ -130,10 +130,10 @@ MILESTONES = Resource(
     example="smart-factory-mou-2022-signing",
     trees=("part_of",),
     filters={
-        "kind": Equal(Milestone.kind, Annotated[str, MILESTONE_KIND], "Of any of these kinds."),
-        "status": Equal(Milestone.status, Annotated[str, MILESTONE_STATUS], "In any of these states."),
-        "title": Contains(Milestone.title_text),
-        "date": During(Milestone.date_earliest, Milestone.date_latest, "When."),
+        "kind": EqualFilter(Milestone.kind, Annotated[str, MILESTONE_KIND], "Of any of these kinds."),
+        "status": EqualFilter(Milestone.status, Annotated[str, MILESTONE_STATUS], "In any of these states."),
+        "title": TextFilter(Milestone.title_text),
+        "date": DuringFilter(Milestone.date_earliest, Milestone.date_latest, "When."),
     },
     sorts={"title": Milestone.title_sort, "date": Milestone.date_earliest, "status": Milestone.status},
     links={

@@ -8,10 +8,10 @@ from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
 from app.core.errors import ErrorItem
-from app.core.model.fields import Identified, Record, RecordFields
-from app.core.model.filters import Contains, Equal
+from app.core.model.fields import HasIdentifiers, Record, RecordFields
+from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import Row, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.links import PartnerId, PlaceId
@@ -38,7 +38,7 @@ PARTNER_KIND = CodeList(
 )
 
 
-class PartnerFields(Identified, RecordFields):
+class PartnerFields(HasIdentifiers, RecordFields):
     """An organisation under all the spellings that sources use for it."""
 
     name: LanguageMap
@@ -66,7 +66,7 @@ class PartnerShown(PartnerFields, Record):
     resource: Literal["partners"]
 
 
-class Partner(Row, table=True):
+class Partner(RouteRow, table=True):
     """Columns of partners that lists filter and sort by."""
 
     __tablename__ = "partners"
@@ -111,9 +111,9 @@ PARTNERS = Resource(
     rules=(merged_by_merging,),
     trees=("parent", "succeeded_by"),
     filters={
-        "kind": Equal(Partner.kind, Annotated[str, PARTNER_KIND], "Of any of these kinds."),
-        "collective": Equal(Partner.collective, bool, "Whether it stands for several that are not named."),
-        "name": Contains(Partner.name_text, "Text in a name, abbreviation or alias, with or without diacritics."),
+        "kind": EqualFilter(Partner.kind, Annotated[str, PARTNER_KIND], "Of any of these kinds."),
+        "collective": EqualFilter(Partner.collective, bool, "Whether it stands for several that are not named."),
+        "name": TextFilter(Partner.name_text, "Text in a name, abbreviation or alias, with or without diacritics."),
     },
     sorts={"name": Partner.name_sort},
     links={

@@ -11,7 +11,7 @@ from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.http.resource_routes import resource_router
 from app.core.http.resource_writes import OF_BODIES, conditions_of, written_response
 from app.core.values.links import PartnerId
-from app.core.writing.edit import Written
+from app.core.writing.edit import WriteResult
 from app.partners.merging import merge
 from app.partners.models import PARTNERS, PartnerShown
 
@@ -52,7 +52,7 @@ async def merge_partner(request: Request, caller: Caller, partner_id: str, body:
     duplicate = checked_id(partner_id)
     conditions = conditions_of(request)
 
-    def work(session: Any, caller: Caller) -> Written:
+    def work(session: Any, caller: Caller) -> WriteResult:
         return merge(session, caller, duplicate, body.into, conditions)
 
     return written_response(PARTNERS, await request.app.state.editor.run(caller, work))

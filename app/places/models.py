@@ -10,10 +10,10 @@ from sqlmodel import Field, SQLModel
 from app.core.database.tables import BYTEWISE, in_codes
 from app.core.errors import ErrorItem
 from app.core.model.columns import first_day
-from app.core.model.fields import Identified, Record, RecordFields
-from app.core.model.filters import Contains, Equal
+from app.core.model.fields import HasIdentifiers, Record, RecordFields
+from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import Row, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value
@@ -42,7 +42,7 @@ class Point(Value):
     longitude: float = Field(ge=-180, le=180)
 
 
-class PlaceFields(Identified, RecordFields):
+class PlaceFields(HasIdentifiers, RecordFields):
     """A country, a province or a region as a source writes it."""
 
     name: LanguageMap
@@ -66,7 +66,7 @@ class PlaceShown(PlaceFields, Record):
     resource: Literal["places"]
 
 
-class Place(Row, table=True):
+class Place(RouteRow, table=True):
     """Columns of places that lists filter and sort by."""
 
     __tablename__ = "places"
@@ -105,7 +105,7 @@ def code_of_its_time(proposal: Proposal) -> Iterator[ErrorItem]:
     begins = places.period_earliest
     same = begins.is_(None) if first is None else begins == first
     holders = select(places.id, places.state, places.managed_by).where(places.code == code, same)
-    yield from proposal.taken(holders, "/code")
+    yield from proposal.code_in_use(holders, "/code")
 
 
 PLACES = Resource(
@@ -124,9 +124,9 @@ PLACES = Resource(
     example="da-nang",
     trees=("parent", "succeeded_by"),
     filters={
-        "level": Equal(Place.level, Annotated[str, PLACE_LEVEL], "Of any of these levels."),
-        "code": Equal(Place.code, Line, "With this ISO 3166-1 or 3166-2 code."),
-        "name": Contains(Place.name_text),
+        "level": EqualFilter(Place.level, Annotated[str, PLACE_LEVEL], "Of any of these levels."),
+        "code": EqualFilter(Place.code, Line, "With this ISO 3166-1 or 3166-2 code."),
+        "name": TextFilter(Place.name_text),
     },
     sorts={"name": Place.name_sort, "code": Place.code},
     links={

@@ -7,10 +7,10 @@ from sqlalchemy import Column, Table, Text
 from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
-from app.core.model.fields import Identified, Record, RecordFields
-from app.core.model.filters import Contains, During, Equal
+from app.core.model.fields import HasIdentifiers, Record, RecordFields
+from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import Row, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value
@@ -129,7 +129,7 @@ class Role(Value):
     role: Annotated[str, PARTNER_ROLE]
 
 
-class ProjectFields(Identified, RecordFields):
+class ProjectFields(HasIdentifiers, RecordFields):
     """What is done together: framework, programme, project, phase, batch, initiative, plan or requested support."""
 
     title: LanguageMap
@@ -160,7 +160,7 @@ class ProjectShown(ProjectFields, Record):
     resource: Literal["projects"]
 
 
-class Project(Row, table=True):
+class Project(RouteRow, table=True):
     """Columns of projects that lists filter and sort by."""
 
     __tablename__ = "projects"
@@ -199,13 +199,15 @@ PROJECTS = Resource(
     example="smart-factory-cooperation",
     trees=("part_of", "follows"),
     filters={
-        "kind": Equal(Project.kind, Annotated[str, PROJECT_KIND], "Of any of these kinds."),
-        "status": Equal(Project.status, Annotated[str, PROJECT_STATUS], "In any of these states."),
-        "role": Equal(ROLES.c.role, Annotated[str, PARTNER_ROLE], "With a partner (the `partner` asked) in this role."),
-        "sector": Equal(SECTORS.c.sector, Annotated[str, SECTOR], "In any of these OECD DAC sectors."),
-        "sdg": Equal(SDGS.c.sdg, Annotated[str, SDG], "For any of these Sustainable Development Goals."),
-        "title": Contains(Project.title_text),
-        "period": During(Project.period_earliest, Project.period_latest, "Its extent in time."),
+        "kind": EqualFilter(Project.kind, Annotated[str, PROJECT_KIND], "Of any of these kinds."),
+        "status": EqualFilter(Project.status, Annotated[str, PROJECT_STATUS], "In any of these states."),
+        "role": EqualFilter(
+            ROLES.c.role, Annotated[str, PARTNER_ROLE], "With a partner (the `partner` asked) in this role."
+        ),
+        "sector": EqualFilter(SECTORS.c.sector, Annotated[str, SECTOR], "In any of these OECD DAC sectors."),
+        "sdg": EqualFilter(SDGS.c.sdg, Annotated[str, SDG], "For any of these Sustainable Development Goals."),
+        "title": TextFilter(Project.title_text),
+        "period": DuringFilter(Project.period_earliest, Project.period_latest, "Its extent in time."),
     },
     sorts={
         "title": Project.title_sort,

@@ -9,14 +9,14 @@ from pydantic import BaseModel, Field, StringConstraints
 from app.core.database.statements import Read
 from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
-from app.core.http.responses import answer, asked
+from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES
 from app.core.reading.answers import computed
 from app.core.reading.pages import Cursors
-from app.core.reading.parameters import MOST_ITEMS, Digits, SearchWords, query_model
+from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
-from app.core.search.interpretation import MOST_WORDS, READING, TIER, Sense
-from app.core.search.ranking import WINDOW, Candidates, Found, Hit, Matching, Place
+from app.core.search.interpretation import INTERPRETATION, MAX_WORDS, TIER, Interpretation
+from app.core.search.ranking import WINDOW, Candidates, Hit, RankedPage, Ranking, SearchPosition
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 from app.search.snippets import snippet
@@ -29,7 +29,7 @@ ABOUT = f"""Finds records by the words of their names and texts, in all resource
 
 Words may be typed with or without Vietnamese diacritics, in either case, NFC or NFD, with the old or the new placement
 of tones (hòa, hoà) and with i or y (Thụy Sĩ, Thụy Sỹ); the last one need not be finished. A query that has diacritics
-finds exactly these first. All words must be there (the first {MOST_WORDS} count); quotes, operators and other signs
+finds exactly these first. All words must be there (the first {MAX_WORDS} count); quotes, operators and other signs
 only separate them, and a query without a word finds nothing. Where nothing holds all of them, slips are corrected, and
 then some of the words are enough: `reading` says so, and `corrected` what was searched for instead.
 
@@ -59,7 +59,7 @@ class SearchPage(BaseModel, defer_build=True):
 
     items: list[SearchHit] = Field(description="The hits, the best first.")
     next: str | None = Field(description="Path of the next page; null at the end.")
-    reading: Annotated[str, READING] = Field(description="How the query was understood.")
+    reading: Annotated[str, INTERPRETATION] = Field(description="How the query was understood.")
     corrected: str | None = Field(description="What was searched for instead, where slips were corrected.")
 
 
@@ -75,9 +75,9 @@ def _query() -> type[BaseModel]:
         "q": (SearchWords, Field(description=about["q"], examples=["khu cong nghiep sinh thai"])),
         "resource": (
             list[known] | None,
-            Field(default=None, description=about["resource"], max_length=MOST_ITEMS),
+            Field(default=None, description=about["resource"], max_length=MAX_ITEMS),
         ),
-        "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Hits a page.")),
+        "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Hits a page.")),
         "cursor": (str | None, Field(default=None, description=about["cursor"], max_length=1000)),
     }
     return query_model("SearchQuery", fields)
@@ -98,16 +98,16 @@ router = APIRouter(tags=["search"])
 )
 async def search(request: Request, query: BaseModel) -> Response:
     """The hits of a query."""
-    caller = asked(request)
-    return await answer(request, lambda: computed(caller, lambda: _search(query)))
+    caller = read_request(request)
+    return await write_response(request, lambda: computed(caller, lambda: _search(query)))
 
 
 def _search(query: Any) -> Read:
     pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
     cursors = Cursors(PATH, pairs)
-    place = Place.read(cursors.read(query.cursor)[0]) if query.cursor is not None else None
+    place = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
     chosen = [RESOURCES[name] for _, name in pairs[1:]]
-    found: Found = yield from Matching(query.q, CANDIDATES, chosen).page(place, query.limit)
+    found: RankedPage = yield from Ranking(query.q, CANDIDATES, chosen).read_page(place, query.limit)
     following = None
     if found.next:
         following = cursors.next([("limit", query.limit)], str(found.next), "")
@@ -120,18 +120,18 @@ def _search(query: Any) -> Read:
     return page, following
 
 
-def _items(found: Found) -> Read:
+def _items(found: RankedPage) -> Read:
     """The hits as they are shown; their records are read one resource after the other."""
-    if found.sense is None:
+    if found.interpretation is None:
         return []
     bodies: dict[tuple[str, str], bytes] = {}
     for name in dict.fromkeys(hit.resource for hit in found.hits):
         ids = [hit.record_id for hit in found.hits if hit.resource == name]
         bodies |= {(name, key): body for key, body in (yield from reading_of(RESOURCES[name]).bodies(ids)).items()}
-    return [_item(hit, bodies[hit.resource, hit.record_id], found.sense) for hit in found.hits]
+    return [_item(hit, bodies[hit.resource, hit.record_id], found.interpretation) for hit in found.hits]
 
 
-def _item(hit: Hit, body: bytes, sense: Sense) -> dict[str, Any]:
+def _item(hit: Hit, body: bytes, sense: Interpretation) -> dict[str, Any]:
     resource, record = RESOURCES[hit.resource], from_json(body)
     shown = snippet(resource, record, sense, hit.tier)
     heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)

@@ -7,14 +7,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from app.core.model.resource import Resource
-from app.core.model.texts import Texts, names, prose
-from app.core.search.interpretation import Sense
+from app.core.model.texts import Texts, name_texts, other_texts
+from app.core.search.interpretation import Interpretation
 from app.core.search.tokens import WORD, Word, joined, word, words
 
-LONGEST = 160  # characters of a snippet, without the ellipses
+MAX_SNIPPET = 160  # characters of a snippet, without the ellipses
 BEFORE = 40  # characters before the first word that is marked
 
-Spots = list[tuple[int, int, str]]
+Highlights = list[tuple[int, int, str]]
 
 
 class Snippet(NamedTuple):
@@ -25,16 +25,16 @@ class Snippet(NamedTuple):
     highlights: list[tuple[int, int]]
 
 
-def snippet(resource: Resource, record: Mapping[str, Any], sense: Sense, tier: str) -> Snippet:
+def snippet(resource: Resource, record: Mapping[str, Any], sense: Interpretation, tier: str) -> Snippet:
     """The piece of this record that shows best why it was found."""
-    named = names(resource, record)
+    named = name_texts(resource, record)
     codes = [(name, record[name]) for name in ("id", *resource.unique) if record[name]]
-    texts = named if tier.endswith("_names") else [*named, *prose(resource, record), *codes]
+    texts = named if tier.endswith("_names") else [*named, *other_texts(resource, record), *codes]
     if tier == "whole_name":
         texts = _whole(texts, sense) or texts
-    marked = _marked(sense.words, sense.starts, tier)
+    marked = _marked(sense.words, sense.prefixes, tier)
     wanted = len({each.folded for each in sense.words})
-    best: tuple[str, str, Spots] = ("", "", [])
+    best: tuple[str, str, Highlights] = ("", "", [])
     most = 0
     for field, text in texts:
         text = unicodedata.normalize("NFC", text)
@@ -47,9 +47,9 @@ def snippet(resource: Resource, record: Mapping[str, Any], sense: Sense, tier: s
     return _cut(*(best if most else _joined(named, sense)))
 
 
-def _joined(named: Texts, sense: Sense) -> tuple[str, str, Spots]:
+def _joined(named: Texts, sense: Interpretation) -> tuple[str, str, Highlights]:
     """The name that was found written as one word; all of it is marked."""
-    begun = (*(each.folded for each in sense.words), *sense.starts)
+    begun = (*(each.folded for each in sense.words), *sense.prefixes)
     for field, text in named:
         if (one := joined(words(text))) and one.startswith(begun):
             text = unicodedata.normalize("NFC", text)
@@ -57,7 +57,7 @@ def _joined(named: Texts, sense: Sense) -> tuple[str, str, Spots]:
     return "", "", []
 
 
-def _whole(texts: Texts, sense: Sense) -> Texts:
+def _whole(texts: Texts, sense: Interpretation) -> Texts:
     """The texts that are the query, word by word."""
     query = [each.folded for each in sense.words]
     return [(field, text) for field, text in texts if [each.folded for each in words(text)] == query]
@@ -94,17 +94,17 @@ def _matcher(asked: tuple[Word, ...], starts: frozenset[str], tier: str) -> Call
     return lambda each: each.folded in folded
 
 
-def _cut(field: str, text: str, spots: Spots) -> Snippet:
+def _cut(field: str, text: str, spots: Highlights) -> Snippet:
     """The stretch of the text with most different words, cut between words."""
-    if len(text) <= LONGEST:
+    if len(text) <= MAX_SNIPPET:
         return Snippet(field, text, [(start, end) for start, end, _ in spots])
-    reach = LONGEST - BEFORE
+    reach = MAX_SNIPPET - BEFORE
     first = max(
         (start for start, _, _ in spots),
         key=lambda at: (len({word for start, end, word in spots if at <= start and end <= at + reach}), -at),
     )
-    begin = max(0, min(first - BEFORE, len(text) - LONGEST))
-    begin, end = _between_words(text, begin, begin + LONGEST)
+    begin = max(0, min(first - BEFORE, len(text) - MAX_SNIPPET))
+    begin, end = _between_words(text, begin, begin + MAX_SNIPPET)
     before, after = "…" if begin else "", "…" if end < len(text) else ""
     shift = len(before) - begin
     marks = [(start + shift, stop + shift) for start, stop, _ in spots if start >= begin and stop <= end]

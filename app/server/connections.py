@@ -21,9 +21,9 @@ from app.core.settings import Settings
 if sys.platform != "win32":  # which has no such bound
     import resource
 
-LOOK_EVERY = 1.0  # seconds
+CHECK_SECONDS = 1.0  # seconds
 
-SLOWEST = 1_000  # bytes a second
+MIN_BYTES_PER_SECOND = 1_000  # bytes a second
 
 LARGEST_HEAD = 65_536  # bytes, and of what stands between two pieces of a body
 
@@ -65,7 +65,7 @@ class Connections:
     def __init__(self, settings: Settings) -> None:
         self.head_deadline, self.stall_deadline = settings.head_deadline, settings.stall_deadline
         self.most, self.most_of_one = with_open_files(settings.max_connections), settings.max_connections_address
-        self.every = min(LOOK_EVERY, self.head_deadline / 2, self.stall_deadline / 2)
+        self.every = min(CHECK_SECONDS, self.head_deadline / 2, self.stall_deadline / 2)
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
         self.slow: OrderedDict[Connection, float] = OrderedDict()  # by when each last got on
         self._proxies = settings.trusts()
@@ -172,7 +172,7 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
         if not self.cycle.response_complete:  # what comes after the answer is nobody's
-            until = self._body_until + len(body) / SLOWEST
+            until = self._body_until + len(body) / MIN_BYTES_PER_SECOND
             self._body_until = min(until, time.monotonic() + self.shared.stall_deadline)
             self._mark_slow()
         super().on_body(body)
@@ -228,7 +228,7 @@ class Connection(HttpToolsProtocol):
             self._sent_until = now + self.shared.stall_deadline
         else:
             taken = max(0, before - unsent)
-            self._sent_until = min(self._sent_until + taken / SLOWEST, now + self.shared.stall_deadline)
+            self._sent_until = min(self._sent_until + taken / MIN_BYTES_PER_SECOND, now + self.shared.stall_deadline)
         return now > self._sent_until
 
     def give_up(self) -> None:

@@ -16,7 +16,7 @@ from app.core.errors import NotReady, Unavailable
 from app.core.maintenance.schema import explain, head
 from app.core.settings import Settings
 from app.server.connections import ServerConfig
-from app.webhooks.egress import Allowance
+from app.webhooks.egress import EgressPolicy
 from app.webhooks.sender import Sender
 
 WAL_RESET_FIXED = (3, 51, 3)
@@ -51,7 +51,7 @@ def ensure_ready(settings: Settings) -> None:
     """NotReady unless the database has the schema that this program needs, and what is asked for is installed."""
     if settings.metrics and find_spec("prometheus_client") is None:
         raise NotReady("HOPTAC_METRICS needs the extra: pip install 'hoptac[metrics]'.")
-    Allowance.parse(settings.webhook_allow)
+    EgressPolicy.parse(settings.webhook_allow)
     with Database(settings.database_url) as database:
         shown = database.url.render_as_string(hide_password=True)
         if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:
@@ -75,7 +75,7 @@ def work(settings: Settings) -> None:
             loop.add_signal_handler(each, stop.set)
         with Database(settings.database_url) as database:
             reader = database.reader()
-            sender = Sender(database, reader, Allowance.parse(settings.webhook_allow), settings.public_url)
+            sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.public_url)
             sender.start()
             print("Hoptac sends webhooks.", flush=True)
             await stop.wait()

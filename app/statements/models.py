@@ -8,9 +8,9 @@ from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import Record, RecordFields
-from app.core.model.filters import Contains, During, Equal
+from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import Row, citation_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
@@ -61,7 +61,7 @@ class StatementShown(StatementFields, Record):
     resource: Literal["statements"]
 
 
-class Statement(Row, table=True):
+class Statement(RouteRow, table=True):
     """Columns of statements that lists filter and sort by."""
 
     __tablename__ = "statements"
@@ -102,9 +102,9 @@ STATEMENTS = Resource(
     heading=("summary",),
     example="unido-commits-to-country-programme",
     filters={
-        "kind": Equal(Statement.kind, Annotated[str, STATEMENT_KIND], "Of any of these kinds."),
-        "summary": Contains(Statement.summary_text),
-        "due": During(Statement.due_earliest, Statement.due_latest, "When it is to be done."),
+        "kind": EqualFilter(Statement.kind, Annotated[str, STATEMENT_KIND], "Of any of these kinds."),
+        "summary": TextFilter(Statement.summary_text),
+        "due": DuringFilter(Statement.due_earliest, Statement.due_latest, "When it is to be done."),
     },
     sorts={"summary": Statement.summary_sort, "due": Statement.due_earliest, "kind": Statement.kind},
     links={

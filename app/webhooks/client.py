@@ -13,23 +13,23 @@ import httpcore
 import httpx
 
 from app import __version__
-from app.webhooks.egress import Allowance, Refused
-from app.webhooks.queue import Outcome
+from app.webhooks.egress import EgressPolicy, EgressRefused
+from app.webhooks.queue import CallOutcome
 from app.webhooks.signing import signature
 
 DEADLINE = 10.0  # seconds for everything: looking the name up, connecting, TLS, sending, the answer
 
-MOST_READ = 65_536  # bytes of an answer that are read; they are dropped
+MAX_READ = 65_536  # bytes of an answer that are read; they are dropped
 
 
 class WebhookClient:
     """Calls receivers, each time over a connection of its own: nothing of one call is left to the next."""
 
-    def __init__(self, allowance: Allowance, lookups: Executor) -> None:
+    def __init__(self, allowance: EgressPolicy, lookups: Executor) -> None:
         self.allowance = allowance
         self._network, self._tls = _Network(allowance, lookups), httpx.create_ssl_context()
 
-    async def post(self, url: str, message_id: str, body: bytes, secrets: Iterable[str]) -> Outcome:
+    async def post(self, url: str, message_id: str, body: bytes, secrets: Iterable[str]) -> CallOutcome:
         """Post a message, signed with each of the secrets; never raises for what a receiver or network does."""
         started, timestamp = time.monotonic(), int(time.time())
         headers = {
@@ -39,17 +39,17 @@ class WebhookClient:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": " ".join(signature(each, message_id, timestamp, body) for each in secrets),
         }
-        answer = Answer()
+        answer = ReceiverResponse()
         try:
             async with asyncio.timeout(DEADLINE):
                 await self._call(url, headers, body, answer)
         except Exception as error:  # a receiver can do what it likes; only cancelling goes through
             if answer.status is None:
-                return Outcome(error=_said(error), took_ms=_since(started))
-        said = None if answer.status and 200 <= answer.status < 300 else _said_by(answer.status)
-        return Outcome(answer.status, said, answer.wait, _since(started))
+                return CallOutcome(error=_error_text(error), took_ms=_since(started))
+        said = None if answer.status and 200 <= answer.status < 300 else _status_text(answer.status)
+        return CallOutcome(answer.status, said, answer.wait, _since(started))
 
-    async def _call(self, url: str, headers: dict[str, str], body: bytes, answer: "Answer") -> None:
+    async def _call(self, url: str, headers: dict[str, str], body: bytes, answer: "ReceiverResponse") -> None:
         place = self.allowance.endpoint(url)
         host = f"[{place.host}]" if ":" in place.host else place.host
         usual = place.port == (443 if place.scheme == "https" else 80)
@@ -60,22 +60,22 @@ class WebhookClient:
             httpcore.AsyncHTTPConnection(origin, ssl_context=self._tls, network_backend=self._network) as connection,
             connection.stream("POST", target, headers=list(headers.items()), content=body) as response,
         ):
-            answer.take(response)
+            answer.read_head(response)
             size = 0
             async for chunk in response.aiter_stream():
                 size += len(chunk)
-                if size > MOST_READ:
+                if size > MAX_READ:
                     break
 
 
-class Answer:
+class ReceiverResponse:
     """What is kept of an answer, as soon as its head is there."""
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.wait = 0
 
-    def take(self, response: httpcore.Response) -> None:
+    def read_head(self, response: httpcore.Response) -> None:
         """Note the status, and Retry-After if it is a number of seconds."""
         self.status = response.status
         for name, value in response.headers:
@@ -86,7 +86,7 @@ class Answer:
 class _Network(httpcore.AsyncNetworkBackend):
     """Connects to checked addresses alone; TLS and the Host header keep to the name."""
 
-    def __init__(self, allowance: Allowance, lookups: Executor) -> None:
+    def __init__(self, allowance: EgressPolicy, lookups: Executor) -> None:
         self._allowance, self._lookups, self._inner = allowance, lookups, httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -114,8 +114,8 @@ def _since(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
 
 
-def _said(error: Exception) -> str:
-    if isinstance(error, Refused):
+def _error_text(error: Exception) -> str:
+    if isinstance(error, EgressRefused):
         return f"The URL {error}."
     if isinstance(error, TimeoutError | httpcore.TimeoutException):
         return f"No answer within {DEADLINE:g} seconds."
@@ -124,5 +124,5 @@ def _said(error: Exception) -> str:
     return "The connection broke off, or the answer is no HTTP."
 
 
-def _said_by(status: int | None) -> str:
+def _status_text(status: int | None) -> str:
     return "Redirects are not followed." if status and 300 <= status < 400 else "The answer is no 2xx."

@@ -46,7 +46,7 @@ _SPECIAL: tuple[Network, ...] = tuple(
 _UNICAST = ip_network("2000::/3")
 
 
-class Refused(ValueError):
+class EgressRefused(ValueError):
     """This may not be called; the message says why and repeats nothing."""
 
 
@@ -68,14 +68,14 @@ def is_public(address: Address) -> bool:
 
 
 @dataclass(frozen=True)
-class Allowance:
+class EgressPolicy:
     """What may be called beside public addresses over https."""
 
     networks: tuple[Network, ...] = ()
     plain: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, text: str) -> "Allowance":
+    def parse(cls, text: str) -> "EgressPolicy":
         """From HOPTAC_WEBHOOK_ALLOW: networks, and `http://host` with or without port; ValueError for else."""
         entries = text.replace(",", " ").split()
         plain = frozenset(each.lower().rstrip("/") for each in entries if each.lower().startswith("http://"))
@@ -83,20 +83,20 @@ class Allowance:
             rest = [each for each in entries if not each.lower().startswith("http://")]
             return cls(tuple(ip_network(each) for each in rest), plain)
         except ValueError:
-            said = "takes networks such as 10.0.0.0/8 and hosts such as http://receiver:8080, separated by blanks"
-            raise ValueError(f"HOPTAC_WEBHOOK_ALLOW {said}") from None
+            detail = "takes networks such as 10.0.0.0/8 and hosts such as http://receiver:8080, separated by blanks"
+            raise ValueError(f"HOPTAC_WEBHOOK_ALLOW {detail}") from None
 
     def endpoint(self, url: str) -> Endpoint:
         """Where a URL leads; Refused by its scheme, host or port. Names are not looked up here."""
         found = _URL.fullmatch(url)
         if found is None:
-            raise Refused("is not an absolute https URL in ASCII without user, blanks or fragment")
+            raise EgressRefused("is not an absolute https URL in ASCII without user, blanks or fragment")
         scheme, host = found[1].lower(), _host(found[2].lower())
         port = int(found[3] or (443 if scheme == "https" else 80))
         if not (port in (80, 443) or 1024 <= port <= 65_535):
-            raise Refused("names a port that is neither 443 nor 1024 to 65535")
+            raise EgressRefused("names a port that is neither 443 nor 1024 to 65535")
         if scheme == "http" and not self.plain & {f"http://{found[2].lower()}{end}" for end in ("", f":{port}")}:
-            raise Refused("is not https")
+            raise EgressRefused("is not https")
         return Endpoint(scheme, host, port, (found[4] or "/") + (found[5] or ""))
 
     def permits(self, address: Address) -> bool:
@@ -110,7 +110,7 @@ class Allowance:
             address for address in await loop.run_in_executor(lookups, _look_up, host, port) if self.permits(address)
         ]
         if not found:
-            raise Refused("has no address that may be called: it must be public")
+            raise EgressRefused("has no address that may be called: it must be public")
         return found
 
 
@@ -123,9 +123,9 @@ def _host(text: str) -> str:
         if _NUMBER.fullmatch(labels[-1]):  # a resolver would take 127.1, 0x7f.1 and 2130706433 for 127.0.0.1
             return str(IPv4Address(text))
     except ValueError:
-        raise Refused("has a host that is no address as it is usually written") from None
+        raise EgressRefused("has a host that is no address as it is usually written") from None
     if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise Refused("has a host that is no name")
+        raise EgressRefused("has a host that is no name")
     return text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from app.core.log import CHANGES, SHOWN
+from app.core.log import CHANGES, PUBLIC_ACTION
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.representation import partners_of
@@ -46,7 +46,7 @@ def ping_payload(webhook: str, at: str) -> str:
     return to_json({"type": TEST, "timestamp": at, "data": {"webhook": webhook}}).decode()
 
 
-def concerned(connection: Connection, sequence: int) -> frozenset[str] | None:
+def partners_concerned(connection: Connection, sequence: int) -> frozenset[str] | None:
     """Partners that the record of a Change names or is, or named before it; None when that cannot be told.
 
     Of drafts nothing is looked at: what they name is nobody's business.
@@ -77,7 +77,7 @@ def _is_public(body: str | None) -> bool:
     return body is not None and json.loads(body)["state"] == "published"
 
 
-def contract() -> dict[str, Any]:
+def webhooks_document() -> dict[str, Any]:
     """The `webhooks` of the OpenAPI document; `Event` is among its schemas, being part of a delivery."""
     headers = [
         {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": about}
@@ -93,6 +93,6 @@ def contract() -> dict[str, Any]:
     kinds = {
         kind_of(name, shown): f"{resource.one.capitalize()}: {code.en.lower()}"
         for name, resource in sorted(RESOURCES.items())
-        for shown, code in SHOWN.codes.items()
+        for shown, code in PUBLIC_ACTION.codes.items()
     }
     return {kind: posted(kind, about) for kind, about in (kinds | {TEST: "A test that a subscriber asks for"}).items()}

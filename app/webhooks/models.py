@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from app.core.database.engine import BEGUN
 from app.core.database.tables import BYTEWISE, SEQUENCE, in_codes, only_where
-from app.core.log import SHOWN
+from app.core.log import PUBLIC_ACTION
 from app.core.model.resource import RESOURCES
 from app.core.values.codelists import Code, CodeList
 from app.core.values.links import PartnerId
@@ -149,7 +149,9 @@ class WebhookFields(BaseModel):
     resources: list[Annotated[str, AfterValidator(_resource)]] = Described(
         default=[], max_length=50, description="Only records of these resources.", json_schema_extra=_name_resources
     )
-    actions: list[Annotated[str, SHOWN]] = Described(default=[], max_length=10, description="Only these actions.")
+    actions: list[Annotated[str, PUBLIC_ACTION]] = Described(
+        default=[], max_length=10, description="Only these actions."
+    )
     partners: list[PartnerId] = Described(
         default=[],
         max_length=50,

@@ -27,9 +27,9 @@ LONGEST_REST = 300.0
 
 GIVEN_UP_AFTER = timedelta(hours=24)
 
-KEPT = timedelta(days=7)  # how long a delivery that is done can be read
+DELIVERY_RETENTION = timedelta(days=7)  # how long a delivery that is done can be read
 
-AT_ONCE = 4  # attempts for one subscription at the same time
+MAX_CLAIMED = 4  # attempts for one subscription at the same time
 
 PRUNED_AT_ONCE = 5_000
 
@@ -37,7 +37,7 @@ OUTCOME = ("status", "error", "took_ms")  # columns of a delivery that say what 
 
 
 @dataclass(frozen=True)
-class Attempt:
+class DeliveryAttempt:
     """A delivery that is to be sent now; doubtful: its subscription fails, or has never accepted anything."""
 
     delivery: str
@@ -46,11 +46,11 @@ class Attempt:
     url: str
     body: bytes
     secrets: tuple[str, ...]
-    doubtful: bool
+    is_doubtful: bool
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CallOutcome:
     """What came of a call: the HTTP status, or why there is none. `wait`: seconds that the receiver asks for."""
 
     status: int | None = None
@@ -65,14 +65,14 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Result:
+class AttemptResult:
     """What came of an attempt."""
 
-    attempt: Attempt
-    outcome: Outcome
+    attempt: DeliveryAttempt
+    outcome: CallOutcome
 
 
-def after(moment: datetime, seconds: float) -> str:
+def seconds_later(moment: datetime, seconds: float) -> str:
     """The instant so many seconds later."""
     return instant(moment + timedelta(seconds=seconds))
 
@@ -86,7 +86,7 @@ def _rest(failures: int) -> float:
     return min(FIRST_DELAY * 2.0 ** min(failures - FAILING, 20), LONGEST_REST) * random.uniform(0.8, 1.2)
 
 
-def record(connection: Connection, results: Sequence[Result]) -> list[tuple[str, str]]:
+def record_results(connection: Connection, results: Sequence[AttemptResult]) -> list[tuple[str, str]]:
     """Write down what came of attempts; the subscriptions that were given up for it, and why."""
     moment, given_up = datetime.now(UTC), []
     _accept(connection, [result for result in results if result.outcome.accepted], instant(moment))
@@ -102,22 +102,22 @@ _DELIVERY = update(DELIVERIES).where(DELIVERIES.c.id == bindparam("delivery"))
 
 _ACCEPTED = _DELIVERY.values({name: bindparam(name) for name in ("state", "done_at", "last_attempt_at", *OUTCOME)})
 
-_WELL = update(WEBHOOKS).where(WEBHOOKS.c.id == bindparam("webhook"))
+_RECOVERED = update(WEBHOOKS).where(WEBHOOKS.c.id == bindparam("webhook"))
 
-_WELL = _WELL.values(failures=0, failing_since=None, rest_until=None, last_accepted_at=bindparam("at"))
+_RECOVERED = _RECOVERED.values(failures=0, failing_since=None, rest_until=None, last_accepted_at=bindparam("at"))
 
 
-def _accept(connection: Connection, results: Sequence[Result], at: str) -> None:
+def _accept(connection: Connection, results: Sequence[AttemptResult], at: str) -> None:
     rows = [
         {"delivery": each.attempt.delivery, "state": "accepted", "done_at": at, **_said(each, at)} for each in results
     ]
     if rows:
         connection.execute(_ACCEPTED, rows)
         hooks = {each.attempt.webhook for each in results}
-        connection.execute(_WELL, [{"webhook": webhook, "at": at} for webhook in sorted(hooks)])
+        connection.execute(_RECOVERED, [{"webhook": webhook, "at": at} for webhook in sorted(hooks)])
 
 
-def _refuse(connection: Connection, result: Result, moment: datetime) -> str | None:
+def _refuse(connection: Connection, result: AttemptResult, moment: datetime) -> str | None:
     """Plan the next attempt; why the subscription must be given up, if it must."""
     attempt, outcome = result.attempt, result.outcome
     found = connection.execute(select(DELIVERIES).where(DELIVERIES.c.id == attempt.delivery)).first()
@@ -128,9 +128,9 @@ def _refuse(connection: Connection, result: Result, moment: datetime) -> str | N
         _note(connection, result, moment, state="failed", done_at=instant(moment))
         return None
     wait = max(_delay(found.attempts), min(outcome.wait, LONGEST_DELAY))
-    _note(connection, result, moment, due_at=after(moment, wait))
+    _note(connection, result, moment, due_at=seconds_later(moment, wait))
     failures, since = hook.failures + 1, hook.failing_since or instant(moment)
-    rest = after(moment, _rest(failures)) if failures >= FAILING else None
+    rest = seconds_later(moment, _rest(failures)) if failures >= FAILING else None
     noted = update(WEBHOOKS).where(WEBHOOKS.c.id == hook.id)
     connection.execute(noted.values(failures=failures, failing_since=since, rest_until=rest))
     if outcome.status == 410:
@@ -139,12 +139,12 @@ def _refuse(connection: Connection, result: Result, moment: datetime) -> str | N
     return "not_accepted" if is_late and hook.state == "active" else None
 
 
-def _note(connection: Connection, result: Result, moment: datetime, **values: Any) -> None:
+def _note(connection: Connection, result: AttemptResult, moment: datetime, **values: Any) -> None:
     noted = update(DELIVERIES).where(DELIVERIES.c.id == result.attempt.delivery)
     connection.execute(noted.values({**values, **_said(result, instant(moment))}))
 
 
-def _said(result: Result, at: str) -> dict[str, Any]:
+def _said(result: AttemptResult, at: str) -> dict[str, Any]:
     return {"last_attempt_at": at, **{name: getattr(result.outcome, name) for name in OUTCOME}}
 
 
@@ -188,22 +188,22 @@ def disable_keyless(connection: Connection) -> list[tuple[str, str]]:
     return found
 
 
-def claim(connection: Connection, free: Callable[[str, bool], int], most: int) -> list[Attempt]:
+def claim_due(connection: Connection, free: Callable[[str, bool], int], limit: int) -> list[DeliveryAttempt]:
     """Take what is due, and lease it; `free` says how many more one subscription may have, told whether it is doubtful.
 
     The doubtful come last. Of one record the earliest event goes first, the next when it was accepted.
     """
     moment = datetime.now(UTC)
-    at, taken = instant(moment), list[Attempt]()
+    at, taken = instant(moment), list[DeliveryAttempt]()
     for hook in _ready(connection, at):
-        room = min(most - len(taken), free(hook.id, _is_doubtful(hook)))
+        room = min(limit - len(taken), free(hook.id, _is_doubtful(hook)))
         if room > 0:
             taken += [
                 _attempt(hook, row, at) for row in connection.execute(_DUE.limit(room), {"webhook": hook.id, "at": at})
             ]
-        if len(taken) >= most:
+        if len(taken) >= limit:
             break
-    leased = {"due_at": after(moment, LEASE), "attempts": DELIVERIES.c.attempts + 1}
+    leased = {"due_at": seconds_later(moment, LEASE), "attempts": DELIVERIES.c.attempts + 1}
     leased["first_attempt_at"] = func.coalesce(DELIVERIES.c.first_attempt_at, at)
     if taken:
         ids = [attempt.delivery for attempt in taken]
@@ -244,23 +244,23 @@ def _due() -> Any:
 _DUE = _due()
 
 
-def _attempt(hook: Any, row: Any, at: str) -> Attempt:
+def _attempt(hook: Any, row: Any, at: str) -> DeliveryAttempt:
     secrets = [hook.secret]
     if hook.previous_secret and hook.previous_until > at:
         secrets.append(hook.previous_secret)
     body = row.payload.encode()
-    return Attempt(row.id, hook.id, row.attempts + 1, hook.url, body, tuple(secrets), _is_doubtful(hook))
+    return DeliveryAttempt(row.id, hook.id, row.attempts + 1, hook.url, body, tuple(secrets), _is_doubtful(hook))
 
 
-def release(connection: Connection, attempts: Iterable[Attempt]) -> None:
+def release_attempts(connection: Connection, attempts: Iterable[DeliveryAttempt]) -> None:
     """Give back what was leased and not sent to its end: it is due again."""
     ids = [attempt.delivery for attempt in attempts]
     again = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids), IS_PENDING)
     connection.execute(again.values(due_at=instant(datetime.now(UTC))))
 
 
-def prune(connection: Connection) -> bool:
+def delete_done(connection: Connection) -> bool:
     """Remove deliveries that were done long ago; whether there may be more."""
-    oldest = instant(datetime.now(UTC) - KEPT)
+    oldest = instant(datetime.now(UTC) - DELIVERY_RETENTION)
     old = select(DELIVERIES.c.id).where(DELIVERIES.c.done_at < oldest).limit(PRUNED_AT_ONCE)
     return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(old))).rowcount == PRUNED_AT_ONCE

@@ -11,12 +11,12 @@ from app.core.access.caller import Caller
 from app.core.access.keys import ID_LENGTH
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.http.bodies import MERGE_PATCH, read_json
-from app.core.http.operations import InPath, operation
+from app.core.http.operations import PathParameter, operation
 from app.core.http.resource_writes import OF_BODIES
 from app.core.http.responses import private_json
 from app.core.reading.parameters import Digits
 from app.webhooks import subscriptions
-from app.webhooks.egress import Allowance, Refused
+from app.webhooks.egress import EgressPolicy, EgressRefused
 from app.webhooks.models import DELIVERY, DeliveryShown, Rotated, WebhookCreated, WebhookFields, WebhookShown
 
 PATH = "/v1/webhooks"
@@ -24,8 +24,8 @@ LOOKING_UP = 5.0  # seconds for the name in a new URL
 SCOPES = ("webhooks", "keys")
 WebhookId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}$")]
 DeliveryId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}-(test-)?[0-9a-z]{{1,20}}$")]
-ONE = {"webhook_id": InPath("Id of the subscription.", "k2v9x0q4ma", WebhookId)}
-ONE_DELIVERY = {**ONE, "delivery_id": InPath("Id of the delivery.", "k2v9x0q4ma-361", DeliveryId)}
+READ_WEBHOOK = {"webhook_id": PathParameter("Id of the subscription.", "k2v9x0q4ma", WebhookId)}
+READ_DELIVERY = {**READ_WEBHOOK, "delivery_id": PathParameter("Id of the delivery.", "k2v9x0q4ma-361", DeliveryId)}
 
 
 class WebhookPage(BaseModel):
@@ -77,7 +77,7 @@ router = APIRouter(prefix=PATH, tags=["webhooks"])
 )
 async def list_webhooks(request: Request, caller: Caller, query: WebhooksQuery) -> Response:
     """Those of the key and of its partner; with the scope `keys` all. Never their secrets."""
-    found = await _run(request, caller, subscriptions.every, query.cursor or "", query.limit + 1)
+    found = await _run(request, caller, subscriptions.show_webhooks, query.cursor or "", query.limit + 1)
     page = found[: query.limit]
     more = f"{PATH}?limit={query.limit}&cursor={page[-1]['id']}" if len(found) > len(page) else None
     return private_json({"items": page, "next": more})
@@ -106,13 +106,13 @@ async def create_webhook(request: Request, caller: Caller, body: WebhookFields) 
     ONE_PATH,
     "Read one subscription",
     returns=WebhookShown,
-    in_path=ONE,
+    in_path=READ_WEBHOOK,
     scopes=SCOPES,
     problems=(NotFound,),
 )
 async def read_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
     """What it is told of, and whether that works."""
-    return private_json(await _run(request, caller, subscriptions.one, webhook_id))
+    return private_json(await _run(request, caller, subscriptions.show_webhook, webhook_id))
 
 
 @operation(
@@ -123,7 +123,7 @@ async def read_webhook(request: Request, caller: Caller, webhook_id: str) -> Res
     returns=WebhookShown,
     body=WebhookFields,
     body_type=MERGE_PATCH,
-    in_path=ONE,
+    in_path=READ_WEBHOOK,
     scopes=SCOPES,
     problems=(NotFound, Conflict, *OF_BODIES),
 )
@@ -132,10 +132,10 @@ async def patch_webhook(request: Request, caller: Caller, webhook_id: str) -> Re
     patch = await read_json(request, WebhookFields, MERGE_PATCH)
     if not isinstance(patch, dict):
         raise Invalid(ErrorItem(pointer="", code="invalid_value", detail="The body is an object."))
-    fields = await _run(request, caller, subscriptions.merged, webhook_id, patch)
+    fields = await _run(request, caller, subscriptions.patched, webhook_id, patch)
     if "url" in patch or "state" in patch:
         await _check_url(request, fields.url)
-    return private_json(await _run(request, caller, subscriptions.change, webhook_id, patch))
+    return private_json(await _run(request, caller, subscriptions.patch_subscription, webhook_id, patch))
 
 
 @operation(
@@ -143,14 +143,14 @@ async def patch_webhook(request: Request, caller: Caller, webhook_id: str) -> Re
     "DELETE",
     ONE_PATH,
     "Unsubscribe",
-    in_path=ONE,
+    in_path=READ_WEBHOOK,
     scopes=SCOPES,
     statuses={"204": "Deleted."},
     problems=(NotFound,),
 )
 async def delete_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
     """Nothing more is sent, and what was sent can no longer be read."""
-    await _run(request, caller, subscriptions.remove, webhook_id)
+    await _run(request, caller, subscriptions.remove_webhook, webhook_id)
     return Response(None, 204)
 
 
@@ -160,7 +160,7 @@ async def delete_webhook(request: Request, caller: Caller, webhook_id: str) -> R
     f"{ONE_PATH}/rotate",
     "Rotate the secret",
     returns=WebhookCreated,
-    in_path=ONE,
+    in_path=READ_WEBHOOK,
     scopes=SCOPES,
     problems=(NotFound, *OF_BODIES),
 )
@@ -175,14 +175,14 @@ async def rotate_webhook(request: Request, caller: Caller, webhook_id: str, body
     f"{ONE_PATH}/test",
     "Send a test",
     returns=DeliveryShown,
-    in_path=ONE,
+    in_path=READ_WEBHOOK,
     scopes=SCOPES,
     statuses=DUE,
     problems=(NotFound, Conflict),
 )
 async def ping_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
     """An event `webhook.test` is sent once."""
-    return private_json(await _run(request, caller, subscriptions.ping, webhook_id), 202)
+    return private_json(await _run(request, caller, subscriptions.send_test, webhook_id), 202)
 
 
 @operation(
@@ -191,7 +191,7 @@ async def ping_webhook(request: Request, caller: Caller, webhook_id: str) -> Res
     f"{ONE_PATH}/deliveries",
     "List what was sent",
     returns=DeliveryPage,
-    in_path=ONE,
+    in_path=READ_WEBHOOK,
     scopes=SCOPES,
     problems=(NotFound,),
 )
@@ -212,26 +212,26 @@ async def list_deliveries(request: Request, caller: Caller, query: DeliveriesQue
     f"{ONE_PATH}/deliveries/{{delivery_id}}/repeat",
     "Send again",
     returns=DeliveryShown,
-    in_path=ONE_DELIVERY,
+    in_path=READ_DELIVERY,
     scopes=SCOPES,
     statuses=DUE,
     problems=(NotFound, Conflict),
 )
 async def repeat_delivery(request: Request, caller: Caller, webhook_id: str, delivery_id: str) -> Response:
     """What was sent is sent once more under the same id; what waits for its next attempt is tried now."""
-    return private_json(await _run(request, caller, subscriptions.repeat, webhook_id, delivery_id), 202)
+    return private_json(await _run(request, caller, subscriptions.redeliver, webhook_id, delivery_id), 202)
 
 
 async def _check_url(request: Request, url: str) -> None:
     """Invalid unless the URL may be called now; when something is sent, it is checked again."""
-    allowance = Allowance.parse(request.app.state.settings.webhook_allow)
+    allowance = EgressPolicy.parse(request.app.state.settings.webhook_allow)
     lookups = ThreadPoolExecutor(1)
     try:
         place = allowance.endpoint(url)
         async with asyncio.timeout(LOOKING_UP):
             await allowance.addresses(place.host, place.port, lookups)
-    except (Refused, TimeoutError) as error:
-        error = error if isinstance(error, Refused) else Refused("has a host that is not found in time")
+    except (EgressRefused, TimeoutError) as error:
+        error = error if isinstance(error, EgressRefused) else EgressRefused("has a host that is not found in time")
         raise Invalid(ErrorItem(pointer="/url", code="not_callable", detail=f"The URL {error}.")) from None
     finally:
         lookups.shutdown(wait=False)

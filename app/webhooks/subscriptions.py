@@ -14,24 +14,24 @@ from app.core.access.keys import ID_LENGTH, KEYS
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.log import CHANGES, instant, now
 from app.core.model.resource import RESOURCES
-from app.core.model.validation import checked_by
+from app.core.model.validation import validate
 from app.core.writing.patch import merge
 from app.partners.merging import WHEN_MERGED
 from app.webhooks.events import ping_payload
-from app.webhooks.fan_out import add_test, hold
+from app.webhooks.fan_out import add_test, lock_deliveries
 from app.webhooks.models import DELIVERIES, LISTS, WEBHOOKS, WebhookFields, delivery_shown, fields_of, webhook_shown
 from app.webhooks.queue import disable
 from app.webhooks.signing import new_secret
 
-MOST_OF_ONE = 100  # subscriptions of one key
+MAX_OF_ONE = 100  # subscriptions of one key
 
 
 def create(session: Session, caller: Caller, fields: WebhookFields) -> dict[str, Any]:
     """A new subscription as WebhookCreated, told of what comes from now on; Invalid with an unknown partner."""
     _check_partners(session, fields)
     own = select(func.count()).select_from(WEBHOOKS).where(WEBHOOKS.c.key == caller.key)
-    if session.execute(own).scalar_one() >= MOST_OF_ONE:
-        raise Conflict(f"A key has at most {MOST_OF_ONE} subscriptions.")
+    if session.execute(own).scalar_one() >= MAX_OF_ONE:
+        raise Conflict(f"A key has at most {MAX_OF_ONE} subscriptions.")
     last = session.execute(select(func.max(CHANGES.c.sequence))).scalar() or 0
     webhook, secret, at = _token(ID_LENGTH), new_secret(), now()
     made = {
@@ -46,7 +46,7 @@ def create(session: Session, caller: Caller, fields: WebhookFields) -> dict[str,
     empty: dict[str, Any] = dict.fromkeys(WEBHOOKS.c.keys())
     times = {"created_at": at, "updated_at": at}
     session.execute(insert(WEBHOOKS), {**empty, **made, **times, **_columns(fields), **stopped})
-    return {**one(session, caller, webhook), "secret": secret}
+    return {**show_webhook(session, caller, webhook), "secret": secret}
 
 
 def _token(length: int) -> str:
@@ -58,12 +58,12 @@ def _columns(fields: WebhookFields) -> dict[str, Any]:
     return {"url": fields.url, "state": fields.state, **lists}
 
 
-def follow_merged(session: Session, twin: str, into: str) -> None:
+def follow_merged(session: Session, duplicate: str, into: str) -> None:
     """Subscriptions of a partner, or to its records, go on with the one that it was merged into."""
-    session.execute(update(WEBHOOKS).where(WEBHOOKS.c.partner == twin).values(partner=into))
-    named = select(WEBHOOKS.c.id, WEBHOOKS.c.partners).where(WEBHOOKS.c.partners.contains(json.dumps(twin)))
+    session.execute(update(WEBHOOKS).where(WEBHOOKS.c.partner == duplicate).values(partner=into))
+    named = select(WEBHOOKS.c.id, WEBHOOKS.c.partners).where(WEBHOOKS.c.partners.contains(json.dumps(duplicate)))
     for webhook, partners in session.execute(named).all():
-        kept = {into if each == twin else each for each in json.loads(partners)}
+        kept = {into if each == duplicate else each for each in json.loads(partners)}
         session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(partners=json.dumps(sorted(kept))))
 
 
@@ -77,11 +77,11 @@ def _check_partners(session: Session, fields: WebhookFields) -> None:
     known = set(session.execute(there).scalars())
     wrong = [place for place, partner in enumerate(fields.partners) if partner not in known]
     if wrong:
-        said = "There is no such partner."
-        raise Invalid(*(ErrorItem(pointer=f"/partners/{each}", code="unknown_record", detail=said) for each in wrong))
+        detail = "There is no such partner."
+        raise Invalid(*(ErrorItem(pointer=f"/partners/{each}", code="unknown_record", detail=detail) for each in wrong))
 
 
-def _own(caller: Caller) -> ColumnElement[bool]:
+def _visible_to(caller: Caller) -> ColumnElement[bool]:
     """Subscriptions that the caller sees and changes: those of the key and of its partner; an administrator all."""
     if "keys" in caller.scopes:
         return true()
@@ -90,46 +90,46 @@ def _own(caller: Caller) -> ColumnElement[bool]:
 
 
 def _row(session: Session, caller: Caller, webhook: str) -> Any:
-    row = session.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook, _own(caller))).mappings().first()
+    row = session.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook, _visible_to(caller))).mappings().first()
     if row is None:
         raise NotFound
     return row
 
 
-def one(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
+def show_webhook(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
     """A subscription as WebhookShown; NotFound when there is none of the caller's."""
     return webhook_shown(_row(session, caller, webhook))
 
 
-def every(session: Session, caller: Caller, after: str = "", most: int = 200) -> list[dict[str, Any]]:
+def show_webhooks(session: Session, caller: Caller, after: str = "", limit: int = 200) -> list[dict[str, Any]]:
     """Subscriptions as WebhookShown in the order of their ids, from behind one of them on."""
-    page = select(WEBHOOKS).where(WEBHOOKS.c.id > after, _own(caller)).order_by(WEBHOOKS.c.id).limit(most)
+    page = select(WEBHOOKS).where(WEBHOOKS.c.id > after, _visible_to(caller)).order_by(WEBHOOKS.c.id).limit(limit)
     return [webhook_shown(row) for row in session.execute(page).mappings()]
 
 
-def merged(session: Session, caller: Caller, webhook: str, patch: dict[str, Any]) -> WebhookFields:
+def patched(session: Session, caller: Caller, webhook: str, patch: dict[str, Any]) -> WebhookFields:
     """What a subscription would say after a merge patch; Invalid when that is not allowed."""
-    return checked_by(WebhookFields, merge(fields_of(_row(session, caller, webhook)), patch))
+    return validate(WebhookFields, merge(fields_of(_row(session, caller, webhook)), patch))
 
 
-def change(session: Session, caller: Caller, webhook: str, patch: dict[str, Any]) -> dict[str, Any]:
+def patch_subscription(session: Session, caller: Caller, webhook: str, patch: dict[str, Any]) -> dict[str, Any]:
     """The subscription after a merge patch. Active again, it goes on where it stopped."""
-    hold(session.connection())
-    row, fields = _row(session, caller, webhook), merged(session, caller, webhook, patch)
+    lock_deliveries(session.connection())
+    row, fields = _row(session, caller, webhook), patched(session, caller, webhook, patch)
     _check_partners(session, fields)
     values = {**_columns(fields), "updated_at": now()}
     if fields.state == "disabled":
         if row["state"] == "active":
             disable(session.connection(), webhook, "owner")
     elif row["state"] == "disabled" or fields.url != row["url"]:
-        keeper = _keeper(session, caller, row)
+        manager = _owning_key(session, caller, row)
         fresh = {"failures": 0, "failing_since": None, "rest_until": None}
-        values |= {"key": keeper, "disabled_because": None, "disabled_at": None, **fresh}
+        values |= {"key": manager, "disabled_because": None, "disabled_at": None, **fresh}
     session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(values))
-    return one(session, caller, webhook)
+    return show_webhook(session, caller, webhook)
 
 
-def _keeper(session: Session, caller: Caller, row: Any) -> str:
+def _owning_key(session: Session, caller: Caller, row: Any) -> str:
     """The key that an active subscription belongs to: that of its partner who makes it so, else the one it had."""
     if caller.partner is not None and caller.partner == row["partner"]:
         return caller.key
@@ -147,19 +147,19 @@ def rotate(session: Session, caller: Caller, webhook: str, overlap: int) -> dict
     until = instant(datetime.now(UTC) + timedelta(seconds=overlap))
     values = {"secret": secret, "previous_secret": row["secret"], "previous_until": until, "updated_at": now()}
     session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(values))
-    return {**one(session, caller, webhook), "secret": secret}
+    return {**show_webhook(session, caller, webhook), "secret": secret}
 
 
-def remove(session: Session, caller: Caller, webhook: str) -> None:
+def remove_webhook(session: Session, caller: Caller, webhook: str) -> None:
     """Remove a subscription and its deliveries; NotFound when there is none of the caller's."""
-    hold(session.connection())
+    lock_deliveries(session.connection())
     _row(session, caller, webhook)
     session.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook))
     session.execute(delete(DELIVERIES).where(DELIVERIES.c.webhook == webhook))
 
 
 def deliveries(
-    session: Session, caller: Caller, webhook: str, state: str | None, after: str | None, most: int
+    session: Session, caller: Caller, webhook: str, state: str | None, after: str | None, limit: int
 ) -> list[dict[str, Any]]:
     """Deliveries as DeliveryShown, the latest first, from behind one of them on."""
     _row(session, caller, webhook)
@@ -171,7 +171,7 @@ def deliveries(
         earlier = DELIVERIES.alias()
         place = select(earlier.c.created_at).where(earlier.c.id == after).scalar_subquery()
         page = page.where(order < tuple_(place, after))
-    page = page.order_by(DELIVERIES.c.created_at.desc(), DELIVERIES.c.id.desc()).limit(most)
+    page = page.order_by(DELIVERIES.c.created_at.desc(), DELIVERIES.c.id.desc()).limit(limit)
     return [delivery_shown(row) for row in session.execute(page).mappings()]
 
 
@@ -183,7 +183,7 @@ def _delivery(session: Session, webhook: str, delivery: str) -> dict[str, Any]:
     return delivery_shown(row)
 
 
-def ping(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
+def send_test(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
     """A delivery of nothing but a test, due at once; Conflict when the subscription is disabled."""
     _must_be_active(session, caller, webhook)
     delivery = f"{webhook}-test-{_token(8)}"
@@ -191,9 +191,9 @@ def ping(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
     return _delivery(session, webhook, delivery)
 
 
-def repeat(session: Session, caller: Caller, webhook: str, delivery: str) -> dict[str, Any]:
+def redeliver(session: Session, caller: Caller, webhook: str, delivery: str) -> dict[str, Any]:
     """The delivery, due at once: one that was done is sent once more, one that waits is tried now."""
-    hold(session.connection())
+    lock_deliveries(session.connection())
     _must_be_active(session, caller, webhook)
     before = _delivery(session, webhook, delivery)
     values: dict[str, Any] = {"due_at": now()}

@@ -8,7 +8,7 @@ from app.core.database.engine import Database
 from app.core.log import CHANGES
 from app.core.maintenance import redact as redacting
 from app.core.maintenance.redact import Redaction
-from app.core.maintenance.verify import Head, Verifier
+from app.core.maintenance.verify import ChainHead, Verifier
 
 
 def redact(database: Database, text: str) -> None:
@@ -22,7 +22,7 @@ def changes(database: Database) -> list[Any]:
         return list(connection.execute(select(CHANGES).order_by(CHANGES.c.sequence)))
 
 
-def verified(database: Database, kept: Head | None = None) -> tuple[list[str], Head]:
+def verified(database: Database, kept: ChainHead | None = None) -> tuple[list[str], ChainHead]:
     """The problems of the log, and its head."""
     with database.snapshot() as connection:
         verifier = Verifier(connection)

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.log import CHANGES, REDACTIONS
 from app.core.model.resource import RESOURCES
-from app.exchange.mirrors.mirror import Mirror
+from app.exchange.mirrors.mirror import MirrorFollower
 from app.exchange.mirrors.source import Source
 from tests.support.log import changes
 
@@ -33,11 +33,11 @@ def source_of(client: TestClient, alter: Alter = lambda text: text) -> Source:
         return httpx.Response(found.status_code, text=alter(found.text))
 
     made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
-    return Source(made, stays=False, pause=lambda _: None)
+    return Source(made, retries_forever=False, pause=lambda _: None)
 
 
 def mirror(client: TestClient, copy: Database, alter: Alter = lambda text: text) -> None:
-    Mirror(copy, source_of(client, alter)).follow(once=True)
+    MirrorFollower(copy, source_of(client, alter)).follow(once=True)
 
 
 def pages(client: Any, path: str | None) -> Iterator[str]:

@@ -6,9 +6,9 @@ from typing import Any
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES, Resource
 from app.core.writing.batch import Batch
-from app.core.writing.representation import accepted
+from app.core.writing.representation import accepted_fields
 from app.figures.models import FIGURES
-from app.figures.stated import Stated
+from app.figures.stated import StatedFigure
 
 PARTNER: dict[str, Any] = {"name": {"en": "Nobody"}, "kind": "other", "managed_by": "unido"}
 FIGURE: dict[str, Any] = {
@@ -39,7 +39,7 @@ def write_many(database: Database, name: str, count: int) -> None:
                 batch.put(
                     RESOURCES["figures"],
                     f"{name}-{number}-{part}",
-                    accepted(RESOURCES["figures"], json.dumps(body)),
+                    accepted_fields(RESOURCES["figures"], json.dumps(body)),
                     None,
                 )
             batch.flush()
@@ -50,7 +50,7 @@ def rename(database: Database, name: str, record_id: str = "unido") -> None:
     with database.write() as session:
         batch = Batch(session, "test")
         present = batch.stored(partners, [record_id])[record_id]
-        fields: Any = accepted(partners, present.body)
+        fields: Any = accepted_fields(partners, present.body)
         batch.put(partners, record_id, fields.model_copy(update={"name": {"en": name}}), present)
         batch.flush()
 
@@ -62,9 +62,9 @@ def figure(figure_id: str, kind: str, value: Any, period: str | None = "2023", *
     }  # fmt: skip
 
 
-def stated(given: dict[str, Any]) -> Stated:
+def stated(given: dict[str, Any]) -> StatedFigure:
     fields = FIGURES.fields.model_validate({name: value for name, value in given.items() if name != "id"})
-    return Stated({**fields.model_dump(mode="json"), "id": given["id"]})
+    return StatedFigure({**fields.model_dump(mode="json"), "id": given["id"]})
 
 
 def store(database: Database, resource: Resource, *records: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ def change(database: Database, resource: str, record_id: str, actor: str, **valu
     with database.write() as session:
         batch = Batch(session, actor)
         present = batch.stored(RESOURCES[resource], [record_id])[record_id]
-        fields = accepted(RESOURCES[resource], present.body).model_copy(update=values)
+        fields = accepted_fields(RESOURCES[resource], present.body).model_copy(update=values)
         assert batch.put(RESOURCES[resource], record_id, fields, present) == "updated"
         batch.flush()
 

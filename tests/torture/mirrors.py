@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.core.database.engine import Database
-from app.core.log import CHANGES, LAST, SEALED
+from app.core.log import CHANGES, LATEST_CHANGE, SEALED
 from app.core.maintenance.redact import Redaction, redact
 from tests.torture.ground import ROOT, Row, Server, Writers, new_key, unexpected
 from tests.torture.whole import broken
@@ -69,7 +69,7 @@ def _wait(source: Database, copy: str) -> float:
 
 def _last(database: Database) -> Any:
     with database.engine.connect() as connection:
-        last = connection.execute(LAST).first()
+        last = connection.execute(LATEST_CHANGE).first()
     return last and (last.sequence, last.chain)
 
 

@@ -18,7 +18,7 @@ LIST = GET % b"/v1/milestones?limit=200&include=projects,agreements"
 READS = 60  # of each kind, when all are there
 
 
-def slow_clients(url: str, count: int, deadlines: tuple[float, float] = (10.0, 20.0), most: int = 20) -> list[Row]:
+def slow_clients(url: str, count: int, deadlines: tuple[float, float] = (10.0, 20.0), limit: int = 20) -> list[Row]:
     """So many of each kind at a time: health and reads go on as before, and the deadlines end them.
 
     `most`: how many times as long as idle they may take.
@@ -33,7 +33,7 @@ def slow_clients(url: str, count: int, deadlines: tuple[float, float] = (10.0, 2
     }
     _allow_files(count + 500)
     with Server(url, head_deadline=head_deadline, stall_deadline=stall_deadline) as server:
-        return [_row(server, f"{count} {name}", count, most, *kind) for name, kind in kinds.items()]
+        return [_row(server, f"{count} {name}", count, limit, *kind) for name, kind in kinds.items()]
 
 
 def _row(server: Server, name: str, count: int, slowest: int, sent: bytes, deadline: float) -> Row:

@@ -16,29 +16,29 @@ from app.analysis.aggregates.sums import (
     NOT_ADDED_UNITS,
     Hierarchy,
     LeftOut,
-    above,
-    separate,
+    split_summands,
     total,
+    transitive_parents,
 )
 from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.model.filters import Parameter
-from app.core.reading.answers import Asked, computed
-from app.core.reading.includes import stored
-from app.core.reading.pages import Shape, conditions, shaped
-from app.core.reading.parameters import MOST_ITEMS, Digits, filter_fields, query_model
+from app.core.reading.answers import ReadRequest, computed
+from app.core.reading.includes import select_stored
+from app.core.reading.pages import FilterShape, conditions, filter_shape
+from app.core.reading.parameters import MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.values.dates import OPEN_END, OPEN_START
-from app.core.values.numbers import Quantity, shown
+from app.core.values.numbers import Quantity, quantity_shown
 from app.figures.models import BREAKDOWNS, FIGURES, PLACES_OF, RELATIONS
-from app.figures.stated import TO_DATE, Exactness, Stated
+from app.figures.stated import TO_DATE, Exactness, StatedFigure
 from app.partners.models import PARTNERS
 from app.partners.models import SUCCESSORS as PARTNER_SUCCESSORS
 from app.places.models import PLACES, SUCCESSORS
 from app.projects.models import PARTS, PROJECTS
 
-MOST_ADDED = 1_000  # figures decided about in one answer
+MAX_ADDED = 1_000  # figures decided about in one answer
 
-MOST_LEFT_OUT = 50  # shown in one group
+MAX_LEFT_OUT = 50  # shown in one group
 
 FIGURE = FIGURES.table
 
@@ -59,10 +59,10 @@ _TO_DATE = FIGURE.measured.in_(_literals(TO_DATE))
 _OPEN: Any = literal_column("'9999'")
 
 # What can be grouped by, with the columns that make it; kind and unit are always grouped by.
-OWN = ("indicator", "kind", "unit", "measured", "project", "agreement", "partner", "milestone", "document")
+OWN_COLUMNS = ("indicator", "kind", "unit", "measured", "project", "agreement", "partner", "milestone", "document")
 
 COLUMNS: dict[str, tuple[Any, ...]] = {
-    **{name: (getattr(FIGURE, name),) for name in OWN},
+    **{name: (getattr(FIGURE, name),) for name in OWN_COLUMNS},
     "period": (FIGURE.period_earliest, FIGURE.period_latest),
     "year": (case((and_(_LAST_YEAR != _OPEN, (_FIRST_YEAR == _LAST_YEAR) | _TO_DATE), _LAST_YEAR)),),
     "place": (PLACE.c.place_id,),
@@ -72,7 +72,9 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
 
 GROUPED = "|".join(COLUMNS)
 
-MANY = frozenset({"place", "dimension", "dimension_value"})  # a figure may have several, and be in as many groups
+MULTIVALUED = frozenset(
+    {"place", "dimension", "dimension_value"}
+)  # a figure may have several, and be in as many groups
 
 
 class AggregatePeriod(BaseModel, defer_build=True):
@@ -100,7 +102,7 @@ class AggregateGroup(BaseModel, defer_build=True):
     qualifier: Exactness
     added: int = Field(description="Figures in the sum.")
     no_sum: Annotated[str, NO_SUM] | None
-    left_out: list[LeftOut] = Field(description=f"Figures that are not in the sum, and why; the first {MOST_LEFT_OUT}.")
+    left_out: list[LeftOut] = Field(description=f"Figures that are not in the sum, and why; the first {MAX_LEFT_OUT}.")
     left_out_count: int
 
 
@@ -178,16 +180,16 @@ class Aggregates:
         about = f"What to group by, comma-separated: {', '.join(COLUMNS)}. Kind and unit always are."
         names = Annotated[str, StringConstraints(pattern=f"^({GROUPED})(,({GROUPED}))*$", max_length=300)]
         fields["group_by"] = (names, Field(default="indicator", description=about, examples=["indicator,place"]))
-        fields["limit"] = (Digits, Field(default=MOST_ITEMS, ge=1, le=1000, description="Groups in the answer."))
+        fields["limit"] = (Digits, Field(default=MAX_ITEMS, ge=1, le=1000, description="Groups in the answer."))
         return query_model("FigureAggregateQuery", fields)
 
-    def aggregate(self, query: Any, asked: Asked) -> Read:
+    def aggregate(self, query: Any, request: ReadRequest) -> Read:
         """The groups with their sums, or which filter leaves none."""
-        return (yield from computed(asked, lambda: self._aggregate(query), encode=vars))
+        return (yield from computed(request, lambda: self._aggregate(query), encode=vars))
 
     def _aggregate(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit"})
-        shape, values = shaped(self.parameters, filters)
+        shape, values = filter_shape(self.parameters, filters)
         names = tuple(dict.fromkeys([*query.group_by.split(","), "kind", "unit"]))
         rows = yield self._groups(names, shape), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
@@ -196,7 +198,7 @@ class Aggregates:
         found = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
         return found, None
 
-    def _build_groups(self, names: tuple[str, ...], shape: Shape) -> Query:
+    def _build_groups(self, names: tuple[str, ...], shape: FilterShape) -> Query:
         columns = [column.label(label) for column, label in zip(_columns(names), _labels(names), strict=True)]
         found = select(FIGURE.id.label("figure"), FIGURE.value.label("value"), *columns)
         joined = FIGURE.__table__
@@ -211,13 +213,13 @@ class Aggregates:
         order = [part for key in keys for part in (key.is_(None), key)]  # alike on both engines
         return Query(grouped.order_by(*order).limit(bindparam("most")))
 
-    def _build_figures(self, shape: Shape) -> Query:
+    def _build_figures(self, shape: FilterShape) -> Query:
         additive = [FIGURE.kind.not_in(_literals(NOT_ADDED_KINDS)), FIGURE.unit.not_in(_literals(NOT_ADDED_UNITS))]
-        found = stored(FIGURES).where(*additive)
+        found = select_stored(FIGURES).where(*additive)
         found = found.where(*conditions(self.parameters, shape)).order_by(FIGURE.id)
-        return Query(found.limit(literal_column(str(MOST_ADDED + 1))))
+        return Query(found.limit(literal_column(str(MAX_ADDED + 1))))
 
-    def _build_any(self, shape: Shape) -> Query:
+    def _build_any(self, shape: FilterShape) -> Query:
         found = select(FIGURE.id).where(FIGURE.state == literal_column("'published'"))
         return Query(found.where(*conditions(self.parameters, shape)).limit(literal_column("1")))
 
@@ -225,24 +227,30 @@ class Aggregates:
         """The parameters without any one of which there would be figures."""
         found = []
         for name in asked:
-            shape, values = shaped(self.parameters, {other: asked[other] for other in asked if other != name})
+            shape, values = filter_shape(self.parameters, {other: asked[other] for other in asked if other != name})
             if (yield self._any(shape), values):
                 found.append(name)
         return found
 
-    def _members(self, names: Sequence[str], shape: Shape, values: Mapping[str, Any]) -> Read:
+    def _members(self, names: Sequence[str], shape: FilterShape, values: Mapping[str, Any]) -> Read:
         """The figures of each group, and what is above what; None when they are too many."""
         rows = yield self._figures(shape), values
-        if len(rows) > MOST_ADDED:
+        if len(rows) > MAX_ADDED:
             return None
-        figures = [Stated.of(body) for (body,) in rows]
+        figures = [StatedFigure.of(body) for (body,) in rows]
         totals = yield TOTALS, {"ids": [each.id for each in figures]}
         wholes = yield WHOLES, {"ids": sorted({each["project"] for each in figures if each["project"]})}
         around = yield AROUND, {"ids": sorted({place for each in figures for place in each["places"]})}
-        successors = above(edge for edge in around if edge[2] == "successor")
+        successors = transitive_parents(edge for edge in around if edge[2] == "successor")
         partners = yield ABOVE_PARTNERS, {"ids": sorted({each["partner"] for each in figures if each["partner"]})}
-        higher = Hierarchy(above(totals), above(wholes), above(around), successors, above(partners))
-        members: dict[tuple[Any, ...], list[Stated]] = {}
+        higher = Hierarchy(
+            transitive_parents(totals),
+            transitive_parents(wholes),
+            transitive_parents(around),
+            successors,
+            transitive_parents(partners),
+        )
+        members: dict[tuple[Any, ...], list[StatedFigure]] = {}
         for figure in figures:
             for key in keys_of(figure, names):
                 members.setdefault(key, []).append(figure)
@@ -254,7 +262,7 @@ def _too_many(names: Sequence[str], groups: Sequence[Sequence[Any]]) -> bool:
     labels = _labels(names)
     kind, unit, count = labels.index("kind_0"), labels.index("unit_0"), len(labels)
     added = [row[count] for row in groups if row[kind] not in NOT_ADDED_KINDS and row[unit] not in NOT_ADDED_UNITS]
-    return not MANY.intersection(names) and sum(added) > MOST_ADDED
+    return not MULTIVALUED.intersection(names) and sum(added) > MAX_ADDED
 
 
 def _columns(names: Sequence[str]) -> list[Any]:
@@ -265,9 +273,9 @@ def _labels(names: Sequence[str]) -> list[str]:
     return [f"{name}_{position}" for name in names for position in range(len(COLUMNS[name]))]
 
 
-def keys_of(figure: Stated, names: Sequence[str]) -> set[tuple[Any, ...]]:
+def keys_of(figure: StatedFigure, names: Sequence[str]) -> set[tuple[Any, ...]]:
     """The groups that a figure is in: as the columns have it, flat. A key for each of its places and dimensions."""
-    if not MANY.intersection(names):
+    if not MULTIVALUED.intersection(names):
         return {tuple(part for name in names for part in _part(figure, name, None, (None, None)))}
     pairs = [*figure["breakdown"].items()] or [(None, None)]
     return {
@@ -276,7 +284,7 @@ def keys_of(figure: Stated, names: Sequence[str]) -> set[tuple[Any, ...]]:
     }
 
 
-def _part(figure: Stated, name: str, place: str | None, pair: tuple[str | None, str | None]) -> tuple[Any, ...]:
+def _part(figure: StatedFigure, name: str, place: str | None, pair: tuple[str | None, str | None]) -> tuple[Any, ...]:
     if name == "place":
         return (place,)
     if name.startswith("dimension"):
@@ -323,24 +331,24 @@ def _sum(names: Sequence[str], shown_key: Mapping[str, Any], key: tuple[Any, ...
         return _summed(None, "several_indicators")
     joint = [each for each in figures if "place" in names and len(each.area) > 1]
     alone = [each for each in figures if each not in joint]
-    added, left = separate(alone, higher)
+    added, left = split_summands(alone, higher)
     left += [LeftOut(each.id, "several_places", None) for each in joint]
     quantity = total(added)
     return _summed(quantity, None if quantity else "nothing_to_add", len(added), left)
 
 
 def _summed(quantity: Quantity | None, why: str | None, added: int = 0, left: Sequence[LeftOut] = ()) -> dict[str, Any]:
-    value, high = shown(quantity)
+    value, high = quantity_shown(quantity)
     return {
         "sum": value,
         "sum_high": high,
         "qualifier": quantity.qualifier if quantity else None,
         "added": added,
         "no_sum": why,
-        "left_out": sorted(left, key=lambda each: each.figure)[:MOST_LEFT_OUT],
+        "left_out": sorted(left, key=lambda each: each.figure)[:MAX_LEFT_OUT],
         "left_out_count": len(left),
     }
 
 
 def _number(value: float | None) -> int | float | None:
-    return None if value is None else shown(Quantity(Decimal(repr(value))))[0]
+    return None if value is None else quantity_shown(Quantity(Decimal(repr(value))))[0]

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.core.values.codelists import Code, CodeList
-from app.core.values.numbers import Quantity, of_all
-from app.figures.stated import TO_DATE, Stated
+from app.core.values.numbers import Quantity, all_qualifiers
+from app.figures.stated import TO_DATE, StatedFigure
 
 LEFT_OUT = CodeList(
     "left_out",
@@ -76,7 +76,7 @@ class Hierarchy:
     partners: Above = field(default_factory=dict)
 
 
-def above(edges: Iterable[Sequence[str]]) -> Above:
+def transitive_parents(edges: Iterable[Sequence[str]]) -> Above:
     """For each node all that is above it, from pairs of a node and what is directly above; circles end."""
     direct: dict[str, list[str]] = {}
     for edge in edges:
@@ -93,7 +93,7 @@ def above(edges: Iterable[Sequence[str]]) -> Above:
     return found
 
 
-def separate(figures: Iterable[Stated], higher: Hierarchy) -> tuple[list[Stated], list[LeftOut]]:
+def split_summands(figures: Iterable[StatedFigure], higher: Hierarchy) -> tuple[list[StatedFigure], list[LeftOut]]:
     """Splits figures of one indicator, kind and unit into those that may be added and those that are left out.
 
     The wider one stays: the total, the project or partner above, the larger area; then the later, then the longer
@@ -104,7 +104,7 @@ def separate(figures: Iterable[Stated], higher: Hierarchy) -> tuple[list[Stated]
     left = [LeftOut(each.id, "no_value", None) for each in given if each.quantity is None]
     wholes, repeated = _wholes([each for each in given if each.quantity], higher.totals)
     kept, near = _by_themselves(wholes, higher.projects)
-    taken = _Taken(higher)
+    taken = _Summands(higher)
     sums: dict[Any, Decimal] = defaultdict(Decimal)
     for each in near:
         sums[_broken_down(each)] += each.quantity.value if each.quantity else 0
@@ -118,18 +118,18 @@ def separate(figures: Iterable[Stated], higher: Hierarchy) -> tuple[list[Stated]
     return kept, [*left, *repeated]
 
 
-def total(figures: Sequence[Stated]) -> Quantity | None:
+def total(figures: Sequence[StatedFigure]) -> Quantity | None:
     """Their sum; None of nothing."""
     quantities = [each.quantity for each in figures if each.quantity]
     if not quantities:
         return None
     ranged = any(each.high is not None for each in quantities)
     high = sum((each.top for each in quantities), Decimal(0)) if ranged else None
-    qualifier = of_all(*{each.qualifier for each in quantities})
+    qualifier = all_qualifiers(*{each.qualifier for each in quantities})
     return Quantity(sum((each.value for each in quantities), Decimal(0)), high, qualifier)
 
 
-def _wholes(figures: list[Stated], totals: Above) -> tuple[list[Stated], list[LeftOut]]:
+def _wholes(figures: list[StatedFigure], totals: Above) -> tuple[list[StatedFigure], list[LeftOut]]:
     """Figures that neither repeat nor are a part of another one; and the others, left out."""
     if not totals and not any(each["relations"] for each in figures):
         return figures, []
@@ -138,7 +138,7 @@ def _wholes(figures: list[Stated], totals: Above) -> tuple[list[Stated], list[Le
     return wholes, [*repeated, *parts]
 
 
-def _once(figures: Sequence[Stated]) -> tuple[dict[str, list[Stated]], list[LeftOut]]:
+def _once(figures: Sequence[StatedFigure]) -> tuple[dict[str, list[StatedFigure]], list[LeftOut]]:
     """Figures that state the same as one another, under the id of the first; and the others, left out."""
     first = {each.id: each.id for each in figures}
 
@@ -152,14 +152,14 @@ def _once(figures: Sequence[Stated]) -> tuple[dict[str, list[Stated]], list[Left
             if other in first:
                 low, high = sorted((root(each.id), root(other)))
                 first[high] = low
-    same: dict[str, list[Stated]] = {}
+    same: dict[str, list[StatedFigure]] = {}
     for each in figures:
         same.setdefault(root(each.id), []).append(each)
     repeated = [LeftOut(each.id, "same_as", one) for one, group in same.items() for each in group if each.id != one]
     return same, repeated
 
 
-def _without_parts(same: Mapping[str, list[Stated]], totals: Above) -> tuple[list[Stated], list[LeftOut]]:
+def _without_parts(same: Mapping[str, list[StatedFigure]], totals: Above) -> tuple[list[StatedFigure], list[LeftOut]]:
     """The first of each group of equals, unless one of them is a part of a total that is there."""
     stands_for = {each.id: one for one, group in same.items() for each in group}
     over = {
@@ -177,7 +177,7 @@ def _without_parts(same: Mapping[str, list[Stated]], totals: Above) -> tuple[lis
     return wholes, parts
 
 
-def _by_themselves(figures: Sequence[Stated], wider: Above) -> tuple[list[Stated], list[Stated]]:
+def _by_themselves(figures: Sequence[StatedFigure], wider: Above) -> tuple[list[StatedFigure], list[StatedFigure]]:
     """Those that share their project with no other, and no other's is above or below it; and those that may clash."""
     count = Counter(each["project"] for each in figures)
     if None in count:
@@ -186,19 +186,19 @@ def _by_themselves(figures: Sequence[Stated], wider: Above) -> tuple[list[Stated
     for project in count.keys() & wider.keys():
         if over := wider[project] & count.keys():
             shared |= {project, *over}
-    alone: list[Stated] = []
-    near: list[Stated] = []
+    alone: list[StatedFigure] = []
+    near: list[StatedFigure] = []
     for each in figures:
         (near if each["project"] in shared else alone).append(each)
     return alone, near
 
 
-def _span(figure: Stated) -> tuple[date, date]:
+def _span(figure: StatedFigure) -> tuple[date, date]:
     starts = None if figure["measured"] in TO_DATE else figure.starts
     return starts or date.min, figure.ends or date.max
 
 
-def _width(figure: Stated, higher: Hierarchy) -> tuple[object, ...]:
+def _width(figure: StatedFigure, higher: Hierarchy) -> tuple[object, ...]:
     project, partner, (starts, ends) = figure["project"], figure["partner"], _span(figure)
     return (
         -1 if project is None else len(higher.projects.get(project, ())),
@@ -211,7 +211,7 @@ def _width(figure: Stated, higher: Hierarchy) -> tuple[object, ...]:
     )
 
 
-def _broken_down(figure: Stated) -> tuple[object, ...]:
+def _broken_down(figure: StatedFigure) -> tuple[object, ...]:
     """What the figures of one breakdown have in common, whatever their values of its dimensions."""
     about = (figure[name] for name in ("project", "partner", *_MAY_DIFFER))
     return (*about, _span(figure), figure.area, *sorted(figure["breakdown"]))
@@ -236,21 +236,21 @@ class _Subject:
         return self.area == other.area or _shared_area(self.area, other.area, higher) is not None
 
 
-class _Taken:
+class _Summands:
     """Figures that are added, by project, partner and subject; those of one such never overlap in time."""
 
     def __init__(self, higher: Hierarchy) -> None:
         self._higher = higher
-        self._figures: dict[str, Stated] = {}
+        self._figures: dict[str, StatedFigure] = {}
         self._spans: dict[str | None, dict[str | None, dict[_Subject, list[tuple[date, date, str]]]]] = {}
 
-    def add(self, figure: Stated) -> None:
+    def add(self, figure: StatedFigure) -> None:
         """Take it: nothing clashes."""
         self._figures[figure.id] = figure
         subjects = self._spans.setdefault(figure["project"], {}).setdefault(figure["partner"], {})
         insort(subjects.setdefault(_subject(figure), []), (*_span(figure), figure.id))
 
-    def clash(self, figure: Stated) -> tuple[str, str] | None:
+    def clash(self, figure: StatedFigure) -> tuple[str, str] | None:
         """Why it cannot be added, and because of which: of its project, one above, or one that names no project."""
         subject, (starts, ends) = _subject(figure), _span(figure)
         for other, spans in self._near(figure):
@@ -260,7 +260,7 @@ class _Taken:
                 return _reason(figure, taken, self._higher), taken.id
         return None
 
-    def _near(self, figure: Stated) -> Iterator[tuple[_Subject, list[tuple[date, date, str]]]]:
+    def _near(self, figure: StatedFigure) -> Iterator[tuple[_Subject, list[tuple[date, date, str]]]]:
         """What is taken of projects and partners that may be this figure's."""
         projects = (None, figure["project"], *sorted(self._higher.projects.get(figure["project"], ())))
         for project in dict.fromkeys(projects):
@@ -270,11 +270,11 @@ class _Taken:
                 yield from partners.get(partner, {}).items()
 
 
-def _subject(figure: Stated) -> _Subject:
+def _subject(figure: StatedFigure) -> _Subject:
     return _Subject(tuple(figure[one] for one in _MAY_DIFFER), frozenset(figure["breakdown"].items()), figure.area)
 
 
-def _reason(figure: Stated, taken: Stated, higher: Hierarchy) -> str:
+def _reason(figure: StatedFigure, taken: StatedFigure, higher: Hierarchy) -> str:
     same_span = _span(figure) == _span(taken)
     if figure["project"] != taken["project"]:
         return "within_project"

@@ -10,23 +10,23 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from app.analysis.audit.rule import SEVERITY
 from app.analysis.audit.rules import ALL, RULE
-from app.analysis.audit.walk import FILTERS, Position, Wanted, findings
+from app.analysis.audit.walk import FILTERS, AuditPosition, AuditRequest, findings
 from app.core.database.statements import Read
 from app.core.errors import BadCursor
 from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
-from app.core.http.responses import answer, asked, ready_bytes
+from app.core.http.responses import json_response, read_request, write_response
 from app.core.model.resource import Id
-from app.core.reading.answers import Asked, computed
+from app.core.reading.answers import ReadRequest, computed
 from app.core.reading.pages import Cursors
-from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits
+from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
 from app.core.values.evidence import Citation
 from app.core.values.json import to_json
 from app.core.values.text import LanguageMap
 
 PATH = "/v1/audit"
 
-RESOURCES = sorted({rule.resource.name for rule in ALL})
+AUDITED_RESOURCES = sorted({rule.resource.name for rule in ALL})
 
 
 def _day(text: str) -> str:
@@ -40,11 +40,11 @@ def _day(text: str) -> str:
 
 Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
-Audited = Annotated[str, StringConstraints(pattern=f"^({'|'.join(RESOURCES)})$")]
+Audited = Annotated[str, StringConstraints(pattern=f"^({'|'.join(AUDITED_RESOURCES)})$")]
 
 
 def _ids(about: str) -> Any:
-    return Field(default=None, max_length=MOST_ITEMS, description=about)
+    return Field(default=None, max_length=MAX_ITEMS, description=about)
 
 
 class AuditQuery(BaseModel, defer_build=True):
@@ -62,7 +62,7 @@ class AuditQuery(BaseModel, defer_build=True):
     place: list[Id] | None = _ids("Only findings whose first record is or names one of these places or their parts.")
     document: list[Id] | None = _ids("Only findings whose first record cites one of these documents.")
     as_of: Day | None = Field(default=None, description="The day that counts as today; today (UTC) if not given.")
-    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Findings a page at most.")
+    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Findings a page at most.")
     cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
 
 
@@ -141,7 +141,7 @@ async def read_audit(request: Request, query: AuditQuery) -> Response:
 
     Each finding names its rule, its records, their evidence and how it was computed.
     """
-    return await answer(request, lambda: page(query, asked(request), today()))
+    return await write_response(request, lambda: read_findings(query, read_request(request), today()))
 
 
 @operation(
@@ -153,7 +153,7 @@ async def read_audit(request: Request, query: AuditQuery) -> Response:
 )
 async def list_audit_rules(request: Request) -> Response:
     """Every rule."""
-    return ready_bytes(request, _rules())
+    return json_response(request, _rules())
 
 
 @cache
@@ -166,16 +166,16 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def wanted(query: AuditQuery, today: str) -> Wanted:
+def audit_request(query: AuditQuery, today: str) -> AuditRequest:
     """The audit that the parameters ask for."""
     only = {name: ids for name in FILTERS if (ids := getattr(query, name))}
-    return Wanted(query.as_of or today, query.rule, query.resource, query.severity, only)
+    return AuditRequest(query.as_of or today, query.rule, query.resource, query.severity, only)
 
 
-def page(query: AuditQuery, asked: Asked, today: str) -> Read:
+def read_findings(query: AuditQuery, request: ReadRequest, today: str) -> Read:
     """A page of findings. Its tag names the day too: what is overdue changes without a Change."""
     as_of = query.as_of or today
-    return (yield from computed(asked, lambda: _page(query, as_of), suffix=f"-{as_of}"))
+    return (yield from computed(request, lambda: _page(query, as_of), suffix=f"-{as_of}"))
 
 
 def _page(query: AuditQuery, as_of: str) -> Read:
@@ -183,7 +183,7 @@ def _page(query: AuditQuery, as_of: str) -> Read:
     pairs += [(name, one) for name in ("rule", "resource", *FILTERS) for one in getattr(query, name) or ()]
     cursors = Cursors(PATH, pairs)
     start = _position(cursors, query.cursor) if query.cursor is not None else None
-    found, further = yield from findings(wanted(query, as_of), query.limit, start)
+    found, further = yield from findings(audit_request(query, as_of), query.limit, start)
     following = None
     if further:
         place = [*further[:2], *further[3:]]
@@ -192,11 +192,11 @@ def _page(query: AuditQuery, as_of: str) -> Read:
     return shown, following
 
 
-def _position(cursors: Cursors, cursor: str) -> Position:
+def _position(cursors: Cursors, cursor: str) -> AuditPosition:
     place, after = cursors.read(cursor)
     match place:
         case [str(rule), str(resource), str(last_id), int(last_number)]:
-            return Position(rule, resource, after, last_id, last_number)
+            return AuditPosition(rule, resource, after, last_id, last_number)
     raise BadCursor
 
 

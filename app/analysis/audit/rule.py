@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_
 from app.core.database.sql import one_of
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
-from app.core.reading.includes import stored
+from app.core.reading.includes import select_stored
 from app.core.values.codelists import Code, CodeList
 
 SEVERITY = CodeList(
@@ -28,7 +28,7 @@ SEVERITY = CodeList(
     },
 )
 
-Shown = Mapping[str, Any]  # a record as it is published
+JsonRecord = Mapping[str, Any]  # a record as it is published
 
 # As they are, or a function that makes them when the rule is first asked.
 Condition = ColumnElement[bool] | Callable[[], ColumnElement[bool]]
@@ -53,8 +53,8 @@ class Case:
     """A candidate with the records beside it that a rule asked for, on the day of the audit (ISO 8601)."""
 
     rule: "Rule"
-    record: Shown
-    beside: list[Shown]
+    record: JsonRecord
+    candidates: list[JsonRecord]
     as_of: str
 
     def finding(
@@ -62,8 +62,8 @@ class Case:
         vi: str,
         en: str,
         *,
-        evidence: Iterable[tuple[Shown, tuple[str, ...]]],
-        also: Iterable[Shown] = (),
+        evidence: Iterable[tuple[JsonRecord, tuple[str, ...]]],
+        also: Iterable[JsonRecord] = (),
         computed: dict[str, Any] | None = None,
         **values: Any,
     ) -> Finding:
@@ -87,7 +87,7 @@ class Case:
 class Rule:
     """A rule for one resource; rules of one name ask the same of several.
 
-    `conditions` narrow the candidates in SQL (they may bind `as_of`), `queries` are made by `beside()`.
+    `conditions` narrow the candidates in SQL (they may bind `as_of`), `queries` are made by `candidates_by()`.
     """
 
     name: str
@@ -136,23 +136,23 @@ def rule(
     return register
 
 
-def beside(resource: Resource, key: Any, *where: ColumnElement[bool]) -> Query:
+def candidates_by(resource: Resource, key: Any, *where: ColumnElement[bool]) -> Query:
     """Published records of a resource that stand beside candidates; `key` is the candidate's id."""
-    return Query(stored(resource, key).where(one_of(key, "ids"), *where).order_by(key, resource.table.id))
+    return Query(select_stored(resource, key).where(one_of(key, "ids"), *where).order_by(key, resource.table.id))
 
 
-def among(column: Any, codes: Iterable[str]) -> ColumnElement[bool]:
+def is_one_of(column: Any, codes: Iterable[str]) -> ColumnElement[bool]:
     """One of our own codes, written into the statement."""
     found: ColumnElement[bool] = column.in_([literal_column(f"'{code}'") for code in codes])
     return found
 
 
-def alike(one: Any, other: Any) -> ColumnElement[bool]:
+def is_same(one: Any, other: Any) -> ColumnElement[bool]:
     """Equal, or both absent; in a form for which PostgreSQL can use an index."""
     return or_(one == other, and_(one.is_(None), other.is_(None)))
 
 
-def citations(record: Shown, *fields: str) -> list[dict[str, Any]]:
+def citations(record: JsonRecord, *fields: str) -> list[dict[str, Any]]:
     """Its citations for these fields; where there are none, those for the record as a whole."""
     cited = record["citations"]
     found = [each for each in cited if {name.partition(".")[0] for name in each["supports"]} & set(fields)]

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.core.values.codelists import Code, CodeList
-from app.core.values.numbers import shown
-from app.figures.stated import TO_DATE, Exactness, Stated
+from app.core.values.numbers import quantity_shown
+from app.figures.stated import TO_DATE, Exactness, StatedFigure
 
 NO_PERCENTAGE = CodeList(
     "no_percentage",
@@ -74,20 +74,20 @@ class Comparison:
 class Targets:
     """The targets that figures of one project can be compared with; `since`: the project's first day, if known."""
 
-    own: Collection[Stated]
-    named: Mapping[str, Stated]
+    own: Collection[StatedFigure]
+    named: Mapping[str, StatedFigure]
     direction: str
     since: date | None = None
-    _found: dict[tuple[str, ...], tuple[Stated | None, str | None]] = field(default_factory=dict)
+    _found: dict[tuple[str, ...], tuple[StatedFigure | None, str | None]] = field(default_factory=dict)
 
-    def of(self, figure: Stated) -> tuple[Stated | None, str | None]:
+    def target_of(self, figure: StatedFigure) -> tuple[StatedFigure | None, str | None]:
         """The target of a figure and how it was found: one that it names, else by measure, area and period."""
         key = figure.stages[0].id, figure.id
         if key not in self._found:
             self._found[key] = self._find(figure)
         return self._found[key]
 
-    def _find(self, figure: Stated) -> tuple[Stated | None, str | None]:
+    def _find(self, figure: StatedFigure) -> tuple[StatedFigure | None, str | None]:
         for other in figure.related("compared_with"):
             found = self.named.get(other)
             if found and found["kind"] == "target" and found["unit"] == figure["unit"]:
@@ -97,12 +97,12 @@ class Targets:
             return None, None
         return min(fitting, key=lambda each: (each.quantity is None, each.ends or date.max, each.id)), "period"
 
-    def compare(self, actual: Stated) -> Comparison:
+    def compare(self, actual: StatedFigure) -> Comparison:
         """An actual beside its target."""
-        return comparison(actual, *self.of(actual), self.direction)
+        return comparison(actual, *self.target_of(actual), self.direction)
 
 
-def _fits(figure: Stated, target: Stated, since: date | None) -> bool:
+def _fits(figure: StatedFigure, target: StatedFigure, since: date | None) -> bool:
     """Whether what the figure counts lies within the target's period; targets «by» a date hold all before it.
 
     Totals and levels count from the project's first day: where that is not known, they fit no target of some years.
@@ -120,7 +120,7 @@ def _fits(figure: Stated, target: Stated, since: date | None) -> bool:
     return last <= (target.ends or date.max) and first is not None and first >= target.starts
 
 
-def comparison(actual: Stated | None, target: Stated | None, by: str | None, direction: str) -> Comparison:
+def comparison(actual: StatedFigure | None, target: StatedFigure | None, by: str | None, direction: str) -> Comparison:
     """Percentage and gap of an actual against a target, or why there is none."""
     done, aim = actual and actual.quantity, target and target.quantity
     why = _why_not(actual, target)
@@ -128,7 +128,7 @@ def comparison(actual: Stated | None, target: Stated | None, by: str | None, dir
     if share and share.qualifier is None:
         share, why = None, "uncertain"
     gap = aim + -done if done and aim else None
-    (percentage, percentage_high), (missing, missing_high) = shown(share), shown(gap)
+    (percentage, percentage_high), (missing, missing_high) = quantity_shown(share), quantity_shown(gap)
     return Comparison(
         actual=actual.id if actual else None,
         added=[each.id for each in actual.stages] if actual and len(actual.stages) > 1 else [],
@@ -146,12 +146,12 @@ def comparison(actual: Stated | None, target: Stated | None, by: str | None, dir
     )
 
 
-def _spelled(actual: Stated) -> str:
+def _spelled(actual: StatedFigure) -> str:
     parts = [str(each.quantity) for each in actual.stages]
     return parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
 
 
-def without(found: Comparison, why: str) -> Comparison:
+def without_percentage(found: Comparison, why: str) -> Comparison:
     """The same comparison without its results, where they would say too much."""
     nothing: dict[str, Any] = dict.fromkeys(
         ("percentage", "percentage_high", "gap", "gap_high", "qualifier", "reached", "computed")
@@ -159,7 +159,7 @@ def without(found: Comparison, why: str) -> Comparison:
     return replace(found, **nothing, why_not=why)
 
 
-def _why_not(actual: Stated | None, target: Stated | None) -> str | None:
+def _why_not(actual: StatedFigure | None, target: StatedFigure | None) -> str | None:
     if actual is None or target is None:
         return "no_actual" if actual is None else "no_target"
     if actual.quantity is None or target.quantity is None:

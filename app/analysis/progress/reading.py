@@ -8,28 +8,28 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, literal_column, select
 
-from app.analysis.progress.progress import KINDS, MOST_LEVELS, IndicatorProgress, counts, progress
+from app.analysis.progress.progress import KINDS, MAX_LEVELS, IndicatorProgress, is_counted, progress
 from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
 from app.core.model.resource import Id
-from app.core.reading.answers import Asked, computed
-from app.core.reading.includes import stored
-from app.core.reading.pages import Cursors, Shape, conditions, shaped
-from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
+from app.core.reading.answers import ReadRequest, computed
+from app.core.reading.includes import select_stored
+from app.core.reading.pages import Cursors, FilterShape, conditions, filter_shape
+from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of
 from app.core.values.dates import Edtf
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
-from app.figures.stated import Stated, day_of
+from app.figures.stated import StatedFigure, day_of
 from app.projects.models import PARTS, PROJECT_KIND, PROJECT_STATUS, PROJECTS
 
-MOST_FIGURES = 1_000  # decided about in one answer
+MAX_FIGURES = 1_000  # decided about in one answer
 
-MOST_PARTS = 200  # projects shown under a project
+MAX_PROJECT_PARTS = 200  # projects shown under a project
 
 PROJECT, FIGURE, INDICATOR = PROJECTS.table, FIGURES.table, INDICATORS.table
 
@@ -61,7 +61,7 @@ class WholeProgress(ProjectProgress):
     """A project with its parts, phases and batches, each shown once: under its roll-up if that is here."""
 
     parts: list[PartProgress]
-    more_parts: Annotated[bool, Field(description=f"There are more than {MOST_PARTS}, or deeper ones.")]
+    more_parts: Annotated[bool, Field(description=f"There are more than {MAX_PROJECT_PARTS}, or deeper ones.")]
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,18 @@ def _tree() -> Select[Any]:
     tree = top.cte("tree", recursive=True)
     below = select(PARTS.c.record_id, tree.c.depth + literal_column("1")).join(tree, PARTS.c.whole_id == tree.c.id)
     public = below.join(PROJECT, PROJECT.id == PARTS.c.record_id).where(PROJECT.state == "published")
-    tree = tree.union(public.where(tree.c.depth < literal_column(str(MOST_LEVELS + 1))))
+    tree = tree.union(public.where(tree.c.depth < literal_column(str(MAX_LEVELS + 1))))
     nearest = select(tree.c.id, func.min(tree.c.depth).label("depth")).group_by(tree.c.id).subquery()
-    found = stored(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
-    return found.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MOST_PARTS + 2)))
+    found = select_stored(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
+    return found.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
 
 
 def _figures(*where: ColumnElement[bool]) -> Query:
-    found = stored(FIGURES).where(_kinds(), *where).order_by(FIGURE.id)
-    return Query(found.limit(literal_column(str(MOST_FIGURES + 1))))
+    found = select_stored(FIGURES).where(_kinds(), *where).order_by(FIGURE.id)
+    return Query(found.limit(literal_column(str(MAX_FIGURES + 1))))
 
 
-TREE = Query(_tree())
+PROJECT_TREE = Query(_tree())
 
 OF_PROJECTS = one_of(FIGURE.project, "projects")
 
@@ -104,11 +104,11 @@ FIGURES_OF = _figures(OF_PROJECTS)
 
 FIGURES_OF_INDICATORS = _figures(OF_PROJECTS, one_of(FIGURE.indicator, "indicators"))
 
-NAMED = _figures(one_of(FIGURE.id, "ids"))
+NAMED_FIGURES = _figures(one_of(FIGURE.id, "ids"))
 
 MANAGERS = Query(select(PROJECT.id, PROJECT.managed_by).where(one_of(PROJECT.id, "ids")))
 
-MEASURED = Query(stored(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids")))
+MEASURES = Query(select_stored(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids")))
 
 
 def _numbers(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None) -> Read:
@@ -118,20 +118,20 @@ def _numbers(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None
         rows = yield FIGURES_OF_INDICATORS, {**values, "indicators": indicators}
     else:
         rows = yield FIGURES_OF, values
-    if len(rows) > MOST_FIGURES:
-        detail = f"More than {MOST_FIGURES} figures: ask for single indicators, or for fewer projects with limit."
+    if len(rows) > MAX_FIGURES:
+        detail = f"More than {MAX_FIGURES} figures: ask for single indicators, or for fewer projects with limit."
         raise Invalid(ErrorItem(parameter="indicator", code="too_many_figures", detail=detail))
-    figures = {each.id: each for each in (Stated.of(body) for (body,) in rows)}
+    figures = {each.id: each for each in (StatedFigure.of(body) for (body,) in rows)}
     beside = {other for each in figures.values() for other in each.related("compared_with")} - figures.keys()
-    rows = (yield NAMED, {"ids": sorted(beside)[:MOST_FIGURES]}) if beside else ()
-    others = [*figures.values(), *(Stated.of(body) for (body,) in rows)]
+    rows = (yield NAMED_FIGURES, {"ids": sorted(beside)[:MAX_FIGURES]}) if beside else ()
+    others = [*figures.values(), *(StatedFigure.of(body) for (body,) in rows)]
     managers = {each["id"]: each["managed_by"] for each in projects}
     unknown = {each["project"] for each in others} - {None} - managers.keys()
     managers |= dict((yield MANAGERS, {"ids": sorted(unknown)}) if unknown else ())
-    named = [each for each in others if counts(each, managers.get(each["project"]))]
-    rows = yield MEASURED, {"ids": sorted({each["indicator"] for each in figures.values()})}
+    named = [each for each in others if is_counted(each, managers.get(each["project"]))]
+    rows = yield MEASURES, {"ids": sorted({each["indicator"] for each in figures.values()})}
     known = {name: from_json(body) for name, body in rows}
-    own: dict[str, list[Stated]] = {each["id"]: [] for each in projects}
+    own: dict[str, list[StatedFigure]] = {each["id"]: [] for each in projects}
     for figure in figures.values():
         own[figure["project"]].append(figure)
     return {
@@ -140,16 +140,16 @@ def _numbers(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None
     }
 
 
-def of_project(project_id: str, query: Any, asked: Asked) -> Read:
+def read_progress(project_id: str, query: Any, request: ReadRequest) -> Read:
     """The progress of one project and, nested, of what is part of it."""
-    return (yield from computed(asked, lambda: _whole(project_id, query, asked), encode=vars))
+    return (yield from computed(request, lambda: _whole(project_id, query, request), encode=vars))
 
 
-def _whole(project_id: str, query: Any, asked: Asked) -> Read:
-    rows = yield TREE, {"id": project_id}
+def _whole(project_id: str, query: Any, request: ReadRequest) -> Read:
+    rows = yield PROJECT_TREE, {"id": project_id}
     if not rows:
-        yield from reading_of(PROJECTS).missing(project_id, asked)
-    projects = [from_json(body) for (body,) in rows[: MOST_PARTS + 1]]
+        yield from reading_of(PROJECTS).raise_missing(project_id, request)
+    projects = [from_json(body) for (body,) in rows[: MAX_PROJECT_PARTS + 1]]
     numbers = yield from _numbers(projects, query.indicator)
     below = parts_below(projects)
 
@@ -173,7 +173,7 @@ def parts_below(projects: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping
     wholes = {each["id"]: [whole for whole in each["part_of"] if whole in here] for each in projects}
     placed, left = {projects[0]["id"]}, list(projects[1:])
     below: dict[str, list[Mapping[str, Any]]] = {}
-    for _ in range(MOST_LEVELS):
+    for _ in range(MAX_LEVELS):
         ready = [each for each in left if wholes[each["id"]][0] in placed]
         ready = ready or [each for each in left if placed & set(wholes[each["id"]])]
         for each in ready:
@@ -189,7 +189,7 @@ def _about(project: Mapping[str, Any], numbers: Mapping[str, list[IndicatorProgr
     return {"project": project["id"], **shown, "indicators": numbers[project["id"]]}
 
 
-class Several:
+class ProgressList:
     """The projects that have figures, page by page, under the filters of the list of projects."""
 
     def __init__(self) -> None:
@@ -207,23 +207,23 @@ class Several:
     def query(self) -> type[BaseModel]:
         """The query model."""
         fields = filter_fields(self.parameters.values())
-        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Projects a page."))
+        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Projects a page."))
         about = "Where to go on: taken from `next`, for the same filters."
         fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
         return query_model("ProgressListQuery", fields)
 
-    def _build(self, shape: Shape) -> Query:
+    def _build(self, shape: FilterShape) -> Query:
         has_figures = exists().where(FIGURE.project == PROJECT.id, _kinds())
-        found = stored(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
+        found = select_stored(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
         return Query(found.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id).limit(bindparam("most")))
 
-    def page(self, query: Any, asked: Asked) -> Read:
+    def page(self, query: Any, request: ReadRequest) -> Read:
         """A page of projects with their progress, by id; each sub-project is an item of its own."""
-        return (yield from computed(asked, lambda: self._page(query, asked.path), encode=vars))
+        return (yield from computed(request, lambda: self._page(query, request.path), encode=vars))
 
     def _page(self, query: Any, path: str) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
-        shape, values = shaped(self.parameters, filters)
+        shape, values = filter_shape(self.parameters, filters)
         cursors = Cursors(path, list(_pairs(filters)))
         after = cursors.read(query.cursor)[1] if query.cursor is not None else ""
         rows = yield self.statement(shape), {**values, "after": after, "most": query.limit + 1}

@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.analysis.progress.reading import ProgressPage, Several, WholeProgress, of_project
+from app.analysis.progress.reading import ProgressList, ProgressPage, WholeProgress, read_progress
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.http.resource_reads import OF_DETAILS, OF_LISTS
-from app.core.http.responses import answer, asked
+from app.core.http.responses import read_request, write_response
 from app.core.model.resource import Id
-from app.core.reading.parameters import MOST_ITEMS
+from app.core.reading.parameters import MAX_ITEMS
 from app.projects.models import PROJECTS
 
 ABOUT = (
@@ -26,10 +26,10 @@ class ProgressQuery(BaseModel, defer_build=True):
 
     model_config = ConfigDict(extra="forbid")
 
-    indicator: list[Id] | None = Field(default=None, description="Only these indicators.", max_length=MOST_ITEMS)
+    indicator: list[Id] | None = Field(default=None, description="Only these indicators.", max_length=MAX_ITEMS)
 
 
-SEVERAL = Several()
+SEVERAL = ProgressList()
 
 
 router = APIRouter(tags=["figures"])
@@ -48,7 +48,7 @@ router = APIRouter(tags=["figures"])
 async def read_project_progress(request: Request, query: ProgressQuery, project_id: str) -> Response:
     """The progress of a project, with its parts."""
     checked_id(project_id)
-    return await answer(request, lambda: of_project(project_id, query, asked(request)))
+    return await write_response(request, lambda: read_progress(project_id, query, read_request(request)))
 
 
 @operation(
@@ -63,4 +63,4 @@ async def read_project_progress(request: Request, query: ProgressQuery, project_
 )
 async def list_progress(request: Request, query: BaseModel) -> Response:
     """The progress of a page of projects."""
-    return await answer(request, lambda: SEVERAL.page(query, asked(request)), long=True)
+    return await write_response(request, lambda: SEVERAL.page(query, read_request(request)), long=True)

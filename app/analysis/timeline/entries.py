@@ -75,7 +75,7 @@ PROJECT, STATEMENT = PROJECTS.table, STATEMENTS.table
 
 
 @dataclass(frozen=True)
-class Shape:
+class TimelineShape:
     """What decides the statement of a page: filters (and whether each has one value), sorts of entries, direction."""
 
     filters: tuple[tuple[str, bool], ...]
@@ -86,7 +86,7 @@ class Shape:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class EntrySource:
     """Entries of one sort of one resource: the day they stand at, the other end, and what they are.
 
     `within`: that they can fall into the period asked (a start's or end's own precision is not in a column, so there
@@ -103,24 +103,24 @@ class Source:
     shown_by: ColumnElement[bool] | None = None
 
 
-def _dated(resource: Resource, whats: tuple[str, ...], name: str, *where: Any, **options: Any) -> Iterator[Source]:
+def _dated(resource: Resource, whats: tuple[str, ...], name: str, *where: Any, **options: Any) -> Iterator[EntrySource]:
     """Entries with a date: those that have the day they stand at, and those open there, each a range of an index."""
     earliest, latest = getattr(resource.table, f"{name}_earliest"), getattr(resource.table, f"{name}_latest")
     within = and_(latest >= FROM, earliest <= TO)
     at_the_end = whats[-1] == "due"
     at, other, is_open = (latest, earliest, NO_END) if at_the_end else (earliest, latest, NO_START)
-    yield Source(resource, whats, name, at, other, within, (at != is_open, *where), **options)
-    yield Source(resource, whats, name, other, at, within, (at == is_open, *where), **options)
+    yield EntrySource(resource, whats, name, at, other, within, (at != is_open, *where), **options)
+    yield EntrySource(resource, whats, name, other, at, within, (at == is_open, *where), **options)
 
 
-def _extent(resource: Resource, link: Any) -> Iterator[Source]:
+def _extent(resource: Resource, link: Any) -> Iterator[EntrySource]:
     """Start and end of a period; where it is open, there is no entry."""
     start, end = resource.table.period_earliest, resource.table.period_latest
     starts = and_(link == resource.table.id, unindexed(MILESTONE.date_earliest) == start)
     finishes = and_(link == resource.table.id, unindexed(MILESTONE.date_latest) == end)
     in_years = (and_(start >= FROM_YEAR, start <= TO), and_(end >= FROM, end <= TO_YEAR))
-    yield Source(resource, ("start",), "period", start, end, in_years[0], (start != NO_START,), starts)
-    yield Source(resource, ("end",), "period", end, start, in_years[1], (end != NO_END,), finishes)
+    yield EntrySource(resource, ("start",), "period", start, end, in_years[0], (start != NO_START,), starts)
+    yield EntrySource(resource, ("end",), "period", end, start, in_years[1], (end != NO_END,), finishes)
 
 
 HELD: Any = unindexed(MILESTONE.status) != literal_column("'cancelled'")
@@ -166,7 +166,7 @@ def bound_values(filters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def statement(shape: Shape) -> Query | None:
+def statement(shape: TimelineShape) -> Query | None:
     """Entries behind a place, with their records; None where nothing can be asked for in that way.
 
     Rows: at, other, rank of the source, id, what, representation. Binds: the filters, `most`, the period's days, and
@@ -175,7 +175,7 @@ def statement(shape: Shape) -> Query | None:
     each = [
         select(_entries(rank, source, shape).subquery())
         for rank, source in enumerate(SOURCES)
-        if set(source.whats) & set(shape.whats) and all(source.resource.naming(name) for name, _ in shape.filters)
+        if set(source.whats) & set(shape.whats) and all(source.resource.parameter_of(name) for name, _ in shape.filters)
     ]
     if not each:
         return None
@@ -186,17 +186,19 @@ def statement(shape: Shape) -> Query | None:
     return Query(_in_order(found, (entries.at, entries.other, entries.rank, entries.id), shape))
 
 
-def _entries(rank: int, source: Source, shape: Shape) -> Select[Any]:
+def _entries(rank: int, source: EntrySource, shape: TimelineShape) -> Select[Any]:
     table = source.resource.table
     at, other, own_rank = source.at.label("at"), source.other.label("other"), literal_column(str(rank), Integer)
     found = select(at, other, own_rank.label("rank"), table.id.label("id"), _what(source).label("what"))
     found = found.add_columns(table.change.label("change"), table.body.label("body"))
-    found = found.where(table.state == PUBLISHED, *source.where, *_asked(source.resource, source.whats, shape, rank))
+    found = found.where(
+        table.state == PUBLISHED, *source.where, *_source_statement(source.resource, source.whats, shape, rank)
+    )
     if shape.period:
         found = found.where(source.within)
-    if source.shown_by is not None and all(MILESTONES.naming(name) for name, _ in shape.filters):
+    if source.shown_by is not None and all(MILESTONES.parameter_of(name) for name, _ in shape.filters):
         during = [unindexed(MILESTONE.date_latest) >= FROM, unindexed(MILESTONE.date_earliest) <= TO]
-        asked = _asked(MILESTONES, source.whats, shape, rank + len(SOURCES))
+        asked = _source_statement(MILESTONES, source.whats, shape, rank + len(SOURCES))
         found = found.where(
             ~exists().where(source.shown_by, MILESTONE.state == PUBLISHED, HELD, *asked, *during[: 2 * shape.period])
         )
@@ -206,7 +208,7 @@ def _entries(rank: int, source: Source, shape: Shape) -> Select[Any]:
     return _in_order(found, (source.at, source.other, table.id), shape)  # a number in ORDER BY is a column's place
 
 
-def _beyond(place: Sequence[Any], shape: Shape) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _beyond(place: Sequence[Any], shape: TimelineShape) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Behind the place that is bound; its day by itself too, so that both engines see the range of an index."""
     bound: list[Any] = [bindparam(f"after_{name}") for name in ("at", "other", "rank", "id")]
     if shape.descending:
@@ -214,16 +216,18 @@ def _beyond(place: Sequence[Any], shape: Shape) -> tuple[ColumnElement[bool], Co
     return tuple_(*place) > tuple_(*bound), place[0] >= bound[0]
 
 
-def _what(source: Source) -> ColumnElement[Any]:
+def _what(source: EntrySource) -> ColumnElement[Any]:
     names: dict[str, Any] = {what: literal_column(f"'{what}'") for what in source.whats}
     kinds = [(MILESTONE.kind == kind, names[what]) for kind, what in OF_KIND.items() if what in names]
     return case(*kinds, else_=names[source.whats[0]]) if len(names) > 1 else names[source.whats[0]]
 
 
-def _asked(resource: Resource, whats: Sequence[str], shape: Shape, number: int) -> Iterator[ColumnElement[bool]]:
+def _source_statement(
+    resource: Resource, whats: Sequence[str], shape: TimelineShape, number: int
+) -> Iterator[ColumnElement[bool]]:
     """The conditions of the filters, and which kinds of milestones are asked for."""
     for name, single in shape.filters:
-        parameter = resource.naming(name)
+        parameter = resource.parameter_of(name)
         assert parameter
         yield on_record(parameter, f"{name}_{number}", single)
     if resource is MILESTONES:
@@ -234,6 +238,6 @@ def _asked(resource: Resource, whats: Sequence[str], shape: Shape, number: int) 
         yield kind.not_in(kinds) if others else kind.in_(kinds)
 
 
-def _in_order(found: Select[Any], place: Sequence[Any], shape: Shape) -> Select[Any]:
+def _in_order(found: Select[Any], place: Sequence[Any], shape: TimelineShape) -> Select[Any]:
     ordered = found.order_by(*(column.desc() if shape.descending else column for column in place))
     return ordered.limit(bindparam("most"))

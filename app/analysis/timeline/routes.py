@@ -9,17 +9,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.analysis.timeline.entries import ALL_PARTS, SOURCES, WHAT, Shape, bound_values, statement
+from app.analysis.timeline.entries import ALL_PARTS, SOURCES, WHAT, TimelineShape, bound_values, statement
 from app.core.database.statements import Read
 from app.core.errors import BadCursor
 from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
-from app.core.http.responses import answer, asked
+from app.core.http.responses import read_request, write_response
 from app.core.model.filters import EdtfText
 from app.core.model.resource import Id
-from app.core.reading.answers import Asked, computed
+from app.core.reading.answers import ReadRequest, computed
 from app.core.reading.pages import Cursors
-from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits
+from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
 from app.core.values.dates import OPEN_END, OPEN_START, Edtf, ends, parse_edtf
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
@@ -28,7 +28,7 @@ PATH = "/v1/timeline"
 
 FILTERS = ("partner", "project", "agreement", "place")
 
-MOST_ROUNDS = 10  # looks that a page takes at most to find entries whose own precision lets them fall into the period
+MAX_ROUNDS = 10  # looks that a page takes at most to find entries whose own precision lets them fall into the period
 
 DAYS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -40,7 +40,7 @@ Sort = Annotated[str, StringConstraints(pattern="^-?date$")]
 
 
 def _many(about: str) -> Any:
-    return Field(default=None, max_length=MOST_ITEMS, description=about)
+    return Field(default=None, max_length=MAX_ITEMS, description=about)
 
 
 class TimelineQuery(BaseModel, defer_build=True):
@@ -56,7 +56,7 @@ class TimelineQuery(BaseModel, defer_build=True):
     what: list[Annotated[str, WHAT]] | None = _many("Only entries that are one of these.")
     period: EdtfText | None = Field(default=None, description="Entries that can fall in this EDTF date or interval.")
     sort: Sort = Field(default="date", description="`-` for descending.")
-    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Entries a page at most.")
+    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Entries a page at most.")
     cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
 
 
@@ -102,13 +102,13 @@ async def read_timeline(request: Request, query: TimelineQuery) -> Response:
     What has no date, and an open end, is not in it. A signing, start or end that has a milestone is that milestone.
     Entries of one day are ordered by the other end of their date or period.
     """
-    caller = asked(request)
-    return await answer(request, lambda: page(query, caller))
+    caller = read_request(request)
+    return await write_response(request, lambda: read_entries(query, caller))
 
 
-def page(query: TimelineQuery, asked: Asked) -> Read:
+def read_entries(query: TimelineQuery, request: ReadRequest) -> Read:
     """A page of entries and the path of the next."""
-    return (yield from computed(asked, lambda: _page(query)))
+    return (yield from computed(request, lambda: _page(query)))
 
 
 def _page(query: TimelineQuery) -> Read:
@@ -116,7 +116,7 @@ def _page(query: TimelineQuery) -> Read:
     pairs = [(name, one) for name, value in given.items() for one in (value if isinstance(value, list) else [value])]
     pairs = [(name, str(one).lower() if isinstance(one, bool) else one) for name, one in pairs]
     cursors = Cursors(PATH, pairs)
-    after = _place(cursors, query.cursor) if query.cursor is not None else None
+    after = _position(cursors, query.cursor) if query.cursor is not None else None
     found, further = yield from _entries(query, after)
     following = None
     if further:
@@ -125,7 +125,7 @@ def _page(query: TimelineQuery) -> Read:
     return {"items": found, "next": following}, following
 
 
-def _place(cursors: Cursors, cursor: str) -> dict[str, Any]:
+def _position(cursors: Cursors, cursor: str) -> dict[str, Any]:
     place, record_id = cursors.read(cursor)
     match place:
         case [str(at), str(other), int(rank)] if rank in range(len(SOURCES)) and DAYS.fullmatch(f"{at} {other}"):
@@ -137,7 +137,7 @@ def _entries(query: TimelineQuery, after: dict[str, Any] | None) -> Read:
     """At most as many entries as asked behind a place, and the place to go on from, if there are more."""
     values, shape = yield from _shape(query)
     found: list[dict[str, Any]] = []
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         wanted = statement(replace(shape, onwards=after is not None))
         if wanted is None:
             return found, None
@@ -169,7 +169,7 @@ def _shape(query: TimelineQuery) -> Read:
         values |= {"period_from": first, "period_to": last, **years}
     singles = tuple((name, len(ids) == 1) for name, ids in filters.items())
     whats = tuple(what for what in WHAT.codes if what in (query.what or WHAT.codes))
-    return values, Shape(singles, whats, bool(query.period), query.sort.startswith("-"), onwards=False)
+    return values, TimelineShape(singles, whats, bool(query.period), query.sort.startswith("-"), onwards=False)
 
 
 def _falls_in(when: Mapping[str, Any], values: Mapping[str, Any]) -> bool:

@@ -31,20 +31,22 @@ class Caller:
         """Whether every record is theirs to write."""
         return "records:write" in self.scopes
 
-    def may_write(self, keeper: str | None) -> bool:
+    def may_write(self, manager: str | None) -> bool:
         """Whether a record of this keeper is theirs to write."""
-        return self.writes_all or ("records:write:own" in self.scopes and keeper is not None and keeper == self.partner)
+        return self.writes_all or (
+            "records:write:own" in self.scopes and manager is not None and manager == self.partner
+        )
 
-    def sees(self, state: str, keeper: str | None) -> bool:
+    def can_see(self, state: str, manager: str | None) -> bool:
         """Whether a record exists for them: a draft does for those who may write it."""
-        return state == "published" or self.may_write(keeper)
+        return state == "published" or self.may_write(manager)
 
-    def saw(self, body: str | None) -> bool:
+    def could_see(self, body: str | None) -> bool:
         """Whether a record that ended with this representation existed for them."""
         if body is None:  # of a draft, in a mirror
             return False
         last = json.loads(body)
-        return self.sees(last["state"], last["managed_by"])
+        return self.can_see(last["state"], last["managed_by"])
 
     def require(self, *scopes: str) -> None:
         """Unauthorized without a key, Forbidden when its scopes have none of these."""
@@ -54,4 +56,4 @@ class Caller:
             raise Forbidden(f"This takes a key with the scope {' or '.join(scopes)}.")
 
 
-NOBODY = Caller()
+ANONYMOUS = Caller()

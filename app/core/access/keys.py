@@ -22,7 +22,7 @@ DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ID_LENGTH, SECRET_LENGTH, CHECK_LENGTH = 10, 30, 6  # 62^30 is 178 bits
 
 # What secret scanners may look for; the last six characters are the CRC-32 of all before them, in base 62.
-KEY_TEXT = re.compile(rf"hoptac_([0-9a-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}}")
+TOKEN_PATTERN = re.compile(rf"hoptac_([0-9a-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}}")
 
 
 class Key(SQLModel, table=True):
@@ -45,18 +45,18 @@ class Key(SQLModel, table=True):
 
 KEYS = SQLModel.metadata.tables["keys"]
 
-_ONE = select(KEYS).where(KEYS.c.id == bindparam("id"))
+_KEY_BY_ID = select(KEYS).where(KEYS.c.id == bindparam("id"))
 
-ONE_KEY = Query(_ONE, alone=True)
+READ_KEY_BY_ID = Query(_KEY_BY_ID, alone=True)
 
 
-def new_text(key_id: str) -> str:
+def new_token(key_id: str) -> str:
     """The text of a key, to be shown once: `hoptac_<id>_<secret><checksum>`."""
     begun = f"hoptac_{key_id}_" + "".join(secrets.choice(DIGITS) for _ in range(SECRET_LENGTH))
-    return begun + _check(begun)
+    return begun + _checksum(begun)
 
 
-def _check(text: str) -> str:
+def _checksum(text: str) -> str:
     number, digits = zlib.crc32(text.encode()), ""
     for _ in range(CHECK_LENGTH):
         number, digit = divmod(number, len(DIGITS))
@@ -64,26 +64,26 @@ def _check(text: str) -> str:
     return digits
 
 
-def hashed(text: str) -> str:
+def token_hash(text: str) -> str:
     """What is kept of a key: the SHA-256 of its text. The text is random, so nothing slower is needed."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def id_in(text: str) -> str:
+def id_of_token(text: str) -> str:
     """The id in the text of a key; Unauthorized when it is none, without a look at the database."""
-    found = KEY_TEXT.fullmatch(text)
-    if found is None or _check(text[:-CHECK_LENGTH]) != text[-CHECK_LENGTH:]:
+    found = TOKEN_PATTERN.fullmatch(text)
+    if found is None or _checksum(text[:-CHECK_LENGTH]) != text[-CHECK_LENGTH:]:
         raise Unauthorized
     return found[1]
 
 
-def _counts(key: Any, at: str) -> bool:
+def _is_valid(key: Any, at: str) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > at)
 
 
-def _opens(key: Any, text: str, at: str) -> bool:
+def _matches(key: Any, text: str, at: str) -> bool:
     """Whether this is the text of the key, or the one before it within the overlap."""
-    given = hashed(text)
+    given = token_hash(text)
     before = key.previous_hash if key.previous_until and key.previous_until > at else None
     return hmac.compare_digest(given, key.hash) or (before is not None and hmac.compare_digest(given, before))
 
@@ -94,7 +94,7 @@ def _caller(key: Any) -> Caller:
 
 def current_caller(session: Session, caller: Caller) -> Caller:
     """The caller as the database knows them now; Unauthorized when the key was revoked since the request came."""
-    key = session.execute(_ONE, {"id": caller.key}).first()
-    if key is None or not _counts(key, now()):
+    key = session.execute(_KEY_BY_ID, {"id": caller.key}).first()
+    if key is None or not _is_valid(key, now()):
         raise Unauthorized
     return _caller(key)

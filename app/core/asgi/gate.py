@@ -11,16 +11,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.caller import Caller
-from app.core.access.keys import KEYS, ONE_KEY, _caller, _counts, _opens, id_in
+from app.core.access.keys import KEYS, READ_KEY_BY_ID, _caller, _is_valid, _matches, id_of_token
 from app.core.database.engine import Database
 from app.core.database.statements import Read
 from app.core.errors import Problem, Unauthorized
 from app.core.log import instant, now
 
-USE_NOTED_EVERY = timedelta(minutes=1)
+USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
-class Gate:
+class AuthenticationMiddleware:
     """Pure ASGI: tells everything behind it who asks, and refuses a key that does not count, on reads too."""
 
     def __init__(self, app: ASGIApp, state: Any) -> None:
@@ -31,55 +31,55 @@ class Gate:
             given = [value for name, value in scope["headers"] if name == b"authorization"]
             if given:
                 try:
-                    scope["caller"] = await self._counted(given, scope.get("meter"))
+                    scope["caller"] = await self._identify_and_count(given, scope.get("meter"))
                 except Problem as problem:
                     await problem.response()(scope, receive, send)
                     return
         await self.app(scope, receive, send)
 
-    async def _counted(self, given: list[bytes], meter: Any) -> Caller:
+    async def _identify_and_count(self, given: list[bytes], meter: Any) -> Caller:
         """Who asks; the meter, where there is one, is told whether the key is valid."""
         try:
             caller = await self._identify(given)
         except Unauthorized:
             if meter is not None:
-                meter.refused()
+                meter.count_invalid_key()
             raise
         if meter is not None:
-            meter.opened(caller.key)
+            meter.count_for_key(caller.key)
         return caller
 
     async def _identify(self, given: list[bytes]) -> Caller:
         scheme, _, text = given[0].decode("latin-1").partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
             raise Unauthorized
-        key_id, at = id_in(text.strip()), now()
-        key = await self.state.reader.run(lambda: _find(key_id))
-        if key is None or not _opens(key, text.strip(), at) or not _counts(key, at):
+        key_id, at = id_of_token(text.strip()), now()
+        key = await self.state.reader.run(lambda: _find_key(key_id))
+        if key is None or not _matches(key, text.strip(), at) or not _is_valid(key, at):
             raise Unauthorized
-        self.state.uses.note(key)
+        self.state.uses.record(key)
         return _caller(key)
 
 
-def _find(key_id: str) -> Read:
-    rows = yield ONE_KEY, {"id": key_id}
+def _find_key(key_id: str) -> Read:
+    rows = yield READ_KEY_BY_ID, {"id": key_id}
     return SimpleNamespace(**dict(zip(KEYS.c.keys(), rows[0], strict=True))) if rows else None
 
 
-class Uses:
+class KeyUseRecorder:
     """Notes when keys were used, at most once a minute each, beside the requests and without a Change."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._tasks: set[asyncio.Future[None]] = set()
-        self._noted: dict[str, str] = {}
+        self._recorded_at: dict[str, str] = {}
 
-    def note(self, key: Any) -> None:
+    def record(self, key: Any) -> None:
         """This key is used now."""
-        before = instant(datetime.now(UTC) - USE_NOTED_EVERY)
-        if max(key.last_used_at or "", self._noted.get(key.id, "")) > before:
+        before = instant(datetime.now(UTC) - USE_RECORDED_EVERY)
+        if max(key.last_used_at or "", self._recorded_at.get(key.id, "")) > before:
             return
-        self._noted[key.id] = now()
+        self._recorded_at[key.id] = now()
         task = asyncio.ensure_future(asyncio.to_thread(self._write, key.id, before))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

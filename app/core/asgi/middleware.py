@@ -21,7 +21,7 @@ log = structlog.get_logger("hoptac.access")
 
 REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}\Z")
 
-ALWAYS = [
+COMMON_HEADERS = [
     (b"access-control-allow-origin", b"*"),
     (
         b"access-control-expose-headers",
@@ -31,14 +31,14 @@ ALWAYS = [
 ]
 
 # Pages bring their own policy of what may be loaded; what else pages need, data does not.
-OF_PAGES = [
+PAGE_HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
 
 # Data needs nothing at all.
-NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+DATA_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"),
@@ -52,7 +52,7 @@ PREFLIGHT = [
 Observe = Callable[[str, Scope, int, float], None]
 
 
-class Edge:
+class HttpMiddleware:
     """Wraps the application; `observe(method, scope, status, seconds)` is told of every request."""
 
     def __init__(self, app: ASGIApp, *, access_log: bool, observe: Observe | None = None) -> None:
@@ -62,7 +62,7 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(scope, send)
+        exchange = RequestResponse(scope, send)
         try:
             if exchange.is_preflight:
                 await exchange.preflight()
@@ -76,15 +76,15 @@ class Edge:
                 await Failed().response()(scope, receive, exchange.send)
         finally:
             scope["fastapi"] = exchange.inner.get("fastapi")  # the route that took it, for layers further out
-            if self.is_told:
-                self.note(scope, exchange.inner, exchange.status, exchange.started, exchange.request_id)
+            if self.is_observed:
+                self.report(scope, exchange.inner, exchange.status, exchange.started, exchange.request_id)
 
     @property
-    def is_told(self) -> bool:
+    def is_observed(self) -> bool:
         """Whether anybody wants to know of answers."""
         return self.access_log or self.observe is not None
 
-    def note(self, scope: Scope, inner: Scope, status: int, began: float, request_id: str) -> None:
+    def report(self, scope: Scope, inner: Scope, status: int, began: float, request_id: str) -> None:
         """Tell the log and the observer of an answer."""
         seconds = time.perf_counter() - began
         if self.observe is not None:
@@ -100,17 +100,17 @@ class Edge:
             )
 
 
-class Exchange:
+class RequestResponse:
     """One request and its answer."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope, self._send, self.started = scope, send, time.perf_counter()
         self.status, self.complete = 0, False
         self.is_head = scope["method"] == "HEAD"
-        self.asked_tags, given, self.is_preflight = "", b"", False
+        self.if_none_match, given, self.is_preflight = "", b"", False
         for name, value in scope["headers"]:
             if name == b"if-none-match":
-                self.asked_tags += f",{value.decode('latin-1')}" if self.asked_tags else value.decode("latin-1")
+                self.if_none_match += f",{value.decode('latin-1')}" if self.if_none_match else value.decode("latin-1")
             elif name == b"x-request-id":
                 given = value
             elif name == b"access-control-request-method":
@@ -124,8 +124,8 @@ class Exchange:
         A scope of its own: the server reads the method in the outer one to know that HEAD has no body.
         """
         headers: list[tuple[bytes, bytes]] = self.scope["headers"]
-        plain = without_codings(self.asked_tags)
-        if plain != self.asked_tags:
+        plain = without_codings(self.if_none_match)
+        if plain != self.if_none_match:
             uncoded = plain.encode("latin-1")
             headers = [(name, uncoded if name == b"if-none-match" else value) for name, value in headers]
         self.inner = {**self.scope, "headers": headers, "method": "GET" if self.is_head else self.scope["method"]}
@@ -140,7 +140,7 @@ class Exchange:
         """Complete the head of the answer; leave the body out for HEAD."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*self._completed(message["headers"]), *ALWAYS, self.id_header()]}
+            message = {**message, "headers": [*self._completed(message["headers"]), *COMMON_HEADERS, self.id_header()]}
         else:
             self.complete = not message.get("more_body", False)
             if self.is_head:
@@ -155,7 +155,7 @@ class Exchange:
         """With a policy for what may be loaded, and a tag that says the coding."""
         found = dict(headers)
         kept = list(headers)
-        kept += OF_PAGES if b"content-security-policy" in found else [NOTHING]
+        kept += PAGE_HEADERS if b"content-security-policy" in found else [DATA_POLICY]
         tag = found.get(b"etag")
         if tag is None:
             return kept
@@ -166,7 +166,7 @@ class Exchange:
         if coding:
             shown = b'%s-%s"' % (tag[:-1], coding)
         elif self.status == 304:
-            shown = (matching(self.asked_tags, tag.decode()) or tag.decode()).encode()
+            shown = (matching(self.if_none_match, tag.decode()) or tag.decode()).encode()
         return kept if shown is tag else [(name, shown if name == b"etag" else value) for name, value in kept]
 
 

@@ -15,14 +15,14 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.asgi.middleware import Edge
+from app.core.asgi.middleware import HttpMiddleware
 from app.core.errors import TooMany
 
 WINDOW = 60  # seconds
 
 MOST_CALLERS = 50_000  # counted at a time, by key and by address each
 
-NOT_COUNTED = ("/livez", "/readyz", "/metrics")
+UNLIMITED_PATHS = ("/livez", "/readyz", "/metrics")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -44,9 +44,9 @@ def network_of(address: str) -> str:
 class Quota:
     """So many requests for each caller, in a minute that begins with the first of them."""
 
-    def __init__(self, name: str, most: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._clock, self._name = most, clock, name.encode()
-        self._policy = b'"%s";q=%d;w=%d' % (self._name, most, WINDOW)
+    def __init__(self, name: str, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit, self._clock, self._name = limit, clock, name.encode()
+        self._policy = b'"%s";q=%d;w=%d' % (self._name, limit, WINDOW)
         self._windows: OrderedDict[str, list[float]] = OrderedDict()  # caller: [when it began, requests]
 
     def take(self, caller: str) -> Headers:
@@ -59,7 +59,7 @@ class Quota:
         if len(self._windows) > MOST_CALLERS:
             self._windows.popitem(last=False)
         seconds = max(1, math.ceil(window[0] + WINDOW - now))
-        left = self._most - int(window[1]) - 1
+        left = self._limit - int(window[1]) - 1
         said = [
             (b"ratelimit-policy", self._policy),
             (b"ratelimit", b'"%s";r=%d;t=%d' % (self._name, max(left, 0), seconds)),
@@ -70,78 +70,78 @@ class Quota:
         window[1] += 1
         return said
 
-    def give_back(self, caller: str) -> None:
+    def refund(self, caller: str) -> None:
         """Count a request less."""
         if window := self._windows.get(caller):
             window[1] = max(0, window[1] - 1)
 
 
-class Meter:
+class RequestMeter:
     """What one request counts for; the gate says when its key is a valid one."""
 
-    def __init__(self, limits: "Limits", address: str, key_text: bytes) -> None:
+    def __init__(self, limits: "RateLimitMiddleware", address: str, key_text: bytes) -> None:
         self._limits, self._address = limits, address
         self._text = hashlib.sha256(key_text).digest() if key_text else b""
-        self._is_known = bool(key_text) and self._text in limits.known
-        self.said: Headers = []
+        self._has_valid_token = bool(key_text) and self._text in limits.valid_tokens
+        self.headers: Headers = []
 
-    def arrived(self) -> None:
+    def count_for_address(self) -> None:
         """Count for the address, unless the key was valid before; TooMany when none is left."""
-        if not self._is_known and self._limits.of_address:
-            self.said = self._limits.of_address.take(self._address)
+        if not self._has_valid_token and self._limits.of_address:
+            self.headers = self._limits.of_address.take(self._address)
 
-    def opened(self, key_id: str) -> None:
+    def count_for_key(self, key_id: str) -> None:
         """The key is valid: count for it instead; TooMany when none is left."""
-        if not self._is_known:
+        if not self._has_valid_token:
             if self._limits.of_address:
-                self._limits.of_address.give_back(self._address)
-            self._limits.know(self._text)
-        self.said = self._limits.of_key.take(key_id) if self._limits.of_key else []
+                self._limits.of_address.refund(self._address)
+            self._limits.remember_token(self._text)
+        self.headers = self._limits.of_key.take(key_id) if self._limits.of_key else []
 
-    def refused(self) -> None:
+    def count_invalid_key(self) -> None:
         """The key is not, or no more, valid; TooMany when the address has none left."""
-        if self._is_known:
-            self._limits.known.pop(self._text, None)
-            self._is_known = False
-            self.arrived()
+        if self._has_valid_token:
+            self._limits.valid_tokens.pop(self._text, None)
+            self._has_valid_token = False
+            self.count_for_address()
 
 
-class Limits:
+class RateLimitMiddleware:
     """Wraps the application; `of_key` and `of_address` are requests a minute, 0 is any number."""
 
-    def __init__(self, app: ASGIApp, edge: Edge, *, of_key: int, of_address: int) -> None:
+    def __init__(self, app: ASGIApp, edge: HttpMiddleware, *, of_key: int, of_address: int) -> None:
         self.app = app
         self.of_key = Quota("key", of_key) if of_key else None
         self.of_address = Quota("address", of_address) if of_address else None
-        self.known: OrderedDict[bytes, None] = OrderedDict()  # hashes of headers with keys that were valid
-        self._refusing = Edge(_refuse, access_log=edge.access_log, observe=edge.observe)
+        self.valid_tokens: OrderedDict[bytes, None] = OrderedDict()  # hashes of headers with keys that were valid
+        self._rejecting = HttpMiddleware(_refuse, access_log=edge.access_log, observe=edge.observe)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in NOT_COUNTED:
+        if scope["type"] != "http" or scope["path"] in UNLIMITED_PATHS:
             await self.app(scope, receive, send)
             return
         key_text = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        meter = Meter(self, network_of((scope.get("client") or ("",))[0]), key_text)
+        meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), key_text)
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
                 held = {name for name, _ in message["headers"]}
-                said = [each for each in meter.said if each[0] not in held]
+                said = [each for each in meter.headers if each[0] not in held]
                 message = {**message, "headers": [*message["headers"], *said]}
             await send(message)
 
         try:
-            meter.arrived()
+            meter.count_for_address()
         except TooMany as problem:
-            await self._refusing({**scope, "problem": problem}, receive, send)
+            await self._rejecting({**scope, "problem": problem}, receive, send)
             return
         await self.app({**scope, "meter": meter}, receive, tell)
 
-    def know(self, text: bytes) -> None:
+    def remember_token(self, text: bytes) -> None:
         """Remember a key that is valid: it is let through to the gate however many guess from its address."""
-        self.known[text] = None
-        if len(self.known) > MOST_CALLERS:
-            self.known.popitem(last=False)
+        self.valid_tokens[text] = None
+        if len(self.valid_tokens) > MOST_CALLERS:
+            self.valid_tokens.popitem(last=False)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

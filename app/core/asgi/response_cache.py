@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.asgi.middleware import Edge, request_id_of
+from app.core.asgi.middleware import HttpMiddleware, request_id_of
 from app.core.reading.freshness import Freshness
 from app.core.tags import matching
 
-LARGEST = 1_000_000  # bytes of one answer
+MAX_BODY_SIZE = 1_000_000  # bytes of one answer
 
-OVERHEAD = 2_000  # bytes that an entry takes beside its body, roughly
+ENTRY_OVERHEAD = 2_000  # bytes that an entry takes beside its body, roughly
 
 PRIVATE = re.compile(rb"no-store|private", re.IGNORECASE)
 
@@ -25,11 +25,11 @@ NOT_IN_304 = (b"content-type", b"content-length", b"content-encoding")
 
 Headers = list[tuple[bytes, bytes]]
 
-Key = tuple[str, bytes, bytes]
+CacheKey = tuple[str, bytes, bytes]
 
 
 @dataclass(slots=True)
-class Entry:
+class CachedResponse:
     """One whole answer, the head of its 304, and the route it came from."""
 
     tag: bytes
@@ -39,37 +39,37 @@ class Entry:
     route: object
 
 
-class Hot:
+class ResponseCache:
     """Wraps the Edge; `megabytes` bounds what is kept."""
 
-    def __init__(self, edge: Edge, freshness: Freshness, megabytes: int) -> None:
-        self.edge, self.freshness, self.room = edge, freshness, megabytes * 1_000_000
-        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+    def __init__(self, edge: HttpMiddleware, freshness: Freshness, megabytes: int) -> None:
+        self.app, self.freshness, self.capacity = edge, freshness, megabytes * 1_000_000
+        self._entries: OrderedDict[CacheKey, CachedResponse] = OrderedDict()
         self._marker: object = None
-        self._kept = 0
+        self._size = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = _asked(scope)
+        asked = _cacheable_request(scope)
         if asked is None:
-            await self.edge(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         coding, tags, given = asked
         fresh = self.freshness
         marker = fresh.last if fresh.is_fresh() else await fresh.marker()
         if marker != self._marker:
             self._entries.clear()
-            self._marker, self._kept = marker, 0
+            self._marker, self._size = marker, 0
         key = (scope["path"], scope["query_string"], coding)
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
-            await self._answer(entry, tags, given, scope, send)
+            await self._send_cached(entry, tags, given, scope, send)
         elif marker is None or scope["method"] == "HEAD":
-            await self.edge(scope, receive, send)
+            await self.app(scope, receive, send)
         else:
-            await self._ask(key, scope, receive, send)
+            await self._forward(key, scope, receive, send)
 
-    async def _ask(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _forward(self, key: CacheKey, scope: Scope, receive: Receive, send: Send) -> None:
         """Have it answered, and keep a copy if nothing was written meanwhile."""
         marker, messages = self._marker, []
 
@@ -77,24 +77,29 @@ class Hot:
             messages.append(message)
             await send(message)
 
-        await self.edge(scope, receive, keep)
+        await self.app(scope, receive, keep)
         if not messages or messages[0]["status"] != 200 or messages[-1].get("more_body"):
             return
         headers = [each for each in messages[0]["headers"] if each[0] != b"x-request-id"]
         found = dict(headers)
         body = b"".join([message.get("body", b"") for message in messages[1:]])
-        size = len(body) + OVERHEAD
+        size = len(body) + ENTRY_OVERHEAD
         lasts = b"etag" in found and not PRIVATE.search(found.get(b"cache-control", b""))
-        if not lasts or size > min(LARGEST, self.room) or marker != self._marker or not self.freshness.is_still(marker):
+        if (
+            not lasts
+            or size > min(MAX_BODY_SIZE, self.capacity)
+            or marker != self._marker
+            or not self.freshness.is_unchanged_since(marker)
+        ):
             return
         if key not in self._entries:
-            self._kept += size
+            self._size += size
         unchanged = [each for each in headers if each[0] not in NOT_IN_304]
-        self._entries[key] = Entry(found[b"etag"], headers, unchanged, body, scope.get("fastapi"))
-        while self._kept > self.room:
-            self._kept -= len(self._entries.popitem(last=False)[1].body) + OVERHEAD
+        self._entries[key] = CachedResponse(found[b"etag"], headers, unchanged, body, scope.get("fastapi"))
+        while self._size > self.capacity:
+            self._size -= len(self._entries.popitem(last=False)[1].body) + ENTRY_OVERHEAD
 
-    async def _answer(self, entry: Entry, tags: bytes, given: bytes, scope: Scope, send: Send) -> None:
+    async def _send_cached(self, entry: CachedResponse, tags: bytes, given: bytes, scope: Scope, send: Send) -> None:
         began = time.perf_counter()
         status, headers, body = 200, entry.headers, entry.body
         if tags == entry.tag:
@@ -106,11 +111,11 @@ class Hot:
         named = (b"x-request-id", request_id.encode())
         await send({"type": "http.response.start", "status": status, "headers": [*headers, named]})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-        if self.edge.is_told:
-            self.edge.note(scope, {"fastapi": entry.route}, status, began, request_id)
+        if self.app.is_observed:
+            self.app.report(scope, {"fastapi": entry.route}, status, began, request_id)
 
 
-def _asked(scope: Scope) -> tuple[bytes, bytes, bytes] | None:
+def _cacheable_request(scope: Scope) -> tuple[bytes, bytes, bytes] | None:
     """Accept-Encoding, If-None-Match and X-Request-ID of a public read; None for anything else."""
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not scope["path"].startswith("/v1/"):
         return None

@@ -12,13 +12,13 @@ from app.core.model.validation import parse_json
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 
-LARGE = 50_000  # bytes that take long enough to be parsed off the event loop
+LARGE_BODY = 50_000  # bytes that take long enough to be parsed off the event loop
 
 
-async def read_body(request: Request, media_type: str, most: int) -> bytes:
+async def read_body(request: Request, media_type: str, limit: int) -> bytes:
     """The whole body; UnsupportedType when it is of another type or coded, TooLarge past so many bytes."""
     type_of(request, (media_type,))
-    return b"".join([piece async for piece in pieces_of(request, most)])
+    return b"".join([piece async for piece in stream_body(request, limit)])
 
 
 def type_of(request: Request, media_types: Collection[str]) -> str:
@@ -31,11 +31,11 @@ def type_of(request: Request, media_types: Collection[str]) -> str:
     return given
 
 
-async def pieces_of(request: Request, most: int) -> AsyncIterator[bytes]:
+async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The body as it comes; TooLarge past so many bytes, declared or not, BadBody when it breaks off."""
     declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or len(declared) > 18 or int(declared) > most:
-        raise TooLarge(f"This takes at most {most} bytes.")
+    if not declared.isdecimal() or len(declared) > 18 or int(declared) > limit:
+        raise TooLarge(f"This takes at most {limit} bytes.")
     size, more = 0, True
     while more:
         message = await request.receive()
@@ -43,16 +43,16 @@ async def pieces_of(request: Request, most: int) -> AsyncIterator[bytes]:
             raise BadBody("The body broke off.")
         piece, more = message.get("body", b""), message.get("more_body", False)
         size += len(piece)
-        if size > most:
-            raise TooLarge(f"This takes at most {most} bytes.")
+        if size > limit:
+            raise TooLarge(f"This takes at most {limit} bytes.")
         yield piece
 
 
-async def parsed(body: bytes, model: type[BaseModel]) -> Any:
+async def parse_model(body: bytes, model: type[BaseModel]) -> Any:
     """As parse_json; a large body is parsed in a thread."""
-    return parse_json(body, model) if len(body) < LARGE else await asyncio.to_thread(parse_json, body, model)
+    return parse_json(body, model) if len(body) < LARGE_BODY else await asyncio.to_thread(parse_json, body, model)
 
 
 async def read_json(request: Request, model: type[BaseModel], media_type: str = JSON) -> Any:
     """The value of a JSON body within the server's bound; its texts can be stored, `model` is not checked yet."""
-    return await parsed(await read_body(request, media_type, request.app.state.settings.max_body), model)
+    return await parse_model(await read_body(request, media_type, request.app.state.settings.max_body), model)

@@ -14,11 +14,11 @@ from pydantic.json_schema import JsonSchemaMode
 
 from app.core.errors import BadRequest, Failed, ProblemShown, TooMany, Unauthorized
 from app.core.http.bodies import MERGE_PATCH
-from app.core.http.operations import InPath, Operation, model_of, responses_of
+from app.core.http.operations import Operation, PathParameter, model_of, responses_of
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
 from app.core.settings import Settings
-from app.core.writing.representation import writable
+from app.core.writing.representation import writable_members
 
 ABOUT = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
 delivered, and the document and paragraph that each number comes from.
@@ -66,7 +66,7 @@ SEARCH = "Words in all resources at once."
 REGISTRY = "The registry itself: index, code lists, health."
 
 
-def describe(
+def describe_api(
     app: FastAPI, settings: Settings, resources: Sequence[Resource], examples: Path, sent: Callable[[], Any]
 ) -> None:
     """Give the application its OpenAPI document.
@@ -111,7 +111,7 @@ def _exemplify(schemas: dict[str, Any], resources: Sequence[Resource], examples:
         if resource.name in records:
             record = records[resource.name]
             shown["examples"] = [record]
-            fields["examples"] = [writable(record)]
+            fields["examples"] = [writable_members(record)]
 
 
 def _document(schema: dict[str, Any], app: FastAPI) -> None:
@@ -180,7 +180,7 @@ def _without_null_defaults(schema: Any) -> Any:
     return {name: _without_null_defaults(each) for name, each in schema.items() if (name, each) != ("default", None)}
 
 
-def _path_parameter(name: str, said: InPath) -> dict[str, Any]:
+def _path_parameter(name: str, said: PathParameter) -> dict[str, Any]:
     kind = {**TypeAdapter(said.kind).json_schema(), "description": said.about, "examples": [said.example]}
     kind["title"] = name.replace("_", " ").title()
     return {"name": name, "in": "path", "required": True, "schema": kind, "description": said.about}

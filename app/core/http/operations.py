@@ -20,12 +20,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
-from app.core.access.caller import NOBODY, Caller
+from app.core.access.caller import ANONYMOUS, Caller
 from app.core.errors import PROBLEM_JSON, Forbidden, Invalid, NotFound, Problem, Unauthorized, Unavailable
 from app.core.http.bodies import JSON, read_json
 from app.core.model.resource import Id, Resource
-from app.core.model.validation import checked_by
-from app.core.reading.parameters import parse
+from app.core.model.validation import validate
+from app.core.reading.parameters import parse_query
 from app.core.values.text import RESERVED, SLUG
 
 # By reference: as a model, each response of each route would cost FastAPI a validator of its own.
@@ -40,7 +40,7 @@ Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 Model = type[BaseModel] | Callable[[], type[BaseModel]]
 
 
-class InPath(NamedTuple):
+class PathParameter(NamedTuple):
     """A parameter in a path, for the contract."""
 
     about: str
@@ -64,7 +64,7 @@ class Operation:
 
     returns: Model | None = None
     query: Model = NoParameters
-    in_path: Mapping[str, InPath] = field(default_factory=dict)
+    in_path: Mapping[str, PathParameter] = field(default_factory=dict)
     body: Model | None = None
     body_type: str = JSON
     accepts: Mapping[str, Any] = field(default_factory=dict)  # bodies of other types than JSON, by media type
@@ -147,7 +147,7 @@ class ReadRoute(APIRoute):
         takes_query = "query" in _parameters(endpoint)
 
         async def handle(request: Request) -> Response:
-            query = parse(model_of(declared.query), request.scope["query_string"])
+            query = parse_query(model_of(declared.query), request.scope["query_string"])
             path = request.scope["path_params"]
             response: Response = await (
                 endpoint(request, query=query, **path) if takes_query else endpoint(request, **path)
@@ -167,15 +167,15 @@ class GuardedRoute(APIRoute):
         wanted = _parameters(endpoint)
 
         async def handle(request: Request) -> Response:
-            caller: Caller = request.scope.get("caller", NOBODY)
+            caller: Caller = request.scope.get("caller", ANONYMOUS)
             caller.require(*declared.scopes)
-            query = parse(model_of(declared.query), request.scope["query_string"])
+            query = parse_query(model_of(declared.query), request.scope["query_string"])
             arguments: dict[str, Any] = {"caller": caller, **request.path_params}
             if "query" in wanted:
                 arguments["query"] = query
             if "body" in wanted and declared.body is not None:
                 model = model_of(declared.body)
-                arguments["body"] = checked_by(model, await read_json(request, model, declared.body_type))
+                arguments["body"] = validate(model, await read_json(request, model, declared.body_type))
             response: Response = await endpoint(request, **arguments)
             return response
 
@@ -195,9 +195,9 @@ def _parameters(endpoint: Any) -> frozenset[str]:
     return frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
-def id_in_path(resource: Resource) -> dict[str, InPath]:
+def id_in_path(resource: Resource) -> dict[str, PathParameter]:
     """The path parameter of a record's routes."""
-    return {f"{resource.one}_id": InPath(f"Id of the {resource.one}.", resource.example)}
+    return {f"{resource.one}_id": PathParameter(f"Id of the {resource.one}.", resource.example)}
 
 
 def checked_id(record_id: str) -> str:

@@ -11,8 +11,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from app.core.errors import MISTAKES, Problem, ProblemShown, family
-from app.core.http.responses import ready_bytes
+from app.core.errors import ERROR_DETAILS, Problem, ProblemShown, family
+from app.core.http.responses import json_response
 from app.core.values.json import to_json
 
 # Scripts and styles come from an installed package and are served by us: no page asks another host for anything.
@@ -54,7 +54,7 @@ def pages(app: FastAPI, title: str) -> None:
 
     @router.get("/openapi.json")
     async def read_openapi(request: Request) -> Response:
-        return ready_bytes(request, contract(app))
+        return json_response(request, openapi_document(app))
 
     @router.get("/docs")
     async def read_docs() -> Response:
@@ -68,7 +68,7 @@ def pages(app: FastAPI, title: str) -> None:
 
     @router.get("/docs/assets/redoc.standalone.js")
     async def read_redoc(request: Request) -> Response:
-        return ready_bytes(request, _redoc(), "text/javascript")
+        return json_response(request, _redoc(), "text/javascript")
 
     @router.get("/reference")
     async def read_reference() -> Response:
@@ -85,7 +85,7 @@ def pages(app: FastAPI, title: str) -> None:
 
 
 @cache
-def contract(app: FastAPI) -> bytes:
+def openapi_document(app: FastAPI) -> bytes:
     """The OpenAPI document, as it is served and as it is committed."""
     return to_json(app.openapi())
 
@@ -103,7 +103,7 @@ def _problems_page() -> str:
         f"<p>{_words(inspect.cleandoc(kind.__doc__ or ''))}</p>"
         for kind in kinds
     )
-    mistakes = "".join(f'<p id="{code}"><code>{code}</code> {_words(said)}</p>' for code, said in MISTAKES.items())
+    mistakes = "".join(f'<p id="{code}"><code>{code}</code> {_words(said)}</p>' for code, said in ERROR_DETAILS.items())
     fields = "".join(
         f"<p><code>{name}</code> {_words(entry.description or '')}</p>"
         for name, entry in ProblemShown.model_fields.items()

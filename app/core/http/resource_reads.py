@@ -9,20 +9,20 @@ from pydantic import BaseModel, Field, RootModel, create_model
 
 from app.core.errors import BadRequest, Forbidden, Gone, Invalid, Moved, NotFound, Problem, Unavailable
 from app.core.http.operations import checked_id, id_in_path, operation
-from app.core.http.responses import answer, asked
+from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES, Include, Resource
 from app.core.reading.facets import Facets, FacetsShown
 from app.core.reading.history import History, HistoryPage, HistoryQuery
 from app.core.reading.parameters import Queries
-from app.core.reading.reads import Reading, reading_of
-from app.core.search.interpretation import READING
+from app.core.reading.reads import ResourceReads, reading_of
+from app.core.search.interpretation import INTERPRETATION
 
 OF_LISTS = (BadRequest, Invalid, Unavailable)
 OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
 
 
 @cache
-def queries(resource: Resource) -> Queries:
+def query_models(resource: Resource) -> Queries:
     """The query models of a resource; its lists, nested ones too, share one."""
     return Queries(resource)
 
@@ -39,7 +39,7 @@ def add_reads(router: APIRouter, resource: Resource) -> None:
             _add_nested(router, reading, include)
 
 
-def _add_list(router: APIRouter, reading: Reading) -> None:
+def _add_list(router: APIRouter, reading: ResourceReads) -> None:
     resource = reading.resource
 
     @operation(
@@ -50,11 +50,11 @@ def _add_list(router: APIRouter, reading: Reading) -> None:
         name=f"list_{resource.name}",
         about=f"{resource.about}\n\nRepeat a parameter for OR; different parameters must all hold.",
         returns=lambda: page_model(resource),
-        query=lambda: queries(resource).page,
+        query=lambda: query_models(resource).page,
         problems=(*OF_LISTS, Forbidden),
     )
     async def read(request: Request, query: BaseModel) -> Response:
-        return await answer(request, lambda: reading.page(query, asked(request)))
+        return await write_response(request, lambda: reading.page(query, read_request(request)))
 
 
 def _add_facets(router: APIRouter, facets: Facets) -> None:
@@ -73,10 +73,10 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
         problems=OF_LISTS,
     )
     async def read(request: Request, query: BaseModel) -> Response:
-        return await answer(request, lambda: facets.count(query, asked(request)), long=True)
+        return await write_response(request, lambda: facets.count(query, read_request(request)), long=True)
 
 
-def _add_detail(router: APIRouter, reading: Reading) -> None:
+def _add_detail(router: APIRouter, reading: ResourceReads) -> None:
     resource = reading.resource
     id_name = f"{resource.one}_id"
     history = History(resource)
@@ -89,14 +89,14 @@ def _add_detail(router: APIRouter, reading: Reading) -> None:
         name=f"read_{resource.one}",
         about="One record, whole, with its evidence, now or as it was. Its ETag changes with each version.",
         returns=lambda: detail_model(resource),
-        query=lambda: queries(resource).detail,
+        query=lambda: query_models(resource).detail,
         in_path=id_in_path(resource),
         problems=_of_records(resource),
     )
     async def read(request: Request, query: Any, **path: str) -> Response:
         record_id = checked_id(path[id_name])
         detail = reading.detail if query.as_of is None else history.detail
-        return await answer(request, lambda: detail(record_id, query, asked(request)))
+        return await write_response(request, lambda: detail(record_id, query, read_request(request)))
 
 
 def _add_history(router: APIRouter, resource: Resource) -> None:
@@ -118,10 +118,10 @@ def _add_history(router: APIRouter, resource: Resource) -> None:
     )
     async def read(request: Request, query: Any, **path: str) -> Response:
         record_id = checked_id(path[id_name])
-        return await answer(request, lambda: history.page(record_id, query, asked(request)), long=True)
+        return await write_response(request, lambda: history.page(record_id, query, read_request(request)), long=True)
 
 
-def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
+def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> None:
     target = include.resource
     owner = reading.resource
     id_name = f"{owner.one}_id"
@@ -134,13 +134,13 @@ def _add_nested(router: APIRouter, reading: Reading, include: Include) -> None:
         name=f"list_{owner.one}_{include.name}",
         about=f"The same as `/v1/{target.name}?{include.parameter}=…`, with the same other parameters.",
         returns=lambda: page_model(target),
-        query=lambda: queries(target).page,
+        query=lambda: query_models(target).page,
         in_path=id_in_path(owner),
         problems=_of_records(owner, Forbidden),
     )
     async def read(request: Request, query: BaseModel, **path: str) -> Response:
         parent = checked_id(path[id_name])
-        return await answer(request, lambda: reading.nested(parent, include, query, asked(request)))
+        return await write_response(request, lambda: reading.nested(parent, include, query, read_request(request)))
 
 
 def _of_records(resource: Resource, *also: type[Problem]) -> tuple[type[Problem], ...]:
@@ -156,7 +156,10 @@ def page_model(resource: Resource) -> Any:
         "items": (list[resource.shown], Field(description="The records, in the order asked for.")),  # type: ignore[name-defined]
         "next": (str | None, Field(description="Path of the next page; null at the end.")),
         "total": (int, Field(default=0, description="How many match in all; only with total=true.")),
-        "reading": (Annotated[str, READING], Field(default="all_words", description="Only with q: how it was read.")),
+        "reading": (
+            Annotated[str, INTERPRETATION],
+            Field(default="all_words", description="Only with q: how it was read."),
+        ),
         "corrected": (str | None, Field(default=None, description="Only with q: what was searched for instead.")),
         **_included(),
     }

@@ -20,25 +20,27 @@ from app.core.errors import (
     TooLarge,
     UnsupportedType,
 )
-from app.core.http.bodies import JSON, MERGE_PATCH, parsed, read_body, read_json
+from app.core.http.bodies import JSON, MERGE_PATCH, parse_model, read_body, read_json
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.model.resource import Resource
 from app.core.values.text import SLUGS
 from app.core.writing.conditions import Conditions
-from app.core.writing.edit import Edit, Written, free_id
-from app.core.writing.idempotency import HEADER, recall, remember
-from app.core.writing.patch import own_members
+from app.core.writing.edit import Edit, WriteResult, free_id
+from app.core.writing.idempotency import HEADER, find_replay, store_replay
+from app.core.writing.patch import writable_body
 
 WRITERS = ("records:write", "records:write:own")
 OF_BODIES = (TooLarge, UnsupportedType)
 OF_CHANGES = (NotFound, Gone, Stale, NoCondition)
 
-_TOKEN = re.compile(r"[\x21-\x7e]{1,255}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 IF_MATCH = {"If-Match": "ETag of the version that the change was made from, or *. Needed to change what exists."}
 
 IF_NONE_MATCH = {"If-None-Match": "`*`: only if there is no such record yet."}
 
-TOKEN = {HEADER: "Any text of your own, at most 255 ASCII characters: sent again within 24 hours, the same answer."}
+IDEMPOTENCY_KEY = {
+    HEADER: "Any text of your own, at most 255 ASCII characters: sent again within 24 hours, the same answer."
+}
 
 ABOUT_PUT = (
     "What is left out gets its default; `managed_by` alone stays. To replace, send If-Match. What a read returned can "
@@ -70,31 +72,31 @@ def _add_create(router: APIRouter, resource: Resource) -> None:
         returns=resource.shown,
         body=resource.fields,
         scopes=WRITERS,
-        headers=TOKEN,
+        headers=IDEMPOTENCY_KEY,
         statuses={"201": "Created, at Location."},
         problems=(Conflict, *OF_BODIES),
     )
     async def create(request: Request, caller: Caller) -> Response:
         token = request.headers.get(HEADER)
-        if token is not None and not _TOKEN.fullmatch(token):
+        if token is not None and not _IDEMPOTENCY_KEY.fullmatch(token):
             detail = "1 to 255 visible ASCII characters."
             raise Invalid(ErrorItem(parameter=HEADER, code="invalid_value", detail=detail))
         raw = await read_body(request, JSON, request.app.state.settings.max_body)
-        body = await parsed(raw, resource.shown)
-        members = own_members(resource, None, body)
+        body = await parse_model(raw, resource.shown)
+        members = writable_body(resource, None, body)
         wanted = body.get("id")
         if wanted is not None:
             _checked_slug(wanted, pointer="/id")
         digest = hashlib.sha256(request.scope["path"].encode() + b"\n" + raw).hexdigest()
 
-        def work(session: Any, caller: Caller) -> Written:
-            if token and (earlier := recall(session, caller.key, token, digest)):
+        def work(session: Any, caller: Caller) -> WriteResult:
+            if token and (earlier := find_replay(session, caller.key, token, digest)):
                 record_id, tag, stored = earlier
-                return Written(record_id, tag, stored.encode(), created=True, replayed=True)
+                return WriteResult(record_id, tag, stored.encode(), created=True, replayed=True)
             record_id = wanted or free_id(session, resource, members)
             written = Edit(session, caller, resource, record_id).create(members)
             if token:
-                remember(session, caller.key, token, digest, written.tag)
+                store_replay(session, caller.key, token, digest, written.tag)
             return written
 
         return written_response(resource, await request.app.state.editor.run(caller, work))
@@ -180,7 +182,7 @@ def conditions_of(request: Request) -> Conditions:
     return Conditions(*values)
 
 
-def written_response(resource: Resource, written: Written) -> Response:
+def written_response(resource: Resource, written: WriteResult) -> Response:
     """The record as it is after a write, with its tag."""
     headers = {"ETag": f'"{written.tag}"', "Cache-Control": "no-store"}
     if written.created:
@@ -204,13 +206,13 @@ async def _edited(
     resource: Resource,
     record_id: str,
     media_type: str,
-    act: Callable[[Edit, dict[str, Any]], Written],
+    act: Callable[[Edit, dict[str, Any]], WriteResult],
 ) -> Response:
     """Carry out a write with a body to one record."""
-    members = own_members(resource, record_id, await read_json(request, resource.shown, media_type))
+    members = writable_body(resource, record_id, await read_json(request, resource.shown, media_type))
     conditions = conditions_of(request)
 
-    def work(session: Any, caller: Caller) -> Written:
+    def work(session: Any, caller: Caller) -> WriteResult:
         return act(Edit(session, caller, resource, record_id, conditions), members)
 
     return written_response(resource, await request.app.state.editor.run(caller, work))

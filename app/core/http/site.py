@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from app.core.database.statements import Query, Read
 from app.core.errors import NotFound, Unavailable
-from app.core.http.operations import InPath, operation
-from app.core.http.responses import ready_bytes
+from app.core.http.operations import PathParameter, operation
+from app.core.http.responses import json_response
 from app.core.model.resource import RESOURCES
 from app.core.settings import Settings
 from app.core.values import codelists
@@ -88,7 +88,7 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
 
     @operation(router, "GET", "/v1", "Where everything is", returns=Index)
     async def read_index(request: Request) -> Response:
-        return ready_bytes(request, index)
+        return json_response(request, index)
 
     operation(router, "GET", "/v1/codelists", "List the code lists", returns=CodeLists)(list_codelists)
     operation(
@@ -97,7 +97,7 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
         "/v1/codelists/{codelist}",
         "Read one code list",
         returns=CodeListShown,
-        in_path={"codelist": InPath("Its name.", "project_status", str)},
+        in_path={"codelist": PathParameter("Its name.", "project_status", str)},
         problems=(NotFound,),
     )(read_codelist)
     operation(router, "GET", "/livez", "Is the process alive?", returns=Alive, tagged=False)(read_livez)
@@ -107,26 +107,26 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
         found = await request.app.state.reader.run(_schema)
         if found != schema:
             raise Unavailable("The database does not have the schema of this program: run `hoptac migrate`.")
-        return _now({"status": "ok", "schema_version": found})
+        return _uncached_json({"status": "ok", "schema_version": found})
 
     return router
 
 
 async def list_codelists(request: Request) -> Response:
     """Every code list."""
-    return ready_bytes(request, _codelists())
+    return json_response(request, _codelists())
 
 
 async def read_codelist(request: Request, codelist: str) -> Response:
     """One code list."""
     if codelist not in codelists.ALL:
         raise NotFound
-    return ready_bytes(request, to_json(codelists.ALL[codelist].shown()))
+    return json_response(request, to_json(codelists.ALL[codelist].shown()))
 
 
 async def read_livez(_: Request) -> Response:
     """That the process answers."""
-    return _now({"status": "ok"})
+    return _uncached_json({"status": "ok"})
 
 
 def _schema() -> Read:
@@ -167,5 +167,5 @@ def _codelists() -> bytes:
     return to_json({"items": [each.shown() for each in codelists.ALL.values()], "next": None})
 
 
-def _now(content: Mapping[str, Any]) -> Response:
+def _uncached_json(content: Mapping[str, Any]) -> Response:
     return Response(to_json(content), headers={"Cache-Control": "no-store"}, media_type="application/json")

@@ -18,10 +18,10 @@ from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
 from app.core.database.engine import BEGUN, WHEN_RESTORED, Database
-from app.core.log import LAST
+from app.core.log import LATEST_CHANGE
 from app.core.maintenance.schema import head, migrate
-from app.core.maintenance.verify import Head, Verifier
-from app.core.search.index import RECORDS, STATE, fill
+from app.core.maintenance.verify import ChainHead, Verifier
+from app.core.search.index import RECORDS, STATE, fill_index
 from app.core.search.vocabulary import PAIRS, WORDS
 
 ROWS = 1_000  # at a time
@@ -34,24 +34,24 @@ class NotCopied(Exception):
 
 
 @dataclass(frozen=True)
-class Copied:
+class CopyResult:
     """What a copy holds: rows of all tables, the head of its log, and the first thing in it that is not as written."""
 
     rows: int
-    head: Head
+    head: ChainHead
     broken: str | None
 
 
-def back_up(database: Database, path: Path) -> Copied:
+def back_up(database: Database, path: Path) -> CopyResult:
     """Copy a database into a new file, readable by its owner alone; NotCopied when there is something at this path."""
     if path.exists():
         raise NotCopied(f"{path} is there already.")
-    with _made_whole(path) as partial, database.snapshot() as source, Database(f"sqlite:///{partial}") as file:
+    with _atomic_file(path) as partial, database.snapshot() as source, Database(f"sqlite:///{partial}") as file:
         migrate(file)
         return _copy(source, file)
 
 
-def restore(path: Path, database: Database, *, unproved: bool = False) -> Copied:
+def restore(path: Path, database: Database, *, unproved: bool = False) -> CopyResult:
     """Copy a file into a database without records, which gets the schema if it has none; all of it, or NotCopied.
 
     `unproved`: also when a Change or a record is not what was written then.
@@ -65,7 +65,7 @@ def restore(path: Path, database: Database, *, unproved: bool = False) -> Copied
         if database.schema_version() != head():
             raise NotCopied("The database has another schema than this program: run `hoptac migrate`.")
         copied = _copy(source, database, unproved=unproved, then=WHEN_RESTORED)
-    fill(database)
+    fill_index(database)
     return copied
 
 
@@ -90,7 +90,7 @@ def _copy(
     *,
     unproved: bool = True,
     then: Sequence[Callable[[Connection], object]] = (),
-) -> Copied:
+) -> CopyResult:
     tables = [table for table in SQLModel.metadata.sorted_tables if table not in INDEX]
     with database.write() as session:
         target = session.connection()
@@ -106,8 +106,8 @@ def _copy(
             raise NotCopied(broken)
         for act in then:
             act(target)
-        last = target.execute(LAST).first()
-    return Copied(rows, Head(last.sequence, last.chain) if last else Head(), broken)
+        last = target.execute(LATEST_CHANGE).first()
+    return CopyResult(rows, ChainHead(last.sequence, last.chain) if last else ChainHead(), broken)
 
 
 def _copy_table(source: Connection, target: Connection, table: Table) -> int:
@@ -141,7 +141,7 @@ def _opened(path: Path) -> Iterator[Connection]:
 
 
 @contextmanager
-def _made_whole(path: Path) -> Iterator[Path]:
+def _atomic_file(path: Path) -> Iterator[Path]:
     """A file beside this one to write to; it gets its name when it is complete and on the disk, and never replaces."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

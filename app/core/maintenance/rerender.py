@@ -10,21 +10,21 @@ from app.core.model.fields import RENDERING
 from app.core.model.resource import RESOURCES, Resource
 from app.core.search import index
 from app.core.writing.batch import Batch
-from app.core.writing.representation import accepted, render
+from app.core.writing.representation import accepted_fields, render
 
 
-def render_again(session: Session, resource: Resource, most: int = CHUNK) -> int:
+def render_again(session: Session, resource: Resource, limit: int = CHUNK) -> int:
     """Render records of an older rendering anew, without a Change: no fact changed. Returns how many there were."""
     table = resource.table
-    query = select(table.id).where(table.rendering < RENDERING).order_by(table.id).limit(most)
+    query = select(table.id).where(table.rendering < RENDERING).order_by(table.id).limit(limit)
     ids = [row[0] for row in session.execute(query)]
     batch = Batch(session, "migrate")
     for record_id, present in batch.stored(resource, ids).items():
-        fields = accepted(resource, present.body)
+        fields = accepted_fields(resource, present.body)
         body = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
         values = {"rendering": RENDERING, "body": body.decode(), **column_values(table, fields)}
         session.execute(update(table).where(table.id == record_id).values(values))
-        index.write(session.connection(), [index.Write(resource, record_id, present.body, body)])
+        index.update_index(session.connection(), [index.IndexWrite(resource, record_id, present.body, body)])
     return len(ids)
 
 

@@ -14,7 +14,7 @@ from alembic.config import Config
 import app
 from app.core.database.engine import Database
 from app.core.errors import NotReady
-from app.core.search.index import TERMS, prepare
+from app.core.search.index import TERMS, prepare_index
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -70,7 +70,7 @@ def migrate(database: Database, revision: str = "head") -> None:
             command.downgrade(settings, revision)
         else:
             command.upgrade(settings, revision)
-            prepare(session.connection())
+            prepare_index(session.connection())
 
 
 def modelled(name: str | None, kind: str, _: Any) -> bool:

@@ -19,32 +19,32 @@ from app.core.log import (
     REDACTIONS,
     REDACTOR,
     SEALED,
+    chain_entry_of,
+    chain_value,
     digest,
-    entry_of,
-    link,
-    redactor,
-    replaced,
-    shown_as,
+    public_action,
+    redacted_digest,
+    redaction_actor,
 )
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.writing.batch import link_rows
-from app.core.writing.representation import accepted, render
+from app.core.writing.representation import accepted_fields, render
 
 _HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 _TOLD = ("at", "actor", "action", "resource", "record_id", "version", "digest", "shown", "salt", "redacted")
 
 
-class Head(NamedTuple):
+class ChainHead(NamedTuple):
     """The newest Change and its value of the chain."""
 
     sequence: int = 0
     chain: str = ""
 
     @classmethod
-    def read(cls, text: str) -> "Head":
+    def read(cls, text: str) -> "ChainHead":
         """From `SEQUENCE:CHAIN`; ValueError when it is not of that form."""
         found = _HEAD.fullmatch(text)
         if found is None:
@@ -55,48 +55,48 @@ class Head(NamedTuple):
         return f"{self.sequence}:{self.chain}"
 
 
-class Chain:
+class ChainVerifier:
     """Follows the chain from one Change to the next; of a hidden Change its `entry` is enough."""
 
-    def __init__(self, head: Head | None = None) -> None:
-        self.head = head or Head()
+    def __init__(self, head: ChainHead | None = None) -> None:
+        self.head = head or ChainHead()
 
     def follow(self, sequence: int, sealed: str, chain: str) -> Iterator[str]:
         """What is wrong with the next Change, in words; goes on from it in any case."""
         if sequence != self.head.sequence + 1:
             yield f"Change {self.head.sequence + 1} is missing: the next one is {sequence}."
-        if link(self.head.chain, sequence, sealed) != chain:
+        if chain_value(self.head.chain, sequence, sealed) != chain:
             yield f"Change {sequence}: its chain value does not follow from what it says and the value before."
-        self.head = Head(sequence, chain)
+        self.head = ChainHead(sequence, chain)
 
 
 class Verifier:
     """Reads the whole database through a connection in one snapshot, in pages; counts what it has seen."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection, self._chain = connection, Chain()
+        self._connection, self._chain = connection, ChainVerifier()
         self._is_mirror = connection.execute(select(MIRRORS.c.source)).first() is not None
         self.changes = self.records = 0
 
     @property
-    def head(self) -> Head:
+    def head(self) -> ChainHead:
         """The last Change that was followed."""
         return self._chain.head
 
-    def problems(self, kept: Head | None = None) -> Iterator[str]:
+    def problems(self, kept: ChainHead | None = None) -> Iterator[str]:
         """Everything that is wrong, in words; `kept`: a head of earlier, through which the chain must pass."""
-        yield from self._along_the_chain(kept)
+        yield from self._check_chain(kept)
         for resource in RESOURCES.values():
-            yield from self._record_by_record(resource)
+            yield from self._check_records(resource)
 
-    def _along_the_chain(self, kept: Head | None) -> Iterator[str]:
+    def _check_chain(self, kept: ChainHead | None) -> Iterator[str]:
         before, met = "", kept is None
         columns = [CHANGES.c[name] for name in ("sequence", *_TOLD, "chain")]
         query = select(*columns, CHANGES.c.body.is_(None).label("is_bare")).order_by(CHANGES.c.sequence).limit(CHUNK)
         while rows := self._connection.execute(query.where(CHANGES.c.sequence > self.head.sequence)).all():
             for row in rows:
-                yield from self._chain.follow(row.sequence, entry_of(row), row.chain)
-                yield from self._by_itself(row, before)
+                yield from self._chain.follow(row.sequence, chain_entry_of(row), row.chain)
+                yield from self._check_change(row, before)
                 if kept and row.sequence == kept.sequence:
                     met = True
                     if row.chain != kept.chain:
@@ -106,7 +106,7 @@ class Verifier:
         if kept and not met:
             yield f"Change {kept.sequence} is missing: it was the head that was kept."
 
-    def _by_itself(self, row: Any, before: str) -> Iterator[str]:
+    def _check_change(self, row: Any, before: str) -> Iterator[str]:
         if str(row.at) < before:
             yield f"Change {row.sequence}: it is older than the one before."
         if row.resource == SEALED and self._is_mirror:
@@ -114,10 +114,10 @@ class Verifier:
         elif row.resource not in RESOURCES:
             yield f"Change {row.sequence}: it is of no resource that there is."
 
-    def _record_by_record(self, resource: Resource) -> Iterator[str]:
+    def _check_records(self, resource: Resource) -> Iterator[str]:
         """The Changes of each record in their order, and the record itself beside its last one."""
-        kind: type[_Story] = _MirroredStory if self._is_mirror else _Story
-        story, ended = kind(resource, ""), list[_Story]()
+        kind: type[_RecordHistory] = _MirroredRecordHistory if self._is_mirror else _RecordHistory
+        story, ended = kind(resource, ""), list[_RecordHistory]()
         for row, logged in self._of_resource(resource):
             if row.record_id != story.record_id:
                 ended.append(story)
@@ -125,9 +125,9 @@ class Verifier:
             yield from story.show(row, logged)
             yield from story.follow(row)
             if len(ended) == CHUNK:
-                yield from self._beside_the_records(resource, ended)
+                yield from self._check_rows(resource, ended)
                 ended.clear()
-        yield from self._beside_the_records(resource, [*ended, story])
+        yield from self._check_rows(resource, [*ended, story])
         table: Any = resource.table
         told = exists().where(CHANGES.c.resource == resource.name, CHANGES.c.record_id == table.id)
         for (record_id,) in self._connection.execute(select(table.id).where(~told).order_by(table.id)):
@@ -149,9 +149,9 @@ class Verifier:
         query = select(REDACTIONS.c.change, REDACTIONS.c.digests, CHANGES.c.actor)
         query = query.join(CHANGES, CHANGES.c.sequence == REDACTIONS.c.change)
         found = self._connection.execute(query.where(REDACTIONS.c.change.in_(list(set(sequences)))))
-        return {row.change: json.loads(row.digests) for row in found if row.actor == redactor(row.digests)}
+        return {row.change: json.loads(row.digests) for row in found if row.actor == redaction_actor(row.digests)}
 
-    def _beside_the_records(self, resource: Resource, stories: Iterable["_Story"]) -> Iterator[str]:
+    def _check_rows(self, resource: Resource, stories: Iterable["_RecordHistory"]) -> Iterator[str]:
         by_id = {story.record_id: story for story in stories if story.last is not None}
         table = resource.table.__table__
         query = select(table).where(table.c.id.in_(list(by_id)))
@@ -159,7 +159,7 @@ class Verifier:
         self.records += len(rows)
         links = self._links(resource, list(by_id))
         for record_id, story in by_id.items():
-            for problem in story.beside(rows.get(record_id), links.get(record_id, [])):
+            for problem in story.compare_row(rows.get(record_id), links.get(record_id, [])):
                 yield f"{resource.name}/{record_id}: {problem}"
 
     def _links(self, resource: Resource, ids: list[str]) -> dict[str, list[Any]]:
@@ -172,7 +172,7 @@ class Verifier:
 
 
 @dataclass
-class _Story:
+class _RecordHistory:
     """What the Changes of one record say, as far as they were followed."""
 
     resource: Resource
@@ -196,14 +196,14 @@ class _Story:
         body, salted = str(row.body or "").encode(), str(row.salt or "")
         if row.redacted is None:
             return bool(digest(body, salted) == row.digest)
-        return replaced(row.sequence, body, salted) in (logged or ())
+        return redacted_digest(row.sequence, body, salted) in (logged or ())
 
     def follow(self, row: Any) -> Iterator[str]:
         """What of its next Change does not follow from those before."""
         state = self._state_after(row)
         if not self._fits(row):
             yield f"Change {row.sequence}: its version or action does not follow from the record's Change before."
-        shown = shown_as(self.state, state)
+        shown = public_action(self.state, state)
         if _redacts(row):
             shown = "redact" if self.was_public else None
         if row.shown != shown:
@@ -219,14 +219,14 @@ class _Story:
         return bool(fits and row.version == (1 if first else int(self.last.version) + 1))
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         """Whether there is a record after its last Change."""
         return bool(self.last.action != "delete")
 
-    def beside(self, row: Mapping[str, Any] | None, links: list[Any]) -> Iterator[str]:
+    def compare_row(self, row: Mapping[str, Any] | None, links: list[Any]) -> Iterator[str]:
         """What is wrong with the record, beside its last Change."""
-        if row is None or not self.is_there:
-            if (row is None) == self.is_there:
+        if row is None or not self.exists:
+            if (row is None) == self.exists:
                 yield "it is missing." if row is None else "it is there, though its last Change deleted it."
             return
         if row["change"] != self.last.sequence:
@@ -234,7 +234,7 @@ class _Story:
         if row["rendering"] != RENDERING:  # `migrate` is to come: what it would write is not there yet
             return
         try:
-            shown, fields = json.loads(self.last.body), accepted(self.resource, self.last.body)
+            shown, fields = json.loads(self.last.body), accepted_fields(self.resource, self.last.body)
         except (ValidationError, ValueError, TypeError, AttributeError, RecursionError):
             yield f"the representation in Change {self.last.sequence} is not a valid one."
             return
@@ -254,7 +254,7 @@ class _Story:
             yield "its representation is not that of its last Change."
 
 
-class _MirroredStory(_Story):
+class _MirroredRecordHistory(_RecordHistory):
     """What a mirror knows of a record: what everyone sees; what happens to a draft lies between."""
 
     def _is_as_written(self, row: Any, logged: Collection[str] | None) -> bool:
@@ -278,7 +278,7 @@ class _MirroredStory(_Story):
         return bool(row.version >= 1 and (row.action != "create" or row.version == 1))
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         """Whether it is public after its last Change."""
         return self.state is not None
 

@@ -5,13 +5,13 @@ from functools import cache
 from typing import Any
 
 from app.core.model.fields import RecordFields
-from app.core.model.tables import Row
+from app.core.model.tables import RouteRow
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
-from app.core.values.text import fold, main_text, sort_key
+from app.core.values.text import fold, preferred_text, sort_key
 
 
-def column_values(table: type[Row], fields: RecordFields) -> dict[str, Any]:
+def column_values(table: type[RouteRow], fields: RecordFields) -> dict[str, Any]:
     """The typed columns of a record, by the convention of their names.
 
     `x`: the field x; `x_earliest`, `x_latest`: the ends of the date x (0001/9999 where open); `x_sort`: x in
@@ -25,11 +25,11 @@ def column_values(table: type[Row], fields: RecordFields) -> dict[str, Any]:
 
 
 @cache
-def _columns(table: type[Row], fields: type[RecordFields]) -> list[tuple[str, str, "Form | None"]]:
+def _columns(table: type[RouteRow], fields: type[RecordFields]) -> list[tuple[str, str, "ColumnForm | None"]]:
     """Each column that a writer's fields fill, the field, and how it is read."""
-    found: list[tuple[str, str, Form | None]] = []
+    found: list[tuple[str, str, ColumnForm | None]] = []
     for column in [each.name for each in table.__table__.columns]:  # type: ignore[attr-defined]
-        if column in Row.model_fields and column not in RecordFields.model_fields:
+        if column in RouteRow.model_fields and column not in RecordFields.model_fields:
             continue
         field, _, form = column.rpartition("_")
         read = _FORMS.get(form)
@@ -48,7 +48,7 @@ def _latest(value: Edtf | None, _: RecordFields) -> str | None:
 
 
 def _sort(value: dict[str, str], _: RecordFields) -> str:
-    return sort_key(main_text(value))
+    return sort_key(preferred_text(value))
 
 
 def _text(value: dict[str, str], fields: RecordFields) -> str:
@@ -60,9 +60,9 @@ def _id(value: Voice | None, _: RecordFields) -> str | None:
     return value.partner if value else None
 
 
-Form = Callable[[Any, RecordFields], str | None]
+ColumnForm = Callable[[Any, RecordFields], str | None]
 
-_FORMS: dict[str, Form] = {
+_FORMS: dict[str, ColumnForm] = {
     "earliest": first_day,
     "latest": _latest,
     "sort": _sort,

@@ -53,7 +53,7 @@ class Record(SQLModel):
     inferred: list[str] = Field(description="Fields whose only support is inferred from context, not stated.")
 
 
-class Identified(SQLModel):
+class HasIdentifiers(SQLModel):
     """Fields of resources that other registers know too."""
 
     identifiers: list[Identifier] = Field(default=[], max_length=100, description="Codes given by other registers.")

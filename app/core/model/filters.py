@@ -19,7 +19,7 @@ Condition = Callable[[str, bool], ColumnElement[bool]]
 Encode = Callable[[str, Any], dict[str, Any]]
 
 
-def _as_is(name: str, value: Any) -> dict[str, Any]:
+def _unchanged_value(name: str, value: Any) -> dict[str, Any]:
     return {name: value}
 
 
@@ -36,7 +36,7 @@ class Parameter:
     annotation: Any
     about: str
     where: Condition
-    encode: Encode = _as_is
+    encode: Encode = _unchanged_value
     link: Table | None = None
     many: bool = False
 
@@ -58,7 +58,7 @@ def _link(column: Any) -> Table | None:
 
 
 @dataclass(frozen=True)
-class Equal:
+class EqualFilter:
     """A column, or a column of a link table, equals one of the values."""
 
     column: Any
@@ -73,7 +73,7 @@ class Equal:
 
 
 @dataclass(frozen=True)
-class Within:
+class WithinFilter:
     """A reference to a node of a tree: matches the node and everything below it."""
 
     column: Any
@@ -107,7 +107,7 @@ def _ends(name: str, text: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class During:
+class DuringFilter:
     """An imprecise date: matches when the record's interval can fall in the asked one."""
 
     earliest: Any
@@ -129,7 +129,7 @@ class During:
 
 
 @dataclass(frozen=True)
-class Between:
+class RangeFilter:
     """A number or an instant in a range."""
 
     column: Any
@@ -168,14 +168,14 @@ InstantText = Annotated[
 
 
 @dataclass(frozen=True)
-class Instants:
+class InstantFilter:
     """An instant in a range. A day alone is meant whole: after it is after its end, up to it includes it."""
 
     column: Any
     about: str
 
     def parameters(self, name: str) -> Iterator[Parameter]:
-        ranges = Between(self.column, InstantText, f"{self.about} RFC 3339 in UTC, or a day.").parameters(name)
+        ranges = RangeFilter(self.column, InstantText, f"{self.about} RFC 3339 in UTC, or a day.").parameters(name)
         for parameter in ranges:
             ends_the_day = parameter.name.endswith(("_gt", "_lte"))
             yield replace(parameter, encode=partial(_bound, ends_the_day))
@@ -195,7 +195,7 @@ SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), Aft
 
 
 @dataclass(frozen=True)
-class Contains:
+class TextFilter:
     """Text in a name or title, typed with or without diacritics, in either case."""
 
     column: Any
@@ -214,7 +214,7 @@ class Contains:
 
 
 @dataclass(frozen=True)
-class Identified:
+class IdentifierFilter:
     """`scheme:value`: a code that another register gave."""
 
     table: Table

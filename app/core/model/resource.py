@@ -10,7 +10,7 @@ from sqlalchemy import Column, ColumnElement, Table, literal_column, or_, select
 
 from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
-from app.core.model.filters import Equal, Filter, Identified, Instants, Parameter, Within, equals
+from app.core.model.filters import EqualFilter, Filter, IdentifierFilter, InstantFilter, Parameter, WithinFilter, equals
 from app.core.values.text import SLUG
 
 # Without the reserved words: an id that no record can have simply finds nothing.
@@ -88,20 +88,20 @@ class Resource:
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """Every filter parameter of its list, by name."""
-        filters: dict[str, Filter] = {"id": Equal(self.table.id, Id, "Any of these ids.")}
+        filters: dict[str, Filter] = {"id": EqualFilter(self.table.id, Id, "Any of these ids.")}
         if self.identifiers is not None:
-            filters["identifier"] = Identified(self.identifiers)
+            filters["identifier"] = IdentifierFilter(self.identifiers)
         filters |= dict(self.filters)
         found = [parameter for name, each in filters.items() for parameter in each.parameters(name)]
         found += [_linked(name, link) for name, link in self.all_links.items()]
         found += [parameter for source in RESOURCES.values() for parameter in _opposite(source, self)]
-        instants = Instants(self.table.updated_at, "Last change here.")
+        instants = InstantFilter(self.table.updated_at, "Last change here.")
         found += instants.parameters("updated_at")
         named = {parameter.name: parameter for parameter in found}
         assert len(named) == len(found), f"{self.name}: two filters have the same name"
         return named
 
-    def naming(self, name: str) -> Parameter | None:
+    def parameter_of(self, name: str) -> Parameter | None:
         """The filter for records that are (`project` on projects) or name one of these; None if there is none."""
         return self.parameters.get("id" if name == self.one else name)
 
@@ -161,7 +161,7 @@ def _linked(name: str, link: Link) -> Parameter:
 
 def _one_link(column: Any, link: Link, about: str, name: str) -> Parameter:
     target = RESOURCES[link.target].table
-    filter_ = Within(column, Id, about, target.id, target.parent) if link.tree else Equal(column, Id, about)
+    filter_ = WithinFilter(column, Id, about, target.id, target.parent) if link.tree else EqualFilter(column, Id, about)
     return next(iter(filter_.parameters(name)))
 
 
@@ -185,10 +185,10 @@ def _opposite(source: Resource, target: Resource) -> Iterator[Parameter]:
     for link in source.all_links.values():
         if link.include and link.target == target.name:
             name = link.opposite or source.one
-            yield Parameter(name, Id, f"Named by this {source.one}.", _named_by(source, link, target), many=True)
+            yield Parameter(name, Id, f"Named by this {source.one}.", _referenced_by(source, link, target), many=True)
 
 
-def _named_by(source: Resource, link: Link, target: Resource) -> Any:
+def _referenced_by(source: Resource, link: Link, target: Resource) -> Any:
     def where(bind: str, single: bool) -> ColumnElement[bool]:
         named = []
         for column in link.columns:

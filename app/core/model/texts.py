@@ -13,15 +13,15 @@ Texts = list[tuple[str, str]]  # each with the path of where it stands, such as 
 
 _Collect = Callable[[Any, str, Texts], None]
 
-NOT_SAID = frozenset({"supports"})  # names of fields
+NOT_TEXT = frozenset({"supports"})  # names of fields
 
 
-def names(resource: Resource, record: Mapping[str, Any]) -> Texts:
+def name_texts(resource: Resource, record: Mapping[str, Any]) -> Texts:
     """The texts that name a record."""
     return _collected(_readers(resource)[0], record)
 
 
-def prose(resource: Resource, record: Mapping[str, Any]) -> Texts:
+def other_texts(resource: Resource, record: Mapping[str, Any]) -> Texts:
     """Every other text of a record."""
     return _collected(_readers(resource)[1], record)
 
@@ -44,7 +44,7 @@ def _readers(resource: Resource) -> tuple[list[tuple[str, _Collect]], list[tuple
 
 def _of_fields(model: type[BaseModel]) -> Iterator[tuple[str, _Collect]]:
     for name, field in model.model_fields.items():
-        collect = None if name in NOT_SAID else _reader(field.annotation, field.metadata)
+        collect = None if name in NOT_TEXT else _reader(field.annotation, field.metadata)
         if collect:
             yield field.alias or name, collect
 

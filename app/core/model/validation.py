@@ -10,13 +10,13 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from app.core.errors import MOST_ERRORS, BadBody, ErrorItem, Invalid
-from app.core.values.links import Names
-from app.core.values.text import LANGUAGE_TAG, UNSAFE, hint_at
+from app.core.errors import MAX_ERRORS, BadBody, ErrorItem, Invalid
+from app.core.values.links import LinksTo
+from app.core.values.text import LANGUAGE_TAG, UNSAFE, suggestion
 
-DEEPEST = 100
+MAX_DEPTH = 100
 
-MOST_MEMBERS = 1_000  # of one object; no record has near as many
+MAX_MEMBERS = 1_000  # of one object; no record has near as many
 
 _LANGUAGE = re.compile(LANGUAGE_TAG)
 
@@ -43,14 +43,14 @@ def strict_json(body: bytes) -> Any:
 def refuse_unsafe(value: Any, model: type[BaseModel]) -> None:
     """Invalid where a text in the value cannot be stored, told by its place as far as the model has it."""
     if isinstance(value, str | list | dict):
-        errors = list(islice(_unsafe(value, "", 0, _members(model)), MOST_ERRORS))
+        errors = list(islice(_unsafe(value, "", 0, _members(model)), MAX_ERRORS))
         if errors:
             raise Invalid(*errors)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) < len(pairs) or len(found) > MOST_MEMBERS:
+    if len(found) < len(pairs) or len(found) > MAX_MEMBERS:
         raise ValueError
     return found
 
@@ -75,7 +75,7 @@ def _float(text: str) -> float:
 
 def _unsafe(value: Any, at: str, depth: int, known: frozenset[str]) -> Iterator[ErrorItem]:
     """Texts that neither engine could store or show; names with such characters are told by what holds them."""
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         raise BadBody
     if isinstance(value, str):
         if UNSAFE.search(value):
@@ -89,18 +89,18 @@ def _unsafe(value: Any, at: str, depth: int, known: frozenset[str]) -> Iterator[
             yield from _unsafe(each, here, depth + 1, known)
 
 
-def checked_by(model: type[Model], value: Any) -> Model:
+def validate(model: type[Model], value: Any) -> Model:
     """The value as the model has it, types taken strictly; Invalid with every mistake that the model finds."""
     try:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise Invalid(*(_item(model, each) for each in found[:MOST_ERRORS])) from None
+        raise Invalid(*(_item(model, each) for each in found[:MAX_ERRORS])) from None
 
 
-def partly_checked(model: type[Model], value: dict[str, Any], errors: Iterable[ErrorItem]) -> Model | None:
+def validate_partly(model: type[Model], value: dict[str, Any], errors: Iterable[ErrorItem]) -> Model | None:
     """The value without the members that have errors, for rules to go on with; None when that is no record at all."""
-    wrong = {top_of(each) for each in errors}
+    wrong = {top_member(each) for each in errors}
     names = {field.alias or name for name, field in model.model_fields.items()} - wrong
     try:
         rest = {name: value[name] for name in value if name in names}
@@ -110,7 +110,7 @@ def partly_checked(model: type[Model], value: dict[str, Any], errors: Iterable[E
         return None
 
 
-def top_of(error: ErrorItem) -> str:
+def top_member(error: ErrorItem) -> str:
     """The member of the body that an error is in; empty: the body as a whole."""
     return (error.pointer or "").partition("/")[2].partition("/")[0]
 
@@ -121,7 +121,7 @@ def _without_required(model: type[Model]) -> type[Model]:
     optional: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         if field.is_required():
-            links = [each for each in field.metadata if isinstance(each, Names)]
+            links = [each for each in field.metadata if isinstance(each, LinksTo)]
             kind = Annotated[field.annotation, links[0]] if links else field.annotation
             optional[name] = (kind | None, None)  # type: ignore[operator]
     return create_model(f"{model.__name__}InPart", __base__=model, **optional)
@@ -130,9 +130,9 @@ def _without_required(model: type[Model]) -> type[Model]:
 def _item(model: type[BaseModel], error: Any) -> ErrorItem:
     known, place = _members(model), list(error["loc"])
     if error["type"] == "extra_forbidden":
-        detail = f"There is no such member here.{hint_at(str(place.pop()), known)}"
+        detail = f"There is no such member here.{suggestion(str(place.pop()), known)}"
         return ErrorItem(pointer=_pointer(place, known), code="unknown_member", detail=detail)
-    return ErrorItem(pointer=_pointer(place, known), code="invalid_value", detail=said(error))
+    return ErrorItem(pointer=_pointer(place, known), code="invalid_value", detail=error_detail(error))
 
 
 def _pointer(place: list[str | int], known: frozenset[str]) -> str:
@@ -154,7 +154,7 @@ def _members(model: type[BaseModel]) -> frozenset[str]:
     )
 
 
-def said(error: Any) -> str:
+def error_detail(error: Any) -> str:
     """What pydantic found wrong, without the input."""
     message: str = error["msg"]
     if error["type"] == "string_pattern_mismatch" and len(message) > 300:

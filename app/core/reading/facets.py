@@ -10,12 +10,12 @@ from sqlalchemy import Column, ColumnElement, Select, bindparam, func, literal_c
 
 from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
-from app.core.model.filters import Equal
+from app.core.model.filters import EqualFilter
 from app.core.model.resource import RESOURCES, Resource
-from app.core.reading.answers import Asked, computed
-from app.core.reading.includes import stored
-from app.core.reading.pages import Shape, chosen, shaped
-from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits, filter_fields, query_model
+from app.core.reading.answers import ReadRequest, computed
+from app.core.reading.includes import select_stored
+from app.core.reading.pages import FilterShape, filter_conditions, filter_shape
+from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.values.codelists import CodeList
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
@@ -52,11 +52,11 @@ class Facet:
     tree: bool = False
 
 
-def declared(resource: Resource) -> dict[str, Facet]:
+def facets_of(resource: Resource) -> dict[str, Facet]:
     """The facets of a resource: its filters by equality and its links, under the names of their parameters."""
     found: dict[str, Facet] = {}
     for name, each in resource.filters.items():
-        if isinstance(each, Equal):
+        if isinstance(each, EqualFilter):
             rules = getattr(each.annotation, "__metadata__", ())
             codes = next((rule for rule in rules if isinstance(rule, CodeList)), None)
             found[name] = Facet((each.column,), codes)
@@ -75,7 +75,7 @@ class Facets:
     @cached_property
     def facets(self) -> dict[str, Facet]:
         """By name."""
-        return declared(self.resource)
+        return facets_of(self.resource)
 
     @cached_property
     def query(self) -> type[BaseModel]:
@@ -84,21 +84,21 @@ class Facets:
         about = "Count the values of this; repeat it for more."
         names: Any = Literal[tuple(self.facets)]
         example = [next(iter(self.facets))]
-        asked = Field(description=about, min_length=1, max_length=MOST_ITEMS, examples=[example])
+        asked = Field(description=about, min_length=1, max_length=MAX_ITEMS, examples=[example])
         fields["facet"] = (list[names], asked)
         fields["limit"] = (
             Digits,
-            Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Values of each facet."),
+            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Values of each facet."),
         )
         return query_model(f"{self.resource.shown.__name__}FacetsQuery", fields)
 
-    def count(self, query: Any, asked: Asked) -> Read:
+    def count(self, query: Any, request: ReadRequest) -> Read:
         """The counts of every facet that is asked for."""
-        return (yield from computed(asked, lambda: self._counted(query)))
+        return (yield from computed(request, lambda: self._counted(query)))
 
     def _counted(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"facet", "limit"})
-        shape, values = shaped(self.resource.parameters, filters)
+        shape, values = filter_shape(self.resource.parameters, filters)
         found: dict[str, Sequence[Any]] = {}
         for name in dict.fromkeys(query.facet):
             rows = yield self._statement(name, shape), {**values, "most": query.limit + 1}
@@ -107,41 +107,41 @@ class Facets:
         facets = {name: self._shown(name, rows, labels, query.limit) for name, rows in found.items()}
         return {"facets": facets}, None
 
-    def _build(self, name: str, shape: Shape) -> Query:
+    def _build(self, name: str, shape: FilterShape) -> Query:
         facet = self.facets[name]
-        where, of_link = chosen(self.resource, shape), self._of_the_same_link(name, shape)
+        where, of_link = filter_conditions(self.resource, shape), self._of_the_same_link(name, shape)
         each = [_pairs(self.resource, column, where, of_link) for column in facet.columns]
         pairs = (union(*each) if len(each) > 1 else each[0]).subquery()
         value: Any = pairs.c.value
         source: Any = pairs
         if facet.tree:
-            above = _above(RESOURCES[str(facet.target)])
+            above = _ancestors_of(RESOURCES[str(facet.target)])
             value, source = above.c.above, pairs.join(above, above.c.node == pairs.c.value)
         once = len(each) > 1 or not isinstance(facet.columns[0], Column)
         count = func.count() if once and not facet.tree else func.count(pairs.c.record.distinct())
         statement = select(value, count).select_from(source).where(value.is_not(None)).group_by(value)
         return Query(statement.order_by(count.desc(), value).limit(bindparam("most")))
 
-    def _of_the_same_link(self, name: str, shape: Shape) -> list[ColumnElement[bool]]:
+    def _of_the_same_link(self, name: str, shape: FilterShape) -> list[ColumnElement[bool]]:
         """What else is asked of the link that is counted: of `role=funding` the funding partners."""
         parameters = self.resource.parameters
         link = parameters[name].link
         others = [each for each in shape if each[0] != name and link is not None and parameters[each[0]].link is link]
         return [parameters[other].where(other, single) for other, single in others]
 
-    def _labels(self, found: Mapping[str, Sequence[Any]], most: int) -> Read:
+    def _labels(self, found: Mapping[str, Sequence[Any]], limit: int) -> Read:
         """Names and titles of the public records among the values, by resource and id: one statement for all."""
         ids: dict[str, list[str]] = {}
         for name, rows in found.items():
             target = self.facets[name].target
             if target and rows:
-                ids.setdefault(target, []).extend(value for value, _ in rows[:most])
+                ids.setdefault(target, []).extend(value for value, _ in rows[:limit])
         if not ids:
             return {}
-        rows = yield _named(tuple(ids)), ids
+        rows = yield _labelled_targets(tuple(ids)), ids
         return {(_text(target), _text(one)): _label(from_json(body)) for target, one, body in rows}
 
-    def _shown(self, name: str, rows: Sequence[Any], labels: Mapping[Any, Any], most: int) -> dict[str, Any]:
+    def _shown(self, name: str, rows: Sequence[Any], labels: Mapping[Any, Any], limit: int) -> dict[str, Any]:
         facet = self.facets[name]
 
         def label(value: str) -> Any:
@@ -150,8 +150,8 @@ class Facets:
                 return {"vi": code.vi, "en": code.en}
             return labels.get((facet.target, value))
 
-        values = [{"value": value, "label": label(value), "count": count} for value, count in rows[:most]]
-        return {"values": values, "more": len(rows) > most}
+        values = [{"value": value, "label": label(value), "count": count} for value, count in rows[:limit]]
+        return {"values": values, "more": len(rows) > limit}
 
 
 def _pairs(resource: Resource, column: Any, where: Sequence[Any], of_link: Sequence[Any]) -> Select[Any]:
@@ -169,7 +169,7 @@ def _pairs(resource: Resource, column: Any, where: Sequence[Any], of_link: Seque
     return pairs.where(*where)
 
 
-def _above(resource: Resource) -> Any:
+def _ancestors_of(resource: Resource) -> Any:
     """Each node of a tree with itself and everything above it; UNION ends where a tree comes round."""
     table = resource.table
     nodes = select(table.id.label("node"), table.id.label("above")).cte("above", recursive=True)
@@ -178,14 +178,14 @@ def _above(resource: Resource) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _named(targets: tuple[str, ...]) -> Query:
+def _labelled_targets(targets: tuple[str, ...]) -> Query:
     each = [_bodies(RESOURCES[name]) for name in targets]
     return Query(union_all(*each) if len(each) > 1 else each[0])
 
 
 def _bodies(resource: Resource) -> Select[Any]:
     name: ColumnElement[str] = literal_column(f"'{resource.name}'")
-    return stored(resource, name, resource.table.id).where(one_of(resource.table.id, resource.name))
+    return select_stored(resource, name, resource.table.id).where(one_of(resource.table.id, resource.name))
 
 
 def _label(record: Mapping[str, Any]) -> Any:

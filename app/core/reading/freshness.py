@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-Look = Callable[[], Awaitable[object]]
+ReadLastChange = Callable[[], Awaitable[object]]
 
 
 def today() -> object:
@@ -18,7 +18,7 @@ class Freshness:
     `look` asks the database (None when it does not answer); `commits` counts the commits of this process.
     """
 
-    def __init__(self, look: Look, commits: Callable[[], int], staleness: float) -> None:
+    def __init__(self, look: ReadLastChange, commits: Callable[[], int], staleness: float) -> None:
         self._look, self._commits, self._staleness = look, commits, staleness
         self._until, self._seen = 0.0, -1
         self.last: object = None
@@ -28,7 +28,7 @@ class Freshness:
         """Equal markers, equal answers; None: it is not known. A new day counts too: some answers depend on today."""
         if not self.is_fresh():
             if self._looking is None:
-                self._looking = asyncio.ensure_future(self._ask())
+                self._looking = asyncio.ensure_future(self._refresh())
             await asyncio.shield(self._looking)
         return self.last if self._seen == self._commits() else None
 
@@ -36,11 +36,11 @@ class Freshness:
         """Whether the last look still counts."""
         return time.monotonic() <= self._until and self._seen == self._commits()
 
-    def is_still(self, marker: object) -> bool:
+    def is_unchanged_since(self, marker: object) -> bool:
         """Whether nothing has been noticed since this marker."""
         return self.last == marker and self._seen == self._commits()
 
-    async def _ask(self) -> None:
+    async def _refresh(self) -> None:
         seen, until = self._commits(), time.monotonic() + self._staleness
         try:
             last = await self._look()

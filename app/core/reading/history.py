@@ -14,19 +14,19 @@ from sqlalchemy import bindparam, select
 from app.core.access.keys import KEYS
 from app.core.database.sql import one_of, utf8
 from app.core.database.statements import Query, Read
-from app.core.errors import MISTAKES, BadCursor, ErrorItem, Gone, Invalid, NotFound
-from app.core.log import CHANGES, NAME, REDACTOR, SHOWN, WITHHELD
+from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Gone, Invalid, NotFound
+from app.core.log import CHANGE_NAME, CHANGES, PUBLIC_ACTION, REDACTOR, WITHHELD
 from app.core.model.fields import Instant
 from app.core.model.filters import stored_instant
 from app.core.model.resource import Resource
-from app.core.reading.answers import END_OF_RECORD, Answer, Asked, moved, tag_of
+from app.core.reading.answers import LAST_CHANGE_OF_RECORD, ReadRequest, ReadResult, last_change_tag, moved_to
 from app.core.reading.pages import Cursors
-from app.core.reading.parameters import DEFAULT_LIMIT, MOST_ITEMS, Digits
-from app.core.reading.reads import cut_to
+from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
+from app.core.reading.reads import field_selector
 from app.core.values.json import to_json
-from app.core.writing.representation import writable
+from app.core.writing.representation import writable_members
 
-BEYOND = (1 << 63) - 1  # no Change has this number or a higher one
+AFTER_ALL_CHANGES = (1 << 63) - 1  # no Change has this number or a higher one
 
 
 class HistoryQuery(BaseModel):
@@ -34,7 +34,7 @@ class HistoryQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Versions a page.")
+    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Versions a page.")
     cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
 
 
@@ -56,7 +56,7 @@ class VersionShown(BaseModel):
     at: Instant
     actor: str = Field(description="Who: `key:` and the id of a key, or the part of the program.", examples=["seed"])
     partner: str | None = Field(description="The partner that acts with this key.")
-    action: Annotated[str, SHOWN] = Field(
+    action: Annotated[str, PUBLIC_ACTION] = Field(
         description="What everyone sees of it: to publish is to create, to withdraw is to delete. With a key that may "
         "write the record: what it was."
     )
@@ -77,7 +77,7 @@ class HistoryPage(BaseModel):
 _OF_RECORD = (CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
 
 _AT = Query(
-    select(CHANGES.c.action, NAME, CHANGES.c.redacted, utf8(CHANGES.c.body))
+    select(CHANGES.c.action, CHANGE_NAME, CHANGES.c.redacted, utf8(CHANGES.c.body))
     .where(*_OF_RECORD, CHANGES.c.at <= bindparam("instant"))
     .order_by(CHANGES.c.sequence.desc())
     .limit(1),
@@ -93,7 +93,7 @@ _VERSIONS = (
     .limit(bindparam("most"))
 )
 
-_EVERY = Query(_VERSIONS)
+_ALL_VERSIONS = Query(_VERSIONS)
 
 _SHOWN = Query(_VERSIONS.where(CHANGES.c.shown.is_not(None)))
 
@@ -108,11 +108,11 @@ class History:
         table = resource.table
         self._keeper = Query(select(table.managed_by).where(table.id == bindparam("id")), alone=True)
 
-    def detail(self, record_id: str, query: Any, asked: Asked) -> Read:
+    def detail(self, record_id: str, query: Any, request: ReadRequest) -> Read:
         """The record as it was at an instant: the bytes of that version; NotFound before it, Gone after its end."""
         if query.include:
-            raise Invalid(ErrorItem(parameter="include", code="of_the_past", detail=MISTAKES["of_the_past"]))
-        only = cut_to(query.fields, self.resource)
+            raise Invalid(ErrorItem(parameter="include", code="of_the_past", detail=ERROR_DETAILS["of_the_past"]))
+        only = field_selector(query.fields, self.resource)
         instant = stored_instant(query.as_of, ends_the_day=True)
         rows = yield _AT, {"resource": self.resource.name, "id": record_id, "instant": instant}
         if not rows:
@@ -120,27 +120,27 @@ class History:
         action, change, redacted, body = rows[0]
         record = json.loads(body or WITHHELD)
         public = record["state"] == "published"
-        if not public and not (yield from self._may_write(record_id, asked)):
+        if not public and not (yield from self._may_write(record_id, request)):
             raise NotFound
         if action == "delete":
             raise Gone
         if body is None:
             raise NotFound
         if public and record.get("merged_into"):
-            raise moved(asked, record_id, record["merged_into"])
+            raise moved_to(request, record_id, record["merged_into"])
         named = change if redacted is None else f"{change}-{redacted}"
-        return asked.answer(only(body), named, private=not public)
+        return request.result(only(body), named, private=not public)
 
-    def page(self, record_id: str, query: HistoryQuery, asked: Asked) -> Read:
+    def page(self, record_id: str, query: HistoryQuery, request: ReadRequest) -> Read:
         """A page of versions; NotFound when there never was one that the caller may see."""
-        writes = yield from self._may_write(record_id, asked)
-        tag = yield from tag_of(asked)
-        if asked.names_tags and asked.has(tag):
-            return Answer(None, tag, private=writes)
-        cursors = Cursors(asked.path)
-        before = BEYOND if query.cursor is None else _place(cursors, query.cursor)
+        writes = yield from self._may_write(record_id, request)
+        tag = yield from last_change_tag(request)
+        if request.is_conditional and request.matches(tag):
+            return ReadResult(None, tag, private=writes)
+        cursors = Cursors(request.path)
+        before = AFTER_ALL_CHANGES if query.cursor is None else _position(cursors, query.cursor)
         values = {"resource": self.resource.name, "id": record_id, "before": before, "most": query.limit + 1}
-        rows = yield (_EVERY if writes else _SHOWN), values
+        rows = yield (_ALL_VERSIONS if writes else _SHOWN), values
         if not rows and query.cursor is None:
             raise NotFound
         found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
@@ -151,22 +151,22 @@ class History:
         if len(rows) > query.limit:
             following = cursors.next([("limit", query.limit)], items[-1]["sequence"], record_id)
         body = to_json({"items": items, "next": following})
-        return Answer(None if asked.has(tag) else body, tag, following, private=writes)
+        return ReadResult(None if request.matches(tag) else body, tag, following, private=writes)
 
-    def _may_write(self, record_id: str, asked: Asked) -> Read:
+    def _may_write(self, record_id: str, request: ReadRequest) -> Read:
         """Whether the record is the caller's to write, or was when it was deleted."""
-        if not asked.caller.key:
+        if not request.caller.key:
             return False
         rows = yield self._keeper, {"id": record_id}
         if rows:
-            return asked.caller.may_write(rows[0][0])
-        rows = yield END_OF_RECORD, {"resource": self.resource.name, "id": record_id}
-        return bool(rows) and asked.caller.may_write(json.loads(rows[0][1] or WITHHELD)["managed_by"])
+            return request.caller.may_write(rows[0][0])
+        rows = yield LAST_CHANGE_OF_RECORD, {"resource": self.resource.name, "id": record_id}
+        return bool(rows) and request.caller.may_write(json.loads(rows[0][1] or WITHHELD)["managed_by"])
 
 
-def _place(cursors: Cursors, cursor: str) -> int:
+def _position(cursors: Cursors, cursor: str) -> int:
     value, _ = cursors.read(cursor)
-    if type(value) is not int or not 0 <= value <= BEYOND:
+    if type(value) is not int or not 0 <= value <= AFTER_ALL_CHANGES:
         raise BadCursor
     return value
 
@@ -201,7 +201,7 @@ def _record(change: Mapping[str, Any], writes: bool) -> dict[str, Any] | None:
     if change["action"] == "delete" or change["body"] is None:
         return None
     record = json.loads(change["body"])
-    return writable(record) if writes or record["state"] == "published" else None
+    return writable_members(record) if writes or record["state"] == "published" else None
 
 
 def compare(before: Any, after: Any, at: str = "") -> Iterator[dict[str, Any]]:

@@ -15,12 +15,12 @@ from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES, Include, Resource, on_record
 from app.core.reading.pages import Cursors
 
-MOST_INCLUDED = 200
+MAX_INCLUDED = 200
 
-MOST_IN_PATH = 100
+MAX_IN_PATH = 100
 
 
-def stored(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
+def select_stored(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
     """Public records (or drafts): the columns, then the representation's bytes (the Change's, or newer rendered)."""
     table = resource.table
     body = utf8(func.coalesce(table.body, CHANGES.c.body))
@@ -29,26 +29,26 @@ def stored(resource: Resource, *columns: Any, state: str = "published") -> Selec
 
 
 @dataclass(frozen=True)
-class Step:
+class IncludeStep:
     """One link that is followed: from records of `source`, under the name that was asked.
 
     `at_once`: only from the records that the answer is about, so it needs nothing that other steps find.
     """
 
     name: str
-    edge: Include
+    include: Include
     source: str
-    at_once: bool
+    in_first_statement: bool
 
     def select(self, bind: str, single: bool, *columns: Any) -> Select[Any]:
         """What it finds, from the ids bound to a name."""
-        table = self.edge.resource.table
-        parameter = self.edge.resource.parameters[self.edge.parameter]
-        found = stored(self.edge.resource, *columns, table.id).where(on_record(parameter, bind, single))
-        return found.order_by(table.id).limit(literal_column(str(MOST_INCLUDED + 1)))
+        table = self.include.resource.table
+        parameter = self.include.resource.parameters[self.include.parameter]
+        found = select_stored(self.include.resource, *columns, table.id).where(on_record(parameter, bind, single))
+        return found.order_by(table.id).limit(literal_column(str(MAX_INCLUDED + 1)))
 
 
-class Including:
+class Includes:
     """What one value of `include` brings along to records of a resource.
 
     Names are followed in the order given: what records name (partners, indicators) from all that are there already,
@@ -57,7 +57,7 @@ class Including:
 
     def __init__(self, resource: Resource, names: str) -> None:
         self.resource = resource
-        self.steps: list[Step] = []
+        self.steps: list[IncludeStep] = []
         known = [resource.name]
         root_only = True
         for name in names.split(","):
@@ -65,13 +65,13 @@ class Including:
             found = [(edge, at) for edge, at in edges if edge and (not edge.nested or at == resource.name)]
             if not found or any(step.name == name for step in self.steps):
                 raise Invalid(_no_include(known))
-            self.steps += [Step(name, edge, at, root_only and at == resource.name) for edge, at in found]
+            self.steps += [IncludeStep(name, edge, at, root_only and at == resource.name) for edge, at in found]
             known += [edge.resource.name for edge, _ in found if edge.resource.name not in known]
             root_only = root_only and all(edge.resource is not resource for edge, _ in found)
-        self.at_once = [step for step in self.steps if step.at_once]
+        self.at_once = [step for step in self.steps if step.in_first_statement]
         self.needs_more = len(self.at_once) < len(self.steps)
         self._found = lru_cache(maxsize=2)(self._build)
-        self._later = {step: Query(step.select("ids", False)) for step in self.steps if not step.at_once}
+        self._later = {step: Query(step.select("ids", False)) for step in self.steps if not step.in_first_statement}
 
     def parts(self, bind: str, single: bool) -> Iterator[Select[Any]]:
         """One select of (number, id, body) for each step that can be taken at once."""
@@ -79,7 +79,7 @@ class Including:
             yield step.select(bind, single, literal_column(str(number)).label("part"))
 
     def _build(self, single: bool) -> Query:
-        return Query(in_order(*self.parts("ids", single)))
+        return Query(union_in_order(*self.parts("ids", single)))
 
     def read(self, ids: Sequence[str], rows: Rows | None = None) -> Read:
         """The tail of an answer about these records: `"included": …, "included_next": …`; `rows`: of its `parts`."""
@@ -94,11 +94,11 @@ class Including:
         at_once = iter(early)
         for step in self.steps:
             kind, named = found.setdefault(step.name, {}), known[step.source]
-            pairs = next(at_once) if step.at_once else (yield self._later[step], {"ids": list(named)})
-            if len(pairs) > MOST_INCLUDED:
-                further.setdefault(step.name, []).extend(_further(step.edge, named, pairs[MOST_INCLUDED - 1][0]))
-            kind.update(pairs[:MOST_INCLUDED])
-            resource = step.edge.resource.name
+            pairs = next(at_once) if step.in_first_statement else (yield self._later[step], {"ids": list(named)})
+            if len(pairs) > MAX_INCLUDED:
+                further.setdefault(step.name, []).extend(_further(step.include, named, pairs[MAX_INCLUDED - 1][0]))
+            kind.update(pairs[:MAX_INCLUDED])
+            resource = step.include.resource.name
             if self.needs_more:
                 known[resource] = list(dict.fromkeys([*known.get(resource, ()), *kind]))
         kinds = _object({name: _object(kind) for name, kind in found.items()})
@@ -106,12 +106,12 @@ class Including:
 
 
 @lru_cache(maxsize=512)
-def including(resource: Resource, names: str) -> Including:
+def includes_of(resource: Resource, names: str) -> Includes:
     """What this value of `include` means; Invalid when it names what cannot be followed."""
-    return Including(resource, names)
+    return Includes(resource, names)
 
 
-def in_order(*parts: Select[Any]) -> Any:
+def union_in_order(*parts: Select[Any]) -> Any:
     """The rows of each select, one select after the other.
 
     Both engines append in order (PostgreSQL: readers switch parallel plans off).
@@ -128,8 +128,8 @@ def _object(members: Mapping[str, bytes]) -> bytes:
 def _further(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
     """Paths to what lies behind the last included record; a path names so many records that it stays short."""
     path = f"/v1/{edge.resource.name}"
-    for start in range(0, len(ids), MOST_IN_PATH):
-        asked = [(edge.parameter, one) for one in ids[start : start + MOST_IN_PATH]]
+    for start in range(0, len(ids), MAX_IN_PATH):
+        asked = [(edge.parameter, one) for one in ids[start : start + MAX_IN_PATH]]
         yield Cursors(path, asked).next((), last, last)
 
 

@@ -12,17 +12,17 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Double, and_, bindparam, or_, select, tuple_
 
 from app.core.access.caller import Caller
-from app.core.errors import MISTAKES, BadCursor, ErrorItem, Invalid
+from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Invalid
 from app.core.model.filters import Parameter
 from app.core.model.resource import Resource, owner_of
-from app.core.search.ranking import Place
+from app.core.search.ranking import SearchPosition
 from app.core.values.text import UNSAFE
 
-FOUND = "q"  # in a shape: what the query of a list finds
+MATCHES_OF_QUERY = "q"  # in a shape: what the query of a list finds
 
 DRAFTS, OWN, ALL = "drafts", True, False  # in a shape: the caller's drafts, or all
 
-Shape = tuple[tuple[str, bool], ...]
+FilterShape = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Sort:
         return cls(first.lstrip("-"), descending, ties == "-id" if ties else descending)
 
 
-def shaped(parameters: Mapping[str, Parameter], asked: Mapping[str, Any]) -> tuple[Shape, dict[str, Any]]:
+def filter_shape(parameters: Mapping[str, Parameter], asked: Mapping[str, Any]) -> tuple[FilterShape, dict[str, Any]]:
     """The shape of what is asked with these parameters, and the values to bind."""
     shape: list[tuple[str, bool]] = []
     values: dict[str, Any] = {}
@@ -53,7 +53,7 @@ def shaped(parameters: Mapping[str, Parameter], asked: Mapping[str, Any]) -> tup
     return tuple(shape), values
 
 
-def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[ColumnElement[bool]]:
+def conditions(parameters: Mapping[str, Parameter], shape: FilterShape) -> list[ColumnElement[bool]]:
     """The conditions of a shape; those on one link table must hold for the same link."""
     found: list[ColumnElement[bool]] = []
     of_links: dict[Any, list[ColumnElement[bool]]] = {}
@@ -68,7 +68,7 @@ def conditions(parameters: Mapping[str, Parameter], shape: Shape) -> list[Column
     return found
 
 
-def chosen(resource: Resource, shape: Shape) -> list[ColumnElement[bool]]:
+def filter_conditions(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:
     """The conditions of a shape on a resource's records; those merged into others only by id, or if asked for."""
     found, merged = conditions(resource.parameters, shape), getattr(resource.table, "merged_into", None)
     if merged is not None and not any(name in ("id", "merged_into") for name, _ in shape):
@@ -76,20 +76,20 @@ def chosen(resource: Resource, shape: Shape) -> list[ColumnElement[bool]]:
     return found
 
 
-def state_of(shape: Shape) -> str:
+def state_of(shape: FilterShape) -> str:
     """The state of the records that a shape is about."""
     return "draft" if any(name == DRAFTS for name, _ in shape) else "published"
 
 
 @dataclass
-class Page:
+class ListPage:
     """One page that is asked for: its shape (which decides the statement) and its values."""
 
     resource: Resource
     query: Any
     also: Mapping[str, Any]
     path: str
-    shape: Shape = ()
+    shape: FilterShape = ()
     values: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
 
@@ -97,7 +97,7 @@ class Page:
         given = self.query.model_fields_set
         self._filters = {name: getattr(self.query, name) for name in self.resource.parameters if name in given}
         asked = {**self.also, **self._filters}
-        self.shape, self.values = shaped(self.resource.parameters, asked)
+        self.shape, self.values = filter_shape(self.resource.parameters, asked)
         self.sort, self.limit = Sort.of(self.query.sort), self.query.limit
         if self.query.cursor is not None:
             self.after = dict(zip(("after_value", "after_id"), self._read(self.query.cursor), strict=True))
@@ -128,9 +128,9 @@ class Page:
         return self.query.q is not None and "sort" not in self.query.model_fields_set
 
     @property
-    def place(self) -> Place | None:
+    def position(self) -> SearchPosition | None:
         """Where the page begins among hits in the order of search."""
-        return Place.read(self.after["after_value"]) if self.after and self.by_relevance else None
+        return SearchPosition.from_cursor(self.after["after_value"]) if self.after and self.by_relevance else None
 
     def narrow(self, name: str, values: Mapping[str, Any]) -> None:
         """One condition more, which no parameter states."""
@@ -142,9 +142,9 @@ class Page:
         caller.require("records:write", "records:write:own")
         for name in ("include", "q"):
             if getattr(self.query, name) is not None:
-                raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=MISTAKES["of_drafts"]))
+                raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=ERROR_DETAILS["of_drafts"]))
         self.shape += ((DRAFTS, ALL if caller.writes_all else OWN),)
-        self.values["keeper"] = caller.partner
+        self.values["manager"] = caller.partner
 
     def next(self, value: Any, record_id: str) -> str:
         """The path of the page behind the row with this value to sort by and this id."""
@@ -211,7 +211,7 @@ def nullable(column: Any) -> bool:
     return bool(column.property.columns[0].nullable)
 
 
-def beyond(column: Any, record_id: Any, sort: Sort, segment: str) -> ColumnElement[bool]:
+def after_position(column: Any, record_id: Any, sort: Sort, segment: str) -> ColumnElement[bool]:
     """The condition of what comes after a cursor, within a segment of the list."""
     value: Any = bindparam("after_value")
     last: Any = bindparam("after_id")

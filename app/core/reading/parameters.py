@@ -11,29 +11,29 @@ from app.core.database.tables import STATE
 from app.core.errors import BadQuery, ErrorItem, Invalid
 from app.core.model.filters import InstantText, Parameter
 from app.core.model.resource import Resource
-from app.core.model.validation import said
-from app.core.values.text import UNSAFE, hint_at
+from app.core.model.validation import error_detail
+from app.core.values.text import UNSAFE, suggestion
 
 LONGEST_QUERY = 32_768
 
-MOST_PARAMETERS = 1_000
+MAX_PARAMETERS = 1_000
 
-DEFAULT_LIMIT, MOST_ITEMS = 50, 200
+DEFAULT_LIMIT, MAX_ITEMS = 50, 200
 
-Names = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
+NameList = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
 
 
 SearchWords = Annotated[str, StringConstraints(max_length=300)]
 
 
-def _digits(text: Any) -> Any:
+def _check_digits(text: Any) -> Any:
     """Digits alone: what Python reads as a number besides (`+5`, `1_0`) is none to other clients."""
     if isinstance(text, str) and not (text.isascii() and text.removeprefix("-").isdigit()):
         raise ValueError("is not a whole number")
     return text
 
 
-Digits = Annotated[int, BeforeValidator(_digits)]
+Digits = Annotated[int, BeforeValidator(_check_digits)]
 
 
 class Queries:
@@ -62,7 +62,7 @@ class Queries:
         fields["sort"] = (sort, Field(default="id", description=about, examples=sorts[2:3]))
         about = "`draft`, with a key that writes: the drafts that are yours to write, instead of what is public."
         fields["state"] = (Annotated[str, STATE], Field(default="published", description=about))
-        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MOST_ITEMS, description="Items a page."))
+        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Items a page."))
         about = "Where to go on: taken from `next`, for the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
         fields["total"] = (bool, Field(default=False, description="Count all matching records too."))
@@ -79,9 +79,9 @@ class Queries:
             "what the records before it name comes too, so `figures,indicators` brings the figures' indicators."
         )
         return {
-            "fields": (Names | None, Field(default=None, description=fields, examples=["id,citations"])),
+            "fields": (NameList | None, Field(default=None, description=fields, examples=["id,citations"])),
             "include": (
-                Names | None,
+                NameList | None,
                 Field(default=None, description=include, examples=[",".join(list(self.resource.includes)[:2])]),
             ),
         }
@@ -92,7 +92,7 @@ def filter_fields(parameters: Iterable[Parameter]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for parameter in parameters:
         kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
-        most = MOST_ITEMS if parameter.many else None
+        most = MAX_ITEMS if parameter.many else None
         fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
     return fields
 
@@ -107,21 +107,21 @@ def query_model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
 def _takes_many(model: type[BaseModel]) -> dict[str, bool]:
     """The parameters of a model, and whether each may be repeated."""
     return {
-        name: any(getattr(rule, "max_length", None) == MOST_ITEMS for rule in field.metadata)
+        name: any(getattr(rule, "max_length", None) == MAX_ITEMS for rule in field.metadata)
         for name, field in model.model_fields.items()
     }
 
 
 @cache
-def _nothing_asked(model: type[BaseModel]) -> BaseModel | None:
+def _has_no_parameters(model: type[BaseModel]) -> BaseModel | None:
     """What holds when nothing is asked; None where something must be."""
     needs_something = any(field.is_required() for field in model.model_fields.values())
     return None if needs_something else model()
 
 
-def parse(model: type[BaseModel], query_string: bytes) -> BaseModel:
+def parse_query(model: type[BaseModel], query_string: bytes) -> BaseModel:
     """The checked parameters; BadQuery when it cannot be read, Invalid with one error for each mistake otherwise."""
-    if not query_string and (nothing := _nothing_asked(model)) is not None:
+    if not query_string and (nothing := _has_no_parameters(model)) is not None:
         return nothing
     given: dict[str, Any] = {}
     errors: list[ErrorItem] = []
@@ -139,7 +139,7 @@ def parse(model: type[BaseModel], query_string: bytes) -> BaseModel:
         checked = model.model_validate(given)
     except ValidationError as error:
         errors += [
-            ErrorItem(parameter=str(each["loc"][0]), code="invalid_value", detail=said(each))
+            ErrorItem(parameter=str(each["loc"][0]), code="invalid_value", detail=error_detail(each))
             for each in error.errors(include_url=False, include_input=False)
         ]
     if errors:
@@ -152,9 +152,9 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
         raise BadQuery(f"The query string is longer than {LONGEST_QUERY} bytes.")
     try:
         text = query_string.decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        raise BadQuery(f"The query string is not percent-encoded UTF-8, or has over {MOST_PARAMETERS} parts.") from None
+        raise BadQuery(f"The query string is not percent-encoded UTF-8, or has over {MAX_PARAMETERS} parts.") from None
     if any(UNSAFE.search(name) or UNSAFE.search(value) for name, value in pairs):
         raise BadQuery("The query string holds a control character.")
     return pairs
@@ -162,4 +162,4 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
 
 def unknown_parameter(name: str, known: list[str]) -> ErrorItem:
     """The error for a name that is no parameter, with the nearest that is; the name itself is not repeated."""
-    return ErrorItem(code="unknown_parameter", detail=f"There is no such parameter here.{hint_at(name, known)}")
+    return ErrorItem(code="unknown_parameter", detail=f"There is no such parameter here.{suggestion(name, known)}")

@@ -36,9 +36,9 @@ from app.core.database.tables import BYTEWISE, SEQUENCE
 from app.core.errors import Unavailable
 from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES, Resource
-from app.core.model.texts import names, prose
+from app.core.model.texts import name_texts, other_texts
 from app.core.search.tokens import TEXT, terms, words
-from app.core.search.vocabulary import PAIRS, WORDS, count
+from app.core.search.vocabulary import PAIRS, WORDS, update_counts
 from app.core.values.json import from_json
 
 # The number of the present indexing: raise it when other terms are made of the same record; migrate indexes anew.
@@ -46,7 +46,7 @@ INDEXING = 3
 
 BATCH = 2_000
 
-LARGEST = 200_000  # characters of terms of one record; PostgreSQL takes a megabyte
+MAX_ENTRY_SIZE = 200_000  # characters of terms of one record; PostgreSQL takes a megabyte
 
 SPAN = 1 << 40  # docids of a resource start at its number times this
 
@@ -90,26 +90,26 @@ _EMPTY = {
 }
 
 
-class Entry(NamedTuple):
+class IndexEntry(NamedTuple):
     """What the index holds of a record."""
 
     names: str
     terms: str
 
     @classmethod
-    def of(cls, resource: Resource, body: str | bytes | None) -> "Entry | None":
+    def of(cls, resource: Resource, body: str | bytes | None) -> "IndexEntry | None":
         """The entry of a record with this representation; None when it is not public, or was merged into another."""
         record: Any = from_json(body) if body else {"state": "draft"}
         if record["state"] != "published" or record.get("merged_into"):
             return None
-        called = [text for _, text in names(resource, record)]
-        text = "\n".join([*called, *(text for _, text in prose(resource, record))])
+        called = [text for _, text in name_texts(resource, record)]
+        text = "\n".join([*called, *(text for _, text in other_texts(resource, record))])
         codes = [record["id"], *(each["value"] for each in record.get("identifiers", ()))]
         codes += [record[name] for name in resource.unique if record.get(name)]
         named = [words(name) for name in called]
         joined = " ".join(sorted(terms(named, map(words, codes), text)))
-        if len(joined) > LARGEST:
-            joined = joined[:LARGEST].rpartition(" ")[0]
+        if len(joined) > MAX_ENTRY_SIZE:
+            joined = joined[:MAX_ENTRY_SIZE].rpartition(" ")[0]
         lines = [f" {' '.join(each.folded for each in name)} \n" for name in named]
         return cls("\n" + "".join(lines), joined)
 
@@ -118,7 +118,7 @@ class Entry(NamedTuple):
         return (term[1:] for term in self.terms.split(" ") if term[0] == TEXT)
 
 
-class Write(NamedTuple):
+class IndexWrite(NamedTuple):
     """A record that changes: its representation as it was, and as it becomes."""
 
     resource: Resource
@@ -131,12 +131,12 @@ class _Step(NamedTuple):
     """A record's entry as it was and as it becomes, and its place in the index."""
 
     docid: int
-    write: Write
-    before: Entry | None
-    after: Entry | None
+    write: IndexWrite
+    before: IndexEntry | None
+    after: IndexEntry | None
 
 
-def write(connection: Connection, writes: Sequence[Write]) -> None:
+def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> None:
     """Bring the index up to these writes, in their transaction; Unavailable when another program made the index."""
     if connection.scalar(select(STATE.c.indexing)) != INDEXING:
         raise Unavailable("The search index is not of this program: run `hoptac migrate`.")
@@ -169,13 +169,13 @@ def write(connection: Connection, writes: Sequence[Write]) -> None:
     for step in steps:
         change.subtract(step.before.vocabulary() if step.before else ())
         change.update(step.after.vocabulary() if step.after else ())
-    count(connection, change)
+    update_counts(connection, change)
 
 
-def _steps(connection: Connection, writes: Sequence[Write]) -> list[_Step]:
+def _steps(connection: Connection, writes: Sequence[IndexWrite]) -> list[_Step]:
     """What changes in the index, by docid: FTS5 writes ascending ids at once."""
     steps: list[_Step] = []
-    by_resource: dict[str, list[Write]] = {}
+    by_resource: dict[str, list[IndexWrite]] = {}
     for each in writes:
         by_resource.setdefault(each.resource.name, []).append(each)
     for name, group in by_resource.items():
@@ -184,8 +184,8 @@ def _steps(connection: Connection, writes: Sequence[Write]) -> list[_Step]:
         within = RECORDS.c.docid.between(start, start + SPAN - 1)
         last = connection.scalar(select(func.max(RECORDS.c.docid)).where(within)) or start
         for each in group:
-            before = Entry.of(each.resource, each.before) if each.record_id in known else None
-            after = Entry.of(each.resource, each.after)
+            before = IndexEntry.of(each.resource, each.before) if each.record_id in known else None
+            after = IndexEntry.of(each.resource, each.after)
             if before != after:
                 last += before is None
                 steps.append(_Step(known.get(each.record_id, last), each, before, after))
@@ -200,14 +200,14 @@ def _docids(connection: Connection, resource: str, ids: list[str]) -> dict[str, 
     return found
 
 
-def forget(connection: Connection) -> None:
+def clear_index(connection: Connection) -> None:
     """Leave nothing of terms that were removed: FTS5 only marks them until it merges its segments."""
     if connection.dialect.name == "sqlite":
         connection.execute(text("INSERT INTO search_terms (search_terms) VALUES ('optimize')"))
 
 
-def prepare(connection: Connection) -> None:
-    """See that the index is one of the present indexing: if not, empty it, to be filled by `fill`."""
+def prepare_index(connection: Connection) -> None:
+    """See that the index is one of the present indexing: if not, empty it, to be filled by `fill_index`."""
     if connection.scalar(select(STATE.c.indexing)) == INDEXING:
         return
     connection.execute(_EMPTY[connection.dialect.name])
@@ -217,10 +217,10 @@ def prepare(connection: Connection) -> None:
     connection.execute(insert(STATE), {"indexing": INDEXING, "complete": complete})
 
 
-def fill(database: Database) -> int:
+def fill_index(database: Database) -> int:
     """Index every public record that is not in the index, batch by batch; returns how many there were."""
     with database.write() as session:
-        prepare(session.connection())
+        prepare_index(session.connection())
         if session.connection().scalar(select(STATE.c.complete)):
             return 0
     total = sum(_fill(database, resource) for resource in RESOURCES.values())
@@ -234,18 +234,18 @@ def _fill(database: Database, resource: Resource) -> int:
     while missing is None or len(missing) == BATCH:
         with database.write() as session:
             missing = _missing(session.connection(), resource, last, BATCH)
-            write(session.connection(), missing)
+            update_index(session.connection(), missing)
         total += len(missing)
         last = missing[-1].record_id if missing else last
     return total
 
 
-def _missing(connection: Connection, resource: Resource, after: str, most: int) -> list[Write]:
+def _missing(connection: Connection, resource: Resource, after: str, limit: int) -> list[IndexWrite]:
     """Public records behind this id that are not in the index."""
     row: Any = resource.table
     body = func.coalesce(row.body, CHANGES.c.body)
     query = select(row.id, body).join(CHANGES, CHANGES.c.sequence == row.change)
     query = query.outerjoin(RECORDS, and_(RECORDS.c.resource == resource.name, RECORDS.c.record_id == row.id))
     query = query.where(row.state == "published", RECORDS.c.docid.is_(None), row.id > after)
-    rows = connection.execute(query.order_by(row.id).limit(most))
-    return [Write(resource, record_id, None, body) for record_id, body in rows]
+    rows = connection.execute(query.order_by(row.id).limit(limit))
+    return [IndexWrite(resource, record_id, None, body) for record_id, body in rows]

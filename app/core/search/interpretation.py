@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 from app.core.database.statements import Read
 from app.core.search import vocabulary
-from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WORD, Word, beginnings, whole, word
-from app.core.search.vocabulary import ALIKE, BEGINNING, KNOWN
+from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WORD, Word, exact_phrase_term, prefixes, word
+from app.core.search.vocabulary import RECORD_COUNTS, SIMILAR_WORDS, WORDS_WITH_PREFIX
 from app.core.values.codelists import Code, CodeList
 
-MOST_WORDS = 12
+MAX_WORDS = 12
 
-MOST_WAYS = 4  # of leaving out a word
+MAX_ALTERNATIVES = 4  # of leaving out a word
 
-SHORTEST_BEGINNING = 2
+MIN_PREFIX = 2
 
 LAST = "\U0010ffff"  # comes after every letter
 
-READING = CodeList(
+INTERPRETATION = CodeList(
     "search_reading",
     "How a query was understood: a looser reading is tried only where the stricter ones find nothing.",
     {
@@ -55,86 +55,91 @@ class Stage(NamedTuple):
     terms: str
 
 
-class Sense(NamedTuple):
+class Interpretation(NamedTuple):
     """One way to understand a query. `rarest`: no more records than this hold all its words."""
 
     reading: str
     corrected: str | None
     words: tuple[Word, ...]
-    starts: frozenset[str]
+    prefixes: frozenset[str]
     stages: tuple[Stage, ...]
-    anything: str
-    rarest: int
+    all_terms: str
+    rarest_count: int
 
 
-class Typed(NamedTuple):
+class TypedQuery(NamedTuple):
     """The words of a query as they are typed."""
 
     spellings: tuple[str, ...]
 
     @classmethod
-    def of(cls, query: str) -> "Typed":
+    def of(cls, query: str) -> "TypedQuery":
         """Its first words; quotes, operators and anything else between words only separate them."""
-        return cls(tuple(WORD.findall(unicodedata.normalize("NFC", query))[:MOST_WORDS]))
+        return cls(tuple(WORD.findall(unicodedata.normalize("NFC", query))[:MAX_WORDS]))
 
 
-def sense(typed: Typed, number: int) -> Read:
+def interpret(typed: TypedQuery, number: int) -> Read:
     """The sense of this number (0 as typed, 1 corrected, 2 some words); None where there is no such sense."""
     if not typed.spellings:
         return None
-    read = yield from _known(typed)
-    starts = beginnings(typed.spellings[-1]) if len(typed.spellings[-1]) >= SHORTEST_BEGINNING else set()
-    endings = yield from _endings(starts)
+    read = yield from _record_counts(typed)
+    starts = prefixes(typed.spellings[-1]) if len(typed.spellings[-1]) >= MIN_PREFIX else set()
+    endings = yield from _completions(starts)
     if number == 0:
         return _all_words("all_words", None, typed, read, starts, endings)
     correction = yield from _corrected(typed, read, bool(endings))
     if correction:
-        typed, corrected = Typed(correction), " ".join(correction)
-        read = yield from _known(typed)
+        typed, corrected = TypedQuery(correction), " ".join(correction)
+        read = yield from _record_counts(typed)
         if number == 1:
             return _all_words("corrected", corrected, typed, read, set(), {})
         return _some_words(corrected, typed, read)
     return None if number == 1 else _some_words(None, typed, read)
 
 
-def _known(typed: Typed) -> Read:
+def _record_counts(typed: TypedQuery) -> Read:
     """How many records hold each word."""
-    rows = yield KNOWN, {"words": [word(each).folded for each in typed.spellings]}
+    rows = yield RECORD_COUNTS, {"words": [word(each).folded for each in typed.spellings]}
     return dict(rows)
 
 
-def _endings(starts: Iterable[str]) -> Read:
+def _completions(starts: Iterable[str]) -> Read:
     """Words that go on where the query ends, those in most records first, and how many hold each."""
     found: dict[str, int] = {}
     for start in sorted(starts):
-        found.update((yield BEGINNING, {"start": start, "end": f"{start}{LAST}"}))
+        found.update((yield WORDS_WITH_PREFIX, {"start": start, "end": f"{start}{LAST}"}))
     return found
 
 
-def _corrected(typed: Typed, known: dict[str, int], goes_on: bool) -> Read:
+def _corrected(typed: TypedQuery, known: dict[str, int], is_unfinished: bool) -> Read:
     """The spellings with unknown words replaced by the nearest known one; None where there is nothing to replace."""
     found = list(typed.spellings)
     for place, spelling in enumerate(typed.spellings):
         folded = word(spelling).folded
-        is_known = folded in known or (goes_on and place == len(found) - 1)
+        is_known = folded in known or (is_unfinished and place == len(found) - 1)
         if not is_known and vocabulary.tolerance(folded):
-            rows = yield ALIKE, vocabulary.alike(folded)
+            rows = yield SIMILAR_WORDS, vocabulary.similarity_values(folded)
             found[place] = vocabulary.nearest(folded, rows) or spelling
     return tuple(found) if tuple(found) != typed.spellings else None
 
 
 def _all_words(
-    reading: str, corrected: str | None, typed: Typed, known: dict[str, int], starts: set[str], endings: dict[str, int]
-) -> Sense:
+    reading: str,
+    corrected: str | None,
+    typed: TypedQuery,
+    known: dict[str, int],
+    starts: set[str],
+    endings: dict[str, int],
+) -> Interpretation:
     asked = tuple(map(word, typed.spellings))
     folded, exact = [each.folded for each in asked], [each.exact for each in asked]
     steps: list[tuple[str, str]] = []
     if exact != folded:
-        steps.append(("whole_name", _term(whole(exact))))
+        steps.append(("whole_name", _term(exact_phrase_term(exact))))
         if all(each in known for each in folded):
             steps += [("exact_in_names", _exactly(EXACT_NAME, NAME, asked))]
             steps += [("exact_in_texts", _exactly(EXACT_TEXT, TEXT, asked))]
-    steps.append(("whole_name", _term(whole(folded))))
+    steps.append(("whole_name", _term(exact_phrase_term(folded))))
     if all(each in known for each in folded):
         steps += [("in_names", _all_of(_terms(NAME, folded))), ("in_texts", _all_of(_terms(TEXT, folded)))]
     if endings and all(each in known for each in folded[:-1]):
@@ -143,38 +148,38 @@ def _all_words(
             steps.append((tier, _all_of([*_terms(namespace, folded[:-1]), last])))
     held = [known.get(each, 0) for each in folded]
     rarest = min([*held[:-1], held[-1] + sum(endings.values())])
-    return _sense(reading, corrected, asked, frozenset(starts if endings else ()), steps, rarest)
+    return _interpretation(reading, corrected, asked, frozenset(starts if endings else ()), steps, rarest)
 
 
-def _some_words(corrected: str | None, typed: Typed, known: dict[str, int]) -> Sense | None:
+def _some_words(corrected: str | None, typed: TypedQuery, known: dict[str, int]) -> Interpretation | None:
     """The words that any record holds; then all but one of them (of the rarest); then any of them."""
     asked = tuple(each for each in dict.fromkeys(map(word, typed.spellings)) if each.folded in known)
     folded = sorted({each.folded for each in asked}, key=lambda each: (known[each], each))
     if not folded or len(typed.spellings) == 1:
         return None
-    ways = [[each for each in folded if each != rare] for rare in folded[:MOST_WAYS]] if len(folded) > 2 else []
+    ways = [[each for each in folded if each != rare] for rare in folded[:MAX_ALTERNATIVES]] if len(folded) > 2 else []
     steps: list[tuple[str, str]] = []
     for some in ([folded], ways, [[each] for each in folded]):
         for tier, namespace in (("some_in_names", NAME), ("some_in_texts", TEXT)):
             if some:
                 steps.append((tier, _any_of([_all_of(_terms(namespace, each)) for each in some])))
-    return _sense("some_words", corrected, asked, frozenset(), steps, 1 << 30)
+    return _interpretation("some_words", corrected, asked, frozenset(), steps, 1 << 30)
 
 
-def _sense(
+def _interpretation(
     reading: str,
     corrected: str | None,
     asked: tuple[Word, ...],
     starts: frozenset[str],
     steps: Sequence[tuple[str, str]],
     rarest: int,
-) -> Sense:
+) -> Interpretation:
     stages = []
     for place, (tier, terms) in enumerate(steps):
         before = [each for _, each in steps[:place]]
         stages.append(Stage(tier, f"({terms} & !{_any_of(before)})" if before else terms))
     anything = _any_of([terms for _, terms in steps])
-    return Sense(reading, corrected, asked, starts, tuple(stages), anything, rarest)
+    return Interpretation(reading, corrected, asked, starts, tuple(stages), anything, rarest)
 
 
 def _term(term: str) -> str:

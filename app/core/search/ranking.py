@@ -11,17 +11,17 @@ from app.core.database.statements import Query, Read
 from app.core.errors import BadCursor, Unavailable
 from app.core.model.resource import Resource
 from app.core.search.index import INDEXING, READY, RECORDS, SPAN, TERMS
-from app.core.search.interpretation import Sense, Typed, fts5, sense
+from app.core.search.interpretation import Interpretation, TypedQuery, fts5, interpret
 
 WINDOW = 100  # candidates that are ranked together
 
-WALK = 10_000  # PostgreSQL: rows looked at in order, before the index is asked, for words that are frequent
+WALKED_ROWS = 10_000  # PostgreSQL: rows looked at in order, before the index is asked, for words that are frequent
 
 FREQUENT = 4_000  # records
 
-SENSES = range(3)
+INTERPRETATIONS = range(3)
 
-EVERYTHING = (0, 1 << 62)
+ALL_DOCIDS = (0, 1 << 62)
 
 NOTHING = "'0'"  # a term that no record has
 
@@ -36,22 +36,22 @@ class Hit(NamedTuple):
     tier: str
 
 
-class Place(NamedTuple):
+class SearchPosition(NamedTuple):
     """Where in the hits of a query a page begins: behind `after` in a stage of a sense, `skip` hits into the window."""
 
-    sense: int
+    interpretation: int
     stage: int
     after: int
     skip: int
 
     @classmethod
-    def read(cls, value: Any) -> "Place":
+    def from_cursor(cls, value: Any) -> "SearchPosition":
         """From a cursor; BadCursor when it cannot be a place."""
         try:
             found = cls(*map(int, str(value).split(".")))
         except (ValueError, TypeError):
             raise BadCursor from None
-        if found.sense not in SENSES or not all(0 <= number < EVERYTHING[1] for number in found):
+        if found.interpretation not in INTERPRETATIONS or not all(0 <= number < ALL_DOCIDS[1] for number in found):
             raise BadCursor
         return found
 
@@ -59,22 +59,22 @@ class Place(NamedTuple):
         return ".".join(map(str, self))
 
 
-class Found(NamedTuple):
+class RankedPage(NamedTuple):
     """Hits in their order, where they go on, and the sense in which the query was understood (None: it has no word)."""
 
     hits: list[Hit]
-    next: Place | None
-    sense: Sense | None
+    next: SearchPosition | None
+    interpretation: Interpretation | None
 
     @property
     def reading(self) -> str:
         """How it was understood, as a code of `search_reading`."""
-        return self.sense.reading if self.sense else "all_words"
+        return self.interpretation.reading if self.interpretation else "all_words"
 
     @property
     def corrected(self) -> str | None:
         """The query that was searched for instead, if slips were corrected."""
-        return self.sense.corrected if self.sense else None
+        return self.interpretation.corrected if self.interpretation else None
 
 
 class Candidates:
@@ -85,12 +85,12 @@ class Candidates:
         self.window = Query(_in_order(where), _in_order_or_gathered(where))
 
 
-def found_among(resource: Resource) -> ColumnElement[bool]:
-    """The condition that a record is found, for the values of `Matching.everything`."""
-    return resource.table.id.in_(_among(select(RECORDS.c.record_id), ()))  # type: ignore[no-any-return]
+def is_match(resource: Resource) -> ColumnElement[bool]:
+    """The condition that a record is found, for the values of `Ranking.match_values`."""
+    return resource.table.id.in_(_matches(select(RECORDS.c.record_id), ()))  # type: ignore[no-any-return]
 
 
-def _among(statement: Select[Any], where: Iterable[ColumnElement[bool]]) -> Select[Any]:
+def _matches(statement: Select[Any], where: Iterable[ColumnElement[bool]]) -> Select[Any]:
     """What the index finds. An outer join, which no record needs: so SQLite begins with the terms."""
     found = statement.select_from(TERMS).outerjoin(RECORDS, RECORDS.c.docid == TERMS.c.rowid)
     return found.where(holds(), *_between("docid_after", "docid_upto"), *where)
@@ -101,7 +101,7 @@ def _between(after: str, upto: str) -> list[ColumnElement[bool]]:
 
 
 def _in_order(where: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    return _among(select(RECORDS), where).order_by(TERMS.c.rowid).limit(_WINDOW)
+    return _matches(select(RECORDS), where).order_by(TERMS.c.rowid).limit(_WINDOW)
 
 
 def _in_order_or_gathered(where: Sequence[ColumnElement[bool]]) -> Any:
@@ -110,7 +110,7 @@ def _in_order_or_gathered(where: Sequence[ColumnElement[bool]]) -> Any:
     Neither way is left to the planner's guess.
     """
     ahead = select(TERMS.c.rowid, TERMS.c.terms).where(*_between("docid_after", "docid_walk"))
-    rows = ahead.order_by(TERMS.c.rowid).limit(literal_column(str(WALK))).subquery("ahead")
+    rows = ahead.order_by(TERMS.c.rowid).limit(literal_column(str(WALKED_ROWS))).subquery("ahead")
     near = select(RECORDS).join(rows, rows.c.rowid == RECORDS.c.docid)
     near = near.where(holds_unindexed(rows.c.terms), *where)
     walked = near.order_by(RECORDS.c.docid).limit(_WINDOW).cte("walked")
@@ -127,7 +127,7 @@ def _in_order_or_gathered(where: Sequence[ColumnElement[bool]]) -> Any:
 
 
 @dataclass
-class Matching:
+class Ranking:
     """One query over some resources (none named: all), among candidates that are given with their values."""
 
     query: str
@@ -135,35 +135,35 @@ class Matching:
     resources: Sequence[Resource] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def page(self, place: Place | None, most: int) -> Read:
+    def read_page(self, place: SearchPosition | None, limit: int) -> Read:
         """Up to so many hits from a place, in the strictest sense that finds anything; returns Found."""
-        yield from _ready()
-        first: Sense | None = None
-        for number in SENSES if place is None else [place.sense]:
-            found: Sense | None = yield from sense(Typed.of(self.query), number)
+        yield from _ensure_index_ready()
+        first: Interpretation | None = None
+        for number in INTERPRETATIONS if place is None else [place.interpretation]:
+            found: Interpretation | None = yield from interpret(TypedQuery.of(self.query), number)
             first = first or found
             if found is not None:
-                start = place or Place(number, 0, 0, 0)
-                hits, following = yield from self._hits(found, start, most)
+                start = place or SearchPosition(number, 0, 0, 0)
+                hits, following = yield from self._hits(found, start, limit)
                 if hits or place:
-                    return Found(hits, following, found)
-        return Found([], None, first)
+                    return RankedPage(hits, following, found)
+        return RankedPage([], None, first)
 
-    def everything(self, found: Sense | None) -> dict[str, Any]:
-        """The values with which `found_among` is true for all that this sense finds in one resource."""
+    def match_values(self, found: Interpretation | None) -> dict[str, Any]:
+        """The values with which `is_match` is true for all that this sense finds in one resource."""
         ((after, upto),) = self._ranges()
-        return {**_asked(found.anything if found else NOTHING), "docid_after": after, "docid_upto": upto}
+        return {**_term_values(found.all_terms if found else NOTHING), "docid_after": after, "docid_upto": upto}
 
-    def _hits(self, found: Sense, place: Place, most: int) -> Read:
+    def _hits(self, found: Interpretation, place: SearchPosition, limit: int) -> Read:
         """Go from window to window until there is one more hit than wanted: there the next page begins."""
         hits: list[Hit] = []
-        key = _closeness(found)
-        at: Place | None = place
+        key = _rank_key(found)
+        at: SearchPosition | None = place
         while at is not None and at.stage < len(found.stages):
             stage = found.stages[at.stage]
-            rows = yield self.candidates.window, {**self.values, **_asked(stage.terms), **self._bounds(found, at)}
+            rows = yield self.candidates.window, {**self.values, **_term_values(stage.terms), **self._bounds(found, at)}
             ranked = sorted(rows, key=key)
-            room = most - len(hits)
+            room = limit - len(hits)
             hits += [Hit(row[1], row[2], stage.tier) for row in ranked[at.skip : at.skip + room]]
             if len(ranked) > at.skip + room:
                 return hits, at._replace(skip=at.skip + room)
@@ -173,32 +173,36 @@ class Matching:
     def _ranges(self) -> list[tuple[int, int]]:
         """The docids of the resources."""
         numbers = sorted(resource.number for resource in self.resources)
-        return [(number * SPAN, number * SPAN + SPAN - 1) for number in numbers] or [EVERYTHING]
+        return [(number * SPAN, number * SPAN + SPAN - 1) for number in numbers] or [ALL_DOCIDS]
 
-    def _bounds(self, found: Sense, at: Place) -> dict[str, int]:
+    def _bounds(self, found: Interpretation, at: SearchPosition) -> dict[str, int]:
         ahead = [(max(at.after, start), end) for start, end in self._ranges() if end > at.after]
         after, upto = ahead[0] if ahead else (at.after, at.after)
-        walk = upto if found.rarest > FREQUENT else after
+        walk = upto if found.rarest_count > FREQUENT else after
         return {"docid_after": after, "docid_upto": upto, "docid_walk": walk}
 
-    def _following(self, at: Place, rows: Sequence[tuple[Any, ...]]) -> Place:
+    def _following(self, at: SearchPosition, rows: Sequence[tuple[Any, ...]]) -> SearchPosition:
         """The window behind this one: of the same resource, of the next one, or of the next stage."""
         if len(rows) == WINDOW:
             return at._replace(after=rows[-1][0], skip=0)
         ends = [end for _, end in self._ranges() if end > at.after]
-        return at._replace(after=ends[0], skip=0) if len(ends) > 1 else Place(at.sense, at.stage + 1, 0, 0)
+        return (
+            at._replace(after=ends[0], skip=0)
+            if len(ends) > 1
+            else SearchPosition(at.interpretation, at.stage + 1, 0, 0)
+        )
 
 
-def _ready() -> Read:
+def _ensure_index_ready() -> Read:
     if [tuple(row) for row in (yield READY, {})] != [(INDEXING,)]:
         raise Unavailable("The search index is not complete: run `hoptac migrate`, or wait until it is done.")
 
 
-def _asked(terms: str) -> dict[str, Any]:
+def _term_values(terms: str) -> dict[str, Any]:
     return {"fts5": fts5(terms), "tsquery": terms}
 
 
-def _closeness(found: Sense) -> Callable[[Sequence[Any]], Any]:
+def _rank_key(found: Interpretation) -> Callable[[Sequence[Any]], Any]:
     """The order of candidates that were found alike: by how near the query comes to a name of theirs."""
     words = [f" {each.folded} " for each in found.words]
     phrase = " ".join(each.folded for each in found.words)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.core.values.text import fold
 
-LONGEST = 40  # characters of a word that count
+MAX_WORD_LENGTH = 40  # characters of a word that count
 
 # Written without spaces: each letter is a word. Signs in these blocks (・ ゠ ䷀) are none; the lookahead says so.
 _HAN_AND_KANA = "\u3040-\u30ff\u3400-\u9fff"
@@ -38,7 +38,7 @@ class Word(NamedTuple):
 @lru_cache(maxsize=1 << 16)
 def word(spelling: str) -> Word:
     """The forms of one word."""
-    spelling = spelling[:LONGEST]
+    spelling = spelling[:MAX_WORD_LENGTH]
     folded = _MARKS.sub("", fold(spelling))
     decomposed = unicodedata.normalize("NFD", spelling.lower().replace("\u00f0", "đ"))
     letters = unicodedata.normalize("NFC", _TONES.sub("", decomposed))
@@ -47,9 +47,9 @@ def word(spelling: str) -> Word:
     return Word(folded, letters + "".join(_TONES.findall(decomposed)))
 
 
-def beginnings(spelling: str) -> set[str]:
+def prefixes(spelling: str) -> set[str]:
     """What folded words begin with of which this is typed so far: of «my», Mỹ (folded: mi) as well as Myanmar."""
-    return {word(spelling).folded, _MARKS.sub("", fold(spelling[:LONGEST]))}
+    return {word(spelling).folded, _MARKS.sub("", fold(spelling[:MAX_WORD_LENGTH]))}
 
 
 def words(text: str) -> list[Word]:
@@ -68,11 +68,11 @@ WHOLE, NAME, TEXT, EXACT_NAME, EXACT_TEXT = "12345"
 def terms(names: Iterable[list[Word]], codes: Iterable[list[Word]], text: str) -> set[str]:
     """The terms of a record with these names and all this text; `codes` name it too, but only as a whole."""
     found = {term for spelling in set(_spellings(text)) for term in _terms_of(spelling)}
-    found.update(whole(each.folded for each in code) for code in codes)
+    found.update(exact_phrase_term(each.folded for each in code) for code in codes)
     for name in names:
-        found.update((whole(each.folded for each in name), whole(each.exact for each in name)))
+        found.update((exact_phrase_term(each.folded for each in name), exact_phrase_term(each.exact for each in name)))
         if one := joined(name):
-            found.update((whole([one]), NAME + one, TEXT + one))
+            found.update((exact_phrase_term([one]), NAME + one, TEXT + one))
         for folded, exact in name:
             found.add(NAME + folded)
             if exact != folded:
@@ -92,6 +92,6 @@ def _terms_of(spelling: str) -> tuple[str, ...]:
     return (TEXT + folded, EXACT_TEXT + exact) if exact != folded else (TEXT + folded,)
 
 
-def whole(forms: Iterable[str]) -> str:
+def exact_phrase_term(forms: Iterable[str]) -> str:
     """The term of a record that has a name of exactly these words."""
     return WHOLE + hashlib.blake2b(" ".join(forms).encode(), digest_size=8).hexdigest()

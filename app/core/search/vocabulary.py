@@ -10,9 +10,9 @@ from app.core.database.sql import chunks, one_of
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 
-MOST_ENDINGS = 20  # words that the beginning of a word stands for
+MAX_ENDINGS = 20  # words that the beginning of a word stands for
 
-MOST_ALIKE = 200  # words that are compared with one typed wrong
+MAX_ALIKE = 200  # words that are compared with one typed wrong
 
 WORDS = Table(
     "search_words",
@@ -30,13 +30,13 @@ PAIRS = Table(
     Index(None, "word"),
 )
 
-KNOWN = Query(select(WORDS.c.word, WORDS.c.records).where(one_of(WORDS.c.word, "words")))
+RECORD_COUNTS = Query(select(WORDS.c.word, WORDS.c.records).where(one_of(WORDS.c.word, "words")))
 
-BEGINNING = Query(
+WORDS_WITH_PREFIX = Query(
     select(WORDS.c.word, WORDS.c.records)
     .where(WORDS.c.word > bindparam("start"), WORDS.c.word < bindparam("end"))
     .order_by(WORDS.c.records.desc(), WORDS.c.word)
-    .limit(MOST_ENDINGS)
+    .limit(MAX_ENDINGS)
 )
 
 _shared = func.count().label("shared")
@@ -48,14 +48,14 @@ _candidates = (
     .group_by(PAIRS.c.word)
     .having(_shared >= bindparam("shared"))
     .order_by(_shared.desc(), PAIRS.c.word)
-    .limit(MOST_ALIKE)
+    .limit(MAX_ALIKE)
     .subquery()
 )
 
-ALIKE = Query(select(WORDS.c.word, WORDS.c.records).join(_candidates, _candidates.c.word == WORDS.c.word))
+SIMILAR_WORDS = Query(select(WORDS.c.word, WORDS.c.records).join(_candidates, _candidates.c.word == WORDS.c.word))
 
 
-def count(connection: Connection, change: Mapping[str, int]) -> None:
+def update_counts(connection: Connection, change: Mapping[str, int]) -> None:
     """Add these numbers of records to words: a word comes with its first record and goes with its last."""
     changed = sorted(word for word, records in change.items() if records)
     present: dict[str, int] = {}
@@ -67,7 +67,10 @@ def count(connection: Connection, change: Mapping[str, int]) -> None:
     gone = [row for row in known if not row["records"]]
     for statement, rows in (
         (insert(WORDS), fresh),
-        (insert(PAIRS), [{"pair": pair, "word": row["word"]} for row in fresh for pair in pairs(str(row["word"]))]),
+        (
+            insert(PAIRS),
+            [{"pair": pair, "word": row["word"]} for row in fresh for pair in letter_pairs(str(row["word"]))],
+        ),
         (update(WORDS).where(WORDS.c.word == bindparam("key")), known),
         (delete(WORDS).where(WORDS.c.word == bindparam("key")), gone),
         (delete(PAIRS).where(PAIRS.c.word == bindparam("key")), gone),
@@ -76,7 +79,7 @@ def count(connection: Connection, change: Mapping[str, int]) -> None:
             connection.execute(statement, rows)
 
 
-def pairs(word: str) -> list[str]:
+def letter_pairs(word: str) -> list[str]:
     """The pairs of letters by which a word is found when it is typed wrong; numbers have none."""
     if any(map(str.isdigit, word)):
         return []
@@ -85,12 +88,12 @@ def pairs(word: str) -> list[str]:
 
 def tolerance(word: str) -> int:
     """How many slips are forgiven: none in a word of up to three letters, one up to seven, then two."""
-    return 0 if len(word) < 4 or not pairs(word) else 1 if len(word) < 8 else 2
+    return 0 if len(word) < 4 or not letter_pairs(word) else 1 if len(word) < 8 else 2
 
 
-def alike(word: str) -> dict[str, object]:
+def similarity_values(word: str) -> dict[str, object]:
     """The values for ALIKE. One slip changes at most three pairs (letters that changed places: three)."""
-    slips, own = tolerance(word), pairs(word)
+    slips, own = tolerance(word), letter_pairs(word)
     shortest, longest = len(word) - slips, len(word) + slips
     return {"pairs": own, "shared": max(1, len(own) - 3 * slips), "shortest": shortest, "longest": longest}
 

@@ -11,27 +11,27 @@ from app.core.values.text import Slug
 
 
 @dataclass(frozen=True)
-class Names:
+class LinksTo:
     """Marks an id as that of a record of this resource."""
 
     resource: str
 
 
-DocumentId = Annotated[Slug, Names("documents")]
+DocumentId = Annotated[Slug, LinksTo("documents")]
 
-PlaceId = Annotated[Slug, Names("places")]
+PlaceId = Annotated[Slug, LinksTo("places")]
 
-PartnerId = Annotated[Slug, Names("partners")]
+PartnerId = Annotated[Slug, LinksTo("partners")]
 
-ProjectId = Annotated[Slug, Names("projects")]
+ProjectId = Annotated[Slug, LinksTo("projects")]
 
-AgreementId = Annotated[Slug, Names("agreements")]
+AgreementId = Annotated[Slug, LinksTo("agreements")]
 
-MilestoneId = Annotated[Slug, Names("milestones")]
+MilestoneId = Annotated[Slug, LinksTo("milestones")]
 
-IndicatorId = Annotated[Slug, Names("indicators")]
+IndicatorId = Annotated[Slug, LinksTo("indicators")]
 
-FigureId = Annotated[Slug, Names("figures")]
+FigureId = Annotated[Slug, LinksTo("figures")]
 
 
 def links_in(value: BaseModel, at: str = "") -> Iterator[tuple[str, str, str]]:
@@ -63,7 +63,7 @@ def link_paths(model: type[BaseModel]) -> tuple[tuple[tuple[str, ...], str], ...
     return tuple(found)
 
 
-def holders(value: Any, path: Sequence[str], at: str = "") -> Iterator[tuple[Any, Any, str]]:
+def text_positions(value: Any, path: Sequence[str], at: str = "") -> Iterator[tuple[Any, Any, str]]:
     """Each (object or list, its key, JSON Pointer) at a path of `link_paths` where raw JSON has a text."""
     found: list[tuple[Any, Any]] = []
     if path[0] == "*" and isinstance(value, list):
@@ -72,7 +72,7 @@ def holders(value: Any, path: Sequence[str], at: str = "") -> Iterator[tuple[Any
         found = [(path[0], value.get(path[0]))]
     for key, each in found:
         if len(path) > 1:
-            yield from holders(each, path[1:], f"{at}/{key}")
+            yield from text_positions(each, path[1:], f"{at}/{key}")
         elif isinstance(each, str):
             yield value, key, f"{at}/{key}"
 
@@ -92,11 +92,11 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def _members(model: type[BaseModel]) -> tuple[tuple[str, str, str | None], ...]:
     """Fields of a model: name, name in JSON, and the resource that it names, if it is a link or a list of links."""
     fields = model.model_fields.items()
-    return tuple((name, each.alias or name, _named(each.annotation, each.metadata)) for name, each in fields)
+    return tuple((name, each.alias or name, _link_target(each.annotation, each.metadata)) for name, each in fields)
 
 
-def _named(annotation: Any, metadata: Any = ()) -> str | None:
-    found = [each.resource for each in metadata if isinstance(each, Names)]
-    found += [each.resource for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Names)]
-    found += filter(None, map(_named, get_args(annotation)))
+def _link_target(annotation: Any, metadata: Any = ()) -> str | None:
+    found = [each.resource for each in metadata if isinstance(each, LinksTo)]
+    found += [each.resource for each in getattr(annotation, "__metadata__", ()) if isinstance(each, LinksTo)]
+    found += filter(None, map(_link_target, get_args(annotation)))
     return found[0] if found else None

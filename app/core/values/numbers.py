@@ -27,7 +27,7 @@ class Range:
         return Range(self.low - other.high, self.high - other.low)
 
 
-def total(ranges: Iterable[Range]) -> Range:
+def sum_of_ranges(ranges: Iterable[Range]) -> Range:
     """The sum."""
     each = list(ranges)
     return Range(sum((one.low for one in each), Decimal(0)), sum((one.high for one in each), Decimal(0)))
@@ -39,7 +39,7 @@ def hull(ranges: Iterable[Range]) -> Range:
     return Range(min(one.low for one in each), max(one.high for one in each))
 
 
-def plain(value: Decimal) -> int | float:
+def json_number(value: Decimal) -> int | float:
     """As a JSON number."""
     return int(value) if value == value.to_integral_value() else float(round(value, 6))
 
@@ -54,7 +54,7 @@ _INVERSE = {**dict(zip(_ABOVE, _BELOW, strict=True)), **dict(zip(_BELOW, _ABOVE,
 _PERCENT = Context(prec=6)
 
 
-def of_all(*qualifiers: str | None) -> str | None:
+def all_qualifiers(*qualifiers: str | None) -> str | None:
     """The qualifier of a sum; None when parts of it may be more and others less than they say."""
     kinds = {_PLAIN.get(each, each) if each else None for each in qualifiers} - {"exact"}
     if len(kinds) <= 1:
@@ -86,7 +86,7 @@ class Quantity:
 
     def __add__(self, other: "Quantity") -> "Quantity":
         high = None if self.high is None and other.high is None else self.top + other.top
-        return Quantity(self.value + other.value, high, of_all(self.qualifier, other.qualifier))
+        return Quantity(self.value + other.value, high, all_qualifiers(self.qualifier, other.qualifier))
 
     def __neg__(self) -> "Quantity":
         qualifier = _INVERSE.get(self.qualifier, self.qualifier) if self.qualifier else None
@@ -96,7 +96,7 @@ class Quantity:
         """Its percentage of a base above zero, to six significant digits; neither may be negative."""
         low = _PERCENT.divide(100 * self.value, base.top)
         high = None if self.high is None and base.high is None else _PERCENT.divide(100 * self.top, base.value)
-        return Quantity(low, high, of_all(self.qualifier, (-base).qualifier))
+        return Quantity(low, high, all_qualifiers(self.qualifier, (-base).qualifier))
 
     def reaches(self, target: "Quantity", direction: str) -> bool | None:
         """Whether it is as good as the target; None where neither is certain, or more is neither better nor worse."""
@@ -115,7 +115,7 @@ class Quantity:
         return f"{_plain(self.value)}" + ("" if self.high is None else f"..{_plain(self.high)}")
 
 
-def shown(quantity: Quantity | None) -> tuple[int | float | None, int | float | None]:
+def quantity_shown(quantity: Quantity | None) -> tuple[int | float | None, int | float | None]:
     """Value and upper end as JSON numbers, null where there is none; 26.0 is 26."""
     if quantity is None:
         return None, None

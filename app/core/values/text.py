@@ -119,18 +119,18 @@ def slug(text: str) -> str:
     return made if len(made) <= 80 else made.rpartition("-")[0] or made[:80]
 
 
-def stem_of(said: Any) -> str:
+def id_stem(said: Any) -> str:
     """What an id is made of: the slug of a text, or of the English, else the first text of a language map."""
     texts = [said.get("en"), *said.values()] if isinstance(said, Mapping) else [said]
     return slug(next((text for text in texts if text and isinstance(text, str)), ""))
 
 
-def main_text(texts: Mapping[str, str]) -> str:
+def preferred_text(texts: Mapping[str, str]) -> str:
     """The text that stands for a language map in sorting: Vietnamese, else English, else the first given."""
     return texts.get("vi") or texts.get("en") or next(iter(texts.values()))
 
 
-def hint_at(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """What may be meant by a name that is not known, to be said behind a sentence; empty when nothing is near."""
     from difflib import get_close_matches  # noqa: PLC0415 - only for those who err
 

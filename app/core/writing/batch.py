@@ -12,17 +12,29 @@ from sqlmodel import Session
 
 from app.core.database.sql import chunks
 from app.core.errors import ReadOnly
-from app.core.log import CHANGES, LAST, MIRRORS, NAME, digest, entry, link, name_of, now, salt, shown_as
+from app.core.log import (
+    CHANGE_NAME,
+    CHANGES,
+    LATEST_CHANGE,
+    MIRRORS,
+    chain_entry,
+    chain_value,
+    digest,
+    name_of,
+    new_salt,
+    now,
+    public_action,
+)
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource
 from app.core.search import index
 from app.core.values.text import SLUGS
-from app.core.writing.representation import Content, Stored, accepted
+from app.core.writing.representation import Content, StoredRecord, accepted_fields
 
 
 @dataclass
-class Pending:
+class PendingWrite:
     """A write that is decided but not yet in the database."""
 
     resource: Resource
@@ -31,19 +43,19 @@ class Pending:
     version: int
     fields: RecordFields | None = None
     body: bytes = b""
-    before: Stored | None = None
+    before: StoredRecord | None = None
     row: dict[str, Any] = field(default_factory=dict)
-    told: str | None = None  # what everyone sees of it, if that does not follow from its states
+    explicit_action: str | None = None  # what everyone sees of it, if that does not follow from its states
     tag: str = ""  # the ETag of the record, once the Change has its number
 
-    def indexed(self) -> index.Write:
+    def indexed(self) -> index.IndexWrite:
         """What it means for the search index."""
         before = self.before.body if self.before else None
-        return index.Write(self.resource, self.id, before, None if self.action == "delete" else self.body)
+        return index.IndexWrite(self.resource, self.id, before, None if self.action == "delete" else self.body)
 
-    def shown(self) -> str | None:
+    def public_action(self) -> str | None:
         """What everyone sees of it."""
-        return self.told or shown_as(
+        return self.explicit_action or public_action(
             self.before.state if self.before else None, self.fields.state if self.fields else None
         )
 
@@ -53,7 +65,7 @@ class Batch:
 
     def __init__(self, session: Session, actor: str) -> None:
         self.session, self.actor = session, actor
-        self._pending: dict[tuple[str, str], Pending] = {}
+        self._pending: dict[tuple[str, str], PendingWrite] = {}
 
     @cached_property
     def at(self) -> str:
@@ -62,86 +74,88 @@ class Batch:
         Who follows the Changes knows by it where a transaction begins.
         """
         if "at" not in self.session.info:
-            last = self.session.execute(LAST).first()
+            last = self.session.execute(LATEST_CHANGE).first()
             self.session.info["at"] = max(now(), last.at) if last else now()
         return str(self.session.info["at"])
 
-    def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, Stored]:
+    def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, StoredRecord]:
         """What is there now, drafts too."""
         table = resource.table
-        found: dict[str, Stored] = {}
+        found: dict[str, StoredRecord] = {}
         body = func.coalesce(table.body, CHANGES.c.body)
         own = (table.id, table.version, table.created_at, table.updated_at, table.rendering)
-        columns = (*own, table.state, table.managed_by, NAME, body)
+        columns = (*own, table.state, table.managed_by, CHANGE_NAME, body)
         query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
         for chunk in chunks(ids):
-            found |= {row[0]: Stored(*row[1:]) for row in self.session.execute(query.where(table.id.in_(chunk)))}
+            found |= {row[0]: StoredRecord(*row[1:]) for row in self.session.execute(query.where(table.id.in_(chunk)))}
         return found
 
-    def put(self, resource: Resource, record_id: str, fields: RecordFields, present: Stored | None) -> str:
+    def put(self, resource: Resource, record_id: str, fields: RecordFields, present: StoredRecord | None) -> str:
         """Create or replace; returns created, updated, or unchanged (and then writes nothing)."""
         content = Content(resource, record_id, fields)
         if present is not None and content.is_stored(present):
             return "unchanged"
         return f"{self.replace(content, present).action}d"
 
-    def copy(self, resource: Resource, body: str, change: int, present: Stored | None) -> None:
+    def copy(self, resource: Resource, body: str, change: int, present: StoredRecord | None) -> None:
         """Create or replace a record as a Change says that was made elsewhere and is written apart.
 
         ValidationError when this program cannot read the representation.
         """
         shown = json.loads(body)
         said = {name: shown[name] for name in ("id", "version", "created_at", "updated_at")}
-        content = Content(resource, said["id"], accepted(resource, body))
+        content = Content(resource, said["id"], accepted_fields(resource, body))
         pending = self._hold(content, said, present)
         pending.row |= {"change": change, "body": None if pending.body == body.encode() else pending.body.decode()}
 
-    def replace(self, content: Content, present: Stored | None) -> Pending:
+    def replace(self, content: Content, present: StoredRecord | None) -> PendingWrite:
         """Write the next version of a record, also if it says the same as the stored one."""
         SLUGS.validate_python(content.record_id)
         created, version = (present.created_at, present.version + 1) if present else (self.at, 1)
         said = {"id": content.record_id, "version": version, "created_at": created, "updated_at": self.at}
         return self._hold(content, said, present)
 
-    def _hold(self, content: Content, said: dict[str, Any], present: Stored | None) -> Pending:
+    def _hold(self, content: Content, said: dict[str, Any], present: StoredRecord | None) -> PendingWrite:
         """What is to be written of a record, with what the registry itself says of it."""
         resource, fields = content.resource, content.fields
         body = content.representation(said["version"], said["created_at"], said["updated_at"])
         row = {**said, "rendering": RENDERING, "body": None, **column_values(resource.table, fields)}
         action = "create" if present is None else "update"
-        pending = Pending(resource, content.record_id, action, said["version"], fields, body, present, row)
+        pending = PendingWrite(resource, content.record_id, action, said["version"], fields, body, present, row)
         self._pending[resource.name, content.record_id] = pending
         return pending
 
-    def delete(self, resource: Resource, record_id: str, present: Stored) -> None:
+    def delete(self, resource: Resource, record_id: str, present: StoredRecord) -> None:
         """Remove a record; its Changes stay, the last of them with the representation it had."""
         version, body = present.version + 1, present.body.encode()
-        pending = Pending(resource, record_id, "delete", version, body=body, before=present)
+        pending = PendingWrite(resource, record_id, "delete", version, body=body, before=present)
         self._pending[resource.name, record_id] = pending
 
     def redact(
-        self, resource: Resource, record_id: str, fields: RecordFields, present: Stored, told: str | None
+        self, resource: Resource, record_id: str, fields: RecordFields, present: StoredRecord, action: str | None
     ) -> None:
         """Replace a record by one that text was taken from, also if this version had it no more."""
-        self.replace(Content(resource, record_id, fields), present).told = told
+        self.replace(Content(resource, record_id, fields), present).explicit_action = action
 
-    def redact_deleted(self, resource: Resource, record_id: str, version: int, body: bytes, told: str | None) -> None:
+    def redact_deleted(self, resource: Resource, record_id: str, version: int, body: bytes, action: str | None) -> None:
         """Delete a record again, with a last representation that text was taken from."""
-        self._pending[resource.name, record_id] = Pending(resource, record_id, "delete", version, body=body, told=told)
+        self._pending[resource.name, record_id] = PendingWrite(
+            resource, record_id, "delete", version, body=body, explicit_action=action
+        )
 
     def flush(self) -> int:
         """Write everything that is pending; returns how many Changes that made. ReadOnly in a mirror."""
         changes = self._changes()
         if changes and self.session.execute(select(MIRRORS.c.source)).first():
             raise ReadOnly
-        self.settle()
+        self.write_records()
         if changes:
             self.session.execute(insert(CHANGES), changes)
         return len(changes)
 
-    def settle(self) -> None:
+    def write_records(self) -> None:
         """Write rows, links and search index of everything that is pending, without Changes."""
-        by_resource: dict[str, list[Pending]] = {}
+        by_resource: dict[str, list[PendingWrite]] = {}
         for pending in self._pending.values():
             by_resource.setdefault(pending.resource.name, []).append(pending)
         for writes in by_resource.values():
@@ -149,15 +163,15 @@ class Batch:
         for writes in by_resource.values():
             self._write(writes)
         if self._pending:
-            index.write(self.session.connection(), [pending.indexed() for pending in self._pending.values()])
+            index.update_index(self.session.connection(), [pending.indexed() for pending in self._pending.values()])
         self._pending.clear()
 
     def _changes(self) -> list[dict[str, Any]]:
-        last = self.session.execute(LAST).first()
+        last = self.session.execute(LATEST_CHANGE).first()
         before, chain = (last.sequence, last.chain) if last else (0, "")
         rows = []
         for sequence, pending in enumerate(self._pending.values(), before + 1):
-            salted = salt()
+            salted = new_salt()
             done: dict[str, Any] = {
                 "at": self.at,
                 "actor": self.actor,
@@ -167,14 +181,19 @@ class Batch:
                 "version": pending.version,
                 "digest": digest(pending.body, salted),
             }
-            chain = link(chain, sequence, entry(*done.values()))
+            chain = chain_value(chain, sequence, chain_entry(*done.values()))
             pending.row["change"] = sequence
             pending.tag = f"{name_of(sequence, chain)}-{RENDERING}"
-            said = {"sequence": sequence, "shown": pending.shown(), "salt": salted, "body": pending.body.decode()}
+            said = {
+                "sequence": sequence,
+                "shown": pending.public_action(),
+                "salt": salted,
+                "body": pending.body.decode(),
+            }
             rows.append({**done, **said, "chain": chain})
         return rows
 
-    def _clear(self, writes: list[Pending]) -> None:
+    def _clear(self, writes: list[PendingWrite]) -> None:
         """Take away what is deleted or replaced, so that a unique code may pass from one record to another."""
         resource, connection = writes[0].resource, self.session.connection()
         table = resource.table.__table__
@@ -195,7 +214,7 @@ class Batch:
             freed = update(table).where(table.c.id == bindparam("key")).values(dict.fromkeys(resource.unique))
             connection.execute(freed, again)
 
-    def _write(self, writes: list[Pending]) -> None:
+    def _write(self, writes: list[PendingWrite]) -> None:
         """All writes of one resource: rows first, then their links."""
         resource, connection = writes[0].resource, self.session.connection()
         table = resource.table.__table__
@@ -208,7 +227,7 @@ class Batch:
         for links, rows in self._links(resource, writes).items():
             connection.execute(insert(links), rows)
 
-    def _links(self, resource: Resource, writes: list[Pending]) -> Mapping[Table, list[dict[str, Any]]]:
+    def _links(self, resource: Resource, writes: list[PendingWrite]) -> Mapping[Table, list[dict[str, Any]]]:
         rows: dict[Table, list[dict[str, Any]]] = {}
         for pending in writes:
             if pending.fields is None:

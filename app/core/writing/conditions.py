@@ -9,10 +9,10 @@ from sqlmodel import Session
 from app.core.errors import BadRequest, NoCondition, Stale
 from app.core.log import CHANGES
 from app.core.tags import has_tags, is_any, names, strong_tags
-from app.core.writing.representation import Stored
+from app.core.writing.representation import StoredRecord
 
 # That of what is made of several records (Asked.tag): the last Change then, rendering, and what was asked.
-_MADE_TAG = re.compile(r"(?P<last>\d{1,18})-(?P<chain>[0-9a-f]{8})-(?P<rendering>\d+)-[0-9a-f]{16}")
+_RESULT_TAG = re.compile(r"(?P<last>\d{1,18})-(?P<chain>[0-9a-f]{8})-(?P<rendering>\d+)-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Conditions:
     if_match: str = ""
     if_none_match: str = ""
 
-    def check(self, session: Session, present: Stored | None) -> None:
+    def check(self, session: Session, present: StoredRecord | None) -> None:
         """Stale when the record is not as the conditions say.
 
         If-Match may name an answer that was made of several records, or cut: the record must be as it was then.
@@ -35,7 +35,7 @@ class Conditions:
         if present is not None and names(self.if_none_match, present.tag):
             raise Stale
 
-    def _matches(self, session: Session, present: Stored) -> bool:
+    def _matches(self, session: Session, present: StoredRecord) -> bool:
         """Whether If-Match names the record as it is, or an answer made when the record was as it is."""
         if is_any(self.if_match):
             return True
@@ -50,9 +50,9 @@ class Conditions:
 UNCONDITIONAL = Conditions()
 
 
-def _has_seen(session: Session, tag: str, present: Stored) -> bool:
+def _has_seen(session: Session, tag: str, present: StoredRecord) -> bool:
     """Whether a tag is of an answer made of several records when this one was as it is."""
-    made = _MADE_TAG.fullmatch(tag)
+    made = _RESULT_TAG.fullmatch(tag)
     if made is None or made["rendering"] != str(present.rendering):
         return False
     last = int(made["last"])

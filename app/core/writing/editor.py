@@ -15,7 +15,7 @@ from app.core.access.keys import current_caller
 from app.core.database.engine import Database
 from app.core.errors import Conflict, Unavailable
 
-MOST_WAITING = 500
+MAX_WAITING_WRITES = 500
 
 PATIENCE = 30  # seconds that a write waits for those of other processes
 
@@ -31,13 +31,13 @@ class Editor:
         self._waiting = 0
 
     @property
-    def is_waited_for(self) -> bool:
+    def has_waiting_writes(self) -> bool:
         """Whether any write is under way or waits for its turn."""
         return self._waiting > 0
 
     async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
         """The outcome, after the commit; nothing is left of work that raises."""
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MAX_WAITING_WRITES:
             raise Unavailable("Too many writes are waiting.")
         self._waiting += 1
         try:

@@ -7,9 +7,9 @@ from sqlmodel import Field, Session, SQLModel
 
 from app.core.database.tables import BYTEWISE, SEQUENCE
 from app.core.errors import ErrorItem, Invalid
-from app.core.log import CHANGES, NAME, instant, now
+from app.core.log import CHANGE_NAME, CHANGES, instant, now
 
-KEPT = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 
 HEADER = "Idempotency-Key"
 
@@ -33,15 +33,15 @@ class Replay(SQLModel, table=True):
 REPLAYS = SQLModel.metadata.tables["replays"]
 
 
-def recall(session: Session, key: str, token: str, request: str) -> tuple[str, str, str] | None:
+def find_replay(session: Session, key: str, token: str, request: str) -> tuple[str, str, str] | None:
     """Id, tag and body that this request was answered with; Invalid when the token came with another request.
 
     Inside the writers' lock, so that of simultaneous twins the second finds what the first has done.
     """
-    oldest = instant(datetime.now(UTC) - KEPT)
+    oldest = instant(datetime.now(UTC) - RETENTION)
     session.execute(delete(REPLAYS).where(REPLAYS.c.at < oldest))
     query = (
-        select(REPLAYS.c.request, CHANGES.c.record_id, NAME, REPLAYS.c.rendering, CHANGES.c.body)
+        select(REPLAYS.c.request, CHANGES.c.record_id, CHANGE_NAME, REPLAYS.c.rendering, CHANGES.c.body)
         .join(CHANGES, CHANGES.c.sequence == REPLAYS.c.change)
         .where(REPLAYS.c.key == key, REPLAYS.c.token == token)
     )
@@ -49,12 +49,12 @@ def recall(session: Session, key: str, token: str, request: str) -> tuple[str, s
     if found is None:
         return None
     if found[0] != request:
-        said = "This key came with another request."
-        raise Invalid(ErrorItem(parameter=HEADER, code="key_reused", detail=said))
+        detail = "This key came with another request."
+        raise Invalid(ErrorItem(parameter=HEADER, code="key_reused", detail=detail))
     return found[1], f"{found[2]}-{found[3]}", found[4]
 
 
-def remember(session: Session, key: str, token: str, request: str, tag: str) -> None:
+def store_replay(session: Session, key: str, token: str, request: str, tag: str) -> None:
     """Keep that this request was answered with the Change that its tag names."""
     sequence, _, rest = tag.partition("-")
     row = {"key": key, "token": token, "request": request, "at": now()}

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import Resource
-from app.core.writing.representation import writable
+from app.core.writing.representation import writable_members
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -22,7 +22,7 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-def own_members(resource: Resource, record_id: str | None, given: Any) -> dict[str, Any]:
+def writable_body(resource: Resource, record_id: str | None, given: Any) -> dict[str, Any]:
     """A body without what only the registry writes, so that what is read can be written back.
 
     Invalid when it is no object, or says another resource or id than the path; version, instants and inferred are
@@ -35,4 +35,4 @@ def own_members(resource: Resource, record_id: str | None, given: Any) -> dict[s
     if wrong:
         said = "This must be what the path says, or be left out."
         raise Invalid(*(ErrorItem(pointer=f"/{name}", code="read_only", detail=said) for name in wrong))
-    return writable(given)
+    return writable_members(given)

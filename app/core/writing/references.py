@@ -6,7 +6,7 @@ from sqlmodel import Session, SQLModel
 from app.core.model.resource import Resource, owner_of
 
 
-def referrers(session: Session, resource: Resource, record_id: str, most: int | None = None) -> list[tuple[str, str]]:
+def referrers(session: Session, resource: Resource, record_id: str, limit: int | None = None) -> list[tuple[str, str]]:
     """Records, as (resource, id), that name this one and would be left dangling without it."""
     found: list[tuple[str, str]] = []
     for table in SQLModel.metadata.tables.values():
@@ -16,6 +16,6 @@ def referrers(session: Session, resource: Resource, record_id: str, most: int | 
                 continue
             owner = table.c.record_id if "record_id" in table.c else table.c.id
             owning = owner_of(table).name if "record_id" in table.c else table.name
-            query = select(owner).where(column == record_id, owner != record_id).order_by(owner).limit(most)
+            query = select(owner).where(column == record_id, owner != record_id).order_by(owner).limit(limit)
             found += [(owning, owner_id) for (owner_id,) in session.execute(query)]
-    return list(dict.fromkeys(found))[:most]
+    return list(dict.fromkeys(found))[:limit]

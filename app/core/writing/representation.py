@@ -14,7 +14,7 @@ from app.core.values.links import links_in
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredRecord:
     """What the database holds of a record now."""
 
     version: int
@@ -60,7 +60,7 @@ class Content:
         }
         return f"{json.dumps(head, separators=(',', ':'))[:-1]},{self._json[1:]}".encode()
 
-    def is_stored(self, present: Stored) -> bool:
+    def is_stored(self, present: StoredRecord) -> bool:
         """Whether the stored record has exactly these fields."""
         same = self.representation(present.version, present.created_at, present.updated_at)
         return same == present.body.encode()
@@ -71,17 +71,17 @@ def render(resource: Resource, record_id: str, fields: RecordFields, version: in
     return Content(resource, record_id, fields).representation(version, created, updated)
 
 
-def accepted(resource: Resource, body: str | bytes) -> RecordFields:
+def accepted_fields(resource: Resource, body: str | bytes) -> RecordFields:
     """The fields in a representation: what is read can be written back."""
-    return resource.fields.model_validate(writable(json.loads(body)))
+    return resource.fields.model_validate(writable_members(json.loads(body)))
 
 
-def writable(shown: Mapping[str, Any]) -> dict[str, Any]:
+def writable_members(shown: Mapping[str, Any]) -> dict[str, Any]:
     """What a writer says of a record, without what only the registry says."""
     return {name: value for name, value in shown.items() if name not in Record.model_fields}
 
 
-def named(fields: RecordFields) -> Iterator[tuple[str, str]]:
+def linked_records(fields: RecordFields) -> Iterator[tuple[str, str]]:
     """Records, as (resource, id), that a record names; each must exist when it is committed."""
     yield from ((target, record_id) for _, target, record_id in links_in(fields))
 
@@ -89,7 +89,9 @@ def named(fields: RecordFields) -> Iterator[tuple[str, str]]:
 def partners_of(resource: str, record_id: str, body: str | bytes) -> frozenset[str] | None:
     """Partners that a record is or names; None for a representation of old that nobody can read any more."""
     try:
-        found = {target for kind, target in named(accepted(RESOURCES[resource], body)) if kind == "partners"}
+        found = {
+            target for kind, target in linked_records(accepted_fields(RESOURCES[resource], body)) if kind == "partners"
+        }
     except ValidationError:
         return None
     return frozenset(found | ({record_id} if resource == "partners" else set()))

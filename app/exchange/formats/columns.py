@@ -11,9 +11,9 @@ from typing import Any
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
-from app.core.values.text import hint_at
+from app.core.values.text import suggestion
 
-MOST_COLUMNS = 1_000
+MAX_COLUMNS = 1_000
 
 INDEX = re.compile(r"0|[1-9][0-9]{0,2}")
 
@@ -36,8 +36,8 @@ class Columns:
     def __init__(self, resource: Resource, header: Sequence[Cell]) -> None:
         while header and _blank(header[-1]):
             header = header[:-1]
-        if not header or len(header) > MOST_COLUMNS:
-            raise Invalid(ErrorItem(code="unknown_column", detail=f"The first row names 1 to {MOST_COLUMNS} columns."))
+        if not header or len(header) > MAX_COLUMNS:
+            raise Invalid(ErrorItem(code="unknown_column", detail=f"The first row names 1 to {MAX_COLUMNS} columns."))
         self.paths = [tuple(str(name).strip().split(".")) for name in header]
         self.kinds = [kind_of(resource, path) for path in self.paths]
         errors = [
@@ -73,7 +73,7 @@ def _blank(cell: Cell) -> bool:
 
 
 def _unknown(resource: Resource, number: int, path: Path) -> ErrorItem:
-    hint = hint_at(".".join(path), names(resource))
+    hint = suggestion(".".join(path), column_names(resource))
     return ErrorItem(code="unknown_column", detail=f"Column {number} does not name a place in a record.{hint}")
 
 
@@ -165,7 +165,7 @@ def _below(node: dict[str, Any], step: str) -> Any:
 
 
 @cache
-def names(resource: Resource) -> tuple[str, ...]:
+def column_names(resource: Resource) -> tuple[str, ...]:
     """The columns of a template: every place of a record, lists once or twice, texts in Vietnamese and English."""
     own = [name for name in _schema(resource)["properties"] if name not in Record.model_fields]
     found = [name for member in own for name in _names(resource, _schema(resource)["properties"][member], member)]
@@ -189,15 +189,15 @@ def _names(resource: Resource, node: Any, at: str) -> Iterator[str]:
 def csv_template(resource: Resource) -> bytes:
     """The names of the columns as CSV; with a byte order mark, by which Excel knows UTF-8."""
     text = io.StringIO()
-    csv.writer(text).writerow(names(resource))
+    csv.writer(text).writerow(column_names(resource))
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def explained(resource: Resource) -> Iterator[tuple[str, str, str, str]]:
+def column_descriptions(resource: Resource) -> Iterator[tuple[str, str, str, str]]:
     """For each column of the template: its name, its type, whether a new record needs it, what it may hold."""
     schema = _schema(resource)
     needed = {name for name, entry in resource.fields.model_fields.items() if entry.is_required()}
-    for name in names(resource):
+    for name in column_names(resource):
         node: Any = schema
         said = ""
         for step in name.split("."):

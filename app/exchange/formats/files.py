@@ -10,13 +10,13 @@ from typing import IO, Any
 
 from pydantic import BaseModel, ValidationError
 
-from app.core.errors import MISTAKES, BadBody, BadFile, ErrorItem, Invalid
+from app.core.errors import ERROR_DETAILS, BadBody, BadFile, ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.validation import refuse_unsafe, strict_json
 from app.core.values.json import to_json
 from app.core.values.text import SLUGS
-from app.exchange.formats.columns import Cell, Columns, explained
-from app.exchange.formats.xlsx import sheet_rows
+from app.exchange.formats.columns import Cell, Columns, column_descriptions
+from app.exchange.formats.xlsx import rows_of_sheet
 
 JSON_LINES, CSV = "application/x-ndjson", "text/csv"
 
@@ -30,7 +30,7 @@ LONGEST_LINE = 1_000_000  # bytes of a JSON line
 
 
 @dataclass(frozen=True)
-class Read:
+class ParsedLine:
     """A line as it was read: what it says as JSON, or what is wrong with it; `moved` as of Columns.record."""
 
     number: int
@@ -40,15 +40,15 @@ class Read:
     errors: tuple[ErrorItem, ...] = ()
 
 
-def read(file: IO[bytes], kind: str, resource: Resource | None) -> Iterator[Read]:
+def parse_file(file: IO[bytes], kind: str, resource: Resource | None) -> Iterator[ParsedLine]:
     """The lines of a file that say something; BadFile, TooLarge or Invalid when it cannot be read as what it is."""
     if kind == JSON_LINES:
         return _json_lines(file)
     assert resource is not None, "a table is of one resource"
-    return _rows(_csv_rows(file) if kind == CSV else sheet_rows(file), resource)
+    return _rows(_csv_rows(file) if kind == CSV else rows_of_sheet(file), resource)
 
 
-def _json_lines(file: IO[bytes]) -> Iterator[Read]:
+def _json_lines(file: IO[bytes]) -> Iterator[ParsedLine]:
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
@@ -63,31 +63,31 @@ def _json_lines(file: IO[bytes]) -> Iterator[Read]:
             yield _json_line(number, line if whole else b"")
 
 
-def _json_line(number: int, line: bytes) -> Read:
+def _json_line(number: int, line: bytes) -> ParsedLine:
     try:
         given = strict_json(line)
     except BadBody:
         given = None
     if not isinstance(given, dict):
-        return Read(number, errors=(ErrorItem(code="bad_line", detail=MISTAKES["bad_line"]),))
+        return ParsedLine(number, errors=(ErrorItem(code="bad_line", detail=ERROR_DETAILS["bad_line"]),))
     name = given.get("resource")
     resource = RESOURCES.get(name) if isinstance(name, str) else None
     if resource is None:
-        wrong = ErrorItem(pointer="/resource", code="unknown_resource", detail=MISTAKES["unknown_resource"])
-        return Read(number, errors=(wrong,))
+        wrong = ErrorItem(pointer="/resource", code="unknown_resource", detail=ERROR_DETAILS["unknown_resource"])
+        return ParsedLine(number, errors=(wrong,))
     return _checked(number, resource, given, {})
 
 
-def _checked(number: int, resource: Resource, given: dict[str, Any], moved: dict[str, str]) -> Read:
+def _checked(number: int, resource: Resource, given: dict[str, Any], moved: dict[str, str]) -> ParsedLine:
     """The line, unless it holds what no record can."""
     try:
         refuse_unsafe(given, resource.shown)
         _check_own(resource, given)
     except Invalid as wrong:
-        return Read(number, resource=resource.name, moved=moved, errors=tuple(wrong.errors))
+        return ParsedLine(number, resource=resource.name, moved=moved, errors=tuple(wrong.errors))
     except BadBody:
-        return Read(number, errors=(ErrorItem(code="bad_line", detail=MISTAKES["bad_line"]),))
-    return Read(number, to_json(given), resource.name, moved)
+        return ParsedLine(number, errors=(ErrorItem(code="bad_line", detail=ERROR_DETAILS["bad_line"]),))
+    return ParsedLine(number, to_json(given), resource.name, moved)
 
 
 class _Own(BaseModel):
@@ -107,13 +107,13 @@ def _check_own(resource: Resource, given: dict[str, Any]) -> None:
             SLUGS.validate_python(own.id, strict=True)
     except ValidationError as error:
         place = error.errors()[0]["loc"] or ("id",)
-        said = "This is no id." if place[0] == "id" else "A version is a whole number."
-        errors.append(ErrorItem(pointer=f"/{place[0]}", code="invalid_value", detail=said))
+        detail = "This is no id." if place[0] == "id" else "A version is a whole number."
+        errors.append(ErrorItem(pointer=f"/{place[0]}", code="invalid_value", detail=detail))
     if errors:
         raise Invalid(*errors)
 
 
-def _rows(rows: Iterable[tuple[int, list[Cell]]], resource: Resource) -> Iterator[Read]:
+def _rows(rows: Iterable[tuple[int, list[Cell]]], resource: Resource) -> Iterator[ParsedLine]:
     columns = None
     for number, cells in rows:
         if columns is None:
@@ -122,7 +122,7 @@ def _rows(rows: Iterable[tuple[int, list[Cell]]], resource: Resource) -> Iterato
             try:
                 given, moved = columns.record(cells)
             except Invalid as wrong:
-                yield Read(number, resource=resource.name, errors=tuple(wrong.errors))
+                yield ParsedLine(number, resource=resource.name, errors=tuple(wrong.errors))
                 continue
             if given:
                 yield _checked(number, resource, given, moved)
@@ -171,7 +171,7 @@ def xlsx_template(resource: Resource) -> bytes:
     from openpyxl import Workbook  # noqa: PLC0415
 
     book = Workbook(write_only=True)
-    columns = list(explained(resource))
+    columns = list(column_descriptions(resource))
     sheet = book.create_sheet(resource.name)
     sheet.freeze_panes = "B2"
     sheet.append([name for name, *_ in columns])

@@ -13,17 +13,17 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from app.core.errors import BadFile, TooLarge
-from app.exchange.formats.columns import MOST_COLUMNS, Cell
+from app.exchange.formats.columns import MAX_COLUMNS, Cell
 
-MOST_ROWS = 1_048_576  # of a sheet, as Excel has it
+MAX_ROWS = 1_048_576  # of a sheet, as Excel has it
 
-MOST_PARTS = 1_000
+MAX_ARCHIVE_PARTS = 1_000
 
-MOST_UNPACKED = 500_000_000  # bytes that a workbook may unpack to,
+MAX_UNPACKED = 500_000_000  # bytes that a workbook may unpack to,
 
-MOST_KEPT = 300_000_000  # that its elements and texts may take in memory while one part is read, roughly,
+MAX_KEPT = 300_000_000  # that its elements and texts may take in memory while one part is read, roughly,
 
-MOST_OF_ROW = 50_000_000  # and those of one row
+MAX_OF_ROW = 50_000_000  # and those of one row
 
 IN_ROW, WHOLE, EMPTIED = 300, 200, 100  # bytes that an element takes: a cell, one of a tree, one that is behind
 
@@ -38,7 +38,7 @@ LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')  # in a number format: texts, co
 ROW = ("worksheet", "sheetData", "row")
 
 
-def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
+def rows_of_sheet(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
     """The rows of a workbook's first sheet; of formulas, the values that were saved with them.
 
     BadFile or TooLarge where it is no workbook, declares a document type (entities), or unpacks to too much.
@@ -47,7 +47,7 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
         book = _opened(file)
         sheet: Any = book.worksheets[0]
         sheet.reset_dimensions()
-        header = next(sheet.iter_rows(max_row=1, max_col=MOST_COLUMNS + 1, values_only=True), ())
+        header = next(sheet.iter_rows(max_row=1, max_col=MAX_COLUMNS + 1, values_only=True), ())
     except (BadFile, TooLarge):
         raise
     except Exception:  # a malformed workbook raises anything
@@ -56,8 +56,8 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
     while names and names[-1] is None:
         names.pop()
     yield 1, names
-    read = sheet.iter_rows(min_row=2, max_row=MOST_ROWS, max_col=len(names) + 1)
-    rows = ([_said(cell) for cell in row] for row in read)
+    read = sheet.iter_rows(min_row=2, max_row=MAX_ROWS, max_col=len(names) + 1)
+    rows = ([_cell_value(cell) for cell in row] for row in read)
     number = 1
     while True:
         try:
@@ -72,7 +72,7 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
     book.close()
 
 
-def _said(cell: Any) -> Cell:
+def _cell_value(cell: Any) -> Cell:
     """What a cell says; a date no more precisely than it is shown."""
     value: Cell = cell.value
     if not isinstance(value, datetime):
@@ -104,8 +104,8 @@ class _Archive(zipfile.ZipFile):
         super().__init__(file)
         self._weighed: set[str] = set()
         parts = self.infolist()
-        if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
-            raise TooLarge(f"The workbook unpacks to more than {MOST_UNPACKED} bytes, or has too many parts.")
+        if len(parts) > MAX_ARCHIVE_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
+            raise TooLarge(f"The workbook unpacks to more than {MAX_UNPACKED} bytes, or has too many parts.")
 
     def read(self, name: Any, pwd: bytes | None = None) -> bytes:
         with super().open(name, pwd=pwd) as part:
@@ -170,7 +170,7 @@ class _Weighing:
             self._of_row += weight
         else:
             self._kept += weight
-        if self._kept > MOST_KEPT or self._of_row > MOST_OF_ROW:
+        if self._kept > MAX_KEPT or self._of_row > MAX_OF_ROW:
             raise TooLarge("A part of the workbook, or a row, has more in it than fits in memory.")
 
     def _refuse(self, *_: Any) -> None:

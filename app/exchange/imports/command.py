@@ -11,13 +11,13 @@ from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.errors import Problem
 from app.core.model.resource import RESOURCES
-from app.exchange.formats.files import JSON_LINES, SUFFIXES, read
+from app.exchange.formats.files import JSON_LINES, SUFFIXES, parse_file
 from app.exchange.imports import store as ledger
 from app.exchange.imports.models import COUNTS, IMPORTS, LINES, Sending
 from app.exchange.imports.run import Pace, run
 
 
-def bring_in(database: Database, path: Path, given: dict[str, Any], partner: str | None) -> tuple[list[str], str]:
+def import_file(database: Database, path: Path, given: dict[str, Any], partner: str | None) -> tuple[list[str], str]:
     """What is wrong, a line each, and what became of the rest; ValueError when it is asked in a wrong way.
 
     For a partner it writes what that partner keeps, otherwise every record.
@@ -32,7 +32,7 @@ def bring_in(database: Database, path: Path, given: dict[str, Any], partner: str
     claim = ledger.new_claim()
     try:
         with path.open("rb") as file:
-            import_id = ledger.receive(database, caller, Sending(**given), read(file, kind, resource), claim)
+            import_id = ledger.store_import(database, caller, Sending(**given), parse_file(file, kind, resource), claim)
     except Problem as problem:
         return [f"{path}: {each.detail}" for each in problem.errors] or [
             f"{path}: {problem.detail}"
@@ -40,10 +40,10 @@ def bring_in(database: Database, path: Path, given: dict[str, Any], partner: str
     try:
         run(database, import_id, claim, Pace())
     except BaseException:
-        with ledger.booking(database) as session:
-            ledger.finish(session, import_id, claim, "failed", "It was stopped.")
+        with ledger.import_transaction(database) as session:
+            ledger.finish_import(session, import_id, claim, "failed", "It was stopped.")
         raise
-    with ledger.booking(database) as session:
+    with ledger.import_transaction(database) as session:
         return _outcome(session, import_id)
 
 
@@ -52,10 +52,10 @@ def _outcome(session: Session, import_id: str) -> tuple[list[str], str]:
     lines = select(LINES.c.number, LINES.c.errors).where(LINES.c.import_id == import_id, LINES.c.verdict == "refused")
     refused = [
         f"line {number}: "
-        + "; ".join(f"{each.get('pointer', '')} {each['detail']}".strip() for each in json.loads(said))
-        for number, said in session.execute(lines.order_by(LINES.c.number))
+        + "; ".join(f"{each.get('pointer', '')} {each['detail']}".strip() for each in json.loads(detail))
+        for number, detail in session.execute(lines.order_by(LINES.c.number))
     ]
     counts = ", ".join(f"{found[name]} {name}" for name in COUNTS)
     written = found["status"] == "done" and not found["dry_run"]
-    said = f"{found['lines']} lines: {counts}." + ("" if written else " Nothing was written.")
-    return (refused if found["status"] != "failed" else [*refused, str(found["reason"])]), said
+    detail = f"{found['lines']} lines: {counts}." + ("" if written else " Nothing was written.")
+    return (refused if found["status"] != "failed" else [*refused, str(found["reason"])]), detail

@@ -10,16 +10,16 @@ from sqlalchemy import func, select
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.errors import MISTAKES, ErrorItem, Invalid
+from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
-from app.core.values.links import holders, link_paths
-from app.core.values.text import RESERVED, SLUGS, fold, stem_of
+from app.core.values.links import link_paths, text_positions
+from app.core.values.text import RESERVED, SLUGS, fold, id_stem
 from app.core.writing.batch import Batch
-from app.core.writing.edit import taken
+from app.core.writing.edit import used_ids
 from app.exchange.imports import store as ledger
 from app.exchange.imports.ordering import components
 
-Key = tuple[str, str]
+PlanKey = tuple[str, str]
 
 Reads = Callable[[], AbstractContextManager[Session]]
 
@@ -27,15 +27,15 @@ HEADINGS = ("title", "name", "summary")
 
 
 def _mistake(pointer: str, code: str) -> Invalid:
-    return Invalid(ErrorItem(pointer=pointer, code=code, detail=MISTAKES[code]))
+    return Invalid(ErrorItem(pointer=pointer, code=code, detail=ERROR_DETAILS[code]))
 
 
-def plain(text: str) -> str:
+def normalized_name(text: str) -> str:
     """A name as it is compared: letter case, blanks and ways of writing a letter aside, diacritics not."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
-def called(given: dict[str, Any]) -> Iterator[str]:
+def display_name(given: dict[str, Any]) -> Iterator[str]:
     """Every name in what is said of a partner, but for short forms."""
     names, aliases = given.get("name"), given.get("aliases")
     found = [*names.values()] if isinstance(names, dict) else []
@@ -43,10 +43,10 @@ def called(given: dict[str, Any]) -> Iterator[str]:
     yield from (each for each in found if isinstance(each, str))
 
 
-def known_as(shown: dict[str, Any]) -> set[str]:
+def names_of_partner(shown: dict[str, Any]) -> set[str]:
     """The names, aliases and short form of a partner, or in what is said of one, as they are compared."""
     short = shown.get("abbreviation")
-    return {plain(each) for each in [*called(shown), *([short] if isinstance(short, str) else [])]}
+    return {normalized_name(each) for each in [*display_name(shown), *([short] if isinstance(short, str) else [])]}
 
 
 def _codes(given: Any) -> Iterator[tuple[str, str]]:
@@ -69,22 +69,22 @@ class PartnerNames:
 
     def add(self, given: dict[str, Any], record_id: str) -> None:
         """The file calls a partner so."""
-        for name in known_as(given):
+        for name in names_of_partner(given):
             self._of_file.setdefault(name, set()).add(record_id)
 
     def find(self, session: Session, text: str) -> set[str]:
         """Ids of the partners that are called so; short forms count."""
-        name = plain(text)
+        name = normalized_name(text)
         folded = " ".join(fold(text).split())
         candidates = self._candidates(session).get(folded, [])
         fresh = [each for each in candidates if each not in self._shown]
         for record_id, present in Batch(session, "").stored(RESOURCES["partners"], fresh).items():
             self._shown[record_id] = json.loads(present.body)
-            self._names[record_id] = known_as(self._shown[record_id])
+            self._names[record_id] = names_of_partner(self._shown[record_id])
         there = {each for each in candidates if name in self._names.get(each, ())}
         return there | self._of_file.get(name, set())
 
-    def may_be(self, record_id: str, given: dict[str, Any]) -> bool:
+    def can_be(self, record_id: str, given: dict[str, Any]) -> bool:
         """Whether nothing that a line says of its partner speaks against this one, which shares a name with it.
 
         Another country, or a name in a language of both that is none of its names. Two codes of one register: who is
@@ -97,7 +97,7 @@ class PartnerNames:
         if country and shown["country"] and country != shown["country"]:
             return False
         known, said = self._names[record_id], names if isinstance(names, dict) else {}
-        if any(tag in shown["name"] and plain(str(text)) not in known for tag, text in said.items()):
+        if any(tag in shown["name"] and normalized_name(str(text)) not in known for tag, text in said.items()):
             return False
         codes = {each["scheme"]: each["value"] for each in shown["identifiers"]}
         if any(codes.get(scheme, value) != value for scheme, value in _codes(given.get("identifiers"))):
@@ -110,8 +110,8 @@ class PartnerNames:
             self._folded = {}
             table = RESOURCES["partners"].table
             query = select(table.id, table.name_text, table.state, table.managed_by)
-            for record_id, text, state, keeper in session.execute(query.where(table.merged_into.is_(None))):
-                if self.caller.sees(state, keeper):
+            for record_id, text, state, manager in session.execute(query.where(table.merged_into.is_(None))):
+                if self.caller.can_see(state, manager):
                     for name in text.split(" | "):
                         self._folded.setdefault(" ".join(name.split()), []).append(record_id)
         return self._folded
@@ -126,7 +126,7 @@ class Plan:
     def __init__(self, caller: Caller, import_id: str) -> None:
         self.import_id, self.caller = import_id, caller
         self.names = PartnerNames(caller)
-        self.numbers: dict[Key, int] = {}
+        self.numbers: dict[PlanKey, int] = {}
         self.found: dict[int, tuple[str, str | None]] = {}
         self.refused: dict[int, ErrorItem] = {}
         self.groups: list[list[int]] = []
@@ -135,7 +135,7 @@ class Plan:
         """Look at every line that has no verdict yet."""
         with reads() as session:
             self.numbers = {
-                (resource, record_id): n for resource, record_id, n in ledger.decided(session, self.import_id)
+                (resource, record_id): n for resource, record_id, n in ledger.written_records(session, self.import_id)
             }
         done = set(self.numbers.values())
         for session, number, resource, given in self._lines(reads):
@@ -150,7 +150,7 @@ class Plan:
         after = -1
         while True:
             with reads() as session:
-                rows = ledger.pending(session, self.import_id, after)
+                rows = ledger.pending_lines(session, self.import_id, after)
                 for number, name, given in rows:
                     yield session, number, RESOURCES[name], json.loads(given)
             if len(rows) < ledger.CHUNK:
@@ -173,7 +173,7 @@ class Plan:
         self.resolve(session, resource, given)
         found = []
         for path, target in link_paths(resource.fields):
-            for holder, key, _ in holders(given, path):
+            for holder, key, _ in text_positions(given, path):
                 if (number := self.numbers.get((target, holder[key]))) is not None:
                     found.append(number)
         return found
@@ -182,14 +182,14 @@ class Plan:
         """Put the id of a partner in the place of its name, wherever a link is none; what cannot be is told."""
         errors = []
         for path, target in link_paths(resource.fields):
-            for holder, key, pointer in holders(given, path) if target == "partners" else ():
+            for holder, key, pointer in text_positions(given, path) if target == "partners" else ():
                 if not _is_id(holder[key]):
                     found = self.names.find(session, holder[key])
                     if len(found) == 1:
                         holder[key] = next(iter(found))
                     else:
                         code = "ambiguous" if found else "unknown_record"
-                        errors.append(ErrorItem(pointer=pointer, code=code, detail=MISTAKES[code]))
+                        errors.append(ErrorItem(pointer=pointer, code=code, detail=ERROR_DETAILS[code]))
         return errors
 
 
@@ -209,8 +209,8 @@ def identify(
     """
     found = _by_identifier(session, caller, resource, given.get("identifiers"))
     if not found and resource.name == "partners":
-        called_so = {each for text in called(given) for each in names.find(session, text)}
-        found = {(each, "name") for each in called_so if names.may_be(each, given)}
+        called_so = {each for text in display_name(given) for each in names.find(session, text)}
+        found = {(each, "name") for each in called_so if names.can_be(each, given)}
     if len(found) > 1:
         raise _mistake("/id", "ambiguous")
     return found.pop() if found else _by_title(session, caller, resource, given)
@@ -226,7 +226,7 @@ def _by_identifier(session: Session, caller: Caller, resource: Resource, codes: 
     found: set[tuple[str, str | None]] = set()
     for scheme, value in _codes(codes):
         rows = session.execute(query.where(table.c.scheme == scheme, table.c.value == value))
-        found |= {(row[0], "identifier") for row in rows if caller.sees(row[1], row[2])}
+        found |= {(row[0], "identifier") for row in rows if caller.can_see(row[1], row[2])}
     return found
 
 
@@ -234,16 +234,16 @@ def _by_title(session: Session, caller: Caller, resource: Resource, given: dict[
     name = next((each for each in HEADINGS if each in resource.fields.model_fields), "")
     said = given.get(name)
     texts = {tag: text for tag, text in said.items() if isinstance(text, str)} if isinstance(said, dict) else {}
-    record_id = stem_of(texts)
+    record_id = id_stem(texts)
     if not record_id:
         raise _mistake("/id", "no_id")
-    if not taken(session, resource, [record_id]) and record_id not in RESERVED:
+    if not used_ids(session, resource, [record_id]) and record_id not in RESERVED:
         return record_id, None
     present = Batch(session, "").stored(resource, [record_id]).get(record_id)
-    if present is None or not caller.sees(present.state, present.managed_by):
+    if present is None or not caller.can_see(present.state, present.managed_by):
         raise _mistake("/id", "id_taken")
     there = json.loads(present.body)[name]
     shared = [tag for tag in texts if tag in there]
-    if not shared or any(plain(texts[tag]) != plain(there[tag]) for tag in shared):
+    if not shared or any(normalized_name(texts[tag]) != normalized_name(there[tag]) for tag in shared):
         raise _mistake("/id", "id_taken")
     return record_id, "title"

@@ -69,21 +69,21 @@ IMPORTS = Table(
 )
 
 # JSON of what records say: a text that is taken down is taken from here too.
-SAID = {TEXTS: "line"}
+LINE_CONTENT = {TEXTS: "line"}
 
 LINES = Table(
     "import_lines",
     SQLModel.metadata,
     Column("import_id", BYTEWISE, ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("given", Text, info=SAID),  # what it says, until it has a verdict
+    Column("given", Text, info=LINE_CONTENT),  # what it says, until it has a verdict
     Column("moved", Text),  # columns of a table that are not named like the place of their value in the record
     Column("verdict", BYTEWISE),
     Column("resource", BYTEWISE),
     Column("record_id", BYTEWISE),
     Column("matched_by", BYTEWISE),
-    Column("errors", Text, info=SAID),
-    Column("diff", Text, info=SAID),
+    Column("errors", Text, info=LINE_CONTENT),
+    Column("diff", Text, info=LINE_CONTENT),
     Index(None, "import_id", "verdict", "number"),
 )
 

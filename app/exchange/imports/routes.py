@@ -14,14 +14,14 @@ from sqlalchemy import bindparam, select
 from app.core.access.caller import Caller
 from app.core.database.statements import Query, Read
 from app.core.errors import BadBody, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
-from app.core.http.bodies import pieces_of, type_of
-from app.core.http.operations import InPath, operation
+from app.core.http.bodies import stream_body, type_of
+from app.core.http.operations import PathParameter, operation
 from app.core.http.resource_writes import WRITERS
 from app.core.http.responses import private_json
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.parameters import Digits
 from app.exchange.formats.columns import column_of, csv_template
-from app.exchange.formats.files import CSV, JSON_LINES, TYPES, XLSX, read, xlsx_template
+from app.exchange.formats.files import CSV, JSON_LINES, TYPES, XLSX, parse_file, xlsx_template
 from app.exchange.imports import store as ledger
 from app.exchange.imports.models import IMPORTS, LINES, OPEN, VERDICT, ImportPage, ImportShown, LinePage, Sending
 
@@ -29,17 +29,17 @@ READERS = (*WRITERS, "keys")
 
 ImportId = Annotated[str, StringConstraints(pattern="^[0-9]{20}[a-z]{12}$")]
 
-PATH = {"import_id": InPath("Id of the import.", "20261122090000000000abcdefghijkl", ImportId)}
+PATH = {"import_id": PathParameter("Id of the import.", "20261122090000000000abcdefghijkl", ImportId)}
 
 LAST = "~"  # behind every id
 
-LOOKS_EVERY = 0.1
+POLL_SECONDS = 0.1
 
 BLOCK = 1 << 20
 
 _SHOWN = [IMPORTS.c[name] for name in ImportShown.model_fields]
 
-ONE = Query(select(*_SHOWN, IMPORTS.c.key).where(IMPORTS.c.id == bindparam("id")), alone=True)
+READ_IMPORT = Query(select(*_SHOWN, IMPORTS.c.key).where(IMPORTS.c.id == bindparam("id")), alone=True)
 
 _PAGE = select(*_SHOWN).where(IMPORTS.c.id < bindparam("before")).order_by(IMPORTS.c.id.desc()).limit(bindparam("most"))
 
@@ -125,7 +125,9 @@ async def send_import(request: Request, caller: Caller, query: Sending) -> Respo
     with tempfile.TemporaryFile() as file:
         await _receive(request, file, request.app.state.settings.max_import)
         import_id = await asyncio.to_thread(
-            lambda: ledger.receive(importer.database, caller, query, read(file, kind, resource), importer.claim)
+            lambda: ledger.store_import(
+                importer.database, caller, query, parse_file(file, kind, resource), importer.claim
+            )
         )
     importer.send(import_id)
     found = await _find(request, caller, import_id)
@@ -135,15 +137,15 @@ async def send_import(request: Request, caller: Caller, query: Sending) -> Respo
 def _resource_of(query: Sending, kind: str) -> Resource | None:
     resource = RESOURCES.get(query.resource or "")
     if (kind == JSON_LINES) != (query.resource is None) or (query.resource is not None and resource is None):
-        said = "A table is of one resource, such as projects; JSON Lines say their own."
-        raise Invalid(ErrorItem(parameter="resource", code="unknown_resource", detail=said))
+        detail = "A table is of one resource, such as projects; JSON Lines say their own."
+        raise Invalid(ErrorItem(parameter="resource", code="unknown_resource", detail=detail))
     return resource
 
 
-async def _receive(request: Request, file: IO[bytes], most: int) -> None:
+async def _receive(request: Request, file: IO[bytes], limit: int) -> None:
     """Write the body to a file, in large blocks; TooLarge past so many bytes."""
     block = bytearray()
-    async for piece in pieces_of(request, most):
+    async for piece in stream_body(request, limit):
         block += piece
         if len(block) > BLOCK:
             await asyncio.to_thread(file.write, bytes(block))
@@ -184,7 +186,7 @@ async def read_import(request: Request, caller: Caller, query: ImportQuery, impo
     until, waiting = time.monotonic() + query.wait, request.app.state.waiting
     while (found := await _find(request, caller, import_id))["status"] in OPEN:
         left = until - time.monotonic()
-        if left <= 0 or not await waiting.pause(min(left, LOOKS_EVERY), request.receive):
+        if left <= 0 or not await waiting.pause(min(left, POLL_SECONDS), request.receive):
             break
     return private_json(found)
 
@@ -218,7 +220,7 @@ async def list_import_lines(request: Request, caller: Caller, query: LinesQuery,
     "GET",
     "/templates/{table}",
     "An empty table of a resource",
-    in_path={"table": InPath("Resource and format.", "projects.csv", str)},
+    in_path={"table": PathParameter("Resource and format.", "projects.csv", str)},
     answers=TEMPLATE,
     tagged=False,
     problems=(NotFound,),
@@ -244,7 +246,7 @@ async def _find(request: Request, caller: Caller, import_id: str) -> dict[str, A
     """The import as ImportShown; NotFound unless it is the caller's, or the caller is an administrator."""
     if not (import_id.isascii() and import_id.isalnum()):
         raise NotFound
-    rows = await request.app.state.reader.run(lambda: _rows(ONE, {"id": import_id}))
+    rows = await request.app.state.reader.run(lambda: _rows(READ_IMPORT, {"id": import_id}))
     if not rows or (rows[0][-1] != caller.key and "keys" not in caller.scopes):
         raise NotFound
     return _import(rows[0][:-1])

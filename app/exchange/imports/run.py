@@ -25,9 +25,9 @@ from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.editor import PATIENCE
 from app.exchange.imports import store as ledger
-from app.exchange.imports.identify import Key, Plan
-from app.exchange.imports.store import Lost, errors_json
-from app.exchange.imports.write_lines import Line, Writer, left_behind
+from app.exchange.imports.identify import Plan, PlanKey
+from app.exchange.imports.store import ClaimLost, errors_json
+from app.exchange.imports.write_lines import ImportLine, LineWriter, dangling_referrers
 
 CHUNK = 250  # lines that hold the lock of the writers at once
 
@@ -50,7 +50,7 @@ class Pace:
         if self._ending():
             raise Interrupted
 
-    def breathe(self) -> None:
+    def pause(self) -> None:
         """Between two transactions: let others write."""
         self.check()
         time.sleep(PAUSE if self._crowded() else SHORT_PAUSE)
@@ -62,19 +62,19 @@ class _RolledBack(Exception):
 
 def run(database: Database, import_id: str, claim: str, pace: Pace) -> bool:
     """Run an import if it is there to be run, to its end; whether it was. Interrupted when the pace says so."""
-    with ledger.booking(database) as session:
-        row = ledger.take(session, import_id, claim)
+    with ledger.import_transaction(database) as session:
+        row = ledger.claim_import(session, import_id, claim)
     if row is None:
         return False
     try:
         reason = _try(database, row, claim, pace)
     except Interrupted:
-        with ledger.booking(database) as session:
-            ledger.release(session, import_id, claim)
+        with ledger.import_transaction(database) as session:
+            ledger.release_claim(session, import_id, claim)
         raise
     if reason is not None:
-        with ledger.booking(database) as session:
-            ledger.finish(session, import_id, claim, "failed", reason)
+        with ledger.import_transaction(database) as session:
+            ledger.finish_import(session, import_id, claim, "failed", reason)
     return True
 
 
@@ -82,7 +82,7 @@ def _try(database: Database, row: Mapping[str, Any], claim: str, pace: Pace) -> 
     """Run it; why it must be given up, if so. What may pass, such as a database that is away, is raised."""
     try:
         _Run(database, row, claim, pace).run()
-    except Lost:
+    except ClaimLost:
         return None
     except Unauthorized:
         return "The key was revoked or has expired."
@@ -105,13 +105,13 @@ class _Run:
         self.dry, self.each, self.table = row["dry_run"], row["mode"] == "rows", row["resource"] is not None
         scope = "records:write:own" if row["partner"] else "records:write"
         self.caller = Caller(row["key"] or "", frozenset([scope]), row["partner"])
-        self.refused: set[Key] = set()
+        self.refused: set[PlanKey] = set()
         self.withdrawn: list[tuple[int, str, str]] = []  # to be judged when all is written: others may be with them
         self.known_wrong = row["refused"]
 
     def run(self) -> None:
-        with ledger.booking(self.database) as session:
-            self.caller = self._still(session)
+        with ledger.import_transaction(self.database) as session:
+            self.caller = self._renew(session)
         self.plan = Plan(self.caller, self.id)
         self.plan.make(self._reading)
         if self.each and not self.dry:
@@ -119,16 +119,16 @@ class _Run:
         else:
             self._at_once()
 
-    def _still(self, session: Session) -> Caller:
+    def _renew(self, session: Session) -> Caller:
         """Whoever sent it, as the database knows them now."""
         return current_caller(session, self.caller) if self.caller.key else self.caller
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Session]:
         """A short transaction for looking, in which the claim is held on."""
-        self.pace.breathe()
-        with ledger.booking(self.database) as session:
-            ledger.hold(session, self.id, self.claim)
+        self.pace.pause()
+        with ledger.import_transaction(self.database) as session:
+            ledger.renew_claim(session, self.id, self.claim)
             yield session
 
     def _chunks(self) -> Iterator[list[list[int]]]:
@@ -144,21 +144,23 @@ class _Run:
 
     def _in_chunks(self) -> None:
         for chunk in self._chunks():
-            self.pace.breathe()
+            self.pace.pause()
             with no_collector(), self.database.write(patience=PATIENCE) as session:
-                ledger.hold(session, self.id, self.claim)
-                self.caller = self._still(session)
-                ledger.record(session, self.id, self.claim, [line.row() for line in self._write(session, chunk)])
-        with ledger.booking(self.database) as session:
-            ledger.finish(session, self.id, self.claim, "done")
+                ledger.renew_claim(session, self.id, self.claim)
+                self.caller = self._renew(session)
+                ledger.record_verdicts(
+                    session, self.id, self.claim, [line.row() for line in self._write(session, chunk)]
+                )
+        with ledger.import_transaction(self.database) as session:
+            ledger.finish_import(session, self.id, self.claim, "done")
 
     def _at_once(self) -> None:
         """All in one transaction, with the verdicts; where nothing is to stay, those are noted after it."""
         with tempfile.TemporaryFile() as verdicts:
             try:
                 with no_collector(), self.database.write(patience=PATIENCE) as session:
-                    ledger.hold(session, self.id, self.claim)
-                    self.caller = self._still(session)
+                    ledger.renew_claim(session, self.id, self.claim)
+                    self.caller = self._renew(session)
                     wrong = self.known_wrong + self._note(verdicts, self._each_line(session))
                     late = self._left_behind(session)
                     wrong += len(late)
@@ -167,15 +169,15 @@ class _Run:
                         raise _RolledBack
                     self._record(session, verdicts, status, late)
             except _RolledBack:
-                with ledger.booking(self.database) as session:
+                with ledger.import_transaction(self.database) as session:
                     self._record(session, verdicts, status, late)
 
-    def _each_line(self, session: Session) -> Iterator[Line]:
+    def _each_line(self, session: Session) -> Iterator[ImportLine]:
         for chunk in self._chunks():
             self.pace.check()
             yield from self._write(session, chunk)
 
-    def _note(self, verdicts: IO[bytes], lines: Iterable[Line]) -> int:
+    def _note(self, verdicts: IO[bytes], lines: Iterable[ImportLine]) -> int:
         """Keep verdicts beside the database; returns how many lines are refused."""
         wrong = 0
         for line in lines:
@@ -186,7 +188,7 @@ class _Run:
     def _left_behind(self, session: Session) -> dict[int, list[ErrorItem]]:
         """By their lines, why records cannot be withdrawn, now that everything else is written."""
         found = {
-            number: left_behind(session, self.caller, RESOURCES[name], record_id)
+            number: dangling_referrers(session, self.caller, RESOURCES[name], record_id)
             for number, name, record_id in self.withdrawn
         }
         return {number: errors for number, errors in found.items() if errors}
@@ -195,30 +197,30 @@ class _Run:
         self, session: Session, verdicts: IO[bytes], status: str, late: Mapping[int, Sequence[ErrorItem]]
     ) -> None:
         verdicts.seek(0)
-        ledger.record(session, self.id, self.claim, (_late(json.loads(row), late) for row in verdicts))
-        ledger.finish(session, self.id, self.claim, status)
+        ledger.record_verdicts(session, self.id, self.claim, (_deferred(json.loads(row), late) for row in verdicts))
+        ledger.finish_import(session, self.id, self.claim, status)
 
-    def _write(self, session: Session, chunk: list[list[int]]) -> list[Line]:
+    def _write(self, session: Session, chunk: list[list[int]]) -> list[ImportLine]:
         """Write groups of lines; returns the lines with their verdicts."""
-        said = ledger.given(session, self.id, [number for group in chunk for number in group])
+        said = ledger.lines_by_number(session, self.id, [number for group in chunk for number in group])
         groups = [[self._line(session, number, *said[number]) for number in group] for group in chunk]
         for line in (line for group in groups if len(group) > 1 for line in group):
-            line.alone = False
-        Writer(session, self.caller, each=self.each, refused=self.refused).write(groups)
+            line.is_independent = False
+        LineWriter(session, self.caller, each=self.each, refused=self.refused).write(groups)
         lines = [line for group in groups for line in group]
         if not self.each:
-            self.withdrawn += [(line.number, line.resource.name, line.record_id) for line in lines if line.withdraws]
+            self.withdrawn += [(line.number, line.resource.name, line.record_id) for line in lines if line.unpublishes]
         return lines
 
-    def _line(self, session: Session, number: int, name: str, given: dict[str, Any]) -> Line:
+    def _line(self, session: Session, number: int, name: str, given: dict[str, Any]) -> ImportLine:
         resource = RESOURCES[name]
         wrong = self.plan.refused.get(number)
         known = [wrong] if wrong else self.plan.resolve(session, resource, given)
         record_id, matched_by = self.plan.found.get(number, (given.get("id", ""), None))
-        return Line(number, resource, record_id, given, matched_by, self.table, known)
+        return ImportLine(number, resource, record_id, given, matched_by, self.table, known)
 
 
-def _late(row: dict[str, Any], late: Mapping[int, Sequence[ErrorItem]]) -> dict[str, Any]:
+def _deferred(row: dict[str, Any], late: Mapping[int, Sequence[ErrorItem]]) -> dict[str, Any]:
     """The verdict on a line, unless it was refused after it."""
     errors = late.get(row["number"])
     return {**row, "verdict": "refused", "errors": errors_json(errors), "diff": None} if errors else row

@@ -22,7 +22,7 @@ from app.core.database.statements import Query
 from app.core.errors import ErrorItem, ReadOnly, Unavailable
 from app.core.log import MIRRORS, instant, now
 from app.core.values.json import to_json
-from app.exchange.formats.files import Read
+from app.exchange.formats.files import ParsedLine
 from app.exchange.imports.models import COUNTS, IMPORTS, LINES, OPEN, Sending
 
 CHUNK = 500  # lines that are written in one transaction
@@ -31,13 +31,13 @@ CHUNK_BYTES = 4_000_000
 
 LEASE = timedelta(seconds=30)  # after which another process takes over what one left
 
-KEPT = timedelta(days=30)
+IMPORT_RETENTION = timedelta(days=30)
 
-MOST_OPEN = 100
+MAX_OPEN = 100
 
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 
-WAITING = Query(
+UNCLAIMED_IMPORTS = Query(
     select(IMPORTS.c.id)
     .where(or_(*(IMPORTS.c.status == status for status in OPEN)), IMPORTS.c.claimed_until < bindparam("now"))
     .order_by(IMPORTS.c.id)
@@ -46,11 +46,11 @@ WAITING = Query(
 )
 
 
-class Lost(Exception):
+class ClaimLost(Exception):
     """The import is another process's now, or was given up."""
 
 
-def later(by: timedelta) -> str:
+def instant_in(by: timedelta) -> str:
     """The instant in so long."""
     return instant(datetime.now(UTC) + by)
 
@@ -66,7 +66,7 @@ def new_id() -> str:
     return digits + "".join(secrets.choice(string.ascii_lowercase) for _ in range(12))
 
 
-def receive(database: Database, caller: Caller, sending: Sending, lines: Iterator[Read], claim: str) -> str:
+def store_import(database: Database, caller: Caller, sending: Sending, lines: Iterator[ParsedLine], claim: str) -> str:
     """Keep every line of a file in the database, under the claim; returns the id. Nothing stays when that fails.
 
     ReadOnly in a mirror.
@@ -82,40 +82,40 @@ def receive(database: Database, caller: Caller, sending: Sending, lines: Iterato
         "status": "receiving",
         "created_at": now(),
         "claim": claim,
-        "claimed_until": later(LEASE),
+        "claimed_until": instant_in(LEASE),
         **dict.fromkeys(("lines", "attempts", *COUNTS), 0),
     }
-    with booking(database) as session:
+    with import_transaction(database) as session:
         if session.execute(select(MIRRORS.c.source)).first():
             raise ReadOnly
-        forget(session)
-        still = select(IMPORTS.c.id).where(IMPORTS.c.status.in_(OPEN)).limit(MOST_OPEN)
-        if len(session.execute(still).all()) == MOST_OPEN:
+        delete_expired_imports(session)
+        still = select(IMPORTS.c.id).where(IMPORTS.c.status.in_(OPEN)).limit(MAX_OPEN)
+        if len(session.execute(still).all()) == MAX_OPEN:
             raise Unavailable("Too many imports are waiting.")
         session.execute(insert(IMPORTS), values)
     try:
         for chunk in _chunks(lines):
-            with booking(database) as session:
-                hold(session, import_id, claim)
+            with import_transaction(database) as session:
+                renew_claim(session, import_id, claim)
                 _add(session, import_id, chunk)
-        with booking(database) as session:
-            hold(session, import_id, claim, more={"status": "waiting"})
+        with import_transaction(database) as session:
+            renew_claim(session, import_id, claim, more={"status": "waiting"})
     except BaseException:
-        with booking(database) as session:
+        with import_transaction(database) as session:
             session.execute(delete(IMPORTS).where(IMPORTS.c.id == import_id))
         raise
     return import_id
 
 
 @contextlib.contextmanager
-def booking(database: Database) -> Iterator[Session]:
+def import_transaction(database: Database) -> Iterator[Session]:
     """A transaction that writes no record, so that on PostgreSQL it does not wait for those that do."""
     with Session(database.engine) as session, session.begin():
         yield session
 
 
-def _chunks(lines: Iterator[Read]) -> Iterator[list[Read]]:
-    chunk: list[Read] = []
+def _chunks(lines: Iterator[ParsedLine]) -> Iterator[list[ParsedLine]]:
+    chunk: list[ParsedLine] = []
     size = 0
     for line in lines:
         chunk.append(line)
@@ -127,7 +127,7 @@ def _chunks(lines: Iterator[Read]) -> Iterator[list[Read]]:
         yield chunk
 
 
-def _add(session: Session, import_id: str, lines: list[Read]) -> None:
+def _add(session: Session, import_id: str, lines: list[ParsedLine]) -> None:
     rows = [
         {
             "import_id": import_id,
@@ -152,18 +152,18 @@ def errors_json(errors: Iterable[ErrorItem]) -> str | None:
     return to_json(found).decode() if found else None
 
 
-def _mine(import_id: str, claim: str) -> Any:
+def _is_claimed_by(import_id: str, claim: str) -> Any:
     return update(IMPORTS).where(IMPORTS.c.id == import_id, IMPORTS.c.claim == claim, IMPORTS.c.status.in_(OPEN))
 
 
-def hold(session: Session, import_id: str, claim: str, *, more: Mapping[str, Any] = {}) -> None:
+def renew_claim(session: Session, import_id: str, claim: str, *, more: Mapping[str, Any] = {}) -> None:
     """Keep the claim for as long again, with other values; Lost when it is not ours any more."""
-    held = _mine(import_id, claim).values(claimed_until=later(LEASE), **more).returning(IMPORTS.c.id)
+    held = _is_claimed_by(import_id, claim).values(claimed_until=instant_in(LEASE), **more).returning(IMPORTS.c.id)
     if session.execute(held).first() is None:
-        raise Lost
+        raise ClaimLost
 
 
-def take(session: Session, import_id: str, claim: str) -> Mapping[str, Any] | None:
+def claim_import(session: Session, import_id: str, claim: str) -> Mapping[str, Any] | None:
     """Claim an import that is nobody's, or ours, to be run; None when there is nothing to run.
 
     Whoever runs it holds its row on PostgreSQL: then it is passed by. One that broke off while it was received, or that
@@ -179,45 +179,47 @@ def take(session: Session, import_id: str, claim: str) -> Mapping[str, Any] | No
     if row is None:
         return None
     mine = update(IMPORTS).where(IMPORTS.c.id == import_id)
-    values = {"claim": claim, "claimed_until": later(LEASE), "attempts": row["attempts"] + 1}
-    if row["status"] == "receiving" or row["attempts"] >= MOST_ATTEMPTS:
-        reason = "It broke off while it was received: send it again." if row["status"] == "receiving" else TOO_OFTEN
+    values = {"claim": claim, "claimed_until": instant_in(LEASE), "attempts": row["attempts"] + 1}
+    if row["status"] == "receiving" or row["attempts"] >= MAX_ATTEMPTS:
+        reason = (
+            "It broke off while it was received: send it again." if row["status"] == "receiving" else TOO_MANY_ATTEMPTS
+        )
         session.execute(mine.values(**values, status="failed", reason=reason, finished_at=now()))
         return None
     session.execute(mine.values(**values, status="running"))
     return dict(row)
 
 
-TOO_OFTEN = "It broke off too often."
+TOO_MANY_ATTEMPTS = "It broke off too often."
 
 
-def release(session: Session, import_id: str, claim: str) -> None:
+def release_claim(session: Session, import_id: str, claim: str) -> None:
     """Let go of an import that is not finished: whoever looks next goes on with it."""
-    session.execute(_mine(import_id, claim).values(claimed_until="", attempts=IMPORTS.c.attempts - 1))
+    session.execute(_is_claimed_by(import_id, claim).values(claimed_until="", attempts=IMPORTS.c.attempts - 1))
 
 
-def pending(session: Session, import_id: str, after: int) -> list[Any]:
+def pending_lines(session: Session, import_id: str, after: int) -> list[Any]:
     """The next lines without a verdict, as (number, resource, given)."""
     query = select(LINES.c.number, LINES.c.resource, LINES.c.given)
     query = query.where(LINES.c.import_id == import_id, LINES.c.verdict.is_(None), LINES.c.number > after)
     return list(session.execute(query.order_by(LINES.c.number).limit(CHUNK)))
 
 
-def given(session: Session, import_id: str, numbers: list[int]) -> dict[int, Any]:
+def lines_by_number(session: Session, import_id: str, numbers: list[int]) -> dict[int, Any]:
     """What these lines say, by their number, as (resource, value)."""
     query = select(LINES.c.number, LINES.c.resource, LINES.c.given)
     query = query.where(LINES.c.import_id == import_id, LINES.c.number.in_(numbers))
     return {number: (resource, json.loads(said)) for number, resource, said in session.execute(query)}
 
 
-def decided(session: Session, import_id: str) -> Iterator[tuple[str, str, int]]:
+def written_records(session: Session, import_id: str) -> Iterator[tuple[str, str, int]]:
     """The records, as (resource, id, number), of lines that have been written."""
     query = select(LINES.c.resource, LINES.c.record_id, LINES.c.number)
     done = query.where(LINES.c.import_id == import_id, LINES.c.verdict.in_(COUNTS[:3]))
     yield from ((row[0], row[1], row[2]) for row in session.execute(done))
 
 
-def record(session: Session, import_id: str, claim: str, verdicts: Iterable[Mapping[str, Any]]) -> None:
+def record_verdicts(session: Session, import_id: str, claim: str, verdicts: Iterable[Mapping[str, Any]]) -> None:
     """Note what became of lines; what they said is not needed any more."""
     lines = update(LINES).where(LINES.c.import_id == import_id, LINES.c.number == bindparam("line"))
     names = ("verdict", "resource", "record_id", "matched_by", "errors", "diff")
@@ -229,14 +231,16 @@ def record(session: Session, import_id: str, claim: str, verdicts: Iterable[Mapp
         session.connection().execute(noting, rows)
         for each in chunk:
             counts[each["verdict"]] += 1
-    hold(session, import_id, claim, more={name: IMPORTS.c[name] + count for name, count in counts.items() if count})
+    renew_claim(
+        session, import_id, claim, more={name: IMPORTS.c[name] + count for name, count in counts.items() if count}
+    )
 
 
-def finish(session: Session, import_id: str, claim: str, status: str, reason: str | None = None) -> None:
+def finish_import(session: Session, import_id: str, claim: str, status: str, reason: str | None = None) -> None:
     """The import has ended."""
-    hold(session, import_id, claim, more={"status": status, "reason": reason, "finished_at": now()})
+    renew_claim(session, import_id, claim, more={"status": status, "reason": reason, "finished_at": now()})
 
 
-def forget(session: Session) -> None:
+def delete_expired_imports(session: Session) -> None:
     """Delete what has ended long ago."""
-    session.execute(delete(IMPORTS).where(IMPORTS.c.finished_at < instant(datetime.now(UTC) - KEPT)))
+    session.execute(delete(IMPORTS).where(IMPORTS.c.finished_at < instant(datetime.now(UTC) - IMPORT_RETENTION)))

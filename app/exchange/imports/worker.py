@@ -18,7 +18,7 @@ from app.core.writing.editor import Editor
 from app.exchange.imports import store as ledger
 from app.exchange.imports.run import Interrupted, Pace, run
 
-LOOKS_EVERY = 5.0  # seconds
+IMPORT_CHECK_SECONDS = 5.0  # seconds
 
 
 class Importer:
@@ -28,7 +28,7 @@ class Importer:
         self.database, self._reader = database, reader
         self.claim = ledger.new_claim()
         self._ending, self._wake = threading.Event(), asyncio.Event()
-        self._pace = Pace(self._ending.is_set, lambda: editor.is_waited_for)
+        self._pace = Pace(self._ending.is_set, lambda: editor.has_waiting_writes)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="import")
         self._sent: list[str] = []
         self._task = asyncio.ensure_future(self._watch())
@@ -52,7 +52,7 @@ class Importer:
             self._wake.clear()
             if not self._sent:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), LOOKS_EVERY)
+                    await asyncio.wait_for(self._wake.wait(), IMPORT_CHECK_SECONDS)
 
     async def _next(self) -> str | None:
         if self._sent:
@@ -73,5 +73,5 @@ class Importer:
 
 def _left() -> Read:
     """An import that waits to be run and is nobody's."""
-    rows = yield ledger.WAITING, {"now": now()}
+    rows = yield ledger.UNCLAIMED_IMPORTS, {"now": now()}
     return rows[0][0] if rows else None

@@ -12,25 +12,25 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.errors import MISTAKES, ErrorItem, IdTaken, Invalid, Problem
+from app.core.errors import ERROR_DETAILS, ErrorItem, IdTaken, Invalid, Problem
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.history import compare
 from app.core.values.json import to_json
 from app.core.values.links import links_in
 from app.core.writing.batch import Batch
-from app.core.writing.edit import Edit, actor, taken
-from app.core.writing.integrity import Known, Proposal, mistakes
+from app.core.writing.edit import Edit, actor, used_ids
+from app.core.writing.integrity import LookupCache, Proposal, violations
 from app.core.writing.patch import merge
-from app.core.writing.representation import Content, Stored, writable
-from app.exchange.imports.identify import known_as, plain
+from app.core.writing.representation import Content, StoredRecord, writable_members
+from app.exchange.imports.identify import names_of_partner, normalized_name
 from app.exchange.imports.store import errors_json
 
-Key = tuple[str, str]
+LineKey = tuple[str, str]
 
 
 @dataclass
-class Line:
+class ImportLine:
     """A line with the record that it is about, and what becomes of it."""
 
     number: int
@@ -39,20 +39,20 @@ class Line:
     given: dict[str, Any]
     matched_by: str | None = None
     patch: bool = False  # of a table: what a cell says changes, whatever else its member holds
-    known: list[ErrorItem] = field(default_factory=list)  # found before anything was looked at
+    earlier_errors: list[ErrorItem] = field(default_factory=list)  # found before anything was looked at
     verdict: str = ""
     errors: list[ErrorItem] = field(default_factory=list)
-    present: Stored | None = None
+    present: StoredRecord | None = None
     fields: RecordFields | None = None
-    whole: dict[str, Any] = field(default_factory=dict)
-    alone: bool = True  # no other line names it that it leads to
+    merged_body: dict[str, Any] = field(default_factory=dict)
+    is_independent: bool = True  # no other line names it that it leads to
 
     @property
-    def key(self) -> Key:
+    def key(self) -> LineKey:
         """The record as (resource, id)."""
         return self.resource.name, self.record_id
 
-    def is_stale(self, present: Stored) -> bool:
+    def is_stale(self, present: StoredRecord) -> bool:
         """Whether it was made from another version than the present one, and would change it."""
         if self.fields is None or self.given.get("version") in (None, present.version):
             return False
@@ -63,14 +63,14 @@ class Line:
         self.verdict, self.errors = "refused", list(errors)
 
     @property
-    def withdraws(self) -> bool:
+    def unpublishes(self) -> bool:
         """Whether it makes a draft of what is public."""
         was_public = self.present is not None and self.present.state == "published"
-        return self.verdict == "updated" and was_public and self.whole.get("state") == "draft"
+        return self.verdict == "updated" and was_public and self.merged_body.get("state") == "draft"
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Forget what was found: it is tried once more."""
-        self.verdict, self.errors, self.fields, self.whole = "", [], None, {}
+        self.verdict, self.errors, self.fields, self.merged_body = "", [], None, {}
 
     def row(self) -> dict[str, Any]:
         """What is noted of it."""
@@ -88,24 +88,24 @@ class Line:
         if self.verdict != "updated" or self.present is None or self.fields is None:
             return None
         before, after = json.loads(self.present.body), json.loads(self.fields.model_dump_json(by_alias=True))
-        return to_json(list(compare(writable(before), after))).decode()
+        return to_json(list(compare(writable_members(before), after))).decode()
 
 
 class _Wrong(Exception):
     """Some lines of the groups must not stay."""
 
 
-class Writer:
+class LineWriter:
     """Writes groups of lines inside a transaction, as one caller.
 
     `each`: a line that the rules refuse leaves nothing, and the others go on. Otherwise it only gets its verdict: the
     transaction is to be rolled back then.
     """
 
-    def __init__(self, session: Session, caller: Caller, *, each: bool, refused: set[Key]) -> None:
+    def __init__(self, session: Session, caller: Caller, *, each: bool, refused: set[LineKey]) -> None:
         self.session, self.caller, self.each, self.refused = session, caller, each, refused
 
-    def write(self, groups: list[list[Line]]) -> None:
+    def write(self, groups: list[list[ImportLine]]) -> None:
         """Write what can be written; each line then has its verdict. Where some are wrong, the others try again."""
         lines = [line for group in groups for line in group]
         try:
@@ -121,7 +121,7 @@ class Writer:
         else:
             self._note_refused(lines)
 
-    def _write_without_refused(self, groups: list[list[Line]]) -> None:
+    def _write_without_refused(self, groups: list[list[ImportLine]]) -> None:
         """Once more, without the groups that the rules refused: those that clash with another line by themselves."""
         good, clashing = [], []
         for group in groups:
@@ -137,7 +137,7 @@ class Writer:
         for group in clashing:
             self.write([group])
 
-    def _write_without_clash(self, groups: list[list[Line]]) -> None:
+    def _write_without_clash(self, groups: list[list[ImportLine]]) -> None:
         """Once more, without the groups whose codes others have by now; if there are none, in halves."""
         free = [group for group in groups if not self._clashes(group, last=len(groups) == 1)]
         half = len(free) // 2 if len(free) == len(groups) else 0
@@ -145,7 +145,7 @@ class Writer:
             if part:
                 self.write(part)
 
-    def _clashes(self, group: list[Line], *, last: bool) -> bool:
+    def _clashes(self, group: list[ImportLine], *, last: bool) -> bool:
         """Whether what is there speaks against a group that the database did not take; it is refused then.
 
         `last`: it was tried by itself, and is refused in any case.
@@ -154,7 +154,7 @@ class Writer:
         for line in group:
             if line.fields is not None and line.verdict in ("created", "updated"):
                 proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.caller)
-                taken = [each for each in mistakes(proposal) if each.code == "taken"]
+                taken = [each for each in violations(proposal) if each.code == "taken"]
                 if taken:
                     line.refuse(taken)
                     found = True
@@ -164,27 +164,27 @@ class Writer:
             self._refuse_rest(group, "conflict")
         return found or last
 
-    def _refuse_rest(self, group: list[Line], code: str = "line_refused") -> None:
+    def _refuse_rest(self, group: list[ImportLine], code: str = "line_refused") -> None:
         """Of a group that must not stay nothing does."""
         for line in group:
             if line.verdict in ("created", "updated"):
-                line.refuse([ErrorItem(code=code, detail=MISTAKES[code])])
+                line.refuse([ErrorItem(code=code, detail=ERROR_DETAILS[code])])
         self._note_refused(group)
 
-    def _note_refused(self, lines: list[Line]) -> None:
+    def _note_refused(self, lines: list[ImportLine]) -> None:
         self.refused |= {line.key for line in lines if line.verdict == "refused"}
 
-    def _put(self, lines: list[Line]) -> None:
+    def _put(self, lines: list[ImportLine]) -> None:
         """Write what each line says of its record; refused by itself, it says why."""
         batch = Batch(self.session, actor(self.caller))
-        by_resource: dict[str, list[Line]] = {}
+        by_resource: dict[str, list[ImportLine]] = {}
         for line in lines:
-            line.begin()
+            line.reset()
             by_resource.setdefault(line.resource.name, []).append(line)
         for name, group in by_resource.items():
             resource, ids = RESOURCES[name], [line.record_id for line in group]
             present = batch.stored(resource, ids)
-            used = taken(self.session, resource, [each for each in ids if each not in present])
+            used = used_ids(self.session, resource, [each for each in ids if each not in present])
             for line in group:
                 line.present = present.get(line.record_id)
                 try:
@@ -193,46 +193,46 @@ class Writer:
                     line.refuse(problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)])
         batch.flush()
 
-    def _decide(self, batch: Batch, line: Line, used: bool) -> None:
-        if line.known:
-            raise Invalid(*line.known)
+    def _decide(self, batch: Batch, line: ImportLine, used: bool) -> None:
+        if line.earlier_errors:
+            raise Invalid(*line.earlier_errors)
         present, edit = line.present, Edit(self.session, self.caller, line.resource, line.record_id)
         if present is None and used:
             raise IdTaken
         if present is not None:
-            if not self.caller.sees(present.state, present.managed_by):
+            if not self.caller.can_see(present.state, present.managed_by):
                 raise IdTaken
             edit.refuse_others(present)
-        line.whole = edit.whole(merged(line), present)
-        line.fields = edit.checked(line.whole)
+        line.merged_body = edit.with_manager(merged_line(line), present)
+        line.fields = edit.validate(line.merged_body)
         if present is not None and line.is_stale(present):
-            raise Invalid(ErrorItem(pointer="/version", code="stale", detail=MISTAKES["stale"]))
+            raise Invalid(ErrorItem(pointer="/version", code="stale", detail=ERROR_DETAILS["stale"]))
         line.verdict = batch.put(line.resource, line.record_id, line.fields, present)
 
-    def _judge(self, lines: list[Line]) -> bool:
+    def _judge(self, lines: list[ImportLine]) -> bool:
         """Ask the rules about what was written; whether any must not stay."""
         written = [line for line in lines if line.verdict in ("created", "updated")]
-        known = Known()
+        known = LookupCache()
         known.look_up(self.session, (line.fields for line in written if line.fields))
         lost = self.refused | {line.key for line in lines if line.verdict == "refused"}
         wrong = False
         for line in written:
-            fresh = line.alone and line.present is None
+            fresh = line.is_independent and line.present is None
             proposal = Proposal(self.session, line.resource, line.record_id, line.fields, self.caller, known, fresh)
-            errors = mistakes(proposal)
-            if not errors and line.withdraws and self.each:
-                errors = left_behind(self.session, self.caller, line.resource, line.record_id)
+            errors = violations(proposal)
+            if not errors and line.unpublishes and self.each:
+                errors = dangling_referrers(self.session, self.caller, line.resource, line.record_id)
             if errors:
                 line.refuse(_explained(line, errors, lost))
                 wrong = True
         for line in lines:
-            if line.verdict == "refused" and line.whole and line.fields is None:
+            if line.verdict == "refused" and line.merged_body and line.fields is None:
                 edit = Edit(self.session, self.caller, line.resource, line.record_id)
-                line.errors += edit.further(line.whole, line.errors)
+                line.errors += edit.further_errors(line.merged_body, line.errors)
         return wrong
 
 
-def left_behind(session: Session, caller: Caller, resource: Resource, record_id: str) -> list[ErrorItem]:
+def dangling_referrers(session: Session, caller: Caller, resource: Resource, record_id: str) -> list[ErrorItem]:
     """Why a record cannot be withdrawn: who would be left with a link to what is public no more."""
     try:
         Edit(session, caller, resource, record_id).refuse_referred(published_only=True)
@@ -241,16 +241,20 @@ def left_behind(session: Session, caller: Caller, resource: Resource, record_id:
     return []
 
 
-def merged(line: Line) -> dict[str, Any]:
+def merged_line(line: ImportLine) -> dict[str, Any]:
     """What the record would say: what the line leaves out stays as it is; null gives a member its default.
 
     A member of a JSON line replaces that of the record; of a table, each cell does, and each list as a whole.
     """
-    given = writable(line.given)
-    before = {} if line.present is None else writable(json.loads(line.present.body))
+    given = writable_members(line.given)
+    before = {} if line.present is None else writable_members(json.loads(line.present.body))
     if line.matched_by == "name" and isinstance(given.get("name"), dict):
         # What a partner was found by may be a short form: it names nobody anew.
-        new = {tag: text for tag, text in given["name"].items() if plain(str(text)) not in known_as(before)}
+        new = {
+            tag: text
+            for tag, text in given["name"].items()
+            if normalized_name(str(text)) not in names_of_partner(before)
+        }
         given = {**given, "name": {**before.get("name", {}), **new}}
     if line.patch:
         whole: dict[str, Any] = merge(before, given)
@@ -259,12 +263,12 @@ def merged(line: Line) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not None or name == "managed_by"}
 
 
-def _explained(line: Line, errors: list[ErrorItem], lost: set[Key]) -> list[ErrorItem]:
+def _explained(line: ImportLine, errors: list[ErrorItem], lost: set[LineKey]) -> list[ErrorItem]:
     """A link to what another line would have made says so."""
     if line.fields is None or not any(each.code == "unknown_record" for each in errors):
         return errors
     to_lost = {pointer for pointer, *key in links_in(line.fields) if tuple(key) in lost}
-    told = {"code": "line_refused", "detail": MISTAKES["line_refused"]}
+    told = {"code": "line_refused", "detail": ERROR_DETAILS["line_refused"]}
     return [
         each.model_copy(update=told) if each.code == "unknown_record" and each.pointer in to_lost else each
         for each in errors

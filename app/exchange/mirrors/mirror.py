@@ -15,25 +15,25 @@ from sqlmodel import Session
 
 from app.core.database.engine import Database
 from app.core.database.sql import chunks
-from app.core.log import CHANGES, LAST, MIRRORS, REDACTIONS, now
+from app.core.log import CHANGES, LATEST_CHANGE, MIRRORS, REDACTIONS, now
 from app.core.model.resource import RESOURCES
-from app.core.search.index import forget
+from app.core.search.index import clear_index
 from app.core.writing.batch import Batch
-from app.core.writing.representation import Stored
-from app.exchange.mirrors.source import WAIT, Item, NotMirrored, Source, Told
+from app.core.writing.representation import StoredRecord
+from app.exchange.mirrors.source import WAIT, NotMirrored, Source, SourceChange, SourcePage
 
-Key = tuple[str, str]
+MirroredKey = tuple[str, str]
 
 SHORT = 2.0  # seconds to wait for those who use the file
 
 NEWER = "A record of Change {} cannot be read: the source is of another version. Update this program."
 
 
-class Mirror:
+class MirrorFollower:
     """The mirror of a source in a database; `tell` hears the last Change whenever the two are alike."""
 
-    def __init__(self, database: Database, source: Source, tell: Callable[[int], None] = lambda _: None) -> None:
-        self.database, self.source, self.tell = database, source, tell
+    def __init__(self, database: Database, source: Source, report: Callable[[int], None] = lambda _: None) -> None:
+        self.database, self.source, self.tell = database, source, report
         self._is_scrubbed = True
 
     def follow(self, *, once: bool = False) -> None:
@@ -41,7 +41,7 @@ class Mirror:
         self._claim()
         while True:
             sequence, chain = self._head()
-            page = self.source.after(sequence, chain, 0 if once else WAIT)
+            page = self.source.read_after(sequence, chain, 0 if once else WAIT)
             try:
                 self._is_scrubbed &= not self._copy(page, sequence)
             except IntegrityError as error:
@@ -58,14 +58,14 @@ class Mirror:
         with self.database.write() as session:
             if session.execute(select(MIRRORS)).first():
                 session.execute(update(MIRRORS).values(source=name))
-            elif session.execute(LAST).first():
+            elif session.execute(LATEST_CHANGE).first():
                 raise NotMirrored("The database has records of its own: a mirror needs one that is empty.")
             else:
                 session.execute(insert(MIRRORS), {"source": name, "since": now()})
 
     def _head(self) -> tuple[int, str]:
         with self.database.engine.connect() as connection:
-            last = connection.execute(LAST).first()
+            last = connection.execute(LATEST_CHANGE).first()
             return (last.sequence, last.chain) if last else (0, "")
 
     def _scrub(self) -> None:
@@ -74,7 +74,7 @@ class Mirror:
             with contextlib.suppress(sqlite3.OperationalError):
                 self._is_scrubbed = self.database.scrub(SHORT)
 
-    def _copy(self, page: Told, sequence: int) -> bool:
+    def _copy(self, page: SourcePage, sequence: int) -> bool:
         """Write the whole transactions that the page begins with; one that is longer, page after page, as one.
 
         Whether text was taken down.
@@ -82,47 +82,49 @@ class Mirror:
         if not page.items:
             return False
         with self.database.write() as session:
-            copy = Copy(session, self.source)
+            copy = MirrorTransaction(session, self.source)
             if copy.sequence != sequence:  # another mirror was quicker
                 return False
             while True:
                 *whole, rest = page.transactions()
                 for items in whole:
-                    copy.take(items)
+                    copy.add_changes(items)
                 if page.is_last:
-                    copy.take(rest)
+                    copy.add_changes(rest)
                     break
                 if copy.at is not None and _instant(rest) not in (None, copy.at):
                     break
-                copy.take(rest)
-                page = self.source.after(copy.sequence, copy.chain)
-            copy.settle()
+                copy.add_changes(rest)
+                page = self.source.read_after(copy.sequence, copy.chain)
+            copy.write_records()
         return copy.has_redacted
 
 
-def _instant(items: Iterable[Item]) -> str | None:
+def _instant(items: Iterable[SourceChange]) -> str | None:
     return next((item.at for item in items if item.at is not None), None)
 
 
-class Copy:
+class MirrorTransaction:
     """What is copied in one transaction: Changes as they come, records when a transaction of the source is whole."""
 
     def __init__(self, session: Session, source: Source) -> None:
         self.session, self.source = session, source
-        last = session.execute(LAST).first()
+        last = session.execute(LATEST_CHANGE).first()
         self.sequence: int = last.sequence if last else 0
         self.chain: str = last.chain if last else ""
         self._last_at: str = last.at if last else ""
         self.at: str | None = None  # of the transaction that is being copied
-        self._records: dict[Key, int | None] = {}  # the Change that says what a record is; None: it is not public
-        self._redacted: dict[Key, dict[int, set[str]]] = {}  # by the Change that did it: what stands in its log
+        self._records: dict[
+            MirroredKey, int | None
+        ] = {}  # the Change that says what a record is; None: it is not public
+        self._redacted: dict[MirroredKey, dict[int, set[str]]] = {}  # by the Change that did it: what stands in its log
         self.has_redacted = False
 
-    def take(self, items: list[Item]) -> None:
+    def add_changes(self, items: list[SourceChange]) -> None:
         """Verify Changes of one transaction, and write them; what was taken of another one before is settled."""
         at = _instant(items)
         if self.at is not None and at is not None and at != self.at:
-            self.settle()
+            self.write_records()
         self.at = at or self.at
         rows = []
         for item in items:
@@ -135,7 +137,7 @@ class Copy:
         if logs := [item.log() for item in items if item.redacts]:
             self.session.execute(insert(REDACTIONS), logs)
 
-    def _note(self, item: Item) -> None:
+    def _note(self, item: SourceChange) -> None:
         if item.is_sealed:
             return
         if item.resource not in RESOURCES:
@@ -147,7 +149,7 @@ class Copy:
         elif item.proof.action != "delete" and item.body is not None:
             self._records[item.key] = item.sequence
 
-    def settle(self) -> None:
+    def write_records(self) -> None:
         """Bring the records to what the Changes taken say."""
         told, self._records, self.at = self._records, {}, None
         groups = list(chunks(told.items()))
@@ -158,13 +160,13 @@ class Copy:
         for group in groups:
             self._write(group)
         for (resource_name, record_id), logs in self._redacted.items():
-            self._redact(self.source.of_record(resource_name, record_id), logs)
+            self._redact(self.source.read_record(resource_name, record_id), logs)
         if self._redacted:
-            forget(self.session.connection())
+            clear_index(self.session.connection())
             self.has_redacted = True
         self._redacted.clear()
 
-    def _write(self, group: list[tuple[Key, int | None]]) -> None:
+    def _write(self, group: list[tuple[MirroredKey, int | None]]) -> None:
         batch, present = Batch(self.session, ""), self._present(group)
         changes = [change for _, change in group if change]
         query = select(CHANGES.c.sequence, CHANGES.c.body).where(CHANGES.c.sequence.in_(changes))
@@ -178,16 +180,16 @@ class Copy:
                     raise NotMirrored(NEWER.format(change)) from error
             elif stored is not None:
                 batch.delete(resource, key[1], stored)
-        batch.settle()
+        batch.write_records()
 
-    def _present(self, group: list[tuple[Key, int | None]]) -> dict[Key, Stored]:
-        found: dict[Key, Stored] = {}
+    def _present(self, group: list[tuple[MirroredKey, int | None]]) -> dict[MirroredKey, StoredRecord]:
+        found: dict[MirroredKey, StoredRecord] = {}
         for name in dict.fromkeys(name for (name, _), _ in group):
             ids = [record_id for (of, record_id), _ in group if of == name]
             found |= {(name, each): row for each, row in Batch(self.session, "").stored(RESOURCES[name], ids).items()}
         return found
 
-    def _redact(self, items: Iterable[Item], logs: Mapping[int, set[str]]) -> None:
+    def _redact(self, items: Iterable[SourceChange], logs: Mapping[int, set[str]]) -> None:
         """Replace the copies of a record's Changes by what the source has of them now, as these logs say."""
         for item in items:
             logged = logs.get(item.proof.redacted or 0)

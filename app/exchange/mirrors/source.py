@@ -14,16 +14,16 @@ from pydantic import BaseModel, Field, model_validator
 from app import __version__
 from app.changes.feed import PATH
 from app.changes.routes import LAST_NUMBER, Proof
-from app.core.log import SEALED, SHOWN, digest, entry, link, redactor, replaced
+from app.core.log import PUBLIC_ACTION, SEALED, chain_entry, chain_value, digest, redacted_digest, redaction_actor
 from app.core.model.fields import Instant
 from app.core.model.resource import Id
-from app.core.reading.parameters import MOST_ITEMS
+from app.core.reading.parameters import MAX_ITEMS
 from app.core.values.json import to_json
 from app.core.values.text import clean
 
 WAIT = 30  # seconds that the source is asked to wait for something
 
-PATIENCE = 60.0  # seconds beyond that for its answer
+RETRY_SECONDS = 60.0  # seconds beyond that for its answer
 
 LARGEST = 200_000_000  # bytes of a page
 
@@ -40,13 +40,13 @@ class NotMirrored(Exception):
     """The mirror cannot go on; the message says why and what to do."""
 
 
-class Item(BaseModel):
+class SourceChange(BaseModel):
     """A Change as the feed tells it with proof; `text` is its record, byte for byte."""
 
     sequence: int = Field(ge=1, le=LAST_NUMBER)
     at: Instant | None = None
     actor: str = Field(default="", max_length=200)
-    action: Annotated[str, SHOWN] | None = None
+    action: Annotated[str, PUBLIC_ACTION] | None = None
     resource: str = SEALED
     id: Id = "sealed"
     version: int = Field(default=0, ge=0, le=2**31 - 1)
@@ -54,7 +54,7 @@ class Item(BaseModel):
     text: str | None = None
 
     @model_validator(mode="after")
-    def _is_whole(self) -> "Item":
+    def _is_whole(self) -> "SourceChange":
         proof = self.proof
         told = (self.action, self.at, self.text, proof.action, proof.digest)
         if self.is_sealed != (proof.entry is not None) or (not self.is_sealed and None in told):
@@ -93,12 +93,12 @@ class Item(BaseModel):
         said = self.proof
         if self.sequence != sequence + 1:
             raise NotMirrored(f"Change {sequence + 1} is missing: after {sequence} the source tells {self.sequence}.")
-        sealed = said.entry or entry(
+        sealed = said.entry or chain_entry(
             str(self.at), self.actor, str(said.action), self.resource, self.id, self.version, str(said.digest)
         )
-        if link(chain, self.sequence, sealed) != said.chain:
+        if chain_value(chain, self.sequence, sealed) != said.chain:
             raise NotMirrored(f"Change {self.sequence} is not what the chain says: the source's past was changed.")
-        if self.redacts and self.actor != redactor(self.digests):
+        if self.redacts and self.actor != redaction_actor(self.digests):
             raise NotMirrored(f"The log of what Change {self.sequence} took down is not the one that was written.")
         if self.body is None or said.redacted is not None:
             return
@@ -107,7 +107,7 @@ class Item(BaseModel):
 
     def replaced(self) -> str:
         """What stands for its representation in the log of the redaction that took text from it."""
-        return replaced(self.sequence, str(self.body).encode(), self.proof.salt or "")
+        return redacted_digest(self.sequence, str(self.body).encode(), self.proof.salt or "")
 
     def log(self) -> dict[str, Any]:
         """The log of a redaction, as a row of its table."""
@@ -134,10 +134,10 @@ class Item(BaseModel):
 
 
 @dataclass(frozen=True)
-class Told:
+class SourcePage:
     """A page of the feed."""
 
-    items: list[Item]
+    items: list[SourceChange]
     last: int
 
     @property
@@ -145,9 +145,9 @@ class Told:
         """Whether nothing follows it, so that the transaction at its end is whole."""
         return not self.items or self.items[-1].sequence == self.last
 
-    def transactions(self) -> list[list[Item]]:
+    def transactions(self) -> list[list[SourceChange]]:
         """Its items by the instant of their transaction; sealed ones, which have none, go with those before them."""
-        runs: list[list[Item]] = [[]]
+        runs: list[list[SourceChange]] = [[]]
         at: str | None = None
         for item in self.items:
             if item.at is not None and at is not None and item.at != at:
@@ -157,13 +157,13 @@ class Told:
         return runs
 
     @classmethod
-    def read(cls, text: str) -> "Told":
+    def read(cls, text: str) -> "SourcePage":
         """From JSON; the text of each record stays as it is. ValueError when it is no page of a feed."""
         page, items = json.loads(text), []
         for item, start, end in _pieces(text):
             place = text.find(RECORD, start, end)
             cut = None if place < 0 else text[place + len(RECORD) : end - 1]
-            items.append(Item.model_validate({**item, "text": cut}))
+            items.append(SourceChange.model_validate({**item, "text": cut}))
         return cls(items, int(page["last"]))
 
 
@@ -181,25 +181,25 @@ class Source:
     """Asks again, ever more rarely, while the source or the way to it is disturbed; `stays`: for ever."""
 
     client: httpx.Client
-    stays: bool = True
+    retries_forever: bool = True
     pause: Callable[[float], None] = field(default=time.sleep)
 
-    def after(self, sequence: int, chain: str, wait: int = 0) -> Told:
+    def read_after(self, sequence: int, chain: str, wait: int = 0) -> SourcePage:
         """What follows this Change, as soon as there is something, or after so many seconds."""
         known = {"chain": chain} if chain else {}
-        return self._page({"after": sequence, **known, "limit": MOST_ITEMS, "proof": "true", "wait": wait})
+        return self._page({"after": sequence, **known, "limit": MAX_ITEMS, "proof": "true", "wait": wait})
 
-    def of_record(self, resource: str, record_id: str) -> Iterator[Item]:
+    def read_record(self, resource: str, record_id: str) -> Iterator[SourceChange]:
         """Every Change of a record that is public, as the source has it now."""
-        asked: dict[str, Any] = {"record": f"{resource}/{record_id}", "limit": MOST_ITEMS, "proof": "true"}
+        asked: dict[str, Any] = {"record": f"{resource}/{record_id}", "limit": MAX_ITEMS, "proof": "true"}
         page = self._page({"after": 0, **asked})
         while page.items:
             yield from page.items
             page = self._page({"after": page.items[-1].sequence, **asked})
 
-    def _page(self, query: dict[str, Any]) -> Told:
+    def _page(self, query: dict[str, Any]) -> SourcePage:
         try:
-            page = Told.read(self._text(query))
+            page = SourcePage.read(self._text(query))
         except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise NotMirrored("The source does not answer with a feed that this program knows.") from error
         numbers = [query["after"], *(item.sequence for item in page.items)]
@@ -217,12 +217,12 @@ class Source:
                         return _bounded(answer).decode()
                     why = f"it answers {answer.status_code}"
                     if answer.status_code not in PASSING:
-                        raise NotMirrored(_refused(answer.status_code))
+                        raise NotMirrored(_rejection(answer.status_code))
                     least = _seconds(answer.headers.get("retry-after", ""))
             except httpx.HTTPError as error:
                 why = str(error) or type(error).__name__
             attempts += 1
-            if not self.stays and attempts == FEW:
+            if not self.retries_forever and attempts == FEW:
                 raise NotMirrored(f"The source cannot be read: {why}.")
             self.pause(max(least, pause * random.uniform(0.5, 1)))
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -241,7 +241,7 @@ def _seconds(text: str) -> float:
     return min(float(text), LONGEST_PAUSE) if text.isascii() and text.isdigit() else 0.0
 
 
-def _refused(status: int) -> str:
+def _rejection(status: int) -> str:
     if status == 409:
         return (
             "The source does not have the last Change of this mirror: it was restored to an earlier state, or is "
@@ -260,7 +260,7 @@ def client_of(url: str, *, insecure: bool = False) -> httpx.Client:
         raise ValueError("Give the address of a registry, such as https://registry.example")
     if base.scheme == "http" and not insecure and not _is_local(base.host):
         raise ValueError("Over http anybody on the way can change what is told: use https, or say --insecure.")
-    timeout = httpx.Timeout(WAIT + PATIENCE, connect=10)
+    timeout = httpx.Timeout(WAIT + RETRY_SECONDS, connect=10)
     return httpx.Client(base_url=base, timeout=timeout, headers={"User-Agent": f"hoptac-mirror/{__version__}"})
 
 

@@ -10,10 +10,10 @@ from sqlalchemy import and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS
-from app.analysis.audit.rule import Case, Finding, Shown, among, beside, rule
+from app.analysis.audit.rule import Case, Finding, JsonRecord, candidates_by, is_one_of, rule
 from app.core.database.sql import unindexed
 from app.core.values.dates import ends, parse_edtf
-from app.core.values.numbers import Range, plain
+from app.core.values.numbers import Range, json_number
 from app.figures.indicators import UNIT
 from app.figures.models import FIGURES
 from app.figures.ranges import range_of
@@ -46,8 +46,8 @@ class Length(NamedTuple):
     FIGURES,
     FIGURE.kind == "duration",
     beside=(
-        beside(PROJECTS, LASTING.id, LASTING.project == PROJECT.id),
-        beside(AGREEMENTS, LASTING.id, LASTING.agreement == AGREEMENT.id),
+        candidates_by(PROJECTS, LASTING.id, LASTING.project == PROJECT.id),
+        candidates_by(AGREEMENTS, LASTING.id, LASTING.agreement == AGREEMENT.id),
     ),
 )
 def duration_disagrees_with_period(case: Case) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def duration_disagrees_with_period(case: Case) -> Iterator[Finding]:
     """
     figure, stated = case.record, range_of(case.record)
     narrower = any(figure[name] for name in ("partner", "milestone", "document", "breakdown"))
-    owners = [figure] if figure["period"] else [] if narrower else case.beside
+    owners = [figure] if figure["period"] else [] if narrower else case.candidates
     for owner in owners:
         length = _length(owner["period"], figure["unit"])
         if stated and length and not length.range.meets(stated):
@@ -75,7 +75,7 @@ def duration_disagrees_with_period(case: Case) -> Iterator[Finding]:
             )
 
 
-def _length(period: Shown | None, unit: str) -> Length | None:
+def _length(period: JsonRecord | None, unit: str) -> Length | None:
     """How long the period is; None where nobody can say, or the unit is no time."""
     if period is None or unit not in MONTHS or UNCERTAIN.search(period["edtf"]):
         return None
@@ -84,13 +84,13 @@ def _length(period: Shown | None, unit: str) -> Length | None:
         return None
     if unit == "year" and len(start) == len(end) == len("2024"):
         years = Decimal(int(end) - int(start) + 1)
-        return Length(f"{end} − {start} + 1", Range(years, years), plain(years))
+        return Length(f"{end} − {start} + 1", Range(years, years), json_number(years))
     (first, first_latest), (last_earliest, last) = parse_edtf(start), parse_edtf(end)
     in_unit = DAYS_IN_A_MONTH * MONTHS[unit]
     longest = Decimal(_days(first, last)) / in_unit
     shortest = Decimal(max(_days(first_latest, last_earliest), 1)) / in_unit
     half = Decimal("0.5")
-    return Length(f"{end} − {start}", Range(shortest - half, longest + half), plain(round(longest, 1)))
+    return Length(f"{end} − {start}", Range(shortest - half, longest + half), json_number(round(longest, 1)))
 
 
 def _days(first: date | None, last: date | None) -> int:
@@ -105,8 +105,8 @@ NOT_BEFORE = ("start", "launch", "training", "completion", "end", "target_date")
 NOT_AFTER = ("start", "launch", "training", "end", "target_date", "meeting", "visit", "signing", "approval", "event")
 
 OUTSIDE = or_(
-    and_(among(MILESTONE.kind, NOT_BEFORE), MILESTONE.date_latest < PROJECT.period_earliest),
-    and_(among(MILESTONE.kind, NOT_AFTER), MILESTONE.date_earliest > PROJECT.period_latest),
+    and_(is_one_of(MILESTONE.kind, NOT_BEFORE), MILESTONE.date_latest < PROJECT.period_earliest),
+    and_(is_one_of(MILESTONE.kind, NOT_AFTER), MILESTONE.date_earliest > PROJECT.period_latest),
 )
 
 
@@ -117,7 +117,7 @@ OUTSIDE = or_(
     MILESTONES,
     MILESTONE.status != "cancelled",
     exists().where(MILESTONE.project == PROJECT.id, PROJECT.state == "published", OUTSIDE),
-    beside=(beside(PROJECTS, MILESTONE.id, MILESTONE.project == PROJECT.id),),
+    beside=(candidates_by(PROJECTS, MILESTONE.id, MILESTONE.project == PROJECT.id),),
 )
 def milestone_outside_project(case: Case) -> Iterator[Finding]:
     """A milestone cannot fall into its project's period, however imprecise both are.
@@ -126,7 +126,7 @@ def milestone_outside_project(case: Case) -> Iterator[Finding]:
     publications and consultations. Uncertain dates are left alone.
     """
     when = case.record["date"]["edtf"]
-    for project in case.beside:
+    for project in case.candidates:
         period = project["period"]["edtf"]
         if not UNCERTAIN.search(when + period):
             yield case.finding(
@@ -157,7 +157,7 @@ SIGNING = and_(
             MILESTONE.date_earliest > AGREEMENT.signed_on_latest,
         ),
     ),
-    beside=(beside(MILESTONES, AGREEMENT.id, SIGNING),),
+    beside=(candidates_by(MILESTONES, AGREEMENT.id, SIGNING),),
 )
 def signing_dates_disagree(case: Case) -> Iterator[Finding]:
     """An agreement's date of signing and all milestones of its signing cannot be the same day.
@@ -165,7 +165,7 @@ def signing_dates_disagree(case: Case) -> Iterator[Finding]:
     Where several days are recorded for the sides, one of them is enough. Uncertain dates are left alone.
     """
     agreed = case.record["signed_on"]
-    signings = [each for each in case.beside if each["date"]]
+    signings = [each for each in case.candidates if each["date"]]
     if any(UNCERTAIN.search(each["edtf"]) for each in (agreed, *(one["date"] for one in signings))):
         return
     if not any(_can_meet(agreed, signing["date"]) for signing in signings):
@@ -179,6 +179,6 @@ def signing_dates_disagree(case: Case) -> Iterator[Finding]:
         )
 
 
-def _can_meet(one: Shown, other: Shown) -> bool:
+def _can_meet(one: JsonRecord, other: JsonRecord) -> bool:
     first = max(one["earliest"] or "", other["earliest"] or "")
     return first <= min(one["latest"] or "9999", other["latest"] or "9999")

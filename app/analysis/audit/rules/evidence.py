@@ -7,7 +7,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS, PARTIES
-from app.analysis.audit.rule import Case, Finding, Shown, alike, beside, citations, rule
+from app.analysis.audit.rule import Case, Finding, JsonRecord, candidates_by, citations, is_same, rule
 from app.core.database.sql import unindexed
 from app.figures.models import FIGURES, RELATIONS
 from app.figures.ranges import range_of
@@ -46,7 +46,7 @@ def figure_without_document(case: Case) -> Iterator[Finding]:
     yield case.finding(vi, en, evidence=[])
 
 
-def _contradiction(case: Case, other: Shown) -> Finding:
+def _contradiction(case: Case, other: JsonRecord) -> Finding:
     """That two figures state one fact differently."""
     one = case.record
     return case.finding(
@@ -59,7 +59,7 @@ def _contradiction(case: Case, other: Shown) -> Finding:
     )
 
 
-def _differ(one: Shown, other: Shown) -> bool:
+def _differ(one: JsonRecord, other: JsonRecord) -> bool:
     here, there = range_of(one), range_of(other)
     return here is not None and there is not None and (one["unit"] != other["unit"] or not here.meets(there))
 
@@ -71,14 +71,14 @@ def _differ(one: Shown, other: Shown) -> bool:
     FIGURES,
     exists().where(RELATIONS.c.record_id == FIGURE.id, unindexed(RELATIONS.c.kind) == "same_as"),
     beside=(
-        beside(
+        candidates_by(
             FIGURES, RELATIONS.c.record_id, unindexed(RELATIONS.c.kind) == "same_as", RELATIONS.c.figure_id == FIGURE.id
         ),
     ),
 )
 def same_as_differs(case: Case) -> Iterator[Finding]:
     """A figure is related as `same_as` to another one that states another number or unit, beyond rounding."""
-    yield from (_contradiction(case, other) for other in case.beside if _differ(case.record, other))
+    yield from (_contradiction(case, other) for other in case.candidates if _differ(case.record, other))
 
 
 ANOTHER: Any = aliased(FIGURE)
@@ -94,7 +94,7 @@ def _like(one: Any, other: Any) -> Any:
         or_(one.project == other.project, no_project),
         *(unindexed(getattr(one, name)) == unindexed(getattr(other, name)) for name in ("indicator", "kind", "unit")),
         one.value != other.value,
-        *(alike(unindexed(getattr(one, name)), unindexed(getattr(other, name))) for name in ABOUT),
+        *(is_same(unindexed(getattr(one, name)), unindexed(getattr(other, name))) for name in ABOUT),
     )
 
 
@@ -104,7 +104,7 @@ def _like(one: Any, other: Any) -> Any:
     "warning",
     FIGURES,
     exists().where(_like(FIGURE, ANOTHER), ANOTHER.state == "published"),
-    beside=(beside(FIGURES, ANOTHER.id, _like(ANOTHER, FIGURE)),),
+    beside=(candidates_by(FIGURES, ANOTHER.id, _like(ANOTHER, FIGURE)),),
 )
 def sources_disagree(case: Case) -> Iterator[Finding]:
     """Two figures of one indicator, kind, unit, subject, period, place and breakdown state different numbers, and no
@@ -117,12 +117,12 @@ def sources_disagree(case: Case) -> Iterator[Finding]:
     timeless = one["period"] is None and one["kind"] in ("target", "plan", "rank", "duration")
     if not timeless and not (one["period"] or {}).get("latest"):
         return
-    for other in case.beside:
+    for other in case.candidates:
         same = set(one["places"]) == set(other["places"]) and one["breakdown"] == other["breakdown"]
         if same and _differ(one, other) and not _sources(one) & _sources(other):
             yield _contradiction(case, other)
 
 
-def _sources(figure: Shown) -> set[str]:
+def _sources(figure: JsonRecord) -> set[str]:
     """What its number rests on: documents, or else the partner that submitted it."""
     return {each["document"] for each in citations(figure, "value")} or {f"partner {figure['managed_by']}"}

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Table, and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS, PARTIES, SIGNATORIES
-from app.analysis.audit.rule import AS_OF, Case, Finding, Shown, among, beside, in_language, rule
+from app.analysis.audit.rule import AS_OF, Case, Finding, JsonRecord, candidates_by, in_language, is_one_of, rule
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
 from app.figures.models import FIGURES
@@ -43,7 +43,7 @@ class Reference:
         target = self.link.c[f"{self.target.one}_id"]
         return and_(self.link.c.record_id == one.id, target == other.id)
 
-    def ids(self, record: Shown) -> set[str]:
+    def ids(self, record: JsonRecord) -> set[str]:
         """Whom the record names here."""
         value = record[self.field]
         each = value if isinstance(value, list) else [value]
@@ -67,11 +67,11 @@ REFERENCES: dict[Resource, tuple[Reference, ...]] = {
 }
 
 GOES_ON: dict[Resource, Callable[[Any], ColumnElement[bool]]] = {
-    PROJECTS: lambda one: and_(among(one.status, OPEN), _lasts(one.period_latest)),
+    PROJECTS: lambda one: and_(is_one_of(one.status, OPEN), _lasts(one.period_latest)),
     AGREEMENTS: lambda one: or_(one.status == "intended", and_(one.status != "ended", one.period_latest >= AS_OF)),
     MILESTONES: lambda one: and_(one.status == "planned", one.date_latest >= AS_OF),
     STATEMENTS: lambda one: one.due_latest >= AS_OF,
-    FIGURES: lambda one: and_(among(one.kind, ("target", "plan")), one.period_latest >= AS_OF),
+    FIGURES: lambda one: and_(is_one_of(one.kind, ("target", "plan")), one.period_latest >= AS_OF),
     PARTNERS: lambda one: and_(one.merged_into.is_(None), _lasts(one.period_latest)),
     PLACES: lambda one: _lasts(one.period_latest),
 }
@@ -106,13 +106,13 @@ def _beside(source: Resource) -> Iterator[Query]:
     """What is no more, then what succeeded it."""
     one: Any = aliased(source.table)
     for each in REFERENCES[source]:
-        yield beside(each.target, one.id, _named_too_late(source, each, one, each.target.table))
+        yield candidates_by(each.target, one.id, _named_too_late(source, each, one, each.target.table))
         gone: Any = aliased(each.target.table)
         successors, heir = SUCCESSORS[each.target.name], each.target.table
         took_over: Any = exists().where(successors.c.record_id == gone.id, successors.c.successor_id == heir.id)
         if each.target is PARTNERS:
             took_over = or_(took_over, gone.merged_into == heir.id)
-        yield beside(each.target, one.id, _named_too_late(source, each, one, gone), took_over)
+        yield candidates_by(each.target, one.id, _named_too_late(source, each, one, gone), took_over)
 
 
 def link_to_ended(case: Case) -> Iterator[Finding]:
@@ -121,7 +121,7 @@ def link_to_ended(case: Case) -> Iterator[Finding]:
     What was done with a ministry or in a province while there was one is as it should be. A partner that was merged
     into its twin is found at any time. The records after it are those that took over.
     """
-    known = {(each["resource"], each["id"]): each for each in case.beside}
+    known = {(each["resource"], each["id"]): each for each in case.candidates}
     for reference in REFERENCES[case.rule.resource]:
         for gone_id in sorted(reference.ids(case.record) & {name for _, name in known}):
             gone = known.get((reference.target.name, gone_id))
@@ -132,12 +132,12 @@ def link_to_ended(case: Case) -> Iterator[Finding]:
             yield _finding(case, reference, gone, successors)
 
 
-def _is_no_more(record: Shown, as_of: str) -> bool:
+def _is_no_more(record: JsonRecord, as_of: str) -> bool:
     last = (record["period"] or {}).get("latest")
     return bool(record.get("merged_into")) or (last < as_of if last else bool(record["succeeded_by"]))
 
 
-def _finding(case: Case, reference: Reference, gone: Shown, successors: list[Shown]) -> Finding:
+def _finding(case: Case, reference: Reference, gone: JsonRecord, successors: list[JsonRecord]) -> Finding:
     last = (gone["period"] or {}).get("latest")
     now = ("; kế tục: {heirs}.", "; succeeded by {heirs}.") if successors else (".", ".")
     return case.finding(
@@ -152,7 +152,7 @@ def _finding(case: Case, reference: Reference, gone: Shown, successors: list[Sho
     )
 
 
-def _named(records: list[Shown]) -> dict[str, str]:
+def _named(records: list[JsonRecord]) -> dict[str, str]:
     """Their names with their ids: a successor often has the same name."""
     return {
         language: ", ".join(f"{in_language(each['name'], language)} ({each['id']})" for each in records)

@@ -7,7 +7,7 @@ from sqlalchemy import and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS
-from app.analysis.audit.rule import AS_OF, Case, Finding, alike, among, rule
+from app.analysis.audit.rule import AS_OF, Case, Finding, is_one_of, is_same, rule
 from app.core.database.sql import unindexed
 from app.core.values.dates import ends, parse_edtf
 from app.figures.models import FIGURES, PLACES_OF
@@ -63,13 +63,13 @@ def overdue_milestone(case: Case) -> Iterator[Finding]:
     "Việc đến hạn chưa rõ đã làm",
     "note",
     STATEMENTS,
-    among(STATEMENT.kind, TO_BE_DONE),
+    is_one_of(STATEMENT.kind, TO_BE_DONE),
     STATEMENT.due_latest < AS_OF,
     ~exists().where(
         FULFILMENTS.c.record_id == STATEMENT.id,
         FULFILMENTS.c.milestone_id == MILESTONE.id,
         MILESTONE.state == "published",
-        ~among(unindexed(MILESTONE.status), ("planned", "cancelled")),
+        ~is_one_of(unindexed(MILESTONE.status), ("planned", "cancelled")),
     ),
 )
 def overdue_statement(case: Case) -> Iterator[Finding]:
@@ -104,7 +104,7 @@ def overdue_agreement(case: Case) -> Iterator[Finding]:
     "warning",
     PROJECTS,
     or_(
-        and_(among(PROJECT.status, NOT_STARTED), PROJECT.period_earliest < AS_OF),
+        and_(is_one_of(PROJECT.status, NOT_STARTED), PROJECT.period_earliest < AS_OF),
         and_(PROJECT.status == "active", PROJECT.period_latest < AS_OF),
     ),
 )
@@ -145,11 +145,11 @@ IN_ONE_AREA = or_(
     "Mục tiêu, kế hoạch đã qua hạn mà chưa có kết quả",
     "note",
     FIGURES,
-    among(FIGURE.kind, ("target", "plan")),
+    is_one_of(FIGURE.kind, ("target", "plan")),
     FIGURE.period_latest < AS_OF,
     ~exists().where(
         unindexed(REACHED.indicator) == FIGURE.indicator,
-        alike(REACHED.project, FIGURE.project),
+        is_same(REACHED.project, FIGURE.project),
         unindexed(REACHED.kind) == "actual",
         REACHED.state == "published",
         REACHED.period_latest >= FIGURE.period_latest,

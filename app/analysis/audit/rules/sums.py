@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
 
-from app.analysis.audit.rule import Case, Finding, Shown, among, beside, rule
+from app.analysis.audit.rule import Case, Finding, JsonRecord, candidates_by, is_one_of, rule
 from app.core.database.sql import unindexed
-from app.core.values.numbers import Range, hull, plain, total
+from app.core.values.numbers import Range, hull, json_number, sum_of_ranges
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES, RELATIONS
-from app.figures.ranges import number, range_of
+from app.figures.ranges import decimal_value, range_of
 from app.figures.stated import TO_DATE
 
 FIGURE, INDICATOR = FIGURES.table, INDICATORS.table
@@ -22,19 +22,19 @@ NAMED, NAMING, RELATION = RELATIONS.c.figure_id, RELATIONS.c.record_id, unindexe
 
 HAS_PARTS = exists().where(FIGURE.id == NAMED, RELATION == "part_of")
 
-PARTS = beside(FIGURES, NAMED, RELATION == "part_of", FIGURE.id == NAMING)
+PARTS = candidates_by(FIGURES, NAMED, RELATION == "part_of", FIGURE.id == NAMING)
 
 
 class Breakdown(NamedTuple):
     """Parts of a total that are broken down by the same dimensions."""
 
-    parts: list[Shown]
+    parts: list[JsonRecord]
     ranges: list[Range]  # what each part can be; two figures of one part count once, as whatever either can be
     complete: bool  # whether each part has a number
 
 
-def _breakdowns(total_figure: Shown, parts: Iterable[Shown]) -> Iterator[Breakdown]:
-    groups: dict[tuple[str, ...], dict[tuple[str, ...], list[Shown]]] = {}
+def _breakdowns(total_figure: JsonRecord, parts: Iterable[JsonRecord]) -> Iterator[Breakdown]:
+    groups: dict[tuple[str, ...], dict[tuple[str, ...], list[JsonRecord]]] = {}
     for part in parts:
         if (part["unit"], part["kind"]) == (total_figure["unit"], total_figure["kind"]):
             dimensions = tuple(sorted(part["breakdown"]))
@@ -46,11 +46,11 @@ def _breakdowns(total_figure: Shown, parts: Iterable[Shown]) -> Iterator[Breakdo
         yield Breakdown([part for same in each.values() for part in same], [hull(k) for k in known if k], all(known))
 
 
-def _misfit(case: Case, vi: str, en: str, summands: list[Shown], field: str) -> Finding:
+def _misfit(case: Case, vi: str, en: str, summands: list[JsonRecord], field: str) -> Finding:
     """That the summands do not make the number of the case's figure."""
-    values = [number(each) for each in summands if each["value"] is not None]
-    found, stated = plain(sum(values, Decimal(0))), case.record["value"]
-    how = " + ".join(str(plain(value)) for value in values)
+    values = [decimal_value(each) for each in summands if each["value"] is not None]
+    found, stated = json_number(sum(values, Decimal(0))), case.record["value"]
+    how = " + ".join(str(json_number(value)) for value in values)
     return case.finding(
         vi,
         en,
@@ -70,8 +70,8 @@ def parts_exceed_total(case: Case) -> Iterator[Finding]:
     vi = "Các phần cộng lại là {found}, nhiều hơn tổng là {stated}."
     en = "The parts make {found}, which is more than the total of {stated}."
     whole = range_of(case.record)
-    for parts, ranges, _ in _breakdowns(case.record, case.beside):
-        if whole and total(ranges).low > whole.high:
+    for parts, ranges, _ in _breakdowns(case.record, case.candidates):
+        if whole and sum_of_ranges(ranges).low > whole.high:
             yield _misfit(case, vi, en, parts, "relations")
 
 
@@ -85,8 +85,8 @@ def parts_short_of_total(case: Case) -> Iterator[Finding]:
     vi = "Các phần cộng lại là {found}, ít hơn tổng là {stated}."
     en = "The parts make {found}, which is less than the total of {stated}."
     whole = range_of(case.record)
-    for parts, ranges, complete in _breakdowns(case.record, case.beside):
-        if whole and complete and len(ranges) > 1 and total(ranges).high < whole.low:
+    for parts, ranges, complete in _breakdowns(case.record, case.candidates):
+        if whole and complete and len(ranges) > 1 and sum_of_ranges(ranges).high < whole.low:
             yield _misfit(case, vi, en, parts, "relations")
 
 
@@ -101,8 +101,8 @@ TARGET: Any = aliased(FIGURE)
     FIGURE.kind == "target",
     exists().where(FIGURE.id == NAMED, RELATION == "compared_with"),
     beside=(
-        beside(FIGURES, NAMED, RELATION == "compared_with", FIGURE.id == NAMING),
-        beside(INDICATORS, TARGET.id, TARGET.indicator == INDICATOR.id),
+        candidates_by(FIGURES, NAMED, RELATION == "compared_with", FIGURE.id == NAMING),
+        candidates_by(INDICATORS, TARGET.id, TARGET.indicator == INDICATOR.id),
     ),
 )
 def plan_misses_target(case: Case) -> Iterator[Finding]:
@@ -113,19 +113,19 @@ def plan_misses_target(case: Case) -> Iterator[Finding]:
     limit, they must not exceed it.
     """
     target, goal = case.record, range_of(case.record)
-    steps = _towards(target, [each for each in case.beside if each["resource"] == "figures"])
+    steps = _towards(target, [each for each in case.candidates if each["resource"] == "figures"])
     counted = [found for each in steps if (found := range_of(each))]
     if goal is None or not steps or len(counted) < len(steps):
         return
-    less_is_better = any(each["direction"] == "down" for each in case.beside if each["resource"] == "indicators")
+    less_is_better = any(each["direction"] == "down" for each in case.candidates if each["resource"] == "indicators")
     limit = less_is_better or target["qualifier"] in ("at_most", "less_than")
-    if total(counted).low > goal.high if limit else total(counted).high < goal.low:
+    if sum_of_ranges(counted).low > goal.high if limit else sum_of_ranges(counted).high < goal.low:
         vi = "Kết quả và kế hoạch cộng lại là {found}, mục tiêu là {stated}."
         en = "Results and plans make {found} together; the target is {stated}."
         yield _misfit(case, vi, en, steps, "period")
 
 
-def _towards(target: Shown, figures: list[Shown]) -> list[Shown]:
+def _towards(target: JsonRecord, figures: list[JsonRecord]) -> list[JsonRecord]:
     """The latest result since the target's start and the plans that follow it up to its end; nothing if they do not."""
     start, end = _days(target)
     same = ("indicator", "unit", "project", "breakdown")
@@ -141,7 +141,7 @@ def _towards(target: Shown, figures: list[Shown]) -> list[Shown]:
     return steps if len(steps) > 1 and _days(steps[-1])[1] == end else []
 
 
-def _days(figure: Shown) -> tuple[date, date]:
+def _days(figure: JsonRecord) -> tuple[date, date]:
     """First and last day of its period, as far as they are stated."""
     period = figure["period"] or {}
     first, last = period.get("earliest"), period.get("latest")
@@ -153,8 +153,8 @@ def _days(figure: Shown) -> tuple[date, date]:
     "Tỷ lệ không khớp với số gốc",
     "error",
     FIGURES,
-    exists().where(FIGURE.id == NAMING, among(RELATION, ("share_of", "change_of"))),
-    beside=(beside(FIGURES, NAMING, FIGURE.id == NAMED),),
+    exists().where(FIGURE.id == NAMING, is_one_of(RELATION, ("share_of", "change_of"))),
+    beside=(candidates_by(FIGURES, NAMING, FIGURE.id == NAMED),),
 )
 def percentage_disagrees_with_base(case: Case) -> Iterator[Finding]:
     """A share or change, computed again from the numbers it relates to, is another, beyond rounding.
@@ -162,7 +162,7 @@ def percentage_disagrees_with_base(case: Case) -> Iterator[Finding]:
     A share is its `compared_with` figure over its `share_of` figure; a change is from its `compared_with` figure to
     its `change_of` figure. Where the source gives only one of the two, there is nothing to compute.
     """
-    others = {each["id"]: each for each in case.beside}
+    others = {each["id"]: each for each in case.candidates}
     related = [(each["kind"], others[each["figure"]]) for each in case.record["relations"] if each["figure"] in others]
     stated = range_of(case.record)
     for kind, base in related:
@@ -189,17 +189,17 @@ class Recomputed(NamedTuple):
     number: int | float
 
 
-def _recomputed(figure: Shown, kind: str, base: Shown, second: Shown) -> Recomputed | None:
+def _recomputed(figure: JsonRecord, kind: str, base: JsonRecord, second: JsonRecord) -> Recomputed | None:
     whole, other = range_of(base), range_of(second)
     if whole is None or other is None:
         return None
-    of, by = number(base), number(second)
+    of, by = decimal_value(base), decimal_value(second)
     if kind == "share_of" and figure["unit"] == "percent" and whole.low > 0:
-        how, share = f"{plain(by)} / {plain(of)} × 100", by / of * 100
-        return Recomputed(how, other.over(whole), plain(round(share, 2)))
+        how, share = f"{json_number(by)} / {json_number(of)} × 100", by / of * 100
+        return Recomputed(how, other.over(whole), json_number(round(share, 2)))
     if kind == "change_of" and figure["unit"] in (base["unit"], "percentage_point"):
-        return Recomputed(f"{plain(of)} − {plain(by)}", whole.less(other), plain(of - by))
+        return Recomputed(f"{json_number(of)} − {json_number(by)}", whole.less(other), json_number(of - by))
     if kind == "change_of" and figure["unit"] == "percent" and other.low > 0:
-        how, grown = f"({plain(of)} − {plain(by)}) / {plain(by)} × 100", whole.over(other)
-        return Recomputed(how, Range(grown.low - 100, grown.high - 100), plain(round((of - by) / by * 100, 2)))
+        how, grown = f"({json_number(of)} − {json_number(by)}) / {json_number(by)} × 100", whole.over(other)
+        return Recomputed(how, Range(grown.low - 100, grown.high - 100), json_number(round((of - by) / by * 100, 2)))
     return None
