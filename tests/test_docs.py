@@ -1,4 +1,4 @@
-"""The documents are kept up to date: README's answers are those of the API; settings, folders and targets are described."""
+"""The documents are kept up to date: README's answers are those of the API, settings and folders are described."""
 
 import ast
 import json
