@@ -123,7 +123,7 @@ def senders_killed(url: str, events: int, kills: int, workers: int = 2, records:
         told = receivers(stack)
         with database.write() as session:
             key = keys.create(session, keys.KeyFields(name="torture", scopes=["webhooks"]))
-            caller = Caller(key["id"], frozenset(["webhooks"]))
+            caller = Caller(key.id, frozenset(["webhooks"]))
             made = {name: create(session, caller, WebhookFields(url=each.url)) for name, each in told.items()}
         running = Workers(url, workers)
         memory = running.memory()
