@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
-from app.webhooks import queue as attempts
-from app.webhooks import sender as delivery
+from app.webhooks import queue, sender
 from seed.files import Dataset, read
 from seed.loader import load
 from tests.support.databases import (
@@ -158,10 +157,10 @@ def registry(seeded_database: Database, registry_settings: dict[str, object]) ->
 @pytest.fixture
 def quick_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts of webhooks follow each other within a test's time."""
-    monkeypatch.setattr(attempts, "FIRST_DELAY", 0.05)
-    monkeypatch.setattr(attempts, "LONGEST_DELAY", 0.3)
-    monkeypatch.setattr(attempts, "LONGEST_REST", 0.3)
-    monkeypatch.setattr(delivery, "POLL", 0.1)
+    monkeypatch.setattr(queue, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(queue, "MAX_DELAY", 0.3)
+    monkeypatch.setattr(queue, "MAX_BACK_OFF", 0.3)
+    monkeypatch.setattr(sender, "POLL", 0.1)
 
 
 @pytest.fixture

@@ -102,10 +102,11 @@ def _ensure_partner(session: Session, partner_id: str) -> None:
 
 
 def _with_token(key: Key, token: str) -> KeyCreated:
-    return KeyCreated(**_shown(key).model_dump(), key=token)
+    return KeyCreated(**key_shown(key).model_dump(), key=token)
 
 
-def _shown(key: Key) -> KeyShown:
+def key_shown(key: Key) -> KeyShown:
+    """Return a key as the API shows it."""
     return KeyShown.model_validate(key, from_attributes=True)
 
 
@@ -118,13 +119,13 @@ def _find(session: Session, key_id: str) -> Key:
 
 def show_key(session: Session, key_id: str) -> KeyShown:
     """Return a key. Raise NotFound if it does not exist."""
-    return _shown(_find(session, key_id))
+    return key_shown(_find(session, key_id))
 
 
 def show_keys(session: Session, after: str = "", limit: int = 200) -> list[KeyShown]:
     """Return the keys whose ids follow `after`, in the order of their ids."""
     page = select(Key).where(col(Key.id) > after).order_by(col(Key.id)).limit(limit)
-    return [_shown(key) for key in session.exec(page)]
+    return [key_shown(key) for key in session.exec(page)]
 
 
 def rotate(session: Session, key_id: str, rotation: Rotation) -> KeyCreated:

@@ -1,7 +1,7 @@
 """What the endpoints for keys and webhooks have in common: one write transaction, and pages in the order of ids."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from app.core.access.credentials import RandomId
 from app.core.errors import NotFound
 from app.core.reading.parameters import Digits
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
@@ -24,14 +25,22 @@ class PageQuery(BaseModel, defer_build=True):
     cursor: RandomId | None = Field(default=None, description="Start of the page, taken from `next`.")
 
 
-async def run_transaction(request: Request, caller: Caller, work: Callable[[Session, Caller], Result]) -> Result:
-    """Run `work` in one write transaction, with the caller as the database knows it now, and return its result.
+async def run_transaction(
+    request: Request,
+    caller: Caller,
+    work: Callable[Concatenate[Session, Caller, Arguments], Result],
+    *arguments: Arguments.args,
+    **named: Arguments.kwargs,
+) -> Result:
+    """Return `work(session, caller, …)`, run in one write transaction with the caller as the database knows it now.
 
     Raise NotFound for an id in the path that no row can have: PostgreSQL would fail on a NUL character.
     """
     if not all(text.isascii() and text.replace("-", "").isalnum() for text in request.path_params.values()):
         raise NotFound
-    result: Result = await request.app.state.editor.run(caller, work)
+    result: Result = await request.app.state.editor.run(
+        caller, lambda session, caller: work(session, caller, *arguments, **named)
+    )
     return result
 
 
