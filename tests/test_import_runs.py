@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.log import CHANGES
-from app.exchange.formats.files import JSON_LINES, parse_file
+from app.exchange.formats.media_types import JSON_LINES, parse_file
 from app.exchange.imports import run as importing
 from app.exchange.imports import store as ledger
 from app.exchange.imports.identify import Plan
@@ -175,7 +175,7 @@ def test_a_key_that_is_revoked_meanwhile_ends_its_import(
     registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revoked = threading.Event()
-    monkeypatch.setattr(importing.Pace, "breathe", lambda _: revoked.wait(120))
+    monkeypatch.setattr(importing.Pace, "pause", lambda _: revoked.wait(120))
     sent = send(registry, editor, lines_of(*ports(3)), "?mode=rows").json()
     change_key(seeded_database, editor, revoked_at="2020-01-01T00:00:00.000000Z")
     revoked.set()

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app.core.access.caller import Caller
 from app.core.database.engine import Database
-from app.exchange.formats.files import JSON_LINES, parse_file
+from app.exchange.formats.media_types import JSON_LINES, parse_file
 from app.exchange.imports import store as ledger
 from app.exchange.imports.models import IMPORTS, Sending
 

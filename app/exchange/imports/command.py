@@ -11,7 +11,7 @@ from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.errors import Problem
 from app.core.model.resource import RESOURCES
-from app.exchange.formats.files import JSON_LINES, SUFFIXES, parse_file
+from app.exchange.formats.media_types import JSON_LINES, SUFFIXES, parse_file
 from app.exchange.imports import store as ledger
 from app.exchange.imports.models import COUNTS, IMPORTS, LINES, Sending
 from app.exchange.imports.run import Pace, run

@@ -20,8 +20,8 @@ from app.core.http.resource_writes import WRITERS
 from app.core.http.responses import private_json
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.parameters import Digits
-from app.exchange.formats.columns import column_of, csv_template
-from app.exchange.formats.files import CSV, JSON_LINES, TYPES, XLSX, parse_file, xlsx_template
+from app.exchange.formats.columns import column_of
+from app.exchange.formats.media_types import CSV, FORMATS, JSON_LINES, SUFFIXES, TEMPLATES, XLSX, parse_file
 from app.exchange.imports import store as ledger
 from app.exchange.imports.models import IMPORTS, LINES, OPEN, VERDICT, ImportPage, ImportShown, LinePage, Sending
 
@@ -119,7 +119,7 @@ async def send_import(request: Request, caller: Caller, query: Sending) -> Respo
     the one whose id and title its title makes. A partner may be named by its name wherever its id stands. Links may
     lead to any line of the file. With `version` a line changes that version only. The rules are those of single writes.
     """
-    kind = TYPES[type_of(request, TYPES)]
+    kind = FORMATS[type_of(request, FORMATS)]
     resource = _resource_of(query, kind)
     importer = request.app.state.importer
     with tempfile.TemporaryFile() as file:
@@ -230,16 +230,17 @@ async def read_import_template(request: Request, table: str) -> Response:
 
     The workbook explains the columns on its second sheet.
     """
-    name, _dot, end = table.rpartition(".")
+    name, dot, suffix = table.rpartition(".")
     resource = RESOURCES.get(name)
-    if resource is None or end not in ("csv", "xlsx"):
+    media_type = SUFFIXES.get(dot + suffix, "")
+    if resource is None or media_type not in TEMPLATES:
         raise NotFound
-    content = csv_template(resource) if end == "csv" else await asyncio.to_thread(xlsx_template, resource)
+    content = await asyncio.to_thread(TEMPLATES[media_type], resource)
     headers = {
-        "Content-Disposition": f'attachment; filename="{name}.{end}"',
+        "Content-Disposition": f'attachment; filename="{table}"',
         "Cache-Control": request.app.state.settings.cache_control,
     }
-    return Response(content, 200, headers, media_type=f"{CSV}; charset=utf-8" if end == "csv" else XLSX)
+    return Response(content, 200, headers, media_type=media_type)
 
 
 async def _find(request: Request, caller: Caller, import_id: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from app.core.database.statements import Query
 from app.core.errors import ErrorItem, ReadOnly, Unavailable
 from app.core.log import MIRRORS, instant, now
 from app.core.values.json import to_json
-from app.exchange.formats.files import ParsedLine
+from app.exchange.formats.lines import ParsedLine
 from app.exchange.imports.models import COUNTS, IMPORTS, LINES, OPEN, Sending
 
 CHUNK = 500  # lines that are written in one transaction
@@ -119,7 +119,7 @@ def _chunks(lines: Iterator[ParsedLine]) -> Iterator[list[ParsedLine]]:
     size = 0
     for line in lines:
         chunk.append(line)
-        size += len(line.given or b"")
+        size += len(line.record or b"")
         if len(chunk) == CHUNK or size > CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
@@ -132,7 +132,7 @@ def _add(session: Session, import_id: str, lines: list[ParsedLine]) -> None:
         {
             "import_id": import_id,
             "number": line.number,
-            "given": None if line.errors or line.given is None else line.given.decode(),
+            "given": None if line.errors or line.record is None else line.record.decode(),
             "moved": to_json(line.moved).decode() if line.moved else None,
             "resource": line.resource,
             "verdict": "refused" if line.errors else None,
