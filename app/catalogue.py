@@ -12,7 +12,7 @@ from app.core.model.resource import declare
 from app.core.search import index
 from app.core.writing import idempotency
 from app.documents.models import DOCUMENTS
-from app.exchange.imports import models as imports
+from app.exchange.imports import tables as imports
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
 from app.milestones.models import MILESTONES

@@ -17,10 +17,10 @@ from app.core.log import REDACTIONS, SEALED
 from app.core.maintenance.backup import back_up, restore
 from app.core.maintenance.redact import Redaction
 from app.core.maintenance.redact import redact as take_down
-from app.exchange.formats.files import CSV, JSON_LINES
-from app.exchange.imports.models import IMPORTS, LINES
+from app.exchange.formats.media_types import CSV, JSON_LINES
 from app.exchange.imports.run import Pace
 from app.exchange.imports.run import run as run_import
+from app.exchange.imports.tables import IMPORTS, LINES
 from app.exchange.mirrors.mirror import MirrorFollower
 from app.exchange.mirrors.source import NotMirrored
 from seed.files import Dataset
