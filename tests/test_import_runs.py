@@ -175,7 +175,7 @@ def test_a_key_that_is_revoked_meanwhile_ends_its_import(
     registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revoked = threading.Event()
-    monkeypatch.setattr(importing.Pace, "breathe", lambda _: revoked.wait(120))
+    monkeypatch.setattr(importing.Pace, "pause", lambda _: revoked.wait(120))
     sent = send(registry, editor, lines_of(*ports(3)), "?mode=rows").json()
     change_key(seeded_database, editor, revoked_at="2020-01-01T00:00:00.000000Z")
     revoked.set()

@@ -212,7 +212,15 @@ def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[s
     return client.request(method, path, content=sent, headers=headers).status_code
 
 
-@pytest.mark.parametrize(("method", "path"), [each[:2] for each in OPERATIONS], ids=lambda each: each)
+# Resources share their rows: without the slow tests, two of them stand for all.
+SLOW_PATHS = tuple(f"/v1/{name}" for name in RESOURCES if name not in ("partners", "figures"))
+CASES = [
+    pytest.param(method, path, marks=[pytest.mark.slow] if path.startswith(SLOW_PATHS) else [], id=f"{method}-{path}")
+    for method, path, _ in OPERATIONS
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CASES)
 def test_each_kind_of_key_may_do_what_its_row_says(
     callers: tuple[TestClient, dict[str, dict[str, str]]], method: str, path: str
 ) -> None:
