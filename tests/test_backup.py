@@ -222,7 +222,7 @@ def test_a_failure_leaves_no_file(seeded_database: Database, file: Path, monkeyp
     assert list(file.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("column", ["body", "chain"])
+@pytest.mark.parametrize("column", ["body", pytest.param("chain", marks=pytest.mark.slow)])
 def test_a_changed_change_is_told_and_not_restored(
     seeded_database: Database, empty: Database, file: Path, column: str
 ) -> None:

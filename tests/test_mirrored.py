@@ -57,7 +57,7 @@ def take_text_down(database: Database, text: str = SECRET) -> None:
     redact(database, text)
 
 
-@pytest.mark.parametrize("followed", ["from the start", "afterwards"])
+@pytest.mark.parametrize("followed", [pytest.param("from the start", marks=pytest.mark.slow), "afterwards"])
 def test_what_was_taken_down_is_proved_in_a_mirror(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, dataset: Dataset, followed: str
 ) -> None:

@@ -111,8 +111,12 @@ class _SqliteConnection:
         self._driver = sqlite3.connect(
             path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
         )
-        self._driver.execute("PRAGMA query_only=ON")
-        self._driver.execute(f"PRAGMA cache_size=-{cache}")
+        try:
+            self._driver.execute("PRAGMA query_only=ON")
+            self._driver.execute(f"PRAGMA cache_size=-{cache}")
+        except sqlite3.DatabaseError:  # the file is no database
+            self._driver.close()
+            raise
         self._clock: Callable[[], float] = time.monotonic
         self._until = float("inf")
         self._driver.set_progress_handler(lambda: self._clock() > self._until, 10_000)
