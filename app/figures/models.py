@@ -15,7 +15,7 @@ from app.core.errors import ERROR_DETAILS, ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, RangeFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value, Voice
@@ -152,7 +152,7 @@ class FigureShown(FigureFields, Record):
     resource: Literal["figures"]
 
 
-class Figure(RouteRow, table=True):
+class Figure(RecordRow, table=True):
     """Columns of figures that lists filter and sort by."""
 
     __tablename__ = "figures"

@@ -10,7 +10,7 @@ from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
@@ -88,7 +88,7 @@ class MilestoneShown(MilestoneFields, Record):
     resource: Literal["milestones"]
 
 
-class Milestone(RouteRow, table=True):
+class Milestone(RecordRow, table=True):
     """Columns of milestones that lists filter and sort by."""
 
     __tablename__ = "milestones"

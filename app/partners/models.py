@@ -11,7 +11,7 @@ from app.core.errors import ErrorItem
 from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.links import PartnerId, PlaceId
@@ -66,7 +66,7 @@ class PartnerShown(PartnerFields, Record):
     resource: Literal["partners"]
 
 
-class Partner(RouteRow, table=True):
+class Partner(RecordRow, table=True):
     """Columns of partners that lists filter and sort by."""
 
     __tablename__ = "partners"

@@ -5,13 +5,13 @@ from functools import cache
 from typing import Any
 
 from app.core.model.fields import RecordFields
-from app.core.model.tables import RouteRow
+from app.core.model.tables import RecordRow
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
 from app.core.values.text import fold, preferred_text, sort_key
 
 
-def column_values(table: type[RouteRow], fields: RecordFields) -> dict[str, Any]:
+def column_values(table: type[RecordRow], fields: RecordFields) -> dict[str, Any]:
     """The typed columns of a record, by the convention of their names.
 
     `x`: the field x; `x_earliest`, `x_latest`: the ends of the date x (0001/9999 where open); `x_sort`: x in
@@ -25,11 +25,11 @@ def column_values(table: type[RouteRow], fields: RecordFields) -> dict[str, Any]
 
 
 @cache
-def _columns(table: type[RouteRow], fields: type[RecordFields]) -> list[tuple[str, str, "ColumnForm | None"]]:
+def _columns(table: type[RecordRow], fields: type[RecordFields]) -> list[tuple[str, str, "ColumnForm | None"]]:
     """Each column that a writer's fields fill, the field, and how it is read."""
     found: list[tuple[str, str, ColumnForm | None]] = []
     for column in [each.name for each in table.__table__.columns]:  # type: ignore[attr-defined]
-        if column in RouteRow.model_fields and column not in RecordFields.model_fields:
+        if column in RecordRow.model_fields and column not in RecordFields.model_fields:
             continue
         field, _, form = column.rpartition("_")
         read = _FORMS.get(form)

@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 from app.core.database.tables import BYTEWISE, SEQUENCE, only_where
 
 
-class RouteRow(SQLModel):
+class RecordRow(SQLModel):
     """The columns every resource's table has; tables do not validate, so only core builds them from valid fields."""
 
     model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]
