@@ -16,11 +16,11 @@ import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session
 
-from app import no_collector
 from app.core.access.caller import Caller
 from app.core.access.keys import current_caller
 from app.core.database.engine import Database
 from app.core.errors import ErrorItem, Problem, ReadOnly, Unauthorized
+from app.core.garbage_collection import without_garbage_collection
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.editor import PATIENCE
@@ -145,7 +145,7 @@ class _Run:
     def _in_chunks(self) -> None:
         for chunk in self._chunks():
             self.pace.pause()
-            with no_collector(), self.database.write(patience=PATIENCE) as session:
+            with without_garbage_collection(), self.database.write(patience=PATIENCE) as session:
                 ledger.renew_claim(session, self.id, self.claim)
                 self.caller = self._renew(session)
                 ledger.record_verdicts(
@@ -158,7 +158,7 @@ class _Run:
         """All in one transaction, with the verdicts; where nothing is to stay, those are noted after it."""
         with tempfile.TemporaryFile() as verdicts:
             try:
-                with no_collector(), self.database.write(patience=PATIENCE) as session:
+                with without_garbage_collection(), self.database.write(patience=PATIENCE) as session:
                     ledger.renew_claim(session, self.id, self.claim)
                     self.caller = self._renew(session)
                     wrong = self.known_wrong + self._note(verdicts, self._each_line(session))
