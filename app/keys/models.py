@@ -1,7 +1,5 @@
 """Keys as administrators see them, and what is done with them: create, rotate, revoke."""
 
-import secrets
-import string
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,6 +12,7 @@ from app.core.access.keys import ID_LENGTH, KEYS, new_token, token_hash
 from app.core.errors import ErrorItem, Invalid, NotFound
 from app.core.log import instant, now
 from app.core.model.resource import RESOURCES
+from app.core.values.ids import random_text
 from app.core.values.text import Line, Slug
 
 DAY = 86_400
@@ -83,7 +82,7 @@ def create(session: Session, fields: KeyFields) -> dict[str, Any]:
     elif "records:write:own" in fields.scopes:
         detail = "The scope records:write:own needs the partner whose records these are."
         raise Invalid(ErrorItem(pointer="/partner", code="invalid_value", detail=detail))
-    key_id = "".join(secrets.choice(string.digits + string.ascii_lowercase) for _ in range(ID_LENGTH))
+    key_id = random_text(ID_LENGTH)
     text = new_token(key_id)
     scopes = " ".join(code for code in SCOPE.codes if code in fields.scopes)
     values = {**fields.model_dump(), "id": key_id, "hash": token_hash(text), "scopes": scopes, "created_at": now()}

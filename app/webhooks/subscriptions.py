@@ -1,8 +1,6 @@
 """What is done with subscriptions: create, change, rotate, test, repeat; each inside one transaction of one caller."""
 
 import json
-import secrets
-import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +13,7 @@ from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.log import CHANGES, instant, now
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import validate
+from app.core.values.ids import random_text
 from app.core.writing.patch import merge
 from app.partners.merging import WHEN_MERGED
 from app.webhooks.events import ping_payload
@@ -33,7 +32,7 @@ def create(session: Session, caller: Caller, fields: WebhookFields) -> dict[str,
     if session.execute(own).scalar_one() >= MAX_OF_ONE:
         raise Conflict(f"A key has at most {MAX_OF_ONE} subscriptions.")
     last = session.execute(select(func.max(CHANGES.c.sequence))).scalar() or 0
-    webhook, secret, at = _token(ID_LENGTH), new_secret(), now()
+    webhook, secret, at = random_text(ID_LENGTH), new_secret(), now()
     made = {
         "id": webhook,
         "key": caller.key,
@@ -47,10 +46,6 @@ def create(session: Session, caller: Caller, fields: WebhookFields) -> dict[str,
     times = {"created_at": at, "updated_at": at}
     session.execute(insert(WEBHOOKS), {**empty, **made, **times, **_columns(fields), **stopped})
     return {**show_webhook(session, caller, webhook), "secret": secret}
-
-
-def _token(length: int) -> str:
-    return "".join(secrets.choice(string.digits + string.ascii_lowercase) for _ in range(length))
 
 
 def _columns(fields: WebhookFields) -> dict[str, Any]:
@@ -186,7 +181,7 @@ def _delivery(session: Session, webhook: str, delivery: str) -> dict[str, Any]:
 def send_test(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
     """A delivery of nothing but a test, due at once; Conflict when the subscription is disabled."""
     _must_be_active(session, caller, webhook)
-    delivery = f"{webhook}-test-{_token(8)}"
+    delivery = f"{webhook}-test-{random_text(8)}"
     add_test(session.connection(), delivery, webhook, ping_payload(webhook, now()))
     return _delivery(session, webhook, delivery)
 

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-import secrets
 import string
 import zlib
 from typing import Any
@@ -16,6 +15,7 @@ from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 from app.core.errors import Unauthorized
 from app.core.log import now
+from app.core.values.ids import random_text
 
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
@@ -52,8 +52,8 @@ READ_KEY_BY_ID = Query(_KEY_BY_ID, alone=True)
 
 def new_token(key_id: str) -> str:
     """The text of a key, to be shown once: `hoptac_<id>_<secret><checksum>`."""
-    begun = f"hoptac_{key_id}_" + "".join(secrets.choice(DIGITS) for _ in range(SECRET_LENGTH))
-    return begun + _checksum(begun)
+    secret = f"hoptac_{key_id}_{random_text(SECRET_LENGTH, DIGITS)}"
+    return secret + _checksum(secret)
 
 
 def _checksum(text: str) -> str:

@@ -7,7 +7,6 @@ transaction. So of two processes that believe to be at it, one writes.
 import contextlib
 import json
 import secrets
-import string
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -21,6 +20,7 @@ from app.core.database.engine import Database
 from app.core.database.statements import Query
 from app.core.errors import ErrorItem, ReadOnly, Unavailable
 from app.core.log import MIRRORS, instant, now
+from app.core.values.ids import LETTERS, random_text
 from app.core.values.json import to_json
 from app.exchange.formats.files import ParsedLine
 from app.exchange.imports.models import COUNTS, IMPORTS, LINES, OPEN, Sending
@@ -63,7 +63,7 @@ def new_claim() -> str:
 def new_id() -> str:
     """An id that sorts by time and cannot be guessed."""
     digits = "".join(filter(str.isdigit, now()))
-    return digits + "".join(secrets.choice(string.ascii_lowercase) for _ in range(12))
+    return digits + random_text(12, LETTERS)
 
 
 def store_import(database: Database, caller: Caller, sending: Sending, lines: Iterator[ParsedLine], claim: str) -> str:
