@@ -45,7 +45,7 @@ class Resource:
     about: str
     fields: type[RecordFields]
     shown: type[Record]
-    table: Any
+    table: Any  # a type[RecordRow]; mypy would take its columns for plain values
     filters: Mapping[str, Filter]
     sorts: Mapping[str, Any]
     links: Mapping[str, Link] = field(default_factory=dict)
@@ -69,6 +69,11 @@ class Resource:
     def own_example(self) -> RecordFields | None:
         """Return the example that is declared here, if any."""
         return None if self.example_fields is None else self.fields.model_validate(self.example_fields)
+
+    @property
+    def merged_into_column(self) -> Any:
+        """Column that holds the id of the record that replaced a merged one; None if the table has no such column."""
+        return getattr(self.table, "merged_into", None)
 
     @cached_property
     def all_links(self) -> dict[str, Link]:

@@ -220,7 +220,7 @@ def _by_identifier(session: Session, caller: Caller, resource: Resource, codes: 
     table, owner = resource.identifiers, resource.table
     if table is None:
         return set()
-    current = getattr(owner, "merged_into", None)
+    current = resource.merged_into_column
     record_id = owner.id if current is None else func.coalesce(current, owner.id)
     query = select(record_id, owner.state, owner.managed_by).join(table, table.c.record_id == owner.id)
     found: set[tuple[str, str | None]] = set()
