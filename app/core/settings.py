@@ -28,7 +28,7 @@ class Settings(BaseSettings):
         default=0.01,
         ge=0,
         le=1,
-        description="SQLite only: CPU seconds that a read may take in the event loop before it moves to a thread.",
+        description="SQLite only: CPU seconds that a read may use in the event loop before it moves to a thread.",
     )
     hot_cache: int = Field(
         default=64,
@@ -40,45 +40,49 @@ class Settings(BaseSettings):
         default=0.05,
         ge=0,
         le=60,
-        description="Seconds for which a cached response may miss writes of other processes, never those of its own.",
+        description="Maximum time in seconds for which a cached response may miss a write of another process.",
     )
     max_body: int = Field(
         default=1_000_000, ge=1_000, le=1_000_000_000, description="Maximum size of a request body in bytes."
     )
     rate_limit_key: int = Field(
-        default=0, ge=0, le=10_000_000, description="Requests per minute with one key, per process. 0: no limit."
+        default=0,
+        ge=0,
+        le=10_000_000,
+        description="Maximum number of requests per minute with one key, per process. 0: no limit.",
     )
     rate_limit_address: int = Field(
         default=0,
         ge=0,
         le=10_000_000,
-        description="Requests per minute from one address (IPv6: /64) without a valid key, per process. 0: no limit.",
+        description="Maximum number of requests per minute from one address (IPv6: /64) without a valid key, "
+        "per process. 0: no limit.",
     )
     trusted_proxies: str = Field(
         default="",
         max_length=2_000,
-        description="Proxies whose `X-Forwarded-For` is trusted: addresses and networks with commas between. `*`: all.",
+        description="Trusted proxies for `X-Forwarded-For`: addresses and networks, separated by commas. `*`: all.",
     )
     head_deadline: float = Field(
-        default=10.0, gt=0, le=3_600, description="Seconds in which the headers of a request must arrive."
+        default=10.0, gt=0, le=3_600, description="Maximum time in seconds until the headers of a request have arrived."
     )
     stall_deadline: float = Field(
         default=20.0,
         gt=0,
         le=3_600,
-        description="Seconds for which a body or a response may be slower than 1,000 bytes per second.",
+        description="Maximum time in seconds for which a body or response may be slower than 1,000 bytes per second.",
     )
     max_connections: int = Field(
         default=10_000,
         ge=1,
         le=1_000_000,
-        description="Open connections per process. Beyond it, a new one replaces one that is idle or stalled.",
+        description="Maximum number of open connections per process. A new one then replaces an idle or stalled one.",
     )
     max_connections_address: int = Field(
         default=1_000,
         ge=1,
         le=1_000_000,
-        description="Open connections per process from one address (IPv6: /64). Trusted proxies have no such limit.",
+        description="Maximum connections per process from one address (IPv6: /64). Trusted proxies have no limit.",
     )
     max_import: int = Field(
         default=100_000_000, ge=1_000, le=10_000_000_000, description="Maximum size of a file to import in bytes."

@@ -111,7 +111,7 @@ def _ends(name: str, text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DuringFilter:
-    """An imprecise date, stored as its first and last possible day, can be within the given date or interval."""
+    """A date or period, stored as its first and last possible day, overlaps the given date or interval."""
 
     earliest: Any
     latest: Any
@@ -121,7 +121,7 @@ class DuringFilter:
         earliest = self.earliest
         latest = self.latest
         conditions: dict[str, tuple[str, Condition]] = {
-            "": ("Can be within this EDTF date or interval.", lambda bind, _: and_(
+            "": ("Overlaps this EDTF date or interval.", lambda bind, _: and_(
                 latest >= bindparam(f"{bind}_from"), earliest <= bindparam(f"{bind}_to"))),
             "_gte": ("Can be on or after this EDTF date.", lambda bind, _: latest >= bindparam(f"{bind}_from")),
             "_gt": ("Can be after this EDTF date.", lambda bind, _: latest > bindparam(f"{bind}_to")),

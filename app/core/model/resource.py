@@ -61,9 +61,7 @@ class Resource:
     example: str = ""  # id of an example: a record of the dataset, or the one with the fields below
     example_fields: Mapping[str, Any] | None = None
     trees: tuple[str, ...] = ()  # links that must not form a cycle, named like their fields
-    rules: tuple[
-        Callable[[Any], Iterable[ErrorItem]], ...
-    ] = ()  # integrity rules, in addition to those of every resource
+    rules: tuple[Callable[[Any], Iterable[ErrorItem]], ...] = ()  # integrity rules, in addition to the general ones
     needs_evidence: bool = True
 
     @property
@@ -77,7 +75,7 @@ class Resource:
 
     @property
     def merged_into_column(self) -> Any:
-        """Column that holds the id of the record that replaced a merged one; None if the table has no such column."""
+        """The column with the id of the record into which a record was merged; None if the table has no such column."""
         return getattr(self.table, "merged_into", None)
 
     @cached_property
@@ -113,7 +111,7 @@ class Resource:
         return by_name
 
     def parameter_of(self, name: str) -> Parameter | None:
-        """Return the filter for links to records of a resource, by its singular; its own singular stands for `id`."""
+        """Return the filter named by the singular of a linked resource, or `id` for this resource; None if absent."""
         return self.parameters.get("id" if name == self.one else name)
 
     @cached_property

@@ -51,7 +51,8 @@ def _of_fields(model: type[BaseModel]) -> Iterator[tuple[str, _Collect]]:
 
 def _reader(kind: Any, rules: Any = ()) -> _Collect | None:
     """Return the collector for values of a type; None if they contain no text."""
-    origin, inner = get_origin(kind), get_args(kind)
+    origin = get_origin(kind)
+    inner = get_args(kind)
     if origin is Annotated:
         return _reader(inner[0], inner[1:])
     if isinstance(kind, type) and issubclass(kind, BaseModel):

@@ -39,7 +39,7 @@ class Citation(Value):
         default=None, description="Literal words of the document.", examples=["26 doanh nghiệp"]
     )
     supports: list[Line] = Field(
-        default=[], max_length=50, description="Names of the supported fields. Empty: the record as a whole."
+        default=[], max_length=50, description="Names of the supported fields. Empty: the whole record."
     )
     basis: Annotated[str, BASIS] = "stated"
     note: Prose | None = Field(default=None, description="The source, if `basis` is `external`. Otherwise a remark.")

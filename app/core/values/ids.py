@@ -8,5 +8,5 @@ DIGITS_AND_LETTERS = string.digits + LETTERS
 
 
 def random_text(length: int, characters: str = DIGITS_AND_LETTERS) -> str:
-    """Return so many characters, chosen by a generator whose output cannot be predicted."""
+    """Return `length` characters from a cryptographically secure generator."""
     return "".join(secrets.choice(characters) for _ in range(length))
