@@ -1,4 +1,4 @@
-"""The database: one writing transaction at a time, snapshots, and readers that run compiled statements."""
+"""The database: transactions with the writer lock, snapshots, and readers that run compiled statements."""
 
 import contextlib
 import sqlite3
@@ -37,7 +37,7 @@ class Database:
     """The database at one URL: `sqlite:///file` or `postgresql://…`. As a context manager it closes itself."""
 
     def __init__(self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01) -> None:
-        self.url = _normal(url)
+        self.url = _parsed_url(url)
         self._name = str(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._deadline = deadline
@@ -118,9 +118,9 @@ class Database:
         self.close()
 
 
-def _normal(text: str) -> URL:
+def _parsed_url(database_url: str) -> URL:
     try:
-        url = make_url(text)
+        url = make_url(database_url)
     except ArgumentError:
         raise ValueError("HOPTAC_DATABASE_URL: is not a URL; try sqlite:///hoptac.db or postgresql://…") from None
     if url.get_backend_name() == "sqlite":

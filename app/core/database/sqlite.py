@@ -57,7 +57,7 @@ class SqliteReader:
             self._close_inline()  # whatever the error was, the next read opens the file again
             raise Unavailable from error
         if self._free_places == 0:
-            raise Unavailable("Too many long reads are waiting.")
+            raise Unavailable("Too many slow reads are waiting.")
         self._free_places -= 1
         try:
             loop = asyncio.get_running_loop()
@@ -113,7 +113,7 @@ class _SqliteConnection:
         self._path = path
         self._file = _identity(path)
         if self._file is None:
-            raise Unavailable("There is no database.")
+            raise Unavailable("The database does not exist.")
         self._driver = sqlite3.connect(
             path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
         )

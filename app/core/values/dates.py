@@ -72,7 +72,7 @@ def _point(text: str) -> Span:
         raise ValueError("is not a date of the EDTF profile, such as 2022, 2022-02, 2022-02-28 or 2024/2028")
     year, month, day = (int(match[part]) if match[part] else None for part in ("year", "month", "day"))
     if year is None or year == 0:
-        raise ValueError("the year must be 0001 to 9999")
+        raise ValueError("the year must be between 0001 and 9999")
     if month is None:
         return Span(date(year, 1, 1), date(year, 12, 31))
     if day is None and _FIRST_QUARTER <= month < _FIRST_QUARTER + 4:

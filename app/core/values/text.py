@@ -24,7 +24,7 @@ def clean(text: str) -> str:
     return text
 
 
-# Words that are part of URLs, now or perhaps later. No id is one of them.
+# Words that the URLs of the API need, now or later. An id must not be one of them.
 RESERVED = frozenset(
     {
         *("aggregate", "audit", "bulk", "changes", "export", "facets", "history", "import", "imports"),
@@ -144,5 +144,5 @@ def suggestion(name: str, candidates: Iterable[str]) -> str:
     """Return " Did you mean …?" with the candidate most similar to a name; empty if none is similar."""
     from difflib import get_close_matches  # noqa: PLC0415 - needed only for errors
 
-    near = get_close_matches(name[:80], candidates, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else ""
+    similar = get_close_matches(name[:80], candidates, n=1, cutoff=0.5)
+    return f" Did you mean {similar[0]}?" if similar else ""
