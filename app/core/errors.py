@@ -235,10 +235,7 @@ class IdTaken(Conflict):
 
 
 class Rewound(Conflict):
-    """The registry does not have the Change after which the client wants to continue.
-
-    It was restored to an earlier state, or it is another registry. Start again with `after=0`.
-    """
+    """The registry does not have this Change: it was restored, or it is another registry. Start again with `after=0`."""
 
     code = "rewound"
     title = "Unknown Change"

@@ -142,10 +142,10 @@ class RangeFilter:
 
     def parameters(self, name: str) -> Iterator[Parameter]:
         conditions: dict[str, tuple[str, Condition]] = {
-            "gte": ("Greater than or equal to this value.", lambda bind, _: self.column >= bindparam(bind)),
-            "gt": ("Greater than this value.", lambda bind, _: self.column > bindparam(bind)),
-            "lte": ("Less than or equal to this value.", lambda bind, _: self.column <= bindparam(bind)),
-            "lt": ("Less than this value.", lambda bind, _: self.column < bindparam(bind)),
+            "gte": ("Lower limit, inclusive.", lambda bind, _: self.column >= bindparam(bind)),
+            "gt": ("Lower limit, exclusive.", lambda bind, _: self.column > bindparam(bind)),
+            "lte": ("Upper limit, inclusive.", lambda bind, _: self.column <= bindparam(bind)),
+            "lt": ("Upper limit, exclusive.", lambda bind, _: self.column < bindparam(bind)),
         }
         for suffix, (comparison, where) in conditions.items():
             yield Parameter(f"{name}_{suffix}", self.annotation, f"{self.about} {comparison}", where)
