@@ -235,7 +235,7 @@ class IdTaken(Conflict):
 
 
 class Rewound(Conflict):
-    """The registry does not have this Change: it was restored, or it is another registry. Start again with `after=0`."""
+    """The registry does not have this Change: it was restored or is another registry. Start again with `after=0`."""
 
     code = "rewound"
     title = "Unknown Change"
