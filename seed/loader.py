@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
-from app import no_collector
 from app.core.database.engine import Database
+from app.core.garbage_collection import without_garbage_collection
 from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
@@ -36,7 +36,7 @@ def load(database: Database, dataset: Dataset) -> LoadOutcome:
     actor deleted; one that is no longer in the dataset while other records link to it.
     """
     outcome = LoadOutcome()
-    with no_collector(), database.write() as session:
+    with without_garbage_collection(), database.write() as session:
         last = _last_changes(session, dataset)
         alone = _left_alone(dataset, last)
         batch = Batch(session, ACTOR)

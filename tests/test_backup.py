@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlmodel import SQLModel
 
 from app.cli import main
-from app.core.database.engine import BEGUN, Database
+from app.core.database.engine import INITIAL_ROWS, Database
 from app.core.log import CHANGES
 from app.core.maintenance import backup
 from app.core.maintenance.backup import INDEX, NotCopied, back_up, restore
@@ -234,7 +234,7 @@ def test_a_changed_change_is_told_and_not_restored(
     assert not any(
         contents(empty)[each.name]
         for each in SQLModel.metadata.sorted_tables
-        if each not in INDEX and BEGUN not in each.info
+        if each not in INDEX and INITIAL_ROWS not in each.info
     )
     assert str(restore(file, empty, unproved=True).broken).startswith("Change 7: ")
     assert contents(empty) == contents(seeded_database)

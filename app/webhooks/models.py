@@ -11,7 +11,7 @@ from pydantic import Field as Described
 from sqlalchemy import Boolean, Index, Integer, Table, Text, TypeDecorator, literal_column
 from sqlmodel import Field, SQLModel
 
-from app.core.database.engine import BEGUN
+from app.core.database.engine import INITIAL_ROWS
 from app.core.database.tables import BYTEWISE, SEQUENCE, in_codes, only_where
 from app.core.log import PUBLIC_ACTION
 from app.core.model.resource import RESOURCES
@@ -141,7 +141,7 @@ class WebhookCursor(SQLModel, table=True):
     """The common cursor, one row: the last Change that was read for all subscriptions that are not behind."""
 
     __tablename__ = "webhook_cursor"
-    __table_args__ = {"info": {BEGUN: True}}
+    __table_args__ = {"info": {INITIAL_ROWS: True}}
 
     id: int = Field(sa_type=Integer, primary_key=True, sa_column_kwargs={"autoincrement": False})
     after: int = Field(sa_type=SEQUENCE)

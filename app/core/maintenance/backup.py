@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, create_engine, delete, insert, select,
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
-from app.core.database.engine import BEGUN, WHEN_RESTORED, Database
+from app.core.database.engine import INITIAL_ROWS, WHEN_RESTORED, Database
 from app.core.log import LATEST_CHANGE
 from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import ChainHead, Verifier
@@ -95,7 +95,7 @@ def _copy(
     with database.write() as session:
         target = session.connection()
         for table in tables:
-            if BEGUN in table.info:
+            if INITIAL_ROWS in table.info:
                 target.execute(delete(table))
             elif target.execute(select(table).limit(1)).first() is not None:
                 raise NotCopied(f"The database is not empty: there is something in {table.name}.")

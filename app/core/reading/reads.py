@@ -58,7 +58,7 @@ class ResourceReads:
         self.resource = resource
         table = resource.table
         own = select_stored(resource, CHANGE_NAME, table.rendering).where(table.id == bindparam("id"))
-        self._merged = getattr(table, "merged_into", None)
+        self._merged = resource.merged_into_column
         self._detail = Query(self._unmerged(own), alone=True)
         public = table.state == literal_column("'published'")
         self._exists = Query(self._unmerged(select(table.id).where(table.id == bindparam("id"), public)), alone=True)

@@ -1,4 +1,4 @@
-"""Numbers that are ranges or inexact, and the arithmetic that respects it."""
+"""Arithmetic with ranges and with inexact numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,45 +9,47 @@ INFINITE = Decimal("Infinity")
 
 @dataclass(frozen=True)
 class Range:
-    """From the least to the most that a number can be; either may be infinite."""
+    """The least and the greatest value that a number can have; both may be infinite."""
 
     low: Decimal
     high: Decimal
 
     def meets(self, other: "Range") -> bool:
-        """Whether both can be the same number."""
+        """Return whether both can be the same number."""
         return self.low <= other.high and other.low <= self.high
 
     def over(self, base: "Range") -> "Range":
-        """This as a percentage of a base that is more than 0."""
+        """Return this range as a percentage of a base that is greater than 0."""
         return Range(max(self.low, Decimal(0)) / base.high * 100, self.high / base.low * 100)
 
     def less(self, other: "Range") -> "Range":
-        """The difference."""
+        """Return the difference."""
         return Range(self.low - other.high, self.high - other.low)
 
 
 def sum_of_ranges(ranges: Iterable[Range]) -> Range:
-    """The sum."""
-    each = list(ranges)
-    return Range(sum((one.low for one in each), Decimal(0)), sum((one.high for one in each), Decimal(0)))
+    """Return the sum of ranges."""
+    parts = list(ranges)
+    return Range(sum((part.low for part in parts), Decimal(0)), sum((part.high for part in parts), Decimal(0)))
 
 
 def hull(ranges: Iterable[Range]) -> Range:
-    """The least range that holds all."""
-    each = list(ranges)
-    return Range(min(one.low for one in each), max(one.high for one in each))
+    """Return the smallest range that contains all these ranges."""
+    parts = list(ranges)
+    return Range(min(part.low for part in parts), max(part.high for part in parts))
 
 
 def json_number(value: Decimal) -> int | float:
-    """As a JSON number."""
+    """Return a JSON number, rounded to six decimal places."""
     return int(value) if value == value.to_integral_value() else float(round(value, 6))
 
 
-# Which way the true number may lie; as_many_as and one_of only stress an exact number.
+# Qualifiers that emphasise a number and do not make it less exact.
 _PLAIN = {"as_many_as": "exact", "one_of": "exact"}
 
-_BELOW, _ABOVE = ("at_most", "less_than"), ("at_least", "more_than")
+# Qualifiers of numbers whose true value may be lower, and of those whose true value may be higher.
+_BELOW = ("at_most", "less_than")
+_ABOVE = ("at_least", "more_than")
 
 _INVERSE = {**dict(zip(_ABOVE, _BELOW, strict=True)), **dict(zip(_BELOW, _ABOVE, strict=True)), "nearly": "about"}
 
@@ -55,8 +57,8 @@ _PERCENT = Context(prec=6)
 
 
 def all_qualifiers(*qualifiers: str | None) -> str | None:
-    """The qualifier of a sum; None when parts of it may be more and others less than they say."""
-    kinds = {_PLAIN.get(each, each) if each else None for each in qualifiers} - {"exact"}
+    """Return the qualifier of a sum; None if some of its parts may be higher than stated and others lower."""
+    kinds = {_PLAIN.get(qualifier, qualifier) if qualifier else None for qualifier in qualifiers} - {"exact"}
     if len(kinds) <= 1:
         return next(iter(kinds), "exact")
     for sided in (_BELOW, _ABOVE):
@@ -68,7 +70,7 @@ def all_qualifiers(*qualifiers: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number, or a range from `value` to `high`, and how exactly it is meant (a code of `qualifier`, or unknown)."""
+    """A number, or a range from `value` to `high`, with a code of the list `qualifier` (None: unknown)."""
 
     value: Decimal
     high: Decimal | None = None
@@ -76,12 +78,12 @@ class Quantity:
 
     @property
     def top(self) -> Decimal:
-        """The upper end."""
+        """The upper end of the range."""
         return self.value if self.high is None else self.high
 
     @property
     def is_exact(self) -> bool:
-        """Whether it can be compared for equality."""
+        """Whether the number is neither a range nor inexact."""
         return self.high is None and _PLAIN.get(self.qualifier or "", self.qualifier) == "exact"
 
     def __add__(self, other: "Quantity") -> "Quantity":
@@ -93,30 +95,30 @@ class Quantity:
         return Quantity(-self.top, None if self.high is None else -self.value, qualifier)
 
     def percent_of(self, base: "Quantity") -> "Quantity":
-        """Its percentage of a base above zero, to six significant digits; neither may be negative."""
+        """Return the percentage of a base greater than 0, to six significant digits; neither may be negative."""
         low = _PERCENT.divide(100 * self.value, base.top)
         high = None if self.high is None and base.high is None else _PERCENT.divide(100 * self.top, base.value)
         return Quantity(low, high, all_qualifiers(self.qualifier, (-base).qualifier))
 
     def reaches(self, target: "Quantity", direction: str) -> bool | None:
-        """Whether it is as good as the target; None where neither is certain, or more is neither better nor worse."""
+        """Return whether the number reaches a target; None if that is uncertain or the indicator has no direction."""
         if direction == "down":
             return (-self).reaches(-target, "up")
-        known = {"exact", *_ABOVE, *_BELOW}
-        qualifiers = [_PLAIN.get(each.qualifier or "", each.qualifier) for each in (self, target)]
-        if direction != "up" or not known.issuperset(qualifiers):
+        own = _PLAIN.get(self.qualifier or "", self.qualifier)
+        targeted = _PLAIN.get(target.qualifier or "", target.qualifier)
+        if direction != "up" or not {own, targeted} <= {"exact", *_ABOVE, *_BELOW}:
             return None
-        if self.value >= target.top and qualifiers[0] not in _BELOW and qualifiers[1] not in _ABOVE:
+        if self.value >= target.top and own not in _BELOW and targeted not in _ABOVE:
             return True
-        missed = self.top < target.value and qualifiers[0] not in _ABOVE and qualifiers[1] not in _BELOW
+        missed = self.top < target.value and own not in _ABOVE and targeted not in _BELOW
         return False if missed else None
 
     def __str__(self) -> str:
-        return f"{_plain(self.value)}" + ("" if self.high is None else f"..{_plain(self.high)}")
+        return str(_plain(self.value)) if self.high is None else f"{_plain(self.value)}..{_plain(self.high)}"
 
 
 def quantity_shown(quantity: Quantity | None) -> tuple[int | float | None, int | float | None]:
-    """Value and upper end as JSON numbers, null where there is none; 26.0 is 26."""
+    """Return value and upper end as JSON numbers, without decimal places where possible; None if absent."""
     if quantity is None:
         return None, None
     return _plain(quantity.value), None if quantity.high is None else _plain(quantity.high)

@@ -62,7 +62,7 @@ class LookupCache:
 def _read_states(session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, RecordState]:
     """State, keeper, and what each was merged into."""
     table, found = resource.table, dict[str, RecordState]()
-    merged = getattr(table, "merged_into", None)
+    merged = resource.merged_into_column
     query = select(table.id, table.state, table.managed_by, null() if merged is None else merged)
     for chunk in chunks(sorted(ids)):
         found |= {row[0]: (row[1], row[2], row[3]) for row in session.execute(query.where(table.id.in_(chunk)))}
