@@ -202,7 +202,7 @@ class LineWriter:
         if present is not None:
             if not self.caller.can_see(present.state, present.managed_by):
                 raise IdTaken
-            edit.refuse_others(present)
+            edit.check_writable(present)
         line.merged_body = edit.with_manager(merged_line(line), present)
         line.fields = edit.validate(line.merged_body)
         if present is not None and line.is_stale(present):
@@ -228,14 +228,14 @@ class LineWriter:
         for line in lines:
             if line.verdict == "refused" and line.merged_body and line.fields is None:
                 edit = Edit(self.session, self.caller, line.resource, line.record_id)
-                line.errors += edit.further_errors(line.merged_body, line.errors)
+                line.errors += edit.rule_errors(line.merged_body, line.errors)
         return wrong
 
 
 def dangling_referrers(session: Session, caller: Caller, resource: Resource, record_id: str) -> list[ErrorItem]:
     """Why a record cannot be withdrawn: who would be left with a link to what is public no more."""
     try:
-        Edit(session, caller, resource, record_id).refuse_referred(published_only=True)
+        Edit(session, caller, resource, record_id).check_referrers(published_only=True)
     except Problem as problem:
         return problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)]
     return []
