@@ -77,7 +77,7 @@ def _check_target(present: StoredRecord | None, duplicate: str, into: str) -> No
 
 
 def _check_trees(proposals: Iterable[Proposal]) -> None:
-    """Raise Invalid if the moved links form a cycle. The rule reads them from the database, so they must be there."""
+    """Raise Invalid if the moved links form a cycle. The rule reads them from the database, so it needs the flush."""
     if any(any(trees(proposal)) for proposal in proposals):
         detail = "After the merge, a partner would be part of itself or its own successor. Change those links first."
         raise Invalid(ErrorItem(pointer="/into", code="cycle", detail=detail))

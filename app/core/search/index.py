@@ -1,4 +1,4 @@
-"""The index: which terms and names are stored for each public record, and how they are kept up to date.
+"""The index: which terms and names are stored for each public record, and how they are updated.
 
 It is written in the transaction that writes the records. SQLite stores the terms in an FTS5 table, PostgreSQL in a
 tsvector column. Both only return the records that have certain terms, in the order of `docid`. What a term is

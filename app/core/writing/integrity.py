@@ -6,9 +6,10 @@ its own rules in its declaration.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Select, null, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, null, select
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
@@ -75,6 +76,15 @@ def _read_states(session: Session, resource: Resource, ids: Iterable[str]) -> di
     return states
 
 
+@cache
+def _ancestor_query(child: Any, parent: Any, where: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+    """Return the statement that finds `record_id` above `start`. Building it takes longer than running it."""
+    above = select(parent.label("id")).where(child == bindparam("start"), *where).cte("above", recursive=True)
+    # UNION drops ids that were found before, so the statement ends even if other records form a cycle.
+    above = above.union(select(parent).join(above, child == above.c.id).where(*where))
+    return select(above.c.id).where(above.c.id == bindparam("record_id")).limit(1)
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A record as it would be after a write, inside the transaction of the write."""
@@ -98,10 +108,8 @@ class Proposal:
         """
         if self.is_new or start == self.record_id:
             return start == self.record_id
-        above = select(parent.label("id")).where(child == start, *where).cte("above", recursive=True)
-        # UNION drops rows that are there already, so the statement also ends if other records form a cycle.
-        above = above.union(select(parent).join(above, child == above.c.id).where(*where))
-        return self.exists(select(above.c.id).where(above.c.id == self.record_id))
+        values = {"start": start, "record_id": self.record_id}
+        return self.session.execute(_ancestor_query(child, parent, where), values).first() is not None
 
     def code_in_use(self, holders: Select[Any], pointer: str) -> Iterator[ErrorItem]:
         """Yield a violation for each other record that has the code. `holders` selects (id, state, managed_by)."""
