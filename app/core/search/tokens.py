@@ -80,7 +80,7 @@ def prefixes(spelling: str) -> set[str]:
 def terms(names: Iterable[Sequence[Token]], codes: Iterable[Sequence[Token]], text: str) -> set[str]:
     """Return the terms of a record, given the tokens of its names and codes and the text of all its fields.
 
-    A code, such as an id, is found only by a query that consists of this code.
+    A code, such as an id, adds one term only. It is for queries that consist of exactly this code.
     """
     record_terms: set[str] = set()
     for spelling in set(_spellings(text)):
