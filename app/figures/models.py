@@ -225,7 +225,7 @@ def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
 def not_part_of_itself(proposal: Proposal) -> Iterator[ErrorItem]:
     """No figure is a part of itself, however long the way."""
     for number, total in _totals(proposal.fields):
-        if proposal.forms_cycle(total, lambda ids: select(RELATIONS.c.figure_id).where(_IS_PART, _PART_ID.in_(ids))):
+        if proposal.forms_cycle(total, _PART_ID, RELATIONS.c.figure_id, _IS_PART):
             yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=ERROR_DETAILS["cycle"])
 
 

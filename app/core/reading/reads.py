@@ -35,8 +35,9 @@ from app.core.reading.pages import (
     nullable,
     state_of,
 )
+from app.core.search.candidates import Candidates, is_match
 from app.core.search.index import RECORDS
-from app.core.search.ranking import Candidates, RankedPage, Ranking, is_match
+from app.core.search.ranking import RankedPage, Ranking
 from app.core.values.json import from_json, to_json
 
 
