@@ -1,16 +1,15 @@
 """What subscribers are told: the kinds of events, a payload, whom a change concerns, and the contract of all that."""
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from app.core.log import CHANGES, PUBLIC_ACTION
+from app.core.log import CHANGES, EARLIER_PUBLIC, PUBLIC_ACTION
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
-from app.core.writing.representation import partners_of
+from app.core.writing.representation import is_public, partners_of
 
 VERBS = {"create": "created", "update": "updated", "delete": "deleted", "redact": "redacted"}
 TEST = "webhook.test"
@@ -63,18 +62,13 @@ def partners_concerned(connection: Connection, sequence: int) -> frozenset[str] 
 
 def _public_bodies(connection: Connection, change: Any) -> Iterator[str]:
     """The representation of a Change and the last one before it, as far as everyone saw them."""
-    if _is_public(change.body):
+    if is_public(change):
         yield change.body
     if change.shown == "create":
         return
-    same = (CHANGES.c.resource == change.resource, CHANGES.c.record_id == change.record_id)
-    before = select(CHANGES.c.body).where(*same, CHANGES.c.sequence < change.sequence, CHANGES.c.shown.is_not(None))
-    bodies = connection.execute(before.order_by(CHANGES.c.sequence.desc())).scalars()
-    yield from islice(filter(_is_public, bodies), 1)
-
-
-def _is_public(body: str | None) -> bool:
-    return body is not None and json.loads(body)["state"] == "published"
+    key = {"resource": change.resource, "id": change.record_id, "sequence": change.sequence}
+    before = select(CHANGES).where(EARLIER_PUBLIC).order_by(CHANGES.c.sequence.desc())
+    yield from (row.body for row in islice(filter(is_public, connection.execute(before, key)), 1))
 
 
 def webhooks_document() -> dict[str, Any]:
