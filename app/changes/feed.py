@@ -94,7 +94,7 @@ def read_feed(query: Any, request: ReadRequest) -> Read:
     change_name = f"{last}-{chain[:HEAD]}" if last else "0"
     if request.matches(request.tag(change_name)):
         return ReadResult(None, request.tag(change_name))
-    yield from _ensure_known(query, last)
+    yield from _ensure_not_rewound(query, last)
     items, scanned_to = yield from _items(query, last)
     if scanned_to != last:
         chain = yield from _chain_at(scanned_to)
@@ -106,7 +106,7 @@ def read_feed(query: Any, request: ReadRequest) -> Read:
     )
 
 
-def _ensure_known(query: Any, last: int) -> Read:
+def _ensure_not_rewound(query: Any, last: int) -> Read:
     """Raise Rewound unless the log contains the Change `query.after` with the chain value that the caller knows."""
     if query.after > last:
         raise Rewound

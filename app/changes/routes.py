@@ -24,8 +24,8 @@ LAST_NUMBER = 2**63 - 1
 MAX_WAIT = 60  # seconds
 Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
-ABOUT = f"""The change feed contains every write of every public record, deletions included, in the order of commits.
-Each item has the complete record as it was after the write, or as it last was if the write deleted it.
+DESCRIPTION = f"""The change feed contains every write of every public record, deletions included, in the order of
+commits. Each item has the complete record as it was after the write, or as it last was if the write deleted it.
 
 **Start and continue.** Start with `after=0` to read everything, or with the number of the last Change that you
 processed. Then request the path in `next`, which every page has. You are up to date when the `after` in `next` equals
@@ -163,7 +163,7 @@ def _query() -> type[BaseModel]:
 
 @cache
 def _page_model() -> Any:
-    shown: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
+    representation: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
     unsealed = "Absent only for the Change of a draft (with proof)."
     fields: dict[str, Any] = {
         "sequence": (int, Field(description="Number of the Change in the order of commits.")),
@@ -189,7 +189,7 @@ def _page_model() -> Any:
         "version": (int, Field(default=None, description="Version of the record after the write.")),
         "proof": (Proof, Field(default=None, description="Values that verify the Change; only with `proof=true`.")),
         "record": (
-            Annotated[shown, Field(discriminator="resource")],
+            Annotated[representation, Field(discriminator="resource")],
             Field(default=None, description="The record after the write; for a `delete`, its last public version."),
         ),
     }
@@ -211,7 +211,7 @@ router = APIRouter(tags=["registry"])
     "GET",
     PATH,
     "Read the change feed",
-    about=ABOUT,
+    about=DESCRIPTION,
     returns=_page_model,
     query=_query,
     problems=(*OF_LISTS, Rewound),
