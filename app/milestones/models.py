@@ -40,7 +40,7 @@ MILESTONE_KIND = CodeList(
 )
 MILESTONE_STATUS = CodeList(
     "milestone_status",
-    "Whether a milestone has taken place, according to the latest document that it cites. An overdue milestone stays "
+    "Whether a milestone has taken place, according to the latest document that it cites. An overdue milestone remains "
     "`planned` until a document says otherwise; `/v1/audit` reports it.",
     {
         "planned": Code("Planned, not yet reported as done", "Dự kiến"),

@@ -55,7 +55,7 @@ def restore(path: Path, database: Database, *, unproved: bool = False) -> CopyRe
     """Copy a backup into a database without records, in one transaction. Create the schema if there is none.
 
     Raise NotCopied if the file is not a backup, if the database is not empty, or if the verification of the copy
-    reports a problem. With `unproved`, such a copy is kept, and the result has the problem.
+    reports a problem. With `unproved`, it is committed all the same, and the result has the problem.
     """
     if not path.is_file():
         raise NotCopied(f"{path} is not a file.")

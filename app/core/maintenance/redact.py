@@ -139,7 +139,7 @@ class RedactedRecord:
 
 
 def redact(database: Database, redaction: Redaction, *, dry_run: bool = False) -> list[RedactedRecord]:
-    """Remove the text everywhere in one transaction, and return what was found; with `dry_run`, only find it.
+    """Remove the text everywhere in one transaction, and return where it was. With `dry_run`, change nothing.
 
     Raise ValueError if a record would no longer be valid.
     """
