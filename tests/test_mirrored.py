@@ -117,9 +117,9 @@ def test_a_lie_about_what_was_taken_down_stops_the_mirror(
     take_text_down(seeded_database)
     digest = json.loads(logs(seeded_database)[0].digests)[0]
     for true, false, why in (
-        (digest, "0" * 64, "The log of what Change"),
+        (digest, "0" * 64, "The log of the redaction"),
         ('"reason":"Asked for."', '"reason":"a\\\\u0000"', "feed"),
-        (r'("redacted":\d+.*?)Office of \[…\]', r"\1Office of Mallory", "not what took the place"),
+        (r'("redacted":\d+.*?)Office of \[…\]', r"\1Office of Mallory", "not the one that its redaction wrote"),
     ):
         with pytest.raises(NotMirrored, match=why):
             mirror(registry, copy, lambda text, true=true, false=false: re.sub(true, false, text, count=1))  # type: ignore[misc]

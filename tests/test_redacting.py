@@ -235,8 +235,8 @@ def test_a_replacement_that_makes_a_record_invalid_changes_nothing(
         (("\ud800abc", "x", "y"), "unpaired surrogate"),
         (("abcd", "", "y"), "replacement is blank"),
         (("abcd", "x", " "), "reason is blank"),
-        (("abcd", "xabcd", "y"), "holds the text"),
-        (("abcd", "x", "since abcd asked"), "holds the text"),
+        (("abcd", "xabcd", "y"), "contains the text"),
+        (("abcd", "x", "since abcd asked"), "contains the text"),
         (("ab", "x", "y"), "--record"),
     ],
 )

@@ -5,7 +5,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Index, Integer, Table, Text, bindparam, cast, func, select
+from sqlalchemy import Index, Integer, Table, Text, and_, bindparam, cast, func, select
 from sqlmodel import Field, SQLModel
 
 from app.core.database.tables import BYTEWISE, SEQUENCE, in_codes
@@ -108,6 +108,14 @@ LAST_OF_RECORD = (
     .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
     .order_by(CHANGES.c.sequence.desc())
     .limit(1)
+)
+
+# The condition of the earlier Changes of a record that are in the change feed.
+EARLIER_PUBLIC = and_(
+    CHANGES.c.resource == bindparam("resource"),
+    CHANGES.c.record_id == bindparam("id"),
+    CHANGES.c.sequence < bindparam("sequence"),
+    CHANGES.c.shown.is_not(None),
 )
 
 

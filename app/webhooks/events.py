@@ -3,17 +3,16 @@
 `fan_out` calls `change_payload` once for each public Change that a subscription wants. `client` adds the headers.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, select
 
-from app.core.log import CHANGES, PUBLIC_ACTION
+from app.core.log import CHANGES, EARLIER_PUBLIC, PUBLIC_ACTION
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
-from app.core.writing.representation import partners_of
+from app.core.writing.representation import is_public, partners_of
 
 VERBS = {"create": "created", "update": "updated", "delete": "deleted", "redact": "redacted"}
 TEST = "webhook.test"
@@ -94,24 +93,13 @@ def partners_concerned(connection: Connection, sequence: int) -> frozenset[str] 
 
 def _public_bodies(connection: Connection, change: Any) -> Iterator[str]:
     """Return the representation of a Change and the last public one before it, as far as they are public."""
-    if _is_public(change.body):
+    if is_public(change):
         yield change.body
     if change.shown == "create":
         return
-    previous = (
-        select(CHANGES.c.body)
-        .where(CHANGES.c.resource == change.resource, CHANGES.c.record_id == change.record_id)
-        .where(CHANGES.c.sequence < change.sequence, CHANGES.c.shown.is_not(None))
-        .order_by(CHANGES.c.sequence.desc())
-    )
-    for body in connection.execute(previous).scalars():
-        if _is_public(body):
-            yield body
-            return
-
-
-def _is_public(body: str | None) -> bool:
-    return body is not None and json.loads(body)["state"] == "published"
+    key = {"resource": change.resource, "id": change.record_id, "sequence": change.sequence}
+    before = select(CHANGES).where(EARLIER_PUBLIC).order_by(CHANGES.c.sequence.desc())
+    yield from (row.body for row in islice(filter(is_public, connection.execute(before, key)), 1))
 
 
 def webhooks_document() -> dict[str, Any]:

@@ -89,6 +89,18 @@ def linked_records(fields: RecordFields) -> Iterator[tuple[str, str]]:
     yield from ((target, record_id) for _, target, record_id in links_in(fields))
 
 
+def is_public(change: Any) -> bool:
+    """Return whether the representation of a Change in the feed was public.
+
+    That of a withdrawal is the draft. That of a redaction may be one.
+    """
+    if change.body is None:
+        return False
+    if change.shown == "redact":
+        return bool(json.loads(change.body)["state"] == "published")
+    return bool(change.shown != "delete" or change.action == "delete")
+
+
 def partners_of(resource: str, record_id: str, body: str | bytes) -> frozenset[str] | None:
     """Return the ids of the partners that a record links to, and its own id if it is a partner.
 
