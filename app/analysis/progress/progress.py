@@ -20,7 +20,7 @@ from app.analysis.progress.comparison import (
 )
 from app.core.values.numbers import Quantity, quantity_shown
 from app.core.values.text import LanguageMap
-from app.figures.indicators import DIRECTION
+from app.figures.codelists import DIRECTION
 from app.figures.models import FigureShown
 from app.figures.stated import Exactness, FigureSum, StatedFigure
 

@@ -14,7 +14,7 @@ from app.analysis.audit.rule import Case, Finding, JsonRecord, candidates_by, is
 from app.core.database.sql import unindexed
 from app.core.values.dates import ends, parse_edtf
 from app.core.values.numbers import Range, json_number
-from app.figures.indicators import UNIT
+from app.figures.codelists import UNIT
 from app.figures.models import FIGURES
 from app.figures.ranges import range_of
 from app.milestones.models import MILESTONES
@@ -62,7 +62,7 @@ def duration_disagrees_with_period(case: Case) -> Iterator[Finding]:
     owners = [figure] if figure["period"] else [] if narrower else case.candidates
     for owner in owners:
         length = _length(owner["period"], figure["unit"])
-        if stated and length and not length.range.meets(stated):
+        if stated and length and not length.range.overlaps(stated):
             yield case.finding(
                 "Giai đoạn {period} dài {found} {unit}, nguồn nêu {stated} {unit}.",
                 "The period {period} is {found} {unit} long; stated are {stated} {unit}.",

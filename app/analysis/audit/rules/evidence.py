@@ -61,7 +61,7 @@ def _contradiction(case: Case, other: JsonRecord) -> Finding:
 
 def _differ(one: JsonRecord, other: JsonRecord) -> bool:
     here, there = range_of(one), range_of(other)
-    return here is not None and there is not None and (one["unit"] != other["unit"] or not here.meets(there))
+    return here is not None and there is not None and (one["unit"] != other["unit"] or not here.overlaps(there))
 
 
 @rule(

@@ -168,7 +168,7 @@ def percentage_disagrees_with_base(case: Case) -> Iterator[Finding]:
     for kind, base in related:
         seconds = [each for how, each in related if how == "compared_with" and each["unit"] == base["unit"]]
         tried = [(each, again) for each in seconds if (again := _recomputed(case.record, kind, base, each))]
-        if stated is None or not tried or any(again.range.meets(stated) for _, again in tried):
+        if stated is None or not tried or any(again.range.overlaps(stated) for _, again in tried):
             continue
         second, again = tried[0]
         yield case.finding(
@@ -196,10 +196,10 @@ def _recomputed(figure: JsonRecord, kind: str, base: JsonRecord, second: JsonRec
     of, by = decimal_value(base), decimal_value(second)
     if kind == "share_of" and figure["unit"] == "percent" and whole.low > 0:
         how, share = f"{json_number(by)} / {json_number(of)} × 100", by / of * 100
-        return Recomputed(how, other.over(whole), json_number(round(share, 2)))
+        return Recomputed(how, other.percent_of(whole), json_number(round(share, 2)))
     if kind == "change_of" and figure["unit"] in (base["unit"], "percentage_point"):
-        return Recomputed(f"{json_number(of)} − {json_number(by)}", whole.less(other), json_number(of - by))
+        return Recomputed(f"{json_number(of)} − {json_number(by)}", whole - other, json_number(of - by))
     if kind == "change_of" and figure["unit"] == "percent" and other.low > 0:
-        how, grown = f"({json_number(of)} − {json_number(by)}) / {json_number(by)} × 100", whole.over(other)
+        how, grown = f"({json_number(of)} − {json_number(by)}) / {json_number(by)} × 100", whole.percent_of(other)
         return Recomputed(how, Range(grown.low - 100, grown.high - 100), json_number(round((of - by) / by * 100, 2)))
     return None
