@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.response_cache import ResponseCache
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
+from app.core.http import site
 from app.core.http.dispatch import Dispatch
-from app.core.http.openapi import describe_api
+from app.core.http.openapi import openapi_document
 from app.core.http.pages import pages
-from app.core.http.site import site_router
 from app.core.maintenance.schema import head
 from app.core.reading.answers import last_change
 from app.core.reading.freshness import Freshness
@@ -51,6 +52,8 @@ from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
 from app.webhooks.sender import Sender
+
+EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
@@ -94,11 +97,17 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
-    describe_api(app, settings, RESOURCES, Path(__file__).with_name("examples.json"), webhooks_document)
+    app.openapi = cache(lambda: _openapi(settings, routers))  # type: ignore[method-assign]
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unforeseen)
     return app, routers
+
+
+def _openapi(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
+    tags = [{"name": resource.name, "description": resource.about} for resource in RESOURCES]
+    tags += [imports.TAG, keys.TAG, webhooks.TAG, search.TAG, site.TAG]
+    return openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document(), EXAMPLES)
 
 
 def _routers(settings: Settings) -> list[APIRouter]:
@@ -119,7 +128,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         indicators_router(),
         documents_router(),
         places_router(),
-        site_router(settings, __version__, head()),
+        site.site_router(settings, __version__, head()),
         keys.router,
         imports.router,
         webhooks.router,

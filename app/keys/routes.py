@@ -35,6 +35,10 @@ class KeysQuery(BaseModel, defer_build=True):
     cursor: KeyId | None = Field(default=None, description="Where to go on: taken from `next`.")
 
 
+TAG = {
+    "name": "keys",
+    "description": "Keys for writers. Administrators manage them, with the scope `keys`.",
+}
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 

@@ -83,6 +83,7 @@ def _query() -> type[BaseModel]:
     return query_model("SearchQuery", fields)
 
 
+TAG = {"name": "search", "description": "Full-text search in all resources."}
 router = APIRouter(tags=["search"])
 
 

@@ -18,6 +18,7 @@ from app.core.values import codelists
 from app.core.values.json import to_json
 from app.core.values.text import LanguageMap
 
+TAG = {"name": "registry", "description": "Index, code lists, change feed and health of the registry."}
 VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
 
@@ -88,6 +89,7 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
 
     @operation(router, "GET", "/v1", "Where everything is", returns=Index)
     async def read_index(request: Request) -> Response:
+        """The paths of all lists and pages, and the licence of the data."""
         return json_response(request, index)
 
     operation(router, "GET", "/v1/codelists", "List the code lists", returns=CodeLists)(list_codelists)
@@ -104,6 +106,7 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
 
     @operation(router, "GET", "/readyz", "Can it serve?", returns=Ready, tagged=False, problems=(Unavailable,))
     async def read_readyz(request: Request) -> Response:
+        """The database answers and has the schema that this program needs."""
         found = await request.app.state.reader.run(_schema)
         if found != schema:
             raise Unavailable("The database does not have the schema of this program: run `hoptac migrate`.")
