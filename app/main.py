@@ -33,8 +33,8 @@ from app.core.http.dispatch import Dispatch
 from app.core.http.openapi import openapi_document
 from app.core.http.pages import pages
 from app.core.maintenance.schema import head
-from app.core.reading.answers import last_change
 from app.core.reading.freshness import Freshness
+from app.core.reading.results import last_change
 from app.core.settings import Settings
 from app.core.writing.editor import Editor
 from app.documents.routes import documents_router

@@ -16,7 +16,7 @@ from app.core.database.engine import Database
 from app.core.errors import PROBLEM_JSON
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.search import ranking as matching
 from app.core.search.tokens import words
 from app.core.writing.batch import Batch

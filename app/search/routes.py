@@ -11,10 +11,10 @@ from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
 from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES
-from app.core.reading.answers import computed
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
+from app.core.reading.results import computed
 from app.core.search.interpretation import INTERPRETATION, MAX_WORDS, TIER, Interpretation
 from app.core.search.ranking import WINDOW, Candidates, Hit, RankedPage, Ranking, SearchPosition
 from app.core.values.json import from_json

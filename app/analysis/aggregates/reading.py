@@ -23,10 +23,10 @@ from app.analysis.aggregates.sums import (
 from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.model.filters import Parameter
-from app.core.reading.answers import ReadRequest, computed
+from app.core.reading.conditions import FilterShape, conditions, filter_shape
 from app.core.reading.includes import select_stored
-from app.core.reading.pages import FilterShape, conditions, filter_shape
 from app.core.reading.parameters import MAX_ITEMS, Digits, filter_fields, query_model
+from app.core.reading.results import ReadRequest, computed
 from app.core.values.dates import OPEN_END, OPEN_START
 from app.core.values.numbers import Quantity, quantity_shown
 from app.figures.models import BREAKDOWNS, FIGURES, PLACES_OF, RELATIONS

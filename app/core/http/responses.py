@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from app.core.access.caller import ANONYMOUS
-from app.core.reading.answers import ReadRequest, ReadResult
+from app.core.reading.results import ReadRequest, ReadResult
 from app.core.values.json import to_json
 
 
