@@ -36,17 +36,18 @@ def schemas_of(operations: Sequence[Operation]) -> dict[str, Any]:
 
 def add_examples(schemas: dict[str, Any], resources: Sequence[Resource], records: dict[str, Any]) -> None:
     """Add an example of each resource, and to the request bodies the members that only the registry writes."""
+    ignored = {"readOnly": True, "description": "May be sent back unchanged."}
+    id_texts = {"description": "The id in the path. With POST, the id of the new record."}
     for resource in resources:
-        shown = schemas[resource.shown.__name__]
-        fields = schemas[resource.fields.__name__]
-        ignored = {"readOnly": True, "description": "May be sent back unchanged."}
-        fields["properties"] |= {name: {**shown["properties"][name], **ignored} for name in Record.model_fields}
-        id_texts = {"description": "The id in the path. With POST, the id of the new record."}
-        fields["properties"]["id"] = shown["properties"]["id"] | id_texts
+        record_schema = schemas[resource.shown.__name__]
+        fields_schema = schemas[resource.fields.__name__]
+        members = record_schema["properties"]
+        fields_schema["properties"] |= {name: members[name] | ignored for name in Record.model_fields}
+        fields_schema["properties"]["id"] = members["id"] | id_texts
         if resource.name in records:
             record = records[resource.name]
-            shown["examples"] = [record]
-            fields["examples"] = [writable_members(record)]
+            record_schema["examples"] = [record]
+            fields_schema["examples"] = [writable_members(record)]
 
 
 def _without_null_defaults(schema: Any) -> Any:
