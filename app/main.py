@@ -22,7 +22,7 @@ from app.analysis.timeline import routes as timeline
 from app.catalogue import RESOURCES
 from app.changes import routes as changes
 from app.changes.long_poll import LongPolls
-from app.core.asgi.gate import AuthenticationMiddleware, KeyUseRecorder
+from app.core.asgi.authentication import AuthenticationMiddleware, KeyUseRecorder
 from app.core.asgi.middleware import HttpMiddleware, set_up_logs
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.response_cache import ResponseCache
