@@ -71,12 +71,12 @@ class Queries:
     def _shape(self) -> dict[str, Any]:
         names = list(self.resource.shown.model_fields)
         fields = (
-            f"Return only these fields, separated by commas, and always `id`: {', '.join(names)}. The response then "
-            "lacks fields that its model requires."
+            f"Return only these fields, separated by commas (`id` is always included): {', '.join(names)}. The "
+            "response then lacks fields that its model requires."
         )
         include = (
-            f"Add these linked records, separated by commas: {', '.join(self.resource.includes)}. They are followed "
-            "in this order, so `figures,indicators` also adds the indicators of the figures."
+            f"Add linked records, separated by commas: {', '.join(self.resource.includes)}. They are followed in the "
+            "order of this parameter, so `figures,indicators` also adds the indicators of the figures."
         )
         return {
             "fields": (NameList | None, Field(default=None, description=fields, examples=["id,citations"])),
