@@ -1,4 +1,4 @@
-"""The `hoptac` command; `python -m app` is the same."""
+"""The `hoptac` command, also run by `python -m app`."""
 
 import sys
 

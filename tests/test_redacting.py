@@ -288,7 +288,7 @@ def test_the_command_takes_down_and_shows_the_text_nowhere(leaked: TestClient, s
     assert sum(len(json.loads(row.digests)) for row in logged) == 6
     assert digest(SECRET.encode()) not in str(logged)
     again = command(SECRET)
-    assert (again.returncode, again.stderr) == (1, "hoptac: No version of a record holds it.\n")
+    assert (again.returncode, again.stderr) == (1, "hoptac: No version of a record contains the text.\n")
     assert command("x", "--record", "nothing").returncode == 2
     assert command("x").returncode == 2
     if seeded_database.is_sqlite:

@@ -16,7 +16,7 @@ from app.core.database.engine import Database
 from app.core.errors import PROBLEM_JSON
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.search import candidates
 from app.core.search.tokens import tokenize
 from app.core.writing.batch import Batch
@@ -520,7 +520,7 @@ def test_a_database_with_the_index_of_another_version_is_indexed_by_migrate(
         session.connection().execute(sql("UPDATE search_state SET indexing = indexing - 1"))
         session.connection().execute(sql("DELETE FROM search_records"))
     database.close()
-    assert "records were indexed anew" in run("migrate", HOPTAC_DATABASE_URL=url).stdout
+    assert "records were indexed again" in run("migrate", HOPTAC_DATABASE_URL=url).stdout
     assert "anew" not in run("migrate", HOPTAC_DATABASE_URL=url).stdout
     with client_of(url) as client:
         assert ids(ask(client, "moit"))[0] == ("partners", "moit")

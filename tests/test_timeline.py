@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.values.dates import Edtf, ends
 from app.core.writing.batch import Batch
 from tests.support.databases import NewDatabase

@@ -24,6 +24,10 @@ class KeyPage(BaseModel, defer_build=True):
     next: str | None = Field(description="Path of the next page, or null on the last page.")
 
 
+TAG = {
+    "name": "keys",
+    "description": "Keys for writers. Administrators manage them, with the scope `keys`.",
+}
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 

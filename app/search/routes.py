@@ -11,10 +11,10 @@ from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
 from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES
-from app.core.reading.answers import computed
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
+from app.core.reading.results import computed
 from app.core.search.candidates import WINDOW, Candidates
 from app.core.search.interpretation import INTERPRETATION, MAX_WORDS, TIER, Interpretation
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
@@ -85,6 +85,7 @@ def _query() -> type[BaseModel]:
     return query_model("SearchQuery", fields)
 
 
+TAG = {"name": "search", "description": "Full-text search in all resources."}
 router = APIRouter(tags=["search"])
 
 

@@ -54,6 +54,13 @@ class DeliveriesQuery(BaseModel, defer_build=True):
     cursor: DeliveryId | None = Field(default=None, description="Start of the page, taken from `next`.")
 
 
+TAG_DESCRIPTION = """Subscriptions to changes, and the deliveries of their events. A key needs the scope `webhooks`.
+
+Events are sent as [Standard Webhooks](https://www.standardwebhooks.com) specifies. Each event is delivered at least
+once, and the events of one record in their order. A delivery succeeds with a 2xx response within ten seconds. Anything
+else, redirects included, is retried with growing delays. A subscription is disabled when an event is not accepted for
+24 hours, or when the response is 410."""
+TAG = {"name": "webhooks", "description": TAG_DESCRIPTION}
 router = APIRouter(prefix=PATH, tags=["webhooks"])
 
 

@@ -111,6 +111,8 @@ FILE = {
 }
 TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": {"type": "string", "format": "binary"}}}
 
+
+TAG = {"name": "imports", "description": "Imports of many records from JSON Lines, CSV or XLSX files."}
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 
@@ -237,6 +239,7 @@ async def list_import_lines(request: Request, caller: Caller, query: LinesQuery,
     "Download a template",
     in_path={"table": PathParameter("Resource and format.", "projects.csv", str)},
     answers=TEMPLATE,
+    statuses={"200": "The empty table."},
     tagged=False,
     problems=(NotFound,),
 )
