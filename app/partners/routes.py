@@ -43,7 +43,7 @@ def partners_router() -> APIRouter:
 
 
 async def merge_partner(request: Request, caller: Caller, partner_id: str, body: Merging) -> Response:
-    """Replaces a partner, the duplicate, by another one (`into`), in one transaction.
+    """Replace a duplicate partner by another one (`into`), in one transaction.
 
     Every record that links to the duplicate is changed to link to the other partner. That partner takes over the
     identifiers of the duplicate, and its names as aliases. Keys and webhooks of the duplicate then belong to the other

@@ -26,7 +26,7 @@ PATH = "/v1/search"
 DEFAULT_LIMIT = 20
 CANDIDATES = Candidates()
 
-DESCRIPTION = f"""Finds records by the words in their names and texts, in all resources or in those given by `resource`.
+DESCRIPTION = f"""Find records by the words in their names and texts, in all resources or in those given by `resource`.
 
 Words may be written with or without Vietnamese diacritics, in upper or lower case, in NFC or NFD, with the old or the
 new placement of tones (hòa, hoà), and with i or y (Thụy Sĩ, Thụy Sỹ). The last word may be unfinished. If the query has
@@ -64,7 +64,7 @@ class SearchPage(BaseModel, defer_build=True):
     items: list[SearchHit] = Field(description="The hits, the best first.")
     next: str | None = Field(description="Path of the next page; null on the last page.")
     reading: Annotated[str, INTERPRETATION] = Field(description="How the query was understood.")
-    corrected: str | None = Field(description="The query after the correction of typing errors; null without any.")
+    corrected: str | None = Field(description="The corrected query; null if nothing was corrected.")
 
 
 @cache
@@ -79,7 +79,11 @@ def _query() -> type[BaseModel]:
         "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Hits per page.")),
         "cursor": (
             str | None,
-            Field(default=None, description="Start of the page, as in `next` of the page before.", max_length=1000),
+            Field(
+                default=None,
+                description="The cursor in `next` of the previous page, for the same query.",
+                max_length=1000,
+            ),
         ),
     }
     return query_model("SearchQuery", fields)
