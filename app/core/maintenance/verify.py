@@ -65,8 +65,7 @@ class Verifier:
                 yield from self._check_change(row, previous_at)
                 if earlier_head and row.sequence == earlier_head.sequence:
                     passed = True
-                    if row.chain != earlier_head.chain:
-                        yield f"Change {row.sequence}: its chain value differs from the head that was stored elsewhere."
+                    yield from _compare_head(row, earlier_head)
                 previous_at = str(row.at)
             self.changes += len(rows)
         if earlier_head and not passed:
@@ -146,6 +145,11 @@ class Verifier:
             for row in self._connection.execute(select(table).where(table.c.record_id.in_(ids))).mappings():
                 links.setdefault(row["record_id"], []).append(comparable_link(table, dict(row)))
         return links
+
+
+def _compare_head(row: Any, earlier_head: ChainHead) -> Iterator[str]:
+    if row.chain != earlier_head.chain:
+        yield f"Change {row.sequence}: its chain value differs from the head that was stored elsewhere."
 
 
 def _check_sealed(row: Any, previous_at: str) -> Iterator[str]:
