@@ -2,9 +2,9 @@
 
 import sys
 
-from app import no_collector
+from app.core.garbage_collection import without_garbage_collection
 
-with no_collector():
+with without_garbage_collection():
     from app.cli import main
 
 if __name__ == "__main__":

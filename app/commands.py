@@ -151,6 +151,7 @@ def _report_mirrored(sequence: int) -> None:
 def key(options: argparse.Namespace, settings: Settings) -> int:
     """Create, list, rotate or revoke a key, as `options.act` says."""
     import app.catalogue  # noqa: F401 - declares every table
+    from app.core.access.credentials import Rotation
     from app.core.errors import Problem
     from app.core.model.validation import validate
     from app.keys import models as keys
@@ -160,10 +161,10 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
             if options.act == "create":
                 given = {"name": options.name, "scopes": options.scope, "partner": options.partner}
                 fields = validate(keys.KeyFields, {**given, "expires_at": options.expires})
-                print(keys.create(session, fields)["key"])
+                print(keys.create(session, fields).key)
             elif options.act == "rotate":
-                overlap = validate(keys.Rotation, {"overlap": options.overlap}).overlap
-                print(keys.rotate(session, options.id, overlap)["key"])
+                rotation = validate(Rotation, {"overlap": options.overlap})
+                print(keys.rotate(session, options.id, rotation).key)
             elif options.act == "revoke":
                 keys.revoke(session, options.id)
             else:
@@ -190,11 +191,11 @@ def import_(options: argparse.Namespace, settings: Settings) -> int:
     return FAILED if refused else DONE
 
 
-def _list_keys(found: Sequence[dict[str, Any]]) -> None:
-    for key in found:
-        ends = f"revoked {key['revoked_at']}" if key["revoked_at"] else f"until {key['expires_at'] or 'revoked'}"
-        used = f"used {key['last_used_at']}" if key["last_used_at"] else "never used"
-        print(key["id"], ",".join(key["scopes"]), key["partner"] or "-", ends, used, key["name"], sep="  ")
+def _list_keys(rows: Sequence[Any]) -> None:
+    for key in rows:
+        ends = f"revoked {key.revoked_at}" if key.revoked_at else f"until {key.expires_at or 'revoked'}"
+        used = f"used {key.last_used_at}" if key.last_used_at else "never used"
+        print(key.id, ",".join(key.scopes), key.partner or "-", ends, used, key.name, sep="  ")
 
 
 def check(options: argparse.Namespace, settings: Settings) -> int:

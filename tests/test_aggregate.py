@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.analysis.aggregates.reading import COLUMNS, MAX_ADDED, MAX_LEFT_OUT
+from app.analysis.aggregates.grouping import COLUMNS
+from app.analysis.aggregates.hierarchy import Hierarchy, transitive_parents
+from app.analysis.aggregates.reading import MAX_ADDED, MAX_LEFT_OUT
 from app.analysis.aggregates.sums import (
     NOT_ADDED_KINDS,
     NOT_ADDED_UNITS,
-    Hierarchy,
     split_summands,
     total,
-    transitive_parents,
 )
 from app.core.database.engine import Database
 from app.core.values.numbers import Quantity

@@ -123,6 +123,7 @@ def test_guesses_of_keys_count_for_the_address(seeded_database: Database) -> Non
         assert client.get(PATH, headers=known).status_code == 429
 
 
+@pytest.mark.slow
 def test_only_trusted_proxies_say_who_asks(new_database: NewDatabase, seeded: str) -> None:
     def statuses(base: str) -> list[int]:
         return [

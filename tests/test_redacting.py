@@ -231,12 +231,12 @@ def test_a_replacement_that_makes_a_record_invalid_changes_nothing(
     ("given", "said"),
     [
         (("", "x", "y"), "text is blank"),
-        (("\x00abc", "x", "y"), "text holds a control"),
+        (("\x00abc", "x", "y"), "text contains a control"),
         (("\ud800abc", "x", "y"), "unpaired surrogate"),
         (("abcd", "", "y"), "replacement is blank"),
         (("abcd", "x", " "), "reason is blank"),
-        (("abcd", "xabcd", "y"), "holds the text"),
-        (("abcd", "x", "since abcd asked"), "holds the text"),
+        (("abcd", "xabcd", "y"), "contains the text"),
+        (("abcd", "x", "since abcd asked"), "contains the text"),
         (("ab", "x", "y"), "--record"),
     ],
 )

@@ -305,7 +305,7 @@ def test_a_total_keeps_the_unit_of_its_parts(registry: TestClient, editor: Key) 
     body = {**registry.get(path).json(), "unit": "USD"}
     details = problem(registry.put(path, json=body, headers={**editor, "If-Match": "*"}), 422, "invalid")["errors"]
     assert {each["detail"] for each in details} == {
-        "Its indicator has another unit.",
+        "The indicator has another unit.",
         "Parts of this figure have another unit.",
     }
     indicator = {"name": {"en": "X"}, "unit": "USD"}

@@ -1,4 +1,4 @@
-"""Reads that are computed from several resources. Each folder is one of them.
+"""Reads that are computed from records of several resources, one in each folder.
 
-They may know every resource and the core, and never each other.
+They may import the core and every resource, and never each other.
 """

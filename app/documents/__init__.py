@@ -1,1 +1,1 @@
-"""`/v1/documents`: source texts, legal instruments and plans that records refer to."""
+"""`/v1/documents`: texts that records cite, and legal instruments and plans that they refer to."""

@@ -7,5 +7,5 @@ from app.documents.models import DOCUMENTS
 
 
 def documents_router() -> APIRouter:
-    """The reads and writes that every resource has."""
+    """Return the router with the reads and writes that every resource has."""
     return resource_router(DOCUMENTS)

@@ -1,1 +1,1 @@
-"""`/v1/figures` and `/v1/indicators`: numbers that someone stated, and what they measure."""
+"""`/v1/figures` and `/v1/indicators`: numbers that sources state, and what they measure."""

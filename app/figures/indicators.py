@@ -11,63 +11,35 @@ from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import RESOURCES, Resource
-from app.core.model.tables import RouteRow, citation_table, list_indexes
-from app.core.values.codelists import Code, CodeList
+from app.core.model.tables import RecordRow, citation_table, list_indexes
 from app.core.values.text import LanguageMap
 from app.core.writing.integrity import Proposal
-
-UNIT = CodeList(
-    "unit",
-    "What a figure counts or measures: an ISO 4217 currency, a share, a length of time, or the things counted.",
-    {
-        "USD": Code("US dollar", "đô la Mỹ"),
-        "VND": Code("Vietnamese dong", "đồng Việt Nam"),
-        "EUR": Code("euro", "euro"),
-        "CHF": Code("Swiss franc", "franc Thụy Sỹ"),
-        "percent": Code("per cent", "phần trăm"),
-        "percentage_point": Code("percentage point", "điểm phần trăm"),
-        "year": Code("years", "năm"),
-        "month": Code("months", "tháng"),
-        "ordinal": Code("position in a sequence", "thứ tự"),
-        "enterprise": Code("enterprises", "doanh nghiệp"),
-        "person": Code("persons", "người"),
-        "industrial_park": Code("industrial parks", "khu công nghiệp"),
-        "document": Code("documents", "văn bản"),
-        "agreement": Code("agreements", "hiệp định"),
-        "initiative": Code("initiatives", "sáng kiến"),
-        "country": Code("countries", "quốc gia"),
-        "organisation": Code("organisations", "tổ chức"),
-        "party": Code("parties", "bên"),
-        "project": Code("projects", "dự án"),
-        "tonne_co2e": Code("tonnes of CO2 equivalent", "tấn CO2 tương đương"),
-    },
-    source="ISO 4217 for currencies; otherwise Hoptac",
-)
-
-DIRECTION = CodeList(
-    "direction",
-    "Whether more of it is better.",
-    {"up": Code("More is better", "Tăng là tốt"), "down": Code("Less is better", "Giảm là tốt"),
-     "none": Code("Neither", "Không xét")},
-)  # fmt: skip
+from app.figures.codelists import DIRECTION, UNIT
 
 
 class IndicatorFields(RecordFields):
-    """What a figure measures. An indicator is a definition of this registry: its evidence is its figures'."""
+    """What figures measure, with the unit.
 
-    name: LanguageMap
-    unit: Annotated[str, UNIT]
-    direction: Annotated[str, DIRECTION] = "none"
-    definition: LanguageMap | None = None
+    An indicator is defined by this registry, so it needs no citation: the evidence is that of its figures.
+    """
+
+    name: LanguageMap = Field(description="Name of what is measured, by language.")
+    unit: Annotated[str, UNIT] = Field(description="Unit of all figures of this indicator.")
+    direction: Annotated[str, DIRECTION] = Field(
+        default="none", description="Whether more (`up`) or less (`down`) is better; `none`: neither."
+    )
+    definition: LanguageMap | None = Field(
+        default=None, description="What exactly is counted or measured, by language."
+    )
 
 
 class IndicatorShown(IndicatorFields, Record):
-    """An indicator as the registry shows it."""
+    """An indicator as the registry returns it."""
 
     resource: Literal["indicators"]
 
 
-class Indicator(RouteRow, table=True):
+class Indicator(RecordRow, table=True):
     """Columns of indicators that lists filter and sort by."""
 
     __tablename__ = "indicators"
@@ -84,7 +56,7 @@ class Indicator(RouteRow, table=True):
 
 
 def unit_of_its_figures(proposal: Proposal) -> Iterator[ErrorItem]:
-    """An indicator has the unit of the figures that measure it."""
+    """Refuse a unit that differs from the unit of its figures."""
     if proposal.is_new:
         return
     figures = RESOURCES["figures"].table
@@ -96,7 +68,7 @@ def unit_of_its_figures(proposal: Proposal) -> Iterator[ErrorItem]:
 INDICATORS = Resource(
     name="indicators",
     one="indicator",
-    about="What figures measure: a name, a unit, a definition.",
+    about="What figures measure, with the unit, the definition, and whether more or less is better.",
     fields=IndicatorFields,
     shown=IndicatorShown,
     table=Indicator,
@@ -107,7 +79,7 @@ INDICATORS = Resource(
     needs_evidence=False,
     rules=(unit_of_its_figures,),
     filters={
-        "unit": EqualFilter(Indicator.unit, Annotated[str, UNIT], "In any of these units."),
+        "unit": EqualFilter(Indicator.unit, Annotated[str, UNIT], "Indicators in these units."),
         "name": TextFilter(Indicator.name_text),
     },
     sorts={"name": Indicator.name_sort},

@@ -1,4 +1,4 @@
-"""Figures: one number someone stated, with its kind, period, place and speaker."""
+"""Figures: each is one number that a source states, with its kind, period, place and speaker."""
 
 import math
 from collections.abc import Iterator
@@ -15,8 +15,7 @@ from app.core.errors import ERROR_DETAILS, ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, RangeFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
-from app.core.values.codelists import Code, CodeList
+from app.core.model.tables import RecordRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value, Voice
 from app.core.values.links import (
@@ -31,60 +30,15 @@ from app.core.values.links import (
 )
 from app.core.values.text import LanguageMap, Line
 from app.core.writing.integrity import Proposal
-from app.figures.indicators import INDICATORS, UNIT
-
-FIGURE_KIND = CodeList(
-    "figure_kind",
-    "What a number is; kinds are never mixed.",
-    {
-        "target": Code("Target", "Mục tiêu"),
-        "plan": Code("Plan", "Kế hoạch"),
-        "actual": Code("Actual", "Thực hiện"),
-        "baseline": Code("Baseline", "Mức ban đầu"),
-        "context": Code("Context", "Bối cảnh"),
-        "rank": Code("Rank or edition", "Thứ hạng, lần thứ"),
-        "duration": Code("Duration", "Thời lượng"),
-    },
-)
-QUALIFIER = CodeList(
-    "qualifier",
-    "How exactly the source puts the number.",
-    {
-        "exact": Code("exactly", "đúng"),
-        "about": Code("about", "khoảng"),
-        "nearly": Code("nearly", "gần"),
-        "more_than": Code("more than", "hơn"),
-        "less_than": Code("less than", "dưới"),
-        "at_least": Code("at least", "ít nhất"),
-        "at_most": Code("at most", "tối đa"),
-        "as_many_as": Code("as many as", "tới"),
-        "one_of": Code("one of", "một trong"),
-    },
-)
-MEASURED = CodeList(
-    "measured",
-    "How a figure relates to its period.",
-    {
-        "over_period": Code("Over the period", "Trong kỳ"),
-        "cumulative": Code("Cumulative up to the end of the period", "Lũy kế đến cuối kỳ"),
-        "at_date": Code("At the date", "Tại thời điểm"),
-    },
-)
-FIGURE_RELATION = CodeList(
-    "figure_relation",
-    "How a figure relates to another.",
-    {
-        "part_of": Code("is a part of the total", "là một phần của tổng"),
-        "share_of": Code("is a share of", "là tỷ lệ so với"),
-        "change_of": Code("is the change of", "là mức thay đổi của"),
-        "compared_with": Code("is compared with", "được so sánh với"),
-        "same_as": Code("states the same as", "nêu cùng một sự việc với"),
-    },
-)
+from app.figures.codelists import FIGURE_KIND, FIGURE_RELATION, MEASURED, QUALIFIER, UNIT
+from app.figures.indicators import INDICATORS
 
 
-def json_number(value: object) -> int | float:
-    """A JSON number of at most 15 significant digits, which both engines keep exactly; 26.0 is 26."""
+def exact_number(value: object) -> int | float:
+    """Return a number that both engines store exactly, as an int if it is whole.
+
+    ValueError: it is not a JSON number, or has more than 15 significant digits.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("is not a JSON number")
     if abs(value) >= 1e15 or len(Decimal(repr(value)).normalize().as_tuple().digits) > 15:
@@ -92,67 +46,93 @@ def json_number(value: object) -> int | float:
     return int(value) if value == int(value) else value
 
 
-Number = Annotated[int | float, BeforeValidator(json_number)]
+Number = Annotated[int | float, BeforeValidator(exact_number)]
 Amount = Annotated[float, PydanticField(ge=-1e15, le=1e15, allow_inf_nan=False)]
 DIMENSION = r"^[a-z][a-z0-9_]*$"
 BreakdownKey = Annotated[str, StringConstraints(pattern=DIMENSION, max_length=60)]
 
 
 class Relation(Value):
-    """How this figure relates to another one."""
+    """A relation of this figure to another one."""
 
-    kind: Annotated[str, FIGURE_RELATION]
-    figure: FigureId
+    kind: Annotated[str, FIGURE_RELATION] = Field(
+        description="How this figure relates to the other one. `/v1/codelists/figure_relation` explains the codes."
+    )
+    figure: FigureId = Field(description="Id of the other figure.")
 
 
 class FigureFields(RecordFields):
-    """One number that someone stated, unscaled, with all that makes it comparable or not."""
+    """One number that a source states, with what decides which other numbers it can be compared with."""
 
-    indicator: IndicatorId
-    kind: Annotated[str, FIGURE_KIND]
-    value: Number | None = Field(default=None, description="Unscaled; null when the source gives words only.")
-    value_high: Number | None = Field(default=None, description="Upper end, where the source gives a range.")
-    text: LanguageMap | None = Field(default=None, description="The figure in words, where it is no number.")
-    unit: Annotated[str, UNIT]
-    qualifier: Annotated[str, QUALIFIER] = "exact"
-    measured: Annotated[str, MEASURED] | None = Field(default=None, description="How it relates to its period.")
-    period: Edtf | None = Field(default=None, description="The time it is about.")
-    places: list[PlaceId] = Field(default=[], max_length=200)
-    breakdown: dict[BreakdownKey, Line] = Field(default={}, max_length=20, description="{dimension: value}.")
-    relations: list[Relation] = Field(default=[], max_length=200)
-    project: ProjectId | None = None
-    agreement: AgreementId | None = None
-    partner: PartnerId | None = Field(default=None, description="The partner it is about.")
-    milestone: MilestoneId | None = Field(
-        default=None, description="The event it is about, such as the edition of a meeting."
+    indicator: IndicatorId = Field(description="Id of the indicator: what the number measures.")
+    kind: Annotated[str, FIGURE_KIND] = Field(
+        description="What the number is used for. `/v1/codelists/figure_kind` explains the codes."
     )
-    document: DocumentId | None = Field(default=None, description="The instrument or publication it is about.")
-    said_by: Voice | None = Field(default=None, description="Who stated it; null: the document itself.")
-    relayed_for: Voice | None = Field(default=None, description="Whose number the speaker relayed, if another's.")
+    value: Number | None = Field(
+        default=None, description="The number, not scaled: 2 million is 2000000. Null: the source states it in words."
+    )
+    value_high: Number | None = Field(
+        default=None, description="Upper end, if the source states a range; `value` is its lower end."
+    )
+    text: LanguageMap | None = Field(
+        default=None, description="The figure in words, where the source states no number, by language."
+    )
+    unit: Annotated[str, UNIT] = Field(description="Unit of the number. It must be the unit of the indicator.")
+    qualifier: Annotated[str, QUALIFIER] = Field(
+        default="exact",
+        description="How exactly the source states the number. `/v1/codelists/qualifier` explains the codes.",
+    )
+    measured: Annotated[str, MEASURED] | None = Field(
+        default=None,
+        description="How the number relates to the period: over it, cumulative to its end, or the level at its end.",
+    )
+    period: Edtf | None = Field(default=None, description="Time that the number is about.")
+    places: list[PlaceId] = Field(
+        default=[], max_length=200, description="Ids of the places that the number is about, together."
+    )
+    breakdown: dict[BreakdownKey, Line] = Field(
+        default={},
+        max_length=20,
+        description="Part of a total that the number covers: dimensions with their values, such as `sex: female`.",
+    )
+    relations: list[Relation] = Field(default=[], max_length=200, description="Relations to other figures.")
+    project: ProjectId | None = Field(default=None, description="Id of the project that the number is about.")
+    agreement: AgreementId | None = Field(default=None, description="Id of the agreement that the number is about.")
+    partner: PartnerId | None = Field(default=None, description="Id of the partner that the number is about.")
+    milestone: MilestoneId | None = Field(
+        default=None, description="Id of the event that the number is about, such as one edition of a meeting."
+    )
+    document: DocumentId | None = Field(
+        default=None, description="Id of the instrument or publication that the number is about."
+    )
+    said_by: Voice | None = Field(default=None, description="Who stated the number. Null: the document itself.")
+    relayed_for: Voice | None = Field(
+        default=None, description="Who the number comes from, if the speaker relayed another party's number."
+    )
     as_written: Line | None = Field(default=None, description="The number as the source writes it.")
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """Places, breakdown, and how it relates to other figures."""
+        """Return the rows of its link tables: places, breakdown and relations."""
         yield from ((PLACES_OF, {"place_id": place}) for place in self.places)
         yield from ((BREAKDOWNS, {"dimension": key, "value": value}) for key, value in self.breakdown.items())
-        yield from ((RELATIONS, {"kind": each.kind, "figure_id": each.figure}) for each in self.relations)
+        yield from ((RELATIONS, {"kind": relation.kind, "figure_id": relation.figure}) for relation in self.relations)
 
     @model_validator(mode="after")
-    def _has_something(self) -> "FigureFields":
+    def _has_number_or_text(self) -> "FigureFields":
         if self.value is None and self.text is None:
-            raise ValueError("a figure has a value, or a text where the source gives none")
+            raise ValueError("a figure needs a value, or a text where the source states no number")
         if self.value_high is not None and (self.value is None or self.value_high < self.value):
-            raise ValueError("value_high is the upper end of a range that starts at value")
+            raise ValueError("value_high must not be less than value, the lower end of the range")
         return self
 
 
 class FigureShown(FigureFields, Record):
-    """A figure as the registry shows it."""
+    """A figure as the registry returns it."""
 
     resource: Literal["figures"]
 
 
-class Figure(RouteRow, table=True):
+class Figure(RecordRow, table=True):
     """Columns of figures that lists filter and sort by."""
 
     __tablename__ = "figures"
@@ -196,25 +176,25 @@ RELATIONS = link_table(
 
 
 def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
-    """A figure has its indicator's unit."""
+    """Refuse a unit that differs from the indicator's."""
     fields = proposal.fields
     if proposal.exists(
         select(_INDICATORS.id).where(_INDICATORS.id == fields.indicator, _INDICATORS.unit != fields.unit)
     ):
-        yield ErrorItem(pointer="/unit", code="other_unit", detail="Its indicator has another unit.")
+        yield ErrorItem(pointer="/unit", code="other_unit", detail="The indicator has another unit.")
 
 
 def unit_of_its_total(proposal: Proposal) -> Iterator[ErrorItem]:
-    """A part has the unit of its total."""
-    unit = literal(proposal.fields.unit)  # a part that was sent without its unit agrees with any
+    """Refuse a total that has another unit than this part."""
+    unit = literal(proposal.fields.unit)  # NULL for a part without a unit, which differs from no unit
     for number, total in _totals(proposal.fields):
         if proposal.exists(select(_FIGURES.id).where(_FIGURES.id == total, _FIGURES.unit != unit)):
             pointer = f"/relations/{number}/figure"
-            yield ErrorItem(pointer=pointer, code="other_unit", detail="A part has the unit of its total.")
+            yield ErrorItem(pointer=pointer, code="other_unit", detail="A part must have the unit of its total.")
 
 
 def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
-    """A total has the unit of its parts."""
+    """Refuse a unit that differs from the unit of the parts of this total."""
     if proposal.is_new:
         return
     parts = select(RELATIONS.c.record_id).where(RELATIONS.c.figure_id == proposal.record_id, _IS_PART)
@@ -223,25 +203,27 @@ def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
 
 
 def not_part_of_itself(proposal: Proposal) -> Iterator[ErrorItem]:
-    """No figure is a part of itself, however long the way."""
+    """Refuse a figure that is a part of itself, directly or through other figures."""
     for number, total in _totals(proposal.fields):
-        if proposal.forms_cycle(total, lambda ids: select(RELATIONS.c.figure_id).where(_IS_PART, _PART_ID.in_(ids))):
+        if proposal.forms_cycle(total, _PART_ID, RELATIONS.c.figure_id, _IS_PART):
             yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=ERROR_DETAILS["cycle"])
 
 
 _FIGURES: Any = Figure
 _INDICATORS = INDICATORS.table
-_PART_ID, _IS_PART = RELATIONS.c.record_id, RELATIONS.c.kind == "part_of"
+_PART_ID = RELATIONS.c.record_id
+_IS_PART = RELATIONS.c.kind == "part_of"
 
 
 def _totals(fields: Any) -> Iterator[tuple[int, str]]:
-    return ((number, each.figure) for number, each in enumerate(fields.relations) if each.kind == "part_of")
+    """Return the totals of which this figure is a part: the position of the relation, and the id of the total."""
+    return ((number, other.figure) for number, other in enumerate(fields.relations) if other.kind == "part_of")
 
 
 FIGURES = Resource(
     name="figures",
     one="figure",
-    about="Numbers that someone stated, each with its kind, unit, period, place, speaker and the words it comes from.",
+    about="Numbers that sources state, each with its kind, unit, period, place, speaker and cited words.",
     fields=FigureFields,
     shown=FigureShown,
     table=Figure,
@@ -251,39 +233,54 @@ FIGURES = Resource(
     example="smart-factory-enterprises-2022",
     rules=(unit_of_its_indicator, unit_of_its_total, unit_of_its_parts, not_part_of_itself),
     filters={
-        "kind": EqualFilter(Figure.kind, Annotated[str, FIGURE_KIND], "Of any of these kinds."),
-        "unit": EqualFilter(Figure.unit, Annotated[str, UNIT], "In any of these units."),
-        "qualifier": EqualFilter(Figure.qualifier, Annotated[str, QUALIFIER], "Put in any of these ways."),
-        "measured": EqualFilter(Figure.measured, Annotated[str, MEASURED], "Measured in any of these ways."),
-        "dimension": EqualFilter(BREAKDOWNS.c.dimension, BreakdownKey, "Broken down by this dimension."),
-        "dimension_value": EqualFilter(BREAKDOWNS.c.value, Line, "With this value of the dimension."),
-        "relation": EqualFilter(
-            RELATIONS.c.kind, Annotated[str, FIGURE_RELATION], "Related in this way (to `related_to`)."
+        "kind": EqualFilter(Figure.kind, Annotated[str, FIGURE_KIND], "Figures of these kinds."),
+        "unit": EqualFilter(Figure.unit, Annotated[str, UNIT], "Figures in these units."),
+        "qualifier": EqualFilter(Figure.qualifier, Annotated[str, QUALIFIER], "Figures with these qualifiers."),
+        "measured": EqualFilter(
+            Figure.measured, Annotated[str, MEASURED], "Figures that relate to their period in these ways."
         ),
-        "value": RangeFilter(Figure.value, Amount, "The number."),
-        "period": DuringFilter(Figure.period_earliest, Figure.period_latest, "The time it is about."),
+        "dimension": EqualFilter(
+            BREAKDOWNS.c.dimension, BreakdownKey, "Figures that are broken down by these dimensions."
+        ),
+        "dimension_value": EqualFilter(
+            BREAKDOWNS.c.value,
+            Line,
+            "Figures with these values of a dimension. With `dimension`, it is a value of that dimension.",
+        ),
+        "relation": EqualFilter(
+            RELATIONS.c.kind,
+            Annotated[str, FIGURE_RELATION],
+            "Figures with a relation of these kinds. With `related_to`, it is the relation to that figure.",
+        ),
+        "value": RangeFilter(Figure.value, Amount, "Value of the figure."),
+        "period": DuringFilter(Figure.period_earliest, Figure.period_latest, "Time that the figure is about."),
     },
     sorts={"value": Figure.value, "period": Figure.period_earliest, "indicator": Figure.indicator},
     links={
-        "indicator": Link("indicators", (Figure.indicator,), "Measuring this indicator.", "indicators", "figures"),
-        "project": Link("projects", (Figure.project,), "Of this project.", "projects", "figures"),
-        "agreement": Link("agreements", (Figure.agreement,), "Of this agreement.", "agreements", "figures"),
+        "indicator": Link("indicators", (Figure.indicator,), "Figures of this indicator.", "indicators", "figures"),
+        "project": Link("projects", (Figure.project,), "Figures about this project.", "projects", "figures"),
+        "agreement": Link("agreements", (Figure.agreement,), "Figures about this agreement.", "agreements", "figures"),
         "partner": Link(
             "partners",
             (Figure.partner, Figure.said_by_id, Figure.relayed_for_id),
-            "About, stated by, or relayed for this partner.",
+            "Figures about this partner, stated by it, or relayed for it.",
             "partners",
             "figures",
         ),
-        "about": Link("partners", (Figure.partner,), "About this partner."),
-        "milestone": Link("milestones", (Figure.milestone,), "About this milestone.", "milestones", "figures"),
+        "about": Link("partners", (Figure.partner,), "Figures about this partner."),
+        "milestone": Link("milestones", (Figure.milestone,), "Figures about this milestone.", "milestones", "figures"),
         "about_document": Link(
-            "documents", (Figure.document,), "About this document.", "about_documents", opposite="measured_by"
+            "documents", (Figure.document,), "Figures about this document.", "about_documents", opposite="measured_by"
         ),
-        "speaker": Link("partners", (Figure.said_by_id,), "Stated by this partner."),
-        "place": Link("places", (PLACES_OF.c.place_id,), "About this place.", "places", "figures", tree=True),
+        "speaker": Link("partners", (Figure.said_by_id,), "Figures that this partner stated."),
+        "place": Link("places", (PLACES_OF.c.place_id,), "Figures about this place.", "places", "figures", tree=True),
         "related_to": Link(
-            "figures", (RELATIONS.c.figure_id,), "Related to this figure.", "related", "relating", opposite="relating"
+            "figures",
+            (RELATIONS.c.figure_id,),
+            "Figures that have a relation to this figure.",
+            "related",
+            "relating",
+            opposite="relating",
         ),
     },
 )

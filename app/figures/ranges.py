@@ -1,4 +1,4 @@
-"""What a figure can be, given how its source puts it: rounding, ranges and words such as «hơn» or «khoảng»."""
+"""The range of numbers that a figure can mean, from its rounding, its range and its qualifier («hơn», «khoảng»)."""
 
 import re
 from collections.abc import Mapping
@@ -8,26 +8,27 @@ from typing import Any
 from app.core.values.numbers import INFINITE, Range
 
 NEVER_EXACT = ("percent", "percentage_point")
-
-ROUGHLY = Decimal("0.25")  # how far from the truth «khoảng» and «gần» may be
+TOLERANCE = Decimal("0.25")  # how much a number after «khoảng» or «gần» may differ from the truth, as a share of it
 
 
 def decimal_value(figure: Mapping[str, Any]) -> Decimal:
-    """Its value as a decimal."""
+    """Return the value of a figure that has one."""
     return Decimal(str(figure["value"]))
 
 
 def range_of(figure: Mapping[str, Any]) -> Range | None:
-    """What the figure can be; None when it has no number."""
+    """Return the range of numbers that a figure can mean; None if it has no number."""
     if figure["value"] is None:
         return None
-    value, half = decimal_value(figure), rounding(figure)
-    high = Decimal(str(figure["value_high"])) if figure["value_high"] is not None else value
-    low, high = value - half, high + half
-    slack = abs(value) * ROUGHLY
+    value = decimal_value(figure)
+    end = value if figure["value_high"] is None else Decimal(str(figure["value_high"]))
+    half = rounding(figure)
+    low = value - half
+    high = end + half
+    tolerance = abs(value) * TOLERANCE
     return {
-        "about": Range(low - slack, high + slack),
-        "nearly": Range(low - slack, high),
+        "about": Range(low - tolerance, high + tolerance),
+        "nearly": Range(low - tolerance, high),
         "more_than": Range(low, INFINITE),
         "at_least": Range(low, INFINITE),
         "less_than": Range(-INFINITE, high),
@@ -36,23 +37,23 @@ def range_of(figure: Mapping[str, Any]) -> Range | None:
 
 
 def rounding(figure: Mapping[str, Any]) -> Decimal:
-    """How far the number may be from the truth because it is rounded: half a unit of the last digit written.
+    """Return the largest error by rounding: half a unit of the last digit that the source writes.
 
-    `265,4 tỷ` is rounded to 0.1 billion and may be 50 million off. A count written in full (`26 doanh nghiệp`) is
-    not rounded; a percentage always is.
+    `265,4 tỷ` is rounded to 0.1 billion, so the error is up to 50 million. A count that is written in full
+    (`26 doanh nghiệp`) is not rounded. A percentage always is.
     """
     value = decimal_value(figure)
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    written = _digits_written("".join(map(str, digits)), figure["as_written"] or "")
-    last = Decimal(1).scaleb(exponent + len(digits) - written if written else min(exponent, 0))
-    return last / 2 if last != 1 or figure["unit"] in NEVER_EXACT else Decimal(0)
+    written = _count_written_digits("".join(map(str, digits)), figure["as_written"] or "")
+    last_digit = Decimal(1).scaleb(exponent + len(digits) - written if written else min(exponent, 0))
+    return last_digit / 2 if last_digit != 1 or figure["unit"] in NEVER_EXACT else Decimal(0)
 
 
-def _digits_written(digits: str, as_written: str) -> int:
-    """How many digits of the number the source writes out; 0 when it writes it in words."""
-    for run in re.findall(r"\d[\d.,]*", as_written):
-        found = re.sub(r"\D", "", run).lstrip("0")
-        if found and digits.startswith(found) and not digits[len(found) :].strip("0"):
-            return len(found)
+def _count_written_digits(digits: str, as_written: str) -> int:
+    """Return how many digits of the number the source writes; 0 if it writes the number in words."""
+    for number in re.findall(r"\d[\d.,]*", as_written):
+        written = re.sub(r"\D", "", number).lstrip("0")
+        if written and digits.startswith(written) and not digits[len(written) :].strip("0"):
+            return len(written)
     return 0

@@ -8,10 +8,10 @@ from app.figures.models import FIGURES
 
 
 def figures_router() -> APIRouter:
-    """The reads and writes that every resource has."""
+    """Return the router with the reads and writes that every resource has."""
     return resource_router(FIGURES)
 
 
 def indicators_router() -> APIRouter:
-    """The reads and writes that every resource has."""
+    """Return the router with the reads and writes that every resource has."""
     return resource_router(INDICATORS)

@@ -1,1 +1,1 @@
-"""`/v1/places`: countries, regions and provinces."""
+"""`/v1/places`: places from the world down to localities."""

@@ -1,4 +1,4 @@
-"""Places: countries, provinces, and regions as sources write them, each with the name of its day."""
+"""Places: countries, provinces, regions as sources write them, and their predecessors with the names of their time."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ from app.core.model.columns import first_day
 from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value
@@ -23,62 +23,73 @@ from app.core.writing.integrity import Proposal
 
 PLACE_LEVEL = CodeList(
     "place_level",
-    "The level of a place. Regions are as written by a source: they have no members.",
+    "The level of a place. "
+    "A `region` is a part of a country as a source writes it, such as «phía Bắc» (the North). It has no fixed border, "
+    "so the registry records no provinces as its parts. "
+    "A `province` is a first-level unit of a country, in Viet Nam also a city run by the central government. "
+    "A `locality` is a district, commune or city below a province.",
     {
         "world": Code("World", "Thế giới"),
         "world_region": Code("Region of the world", "Khu vực trên thế giới"),
         "country": Code("Country", "Quốc gia"),
-        "region": Code("Region within a country, as written", "Vùng, miền như văn bản viết"),
+        "region": Code("Region within a country", "Vùng, miền như văn bản viết"),
         "province": Code("Province or centrally run city", "Tỉnh, thành phố trực thuộc trung ương"),
-        "locality": Code("District, commune or city below a province", "Địa phương dưới cấp tỉnh"),
+        "locality": Code("Locality below a province", "Địa phương dưới cấp tỉnh"),
     },
 )
 
 
 class Point(Value):
-    """A point on WGS 84, in degrees."""
+    """A point in the coordinate system WGS 84, in decimal degrees."""
 
-    latitude: float = Field(ge=-90, le=90)
-    longitude: float = Field(ge=-180, le=180)
+    latitude: float = Field(ge=-90, le=90, description="Degrees north of the equator; negative in the south.")
+    longitude: float = Field(ge=-180, le=180, description="Degrees east of Greenwich; negative in the west.")
 
 
 class PlaceFields(HasIdentifiers, RecordFields):
-    """A country, a province or a region as a source writes it."""
+    """A country, a province, a region as a source writes it, or another place."""
 
-    name: LanguageMap
-    level: Annotated[str, PLACE_LEVEL]
-    parent: PlaceId | None = Field(default=None, description="The place it is part of.")
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
-        default=None, description="ISO 3166-1 alpha-2 of a country, ISO 3166-2 of a province."
+    name: LanguageMap = Field(description="Name, by language.")
+    level: Annotated[str, PLACE_LEVEL] = Field(
+        description="Level of the place. `/v1/codelists/place_level` explains the codes."
     )
-    point: Point | None = None
-    period: Edtf | None = Field(default=None, description="When it existed as such; null: no limits recorded.")
-    succeeded_by: list[PlaceId] = Field(default=[], max_length=50, description="Places that it became (part of).")
+    parent: PlaceId | None = Field(default=None, description="Id of the place that it is directly part of.")
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
+        default=None, description="Code: ISO 3166-1 alpha-2 for a country, ISO 3166-2 for a province."
+    )
+    point: Point | None = Field(default=None, description="A point that stands for the place on a map.")
+    period: Edtf | None = Field(
+        default=None, description="Time during which the place existed as described. Null: no limit is recorded."
+    )
+    succeeded_by: list[PlaceId] = Field(
+        default=[], max_length=50, description="Ids of the places that it became, or became part of."
+    )
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """Its successors."""
+        """Return the rows of its link table: its successors."""
         yield from ((SUCCESSORS, {"successor_id": successor}) for successor in self.succeeded_by)
 
 
 class PlaceShown(PlaceFields, Record):
-    """A place as the registry shows it."""
+    """A place as the registry returns it."""
 
     resource: Literal["places"]
 
 
-class Place(RouteRow, table=True):
+class Place(RecordRow, table=True):
     """Columns of places that lists filter and sort by."""
 
     __tablename__ = "places"
     __table_args__ = (
         in_codes("level", PLACE_LEVEL),
         Index("uq_places_code_period", "code", "period_earliest", unique=True),
-        # To a unique index two absent periods differ; two places of one code and no limits do not.
+        # A unique index takes two NULLs for different values, so the index above accepts any number of places with
+        # one code and no start. This one accepts one of them.
         Index(
             "uq_places_code",
             "code",
             unique=True,
-            # The migration says so for PostgreSQL too; to say it here would load that dialect at every start.
+            # The migration sets the same condition for PostgreSQL. Here it would load that dialect at every start.
             sqlite_where=text("period_earliest IS NULL"),
         ),
         *list_indexes(codes=("level",), sorts=("name_sort",)),
@@ -97,21 +108,22 @@ SUCCESSORS = link_table("places", "successors", refers_to("successor_id", "place
 
 
 def code_of_its_time(proposal: Proposal) -> Iterator[ErrorItem]:
-    """A code stands for one place at a time."""
-    code, first = proposal.fields.code, first_day(proposal.fields.period)
+    """Refuse the code of another place whose period starts on the same day."""
+    code = proposal.fields.code
     if code is None:
         return
+    first = first_day(proposal.fields.period)
     places = SQLModel.metadata.tables["places"].c
-    begins = places.period_earliest
-    same = begins.is_(None) if first is None else begins == first
-    holders = select(places.id, places.state, places.managed_by).where(places.code == code, same)
+    start = places.period_earliest
+    same_start = start.is_(None) if first is None else start == first
+    holders = select(places.id, places.state, places.managed_by).where(places.code == code, same_start)
     yield from proposal.code_in_use(holders, "/code")
 
 
 PLACES = Resource(
     name="places",
     one="place",
-    about="Countries, provinces and regions as written, each with the name of its day and what succeeded it.",
+    about="Countries, provinces, regions as sources write them, and former places with the places that succeeded them.",
     fields=PlaceFields,
     shown=PlaceShown,
     table=Place,
@@ -124,19 +136,24 @@ PLACES = Resource(
     example="da-nang",
     trees=("parent", "succeeded_by"),
     filters={
-        "level": EqualFilter(Place.level, Annotated[str, PLACE_LEVEL], "Of any of these levels."),
-        "code": EqualFilter(Place.code, Line, "With this ISO 3166-1 or 3166-2 code."),
+        "level": EqualFilter(Place.level, Annotated[str, PLACE_LEVEL], "Places of these levels."),
+        "code": EqualFilter(Place.code, Line, "Places with these ISO 3166-1 or ISO 3166-2 codes."),
         "name": TextFilter(Place.name_text),
     },
     sorts={"name": Place.name_sort, "code": Place.code},
     links={
         "parent": Link(
-            "places", (Place.parent,), "Directly part of this place.", "parent", "parts", opposite="parent_of"
+            "places",
+            (Place.parent,),
+            "Places that are directly part of this place.",
+            "parent",
+            "parts",
+            opposite="parent_of",
         ),
         "succeeded_by": Link(
             "places",
             (SUCCESSORS.c.successor_id,),
-            "Became (part of) this place.",
+            "Places that became this place, or part of it.",
             "successors",
             opposite="successor_of",
         ),

@@ -1,4 +1,4 @@
-"""Projects: everything partners do together under a name, from framework to batch, also what is only asked for."""
+"""Projects: cooperation of partners under one name, from a framework to a batch, including support only requested."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value
@@ -19,30 +19,48 @@ from app.core.values.text import LanguageMap
 
 PROJECT_KIND = CodeList(
     "project_kind",
-    "The level of a cooperation, from the widest to the narrowest.",
+    "The sort of cooperation. "
+    "A `framework` is a standing cooperation that can contain programmes and projects. "
+    "A `programme` or a `project` is what the source calls so. "
+    "A `phase` is a stage in time of a programme or project, and a `batch` one round of it. "
+    "A `group` stands for several projects that the source mentions without naming each of them. "
+    "An `initiative`, a `plan` and a `mechanism` (a standing procedure by which partners work together) are named as "
+    "in the source. "
+    "With `requested_support` a partner asks another partner for help.",
     {
-        "framework": Code("Framework or standing cooperation", "Khuôn khổ, quan hệ hợp tác"),
+        "framework": Code("Framework", "Khuôn khổ, quan hệ hợp tác"),
         "programme": Code("Programme", "Chương trình"),
         "project": Code("Project", "Dự án"),
         "phase": Code("Phase", "Giai đoạn"),
         "batch": Code("Batch", "Đợt"),
-        "group": Code("Group of projects not named one by one", "Nhóm dự án không nêu tên từng dự án"),
+        "group": Code("Group of unnamed projects", "Nhóm dự án không nêu tên từng dự án"),
         "initiative": Code("Initiative", "Sáng kiến"),
         "plan": Code("Plan", "Kế hoạch"),
         "mechanism": Code("Mechanism", "Cơ chế"),
-        "requested_support": Code("Support asked for", "Hỗ trợ được đề nghị"),
+        "requested_support": Code("Requested support", "Hỗ trợ được đề nghị"),
     },
 )
 PROJECT_STATUS = CodeList(
     "project_status",
-    "Where a project stands, as the latest cited document says; `iati` is its IATI ActivityStatus.",
+    "The stage of a project, as the latest cited document states it. "
+    "`requested`: a partner asked another partner for it. "
+    "`proposed`: it was suggested, and nobody has promised it. "
+    "`committed`: a partner promised it. "
+    "`agreed`: the partners agreed on it, and it has not started. "
+    "`active`: it is under way. "
+    "`past`: it took place, and no source states that it was completed. "
+    "`completed`: a source states that it was completed. "
+    "`suspended`: it was stopped for some time. "
+    "`cancelled`: it was given up. "
+    "`unknown`: no source states a stage. "
+    "`iati` is the code of IATI ActivityStatus.",
     {
         "requested": Code("Requested", "Được đề nghị", "1"),
         "proposed": Code("Proposed", "Được đề xuất", "1"),
         "committed": Code("Committed", "Đã cam kết", "1"),
-        "agreed": Code("Agreed, not started", "Đã thỏa thuận, chưa bắt đầu", "1"),
+        "agreed": Code("Agreed, not started yet", "Đã thỏa thuận, chưa bắt đầu", "1"),
         "active": Code("Active", "Đang thực hiện", "2"),
-        "past": Code("Past: it took place, its completion is not stated", "Đã diễn ra", "3"),
+        "past": Code("Past, completion not stated", "Đã diễn ra", "3"),
         "completed": Code("Completed", "Đã hoàn thành", "4"),
         "suspended": Code("Suspended", "Tạm dừng", "6"),
         "cancelled": Code("Cancelled", "Đã hủy", "5"),
@@ -52,7 +70,16 @@ PROJECT_STATUS = CodeList(
 )
 PARTNER_ROLE = CodeList(
     "partner_role",
-    "What a partner does in a project; the first four are those of IATI OrganisationRole.",
+    "What a partner does in a project. "
+    "`funding`: it provides the money. "
+    "`accountable`: it oversees the project and answers for its results. "
+    "`extending`: it manages the budget and the direction on behalf of the funding partner. "
+    "`implementing`: it carries out the work. "
+    "`lead`: it directs the work of the partners. "
+    "`counterpart`: it takes part as one of the sides that cooperate, or as their contact point. "
+    "`beneficiary`: it receives the support or its benefit. "
+    "`host`: it provides the place where the project is carried out. "
+    "The first four are the codes of IATI OrganisationRole.",
     {
         "funding": Code("Funding", "Tài trợ", "1"),
         "accountable": Code("Accountable", "Chịu trách nhiệm", "2"),
@@ -67,7 +94,7 @@ PARTNER_ROLE = CodeList(
 )
 SECTOR = CodeList(
     "sector",
-    "OECD DAC CRS purpose codes (five digits), those in use here.",
+    "Purpose codes of the OECD DAC creditor reporting system (CRS), five digits. The list holds those in use here.",
     {
         "11330": Code("Vocational training", "Đào tạo nghề", "11330"),
         "11430": Code("Advanced technical and managerial training", "Đào tạo kỹ thuật, quản lý nâng cao", "11430"),
@@ -97,7 +124,7 @@ SECTOR = CodeList(
 )
 SDG = CodeList(
     "sdg",
-    "Goals of the 2030 Agenda for Sustainable Development.",
+    "The 17 Sustainable Development Goals of the 2030 Agenda of the United Nations.",
     {
         "1": Code("No poverty", "Chấm dứt nghèo", "1"),
         "2": Code("Zero hunger", "Chấm dứt đói", "2"),
@@ -123,30 +150,50 @@ SDG = CodeList(
 
 
 class Role(Value):
-    """What one partner does in a project."""
+    """A partner of a project and its role. A partner can have several roles."""
 
-    partner: PartnerId
-    role: Annotated[str, PARTNER_ROLE]
+    partner: PartnerId = Field(description="Id of the partner.")
+    role: Annotated[str, PARTNER_ROLE] = Field(
+        description="What the partner does in the project. `/v1/codelists/partner_role` explains the codes."
+    )
 
 
 class ProjectFields(HasIdentifiers, RecordFields):
-    """What is done together: framework, programme, project, phase, batch, initiative, plan or requested support."""
+    """A cooperation of partners: a framework, programme, project, phase, batch, plan, requested support or the like."""
 
-    title: LanguageMap
-    description: LanguageMap | None = Field(default=None, description="What it is, in our words.")
-    kind: Annotated[str, PROJECT_KIND]
-    status: Annotated[str, PROJECT_STATUS]
-    period: Edtf | None = Field(default=None, description="Its extent in time, as far as stated.")
-    part_of: list[ProjectId] = Field(default=[], max_length=20, description="Wider projects; the first is the roll-up.")
-    follows: list[ProjectId] = Field(default=[], max_length=20, description="Projects that this one continues.")
-    roles: list[Role] = Field(default=[], max_length=500)
-    places: list[PlaceId] = Field(default=[], max_length=500)
-    sectors: list[Annotated[str, SECTOR]] = Field(default=[], max_length=30, description="OECD DAC purpose codes.")
-    sdgs: list[Annotated[str, SDG]] = Field(default=[], max_length=17, description="Sustainable Development Goals.")
+    title: LanguageMap = Field(description="Title, by language.")
+    description: LanguageMap | None = Field(
+        default=None, description="Summary in the words of the registry, by language."
+    )
+    kind: Annotated[str, PROJECT_KIND] = Field(
+        description="Sort of cooperation. `/v1/codelists/project_kind` explains the codes."
+    )
+    status: Annotated[str, PROJECT_STATUS] = Field(
+        description="Stage that the latest cited document states. `/v1/codelists/project_status` explains the codes."
+    )
+    period: Edtf | None = Field(
+        default=None, description="Time from its start to its end, as precisely as the sources state it."
+    )
+    part_of: list[ProjectId] = Field(
+        default=[],
+        max_length=20,
+        description="Ids of the wider projects it belongs to. `progress` shows it under the first one, its roll-up.",
+    )
+    follows: list[ProjectId] = Field(
+        default=[], max_length=20, description="Ids of the earlier projects that this one continues."
+    )
+    roles: list[Role] = Field(default=[], max_length=500, description="Partners and their roles.")
+    places: list[PlaceId] = Field(default=[], max_length=500, description="Ids of the places where it takes place.")
+    sectors: list[Annotated[str, SECTOR]] = Field(
+        default=[], max_length=30, description="Sectors, as OECD DAC purpose codes of five digits."
+    )
+    sdgs: list[Annotated[str, SDG]] = Field(
+        default=[], max_length=17, description="Sustainable Development Goals that it serves, by number."
+    )
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """Wider and earlier projects, partners with their roles, places, sectors and goals."""
-        yield from ((PARTS, {"whole_id": whole}) for whole in self.part_of)
+        """Return the rows of its link tables: wider and earlier projects, partners, places, sectors and goals."""
+        yield from ((PARTS, {"whole_id": wider}) for wider in self.part_of)
         yield from ((FOLLOWS, {"earlier_id": earlier}) for earlier in self.follows)
         yield from ((ROLES, {"partner_id": role.partner, "role": role.role}) for role in self.roles)
         yield from ((PLACES_OF, {"place_id": place}) for place in self.places)
@@ -155,12 +202,12 @@ class ProjectFields(HasIdentifiers, RecordFields):
 
 
 class ProjectShown(ProjectFields, Record):
-    """A project as the registry shows it."""
+    """A project as the registry returns it."""
 
     resource: Literal["projects"]
 
 
-class Project(RouteRow, table=True):
+class Project(RecordRow, table=True):
     """Columns of projects that lists filter and sort by."""
 
     __tablename__ = "projects"
@@ -188,7 +235,7 @@ SDGS = link_table("projects", "sdgs", Column("sdg", BYTEWISE, nullable=False))
 PROJECTS = Resource(
     name="projects",
     one="project",
-    about="Frameworks, programmes, projects, phases, batches, initiatives, plans, and support that is only asked for.",
+    about="Frameworks, programmes, projects, phases, batches, initiatives, plans, and support that was only requested.",
     fields=ProjectFields,
     shown=ProjectShown,
     table=Project,
@@ -199,15 +246,17 @@ PROJECTS = Resource(
     example="smart-factory-cooperation",
     trees=("part_of", "follows"),
     filters={
-        "kind": EqualFilter(Project.kind, Annotated[str, PROJECT_KIND], "Of any of these kinds."),
-        "status": EqualFilter(Project.status, Annotated[str, PROJECT_STATUS], "In any of these states."),
+        "kind": EqualFilter(Project.kind, Annotated[str, PROJECT_KIND], "Projects of these kinds."),
+        "status": EqualFilter(Project.status, Annotated[str, PROJECT_STATUS], "Projects at these stages."),
         "role": EqualFilter(
-            ROLES.c.role, Annotated[str, PARTNER_ROLE], "With a partner (the `partner` asked) in this role."
+            ROLES.c.role,
+            Annotated[str, PARTNER_ROLE],
+            "Projects in which a partner has one of these roles. With `partner`, that partner has it.",
         ),
-        "sector": EqualFilter(SECTORS.c.sector, Annotated[str, SECTOR], "In any of these OECD DAC sectors."),
-        "sdg": EqualFilter(SDGS.c.sdg, Annotated[str, SDG], "For any of these Sustainable Development Goals."),
+        "sector": EqualFilter(SECTORS.c.sector, Annotated[str, SECTOR], "Projects in these OECD DAC sectors."),
+        "sdg": EqualFilter(SDGS.c.sdg, Annotated[str, SDG], "Projects that serve these Sustainable Development Goals."),
         "title": TextFilter(Project.title_text),
-        "period": DuringFilter(Project.period_earliest, Project.period_latest, "Its extent in time."),
+        "period": DuringFilter(Project.period_earliest, Project.period_latest, "Period of the project."),
     },
     sorts={
         "title": Project.title_sort,
@@ -216,15 +265,22 @@ PROJECTS = Resource(
         "status": Project.status,
     },
     links={
-        "partner": Link("partners", (ROLES.c.partner_id,), "With this partner in any role.", "partners", "projects"),
-        "place": Link("places", (PLACES_OF.c.place_id,), "In this place.", "places", "projects", tree=True),
+        "partner": Link(
+            "partners", (ROLES.c.partner_id,), "Projects in which this partner has a role.", "partners", "projects"
+        ),
+        "place": Link("places", (PLACES_OF.c.place_id,), "Projects in this place.", "places", "projects", tree=True),
         "part_of": Link(
-            "projects", (PARTS.c.whole_id,), "Directly part of this project.", "wholes", "parts", opposite="whole_of"
+            "projects",
+            (PARTS.c.whole_id,),
+            "Projects that are directly part of this project.",
+            "wholes",
+            "parts",
+            opposite="whole_of",
         ),
         "follows": Link(
             "projects",
             (FOLLOWS.c.earlier_id,),
-            "Continuing this project.",
+            "Projects that continue this project.",
             "earlier",
             "later",
             opposite="followed_by",

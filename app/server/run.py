@@ -10,9 +10,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from app import no_collector
 from app.core.database.engine import Database
 from app.core.errors import NotReady, Unavailable
+from app.core.garbage_collection import without_garbage_collection
 from app.core.maintenance.schema import explain, head
 from app.core.settings import Settings
 from app.server.connections import ServerConfig
@@ -39,7 +39,7 @@ def serve(settings: Settings) -> None:
 
 def _application(settings: Settings) -> ASGIApp:
     """The application; what it is made of is there to stay, so the garbage collector need not look at it again."""
-    with no_collector():
+    with without_garbage_collection():
         from app.main import create_app  # noqa: PLC0415 - several workers each import it themselves
 
         made = create_app(settings)

@@ -1,1 +1,1 @@
-"""`/v1/figures/aggregate`: counts and sums of figures, and what must not be added up."""
+"""`/v1/figures/aggregate`: counts, extremes and sums of groups of figures."""

@@ -8,17 +8,23 @@ from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
 from app.core.http.responses import read_request, write_response
 
-ABOUT_AGGREGATES = (
-    "Count, smallest, largest and sum of the figures that the list shows under the same filters. A sum leaves out what "
-    "must not be added and says why (`left_out`): parts of a total that is there, the same fact stated twice, earlier "
-    "totals, overlapping periods, areas within areas, also before and after a merger, figures of a project or partner "
-    "and of what is part of it. Kinds and units are always apart; ranks, durations and shares have no sum. What a "
-    f"figure does not say keeps it apart from nothing. At most {MAX_ADDED} figures are added up in one answer."
-)
+DESCRIPTION = f"""\
+Count, minimum, maximum and sum of groups of figures. The filters are those of the list of figures.
 
+Figures of different kinds or units are always in different groups. Ranks, durations and shares have no sum.
+
+A sum leaves out a figure if adding it could count the same thing twice. `left_out` states the reason for each:
+
+- It is a part of a total in the group, or states the same fact as another figure.
+- It is an earlier total, or its period overlaps that of another figure.
+- Its area is within another one, or was merged into it.
+- Its project or partner is part of another one with a figure in the group.
+
+What a figure does not state, such as an area or a period, can be anything, so it does not make two figures different.
+At most {MAX_ADDED} figures are added up in one response.
+"""
 
 AGGREGATES = Aggregates()
-
 
 router = APIRouter(tags=["figures"])
 
@@ -27,12 +33,12 @@ router = APIRouter(tags=["figures"])
     router,
     "GET",
     "/v1/figures/aggregate",
-    "Add figures up, where they may be",
-    about=ABOUT_AGGREGATES,
+    "Aggregate figures",
+    about=DESCRIPTION,
     returns=Aggregate,
     query=lambda: AGGREGATES.query,
     problems=OF_LISTS,
 )
 async def aggregate_figures(request: Request, query: BaseModel) -> Response:
-    """Groups of figures, with their sums."""
+    """Return groups of figures with their sums."""
     return await write_response(request, lambda: AGGREGATES.aggregate(query, read_request(request)), long=True)

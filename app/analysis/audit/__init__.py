@@ -1,1 +1,1 @@
-"""`/v1/audit`: what a careful reader would question. Each rule is a function in `rules/`."""
+"""`/v1/audit`: contradictions, overdue dates and missing evidence. Each rule is a function in `rules/`."""

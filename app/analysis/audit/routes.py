@@ -1,4 +1,4 @@
-"""`GET /v1/audit`: what a careful reader would flag, and `/v1/audit/rules`: what is looked for."""
+"""`GET /v1/audit`: the findings of the audit, and `GET /v1/audit/rules`: its rules."""
 
 import re
 from datetime import UTC, date, datetime
@@ -25,17 +25,16 @@ from app.core.values.json import to_json
 from app.core.values.text import LanguageMap
 
 PATH = "/v1/audit"
-
 AUDITED_RESOURCES = sorted({rule.resource.name for rule in ALL})
 
 
 def _day(text: str) -> str:
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-        raise ValueError("is not a day (2026-11-22)")
+        raise ValueError("is not a day such as 2026-11-22")
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise ValueError("there is no such day or time") from None
+        raise ValueError("is not a day of the calendar") from None
 
 
 Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
@@ -43,85 +42,100 @@ Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "fo
 Audited = Annotated[str, StringConstraints(pattern=f"^({'|'.join(AUDITED_RESOURCES)})$")]
 
 
-def _ids(about: str) -> Any:
-    return Field(default=None, max_length=MAX_ITEMS, description=about)
+def _many(description: str) -> Any:
+    return Field(default=None, max_length=MAX_ITEMS, description=description)
 
 
 class AuditQuery(BaseModel, defer_build=True):
-    """What to audit, on which day."""
+    """Filters of the audit, and the day for which it is made."""
 
     model_config = ConfigDict(extra="forbid")
 
-    rule: list[Annotated[str, RULE]] | None = _ids("Only findings of these rules.")
-    severity: Annotated[str, SEVERITY] = Field(default="note", description="Findings of this weight or more.")
-    resource: list[Audited] | None = _ids("Only findings whose first record is of these resources.")
-    id: list[Id] | None = _ids("Only findings whose first record has one of these ids.")
-    project: list[Id] | None = _ids("Only findings whose first record is or names one of these projects.")
-    agreement: list[Id] | None = _ids("Only findings whose first record is or names one of these agreements.")
-    partner: list[Id] | None = _ids("Only findings whose first record is or names one of these partners.")
-    place: list[Id] | None = _ids("Only findings whose first record is or names one of these places or their parts.")
-    document: list[Id] | None = _ids("Only findings whose first record cites one of these documents.")
-    as_of: Day | None = Field(default=None, description="The day that counts as today; today (UTC) if not given.")
-    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Findings a page at most.")
-    cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
+    rule: list[Annotated[str, RULE]] | None = _many("Only findings of these rules.")
+    severity: Annotated[str, SEVERITY] = Field(
+        default="note", description="Only findings of this severity or a higher one."
+    )
+    resource: list[Audited] | None = _many("Only findings whose first record belongs to these resources.")
+    id: list[Id] | None = _many("Only findings whose first record has one of these ids.")
+    project: list[Id] | None = _many("Only findings whose first record is, or is linked with, one of these projects.")
+    agreement: list[Id] | None = _many(
+        "Only findings whose first record is, or is linked with, one of these agreements."
+    )
+    partner: list[Id] | None = _many("Only findings whose first record is, or is linked with, one of these partners.")
+    place: list[Id] | None = _many(
+        "Only findings whose first record is, or is linked with, one of these places or their parts."
+    )
+    document: list[Id] | None = _many("Only findings whose first record cites one of these documents.")
+    as_of: Day | None = Field(default=None, description="Day for which the audit is made. Default: today in UTC.")
+    limit: Digits = Field(
+        default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of findings in a page."
+    )
+    cursor: str | None = Field(
+        default=None, max_length=1000, description="Start of the page, copied from `next` of the page before."
+    )
 
 
 class RecordNamed(BaseModel, defer_build=True):
-    """A record by resource and id."""
+    """A reference to a record."""
 
-    resource: str = Field(examples=["figures"])
-    id: str
+    resource: str = Field(description="Resource of the record.", examples=["figures"])
+    id: str = Field(description="Id of the record.")
 
 
 class EvidenceShown(Citation):
-    """A citation of one of the records of a finding."""
+    """A citation, with the record that it belongs to."""
 
-    resource: str = Field(description="The resource of the record that cites.")
-    id: str = Field(description="The id of the record that cites.")
+    resource: str = Field(description="Resource of the record with this citation.")
+    id: str = Field(description="Id of the record with this citation.")
 
 
 class ComputedShown(BaseModel, defer_build=True):
-    """How a finding was computed."""
+    """The computation that led to a finding."""
 
-    how: str = Field(description="The computation.", examples=["2028 − 2024 + 1"])
-    expected: int | float | str | None = Field(description="What is stated.")
-    found: int | float | str | None = Field(description="What the computation gives.")
+    how: str = Field(description="Formula with its numbers or dates.", examples=["2028 − 2024 + 1"])
+    expected: int | float | str | None = Field(description="Number or date that the sources state.")
+    found: int | float | str | None = Field(description="Number or date that the computation results in.")
 
 
 class FindingShown(BaseModel, defer_build=True):
-    """Something that a careful reader would flag."""
+    """A contradiction, an overdue date, or evidence that is missing."""
 
-    rule: Annotated[str, RULE]
-    severity: Annotated[str, SEVERITY]
-    message: LanguageMap = Field(description="What was found, in Vietnamese and English.")
-    records: list[RecordNamed] = Field(description="The records concerned; the first is what the finding is about.")
-    evidence: list[EvidenceShown] = Field(description="The citations of these records that matter.")
-    computed: ComputedShown | None = Field(description="Null where nothing was computed.")
+    rule: Annotated[str, RULE] = Field(description="Rule that found it. `/v1/audit/rules` describes the rules.")
+    severity: Annotated[str, SEVERITY] = Field(
+        description="`note`: nothing need be wrong. `warning`: something is missing or does not fit. `error`: two "
+        "statements cannot both be true."
+    )
+    message: LanguageMap = Field(description="Explanation in Vietnamese and English.")
+    records: list[RecordNamed] = Field(description="Records involved. The first one is the subject of the finding.")
+    evidence: list[EvidenceShown] = Field(description="Citations of these records that support the finding.")
+    computed: ComputedShown | None = Field(description="Computation. Null: the rule computes nothing.")
 
 
 class AuditPage(BaseModel, defer_build=True):
     """Findings, ordered by rule, resource and id."""
 
-    as_of: date = Field(description="The day that counts as today.")
-    items: list[FindingShown]
-    next: str | None = Field(description="Path of the next page; null at the end. A page may be short, even empty.")
+    as_of: date = Field(description="Day for which the audit was made.")
+    items: list[FindingShown] = Field(
+        description="Findings. There can be fewer than `limit`, even none, although there is a next page."
+    )
+    next: str | None = Field(description="Path of the next page. Null: this is the last page.")
 
 
 class RuleShown(BaseModel, defer_build=True):
     """A rule of the audit."""
 
-    rule: str
-    label: LanguageMap
-    severity: Annotated[str, SEVERITY]
-    resources: list[str] = Field(description="What its findings are about.")
-    description: str = Field(description="What it flags, and what it leaves alone.")
+    rule: str = Field(description="Name of the rule.")
+    label: LanguageMap = Field(description="Short description in Vietnamese and English.")
+    severity: Annotated[str, SEVERITY] = Field(description="Severity of its findings.")
+    resources: list[str] = Field(description="Resources that it examines.")
+    description: str = Field(description="When the rule reports a finding, and what it leaves alone.")
 
 
 class Rules(BaseModel, defer_build=True):
     """All rules of the audit."""
 
-    items: list[RuleShown]
-    next: None = Field(description="Always null: the rules fit one page.")
+    items: list[RuleShown] = Field(description="Rules, ordered by name.")
+    next: None = Field(description="Always null: all rules are in one page.")
 
 
 router = APIRouter(prefix=PATH, tags=["registry"])
@@ -131,15 +145,20 @@ router = APIRouter(prefix=PATH, tags=["registry"])
     router,
     "GET",
     "",
-    "What a careful reader would flag",
+    "Audit the records",
     returns=AuditPage,
     problems=OF_LISTS,
 )
 async def read_audit(request: Request, query: AuditQuery) -> Response:
-    """Sums, percentages, durations and dates that do not fit, what is overdue, what lacks evidence, and what no longer
-    exists.
+    """The audit compares published records with each other and with the day `as_of`. It reports:
 
-    Each finding names its rule, its records, their evidence and how it was computed.
+    - sums, percentages, durations and dates that contradict each other,
+    - planned dates that have passed without a recorded result,
+    - records without evidence, and sources that state one fact differently,
+    - links to partners and places that no longer exist.
+
+    Each finding states its rule, the records involved, their citations and the computation. It takes rounding, ranges
+    and imprecise dates into account.
     """
     return await write_response(request, lambda: read_findings(query, read_request(request), today()))
 
@@ -152,7 +171,7 @@ async def read_audit(request: Request, query: AuditQuery) -> Response:
     returns=Rules,
 )
 async def list_audit_rules(request: Request) -> Response:
-    """Every rule."""
+    """Each rule with its severity, the resources that it examines, and when it reports a finding."""
     return json_response(request, _rules())
 
 
@@ -162,34 +181,34 @@ def _rules() -> bytes:
 
 
 def today() -> str:
-    """The present day in UTC (ISO 8601)."""
+    """Return the present day in UTC (ISO 8601)."""
     return datetime.now(UTC).date().isoformat()
 
 
 def audit_request(query: AuditQuery, today: str) -> AuditRequest:
-    """The audit that the parameters ask for."""
+    """Return the audit that the query parameters describe."""
     only = {name: ids for name in FILTERS if (ids := getattr(query, name))}
     return AuditRequest(query.as_of or today, query.rule, query.resource, query.severity, only)
 
 
 def read_findings(query: AuditQuery, request: ReadRequest, today: str) -> Read:
-    """A page of findings. Its tag names the day too: what is overdue changes without a Change."""
+    """Read a page of findings. Its ETag contains the day, since dates become overdue without a Change."""
     as_of = query.as_of or today
     return (yield from computed(request, lambda: _page(query, as_of), suffix=f"-{as_of}"))
 
 
 def _page(query: AuditQuery, as_of: str) -> Read:
     pairs = [("as_of", as_of), ("severity", query.severity)]
-    pairs += [(name, one) for name in ("rule", "resource", *FILTERS) for one in getattr(query, name) or ()]
+    for name in ("rule", "resource", *FILTERS):
+        pairs += [(name, value) for value in getattr(query, name) or ()]
     cursors = Cursors(PATH, pairs)
     start = _position(cursors, query.cursor) if query.cursor is not None else None
-    found, further = yield from findings(audit_request(query, as_of), query.limit, start)
-    following = None
-    if further:
-        place = [*further[:2], *further[3:]]
-        following = cursors.next([("limit", query.limit)], place, further.after)
-    shown = {"as_of": as_of, "items": [vars(one) for one in found], "next": following}
-    return shown, following
+    page, position = yield from findings(audit_request(query, as_of), query.limit, start)
+    next_path = None
+    if position:
+        place = [position.rule, position.resource, position.last_id, position.last_number]
+        next_path = cursors.next([("limit", query.limit)], place, position.after)
+    return {"as_of": as_of, "items": [vars(finding) for finding in page], "next": next_path}, next_path
 
 
 def _position(cursors: Cursors, cursor: str) -> AuditPosition:
@@ -201,8 +220,8 @@ def _position(cursors: Cursors, cursor: str) -> AuditPosition:
 
 
 def shown_rules() -> list[dict[str, Any]]:
-    """Each rule once, with every resource it is about."""
-    shown: dict[str, dict[str, Any]] = {}
+    """Return each rule once, with all resources that it examines."""
+    entries: dict[str, dict[str, Any]] = {}
     for rule in ALL:
         label = {"vi": rule.label.vi, "en": rule.label.en}
         entry = {
@@ -210,7 +229,7 @@ def shown_rules() -> list[dict[str, Any]]:
             "label": label,
             "severity": rule.severity,
             "resources": [],
-            "description": rule.about,
+            "description": rule.description,
         }
-        shown.setdefault(rule.name, entry)["resources"].append(rule.resource.name)
-    return list(shown.values())
+        entries.setdefault(rule.name, entry)["resources"].append(rule.resource.name)
+    return list(entries.values())

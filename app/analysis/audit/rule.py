@@ -1,13 +1,20 @@
-"""What an audit rule is: candidates found by SQL, a small function that decides, and the finding it makes.
+"""The parts of an audit rule: the decorator `@rule`, the `Case` that it examines, and the `Finding` that it returns.
 
-Adding a rule: write the function, documented, in the file of `rules/` that it belongs to, under `@rule`. Its name,
-docstring and severity are served as they stand there.
+A rule examines the records of one resource. It has two halves. SQL conditions, given to the decorator, select the
+candidates: a small superset of the records that can be wrong, so that the audit need not read the whole registry. The
+decorated function then receives a `Case` for each candidate, with the record, the related records that the rule needs
+(queries of `related_records()`, passed as `related`) and the day of the audit. It examines them exactly, with ranges
+and imprecise dates, and yields a finding (`case.finding(…)`) for each thing that does not fit.
+
+To add a rule, write such a function in the module of `rules/` that it belongs to. Its name, docstring, labels and
+severity are published at `/v1/audit/rules`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_
@@ -20,7 +27,10 @@ from app.core.values.codelists import Code, CodeList
 
 SEVERITY = CodeList(
     "audit_severity",
-    "How much a finding weighs, from the lightest to the heaviest.",
+    "The severity of a finding, from the lowest to the highest. "
+    "`note`: worth knowing, and nothing need be wrong. "
+    "`warning`: something is missing or does not fit. "
+    "`error`: two statements cannot both be true.",
     {
         "note": Code("Worth knowing; nothing need be wrong", "Đáng lưu ý, chưa hẳn có gì sai"),
         "warning": Code("Something is missing or does not fit", "Có điều còn thiếu hoặc chưa khớp"),
@@ -28,17 +38,16 @@ SEVERITY = CodeList(
     },
 )
 
-JsonRecord = Mapping[str, Any]  # a record as it is published
+JsonRecord = Mapping[str, Any]  # the published representation of a record
 
-# As they are, or a function that makes them when the rule is first asked.
+# A condition or queries, or a function that builds them on the first use of the rule, where that is slow.
 Condition = ColumnElement[bool] | Callable[[], ColumnElement[bool]]
-
 Queries = tuple[Query, ...] | Callable[[], Iterable[Query]]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule found: its records (the first is what it is about), their evidence and how it was computed."""
+    """One result of a rule: the records involved (the first is the subject), their evidence and the computation."""
 
     rule: str
     severity: str
@@ -50,11 +59,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """A candidate with the records beside it that a rule asked for, on the day of the audit (ISO 8601)."""
+    """A candidate (`record`) with its related records, as a rule receives it. `as_of` is the audit's day (ISO 8601)."""
 
     rule: "Rule"
     record: JsonRecord
-    candidates: list[JsonRecord]
+    related: list[JsonRecord]
     as_of: str
 
     def finding(
@@ -67,47 +76,49 @@ class Case:
         computed: dict[str, Any] | None = None,
         **values: Any,
     ) -> Finding:
-        """A finding on this case. `evidence`: records with the fields whose citations matter; `also`: further records.
+        """Return a finding about this case.
 
-        The messages are templates; a value is a number, a text, or a language map.
+        `vi` and `en` are templates of the message, filled with `values`: numbers, texts or language maps. `evidence`
+        lists records with the fields whose citations prove the finding, `also` other records that are involved.
         """
         cited = list(evidence)
-        records = {(one["resource"], one["id"]): None for one in (self.record, *(one for one, _ in cited), *also)}
+        involved = [self.record, *(record for record, _ in cited), *also]
+        keys = dict.fromkeys((record["resource"], record["id"]) for record in involved)
         return Finding(
             self.rule.name,
             self.rule.severity,
-            {"vi": vi.format(**_written(values, "vi")), "en": en.format(**_written(values, "en"))},
-            [{"resource": resource, "id": record_id} for resource, record_id in records],
-            [each for record, fields in cited for each in citations(record, *fields)],
+            {"vi": vi.format(**_texts(values, "vi")), "en": en.format(**_texts(values, "en"))},
+            [{"resource": resource, "id": record_id} for resource, record_id in keys],
+            list(chain.from_iterable(citations(record, *fields) for record, fields in cited)),
             computed,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """A rule for one resource; rules of one name ask the same of several.
+    """A rule for one resource. Rules with the same name are one rule for several resources.
 
-    `conditions` narrow the candidates in SQL (they may bind `as_of`), `queries` are made by `candidates_by()`.
+    `conditions` select the candidates; they can bind `as_of`. `related` holds queries of `related_records()`.
     """
 
     name: str
     label: Code
     severity: str
     resource: Resource
-    about: str
+    description: str
     conditions: tuple[Condition, ...]
-    queries: Queries
-    decide: Callable[[Case], Iterator[Finding]]
+    related: Queries
+    examine: Callable[[Case], Iterator[Finding]]
 
     @cached_property
     def where(self) -> list[ColumnElement[bool]]:
-        """What holds of its candidates."""
-        return [each() if callable(each) else each for each in self.conditions]
+        """The conditions that select the candidates."""
+        return [condition() if callable(condition) else condition for condition in self.conditions]
 
     @cached_property
-    def beside(self) -> tuple[Query, ...]:
-        """What brings the records beside them."""
-        return tuple(self.queries()) if callable(self.queries) else self.queries
+    def related_queries(self) -> tuple[Query, ...]:
+        """The queries that read the related records of candidates."""
+        return tuple(self.related()) if callable(self.related) else self.related
 
 
 RULES: list[Rule] = []
@@ -121,51 +132,63 @@ def rule(
     severity: str,
     resource: Resource,
     *where: Condition,
-    beside: Queries = (),
+    related: Queries = (),
     name: str = "",
 ) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
-    """Make a function an audit rule: its name and docstring are the rule's."""
+    """Register a function as an audit rule: its name (unless `name` is passed) and docstring become the rule's.
+
+    `en` and `vi` are the labels, `severity` is a code of audit_severity, and `where` are the conditions that select
+    the candidates among the records of the resource.
+    """
     SEVERITY.check(severity)
 
-    def register(decide: Callable[[Case], Iterator[Finding]]) -> Callable[[Case], Iterator[Finding]]:
-        about = " ".join((decide.__doc__ or "").split())
-        found = Rule(name or decide.__name__, Code(en, vi), severity, resource, about, where, beside, decide)
-        RULES.append(found)
-        return decide
+    def register(examine: Callable[[Case], Iterator[Finding]]) -> Callable[[Case], Iterator[Finding]]:
+        description = " ".join((examine.__doc__ or "").split())
+        label = Code(en, vi)
+        RULES.append(Rule(name or examine.__name__, label, severity, resource, description, where, related, examine))
+        return examine
 
     return register
 
 
-def candidates_by(resource: Resource, key: Any, *where: ColumnElement[bool]) -> Query:
-    """Published records of a resource that stand beside candidates; `key` is the candidate's id."""
+def related_records(resource: Resource, key: Any, *where: ColumnElement[bool]) -> Query:
+    """Return the query that reads published records of a resource which are related to candidates.
+
+    `key` is the column with the candidate's id, and `where` relates the two.
+    """
     return Query(select_stored(resource, key).where(one_of(key, "ids"), *where).order_by(key, resource.table.id))
 
 
 def is_one_of(column: Any, codes: Iterable[str]) -> ColumnElement[bool]:
-    """One of our own codes, written into the statement."""
-    found: ColumnElement[bool] = column.in_([literal_column(f"'{code}'") for code in codes])
-    return found
+    """Return the condition that a column has one of our own codes, which become part of the SQL text."""
+    condition: ColumnElement[bool] = column.in_([literal_column(f"'{code}'") for code in codes])
+    return condition
 
 
-def is_same(one: Any, other: Any) -> ColumnElement[bool]:
-    """Equal, or both absent; in a form for which PostgreSQL can use an index."""
-    return or_(one == other, and_(one.is_(None), other.is_(None)))
+def is_same(left: Any, right: Any) -> ColumnElement[bool]:
+    """Return the condition that both are equal or both are NULL, in a form for which PostgreSQL can use an index."""
+    return or_(left == right, and_(left.is_(None), right.is_(None)))
 
 
 def citations(record: JsonRecord, *fields: str) -> list[dict[str, Any]]:
-    """Its citations for these fields; where there are none, those for the record as a whole."""
+    """Return the citations of these fields or, if there are none, those of the record as a whole."""
     cited = record["citations"]
-    found = [each for each in cited if {name.partition(".")[0] for name in each["supports"]} & set(fields)]
-    found = found or [each for each in cited if not each["supports"]]
-    return [{"resource": record["resource"], "id": record["id"], **each} for each in found]
+    matching = [citation for citation in cited if _supported(citation) & set(fields)]
+    matching = matching or [citation for citation in cited if not citation["supports"]]
+    return [{"resource": record["resource"], "id": record["id"], **citation} for citation in matching]
 
 
-def _written(values: Mapping[str, Any], language: str) -> dict[str, str]:
+def _supported(citation: JsonRecord) -> set[str]:
+    """Return the fields that a citation supports; `roles` for `roles.partner`."""
+    return {name.partition(".")[0] for name in citation["supports"]}
+
+
+def _texts(values: Mapping[str, Any], language: str) -> dict[str, str]:
     return {name: in_language(value, language) for name, value in values.items()}
 
 
 def in_language(value: Any, language: str) -> str:
-    """A value as a text of that language writes it."""
+    """Return a number, text or language map as it is written in a language (`vi` or `en`)."""
     if isinstance(value, Mapping):
         return str(value.get(language) or value.get("en") or next(iter(value.values())))
     if isinstance(value, int | float | Decimal):

@@ -1,4 +1,7 @@
-"""The audit as a read: it walks the candidates of each rule in steps of bounded cost, in one order, from any place."""
+"""The audit as a read: rule by rule it examines the candidates, ordered by id, in steps of bounded cost.
+
+A page ends when it has enough findings, or after enough steps. Its position in the walk is the cursor of the next page.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,20 +19,20 @@ from app.core.reading.includes import select_stored
 from app.core.reading.pages import FilterShape, filter_shape
 from app.core.values.json import from_json
 
-# What one step looks at: so many records, of which so many may be candidates. A page takes so many steps at most, and
-# so many candidates weigh as much as one more.
-RECORDS, CANDIDATES, STEPS, HEAVY = 10_000, 200, 40, 50
+RECORDS = 10_000  # maximum number of records that one step passes
+CANDIDATES = 200  # maximum number of candidates among them
+STEPS = 40  # maximum cost of a page, in steps
+HEAVY = 50  # number of candidates that cost as much as one step
 
-END = "~"  # after every id
+END = "~"  # sorts after every id
+SEVERITIES = list(SEVERITY.codes)
 
-WEIGHTS = list(SEVERITY.codes)
-
-# What findings can be narrowed to: records that are, name or are named by one of these.
+# Filters by the first record of a finding: it has this id, or it is or is linked with this project, partner and so on.
 FILTERS = ("id", "project", "agreement", "partner", "place", "document")
 
 
 class AuditPosition(NamedTuple):
-    """A place in the walk: in which rule, after which record, and what was the last finding given behind it."""
+    """A position in the walk: the rule, the record after which to continue, and the last finding after that record."""
 
     rule: str
     resource: str
@@ -40,46 +43,45 @@ class AuditPosition(NamedTuple):
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """An audit that is asked for: its day, its rules, and the records it is narrowed to."""
+    """The parameters of an audit: its day, its rules, and filters of records (`only`)."""
 
     as_of: str
     rules: Sequence[str] | None = None
     resources: Sequence[str] | None = None
-    severity: str = WEIGHTS[0]
+    severity: str = SEVERITIES[0]
     only: Mapping[str, Sequence[str]] | None = None
 
-    def chosen(self) -> list[Rule]:
-        """The rules that apply, in the order of the walk."""
-        least = WEIGHTS.index(self.severity)
+    def applicable_rules(self) -> list[Rule]:
+        """Return the rules to run, in the order of the walk."""
+        minimum = SEVERITIES.index(self.severity)
         return [
             rule
             for rule in ALL
             if (not self.rules or rule.name in self.rules)
             and (not self.resources or rule.resource.name in self.resources)
-            and WEIGHTS.index(rule.severity) >= least
+            and SEVERITIES.index(rule.severity) >= minimum
             and all(rule.resource.parameter_of(name) for name in self.only or ())
         ]
 
     @property
     def shape(self) -> FilterShape:
-        """What decides the statements."""
+        """The part of the filters that decides the SQL."""
         return tuple((name, len(ids) == 1) for name, ids in (self.only or {}).items())
 
     def values(self, resource: Resource) -> dict[str, Any]:
-        """What the statements about a resource bind."""
-        parameters = {name: found for name in self.only or () if (found := resource.parameter_of(name))}
+        """Return the bound values of the statements about a resource."""
+        parameters = {name: parameter for name in self.only or () if (parameter := resource.parameter_of(name))}
         return {"as_of": self.as_of, **filter_shape(parameters, self.only or {})[1]}
 
 
 def findings(request: AuditRequest, limit: int, start: AuditPosition | None = None) -> Read:
-    """At most `limit` findings from a position on, and where to go on (None at the end).
+    """Return at most `limit` findings after a position, and the position of the next page (None at the end).
 
-    A page may hold fewer findings than asked, even none, and still not be the last: its cost is bounded, not its
-    yield.
+    A page can have fewer findings than `limit`, even none, and not be the last: its cost is limited too.
     """
-    found: list[Finding] = []
+    page: list[Finding] = []
     steps = 0
-    for rule in request.chosen():
+    for rule in request.applicable_rules():
         at = AuditPosition(rule.name, rule.resource.name, "", "", 0)
         if start and at[:2] <= start[:2]:
             if at[:2] < start[:2]:
@@ -87,47 +89,52 @@ def findings(request: AuditRequest, limit: int, start: AuditPosition | None = No
             at = start
         while at.after != END:
             if steps >= STEPS:
-                return found, at
+                return page, at
             cases, until = yield from _step(rule, request, at.after)
             steps += 1 + len(cases) // HEAVY
-            at, full = _decide(rule, cases, at, found, limit)
-            if full:
-                return found, at
+            at, is_full = _examine(rule, cases, at, page, limit)
+            if is_full:
+                return page, at
             at = at._replace(after=until, last_id="", last_number=0)
-    return found, None
+    return page, None
 
 
 async def read_all_findings(database: Database, request: AuditRequest) -> list[Finding]:
-    """All findings, as the walk goes from page to page."""
-    reader, found, start = database.reader(), list[Finding](), None
+    """Return the findings of all pages."""
+    reader = database.reader()
+    all_findings: list[Finding] = []
+    start = None
     try:
         while True:
             page, start = await reader.run(lambda start=start: findings(request, STEPS * HEAVY, start))  # type: ignore[misc]
-            found += page
+            all_findings += page
             if start is None:
-                return found
+                return all_findings
     finally:
         await reader.close()
 
 
-def _decide(
-    rule: Rule, cases: Iterable[Case], at: AuditPosition, found: list[Finding], limit: int
+def _examine(
+    rule: Rule, cases: Iterable[Case], at: AuditPosition, page: list[Finding], limit: int
 ) -> tuple[AuditPosition, bool]:
-    """Add the findings behind `at`; how far that went, and whether there is one more than the limit."""
+    """Add the findings after a position to the page.
+
+    Return the position after the last one, and whether there is another finding for which the page has no room.
+    """
     for case in cases:
-        for number, finding in enumerate(rule.decide(case)):
+        for number, finding in enumerate(rule.examine(case)):
             if (case.record["id"], number) <= at[3:]:
                 continue
-            if len(found) == limit:
+            if len(page) == limit:
                 return at, True
-            found.append(finding)
+            page.append(finding)
             at = at._replace(last_id=case.record["id"], last_number=number)
         at = at._replace(after=case.record["id"])
     return at, False
 
 
 def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
-    """The next candidates as cases, and the id up to which they were looked for."""
+    """Return the next candidates as cases, and the id up to which records were searched for them."""
     values = {**request.values(rule.resource), "after": after}
     rows = yield _window(rule.resource, request.shape), values
     until = rows[0][0] if rows else END
@@ -135,35 +142,35 @@ def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
     if len(rows) == CANDIDATES:
         until = rows[-1][0]
     cases = {row[0]: Case(rule, from_json(row[1]), [], request.as_of) for row in rows}
-    for query in rule.beside if cases else ():
-        beside = yield query, {"ids": list(cases), "as_of": request.as_of}
-        for candidate, body in beside:
-            cases[candidate].candidates.append(from_json(body))
+    for query in rule.related_queries if cases else ():
+        rows = yield query, {"ids": list(cases), "as_of": request.as_of}
+        for candidate_id, body in rows:
+            cases[candidate_id].related.append(from_json(body))
     return list(cases.values()), until
 
 
 @lru_cache(maxsize=256)
 def _window(resource: Resource, shape: FilterShape) -> Query:
-    """The id up to which the next step looks; none where less than a step is left."""
+    """Return the query for the id at which the next step ends; no row if fewer records than a step are left."""
     table = resource.table
-    statement = select(table.id).where(*_onwards(resource, shape)).order_by(table.id)
+    statement = select(table.id).where(*_records_after(resource, shape)).order_by(table.id)
     return Query(statement.offset(literal_column(str(RECORDS - 1))).limit(literal_column("1")))
 
 
 @lru_cache(maxsize=1024)
 def _candidates(rule: Rule, shape: FilterShape) -> Query:
     table = rule.resource.table
-    statement = select_stored(rule.resource, table.id).where(*rule.where, *_onwards(rule.resource, shape))
+    statement = select_stored(rule.resource, table.id).where(*rule.where, *_records_after(rule.resource, shape))
     statement = statement.where(table.id <= bindparam("until")).order_by(table.id)
     return Query(statement.limit(literal_column(str(CANDIDATES))))
 
 
-def _onwards(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:
-    """Published records behind `after` that the audit is narrowed to."""
+def _records_after(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:
+    """Return the conditions for published records after the bound `after` that match the filters."""
     table = resource.table
-    found = [table.state == literal_column("'published'"), table.id > bindparam("after")]
+    conditions = [table.state == literal_column("'published'"), table.id > bindparam("after")]
     for name, single in shape:
         parameter = resource.parameter_of(name)
         assert parameter
-        found.append(on_record(parameter, name, single))
-    return found
+        conditions.append(on_record(parameter, name, single))
+    return conditions

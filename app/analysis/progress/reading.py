@@ -1,14 +1,16 @@
-"""Reading progress: a project with all that is part of it, and many projects page by page."""
+"""Reads of progress: one project with its sub-projects, and a page of many projects."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, literal_column, select
 
-from app.analysis.progress.progress import KINDS, MAX_LEVELS, IndicatorProgress, is_counted, progress
+from app.analysis.progress.grouping import MAX_LEVELS
+from app.analysis.progress.progress import KINDS, IndicatorProgress, is_counted, progress
 from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.errors import ErrorItem, Invalid
@@ -27,58 +29,70 @@ from app.figures.models import FIGURES
 from app.figures.stated import StatedFigure, day_of
 from app.projects.models import PARTS, PROJECT_KIND, PROJECT_STATUS, PROJECTS
 
-MAX_FIGURES = 1_000  # decided about in one answer
+MAX_FIGURES = 1_000  # in one response
+MAX_PROJECT_PARTS = 200  # sub-projects shown under a project
 
-MAX_PROJECT_PARTS = 200  # projects shown under a project
-
-PROJECT, FIGURE, INDICATOR = PROJECTS.table, FIGURES.table, INDICATORS.table
+PROJECT = PROJECTS.table
+FIGURE = FIGURES.table
+INDICATOR = INDICATORS.table
 
 
 @dataclass(frozen=True)
 class ProjectProgress:
-    """A project and where its indicators stand, by its own figures. No indicators: nobody stated a figure."""
+    """A project with the progress of its indicators, from its own figures only."""
 
     project: Annotated[str, Field(description="Id of the project.", examples=[PROJECTS.example])]
-    title: LanguageMap
-    kind: Annotated[str, PROJECT_KIND]
-    status: Annotated[str, PROJECT_STATUS]
-    period: Edtf | None
-    managed_by: Annotated[str | None, Field(description="Its manager: whose figures count without a document.")]
-    part_of: Annotated[list[str], Field(description="Wider projects; the first is the roll-up.")]
-    indicators: list[IndicatorProgress]
+    title: Annotated[LanguageMap, Field(description="Title of the project, by language.")]
+    kind: Annotated[str, PROJECT_KIND, Field(description="Sort of cooperation.")]
+    status: Annotated[str, PROJECT_STATUS, Field(description="Stage that the latest cited document states.")]
+    period: Annotated[Edtf | None, Field(description="Time from its start to its end. Null: unknown.")]
+    managed_by: Annotated[
+        str | None,
+        Field(description="Id of the partner that maintains the project. Its figures count without a document."),
+    ]
+    part_of: Annotated[list[str], Field(description="Ids of the wider projects; the first one is the roll-up.")]
+    indicators: Annotated[
+        list[IndicatorProgress], Field(description="Progress of each indicator. Empty: the project has no figures.")
+    ]
 
 
 @dataclass(frozen=True)
 class PartProgress(ProjectProgress):
-    """A project shown under a wider one, with numbers of its own: they are never added to the wider one's."""
+    """A sub-project with its own numbers, which are never added to those of the wider project."""
 
-    rolls_up: Annotated[bool, Field(description="Whether its roll-up is the project it is shown under.")]
-    parts: "list[PartProgress]"
+    rolls_up: Annotated[bool, Field(description="Whether the project under which it is shown is its roll-up.")]
+    parts: Annotated["list[PartProgress]", Field(description="Projects that are part of this one.")]
 
 
 @dataclass(frozen=True)
 class WholeProgress(ProjectProgress):
-    """A project with its parts, phases and batches, each shown once: under its roll-up if that is here."""
+    """A project with its sub-projects, each shown once: under its roll-up, if that is part of the project too."""
 
-    parts: list[PartProgress]
-    more_parts: Annotated[bool, Field(description=f"There are more than {MAX_PROJECT_PARTS}, or deeper ones.")]
+    parts: Annotated[list[PartProgress], Field(description="Projects that are part of this one.")]
+    more_parts: Annotated[
+        bool,
+        Field(
+            description=f"Whether sub-projects are missing: there are more than {MAX_PROJECT_PARTS}, or more than "
+            f"{MAX_LEVELS} levels."
+        ),
+    ]
 
 
 @dataclass(frozen=True)
 class ProgressPage:
     """A page of projects that have targets, plans, baselines or actuals."""
 
-    items: list[ProjectProgress]
-    next: Annotated[str | None, Field(description="Path of the next page; null at the end.")]
+    items: Annotated[list[ProjectProgress], Field(description="Projects, ordered by id.")]
+    next: Annotated[str | None, Field(description="Path of the next page. Null: this is the last page.")]
 
 
-def _kinds() -> ColumnElement[bool]:
-    counted: ColumnElement[bool] = FIGURE.kind.in_([literal_column(f"'{kind}'") for kind in KINDS])
-    return and_(counted, FIGURE.state == literal_column("'published'"))
+def _is_shown_figure() -> ColumnElement[bool]:
+    is_of_kind: ColumnElement[bool] = FIGURE.kind.in_([literal_column(f"'{kind}'") for kind in KINDS])
+    return and_(is_of_kind, FIGURE.state == literal_column("'published'"))
 
 
 def _tree() -> Select[Any]:
-    """A public project and all that is part of it, nearest first; depth is bounded, so that a cycle ends."""
+    """Select a public project and its sub-projects, nearest first. The depth is limited, so that cycles end."""
     top = select(PROJECT.id.label("id"), literal_column("0").label("depth")).where(
         PROJECT.id == bindparam("id"), PROJECT.state == "published"
     )
@@ -87,138 +101,153 @@ def _tree() -> Select[Any]:
     public = below.join(PROJECT, PROJECT.id == PARTS.c.record_id).where(PROJECT.state == "published")
     tree = tree.union(public.where(tree.c.depth < literal_column(str(MAX_LEVELS + 1))))
     nearest = select(tree.c.id, func.min(tree.c.depth).label("depth")).group_by(tree.c.id).subquery()
-    found = select_stored(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
-    return found.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
+    statement = select_stored(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
+    return statement.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
 
 
 def _figures(*where: ColumnElement[bool]) -> Query:
-    found = select_stored(FIGURES).where(_kinds(), *where).order_by(FIGURE.id)
-    return Query(found.limit(literal_column(str(MAX_FIGURES + 1))))
+    statement = select_stored(FIGURES).where(_is_shown_figure(), *where).order_by(FIGURE.id)
+    return Query(statement.limit(literal_column(str(MAX_FIGURES + 1))))
 
 
 PROJECT_TREE = Query(_tree())
-
 OF_PROJECTS = one_of(FIGURE.project, "projects")
-
-FIGURES_OF = _figures(OF_PROJECTS)
-
+FIGURES_OF_PROJECTS = _figures(OF_PROJECTS)
 FIGURES_OF_INDICATORS = _figures(OF_PROJECTS, one_of(FIGURE.indicator, "indicators"))
-
-NAMED_FIGURES = _figures(one_of(FIGURE.id, "ids"))
-
+FIGURES_BY_ID = _figures(one_of(FIGURE.id, "ids"))
 MANAGERS = Query(select(PROJECT.id, PROJECT.managed_by).where(one_of(PROJECT.id, "ids")))
+INDICATORS_BY_ID = Query(select_stored(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids")))
 
-MEASURES = Query(select_stored(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids")))
 
-
-def _numbers(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None) -> Read:
-    """What every one of these projects has to show, by its id."""
-    values: dict[str, Any] = {"projects": [each["id"] for each in projects]}
-    if indicators:
-        rows = yield FIGURES_OF_INDICATORS, {**values, "indicators": indicators}
-    else:
-        rows = yield FIGURES_OF, values
-    if len(rows) > MAX_FIGURES:
-        detail = f"More than {MAX_FIGURES} figures: ask for single indicators, or for fewer projects with limit."
-        raise Invalid(ErrorItem(parameter="indicator", code="too_many_figures", detail=detail))
-    figures = {each.id: each for each in (StatedFigure.of(body) for (body,) in rows)}
-    beside = {other for each in figures.values() for other in each.related("compared_with")} - figures.keys()
-    rows = (yield NAMED_FIGURES, {"ids": sorted(beside)[:MAX_FIGURES]}) if beside else ()
-    others = [*figures.values(), *(StatedFigure.of(body) for (body,) in rows)]
-    managers = {each["id"]: each["managed_by"] for each in projects}
-    unknown = {each["project"] for each in others} - {None} - managers.keys()
-    managers |= dict((yield MANAGERS, {"ids": sorted(unknown)}) if unknown else ())
-    named = [each for each in others if is_counted(each, managers.get(each["project"]))]
-    rows = yield MEASURES, {"ids": sorted({each["indicator"] for each in figures.values()})}
-    known = {name: from_json(body) for name, body in rows}
-    own: dict[str, list[StatedFigure]] = {each["id"]: [] for each in projects}
+def _progress_of(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None) -> Read:
+    """Read the progress of projects, by the id of the project, for all indicators or only these."""
+    figures = yield from _read_figures([project["id"] for project in projects], indicators)
+    named = yield from _read_named(projects, figures)
+    rows = yield INDICATORS_BY_ID, {"ids": sorted({figure["indicator"] for figure in figures.values()})}
+    records = {indicator_id: from_json(body) for indicator_id, body in rows}
+    own: dict[str, list[StatedFigure]] = {project["id"]: [] for project in projects}
     for figure in figures.values():
         own[figure["project"]].append(figure)
-    return {
-        each["id"]: progress(own[each["id"]], each["managed_by"], named, known, day_of(each["period"], "earliest"))
-        for each in projects
-    }
+    results = {}
+    for project in projects:
+        since = day_of(project["period"], "earliest")
+        results[project["id"]] = progress(own[project["id"]], project["managed_by"], named, records, since)
+    return results
+
+
+def _read_figures(project_ids: Sequence[str], indicators: list[str] | None) -> Read:
+    """Read the figures of projects by id; Invalid if there are too many for one response."""
+    if indicators:
+        rows = yield FIGURES_OF_INDICATORS, {"projects": project_ids, "indicators": indicators}
+    else:
+        rows = yield FIGURES_OF_PROJECTS, {"projects": project_ids}
+    if len(rows) > MAX_FIGURES:
+        detail = f"There are more than {MAX_FIGURES} figures. Filter by indicator, or lower limit for fewer projects."
+        raise Invalid(ErrorItem(parameter="indicator", code="too_many_figures", detail=detail))
+    return {figure.id: figure for figure in (StatedFigure.of(body) for (body,) in rows)}
+
+
+def _read_named(projects: Sequence[Mapping[str, Any]], figures: Mapping[str, StatedFigure]) -> Read:
+    """Read the counted figures that others can be compared with: these figures, and those that they name."""
+    named_ids = set(chain.from_iterable(figure.related("compared_with") for figure in figures.values()))
+    other_ids = named_ids - figures.keys()
+    rows = (yield FIGURES_BY_ID, {"ids": sorted(other_ids)[:MAX_FIGURES]}) if other_ids else ()
+    named = [*figures.values(), *(StatedFigure.of(body) for (body,) in rows)]
+    managers = {project["id"]: project["managed_by"] for project in projects}
+    other_projects = {figure["project"] for figure in named} - {None} - managers.keys()
+    managers |= dict((yield MANAGERS, {"ids": sorted(other_projects)}) if other_projects else ())
+    return [figure for figure in named if is_counted(figure, managers.get(figure["project"]))]
 
 
 def read_progress(project_id: str, query: Any, request: ReadRequest) -> Read:
-    """The progress of one project and, nested, of what is part of it."""
-    return (yield from computed(request, lambda: _whole(project_id, query, request), encode=vars))
+    """Read the progress of one project with its sub-projects."""
+    return (yield from computed(request, lambda: _read_project(project_id, query, request), encode=vars))
 
 
-def _whole(project_id: str, query: Any, request: ReadRequest) -> Read:
+def _read_project(project_id: str, query: Any, request: ReadRequest) -> Read:
     rows = yield PROJECT_TREE, {"id": project_id}
     if not rows:
         yield from reading_of(PROJECTS).raise_missing(project_id, request)
     projects = [from_json(body) for (body,) in rows[: MAX_PROJECT_PARTS + 1]]
-    numbers = yield from _numbers(projects, query.indicator)
+    results = yield from _progress_of(projects, query.indicator)
     below = parts_below(projects)
 
-    def part(project: Mapping[str, Any], above: str) -> PartProgress:
-        parts = [part(each, project["id"]) for each in below.get(project["id"], ())]
-        return PartProgress(**_about(project, numbers), rolls_up=project["part_of"][0] == above, parts=parts)
+    def parts_of(above: str) -> list[PartProgress]:
+        return [
+            PartProgress(
+                **_members(project, results),
+                rolls_up=project["part_of"][0] == above,
+                parts=parts_of(project["id"]),
+            )
+            for project in below.get(above, ())
+        ]
 
-    parts = [part(each, project_id) for each in below.get(project_id, ())]
-    more = len(rows) > 1 + sum(map(len, below.values()))
-    whole = WholeProgress(**_about(projects[0], numbers), parts=parts, more_parts=more)
-    return whole, None
+    has_more = len(rows) > 1 + sum(map(len, below.values()))
+    shown_project = WholeProgress(**_members(projects[0], results), parts=parts_of(project_id), more_parts=has_more)
+    return shown_project, None
 
 
 def parts_below(projects: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Which projects to show under which, the first of them being the top: each once, level by level.
+    """Return the projects to show under each project, by its id; each once. The first project is the top.
 
-    A project waits for its roll-up, the first of its wholes that is here at all; only where roll-ups go round in a
-    circle it takes any whole that is placed. What is more than MOST_LEVELS deep is not placed.
+    A project is shown under its roll-up: the first of the wider projects that is in the list. If roll-ups form a
+    cycle, it is shown under any wider project that has a position already. Projects more than MAX_LEVELS deep are left
+    out.
     """
-    here = {each["id"] for each in projects}
-    wholes = {each["id"]: [whole for whole in each["part_of"] if whole in here] for each in projects}
-    placed, left = {projects[0]["id"]}, list(projects[1:])
+    ids = {project["id"] for project in projects}
+    wider = {project["id"]: [wider_id for wider_id in project["part_of"] if wider_id in ids] for project in projects}
+    placed = {projects[0]["id"]}
+    remaining = list(projects[1:])
     below: dict[str, list[Mapping[str, Any]]] = {}
     for _ in range(MAX_LEVELS):
-        ready = [each for each in left if wholes[each["id"]][0] in placed]
-        ready = ready or [each for each in left if placed & set(wholes[each["id"]])]
-        for each in ready:
-            above = next(whole for whole in wholes[each["id"]] if whole in placed)
-            below.setdefault(above, []).append(each)
-        placed |= {each["id"] for each in ready}
-        left = [each for each in left if each["id"] not in placed]
+        ready = [project for project in remaining if wider[project["id"]][0] in placed]
+        ready = ready or [project for project in remaining if placed & set(wider[project["id"]])]
+        for project in ready:
+            above = next(wider_id for wider_id in wider[project["id"]] if wider_id in placed)
+            below.setdefault(above, []).append(project)
+        placed |= {project["id"] for project in ready}
+        remaining = [project for project in remaining if project["id"] not in placed]
     return below
 
 
-def _about(project: Mapping[str, Any], numbers: Mapping[str, list[IndicatorProgress]]) -> dict[str, Any]:
-    shown = {name: project[name] for name in ("title", "kind", "status", "period", "managed_by", "part_of")}
-    return {"project": project["id"], **shown, "indicators": numbers[project["id"]]}
+def _members(project: Mapping[str, Any], results: Mapping[str, list[IndicatorProgress]]) -> dict[str, Any]:
+    """Return the members of a ProjectProgress."""
+    copied = {name: project[name] for name in ("title", "kind", "status", "period", "managed_by", "part_of")}
+    return {"project": project["id"], **copied, "indicators": results[project["id"]]}
 
 
 class ProgressList:
-    """The projects that have figures, page by page, under the filters of the list of projects."""
+    """The projects that have figures, page by page, with the filters of the list of projects."""
 
     def __init__(self) -> None:
         self.statement = lru_cache(maxsize=256)(self._build)
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
-        """Those of the list of projects, and the indicators to show."""
-        one_project = replace(PROJECTS.parameters["id"], name="project", about="Any of these projects.")
-        measuring = Parameter("indicator", Id, "With figures of this indicator; only those.", _measures, many=True)
-        kept = {name: each for name, each in PROJECTS.parameters.items() if name != "id"}
-        return {"project": one_project, **kept, "indicator": measuring}
+        """The filters of the list of projects, and the indicators to show."""
+        project = replace(PROJECTS.parameters["id"], name="project", about="Projects with these ids.")
+        description = "Only figures of these indicators, and projects that have such figures."
+        indicator = Parameter("indicator", Id, description, _has_indicator, many=True)
+        others = {name: parameter for name, parameter in PROJECTS.parameters.items() if name != "id"}
+        return {"project": project, **others, "indicator": indicator}
 
     @cached_property
     def query(self) -> type[BaseModel]:
-        """The query model."""
+        """The model of the query string."""
         fields = filter_fields(self.parameters.values())
-        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Projects a page."))
-        about = "Where to go on: taken from `next`, for the same filters."
-        fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
+        limit = "Maximum number of projects in a page."
+        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=limit))
+        cursor = "Start of the page, copied from `next` of the page before. It needs the same filters."
+        fields["cursor"] = (str | None, Field(default=None, description=cursor, max_length=1000))
         return query_model("ProgressListQuery", fields)
 
     def _build(self, shape: FilterShape) -> Query:
-        has_figures = exists().where(FIGURE.project == PROJECT.id, _kinds())
-        found = select_stored(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
-        return Query(found.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id).limit(bindparam("most")))
+        has_figures = exists().where(FIGURE.project == PROJECT.id, _is_shown_figure())
+        statement = select_stored(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
+        return Query(statement.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id).limit(bindparam("most")))
 
     def page(self, query: Any, request: ReadRequest) -> Read:
-        """A page of projects with their progress, by id; each sub-project is an item of its own."""
+        """Read a page of projects with their progress, by id. Each sub-project is an item of its own."""
         return (yield from computed(request, lambda: self._page(query, request.path), encode=vars))
 
     def _page(self, query: Any, path: str) -> Read:
@@ -228,19 +257,22 @@ class ProgressList:
         after = cursors.read(query.cursor)[1] if query.cursor is not None else ""
         rows = yield self.statement(shape), {**values, "after": after, "most": query.limit + 1}
         projects = [from_json(body) for (body,) in rows[: query.limit]]
-        following = None
+        next_path = None
         if len(rows) > query.limit:
-            last = projects[-1]["id"]
-            following = cursors.next([("limit", query.limit)], last, last)
-        numbers = yield from _numbers(projects, query.indicator)
-        items = [ProjectProgress(**_about(each, numbers)) for each in projects]
-        return ProgressPage(items, following), following
+            last_id = projects[-1]["id"]
+            next_path = cursors.next([("limit", query.limit)], last_id, last_id)
+        results = yield from _progress_of(projects, query.indicator)
+        items = [ProjectProgress(**_members(project, results)) for project in projects]
+        return ProgressPage(items, next_path), next_path
 
 
-def _measures(bind: str, single: bool) -> ColumnElement[bool]:
-    return exists().where(FIGURE.project == PROJECT.id, _kinds(), equals(FIGURE.indicator, bind, single))
+def _has_indicator(bind: str, single: bool) -> ColumnElement[bool]:
+    of_indicator = equals(FIGURE.indicator, bind, single)
+    return exists().where(FIGURE.project == PROJECT.id, _is_shown_figure(), of_indicator)
 
 
 def _pairs(filters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Return the name and value of each query parameter, also of those that occur several times."""
     for name, value in filters.items():
-        yield from ((name, one) for one in (value if isinstance(value, list) else [value]))
+        for item in value if isinstance(value, list) else [value]:
+            yield name, item

@@ -11,14 +11,26 @@ from app.core.model.resource import Id
 from app.core.reading.parameters import MAX_ITEMS
 from app.projects.models import PROJECTS
 
-ABOUT = (
-    "For each indicator: targets, plans, baselines and actuals by date, each with its evidence, percentage and gap "
-    "against the target it is comparable with, and an actual plus the plan that continues it. Figures count that cite "
-    "a document or are kept by the project's manager; what others claim is listed beside. Actuals that follow each "
-    "other without a gap (2022, 2023) are added up; what counts from the beginning is not held against the target of "
-    "one year, unless the project began in it or the figure names the target. A target or an actual that "
-    "is not there is null with a reason (`why_not`), never 0. Parts are shown, and never added to their whole."
-)
+DESCRIPTION = """\
+For each indicator, the response lists targets, plans, baselines and actuals by date, with their evidence. It is
+computed from the published figures when it is read.
+
+**Which figures count.** Figures that cite a document, and figures that the project's manager maintains. All others are
+listed as `claims` and are not counted.
+
+**Targets.** Each actual is compared with the target that it names (`compared_with`). Otherwise the target must have the
+same indicator, unit, breakdown and area, and its period must contain the time for which the actual counts. A
+cumulative number counts from the start of the project, so it is compared with the target of one year only if the
+project started in that year or the figure names the target.
+
+**Sums.**
+
+- Actuals whose periods follow each other without a gap (2022, 2023) are added up.
+- An actual that counts from the start is added to the plan that continues it (`sums`).
+- Parts of a figure and sub-projects are shown, and never added to the total or the wider project.
+
+**Missing numbers.** A percentage that cannot be computed is null, with the reason in `why_not`. It is never 0 instead.
+"""
 
 
 class ProgressQuery(BaseModel, defer_build=True):
@@ -26,11 +38,12 @@ class ProgressQuery(BaseModel, defer_build=True):
 
     model_config = ConfigDict(extra="forbid")
 
-    indicator: list[Id] | None = Field(default=None, description="Only these indicators.", max_length=MAX_ITEMS)
+    indicator: list[Id] | None = Field(
+        default=None, description="Only figures of these indicators.", max_length=MAX_ITEMS
+    )
 
 
-SEVERAL = ProgressList()
-
+PROGRESS_LIST = ProgressList()
 
 router = APIRouter(tags=["figures"])
 
@@ -39,14 +52,14 @@ router = APIRouter(tags=["figures"])
     router,
     "GET",
     "/v1/projects/{project_id}/progress",
-    "Targets against actuals of one project",
-    about=ABOUT,
+    "Read the progress of a project",
+    about=f"Targets and actuals of a project and its sub-projects.\n\n{DESCRIPTION}",
     returns=WholeProgress,
     in_path=id_in_path(PROJECTS),
     problems=OF_DETAILS,
 )
 async def read_project_progress(request: Request, query: ProgressQuery, project_id: str) -> Response:
-    """The progress of a project, with its parts."""
+    """Return the progress of a project and its sub-projects."""
     checked_id(project_id)
     return await write_response(request, lambda: read_progress(project_id, query, read_request(request)))
 
@@ -55,12 +68,13 @@ async def read_project_progress(request: Request, query: ProgressQuery, project_
     router,
     "GET",
     "/v1/progress",
-    "Targets against actuals of many projects",
-    about=f"Projects that have such figures, under the filters of the list of projects.\n\n{ABOUT}",
+    "List the progress of projects",
+    about=f"Targets and actuals of the projects that have figures, with the filters of the list of projects. A "
+    f"sub-project is an item of its own.\n\n{DESCRIPTION}",
     returns=ProgressPage,
-    query=lambda: SEVERAL.query,
+    query=lambda: PROGRESS_LIST.query,
     problems=OF_LISTS,
 )
 async def list_progress(request: Request, query: BaseModel) -> Response:
-    """The progress of a page of projects."""
-    return await write_response(request, lambda: SEVERAL.page(query, read_request(request)), long=True)
+    """Return a page of projects with their progress."""
+    return await write_response(request, lambda: PROGRESS_LIST.page(query, read_request(request)), long=True)

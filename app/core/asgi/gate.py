@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.caller import Caller
-from app.core.access.keys import KEYS, READ_KEY_BY_ID, _caller, _is_valid, _matches, id_of_token
+from app.core.access.keys import KEYS, READ_KEY_BY_ID, caller_of_token, id_of_token
 from app.core.database.engine import Database
 from app.core.database.statements import Read
 from app.core.errors import Problem, Unauthorized
@@ -53,12 +53,11 @@ class AuthenticationMiddleware:
         scheme, _, text = given[0].decode("latin-1").partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
             raise Unauthorized
-        key_id, at = id_of_token(text.strip()), now()
+        key_id = id_of_token(text.strip())
         key = await self.state.reader.run(lambda: _find_key(key_id))
-        if key is None or not _matches(key, text.strip(), at) or not _is_valid(key, at):
-            raise Unauthorized
+        caller = caller_of_token(key, text.strip())
         self.state.uses.record(key)
-        return _caller(key)
+        return caller
 
 
 def _find_key(key_id: str) -> Read:

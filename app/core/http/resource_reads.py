@@ -145,7 +145,7 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
 
 def _of_records(resource: Resource, *also: type[Problem]) -> tuple[type[Problem], ...]:
     """The problems of the reads of one record and of what belongs to it."""
-    merging = (Moved,) if hasattr(resource.table, "merged_into") else ()
+    merging = () if resource.merged_into_column is None else (Moved,)
     return (*OF_DETAILS, *merging, *also)
 
 

@@ -121,7 +121,7 @@ async def read_codelist(request: Request, codelist: str) -> Response:
     """One code list."""
     if codelist not in codelists.ALL:
         raise NotFound
-    return json_response(request, to_json(codelists.ALL[codelist].shown()))
+    return json_response(request, to_json(codelists.ALL[codelist].as_dict()))
 
 
 async def read_livez(_: Request) -> Response:
@@ -164,7 +164,7 @@ def _index(settings: Settings, version: str) -> bytes:
 
 @cache
 def _codelists() -> bytes:
-    return to_json({"items": [each.shown() for each in codelists.ALL.values()], "next": None})
+    return to_json({"items": [codelist.as_dict() for codelist in codelists.ALL.values()], "next": None})
 
 
 def _uncached_json(content: Mapping[str, Any]) -> Response:

@@ -70,7 +70,8 @@ def conditions(parameters: Mapping[str, Parameter], shape: FilterShape) -> list[
 
 def filter_conditions(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:
     """The conditions of a shape on a resource's records; those merged into others only by id, or if asked for."""
-    found, merged = conditions(resource.parameters, shape), getattr(resource.table, "merged_into", None)
+    found = conditions(resource.parameters, shape)
+    merged = resource.merged_into_column
     if merged is not None and not any(name in ("id", "merged_into") for name, _ in shape):
         found.append(merged.is_(None))
     return found

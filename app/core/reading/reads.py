@@ -35,8 +35,9 @@ from app.core.reading.pages import (
     nullable,
     state_of,
 )
+from app.core.search.candidates import Candidates, is_match
 from app.core.search.index import RECORDS
-from app.core.search.ranking import Candidates, RankedPage, Ranking, is_match
+from app.core.search.ranking import RankedPage, Ranking
 from app.core.values.json import from_json, to_json
 
 
@@ -58,7 +59,7 @@ class ResourceReads:
         self.resource = resource
         table = resource.table
         own = select_stored(resource, CHANGE_NAME, table.rendering).where(table.id == bindparam("id"))
-        self._merged = getattr(table, "merged_into", None)
+        self._merged = resource.merged_into_column
         self._detail = Query(self._unmerged(own), alone=True)
         public = table.state == literal_column("'published'")
         self._exists = Query(self._unmerged(select(table.id).where(table.id == bindparam("id"), public)), alone=True)

@@ -53,7 +53,7 @@ def _by_identifier(session: Session, caller: Caller, resource: Resource, identif
     owner = resource.table
     if table is None:
         return set()
-    merged_into = getattr(owner, "merged_into", None)
+    merged_into = resource.merged_into_column
     record_id = owner.id if merged_into is None else func.coalesce(merged_into, owner.id)
     query = select(record_id, owner.state, owner.managed_by).join(table, table.c.record_id == owner.id)
     matches: set[Match] = set()

@@ -16,11 +16,11 @@ import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session
 
-from app import no_collector
 from app.core.access.caller import Caller
 from app.core.access.keys import current_caller
 from app.core.database.engine import Database
 from app.core.errors import ErrorItem, Problem, ReadOnly, Unauthorized
+from app.core.garbage_collection import without_garbage_collection
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.editor import PATIENCE
@@ -152,7 +152,7 @@ class _Run:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Session]:
         """Open a transaction that writes records, which also renews the claim."""
-        with no_collector(), self.database.write(patience=PATIENCE) as session:
+        with without_garbage_collection(), self.database.write(patience=PATIENCE) as session:
             store.renew_claim(session, self.id, self.claim)
             self._update_caller(session)
             yield session

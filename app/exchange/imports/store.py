@@ -8,7 +8,6 @@ over. If the first one is still running, its next write raises ClaimLost and is 
 import contextlib
 import json
 import secrets
-import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from app.core.database.engine import Database
 from app.core.database.statements import Query
 from app.core.errors import ErrorItem, ReadOnly, Unavailable
 from app.core.log import MirrorMark, instant, now
+from app.core.values.ids import LETTERS, random_text
 from app.core.values.json import to_json
 from app.exchange.formats.lines import ParsedLine
 from app.exchange.imports.models import ImportOptions
@@ -62,7 +62,7 @@ def new_claim() -> str:
 def _new_id() -> str:
     """Return an id that sorts by time and cannot be guessed."""
     digits = "".join(filter(str.isdigit, now()))
-    return digits + "".join(secrets.choice(string.ascii_lowercase) for _ in range(12))
+    return digits + random_text(12, LETTERS)
 
 
 def _from_now(duration: timedelta) -> str:

@@ -140,7 +140,7 @@ class LineWriter:
         if present is not None:
             if not self.caller.can_see(present.state, present.managed_by):
                 raise IdTaken
-            edit.refuse_others(present)
+            edit.check_writable(present)
         line.merged = edit.with_manager(line.merged_record(), present)
         line.fields = edit.validate(line.merged)
         if present is not None and line.is_stale(present):
@@ -162,7 +162,7 @@ class LineWriter:
         for line in lines:
             if line.is_refused and line.merged and line.fields is None:
                 edit = Edit(self.session, self.caller, line.resource, line.record_id)
-                line.errors += edit.further_errors(line.merged, line.errors)
+                line.errors += edit.rule_errors(line.merged, line.errors)
         return has_refused
 
     def _violations(self, line: ImportLine, lookups: LookupCache) -> list[ErrorItem]:
@@ -177,7 +177,7 @@ class LineWriter:
 def referrer_errors(session: Session, caller: Caller, resource: Resource, record_id: str) -> list[ErrorItem]:
     """Return an error for each published record that links to a record which is to become a draft."""
     try:
-        Edit(session, caller, resource, record_id).refuse_referred(published_only=True)
+        Edit(session, caller, resource, record_id).check_referrers(published_only=True)
     except Problem as problem:
         return _errors_of(problem)
     return []

@@ -1,4 +1,4 @@
-"""All rules: importing a file registers its rules."""
+"""All rules. Importing a module registers the rules in it."""
 
 from app.analysis.audit.rule import RULES
 from app.analysis.audit.rules import dates, evidence, links, overdue, sums
@@ -9,5 +9,5 @@ __all__ = ["ALL", "RULE", "dates", "evidence", "links", "overdue", "sums"]
 ALL = sorted(RULES, key=lambda rule: (rule.name, rule.resource.name))
 
 RULE = CodeList(
-    "audit_rule", "What the audit looks for; /v1/audit/rules explains each.", {rule.name: rule.label for rule in ALL}
+    "audit_rule", "The rules of the audit. `/v1/audit/rules` describes each.", {rule.name: rule.label for rule in ALL}
 )

@@ -1,4 +1,4 @@
-"""Times that must fit together, and what was planned for a day that has passed."""
+"""Dates and periods that must agree."""
 
 import re
 from collections.abc import Iterator
@@ -10,29 +10,29 @@ from sqlalchemy import and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS
-from app.analysis.audit.rule import Case, Finding, JsonRecord, candidates_by, is_one_of, rule
+from app.analysis.audit.rule import Case, Finding, JsonRecord, is_one_of, related_records, rule
 from app.core.database.sql import unindexed
 from app.core.values.dates import ends, parse_edtf
 from app.core.values.numbers import Range, json_number
-from app.figures.indicators import UNIT
+from app.figures.codelists import UNIT
 from app.figures.models import FIGURES
 from app.figures.ranges import range_of
 from app.milestones.models import MILESTONES
 from app.projects.models import PROJECTS
 
-UNCERTAIN = re.compile("[?~%]")
-
-MONTHS = {"year": 12, "month": 1}
-
+UNCERTAIN = re.compile("[?~%]")  # the marks of an uncertain or approximate date in EDTF
+MONTHS = {"year": 12, "month": 1}  # by unit of a duration
 DAYS_IN_A_MONTH = Decimal("30.4375")
 
-FIGURE, MILESTONE, PROJECT, AGREEMENT = FIGURES.table, MILESTONES.table, PROJECTS.table, AGREEMENTS.table
-
-LASTING: Any = aliased(FIGURE)
+FIGURE = FIGURES.table
+MILESTONE = MILESTONES.table
+PROJECT = PROJECTS.table
+AGREEMENT = AGREEMENTS.table
+DURATION: Any = aliased(FIGURE)
 
 
 class Length(NamedTuple):
-    """How long a period is, in the unit of a duration."""
+    """The length of a period in the unit of a duration: the formula, its range, and the number to show."""
 
     how: str
     range: Range
@@ -45,38 +45,39 @@ class Length(NamedTuple):
     "warning",
     FIGURES,
     FIGURE.kind == "duration",
-    beside=(
-        candidates_by(PROJECTS, LASTING.id, LASTING.project == PROJECT.id),
-        candidates_by(AGREEMENTS, LASTING.id, LASTING.agreement == AGREEMENT.id),
+    related=(
+        related_records(PROJECTS, DURATION.id, DURATION.project == PROJECT.id),
+        related_records(AGREEMENTS, DURATION.id, DURATION.agreement == AGREEMENT.id),
     ),
 )
 def duration_disagrees_with_period(case: Case) -> Iterator[Finding]:
-    """A duration is not the length of its own period; without one, of its project's and its agreement's period.
+    """A duration is not the length of its period or, if it has none, of the period of its project and agreement.
 
-    Years are counted as texts count them, with both ends: 2022 – 2023 are two years. Where months or days are stated,
-    the ends may fall anywhere in what is stated, and half a unit is allowed for. Open and uncertain periods, and
-    durations of something narrower (a partner, an event, a breakdown), are left alone.
+    Years are counted as texts count them, including both ends: 2022 – 2023 are two years. If the period states months
+    or days, it can start and end anywhere within them, and half a unit of difference is accepted. Open and uncertain
+    periods are not examined, nor are durations of something narrower (a partner, an event or a breakdown).
     """
-    figure, stated = case.record, range_of(case.record)
+    figure = case.record
+    stated = range_of(figure)
     narrower = any(figure[name] for name in ("partner", "milestone", "document", "breakdown"))
-    owners = [figure] if figure["period"] else [] if narrower else case.candidates
-    for owner in owners:
+    owners = [] if narrower else case.related
+    for owner in [figure] if figure["period"] else owners:
         length = _length(owner["period"], figure["unit"])
-        if stated and length and not length.range.meets(stated):
+        if stated and length and not length.range.overlaps(stated):
             yield case.finding(
-                "Giai đoạn {period} dài {found} {unit}, nguồn nêu {stated} {unit}.",
-                "The period {period} is {found} {unit} long; stated are {stated} {unit}.",
+                "Giai đoạn {period} dài {length} {unit}, nguồn nêu {stated} {unit}.",
+                "The period {period} is {length} {unit} long, and the source states {stated} {unit}.",
                 evidence=[(figure, ("value",)), (owner, ("period",))],
                 computed={"how": length.how, "expected": figure["value"], "found": length.number},
                 period=owner["period"]["edtf"],
-                found=length.number,
+                length=length.number,
                 stated=figure["value"],
                 unit={"vi": UNIT.codes[figure["unit"]].vi, "en": UNIT.codes[figure["unit"]].en},
             )
 
 
 def _length(period: JsonRecord | None, unit: str) -> Length | None:
-    """How long the period is; None where nobody can say, or the unit is no time."""
+    """Return the length of a period; None if it is open or uncertain, or if the unit is not one of time."""
     if period is None or unit not in MONTHS or UNCERTAIN.search(period["edtf"]):
         return None
     start, end = ends(period["edtf"])
@@ -85,25 +86,26 @@ def _length(period: JsonRecord | None, unit: str) -> Length | None:
     if unit == "year" and len(start) == len(end) == len("2024"):
         years = Decimal(int(end) - int(start) + 1)
         return Length(f"{end} − {start} + 1", Range(years, years), json_number(years))
-    (first, first_latest), (last_earliest, last) = parse_edtf(start), parse_edtf(end)
-    in_unit = DAYS_IN_A_MONTH * MONTHS[unit]
-    longest = Decimal(_days(first, last)) / in_unit
-    shortest = Decimal(max(_days(first_latest, last_earliest), 1)) / in_unit
+    first_earliest, first_latest = parse_edtf(start)
+    last_earliest, last_latest = parse_edtf(end)
+    days_in_unit = DAYS_IN_A_MONTH * MONTHS[unit]
+    longest = Decimal(_days(first_earliest, last_latest)) / days_in_unit
+    shortest = Decimal(max(_days(first_latest, last_earliest), 1)) / days_in_unit
     half = Decimal("0.5")
     return Length(f"{end} − {start}", Range(shortest - half, longest + half), json_number(round(longest, 1)))
 
 
 def _days(first: date | None, last: date | None) -> int:
-    assert first  # a point has both ends
+    """Return the number of days, including both ends."""
+    assert first  # a date that is not an interval has an earliest and a latest day
     assert last
     return (last - first).days + 1
 
 
-# What is a project's own work starts and ends with it. It may be prepared, celebrated and reported on before and after.
+# Kinds of milestones that are part of a project's own work, so that they cannot take place before or after it. Other
+# kinds can prepare, celebrate or report on it.
 NOT_BEFORE = ("start", "launch", "training", "completion", "end", "target_date")
-
 NOT_AFTER = ("start", "launch", "training", "end", "target_date", "meeting", "visit", "signing", "approval", "event")
-
 OUTSIDE = or_(
     and_(is_one_of(MILESTONE.kind, NOT_BEFORE), MILESTONE.date_latest < PROJECT.period_earliest),
     and_(is_one_of(MILESTONE.kind, NOT_AFTER), MILESTONE.date_earliest > PROJECT.period_latest),
@@ -111,27 +113,27 @@ OUTSIDE = or_(
 
 
 @rule(
-    "A milestone lies outside its project's period",
+    "A milestone is outside its project's period",
     "Mốc thời gian nằm ngoài giai đoạn của dự án",
     "warning",
     MILESTONES,
     MILESTONE.status != "cancelled",
     exists().where(MILESTONE.project == PROJECT.id, PROJECT.state == "published", OUTSIDE),
-    beside=(candidates_by(PROJECTS, MILESTONE.id, MILESTONE.project == PROJECT.id),),
+    related=(related_records(PROJECTS, MILESTONE.id, MILESTONE.project == PROJECT.id),),
 )
 def milestone_outside_project(case: Case) -> Iterator[Finding]:
-    """A milestone cannot fall into its project's period, however imprecise both are.
+    """A milestone cannot be within its project's period, even if both are imprecise.
 
-    Before a project there may be meetings, visits, consultations, approvals and signings; after it closing ceremonies,
-    publications and consultations. Uncertain dates are left alone.
+    Meetings, visits, consultations, approvals and signings can take place before the project. Closing ceremonies,
+    publications and consultations can take place after it. Uncertain dates are not examined.
     """
     when = case.record["date"]["edtf"]
-    for project in case.candidates:
+    for project in case.related:
         period = project["period"]["edtf"]
         if not UNCERTAIN.search(when + period):
             yield case.finding(
                 "Mốc {when} nằm ngoài giai đoạn {period} của dự án.",
-                "The date {when} lies outside the project's period {period}.",
+                "The date {when} is outside the project's period {period}.",
                 evidence=[(case.record, ("date",)), (project, ("period",))],
                 computed={"how": f"{when} ∉ {period}", "expected": period, "found": when},
                 when=when,
@@ -145,7 +147,7 @@ SIGNING = and_(
 
 
 @rule(
-    "A signing is dated differently",
+    "The dates of a signing differ",
     "Ngày ký được nêu khác nhau",
     "error",
     AGREEMENTS,
@@ -157,28 +159,30 @@ SIGNING = and_(
             MILESTONE.date_earliest > AGREEMENT.signed_on_latest,
         ),
     ),
-    beside=(candidates_by(MILESTONES, AGREEMENT.id, SIGNING),),
+    related=(related_records(MILESTONES, AGREEMENT.id, SIGNING),),
 )
 def signing_dates_disagree(case: Case) -> Iterator[Finding]:
-    """An agreement's date of signing and all milestones of its signing cannot be the same day.
+    """An agreement's date of signing differs from the date of every milestone of its signing.
 
-    Where several days are recorded for the sides, one of them is enough. Uncertain dates are left alone.
+    If the sides signed on different days, one matching milestone is enough. Uncertain dates are not examined.
     """
     agreed = case.record["signed_on"]
-    signings = [each for each in case.candidates if each["date"]]
-    if any(UNCERTAIN.search(each["edtf"]) for each in (agreed, *(one["date"] for one in signings))):
+    signings = [milestone for milestone in case.related if milestone["date"]]
+    dates = [signing["date"] for signing in signings]
+    if any(UNCERTAIN.search(stated["edtf"]) for stated in (agreed, *dates)):
         return
-    if not any(_can_meet(agreed, signing["date"]) for signing in signings):
+    if not any(_can_be_same_day(agreed, stated) for stated in dates):
         yield case.finding(
             "Thỏa thuận ghi ngày ký {agreed}, lễ ký ghi {signed}.",
-            "The agreement says it was signed on {agreed}, its signing says {signed}.",
-            evidence=[(case.record, ("signed_on",)), *((each, ("date",)) for each in signings)],
-            computed={"how": "signed_on = date", "expected": agreed["edtf"], "found": signings[0]["date"]["edtf"]},
+            "The agreement is dated {agreed}, and its signing {signed}.",
+            evidence=[(case.record, ("signed_on",)), *((signing, ("date",)) for signing in signings)],
+            computed={"how": "signed_on = date", "expected": agreed["edtf"], "found": dates[0]["edtf"]},
             agreed=agreed["edtf"],
-            signed=signings[0]["date"]["edtf"],
+            signed=dates[0]["edtf"],
         )
 
 
-def _can_meet(one: JsonRecord, other: JsonRecord) -> bool:
-    first = max(one["earliest"] or "", other["earliest"] or "")
-    return first <= min(one["latest"] or "9999", other["latest"] or "9999")
+def _can_be_same_day(stated: JsonRecord, other: JsonRecord) -> bool:
+    """Return whether two imprecise dates have a day in common."""
+    first = max(stated["earliest"] or "", other["earliest"] or "")
+    return first <= min(stated["latest"] or "9999", other["latest"] or "9999")

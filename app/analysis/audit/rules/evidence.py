@@ -1,4 +1,4 @@
-"""Where evidence is missing, or two sources state one fact differently."""
+"""Missing evidence, and sources that state one fact differently."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,29 +7,30 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS, PARTIES
-from app.analysis.audit.rule import Case, Finding, JsonRecord, candidates_by, citations, is_same, rule
+from app.analysis.audit.rule import Case, Finding, JsonRecord, citations, is_same, related_records, rule
 from app.core.database.sql import unindexed
 from app.figures.models import FIGURES, RELATIONS
 from app.figures.ranges import range_of
 
-FIGURE, AGREEMENT = FIGURES.table, AGREEMENTS.table
-
+FIGURE = FIGURES.table
+AGREEMENT = AGREEMENTS.table
 CITATIONS: Any = FIGURES.citations
+PARTY_COUNT = select(func.count()).where(PARTIES.c.record_id == AGREEMENT.id).scalar_subquery()
 
-SIDES = select(func.count()).where(PARTIES.c.record_id == AGREEMENT.id).scalar_subquery()
 
-
-@rule("An agreement without parties", "Thỏa thuận không nêu bên ký", "warning", AGREEMENTS, SIDES == 0)
+@rule("An agreement without parties", "Thỏa thuận không nêu bên ký", "warning", AGREEMENTS, PARTY_COUNT == 0)
 def agreement_without_parties(case: Case) -> Iterator[Finding]:
-    """An agreement names no party."""
-    vi, en = "Chưa nêu bên nào của thỏa thuận.", "No party to the agreement is named."
+    """No party of an agreement is recorded."""
+    vi = "Chưa nêu bên nào của thỏa thuận."
+    en = "No party to the agreement is recorded."
     yield case.finding(vi, en, evidence=[(case.record, ("title", "status"))])
 
 
-@rule("An agreement with one party", "Thỏa thuận chỉ nêu một bên", "note", AGREEMENTS, SIDES == 1)
+@rule("An agreement with one party", "Thỏa thuận chỉ nêu một bên", "note", AGREEMENTS, PARTY_COUNT == 1)
 def agreement_with_one_party(case: Case) -> Iterator[Finding]:
-    """An agreement names one party only: with whom it is made is not said."""
-    vi, en = "Chỉ nêu một bên của thỏa thuận.", "Only one party to the agreement is named."
+    """Only one party of an agreement is recorded, so the other side is missing."""
+    vi = "Chỉ nêu một bên của thỏa thuận."
+    en = "Only one party to the agreement is recorded."
     yield case.finding(vi, en, evidence=[(case.record, ("parties",))])
 
 
@@ -41,60 +42,72 @@ def agreement_with_one_party(case: Case) -> Iterator[Finding]:
     ~exists().where(CITATIONS.c.record_id == FIGURE.id),
 )
 def figure_without_document(case: Case) -> Iterator[Finding]:
-    """The only evidence of a figure is the partner that submitted it: it cites no document."""
-    vi, en = "Không dẫn văn bản nào, chỉ có bên cung cấp.", "It cites no document; there is only who submitted it."
+    """A figure cites no document, so its only evidence is the partner that submitted it."""
+    vi = "Không dẫn văn bản nào, chỉ có bên cung cấp."
+    en = "It cites no document. Its only evidence is the partner that submitted it."
     yield case.finding(vi, en, evidence=[])
 
 
 def _contradiction(case: Case, other: JsonRecord) -> Finding:
-    """That two figures state one fact differently."""
-    one = case.record
+    """Return the finding that two figures state one fact differently."""
+    value = case.record["value"]
     return case.finding(
-        "Cùng một sự việc: nơi này nêu {one}, nơi kia nêu {other}.",
-        "The same fact: one states {one}, the other {other}.",
-        evidence=[(one, ("value", "relations")), (other, ("value",))],
-        computed={"how": f"{one['value']} ≠ {other['value']}", "expected": one["value"], "found": other["value"]},
-        one=one["value"],
+        "Cùng một sự việc: nơi này nêu {value}, nơi kia nêu {other}.",
+        "The same fact is stated as {value} and as {other}.",
+        evidence=[(case.record, ("value", "relations")), (other, ("value",))],
+        computed={"how": f"{value} ≠ {other['value']}", "expected": value, "found": other["value"]},
+        value=value,
         other=other["value"],
     )
 
 
-def _differ(one: JsonRecord, other: JsonRecord) -> bool:
-    here, there = range_of(one), range_of(other)
-    return here is not None and there is not None and (one["unit"] != other["unit"] or not here.meets(there))
+def _differ(figure: JsonRecord, other: JsonRecord) -> bool:
+    """Return whether two figures with numbers cannot be equal."""
+    own_range = range_of(figure)
+    other_range = range_of(other)
+    if own_range is None or other_range is None:
+        return False
+    return bool(figure["unit"] != other["unit"]) or not own_range.overlaps(other_range)
 
 
 @rule(
-    "Figures that are said to be the same differ",
+    "Figures that are related as the same differ",
     "Các số được coi là một lại khác nhau",
     "error",
     FIGURES,
     exists().where(RELATIONS.c.record_id == FIGURE.id, unindexed(RELATIONS.c.kind) == "same_as"),
-    beside=(
-        candidates_by(
+    related=(
+        related_records(
             FIGURES, RELATIONS.c.record_id, unindexed(RELATIONS.c.kind) == "same_as", RELATIONS.c.figure_id == FIGURE.id
         ),
     ),
 )
 def same_as_differs(case: Case) -> Iterator[Finding]:
-    """A figure is related as `same_as` to another one that states another number or unit, beyond rounding."""
-    yield from (_contradiction(case, other) for other in case.candidates if _differ(case.record, other))
+    """A figure has the relation `same_as` to a figure with another unit, or with a number that differs by more than
+    rounding explains."""
+    yield from (_contradiction(case, other) for other in case.related if _differ(case.record, other))
 
 
 ANOTHER: Any = aliased(FIGURE)
 
-ABOUT = ("agreement", "partner", "milestone", "document", "measured", "period_earliest", "period_latest")
+SUBJECT = ("agreement", "partner", "milestone", "document", "measured", "period_earliest", "period_latest")
 
 
-def _like(one: Any, other: Any) -> Any:
-    """Two figures with different numbers about the same: of one project, or of none and one period."""
-    no_project = and_(one.project.is_(None), other.project.is_(None), one.period_earliest == other.period_earliest)
+def _same_subject(first: Any, second: Any) -> Any:
+    """Return the condition that two figures state different numbers about one subject.
+
+    `first` has the smaller id. Figures without a project are compared if their periods start on the same day.
+    """
+    without_project = and_(
+        first.project.is_(None), second.project.is_(None), first.period_earliest == second.period_earliest
+    )
+    measure = ("indicator", "kind", "unit")
     return and_(
-        one.id < other.id,
-        or_(one.project == other.project, no_project),
-        *(unindexed(getattr(one, name)) == unindexed(getattr(other, name)) for name in ("indicator", "kind", "unit")),
-        one.value != other.value,
-        *(is_same(unindexed(getattr(one, name)), unindexed(getattr(other, name))) for name in ABOUT),
+        first.id < second.id,
+        or_(first.project == second.project, without_project),
+        *(unindexed(getattr(first, name)) == unindexed(getattr(second, name)) for name in measure),
+        first.value != second.value,
+        *(is_same(unindexed(getattr(first, name)), unindexed(getattr(second, name))) for name in SUBJECT),
     )
 
 
@@ -103,26 +116,27 @@ def _like(one: Any, other: Any) -> Any:
     "Hai văn bản nêu cùng một sự việc khác nhau",
     "warning",
     FIGURES,
-    exists().where(_like(FIGURE, ANOTHER), ANOTHER.state == "published"),
-    beside=(candidates_by(FIGURES, ANOTHER.id, _like(ANOTHER, FIGURE)),),
+    exists().where(_same_subject(FIGURE, ANOTHER), ANOTHER.state == "published"),
+    related=(related_records(FIGURES, ANOTHER.id, _same_subject(ANOTHER, FIGURE)),),
 )
 def sources_disagree(case: Case) -> Iterator[Finding]:
-    """Two figures of one indicator, kind, unit, subject, period, place and breakdown state different numbers, and no
-    document is cited for both.
+    """Two figures have one indicator, kind, unit, subject, period, area and breakdown and state different numbers, and
+    no document is cited for both.
 
-    Without a period only targets, plans, ranks and durations can be compared, and a period without an end never: «up
-    to now» means another day in each document.
+    Of figures without a period, only targets, plans, ranks and durations are compared. Periods without an end are never
+    compared, because «up to now» means a different day in each document.
     """
-    one = case.record
-    timeless = one["period"] is None and one["kind"] in ("target", "plan", "rank", "duration")
-    if not timeless and not (one["period"] or {}).get("latest"):
+    figure = case.record
+    timeless = figure["period"] is None and figure["kind"] in ("target", "plan", "rank", "duration")
+    if not timeless and not (figure["period"] or {}).get("latest"):
         return
-    for other in case.candidates:
-        same = set(one["places"]) == set(other["places"]) and one["breakdown"] == other["breakdown"]
-        if same and _differ(one, other) and not _sources(one) & _sources(other):
+    for other in case.related:
+        same_area = set(figure["places"]) == set(other["places"])
+        comparable = same_area and figure["breakdown"] == other["breakdown"]
+        if comparable and _differ(figure, other) and not _sources(figure) & _sources(other):
             yield _contradiction(case, other)
 
 
 def _sources(figure: JsonRecord) -> set[str]:
-    """What its number rests on: documents, or else the partner that submitted it."""
-    return {each["document"] for each in citations(figure, "value")} or {f"partner {figure['managed_by']}"}
+    """Return the documents cited for the number or, without any, the partner that submitted it."""
+    return {citation["document"] for citation in citations(figure, "value")} or {f"partner {figure['managed_by']}"}

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Table, and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS, PARTIES, SIGNATORIES
-from app.analysis.audit.rule import AS_OF, Case, Finding, JsonRecord, candidates_by, in_language, is_one_of, rule
+from app.analysis.audit.rule import AS_OF, Case, Finding, JsonRecord, in_language, is_one_of, related_records, rule
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
 from app.figures.models import FIGURES
@@ -22,36 +22,36 @@ from app.places.models import SUCCESSORS as PLACE_SUCCESSORS
 from app.projects.models import PLACES_OF, PROJECTS, ROLES
 from app.statements.models import ADDRESSEES, STATEMENTS
 
-OPEN = ("requested", "proposed", "committed", "agreed", "active", "suspended")
-
+UNFINISHED = ("requested", "proposed", "committed", "agreed", "active", "suspended")
 SUCCESSORS = {"partners": PARTNER_SUCCESSORS, "places": PLACE_SUCCESSORS}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A field that names partners or places, by a column of its own or by a link table."""
+    """A field that links to partners or places, through a column of its own or a link table."""
 
     field: str
     target: Resource
     link: Table | None = None
 
-    def names(self, one: Any, other: Any) -> ColumnElement[bool]:
-        """That record `one` names `other`."""
+    def condition(self, record: Any, target: Any) -> ColumnElement[bool]:
+        """Return the condition that a row of the source links to a row of the target."""
         if self.link is None:
-            named: ColumnElement[bool] = getattr(one, self.field) == other.id
-            return named
-        target = self.link.c[f"{self.target.one}_id"]
-        return and_(self.link.c.record_id == one.id, target == other.id)
+            is_linked: ColumnElement[bool] = getattr(record, self.field) == target.id
+            return is_linked
+        target_id = self.link.c[f"{self.target.one}_id"]
+        return and_(self.link.c.record_id == record.id, target_id == target.id)
 
     def ids(self, record: JsonRecord) -> set[str]:
-        """Whom the record names here."""
+        """Return the ids that the field of a record holds."""
         value = record[self.field]
-        each = value if isinstance(value, list) else [value]
-        named = ([one["partner"], one.get("for")] if isinstance(one, Mapping) else [one] for one in each)
-        return {one for ids in named for one in ids if one}
+        ids: set[str | None] = set()
+        for item in value if isinstance(value, list) else [value]:
+            ids |= {item["partner"], item.get("for")} if isinstance(item, Mapping) else {item}
+        return {record_id for record_id in ids if record_id}
 
 
-# What each resource names; it matters where the record is about a time after the end, or what it is about goes on.
+# The links of each resource that the rule examines.
 REFERENCES: dict[Resource, tuple[Reference, ...]] = {
     PROJECTS: (Reference("roles", PARTNERS, ROLES), Reference("places", PLACES, PLACES_OF)),
     AGREEMENTS: (
@@ -66,96 +66,111 @@ REFERENCES: dict[Resource, tuple[Reference, ...]] = {
     PLACES: (Reference("parent", PLACES),),
 }
 
-GOES_ON: dict[Resource, Callable[[Any], ColumnElement[bool]]] = {
-    PROJECTS: lambda one: and_(is_one_of(one.status, OPEN), _lasts(one.period_latest)),
-    AGREEMENTS: lambda one: or_(one.status == "intended", and_(one.status != "ended", one.period_latest >= AS_OF)),
-    MILESTONES: lambda one: and_(one.status == "planned", one.date_latest >= AS_OF),
-    STATEMENTS: lambda one: one.due_latest >= AS_OF,
-    FIGURES: lambda one: and_(is_one_of(one.kind, ("target", "plan")), one.period_latest >= AS_OF),
-    PARTNERS: lambda one: and_(one.merged_into.is_(None), _lasts(one.period_latest)),
-    PLACES: lambda one: _lasts(one.period_latest),
+# The condition that a record of a resource concerns the day of the audit or a later one.
+IS_CURRENT: dict[Resource, Callable[[Any], ColumnElement[bool]]] = {
+    PROJECTS: lambda project: and_(is_one_of(project.status, UNFINISHED), _has_not_ended(project.period_latest)),
+    AGREEMENTS: lambda agreement: or_(
+        agreement.status == "intended", and_(agreement.status != "ended", agreement.period_latest >= AS_OF)
+    ),
+    MILESTONES: lambda milestone: and_(milestone.status == "planned", milestone.date_latest >= AS_OF),
+    STATEMENTS: lambda statement: statement.due_latest >= AS_OF,
+    FIGURES: lambda figure: and_(is_one_of(figure.kind, ("target", "plan")), figure.period_latest >= AS_OF),
+    PARTNERS: lambda partner: and_(partner.merged_into.is_(None), _has_not_ended(partner.period_latest)),
+    PLACES: lambda place: _has_not_ended(place.period_latest),
 }
 
-TIMES = ("period_earliest", "signed_on_earliest", "date_earliest", "due_earliest")
+FIRST_DAYS = ("period_earliest", "signed_on_earliest", "date_earliest", "due_earliest")
 
 
-def _lasts(latest: Any) -> ColumnElement[bool]:
+def _has_not_ended(latest: Any) -> ColumnElement[bool]:
     return or_(latest.is_(None), latest >= AS_OF)
 
 
-def _named_too_late(source: Resource, reference: Reference, one: Any, gone: Any) -> ColumnElement[bool]:
-    """That `one` names `gone`, which is no more, for a time after its end."""
+def _outlives(source: Resource, reference: Reference, record: Any, ended: Any) -> ColumnElement[bool]:
+    """Return the condition that a record links to an ended partner or place and concerns a time after its end."""
     successors = SUCCESSORS[reference.target.name]
-    taken_over = exists().where(successors.c.record_id == gone.id)
-    no_more = or_(gone.period_latest < AS_OF, and_(gone.period_latest.is_(None), taken_over))
-    times = [getattr(one, name) for name in TIMES if hasattr(one, name)]
-    late = or_(GOES_ON[source](one), *(time > gone.period_latest for time in times))
-    replaced = [gone.merged_into.is_not(None)] if reference.target is PARTNERS else []
-    return and_(reference.names(one, gone), gone.state == "published", or_(and_(no_more, late), *replaced))
+    has_successor = exists().where(successors.c.record_id == ended.id)
+    has_ended = or_(ended.period_latest < AS_OF, and_(ended.period_latest.is_(None), has_successor))
+    first_days = [getattr(record, name) for name in FIRST_DAYS if hasattr(record, name)]
+    is_later = or_(IS_CURRENT[source](record), *(day > ended.period_latest for day in first_days))
+    is_merged = [ended.merged_into.is_not(None)] if reference.target is PARTNERS else []
+    return and_(
+        reference.condition(record, ended), ended.state == "published", or_(and_(has_ended, is_later), *is_merged)
+    )
 
 
 def _candidates(source: Resource) -> ColumnElement[bool]:
-    named = [
-        exists().where(_named_too_late(source, each, source.table, aliased(each.target.table)))
-        for each in REFERENCES[source]
+    """Return the condition that selects the candidates of a resource."""
+    links = [
+        exists().where(_outlives(source, reference, source.table, aliased(reference.target.table)))
+        for reference in REFERENCES[source]
     ]
-    return or_(*named)
+    return or_(*links)
 
 
-def _beside(source: Resource) -> Iterator[Query]:
-    """What is no more, then what succeeded it."""
-    one: Any = aliased(source.table)
-    for each in REFERENCES[source]:
-        yield candidates_by(each.target, one.id, _named_too_late(source, each, one, each.target.table))
-        gone: Any = aliased(each.target.table)
-        successors, heir = SUCCESSORS[each.target.name], each.target.table
-        took_over: Any = exists().where(successors.c.record_id == gone.id, successors.c.successor_id == heir.id)
-        if each.target is PARTNERS:
-            took_over = or_(took_over, gone.merged_into == heir.id)
-        yield candidates_by(each.target, one.id, _named_too_late(source, each, one, gone), took_over)
+def _related(source: Resource) -> Iterator[Query]:
+    """Return the queries for the ended partners and places, and for their successors."""
+    record: Any = aliased(source.table)
+    for reference in REFERENCES[source]:
+        target = reference.target.table
+        yield related_records(reference.target, record.id, _outlives(source, reference, record, target))
+        ended: Any = aliased(target)
+        successors = SUCCESSORS[reference.target.name]
+        succeeds: Any = exists().where(successors.c.record_id == ended.id, successors.c.successor_id == target.id)
+        if reference.target is PARTNERS:
+            succeeds = or_(succeeds, ended.merged_into == target.id)
+        yield related_records(reference.target, record.id, _outlives(source, reference, record, ended), succeeds)
 
 
 def link_to_ended(case: Case) -> Iterator[Finding]:
-    """A record names a partner or place that no longer exists, for a time after its end or for what still goes on.
+    """A record links to a partner or place that no longer exists, and it concerns a time after the end of that partner
+    or place, or is not finished yet.
 
-    What was done with a ministry or in a province while there was one is as it should be. A partner that was merged
-    into its twin is found at any time. The records after it are those that took over.
+    Links from the time when the partner or place existed are correct. A link to a partner that was merged into another
+    one is always reported. The last records of the finding are the successors.
     """
-    known = {(each["resource"], each["id"]): each for each in case.candidates}
+    related = {(record["resource"], record["id"]): record for record in case.related}
+    related_ids = {record_id for _, record_id in related}
     for reference in REFERENCES[case.rule.resource]:
-        for gone_id in sorted(reference.ids(case.record) & {name for _, name in known}):
-            gone = known.get((reference.target.name, gone_id))
-            if gone is None or not _is_no_more(gone, case.as_of):
+        for ended_id in sorted(reference.ids(case.record) & related_ids):
+            ended = related.get((reference.target.name, ended_id))
+            if ended is None or not _has_ended(ended, case.as_of):
                 continue
-            heirs = [gone.get("merged_into"), *gone["succeeded_by"]]
-            successors = [each for heir in heirs if (each := known.get((reference.target.name, heir)))]
-            yield _finding(case, reference, gone, successors)
+            successor_ids = [ended.get("merged_into"), *ended["succeeded_by"]]
+            keys = [(reference.target.name, successor_id) for successor_id in successor_ids]
+            yield _finding(case, reference, ended, [related[key] for key in keys if key in related])
 
 
-def _is_no_more(record: JsonRecord, as_of: str) -> bool:
+def _has_ended(record: JsonRecord, as_of: str) -> bool:
+    """Return whether a partner or place was merged, or ended before a day; without a known end, whether it has a
+    successor."""
     last = (record["period"] or {}).get("latest")
     return bool(record.get("merged_into")) or (last < as_of if last else bool(record["succeeded_by"]))
 
 
-def _finding(case: Case, reference: Reference, gone: JsonRecord, successors: list[JsonRecord]) -> Finding:
-    last = (gone["period"] or {}).get("latest")
-    now = ("; kế tục: {heirs}.", "; succeeded by {heirs}.") if successors else (".", ".")
+def _finding(case: Case, reference: Reference, ended: JsonRecord, successors: list[JsonRecord]) -> Finding:
+    last = (ended["period"] or {}).get("latest")
+    vi = "{ended} chỉ tồn tại đến {last}" if last else "{ended} không còn tồn tại"
+    en = "{ended} existed until {last}" if last else "{ended} no longer exists"
+    if successors:
+        vi += "; kế tục: {successors}"
+        en += "; succeeded by {successors}"
     return case.finding(
-        ("{gone} chỉ tồn tại đến {last}" if last else "{gone} không còn tồn tại") + now[0],
-        ("{gone} existed until {last}" if last else "{gone} no longer exists") + now[1],
-        evidence=[(case.record, (reference.field,)), (gone, ("period", "succeeded_by", "merged_into"))],
+        f"{vi}.",
+        f"{en}.",
+        evidence=[(case.record, (reference.field,)), (ended, ("period", "succeeded_by", "merged_into"))],
         also=successors,
         computed={"how": f"{last or '?'} < {case.as_of}", "expected": last, "found": case.as_of},
-        gone=_named([gone]),
+        ended=_names([ended]),
         last=last,
-        heirs=_named(successors),
+        successors=_names(successors),
     )
 
 
-def _named(records: list[JsonRecord]) -> dict[str, str]:
-    """Their names with their ids: a successor often has the same name."""
+def _names(records: list[JsonRecord]) -> dict[str, str]:
+    """Return the names with the ids, by language: a successor often has the same name."""
     return {
-        language: ", ".join(f"{in_language(each['name'], language)} ({each['id']})" for each in records)
+        language: ", ".join(f"{in_language(record['name'], language)} ({record['id']})" for record in records)
         for language in ("vi", "en")
     }
 
@@ -166,6 +181,6 @@ for _source in REFERENCES:
         "Liên kết đến đối tác, địa danh không còn",
         "note",
         _source,
-        partial(_candidates, _source),  # so many and so long that they would slow every start
-        beside=partial(_beside, _source),
+        partial(_candidates, _source),  # built on the first use, because building them slows every start
+        related=partial(_related, _source),
     )(link_to_ended)

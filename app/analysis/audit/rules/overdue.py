@@ -1,4 +1,4 @@
-"""What was planned for a day that has passed, and is still only planned as far as the sources say."""
+"""Dates that have passed without a source that states the result."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,17 +15,18 @@ from app.milestones.models import MILESTONES
 from app.projects.models import PROJECTS
 from app.statements.models import FULFILMENTS, STATEMENTS
 
-FIGURE, MILESTONE, PROJECT = FIGURES.table, MILESTONES.table, PROJECTS.table
-
-AGREEMENT, STATEMENT = AGREEMENTS.table, STATEMENTS.table
+FIGURE = FIGURES.table
+MILESTONE = MILESTONES.table
+PROJECT = PROJECTS.table
+AGREEMENT = AGREEMENTS.table
+STATEMENT = STATEMENTS.table
 
 TO_BE_DONE = ("request", "commitment", "recommendation", "objective", "plan", "expectation")
-
 NOT_STARTED = ("requested", "proposed", "committed", "agreed")
 
 
 def _passed(case: Case, vi: str, en: str, field: str, day: str) -> Finding:
-    """That the day of a field has passed."""
+    """Return the finding that a day of this field has passed."""
     edtf = case.record[field]["edtf"]
     return case.finding(
         vi,
@@ -37,14 +38,14 @@ def _passed(case: Case, vi: str, en: str, field: str, day: str) -> Finding:
 
 
 def _start_passed(case: Case) -> str | None:
-    """The last day on which the record's period can start, if it is before the audit."""
+    """Return the last day on which the period can start, if it is before the day of the audit."""
     start, _ = ends(case.record["period"]["edtf"])
     last = parse_edtf(start).latest if start else None
     return last.isoformat() if last and last.isoformat() < case.as_of else None
 
 
 @rule(
-    "A planned milestone's day has passed",
+    "The date of a planned milestone has passed",
     "Mốc dự kiến đã qua ngày",
     "warning",
     MILESTONES,
@@ -52,14 +53,14 @@ def _start_passed(case: Case) -> str | None:
     MILESTONE.date_latest < AS_OF,
 )
 def overdue_milestone(case: Case) -> Iterator[Finding]:
-    """A milestone is planned, its last possible day has passed, and no cited document says whether it took place."""
+    """A milestone is planned, its last possible day has passed, and no cited document states whether it took place."""
     vi = "Dự kiến {when}; thời điểm đó đã qua mà chưa có nguồn nào cho biết kết quả."
-    en = "Planned for {when}; that has passed, and no source says what came of it."
+    en = "It was planned for {when}. That date has passed, and no source states the result."
     yield _passed(case, vi, en, "date", case.record["date"]["latest"])
 
 
 @rule(
-    "What was to be done by a day is not known to be done",
+    "The due date of a statement has passed",
     "Việc đến hạn chưa rõ đã làm",
     "note",
     STATEMENTS,
@@ -73,14 +74,14 @@ def overdue_milestone(case: Case) -> Iterator[Finding]:
     ),
 )
 def overdue_statement(case: Case) -> Iterator[Finding]:
-    """A request, commitment, plan or the like was due, the day has passed, and no event that took place did it."""
+    """The due date of a request, commitment, plan or the like has passed, and no event that took place fulfils it."""
     vi = "Hạn là {when}; thời điểm đó đã qua mà chưa ghi nhận việc thực hiện."
-    en = "Due {when}; that has passed, and nothing recorded carried it out."
+    en = "It was due {when}. That date has passed, and no recorded event fulfils it."
     yield _passed(case, vi, en, "due", case.record["due"]["latest"])
 
 
 @rule(
-    "An intended agreement's day has passed",
+    "The date of an intended agreement has passed",
     "Thỏa thuận dự kiến đã qua ngày",
     "warning",
     AGREEMENTS,
@@ -88,18 +89,18 @@ def overdue_statement(case: Case) -> Iterator[Finding]:
     or_(AGREEMENT.signed_on_latest < AS_OF, AGREEMENT.period_earliest < AS_OF),
 )
 def overdue_agreement(case: Case) -> Iterator[Finding]:
-    """An agreement is only intended, though its day of signing or the start of its period has passed."""
+    """An agreement is only intended, although its date of signing or the start of its period has passed."""
     vi = "Dự kiến {when}; thời điểm đó đã qua mà chưa có nguồn nào cho biết đã ký."
-    en = "Intended for {when}; that has passed, and no source says that it was signed."
-    signed, starts = case.record["signed_on"], case.record["period"]
-    if signed and signed["latest"] and signed["latest"] < case.as_of:
-        yield _passed(case, vi, en, "signed_on", signed["latest"])
-    elif starts and (day := _start_passed(case)):
+    en = "It was intended for {when}. That date has passed, and no source states that it was signed."
+    signed_on = case.record["signed_on"]
+    if signed_on and signed_on["latest"] and signed_on["latest"] < case.as_of:
+        yield _passed(case, vi, en, "signed_on", signed_on["latest"])
+    elif case.record["period"] and (day := _start_passed(case)):
         yield _passed(case, vi, en, "period", day)
 
 
 @rule(
-    "A project's period has begun or ended without its status",
+    "The period of a project has started or ended, and its status has not changed",
     "Giai đoạn dự án đã bắt đầu hoặc kết thúc mà trạng thái chưa đổi",
     "warning",
     PROJECTS,
@@ -109,58 +110,59 @@ def overdue_agreement(case: Case) -> Iterator[Finding]:
     ),
 )
 def overdue_project(case: Case) -> Iterator[Finding]:
-    """A project is not started though its period has begun, or active though its period is over.
+    """A project has not started although its period has, or is active although its period is over.
 
-    Its status is what the latest cited document says: a newer source is missing.
+    Its status is the one that the latest cited document states, so a newer source is missing.
     """
     if case.record["status"] == "active":
         vi = "Giai đoạn {when} đã kết thúc mà nguồn mới nhất vẫn nêu đang thực hiện."
-        en = "Its period {when} is over, and the latest source has it as active."
+        en = "Its period {when} is over, and the latest source states that it is active."
         yield _passed(case, vi, en, "period", case.record["period"]["latest"])
     elif day := _start_passed(case):
         vi = "Giai đoạn {when} đã bắt đầu mà chưa có nguồn nào cho biết đã triển khai."
-        en = "Its period {when} has begun, and no source says that it started."
+        en = "Its period {when} has started, and no source states that the project has."
         yield _passed(case, vi, en, "period", day)
 
 
-REACHED: Any = aliased(FIGURE)
+RESULT: Any = aliased(FIGURE)
 
-AIMED_AT, REACHED_IN = PLACES_OF.alias("aimed_at"), PLACES_OF.alias("reached_in")
-
+# A target or plan and a result can be about one area: they share a place, or one of them has no place.
+TARGET_PLACE = PLACES_OF.alias("target_place")
+RESULT_PLACE = PLACES_OF.alias("result_place")
 IN_ONE_AREA = or_(
-    ~exists().where(AIMED_AT.c.record_id == FIGURE.id).correlate(FIGURE),
-    ~exists().where(REACHED_IN.c.record_id == REACHED.id).correlate(REACHED),
+    ~exists().where(TARGET_PLACE.c.record_id == FIGURE.id).correlate(FIGURE),
+    ~exists().where(RESULT_PLACE.c.record_id == RESULT.id).correlate(RESULT),
     exists()
     .where(
-        AIMED_AT.c.record_id == FIGURE.id,
-        REACHED_IN.c.record_id == REACHED.id,
-        AIMED_AT.c.place_id == REACHED_IN.c.place_id,
+        TARGET_PLACE.c.record_id == FIGURE.id,
+        RESULT_PLACE.c.record_id == RESULT.id,
+        TARGET_PLACE.c.place_id == RESULT_PLACE.c.place_id,
     )
-    .correlate(FIGURE, REACHED),
+    .correlate(FIGURE, RESULT),
 )
 
 
 @rule(
-    "A target's or plan's time has passed without a result",
+    "The period of a target or plan has passed without a result",
     "Mục tiêu, kế hoạch đã qua hạn mà chưa có kết quả",
     "note",
     FIGURES,
     is_one_of(FIGURE.kind, ("target", "plan")),
     FIGURE.period_latest < AS_OF,
     ~exists().where(
-        unindexed(REACHED.indicator) == FIGURE.indicator,
-        is_same(REACHED.project, FIGURE.project),
-        unindexed(REACHED.kind) == "actual",
-        REACHED.state == "published",
-        REACHED.period_latest >= FIGURE.period_latest,
+        unindexed(RESULT.indicator) == FIGURE.indicator,
+        is_same(RESULT.project, FIGURE.project),
+        unindexed(RESULT.kind) == "actual",
+        RESULT.state == "published",
+        RESULT.period_latest >= FIGURE.period_latest,
         IN_ONE_AREA,
     ),
 )
 def overdue_target(case: Case) -> Iterator[Finding]:
-    """The period of a target or plan is over, and no result of its indicator, project and area reaches to its end.
+    """The period of a target or plan is over, and no result for its indicator, project and area covers its end.
 
-    Where one of the two names no place, it may be the same area.
+    Where one of the two names no place, both can be about the same area.
     """
     vi = "Kỳ {when} đã qua mà chưa có số thực hiện đến cuối kỳ."
-    en = "The period {when} has passed, and there is no result up to its end."
+    en = "The period {when} has passed, and no result up to its end is recorded."
     yield _passed(case, vi, en, "period", case.record["period"]["latest"])

@@ -1,0 +1,99 @@
+"""What is above figures, projects, places and partners: totals, wider projects, parents and successors."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Select, Table, literal_column, select, union_all
+
+from app.core.database.sql import one_of
+from app.core.database.statements import Query, Read
+from app.figures.models import FIGURES, RELATIONS
+from app.figures.stated import StatedFigure
+from app.partners.models import PARTNERS
+from app.partners.models import SUCCESSORS as PARTNER_SUCCESSORS
+from app.places.models import PLACES
+from app.places.models import SUCCESSORS as PLACE_SUCCESSORS
+from app.projects.models import PARTS, PROJECTS
+
+Above = Mapping[str, frozenset[str]]  # for an id, all ids above it, directly or indirectly
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """What is above each record: the totals of figures, wider projects, and parents and successors of the others.
+
+    `successors` holds the successors of places only; they are in `places` too.
+    """
+
+    totals: Above = field(default_factory=dict)
+    projects: Above = field(default_factory=dict)
+    places: Above = field(default_factory=dict)
+    successors: Above = field(default_factory=dict)
+    partners: Above = field(default_factory=dict)
+
+
+def transitive_parents(edges: Iterable[Sequence[str]]) -> Above:
+    """Return all that is above each node, from pairs of a node and what is directly above it. Cycles are accepted."""
+    direct: dict[str, list[str]] = {}
+    for edge in edges:
+        direct.setdefault(edge[0], []).append(edge[1])
+    above: dict[str, frozenset[str]] = {}
+    for node in direct:
+        seen: set[str] = set()
+        remaining = list(direct[node])
+        while remaining:
+            higher = remaining.pop()
+            if higher not in seen:
+                seen.add(higher)
+                remaining += direct.get(higher, ())
+        above[node] = frozenset(seen)
+    return above
+
+
+def _edges(edges: Select[Any]) -> Query:
+    """Return the query for all edges above the bound ids. An edge is a node, what is directly above it, and more."""
+    edge = edges.subquery("edge")
+    higher_edge = edges.subquery("higher")
+    above = select(*edge.c).where(one_of(edge.c[0], "ids")).cte("up", recursive=True)
+    above = above.union(select(*higher_edge.c).join(above, higher_edge.c[0] == above.c[1]))
+    return Query(select(*above.c))
+
+
+def _links_of_public(links: Table, owner: Any, target: Any, *more: Any) -> Select[Any]:
+    """Select the rows of a link table whose owner is published, as edges."""
+    edges = select(links.c.record_id.label("node"), target.label("above"), *more)
+    return edges.join(owner, owner.id == links.c.record_id).where(owner.state == literal_column("'published'"))
+
+
+_BY_SUCCESSION: Any = literal_column("'successor'").label("way")
+_BY_PARENT: Any = literal_column("'parent'").label("way")
+
+
+def _parents_and_successors(owner: Any, successors: Table) -> Query:
+    parents = select(owner.id.label("node"), owner.parent.label("above"), _BY_PARENT)
+    parents = parents.where(owner.parent.is_not(None), owner.state == literal_column("'published'"))
+    succession = _links_of_public(successors, owner, successors.c.successor_id, _BY_SUCCESSION)
+    return _edges(select(*union_all(parents, succession).subquery().c))
+
+
+_TOTALS = _links_of_public(RELATIONS, FIGURES.table, RELATIONS.c.figure_id)
+TOTALS = _edges(_TOTALS.where(RELATIONS.c.kind == literal_column("'part_of'")))
+WIDER_PROJECTS = _edges(_links_of_public(PARTS, PROJECTS.table, PARTS.c.whole_id))
+ABOVE_PLACES = _parents_and_successors(PLACES.table, PLACE_SUCCESSORS)
+ABOVE_PARTNERS = _parents_and_successors(PARTNERS.table, PARTNER_SUCCESSORS)
+
+
+def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
+    """Read what is above these figures and their projects, places and partners."""
+    totals = yield TOTALS, {"ids": [figure.id for figure in figures]}
+    projects = yield WIDER_PROJECTS, {"ids": sorted({figure["project"] for figure in figures if figure["project"]})}
+    places = yield ABOVE_PLACES, {"ids": sorted(frozenset[str]().union(*(figure.area for figure in figures)))}
+    partners = yield ABOVE_PARTNERS, {"ids": sorted({figure["partner"] for figure in figures if figure["partner"]})}
+    return Hierarchy(
+        totals=transitive_parents(totals),
+        projects=transitive_parents(projects),
+        places=transitive_parents(places),
+        successors=transitive_parents(edge for edge in places if edge[2] == "successor"),
+        partners=transitive_parents(partners),
+    )
