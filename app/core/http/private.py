@@ -1,4 +1,4 @@
-"""What the endpoints for keys and webhooks have in common: one write transaction, and pages in the order of ids."""
+"""What the endpoints of keys, webhooks and imports share: one write transaction, and pages in the order of ids."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar

@@ -1,5 +1,5 @@
-"""`/v1/imports`: files of records are stored, their lines matched with records, and written.
+"""`/v1/imports`: files of records, whose lines are matched with records of the registry and written.
 
-`routes.py` or `command.py` receives a file and `store.py` stores its lines; `worker.py` has it run. `run.py` runs it:
-`plan.py` finds the record of each line (`identify.py`) and the order (`ordering.py`), `write_lines.py` writes them.
+`routes.py` or `command.py` receives a file, `store.py` stores its lines, `worker.py` starts the run and `run.py`
+executes it. `plan.py` decides which record a line is about and when it is written; `write_lines.py` writes it.
 """

@@ -67,7 +67,8 @@ class _RollBack(Exception):
 def run(database: Database, import_id: str, claim: str, pace: Pace) -> bool:
     """Run an import to its end. Return False if it has ended or another process has claimed it.
 
-    Raise Interrupted if `pace` does, and the error of a database that does not respond: the import can be run again.
+    Raise Interrupted when the process is about to end, and an error when the database does not respond. In both cases
+    the import can be run again.
     """
     with store.import_transaction(database) as session:
         row = store.claim_import(session, import_id, claim)

@@ -40,7 +40,7 @@ MAX_ATTEMPTS = 5
 NOT_RECEIVED = "The upload was interrupted. Send the file again."
 TOO_MANY_ATTEMPTS = "It was interrupted too often."
 
-# SQL of a reader has no lists of values, so this is OR and not IN.
+# A compiled statement cannot contain a list of values, so this is OR and not IN.
 UNCLAIMED_IMPORTS = Query(
     select(IMPORTS.c.id)
     .where(or_(*(IMPORTS.c.status == status for status in OPEN)), IMPORTS.c.claimed_until < bindparam("now"))
