@@ -8,6 +8,7 @@ from types import ModuleType
 from app.agreements.models import AGREEMENTS
 from app.core import log
 from app.core.access import keys
+from app.core.database.engine import WHEN_RESTORED
 from app.core.model.resource import declare
 from app.core.search import index
 from app.core.writing import idempotency
@@ -21,8 +22,12 @@ from app.places.models import PLACES
 from app.projects.models import PROJECTS
 from app.statements.models import STATEMENTS
 from app.webhooks import models as webhooks
+from app.webhooks.disabling import disable_restored
 
 RESOURCES = declare(PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
 
 # The modules that declare the other tables.
 TABLES: tuple[ModuleType, ...] = (log, index, keys, idempotency, imports, webhooks)
+
+# A restored database must not send the events that the original registry sends.
+WHEN_RESTORED.append(disable_restored)

@@ -1,8 +1,11 @@
 """A backup holds every write acknowledged before it began, and restores to the same bytes on either engine."""
 
 import json
+import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,7 @@ from app.core.maintenance.backup import INDEX, NotCopied, back_up, restore
 from app.core.maintenance.redact import Redaction, redact
 from app.exchange.imports.run import Pace
 from app.exchange.imports.run import run as run_import
+from app.webhooks.models import WEBHOOKS
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, get
 from tests.support.imports import lines_of, ports, received
@@ -28,6 +32,7 @@ from tests.support.log import verified
 from tests.support.receivers import ALLOWED, receiving
 from tests.support.records import PARTNER, PROJECT
 from tests.support.servers import run
+from tests.support.subscriptions import subscribe
 
 
 @pytest.fixture
@@ -97,6 +102,18 @@ def test_a_backup_goes_from_engine_to_engine(
     assert restore(tmp_path / "second", empty) == saved
     assert contents(empty) == contents(between) == contents(seeded_database)
     between.close()
+
+
+def test_the_command_disables_restored_subscriptions(seeded_database: Database, empty: Database, file: Path) -> None:
+    """The command runs in a process of its own, which imports less than these tests do."""
+    with client_of(url_of(seeded_database), **ALLOWED, webhook_sender=False) as client:
+        subscribe(client, key_of(seeded_database, "webhooks"), "http://127.0.0.1/hook")
+    back_up(seeded_database, file)
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": url_of(empty)}
+    subprocess.run([sys.executable, "-m", "app", "restore", str(file)], env=environment, check=True)
+    with empty.engine.connect() as connection:
+        states = connection.execute(select(WEBHOOKS.c.state, WEBHOOKS.c.disabled_because)).all()
+    assert states == [("disabled", "restored")]
 
 
 @pytest.mark.slow

@@ -10,11 +10,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import SCOPE
-from app.core.access.credentials import Rotation, new_id
-from app.core.access.keys import Key, new_token, token_hash
+from app.core.access.credentials import Rotation
+from app.core.access.keys import ID_LENGTH, Key, new_token, token_hash
 from app.core.errors import ErrorItem, Invalid, NotFound
 from app.core.log import instant, now
 from app.core.model.resource import RESOURCES
+from app.core.values.ids import random_text
 from app.core.values.text import Line, Slug
 
 
@@ -79,7 +80,7 @@ def create(session: Session, fields: KeyFields) -> KeyCreated:
     elif "records:write:own" in fields.scopes:
         detail = "A key with the scope records:write:own needs the partner that manages its records."
         raise Invalid(ErrorItem(pointer="/partner", code="invalid_value", detail=detail))
-    key_id = new_id()
+    key_id = random_text(ID_LENGTH)
     token = new_token(key_id)
     key = Key(
         id=key_id,

@@ -21,7 +21,7 @@ class KeyPage(BaseModel, defer_build=True):
     """A page of keys, in the order of their ids."""
 
     items: list[KeyShown]
-    next: str | None = Field(description="Path of the next page, or null on the last page.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
 TAG = {

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from app.core.access.keys import KEYS
-from app.core.database.engine import WHEN_RESTORED
 from app.core.log import instant
 from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
@@ -52,9 +51,6 @@ def disable_restored(connection: Connection) -> None:
     """Disable all subscriptions of a restored database: the original registry may still be sending to them."""
     for webhook_id in connection.execute(select(WEBHOOKS.c.id).where(IS_ACTIVE)).scalars().all():
         disable(connection, webhook_id, "restored")
-
-
-WHEN_RESTORED.append(disable_restored)
 
 
 def disable_keyless(connection: Connection) -> list[tuple[str, str]]:

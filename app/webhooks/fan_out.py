@@ -19,7 +19,7 @@ from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHO
 from app.webhooks.queue import new_delivery
 
 BATCH = 500  # Changes that one transaction reads
-MAX_NEW_DELIVERIES = 5_000  # after which a transaction reads no further Change
+MAX_NEW_DELIVERIES = 5_000  # after which a transaction reads no more Changes
 MAX_WAITING_DELIVERIES = 1_000  # of one subscription, before it falls behind
 CHANGE_COLUMNS = ("sequence", "at", "resource", "record_id", "version", "shown")
 RENEWED = ("state", "once", "attempts", "due_at", "first_attempt_at", "done_at")

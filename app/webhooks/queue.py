@@ -27,6 +27,7 @@ DELIVERY_RETENTION = timedelta(days=7)  # after a delivery was accepted or faile
 MAX_CLAIMED = 4  # attempts for one subscription at the same time
 PRUNED_AT_ONCE = 5_000
 OUTCOME = ("status", "error", "took_ms")  # columns with the result of the last attempt
+_EMPTY: dict[str, Any] = dict.fromkeys(DELIVERIES.c.keys())
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,17 @@ def lock_deliveries(connection: Connection) -> None:
 
 def new_delivery(delivery_id: str, webhook_id: str, body: str, at: str, *, once: bool = False) -> dict[str, Any]:
     """Return the columns of a delivery that is due at once."""
-    row: dict[str, Any] = dict.fromkeys(DELIVERIES.c.keys())
-    row |= {"id": delivery_id, "webhook": webhook_id, "payload": body, "state": "pending", "once": once}
-    return row | {"attempts": 0, "created_at": at, "due_at": at}
+    return {
+        **_EMPTY,
+        "id": delivery_id,
+        "webhook": webhook_id,
+        "payload": body,
+        "state": "pending",
+        "once": once,
+        "attempts": 0,
+        "created_at": at,
+        "due_at": at,
+    }
 
 
 def seconds_later(moment: datetime, seconds: float) -> str:

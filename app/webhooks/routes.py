@@ -34,14 +34,14 @@ class WebhookPage(BaseModel, defer_build=True):
     """A page of subscriptions, in the order of their ids."""
 
     items: list[WebhookShown]
-    next: str | None = Field(description="Path of the next page, or null on the last page.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
 class DeliveryPage(BaseModel, defer_build=True):
     """A page of deliveries, the latest first."""
 
     items: list[DeliveryShown]
-    next: str | None = Field(description="Path of the next page, or null on the last page.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
 class DeliveriesQuery(BaseModel, defer_build=True):
@@ -50,8 +50,8 @@ class DeliveriesQuery(BaseModel, defer_build=True):
     model_config = ConfigDict(extra="forbid")
 
     state: Annotated[str, DELIVERY] | None = Field(default=None, description="Only deliveries in this state.")
-    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on the page.")
-    cursor: DeliveryId | None = Field(default=None, description="Start of the page, taken from `next`.")
+    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on a page.")
+    cursor: DeliveryId | None = Field(default=None, description="Start of the page, from `next` of the previous page.")
 
 
 TAG_DESCRIPTION = """Subscriptions to changes, and the deliveries of their events. A key needs the scope `webhooks`.

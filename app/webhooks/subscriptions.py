@@ -10,12 +10,13 @@ from sqlalchemy import ColumnElement, Text, delete, func, or_, true, tuple_, typ
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import Caller
-from app.core.access.credentials import Rotation, new_id
-from app.core.access.keys import Key
+from app.core.access.credentials import Rotation
+from app.core.access.keys import ID_LENGTH, Key
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.log import Change, now
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import validate
+from app.core.values.ids import random_text
 from app.core.writing.patch import merge
 from app.partners.merging import WHEN_MERGED
 from app.webhooks.disabling import disable
@@ -47,7 +48,7 @@ def create(session: Session, caller: Caller, fields: WebhookFields) -> WebhookCr
         raise Conflict(f"A key has at most {MAX_OF_ONE_KEY} subscriptions.")
     at = now()
     webhook = Webhook(
-        id=new_id(),
+        id=random_text(ID_LENGTH),
         key=caller.key,
         partner=caller.partner,
         secret=new_secret(),
@@ -201,7 +202,7 @@ def send_test(session: Session, caller: Caller, webhook_id: str) -> DeliveryShow
     """Add a test event to the queue. Raise Conflict if the subscription is disabled."""
     _ensure_active(session, caller, webhook_id)
     at = now()
-    row = new_delivery(f"{webhook_id}-test-{new_id(8)}", webhook_id, ping_payload(webhook_id, at), at, once=True)
+    row = new_delivery(f"{webhook_id}-test-{random_text(8)}", webhook_id, ping_payload(webhook_id, at), at, once=True)
     delivery = Delivery(**row)
     session.add(delivery)
     return delivery_shown(delivery)

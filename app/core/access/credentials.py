@@ -1,4 +1,4 @@
-"""What keys and webhooks have in common: random ids, and the rotation of a token or secret."""
+"""What keys and webhooks have in common: the form of an id, and the rotation of a token or secret."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -7,15 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.access.keys import ID_LENGTH
 from app.core.log import instant
-from app.core.values.ids import random_text
 
 DAY = 86_400  # seconds
 RandomId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}$")]
-
-
-def new_id(length: int = ID_LENGTH) -> str:
-    """Return a random id of lower-case letters and digits."""
-    return random_text(length)
 
 
 class Rotation(BaseModel, defer_build=True):

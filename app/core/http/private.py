@@ -21,8 +21,8 @@ class PageQuery(BaseModel, defer_build=True):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on the page.")
-    cursor: RandomId | None = Field(default=None, description="Start of the page, taken from `next`.")
+    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on a page.")
+    cursor: RandomId | None = Field(default=None, description="Start of the page, from `next` of the previous page.")
 
 
 async def run_transaction(
