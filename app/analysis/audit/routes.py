@@ -71,7 +71,7 @@ class AuditQuery(BaseModel, defer_build=True):
         default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of findings in a page."
     )
     cursor: str | None = Field(
-        default=None, max_length=1000, description="Start of the page, copied from `next` of the page before."
+        default=None, max_length=1000, description="Start of the page, from `next` of the previous page."
     )
 
 

@@ -39,7 +39,7 @@ class TimelineQuery(BaseModel, defer_build=True):
     sort: Sort = Field(default="date", description="`date` for ascending order, `-date` for descending order.")
     limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of entries.")
     cursor: str | None = Field(
-        default=None, max_length=1000, description="Start of the page, copied from `next` of the page before."
+        default=None, max_length=1000, description="Start of the page, from `next` of the previous page."
     )
 
 
