@@ -1,10 +1,10 @@
-"""The `hoptac` command; `python -m app` is the same."""
+"""The `hoptac` command, also run by `python -m app`."""
 
 import sys
 
-from app import no_collector
+from app.core.garbage_collection import without_garbage_collection
 
-with no_collector():
+with without_garbage_collection():
     from app.cli import main
 
 if __name__ == "__main__":

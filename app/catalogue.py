@@ -1,6 +1,6 @@
-"""Every resource of the API, in the order of the docs, and every table of the database.
+"""All resources of the API, in the order of the documentation, and all tables of the database.
 
-Whoever needs all of them imports this module: the application, the commands, the migrations and the seed.
+Modules that need all of them import this one: the application, the commands, the migrations and the seed.
 """
 
 from types import ModuleType
@@ -12,7 +12,7 @@ from app.core.model.resource import declare
 from app.core.search import index
 from app.core.writing import idempotency
 from app.documents.models import DOCUMENTS
-from app.exchange.imports import models as imports
+from app.exchange.imports import tables as imports
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
 from app.milestones.models import MILESTONES
@@ -24,5 +24,5 @@ from app.webhooks import models as webhooks
 
 RESOURCES = declare(PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
 
-# The modules that declare the tables beside those of the resources.
+# The modules that declare the other tables.
 TABLES: tuple[ModuleType, ...] = (log, index, keys, idempotency, imports, webhooks)

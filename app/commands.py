@@ -1,4 +1,7 @@
-"""What each `hoptac` command does. Each imports only what it needs itself, and returns an exit code."""
+"""The `hoptac` commands. Each imports only what it needs, and returns an exit code.
+
+The docstrings are the help texts.
+"""
 
 import argparse
 import asyncio
@@ -15,23 +18,28 @@ from app.core.database.engine import Database
 from app.core.settings import Settings
 
 MAX_REPORTED = 100  # problems of the log that are printed
-DONE, FAILED, MISUSED, UNREADY = 0, 1, 2, 3
+
+# Exit codes:
+DONE = 0
+FAILED = 1
+MISUSED = 2
+UNREADY = 3
 
 
-def complain(message: str) -> None:
-    """Say on standard error what is wrong."""
+def print_error(message: str) -> None:
+    """Print a message on standard error."""
     print(f"hoptac: {message}", file=sys.stderr)
 
 
 def report(problems: Sequence[str]) -> int:
-    """Complain of each; the exit code."""
+    """Print the problems on standard error, and return the exit code."""
     for problem in problems:
-        complain(problem)
+        print_error(problem)
     return FAILED if problems else DONE
 
 
 def serve(options: argparse.Namespace, settings: Settings) -> int:
-    """Serve the API; writes nothing unless asked to migrate or seed first."""
+    """Serve the API. With --migrate or --seed, prepare the database first."""
     if options.migrate:
         migrate(argparse.Namespace(down=False), settings)
     if options.seed and (code := seed(argparse.Namespace(dataset=None), settings)) != DONE:
@@ -40,13 +48,13 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
 
     try:
         serve(settings)
-    except SystemExit:  # uvicorn has said why: the address is in use or not ours
+    except SystemExit:  # uvicorn has printed the reason, such as an address that is in use
         return FAILED
     return DONE
 
 
 def worker(_: argparse.Namespace, settings: Settings) -> int:
-    """Send webhooks, beside or instead of the server; any number may run."""
+    """Send webhooks, in addition to the server or instead of it. Any number of workers can run."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.asgi.middleware import set_up_logs
     from app.server.run import work
@@ -57,7 +65,7 @@ def worker(_: argparse.Namespace, settings: Settings) -> int:
 
 
 def migrate(options: argparse.Namespace, settings: Settings) -> int:
-    """Bring the database's schema and stored representations up to date."""
+    """Update the schema, the stored representations and the search index."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance.rerender import render_all_again
     from app.core.maintenance.schema import head
@@ -69,17 +77,18 @@ def migrate(options: argparse.Namespace, settings: Settings) -> int:
 
             migrate(database, "base" if options.down else "head")
         if options.down:
-            print("The schema and everything in it are gone.")
+            print("The schema and all data were removed.")
             return DONE
         indexed = fill_index(database)
         rendered = render_all_again(database)
-    done = [f" {count} records were {what} anew." for count, what in ((indexed, "indexed"), (rendered, "rendered"))]
-    print("The schema is up to date." + "".join(line for line in done if not line.startswith(" 0")))
+    counts = {"indexed": indexed, "rendered": rendered}
+    details = [f" {count} records were {verb} again." for verb, count in counts.items() if count]
+    print("The schema is up to date." + "".join(details))
     return DONE
 
 
 def seed(options: argparse.Namespace, settings: Settings) -> int:
-    """Load the dataset; what others changed since is left alone and named."""
+    """Load the dataset. Records that others have changed since are not changed, but listed."""
     from seed.files import DATASET, DatasetError, read
     from seed.loader import load
 
@@ -93,13 +102,13 @@ def seed(options: argparse.Namespace, settings: Settings) -> int:
     counts = {name: len(getattr(outcome, name)) for name in ("created", "updated", "deleted", "unchanged")}
     detail = ", ".join(f"{count} {name}" for name, count in counts.items())
     print(f"{len(dataset.records)} records in the dataset: {detail} ({time.monotonic() - started:.1f} s).")
-    for (resource, record_id), why in outcome.left_alone:
-        print(f"left alone: {resource}/{record_id} ({why})")
+    for (resource, record_id), reason in outcome.left_alone:
+        print(f"left alone: {resource}/{record_id} ({reason})")
     return DONE
 
 
 def backup(options: argparse.Namespace, settings: Settings) -> int:
-    """Copy the whole registry, keys' hashes too, into a new file."""
+    """Copy the registry, including the hashes of keys, to a new file."""
     from app.server.run import ensure_ready
 
     ensure_ready(settings)
@@ -107,14 +116,14 @@ def backup(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def restore(options: argparse.Namespace, settings: Settings) -> int:
-    """Copy a backup into an empty database of either engine."""
+    """Copy a backup to an empty database, SQLite or PostgreSQL."""
     unproved = options.unproved
     return _run_copy(
         "restored", settings, lambda backup, database: backup.restore(options.file, database, unproved=unproved)
     )
 
 
-def _run_copy(where: str, settings: Settings, copy: Callable[[Any, Database], Any]) -> int:
+def _run_copy(destination: str, settings: Settings, copy: Callable[[Any, Database], Any]) -> int:
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance import backup
 
@@ -123,12 +132,12 @@ def _run_copy(where: str, settings: Settings, copy: Callable[[Any, Database], An
             copied = copy(backup, database)
     except (backup.NotCopied, OSError) as error:
         return report([str(error)])
-    print(f"{copied.rows} rows {where}. The head of the log is {copied.head}.")
+    print(f"{copied.rows} rows {destination}. The head of the log is {copied.head}.")
     return report([copied.broken] if copied.broken else [])
 
 
 def mirror(options: argparse.Namespace, settings: Settings) -> int:
-    """Build and keep a copy of another registry, from its change feed."""
+    """Mirror another registry from its change feed, and keep the copy up to date."""
     from app.exchange.mirrors.mirror import MirrorFollower
     from app.exchange.mirrors.source import NotMirrored, Source, client_of
 
@@ -139,7 +148,7 @@ def mirror(options: argparse.Namespace, settings: Settings) -> int:
             with Database(settings.database_url) as database:
                 MirrorFollower(database, source, _report_mirrored).follow(once=options.once)
         except NotMirrored as error:
-            complain(str(error))
+            print_error(str(error))
             return FAILED
     return DONE
 
@@ -151,6 +160,7 @@ def _report_mirrored(sequence: int) -> None:
 def key(options: argparse.Namespace, settings: Settings) -> int:
     """Create, list, rotate or revoke a key, as `options.act` says."""
     import app.catalogue  # noqa: F401 - declares every table
+    from app.core.access.credentials import Rotation
     from app.core.errors import Problem
     from app.core.model.validation import validate
     from app.keys import models as keys
@@ -158,51 +168,50 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
     try:
         with Database(settings.database_url) as database, database.write() as session:
             if options.act == "create":
-                given = {"name": options.name, "scopes": options.scope, "partner": options.partner}
-                fields = validate(keys.KeyFields, {**given, "expires_at": options.expires})
-                print(keys.create(session, fields)["key"])
+                body = {"name": options.name, "scopes": options.scope, "partner": options.partner}
+                fields = validate(keys.KeyFields, {**body, "expires_at": options.expires})
+                print(keys.create(session, fields).key)
             elif options.act == "rotate":
-                overlap = validate(keys.Rotation, {"overlap": options.overlap}).overlap
-                print(keys.rotate(session, options.id, overlap)["key"])
+                rotation = validate(Rotation, {"overlap": options.overlap})
+                print(keys.rotate(session, options.id, rotation).key)
             elif options.act == "revoke":
                 keys.revoke(session, options.id)
             else:
                 _list_keys(keys.show_keys(session, limit=10_000))
     except Problem as problem:
-        return report([f"{each.pointer}: {each.detail}" for each in problem.errors] or [problem.detail])
+        return report([f"{error.pointer}: {error.detail}" for error in problem.errors] or [problem.detail])
     return DONE
 
 
+def _list_keys(rows: Sequence[Any]) -> None:
+    for key in rows:
+        validity = f"revoked {key.revoked_at}" if key.revoked_at else f"until {key.expires_at or 'revoked'}"
+        usage = f"used {key.last_used_at}" if key.last_used_at else "never used"
+        print(key.id, ",".join(key.scopes), key.partner or "-", validity, usage, key.name, sep="  ")
+
+
 def import_(options: argparse.Namespace, settings: Settings) -> int:
-    """Bring in a file of records; 1 if lines are refused."""
+    """Import a file of records. The exit code is 1 if lines are refused."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.exchange.imports.command import import_file
     from app.server.run import ensure_ready
 
     ensure_ready(settings)
     mode = "rows" if options.row_by_row else "all"
-    given = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run}
+    query = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run}
     with Database(settings.database_url) as database:
-        refused, detail = import_file(database, options.file, given, options.partner)
-    for line in refused:
-        complain(line)
+        refused, detail = import_file(database, options.file, query, options.partner)
+    exit_code = report(refused)
     print(detail)
-    return FAILED if refused else DONE
-
-
-def _list_keys(found: Sequence[dict[str, Any]]) -> None:
-    for key in found:
-        ends = f"revoked {key['revoked_at']}" if key["revoked_at"] else f"until {key['expires_at'] or 'revoked'}"
-        used = f"used {key['last_used_at']}" if key["last_used_at"] else "never used"
-        print(key["id"], ",".join(key["scopes"]), key["partner"] or "-", ends, used, key["name"], sep="  ")
+    return exit_code
 
 
 def check(options: argparse.Namespace, settings: Settings) -> int:
-    """Prove what can be proved of the dataset and of the database's log."""
-    found = _check_dataset(options)
+    """Check the dataset and the log of the database."""
+    exit_code = _check_dataset(options)
     if options.head is not None or (options.dataset is None and options.documents is None):
-        found = max(_check_log(options, settings), found)
-    return found
+        exit_code = max(_check_log(options, settings), exit_code)
+    return exit_code
 
 
 def _check_log(options: argparse.Namespace, settings: Settings) -> int:
@@ -211,18 +220,19 @@ def _check_log(options: argparse.Namespace, settings: Settings) -> int:
     from app.server.run import ensure_ready
 
     try:
-        kept = None if options.head is None else ChainHead.read(options.head)
+        expected_head = None if options.head is None else ChainHead.read(options.head)
     except ValueError as error:
         raise ValueError(f"--head: {error}") from None
     ensure_ready(settings)
     with Database(settings.database_url) as database, database.snapshot() as connection:
-        verifier, problems = Verifier(connection), 0
-        for problems, problem in enumerate(verifier.problems(kept), 1):
-            if problems <= MAX_REPORTED:
-                complain(problem)
-    detail = f"{verifier.changes} Changes, {verifier.records} records, {problems} problems in the log."
+        verifier = Verifier(connection)
+        count = 0
+        for count, problem in enumerate(verifier.problems(expected_head), 1):
+            if count <= MAX_REPORTED:
+                print_error(problem)
+    detail = f"{verifier.changes} Changes, {verifier.records} records, {count} problems in the log."
     print(detail + (f" Keep its head elsewhere: {verifier.head}" if verifier.changes else ""))
-    return FAILED if problems else DONE
+    return FAILED if count else DONE
 
 
 def _check_dataset(options: argparse.Namespace) -> int:
@@ -231,13 +241,13 @@ def _check_dataset(options: argparse.Namespace) -> int:
     from seed.files import DATASET, DatasetError, read
 
     if options.documents is not None and not options.documents.is_dir():
-        raise ValueError(f"--documents: {options.documents} is no folder")
+        raise ValueError(f"--documents: {options.documents} is not a folder")
     try:
         dataset = read(options.dataset or DATASET)
     except DatasetError as error:
         return report(error.problems)
     problems = check(dataset)
-    print(f"{len(dataset.records)} records, {len(problems)} problems in themselves.")
+    print(f"{len(dataset.records)} records in the dataset, {len(problems)} problems.")
     if options.documents is not None:
         proof = prove(dataset, options.documents)
         problems += proof.problems
@@ -248,7 +258,7 @@ def _check_dataset(options: argparse.Namespace) -> int:
 
 
 def redact(options: argparse.Namespace, settings: Settings) -> int:
-    """Take a text down from every version of every record, for good."""
+    """Replace a text in every version of every record. This cannot be undone."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance import redact as redacting
     from app.core.model.resource import RESOURCES
@@ -257,59 +267,60 @@ def redact(options: argparse.Namespace, settings: Settings) -> int:
     text = sys.stdin.read().strip("\n") if options.text == "-" else options.text
     resource, _, record_id = (options.record or "").partition("/")
     if options.record is not None and resource not in RESOURCES:
-        raise ValueError("--record: this is no RESOURCE/ID, such as projects/green-ports")
-    redaction = redacting.Redaction(
-        text, options.replacement, options.reason, (resource, record_id) if options.record else None
-    )
+        raise ValueError("--record: must be RESOURCE/ID, such as projects/green-ports")
+    record_name = (resource, record_id) if options.record else None
+    redaction = redacting.Redaction(text, options.replacement, options.reason, record_name)
     ensure_ready(settings)
     with Database(settings.database_url) as database:
-        taken = redacting.redact(database, redaction, dry_run=options.dry_run)
-        print(*taken, sep="\n", end="\n" if taken else "")
-        if not taken:
-            complain("No version of a record holds it.")
-        stays = not taken or any(each.remaining for each in taken)
-        return max(_scrub(database, dry_run=options.dry_run), FAILED if stays else DONE)
+        redacted = redacting.redact(database, redaction, dry_run=options.dry_run)
+        for record in redacted:
+            print(record)
+        if not redacted:
+            print_error("No version of a record contains the text.")
+        is_complete = redacted and not any(record.remaining for record in redacted)
+        return max(_scrub(database, dry_run=options.dry_run), DONE if is_complete else FAILED)
 
 
 def _scrub(database: Database, *, dry_run: bool) -> int:
-    """Take what was replaced out of the files too, or say what is left to do."""
+    """Remove the replaced text from the database files too, or print what remains to be done."""
     if dry_run:
         return DONE
     try:
         clean = database.scrub()
-    except sqlite3.OperationalError:  # others write
+    except sqlite3.OperationalError:  # another process writes
         clean = False
     if not clean:
-        complain("Others are using the database file, so it may still hold what was replaced: do the same again later.")
+        print_error("Other processes use the database file, which may still contain the text. Try again later.")
         return FAILED
     if not database.is_sqlite:
-        print("PostgreSQL's files hold what was replaced until VACUUM FULL, and its WAL until that is recycled.")
-    print("Backups and copies of others are not touched.")
+        print("The files of PostgreSQL contain the text until VACUUM FULL, and its WAL until it is recycled.")
+    print("Backups and copies in other places were not changed.")
     return DONE
 
 
 def audit(options: argparse.Namespace, settings: Settings) -> int:
-    """Say what a careful reader would flag; 1 if there is something."""
+    """Print the findings of the audit. The exit code is 1 if there are any."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.analysis.audit.routes import AuditQuery, audit_request, today
     from app.analysis.audit.walk import read_all_findings
     from app.core.model.validation import error_detail
 
-    given = {name: value for name in ("rule", "severity", "as_of") if (value := getattr(options, name)) is not None}
+    values = {name: value for name in ("rule", "severity", "as_of") if (value := getattr(options, name)) is not None}
     try:
-        query = audit_request(AuditQuery.model_validate(given), today())
+        query = audit_request(AuditQuery.model_validate(values), today())
     except ValidationError as error:
-        for each in error.errors(include_url=False, include_input=False):
-            complain(f"--{str(each['loc'][0]).replace('_', '-')}: {error_detail(each)}")
+        for item in error.errors(include_url=False, include_input=False):
+            print_error(f"--{str(item['loc'][0]).replace('_', '-')}: {error_detail(item)}")
         return MISUSED
     from app.server.run import ensure_ready
 
     ensure_ready(settings)
     with Database(settings.database_url) as database:
-        found = asyncio.run(read_all_findings(database, query))
+        findings = asyncio.run(read_all_findings(database, query))
     if options.json:
-        print(json.dumps([vars(finding) for finding in found], ensure_ascii=False, indent=1))
-    for finding in () if options.json else found:
-        records = " ".join(f"{record['resource']}/{record['id']}" for record in finding.records)
-        print(f"{finding.severity} {finding.rule} {records}: {finding.message['en']}")
-    return FAILED if found else DONE
+        print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False, indent=1))
+    else:
+        for finding in findings:
+            records = " ".join(f"{record['resource']}/{record['id']}" for record in finding.records)
+            print(f"{finding.severity} {finding.rule} {records}: {finding.message['en']}")
+    return FAILED if findings else DONE

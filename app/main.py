@@ -1,7 +1,8 @@
-"""The application: the only module that knows every resource and feature."""
+"""The application. Only this module knows all resources and features."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,19 @@ from app.analysis.timeline import routes as timeline
 from app.catalogue import RESOURCES
 from app.changes import routes as changes
 from app.changes.long_poll import LongPolls
-from app.core.asgi.gate import AuthenticationMiddleware, KeyUseRecorder
+from app.core.asgi.authentication import AuthenticationMiddleware, KeyUseRecorder
 from app.core.asgi.middleware import HttpMiddleware, set_up_logs
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.response_cache import ResponseCache
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
+from app.core.http import site
 from app.core.http.dispatch import Dispatch
-from app.core.http.openapi import describe_api
+from app.core.http.openapi import openapi_document
 from app.core.http.pages import pages
-from app.core.http.site import site_router
 from app.core.maintenance.schema import head
-from app.core.reading.answers import last_change
 from app.core.reading.freshness import Freshness
+from app.core.reading.results import last_change
 from app.core.settings import Settings
 from app.core.writing.editor import Editor
 from app.documents.routes import documents_router
@@ -52,32 +53,33 @@ from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
 from app.webhooks.sender import Sender
 
+EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
+
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
-    """The whole ASGI application, for one database."""
+    """Return the ASGI application with its middleware."""
     settings = settings or Settings()
     set_up_logs()
     app, routers = assemble(settings)
     observe = None
     if settings.metrics:
-        from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, imported only where it is installed and wanted
+        from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
 
         observe = mount(app)
     inner = CompressMiddleware(AuthenticationMiddleware(Dispatch(app, routers), app.state), minimum_size=500)
-    edge = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
-    outermost: ASGIApp = edge
+    http = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
+    outermost: ASGIApp = http
     if settings.hot_cache:
-        outermost = ResponseCache(edge, app.state.fresh, settings.hot_cache)
-    of_key, of_address = settings.rate_limit_key, settings.rate_limit_address
-    return (
-        RateLimitMiddleware(outermost, edge, of_key=of_key, of_address=of_address)
-        if of_key or of_address
-        else outermost
-    )
+        outermost = ResponseCache(http, app.state.fresh, settings.hot_cache)
+    of_key = settings.rate_limit_key
+    of_address = settings.rate_limit_address
+    if of_key or of_address:
+        outermost = RateLimitMiddleware(outermost, http, of_key=of_key, of_address=of_address)
+    return outermost
 
 
 def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
-    """The FastAPI application inside, without the outer layers, and the routers it was made of."""
+    """Return the FastAPI application without middleware, and its routers."""
     app = FastAPI(
         title=settings.site_name,
         version=__version__,
@@ -94,15 +96,21 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
-    describe_api(app, settings, RESOURCES, Path(__file__).with_name("examples.json"), webhooks_document)
-    app.add_exception_handler(Problem, _problem)
+    app.openapi = cache(lambda: _openapi(settings, routers))  # type: ignore[method-assign]
+    app.add_exception_handler(Problem, _problem_response)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(Exception, _unexpected_error)
     return app, routers
 
 
+def _openapi(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
+    tags = [{"name": resource.name, "description": resource.about} for resource in RESOURCES]
+    tags += [imports.TAG, keys.TAG, webhooks.TAG, search.TAG, site.TAG]
+    return openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document(), EXAMPLES)
+
+
 def _routers(settings: Settings) -> list[APIRouter]:
-    """The routers of all folders. Fixed paths such as `/v1/figures/aggregate` come before those with an id."""
+    """Return all routers. Fixed paths such as `/v1/figures/aggregate` come before those with an id."""
     return [
         search.router,
         progress.router,
@@ -119,7 +127,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         indicators_router(),
         documents_router(),
         places_router(),
-        site_router(settings, __version__, head()),
+        site.site_router(settings, __version__, head()),
         keys.router,
         imports.router,
         webhooks.router,
@@ -130,19 +138,21 @@ def _routers(settings: Settings) -> list[APIRouter]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
-    app.state.database, app.state.reader = database, database.reader()
-    app.state.editor, app.state.uses = Editor(database), KeyUseRecorder(database)
+    app.state.database = database
+    app.state.reader = database.reader()
+    app.state.editor = Editor(database)
+    app.state.uses = KeyUseRecorder(database)
     app.state.importer = Importer(database, app.state.reader, app.state.editor)
-    waiting = LongPolls(app.state.fresh)
-    waiting.end_on_signal()
-    app.state.waiting = waiting
-    allowance = EgressPolicy.parse(settings.webhook_allow)
-    sender = Sender(database, app.state.reader, allowance, settings.public_url)
+    long_polls = LongPolls(app.state.fresh)
+    long_polls.end_on_signal()
+    app.state.waiting = long_polls
+    policy = EgressPolicy.parse(settings.webhook_allow)
+    sender = Sender(database, app.state.reader, policy, settings.public_url)
     if settings.webhook_sender:
         sender.start()
     yield
     await sender.stop()
-    await waiting.close()
+    await long_polls.close()
     await app.state.importer.close()
     await app.state.uses.close()
     app.state.editor.close()
@@ -150,34 +160,34 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database.close()
 
 
-async def _problem(_: Request, error: Exception) -> Response:
+async def _problem_response(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return error.response()
 
 
-async def _unforeseen(_: Request, __: Exception) -> Response:
+async def _unexpected_error(_: Request, __: Exception) -> Response:
     return Failed().response()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """What the router itself refuses."""
+    """Return the problem for an error of the router itself."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        allowed = {"Allow": ", ".join(_allowed(request))}
-        return (
-            Response(None, 204, allowed)
-            if request.method == "OPTIONS"
-            else MethodNotAllowed(headers=allowed).response()
-        )
-    return NotFound("There is nothing at this path.").response()
+        headers = {"Allow": ", ".join(_allowed_methods(request))}
+        if request.method == "OPTIONS":
+            return Response(None, 204, headers)
+        return MethodNotAllowed(headers=headers).response()
+    return NotFound("There is no resource at this path.").response()
 
 
-def _allowed(request: Request) -> list[str]:
-    """The methods of a path; those of `/{id}` are not those of a word that is no id, such as `/facets`."""
-    path, methods = request.scope["path"], {"OPTIONS"}
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of a path. A fixed path such as `/facets` does not have the methods of `/{id}`."""
+    path = request.scope["path"]
+    methods = {"OPTIONS"}
     if path.startswith("/docs/assets/"):
         methods.add("GET")
-    routes: list[Any] = [each for each in iter_route_contexts(request.app.routes) if getattr(each, "methods", None)]
+    contexts: list[Any] = list(iter_route_contexts(request.app.routes))
+    routes = [route for route in contexts if getattr(route, "methods", None)]
     exact = [route for route in routes if route.path == path]
     for route in exact or [route for route in routes if compile_path(route.path)[0].match(path)]:
         methods |= set(route.methods)

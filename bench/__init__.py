@@ -1,1 +1,1 @@
-"""Measures Hoptac beside its limits and its peers, in one run, on data it makes itself."""
+"""Benchmarks of Hoptac, its limits and its peers, in one run and on generated data."""

@@ -1,4 +1,4 @@
-"""Rows that compare ours with itself or with nothing but its floor: growth, workers, start, memory, bulk load."""
+"""Rows without peers: growth, workers, start, memory and bulk load."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from bench.table import Goal, Row
 
 @dataclass
 class Alone:
-    """What these rows need: the databases, and how long to measure."""
+    """The databases and the length of the measurements of these rows."""
 
     data: Data
     smaller: Data
@@ -29,25 +29,22 @@ class Alone:
     seconds: float
 
     def growth(self, name: str) -> Iterator[Row]:
-        """How much more a work costs on ten times as many projects."""
+        """Measure how much more a work costs on ten times as many projects."""
         row = Row(f"growth of {name}, {self.smaller.size:,} to {self.data.size:,} projects")
         contenders: dict[str, Contender] = {}
         with ExitStack() as stack:
-            for each, data in (("ours", self.data), ("a tenth of them", self.smaller)):
+            for contender, data in (("ours", self.data), ("a tenth of them", self.smaller)):
                 server = stack.enter_context(hoptac(f"sqlite:///{data.ours}", free_port(), hot_cache="0"))
                 with Client(server.port) as client:
-                    asked = {"detail": work.detail, "search": work.rare_words}.get(name)
-                    paths = (asked(data) if asked else work.deep_list(client, None)).paths["ours"]
-                    there = client.get(paths[0]).status == 200
-                contenders[each] = Http(server, [request(path) for path in paths])
-            if there:
-                row.costs, row.goals = costs(contenders, self.rounds, self.seconds), [Goal("≤", 1.3, "a tenth of them")]
-            else:
-                row.note = "not there yet"
+                    from_data = {"detail": work.detail, "search": work.rare_words}.get(name)
+                    entry = from_data(data) if from_data else work.deep_list(client, None)
+                contenders[contender] = Http(server, list(map(request, entry.paths["ours"])))
+            row.costs = costs(contenders, self.rounds, self.seconds)
+            row.goals = [Goal("≤", 1.3, "a tenth of them")]
             yield row
 
     def workers(self) -> Iterator[Row]:
-        """How much faster two processes answer than one; time on the clock, so it wants an idle machine."""
+        """Measure how much faster two processes are than one, in wall-clock time: it needs an idle machine."""
         contenders: dict[str, Contender] = {}
         with ExitStack() as stack:
             for name, workers in (("one worker", "1"), ("ours", "2")):
@@ -55,12 +52,13 @@ class Alone:
                 server = stack.enter_context(hoptac(url, free_port(), hot_cache="0", workers=workers))
                 with Client(server.port) as client:
                     contenders[name] = Crowd(server, work.deep_list(client, None).paths["ours"])
-            found = costs(contenders, self.rounds, max(1.0, self.seconds))
-        yield Row("2 workers against 1, lists a second", found, [Goal("≥", 1.7, "one worker")])
+            measured = costs(contenders, self.rounds, max(1.0, self.seconds))
+        yield Row("2 workers against 1, lists a second", measured, [Goal("≥", 1.7, "one worker")])
 
     def start(self) -> Iterator[Row]:
-        """How long until the first answer, and how much memory then."""
-        port, path = free_port(), work.detail(self.data).paths["ours"][0]
+        """Measure the time to the first response, and the memory after it."""
+        port = free_port()
+        path = work.detail(self.data).paths["ours"][0]
         servers = {
             "ours": (hoptac(f"sqlite:///{self.data.ours}", port), path),
             "F": (uvicorn("bench.apps.bare_fastapi:app", port), "/health"),
@@ -70,17 +68,16 @@ class Alone:
         yield Row("idle memory", resident, [Goal("≤", 1.6, "F")])
 
     def bulk(self, engine: str) -> Iterator[Row]:
-        """What loading a tenth of the projects costs beside inserting the rows that it leaves behind."""
+        """Measure the cost of loading a tenth of the projects, compared with inserting the rows that it stores."""
         with ExitStack() as stack:
             if engine == "sqlite":
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hoptac-bulk-")))
-                given = [f"sqlite:///{folder / name}.db" for name in ("ours", "raw")]
+                urls = [f"sqlite:///{folder / name}.db" for name in ("ours", "raw")]
             else:
                 assert self.postgres is not None
-                given = stack.enter_context(self.postgres.databases("bulk_ours", "bulk_raw"))
-            given.append(str(self.smaller.size))
-            given += [str(self.postgres.pid)] if engine == "postgresql" and self.postgres else []
-            command = [sys.executable, "-m", "bench.bulk", *given]
-            found = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
-        title = f"bulk load, {found.pop('rows'):,} rows" + (" (PostgreSQL)" if engine == "postgresql" else "")
-        yield Row(title, found, [Goal("≤", 3.5, "executemany")])
+                urls = stack.enter_context(self.postgres.databases("bulk_ours", "bulk_raw"))
+            postmaster = [str(self.postgres.pid)] if engine == "postgresql" and self.postgres else []
+            command = [sys.executable, "-m", "bench.bulk", *urls, str(self.smaller.size), *postmaster]
+            measured = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+        title = f"bulk load, {measured.pop('rows'):,} rows" + (" (PostgreSQL)" if engine == "postgresql" else "")
+        yield Row(title, measured, [Goal("≤", 3.5, "executemany")])

@@ -1,4 +1,4 @@
-"""What a bulk load costs beside a raw executemany of every row it leaves behind; prints both as JSON, in CPU seconds.
+"""Cost of a bulk load and of a raw executemany of the rows that it stored; prints both as JSON, in CPU seconds.
 
 `python -m bench.bulk OURS RAW PROJECTS [POSTMASTER]`: two empty databases, and the process id of their PostgreSQL.
 """
@@ -17,7 +17,7 @@ from sqlalchemy import event
 from app.core.database.engine import Database
 from app.core.database.sqlite import CACHE_KIB
 from app.core.maintenance.schema import migrate
-from bench.generate import Generator, Made
+from bench.generate import Generator, Record
 from bench.load import write
 from bench.processes import children_of, cpu_of
 
@@ -30,7 +30,7 @@ TABLES = {
 
 
 def connect(database: Database) -> Any:
-    """The driver's own connection, set up as ours are."""
+    """Open a connection of the driver with the settings of Hoptac."""
     if not database.is_sqlite:
         return psycopg.connect(database.url.set(drivername="postgresql").render_as_string(hide_password=False))
     driver = sqlite3.connect(str(database.url.database), isolation_level=None)
@@ -41,47 +41,48 @@ def connect(database: Database) -> Any:
 
 
 def unreadable(database: Database) -> Dump:
-    """The rows of the full-text table of SQLite as a load sends them from now on: it keeps no text to read back."""
-    found: Dump = {}
+    """Record the rows that a load sends to the full-text table of SQLite, which stores no text to read back."""
+    sent: Dump = {}
     if not database.is_sqlite:
-        return found
-    found["search_terms"] = ["rowid", "terms"], []
+        return sent
+    sent["search_terms"] = ["rowid", "terms"], []
 
     @event.listens_for(database.engine, "before_cursor_execute")
-    def _sent(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> None:
+    def _record(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> None:
         if statement.startswith("INSERT INTO search_terms (rowid, terms)"):
-            found["search_terms"][1].extend(values if many else [values])
+            sent["search_terms"][1].extend(values if many else [values])
 
-    return found
+    return sent
 
 
 def dump(full: Any, empty: Any, tables: str, sent: Dump) -> Dump:
-    """Every row that the load has left behind; some only as they were sent."""
-    found: Dump = dict(sent)
+    """Return every row that the load stored; rows that cannot be read back are returned as they were sent."""
+    rows: Dump = dict(sent)
     for (name,) in full.execute(tables).fetchall():
         if name in sent or name.startswith("sqlite_") or empty.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone():
-            continue  # the schema's own: what is there before the first record
+            continue  # a table with rows that the migration inserts
         cursor = full.execute(f'SELECT * FROM "{name}"')
-        found[name] = [column[0] for column in cursor.description], cursor.fetchall()
-    return found
+        rows[name] = [column[0] for column in cursor.description], cursor.fetchall()
+    return rows
 
 
-def insert(driver: Any, found: Dump, mark: str) -> None:
-    """One plain executemany for each table, in one transaction."""
+def insert(driver: Any, tables: Dump, mark: str) -> None:
+    """Insert the rows with one executemany for each table, in one transaction."""
     cursor = driver.cursor()
-    for name, (columns, rows) in found.items():
-        named, marks = ", ".join(f'"{column}"' for column in columns), ", ".join([mark] * len(columns))
-        cursor.executemany(f'INSERT INTO "{name}" ({named}) VALUES ({marks})', rows)
+    for name, (columns, rows) in tables.items():
+        quoted = ", ".join(f'"{column}"' for column in columns)
+        marks = ", ".join([mark] * len(columns))
+        cursor.executemany(f'INSERT INTO "{name}" ({quoted}) VALUES ({marks})', rows)
     driver.execute("COMMIT")
 
 
-def load(database: Database, chunks: list[list[Made]]) -> None:
+def load(database: Database, chunks: list[list[Record]]) -> None:
     for chunk in chunks:
         write(database, chunk)
 
 
 def seconds(work: Callable[[], None], postmaster: int | None) -> float:
-    """CPU of this process and of PostgreSQL while something is done."""
+    """Return the CPU seconds of this process and of PostgreSQL for some work."""
     before = _cpu(postmaster)
     gc.disable()
     work()
@@ -100,17 +101,18 @@ def main() -> None:
     parser.add_argument("projects", type=int)
     parser.add_argument("postmaster", type=int, nargs="?")
     options = parser.parse_args()
-    ours, raw = Database(options.ours), Database(options.raw)
+    ours = Database(options.ours)
+    raw = Database(options.raw)
     migrate(ours)
     migrate(raw)
     chunks = list(Generator(options.projects).chunks())
     sent = unreadable(ours)
     loading = seconds(lambda: load(ours, chunks), options.postmaster)
-    driver, engine = connect(raw), ours.url.get_backend_name()
-    found = dump(connect(ours), driver, TABLES[engine], sent)
-    inserting = seconds(lambda: insert(driver, found, "?" if ours.is_sqlite else "%s"), options.postmaster)
-    rows = sum(len(rows) for _, rows in found.values())
-    print(json.dumps({"ours": loading, "executemany": inserting, "rows": rows}))
+    driver = connect(raw)
+    tables = dump(connect(ours), driver, TABLES[ours.url.get_backend_name()], sent)
+    inserting = seconds(lambda: insert(driver, tables, "?" if ours.is_sqlite else "%s"), options.postmaster)
+    count = sum(len(rows) for _, rows in tables.values())
+    print(json.dumps({"ours": loading, "executemany": inserting, "rows": count}))
 
 
 if __name__ == "__main__":

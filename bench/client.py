@@ -1,4 +1,4 @@
-"""The client: one connection that is kept, one request after the other."""
+"""The client: one persistent connection, one request after the other."""
 
 import socket
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class Reply(NamedTuple):
-    """What a server answered."""
+    """The response of a server."""
 
     status: int
     headers: dict[str, str]
@@ -15,7 +15,7 @@ class Reply(NamedTuple):
 
 
 def request(path: str, **headers: str) -> bytes:
-    """The bytes of a GET."""
+    """Return the bytes of a GET request."""
     lines = [f"GET {path} HTTP/1.1", "host: bench", "accept: application/json"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode()
@@ -29,9 +29,9 @@ class Client:
         self._socket = self._connected()
 
     def _connected(self) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", self._port), timeout=120)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
+        connection = socket.create_connection(("127.0.0.1", self._port), timeout=120)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def __enter__(self) -> Self:
         return self
@@ -40,19 +40,19 @@ class Client:
         self._socket.close()
 
     def get(self, path: str, **headers: str) -> Reply:
-        """Ask for a path; absolute URLs, as Datasette gives them, work too."""
+        """Send a GET for a path or for an absolute URL, as Datasette returns them."""
         parts = urlsplit(path)
         return self.send(request(parts.path + (f"?{parts.query}" if parts.query else ""), **headers))
 
-    def send(self, asked: bytes) -> Reply:
-        """Send a whole request and read the whole answer; once more where a connection lay idle and was closed."""
+    def send(self, content: bytes) -> Reply:
+        """Send a request and read the response. Send it again if the server has closed the idle connection."""
         try:
-            self._socket.sendall(asked)
+            self._socket.sendall(content)
             read = self._more()
         except ConnectionError:
             self._socket.close()
             self._socket = self._connected()
-            self._socket.sendall(asked)
+            self._socket.sendall(content)
             read = self._more()
         head, _, rest = self._until(read, b"\r\n\r\n").partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -63,7 +63,8 @@ class Client:
     def _body(self, headers: Mapping[str, str], rest: bytes) -> bytes:
         if headers.get("transfer-encoding") == "chunked":
             return _joined(self._until(rest, b"\r\n0\r\n\r\n") if rest != b"0\r\n\r\n" else rest)
-        parts, missing = [rest], int(headers["content-length"]) - len(rest)
+        parts = [rest]
+        missing = int(headers["content-length"]) - len(rest)
         while missing > 0:
             parts.append(self._more())
             missing -= len(parts[-1])

@@ -1,4 +1,4 @@
-"""The contest: ours, the limits and the peers as servers beside each other, and the rows that compare them."""
+"""The comparison: Hoptac, the limits and the peers as servers at the same time, and the rows of the table."""
 
 import pickle
 import shutil
@@ -19,13 +19,13 @@ from bench.table import Goal, Row
 from bench.work import Work
 
 DATASETTE = ROOT / "bench" / ".venv" / "bin" / "python"
-HOT = 2_000  # different URLs, asked before
+HOT = 2_000  # different URLs, which the response cache holds
 OF = {"sqlite": "", "postgresql": " (PostgreSQL)"}
 
 
 @dataclass
 class Contest:
-    """The servers of one run, and the files between them; all ends with the stack."""
+    """The servers of one run and their files; everything ends with the stack."""
 
     data: Data
     postgres: Postgres
@@ -36,17 +36,18 @@ class Contest:
     works: dict[str, Work] = field(default_factory=dict)
 
     def _start(self) -> None:
-        """Start ours and the peers, collect the work, hand our answers to the limits and start those; once."""
+        """Start Hoptac and the peers, collect the work, then start the limits with the responses of Hoptac; once."""
         if self.works:
             return
-        data, enter = self.data, self.stack.enter_context
+        data = self.data
+        enter = self.stack.enter_context
         self.urls = {"sqlite": f"sqlite:///{data.ours}", "postgresql": self.postgres.url(f"hoptac_{data.key}")}
-        self.hot = {each: enter(hoptac(url, free_port())) for each, url in self.urls.items()}
-        self.cold = {each: enter(hoptac(url, free_port(), hot_cache="0")) for each, url in self.urls.items()}
-        theirs = self.postgres.url(f"peers_{data.key}").replace("postgresql:", "postgresql+psycopg:")
+        self.hot = {engine: enter(hoptac(url, free_port())) for engine, url in self.urls.items()}
+        self.cold = {engine: enter(hoptac(url, free_port(), hot_cache="0")) for engine, url in self.urls.items()}
+        peers_url = self.postgres.url(f"peers_{data.key}").replace("postgresql:", "postgresql+psycopg:")
         self.usual = {
             engine: enter(uvicorn("bench.apps.usual:app", free_port(), USUAL_DATABASE_URL=url))
-            for engine, url in (("sqlite", f"sqlite:///{data.peers}"), ("postgresql", theirs))
+            for engine, url in (("sqlite", f"sqlite:///{data.peers}"), ("postgresql", peers_url))
         }
         self.datasette = None
         if DATASETTE.exists():
@@ -64,52 +65,50 @@ class Contest:
             ours = stack.enter_context(Client(self.cold["sqlite"].port))
             datasette = stack.enter_context(Client(self.datasette.port)) if self.datasette else None
             works = [work.detail(self.data), work.deep_list(ours, datasette), work.search(self.data)]
-            self.works = {each.name: each for each in (*works, work.facets(), work.aggregates())}
+            self.works = {entry.name: entry for entry in (*works, work.facets(), work.aggregates())}
             self.fixed: dict[bytes, Fixed] = {}
             self.absent: dict[str, str] = {}
-            for each in self.works.values():
-                self._fetch(ours, each)
+            for entry in self.works.values():
+                self._fetch(ours, entry)
         (self.folder / "answers").write_bytes(pickle.dumps(self.fixed))
 
-    def _fetch(self, ours: Client, asked: Work) -> None:
-        if ours.get(asked.paths["ours"][0].partition("?")[0]).status == 404:
-            self.absent[asked.name] = "not there yet"
-            return
-        for path in asked.paths["ours"]:
+    def _fetch(self, ours: Client, entry: Work) -> None:
+        """Store the responses of Hoptac to one work, or the reason why there are none."""
+        for path in entry.paths["ours"]:
             reply = ours.get(path)
             if reply.status != 200:
-                self.absent[asked.name] = f"answered with {reply.status}"
+                self.absent[entry.name] = f"the response had the status {reply.status}"
                 return
             name, _, query = path.partition("?")
             self.fixed[f"{name}?{query}".encode()] = Fixed(reply.headers["etag"].encode(), reply.body)
 
     def cold_row(self, name: str, engine: str) -> Iterator[Row]:
-        """A work on an engine, by everyone who does it there."""
+        """Measure one work on an engine, by all contenders that support it."""
         self._start()
-        asked = self.works[name]
-        title = asked.title + OF[engine]
+        entry = self.works[name]
+        title = entry.title + OF[engine]
         if note := self.absent.get(name):
             yield Row(title, note=note)
             return
         also = self._with(engine)
-        paths = {each: [request(path) for path in given] for each, given in asked.paths.items()}
-        contenders: dict[str, Contender] = {"ours": Http(self.cold[engine], paths["ours"], *also)}
-        contenders |= {each: Http(server, paths["ours"]) for each, server in self.limits.items()}
-        contenders["usual"] = Http(self.usual[engine], paths["usual"], *also)
+        requests = {contender: list(map(request, paths)) for contender, paths in entry.paths.items()}
+        contenders: dict[str, Contender] = {"ours": Http(self.cold[engine], requests["ours"], *also)}
+        contenders |= {limit: Http(server, requests["ours"]) for limit, server in self.limits.items()}
+        contenders["usual"] = Http(self.usual[engine], requests["usual"], *also)
         if self.datasette and engine == "sqlite":
-            contenders["Datasette"] = Http(self.datasette, paths["Datasette"])
-        with SameSql(self.urls[engine], asked.paths["ours"], *also) as same:
+            contenders["Datasette"] = Http(self.datasette, requests["Datasette"])
+        with SameSql(self.urls[engine], entry.paths["ours"], *also) as same:
             contenders["S"] = same
-            yield Row(title, costs(contenders, self.rounds, self.seconds), asked.goals.get(engine, ()))
+            yield Row(title, costs(contenders, self.rounds, self.seconds), entry.goals.get(engine, ()))
 
     def hot_row(self, engine: str, *, conditional: bool = False) -> Iterator[Row]:
-        """Details that were asked before, whole or with the tag of the copy that the caller has."""
+        """Measure details in the response cache, unconditional or with the current tag."""
         self._start()
         title = ("hot 304" if conditional else "hot GET") + OF[engine]
         yield self._hot(title, self.hot[engine], self.seconds, self._with(engine), conditional=conditional)
 
     def hot_row_with_writes(self) -> Iterator[Row]:
-        """The same while another process changes a project every second, in a copy of the database."""
+        """Measure the same while another process changes a project every second, in a copy of the database."""
         self._start()
         copy = self.folder / "written.db"
         shutil.copy(self.data.ours, copy)
@@ -123,15 +122,16 @@ class Contest:
         with Client(hot.port) as client:
             tags = [client.get(path).headers["etag"] for path in paths]
         contenders: dict[str, Contender] = {}
-        for name, each in (("ours", hot), *self.limits.items()):
-            known = tags if name == "ours" else [self.fixed[path.encode()].tag.decode() for path in paths]
-            asked = [request(path, if_none_match=tag) for path, tag in zip(paths, known, strict=True)]
-            sent = asked if conditional else [request(path) for path in paths]
-            contenders[name] = Http(each, sent, *(also if name == "ours" else []))
+        for name, server in (("ours", hot), *self.limits.items()):
+            requests = list(map(request, paths))
+            if conditional:
+                current = tags if name == "ours" else [self.fixed[path.encode()].tag.decode() for path in paths]
+                requests = [request(path, if_none_match=tag) for path, tag in zip(paths, current, strict=True)]
+            contenders[name] = Http(server, requests, *(also if name == "ours" else []))
         return Row(title, costs(contenders, self.rounds, seconds), [Goal("≤", 1.5, "A")])
 
     def _with(self, engine: str) -> list[Measured]:
-        """What else works for a request on this engine."""
+        """Return the other processes that serve a request on this engine."""
         return [self.postgres] if engine == "postgresql" else []
 
 

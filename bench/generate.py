@@ -1,5 +1,6 @@
-"""Makes records of a registry of any size: the same size and seed always give the same records."""
+"""Generator of the records of a registry of any size. The same size and seed always give the same records."""
 
+import itertools
 import random
 import re
 from collections import Counter
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from app.core.values.text import fold
 from bench.words import ACTIONS, BODIES, EVENTS, FORMS, PROVINCES, TOPICS, Zipf, brands, names
 
-CHUNK = 2_000  # projects, each with its children, that are written in one transaction
+CHUNK = 2_000  # projects with their children in one transaction
 
 STATUSES = ["active", "completed", "agreed", "past", "proposed", "requested", "committed", "suspended", "cancelled"]
 STATUS_WEIGHTS = [34, 26, 10, 9, 8, 5, 4, 2, 2]
@@ -30,8 +31,8 @@ INDICATORS = [
 ]
 
 
-class Made(NamedTuple):
-    """One record as a writer would send it."""
+class Record(NamedTuple):
+    """One record, as an API client would send it."""
 
     resource: str
     id: str
@@ -39,10 +40,12 @@ class Made(NamedTuple):
 
 
 class Generator:
-    """Records for so many projects; `children` scales the agreements, milestones and figures of each."""
+    """Generator of records for a number of projects; `children` scales their agreements, milestones and figures."""
 
     def __init__(self, projects: int, seed: int = 1, children: float = 1.0) -> None:
-        self.size, self._children, self._rng = projects, children, random.Random(seed)
+        self.size = projects
+        self._children = children
+        self._rng = random.Random(seed)
         self._names = Zipf(names(self._rng, 2_000 + projects // 10))
         self._brands = Zipf(brands(self._rng, 500 + projects // 10))
         self.brands_in_titles: Counter[str] = Counter()
@@ -51,20 +54,20 @@ class Generator:
         self._documents: list[str] = []
         self._provinces = [slug(name) for name in PROVINCES]
 
-    def chunks(self) -> Iterator[list[Made]]:
-        """First what projects refer to, then projects with their children; nothing refers to a later chunk."""
+    def chunks(self) -> Iterator[list[Record]]:
+        """Yield the records that projects link to, then projects with their children; no link is to a later chunk."""
         yield [*self._places(), *self._make_partners(), *self._make_documents(), *self._indicators()]
         for start in range(0, self.size, CHUNK):
             numbers = range(start, min(start + CHUNK, self.size))
-            yield [made for number in numbers for made in self._project_with_children(number)]
+            yield list(itertools.chain.from_iterable(map(self._project_with_children, numbers)))
 
-    def _places(self) -> Iterator[Made]:
-        yield Made("places", "viet-nam", {"name": {"vi": "Việt Nam", "en": "Viet Nam"}, "level": "country"})
+    def _places(self) -> Iterator[Record]:
+        yield Record("places", "viet-nam", {"name": {"vi": "Việt Nam", "en": "Viet Nam"}, "level": "country"})
         for name, place in zip(PROVINCES, self._provinces, strict=True):
-            shown = {"vi": name, "en": _plain(name)}
-            yield Made("places", place, {"name": shown, "level": "province", "parent": "viet-nam"})
+            texts = {"vi": name, "en": _plain(name)}
+            yield Record("places", place, {"name": texts, "level": "province", "parent": "viet-nam"})
 
-    def _make_partners(self) -> Iterator[Made]:
+    def _make_partners(self) -> Iterator[Record]:
         rng = self._rng
         for number in range(max(20, self.size // 20)):
             kind, vi, en = rng.choice(BODIES)
@@ -80,9 +83,9 @@ class Generator:
             if self._partners and rng.random() < 0.3:
                 fields["parent"] = rng.choice(self._partners)
             self._partners.append(partner)
-            yield Made("partners", partner, fields)
+            yield Record("partners", partner, fields)
 
-    def _make_documents(self) -> Iterator[Made]:
+    def _make_documents(self) -> Iterator[Record]:
         rng = self._rng
         for number in range(300):
             words = self._words()
@@ -90,31 +93,34 @@ class Generator:
             fields = {"kind": "news", "title": title, "published_on": self._day(), "language": "vi"}
             fields |= {"issuer": rng.choice(self._partners), "url": f"https://news.example/{number}"}
             self._documents.append(f"news-{number}")
-            yield Made("documents", f"news-{number}", fields)
+            yield Record("documents", f"news-{number}", fields)
 
-    def _indicators(self) -> Iterator[Made]:
+    def _indicators(self) -> Iterator[Record]:
         for indicator, unit, vi, en in INDICATORS:
-            yield Made("indicators", indicator, {"name": {"vi": vi, "en": en}, "unit": unit, "direction": "up"})
+            yield Record("indicators", indicator, {"name": {"vi": vi, "en": en}, "unit": unit, "direction": "up"})
 
-    def _project_with_children(self, number: int) -> Iterator[Made]:
+    def _project_with_children(self, number: int) -> Iterator[Record]:
         rng = self._rng
         project = self._project(number)
         yield project
         year = int(project.fields["period"][:4])
-        for each in range(self._some(1.0)):
-            yield self._agreement(f"{project.id}-agreement-{each}", project, year)
-        for each in range(self._some(2.5)):
-            yield self._milestone(f"{project.id}-milestone-{each}", project, year)
+        for index in range(self._some(1.0)):
+            yield self._agreement(f"{project.id}-agreement-{index}", project, year)
+        for index in range(self._some(2.5)):
+            yield self._milestone(f"{project.id}-milestone-{index}", project, year)
         indicator, unit, *_ = rng.choice(INDICATORS)
-        for each in range(self._some(2.5)):
-            yield self._figure(f"{project.id}-figure-{each}", project, year, each, (indicator, unit))
+        for index in range(self._some(2.5)):
+            yield self._figure(f"{project.id}-figure-{index}", project, year, index, (indicator, unit))
 
-    def _project(self, number: int) -> Made:
-        rng, words = self._rng, self._words()
-        form, action, brand = rng.choice(FORMS), rng.choice(ACTIONS), self._rare_word()
+    def _project(self, number: int) -> Record:
+        rng = self._rng
+        words = self._words()
+        form = rng.choice(FORMS)
+        action = rng.choice(ACTIONS)
+        brand = self._rare_word()
         title = {
-            language: f"{form[index]} {action[index]} {each['topic']} – {each['name']}{brand} ({each['place']})"
-            for index, (language, each) in enumerate(words.items())
+            language: f"{form[index]} {action[index]} {term['topic']} – {term['name']}{brand} ({term['place']})"
+            for index, (language, term) in enumerate(words.items())
         }
         start = rng.randrange(1995, 2026)
         fields: dict[str, Any] = {
@@ -136,12 +142,13 @@ class Generator:
             fields["part_of"] = [rng.choice(self.projects)]
         project = f"{slug(words['en']['topic'])}-{number}"
         self.projects.append(project)
-        return Made("projects", project, fields)
+        return Record("projects", project, fields)
 
-    def _agreement(self, agreement: str, project: Made, year: int) -> Made:
-        rng, title = self._rng, project.fields["title"]
+    def _agreement(self, agreement: str, project: Record, year: int) -> Record:
+        rng = self._rng
+        title = project.fields["title"]
         parties = dict.fromkeys(role["partner"] for role in project.fields["roles"][:2])
-        return Made("agreements", agreement, {
+        return Record("agreements", agreement, {
             "title": {"vi": f"Biên bản ghi nhớ: {title['vi']}", "en": f"Memorandum: {title['en']}"},
             "kind": rng.choice(AGREEMENT_KINDS),
             "status": rng.choice(["signed", "in_force", "intended", "ended"]),
@@ -151,10 +158,11 @@ class Generator:
             "citations": self._cited("ký kết biên bản ghi nhớ"),
         })  # fmt: skip
 
-    def _milestone(self, milestone: str, project: Made, year: int) -> Made:
-        rng, words = self._rng, self._words()
+    def _milestone(self, milestone: str, project: Record, year: int) -> Record:
+        rng = self._rng
+        words = self._words()
         kind, vi, en = rng.choice(EVENTS)
-        return Made("milestones", milestone, {
+        return Record("milestones", milestone, {
             "title": {"vi": vi.format(**words["vi"]), "en": en.format(**words["en"])},
             "kind": kind,
             "status": rng.choice(["done", "done", "planned", "unknown"]),
@@ -165,19 +173,19 @@ class Generator:
             "citations": self._cited(f"diễn ra năm {year}"),
         })  # fmt: skip
 
-    def _figure(self, figure: str, project: Made, year: int, each: int, measures: tuple[str, str]) -> Made:
+    def _figure(self, figure: str, project: Record, year: int, index: int, measures: tuple[str, str]) -> Record:
         rng = self._rng
         value = rng.randrange(1, 10 ** rng.randrange(1, 7))
-        return Made("figures", figure, {
+        return Record("figures", figure, {
             "indicator": measures[0],
-            "kind": "target" if each == 0 else "actual",
+            "kind": "target" if index == 0 else "actual",
             "value": value,
             "unit": measures[1],
             "qualifier": rng.choice(["exact", "exact", "about", "more_than"]),
             "measured": "cumulative",
-            "period": f"{year}/{year + 1 + each}",
+            "period": f"{year}/{year + 1 + index}",
             "places": project.fields["places"][:1],
-            "breakdown": {"batch": str(each)} if each else {},
+            "breakdown": {"batch": str(index)} if index else {},
             "project": project.id,
             "said_by": {"partner": project.fields["roles"][0]["partner"]} if rng.random() < 0.3 else None,
             "as_written": str(value),
@@ -185,15 +193,17 @@ class Generator:
         })  # fmt: skip
 
     def _words(self) -> dict[str, dict[str, str]]:
-        """A topic, a place, a name and a brand, in both languages."""
+        """Return a topic, a place, a name and a brand by language."""
         rng = self._rng
-        topic, place = rng.choice(TOPICS), rng.choice(PROVINCES)
-        name, brand = self._names.pick(rng), self._brands.pick(rng)
+        topic = rng.choice(TOPICS)
+        place = rng.choice(PROVINCES)
+        name = self._names.pick(rng)
+        brand = self._brands.pick(rng)
         vietnamese = {"topic": topic[0], "place": place, "name": name, "brand": brand}
         return {"vi": vietnamese, "en": {"topic": topic[1], "place": _plain(place), "name": name, "brand": brand}}
 
     def _rare_word(self) -> str:
-        """A brand, in every second title; most of them come back seldom."""
+        """Return a brand for every second title; most brands are rare."""
         if self._rng.random() < 0.5:
             return ""
         brand = self._brands.pick(self._rng)
@@ -201,13 +211,13 @@ class Generator:
         return f" {brand}"
 
     def _several(self, choices: list[str], limit: int) -> list[str]:
-        """One to `most` different ones, of which some come far more often than others."""
+        """Return one to `limit` different choices; the first choices are far more frequent than the last."""
         count = self._rng.randrange(1, limit + 1)
         picked = (choices[int(len(choices) * self._rng.random() ** 2)] for _ in range(count))
         return list(dict.fromkeys(picked))
 
     def _some(self, average: float) -> int:
-        """From none to twice the average."""
+        """Return a random number from 0 to twice the average."""
         return int(self._rng.random() * (2 * average * self._children + 1))
 
     def _day(self, year: int | None = None) -> str:
@@ -220,10 +230,10 @@ class Generator:
 
 
 def slug(text: str) -> str:
-    """An id made of the words of a text."""
+    """Return the words of a text as an id."""
     return re.sub("[^a-z0-9]+", "-", fold(text)).strip("-")
 
 
 def _plain(text: str) -> str:
-    """Without diacritics, as English texts write Vietnamese names."""
+    """Return a Vietnamese name without diacritics, as English texts write it."""
     return " ".join(word.capitalize() for word in fold(text).split())

@@ -1,4 +1,4 @@
-"""Brings generated records into a database through the product's own bulk writes: `python -m bench.load URL …`."""
+"""Load generated records into a database with the bulk writes of Hoptac: `python -m bench.load URL …`."""
 
 import argparse
 import gc
@@ -14,38 +14,39 @@ from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
-from bench.generate import Generator, Made
+from bench.generate import Generator, Record
 
-SAMPLE = 2_000  # ids of projects that requests are made of
+SAMPLE = 2_000  # number of projects that requests use
 
 
 def load(database: Database, generator: Generator) -> dict[str, Any]:
-    """Write everything, a transaction a chunk; returns what requests can ask for."""
+    """Write all records, each chunk in one transaction; return ids and words for requests."""
     migrate(database)
     counts: dict[str, int] = {}
     for chunk in generator.chunks():
-        for resource, made in write(database, chunk).items():
-            counts[resource] = counts.get(resource, 0) + made
+        for resource, count in write(database, chunk).items():
+            counts[resource] = counts.get(resource, 0) + count
     rng = random.Random(generator.size)
     rare = sorted(word for word, count in generator.brands_in_titles.items() if 2 <= count <= 6)
     projects = rng.sample(generator.projects, min(SAMPLE, generator.size))
     return {"counts": counts, "projects": projects, "rare": rng.sample(rare, min(200, len(rare)))}
 
 
-def write(database: Database, chunk: Iterable[Made]) -> dict[str, int]:
-    """Validate and write records in one transaction; returns how many of each resource."""
+def write(database: Database, chunk: Iterable[Record]) -> dict[str, int]:
+    """Validate and write records in one transaction; return their number by resource."""
     counts: dict[str, int] = {}
-    gc.disable()  # many live objects slow it down threefold, and it finds nothing here
+    gc.disable()  # with many live objects it takes three times as long, and there is no garbage
     try:
         with database.write() as session:
             batch = Batch(session, "bench")
-            by_resource = sorted(chunk, key=lambda made: made.resource)
-            for name, group in itertools.groupby(by_resource, lambda made: made.resource):
-                resource, records = RESOURCES[name], list(group)
-                present = batch.stored(resource, [made.id for made in records])
-                for made in records:
-                    fields = resource.fields.model_validate(made.fields)
-                    batch.put(resource, made.id, fields, present.get(made.id))
+            by_resource = sorted(chunk, key=lambda record: record.resource)
+            for name, group in itertools.groupby(by_resource, lambda record: record.resource):
+                resource = RESOURCES[name]
+                records = list(group)
+                present = batch.stored(resource, [record.id for record in records])
+                for record in records:
+                    fields = resource.fields.model_validate(record.fields)
+                    batch.put(resource, record.id, fields, present.get(record.id))
                 counts[name] = len(records)
             batch.flush()
     finally:
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("size", type=int)
     parser.add_argument("seed", type=int)
     parser.add_argument("children", type=float)
-    parser.add_argument("facts", type=Path, help="where to write what requests can ask for")
+    parser.add_argument("facts", type=Path, help="file for ids and words that requests use")
     options = parser.parse_args()
     database = Database(options.url)
     facts = load(database, Generator(options.size, options.seed, options.children))

@@ -1,4 +1,4 @@
-"""What a request costs: CPU of everything that serves it, contenders in turn, round by round."""
+"""The cost of a request: CPU time of all processes that serve it, measured in turn for each contender."""
 
 import itertools
 import json
@@ -12,27 +12,30 @@ from typing import Protocol, Self
 from bench.client import Client
 from bench.processes import ROOT, Measured, Server, cpu_of
 
-FEWEST = 5  # requests of one turn, however slow they are
+MIN_REQUESTS = 5  # in one turn, even if they are slow
 
 
 class Contender(Protocol):
-    """One of those that do the same work in turn."""
+    """One of the programs that do the same work in turn."""
 
     def turn(self, seconds: float) -> float:
-        """Work for so long on the clock; the CPU seconds of one request."""
+        """Send requests for a time in seconds; return the CPU seconds of one request."""
 
 
 class Http:
-    """Requests, each different from the one before, over one connection a turn to a server."""
+    """A server that receives requests over one connection in each turn, never the same one twice in a row."""
 
     def __init__(self, server: Server, requests: Sequence[bytes], *also: Measured) -> None:
-        self._port, self._measured = server.port, (server, *also)
+        self._port = server.port
+        self._measured = (server, *also)
         self._requests = itertools.cycle(requests)
 
     def turn(self, seconds: float) -> float:
-        before, count, until = self._cpu(), 0, time.monotonic() + seconds
+        before = self._cpu()
+        count = 0
+        until = time.monotonic() + seconds
         with Client(self._port) as client:
-            while count < FEWEST or time.monotonic() < until:
+            while count < MIN_REQUESTS or time.monotonic() < until:
                 status = client.send(next(self._requests)).status
                 if status not in (200, 304):
                     raise RuntimeError(f"A request was answered with {status}.")
@@ -40,11 +43,11 @@ class Http:
         return (self._cpu() - before) / count
 
     def _cpu(self) -> float:
-        return sum(each.cpu() for each in self._measured)
+        return sum(process.cpu() for process in self._measured)
 
 
 class SameSql:
-    """The statements that ours runs for the same requests, run by the driver alone in a process of its own."""
+    """A process in which the driver alone runs the statements that Hoptac runs for the same requests."""
 
     def __init__(self, database_url: str, paths: Sequence[str], *also: Measured) -> None:
         self._also = also
@@ -66,24 +69,24 @@ class SameSql:
         return (self._cpu() - before) / count
 
     def _cpu(self) -> float:
-        return cpu_of(self._process.pid) + sum(each.cpu() for each in self._also)
+        return cpu_of(self._process.pid) + sum(process.cpu() for process in self._also)
 
     def _ask(self, line: str) -> str:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(line, file=self._process.stdin, flush=True)
-        said = self._process.stdout.readline()
-        if not said:
-            raise RuntimeError("The process that repeats our SQL has ended.")
-        return said
+        reply = self._process.stdout.readline()
+        if not reply:
+            raise RuntimeError("The process that repeats the SQL of Hoptac has ended.")
+        return reply
 
 
 def costs(contenders: Mapping[str, Contender], rounds: int, seconds: float) -> dict[str, float]:
-    """The median cost of each; in a round everyone has one turn, so that what slows the machine slows all."""
+    """Return the median cost by contender. All have one turn in each round, so that a slow machine slows all."""
     for contender in contenders.values():
-        contender.turn(seconds / 2)  # everything has been imported, compiled, and read from the disk
-    found: dict[str, list[float]] = {name: [] for name in contenders}
+        contender.turn(seconds / 2)  # warms up: imports, compiled statements, pages of the database
+    measured: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, contender in contenders.items():
-            found[name].append(contender.turn(seconds))
-    return {name: statistics.median(each) for name, each in found.items()}
+            measured[name].append(contender.turn(seconds))
+    return {name: statistics.median(turns) for name, turns in measured.items()}

@@ -1,6 +1,6 @@
-"""Writes the same facts into the plain tables that the peers serve: `python -m bench.peers URL …`.
+"""Load the same facts into the plain tables of the peers: `python -m bench.peers URL …`.
 
-A process of its own, because the peer's table classes and ours have the same names.
+This runs in its own process, because the table classes of the peer and of Hoptac have the same names.
 """
 
 import argparse
@@ -11,83 +11,91 @@ from sqlalchemy import Connection, create_engine, insert, text
 from sqlmodel import SQLModel
 
 from bench.apps import usual
-from bench.generate import Generator, Made
+from bench.generate import Generator, Record
 
 Rows = Iterator[tuple[type[SQLModel], dict[str, Any]]]
 
 
-def both(name: str, texts: dict[str, str]) -> dict[str, str]:
+def in_languages(name: str, texts: dict[str, str]) -> dict[str, str]:
     return {f"{name}_vi": texts["vi"], f"{name}_en": texts["en"]}
 
 
-def citations(owner: str, made: Made) -> Rows:
+def citations(owner: str, record: Record) -> Rows:
     owners: dict[str, Any] = dict.fromkeys(("project_id", "agreement_id", "milestone_id", "figure_id"))
-    for each in made.fields["citations"]:
-        row = {"document_id": each["document"], "paragraph": each["paragraph"], "as_written": each["as_written"]}
-        yield usual.Citation, {**owners, owner: made.id, **row}
+    for citation in record.fields["citations"]:
+        row = {name: citation[name] for name in ("paragraph", "as_written")} | {"document_id": citation["document"]}
+        yield usual.Citation, {**owners, owner: record.id, **row}
 
 
-def places(made: Made) -> Rows:
-    yield usual.Place, {"id": made.id, **both("name", made.fields["name"]), "level": made.fields["level"]}
+def places(record: Record) -> Rows:
+    yield usual.Place, {"id": record.id, **in_languages("name", record.fields["name"]), "level": record.fields["level"]}
 
 
-def partners(made: Made) -> Rows:
-    some = {name: made.fields.get(given) for name, given in (("abbreviation", "abbreviation"), ("parent_id", "parent"))}
-    yield usual.Partner, {"id": made.id, **both("name", made.fields["name"]), "kind": made.fields["kind"], **some}
+def partners(record: Record) -> Rows:
+    optional = {"abbreviation": record.fields.get("abbreviation"), "parent_id": record.fields.get("parent")}
+    yield (
+        usual.Partner,
+        {"id": record.id, **in_languages("name", record.fields["name"]), "kind": record.fields["kind"], **optional},
+    )
 
 
-def documents(made: Made) -> Rows:
-    rest = {name: made.fields[name] for name in ("url", "published_on")}
-    yield usual.Document, {"id": made.id, **both("title", made.fields["title"]), **rest}
+def documents(record: Record) -> Rows:
+    rest = {name: record.fields[name] for name in ("url", "published_on")}
+    yield usual.Document, {"id": record.id, **in_languages("title", record.fields["title"]), **rest}
 
 
-def projects(made: Made) -> Rows:
-    fields = made.fields
+def projects(record: Record) -> Rows:
+    fields = record.fields
     start, _, end = fields["period"].partition("/")
     same = {name: fields[name] for name in ("kind", "status", "sectors", "sdgs")}
-    own = {"id": made.id, **both("title", fields["title"]), "description_en": fields["description"]["en"], **same}
+    own = {
+        "id": record.id,
+        **in_languages("title", fields["title"]),
+        "description_en": fields["description"]["en"],
+        **same,
+    }
     yield usual.Project, {**own, "period_start": start, "period_end": end}
-    for each in fields["roles"]:
-        yield usual.Role, {"project_id": made.id, "partner_id": each["partner"], "role": each["role"]}
+    for role in fields["roles"]:
+        yield usual.Role, {"project_id": record.id, "partner_id": role["partner"], "role": role["role"]}
     for place in fields["places"]:
-        yield usual.ProjectPlace, {"project_id": made.id, "place_id": place}
-    yield from citations("project_id", made)
+        yield usual.ProjectPlace, {"project_id": record.id, "place_id": place}
+    yield from citations("project_id", record)
 
 
-def agreements(made: Made) -> Rows:
-    fields = made.fields
+def agreements(record: Record) -> Rows:
+    fields = record.fields
     same = {name: fields[name] for name in ("kind", "status", "signed_on")}
-    own = {"id": made.id, **both("title", fields["title"]), **same, "project_id": fields["projects"][0]}
+    own = {"id": record.id, **in_languages("title", fields["title"]), **same, "project_id": fields["projects"][0]}
     yield usual.Agreement, own
     for party in fields["parties"]:
-        yield usual.AgreementParty, {"agreement_id": made.id, "partner_id": party["partner"]}
-    yield from citations("agreement_id", made)
+        yield usual.AgreementParty, {"agreement_id": record.id, "partner_id": party["partner"]}
+    yield from citations("agreement_id", record)
 
 
-def milestones(made: Made) -> Rows:
-    fields = made.fields
+def milestones(record: Record) -> Rows:
+    fields = record.fields
     same = {name: fields[name] for name in ("kind", "status", "date")}
     links = {"place_id": fields["place"], "project_id": fields["project"]}
-    yield usual.Milestone, {"id": made.id, **both("title", fields["title"]), **same, **links}
-    yield from citations("milestone_id", made)
+    yield usual.Milestone, {"id": record.id, **in_languages("title", fields["title"]), **same, **links}
+    yield from citations("milestone_id", record)
 
 
-def figures(made: Made) -> Rows:
-    fields = made.fields
+def figures(record: Record) -> Rows:
+    fields = record.fields
     same = {name: fields[name] for name in ("indicator", "kind", "value", "unit", "period")}
-    yield usual.Figure, {"id": made.id, **same, "place_id": fields["places"][0], "project_id": fields["project"]}
-    yield from citations("figure_id", made)
+    yield usual.Figure, {"id": record.id, **same, "place_id": fields["places"][0], "project_id": fields["project"]}
+    yield from citations("figure_id", record)
 
 
-ROWS: dict[str, Callable[[Made], Rows]] = {
-    each.__name__: each for each in (places, partners, documents, projects, agreements, milestones, figures)
+ROWS: dict[str, Callable[[Record], Rows]] = {
+    rows.__name__: rows for rows in (places, partners, documents, projects, agreements, milestones, figures)
 }
 
 
-def write(connection: Connection, chunk: list[Made]) -> None:
+def write(connection: Connection, chunk: list[Record]) -> None:
     tables: dict[type[SQLModel], list[dict[str, Any]]] = {}
-    for made in chunk:
-        for table, row in ROWS[made.resource](made) if made.resource in ROWS else ():
+    for record in chunk:
+        for table, row in ROWS[record.resource](record) if record.resource in ROWS else ():
             tables.setdefault(table, []).append(row)
     order = {table.name: number for number, table in enumerate(SQLModel.metadata.sorted_tables)}
     for table, rows in sorted(tables.items(), key=lambda pair: order[pair[0].__tablename__]):  # type: ignore[index]
@@ -95,9 +103,11 @@ def write(connection: Connection, chunk: list[Made]) -> None:
 
 
 def index_words(connection: Connection) -> None:
-    """The full-text index that Datasette finds by itself, made as its documentation says."""
-    made = "content='project', tokenize='unicode61 remove_diacritics 2'"
-    connection.execute(text(f"CREATE VIRTUAL TABLE project_fts USING fts5(title_vi, title_en, description_en, {made})"))
+    """Create the full-text index as the documentation of Datasette shows; Datasette detects it."""
+    options = "content='project', tokenize='unicode61 remove_diacritics 2'"
+    connection.execute(
+        text(f"CREATE VIRTUAL TABLE project_fts USING fts5(title_vi, title_en, description_en, {options})")
+    )
     connection.execute(text("INSERT INTO project_fts(project_fts) VALUES ('rebuild')"))
 
 

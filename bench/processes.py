@@ -1,4 +1,4 @@
-"""The processes that are measured: servers on the loopback, and PostgreSQL; each says how much CPU it has used."""
+"""The measured processes: servers on the loopback, and PostgreSQL, each with the CPU time that it has used."""
 
 import os
 import signal
@@ -16,23 +16,23 @@ from typing import IO, Any, Protocol, Self
 import psycopg
 
 ROOT = Path(__file__).parents[1]
-SLOWEST_START = 60.0  # seconds
-# `hoptac` without a package that only tools of development bring along: the log library imports it wherever it is.
+START_TIMEOUT = 60.0  # seconds
+# `hoptac` without `rich`, which only development tools need: the log library imports it if it is installed.
 INSTALLED = "import sys; sys.modules['rich'] = None; from app.__main__ import main; sys.exit(main())"
 
 
 class Measured(Protocol):
-    """Something whose CPU time counts."""
+    """A process or group of processes with a CPU time."""
 
     def cpu(self) -> float:
-        """Seconds of CPU that it has used so far, in user and system mode."""
+        """Return the CPU seconds that it has used so far, in user and system mode."""
 
 
 def cpu_of(pid: int) -> float:
-    """Seconds of CPU of all threads of a process; 0 when it has gone.
+    """Return the CPU seconds of all threads of a process; 0 when it has ended.
 
-    Linux makes the clock's number from the process id, as `clock_getcpuclockid` does; it counts nanoseconds, where
-    /proc counts ticks of 10 ms.
+    The number of the clock is made from the process id, as `clock_getcpuclockid` of Linux does. This clock counts
+    nanoseconds; /proc counts ticks of 10 ms.
     """
     try:
         return time.clock_gettime((~pid << 3) | 2)
@@ -41,28 +41,29 @@ def cpu_of(pid: int) -> float:
 
 
 def children_of(pid: int) -> list[int]:
-    """Ids of the processes that a process has started."""
+    """Return the ids of the child processes of a process."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        port: int = asked.getsockname()[1]
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port: int = unused.getsockname()[1]
         return port
 
 
 class Server:
-    """A server process on a port of the loopback; it ends with the `with` block."""
+    """A server process on a port of the loopback; it ends with its `with` block."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], port: int) -> None:
-        self.port, self._command = port, list(command)
-        # Nobody compiles anew at each start: the first one may keep what it has compiled.
-        not_ours = ("HOPTAC_", "PYTHONDONTWRITEBYTECODE")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
+        self.port = port
+        self._command = list(command)
+        # The first start may store its bytecode, so that later starts do not compile again.
+        removed = ("HOPTAC_", "PYTHONDONTWRITEBYTECODE")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
         self._environment = {**inherited, "PYTHONPATH": str(ROOT), **environment}
         self._process: subprocess.Popen[bytes] | None = None
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server
 
     def __enter__(self) -> Self:
         self.start()
@@ -72,17 +73,17 @@ class Server:
         self.stop()
 
     def start(self) -> None:
-        """Start it and wait until it takes connections."""
+        """Start it and wait until it accepts connections."""
         self._process = subprocess.Popen(
-            self._command, env=self._environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=self._complaints
+            self._command, env=self._environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=self._errors
         )
-        until = time.monotonic() + SLOWEST_START
+        until = time.monotonic() + START_TIMEOUT
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.stop()
-                self._complaints.seek(0)
-                said = self._complaints.read().decode()[-2000:]
-                raise RuntimeError(f"{' '.join(self._command)} did not start:\n{said}")
+                self._errors.seek(0)
+                output = self._errors.read().decode()[-2000:]
+                raise RuntimeError(f"{' '.join(self._command)} did not start:\n{output}")
             time.sleep(0.002)
 
     def _listens(self) -> bool:
@@ -101,7 +102,7 @@ class Server:
         return cpu_of(self.pid) + sum(map(cpu_of, children_of(self.pid)))
 
     def resident(self) -> int:
-        """Kilobytes of memory that it occupies."""
+        """Return its resident memory in kilobytes."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
 
@@ -118,7 +119,7 @@ class Server:
 
 
 class Postgres:
-    """A PostgreSQL over a folder, from its package; it stops with the `with` block and keeps its databases."""
+    """A PostgreSQL with its data in a folder; it stops with its `with` block, and its databases stay."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -137,7 +138,7 @@ class Postgres:
 
     @contextmanager
     def databases(self, *names: str) -> Iterator[list[str]]:
-        """URLs of new empty databases, which go again."""
+        """Yield the URLs of new empty databases, and drop them at the end."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             for name in names:
                 connection.execute(f'DROP DATABASE IF EXISTS "{name}"'.encode())
@@ -147,30 +148,30 @@ class Postgres:
                 connection.execute(f'DROP DATABASE "{name}"'.encode())
 
     def url(self, database: str = "postgres") -> str:
-        """The URL of one of its databases."""
+        """Return the URL of one of its databases."""
         base, _, options = self._server.get_uri().partition("?")
         return f"{base.rpartition('/')[0]}/{database}" + (f"?{options}" if options else "")
 
     @property
     def pid(self) -> int:
-        """Process id of the one that starts all others."""
+        """Process id of the postmaster, which starts all others."""
         pid: int = self._server.get_pid()
         return pid
 
     def cpu(self) -> float:
-        """CPU of all its processes; that of those which have gone stays counted."""
+        """Return the CPU seconds of all its processes, also of those that have ended."""
         self._used |= {pid: cpu_of(pid) for pid in children_of(self.pid)}
         return sum(self._used.values())
 
 
 def hoptac(database_url: str, port: int, **settings: str) -> Server:
-    """Our own server, as `hoptac serve` starts it."""
+    """Return Hoptac as a server, as `hoptac serve` starts it."""
     environment = {"HOPTAC_DATABASE_URL": database_url, "HOPTAC_PORT": str(port), "HOPTAC_ACCESS_LOG": "false"}
     environment |= {f"HOPTAC_{name.upper()}": value for name, value in settings.items()}
     return Server([sys.executable, "-c", INSTALLED, "serve"], environment, port)
 
 
 def uvicorn(app: str, port: int, python: str = sys.executable, **environment: str) -> Server:
-    """An ASGI application under uvicorn, with the same loop and parser, without access log."""
+    """Return an ASGI application as a server under uvicorn, with the same loop and parser and without access log."""
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     return Server([python, "-m", "uvicorn", app, "--port", str(port), *options], environment, port)

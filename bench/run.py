@@ -1,6 +1,7 @@
-"""Measures everything in one go and prints the table: `python -m bench.run --projects 100000`."""
+"""Measure everything and print the table: `python -m bench.run --projects 100000`."""
 
 import argparse
+import itertools
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ Rows = dict[str, Callable[[], Iterator[Row]]]
 
 def main() -> int:
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every process ends with this one
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends all other processes too
     options.data.mkdir(parents=True, exist_ok=True)
     data = Data(options.data, options.projects, options.seed, options.children)
     smaller = Data(options.data, options.projects // 10, options.seed, options.children)
@@ -35,20 +36,22 @@ def main() -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hoptac-bench-")))
             contest = Contest(data, postgres, options.rounds, options.seconds, stack, folder)
             rows = {**_contest(contest), **_alone(alone), **rows}
-        chosen = {name: each for name, each in rows.items() if not options.only or name.startswith(tuple(options.only))}
+        prefixes = tuple(options.only) or ("",)
+        chosen = {name: measure for name, measure in rows.items() if name.startswith(prefixes)}
         return 0 if _print(data, chosen) else 1
 
 
 def _contest(contest: Contest) -> Rows:
-    """Rows of ours beside limits and peers."""
+    """Return the rows that compare Hoptac with limits and peers."""
     works = ("detail", "list", "search", "facets", "aggregates")
     engines = {"": "sqlite", "-postgresql": "postgresql"}
+    cold = itertools.product(engines.items(), works)
     return {
         "hot": partial(contest.hot_row, "sqlite"),
         "hot-304": partial(contest.hot_row, "sqlite", conditional=True),
         "hot-postgresql": partial(contest.hot_row, "postgresql"),
         "hot-writes": contest.hot_row_with_writes,
-        **{f"{work}{end}": partial(contest.cold_row, work, each) for end, each in engines.items() for work in works},
+        **{work + end: partial(contest.cold_row, work, engine) for (end, engine), work in cold},
     }
 
 
@@ -74,17 +77,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0.6, help="length of a turn")
     parser.add_argument(
         "--data",
-        type=lambda given: Path(given).resolve(),
+        type=lambda path: Path(path).resolve(),
         default=ROOT / "bench" / ".data",
-        help="where databases are kept",
+        help="folder of the databases",
     )
-    parser.add_argument("--only", nargs="*", default=(), help="only rows whose name begins with one of these")
-    parser.add_argument("--growth", action="store_true", help="only how cost grows from a tenth of the projects")
+    parser.add_argument("--only", nargs="*", default=(), help="only rows whose names start with one of these")
+    parser.add_argument("--growth", action="store_true", help="only the growth of cost from a tenth of the projects")
     return parser.parse_args()
 
 
 def _print(data: Data, rows: Rows) -> bool:
-    """Measure and print row by row; whether every one could be measured."""
+    """Measure and print row by row; return whether all rows could be measured."""
     records = sum(data.facts["counts"].values())
     size = data.ours.stat().st_size / 1e6
     print(f"\n{data.size:,} projects, {records:,} records, {size:,.0f} MB on disk (SQLite).\n\n{HEAD}", flush=True)
@@ -93,11 +96,7 @@ def _print(data: Data, rows: Rows) -> bool:
         try:
             for row in measure():
                 print(row.line(), flush=True)
-        except (
-            RuntimeError,
-            OSError,
-            subprocess.CalledProcessError,
-        ) as error:  # one row less, and the others all the same
+        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:  # the other rows are still measured
             failed = True
             print(Row(name, note=f"failed: {error}").line(), flush=True)
     return not failed

@@ -1,4 +1,4 @@
-"""What is measured of whole servers: the first answer, memory at rest, and what a second worker brings."""
+"""Measurements of servers: time to the first response, idle memory, and responses to many connections."""
 
 import itertools
 import statistics
@@ -13,7 +13,7 @@ CONNECTIONS = 16
 
 
 def starts(servers: Mapping[str, tuple[Server, str]], rounds: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Seconds from the start to the first answer, and kilobytes resident after it; medians, each in turn."""
+    """Return the median seconds from start to first response, and the median kilobytes of memory after it."""
     waited: dict[str, list[float]] = {name: [] for name in servers}
     resident: dict[str, list[float]] = {name: [] for name in servers}
     for _ in range(rounds):
@@ -26,18 +26,19 @@ def starts(servers: Mapping[str, tuple[Server, str]], rounds: int) -> tuple[dict
     return _medians(waited), _medians(resident)
 
 
-def _medians(found: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    return {name: statistics.median(each) for name, each in found.items()}
+def _medians(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: statistics.median(measured) for name, measured in values.items()}
 
 
 class Crowd:
-    """Several connections that ask at once, each one request after the other."""
+    """Several connections that send requests at the same time."""
 
     def __init__(self, server: Server, paths: Sequence[str]) -> None:
-        self._port, self._paths = server.port, paths
+        self._port = server.port
+        self._paths = paths
 
     def turn(self, seconds: float) -> float:
-        """Ask for so long; the seconds on the clock for one answer."""
+        """Send requests for a time in seconds; return the wall-clock seconds for one response."""
         until = time.monotonic() + seconds
         starts_at = [len(self._paths) * number // CONNECTIONS for number in range(CONNECTIONS)]
         with ThreadPoolExecutor(CONNECTIONS) as threads:

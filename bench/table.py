@@ -1,4 +1,4 @@
-"""The table: what each work costs in units of F, and whether the goals are met."""
+"""The table: the cost of each work in units of F, and whether the goals are met."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,18 +8,19 @@ NAMES = {"ours": "Hoptac", "A": "A", "S": "same SQL", "Datasette": "Datasette", 
 
 
 class Goal(NamedTuple):
-    """Ours at most `factor` times what it is compared with, or what it is compared with at least so many times ours."""
+    """A goal: with `≤`, Hoptac costs at most `factor` times the other; with `≥`, the other at least `factor` times."""
 
     sign: str
     factor: float
     against: str
 
-    def said(self, costs: Mapping[str, float]) -> str:
-        """The goal, what was measured, and whether that meets it; nothing when the other one was not there."""
+    def result(self, costs: Mapping[str, float]) -> str:
+        """Return the goal, the measured ratio and whether it is met; an empty text if one of both was not measured."""
         if self.against not in costs or "ours" not in costs:
             return ""
         ratio = costs["ours"] / costs[self.against]
-        measured, met = (ratio, ratio <= self.factor) if self.sign == "≤" else (1 / ratio, 1 / ratio >= self.factor)
+        measured = ratio if self.sign == "≤" else 1 / ratio
+        met = measured <= self.factor if self.sign == "≤" else measured >= self.factor
         other = NAMES.get(self.against, self.against)
         against = f" {other}" if other in ("F", "A") else f" × {other}"
         return f"{self.sign} {self.factor:g}{against}: {measured:.3g} {'met' if met else '**not met**'}"
@@ -27,7 +28,7 @@ class Goal(NamedTuple):
 
 @dataclass
 class Row:
-    """A line of the table: costs of one request by contender, or a plain ratio, or why there is none."""
+    """A line of the table: the costs of one request by contender, the goals, and a note."""
 
     work: str
     costs: Mapping[str, float] = field(default_factory=dict)
@@ -35,11 +36,12 @@ class Row:
     note: str = ""
 
     def line(self) -> str:
-        """The line in Markdown; costs in F where a bare FastAPI route did the same work."""
+        """Return the line in Markdown, with costs in F if a bare FastAPI route did the same work."""
         unit = self.costs.get("F")
         cells = [f"{self.costs[name] / unit:.2f}" if unit and name in self.costs else "" for name in NAMES]
-        said = "; ".join(filter(None, [goal.said(self.costs) for goal in self.goals] + [self.note]))
-        return f"| {' | '.join([self.work, *cells, said])} |"
+        results = [*(goal.result(self.costs) for goal in self.goals), self.note]
+        last = "; ".join(filter(None, results))
+        return f"| {' | '.join([self.work, *cells, last])} |"
 
 
 HEAD = f"| work | {' | '.join(NAMES.values())} | goal: measured |\n|---|{'--:|' * len(NAMES)}---|"

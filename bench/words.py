@@ -1,4 +1,4 @@
-"""The vocabulary of generated titles: phrases in Vietnamese and English, and names, most of which come seldom."""
+"""The vocabulary of generated titles: phrases in Vietnamese and English, and names, most of which are rare."""
 
 import itertools
 import random
@@ -85,7 +85,7 @@ _ENDINGS = _words("rex tex pharm foods lab soft gen mar link tra com ta lis vis 
 
 
 class Zipf:
-    """Picks from a list so that the n-th item comes about n times less often than the first."""
+    """A list from which the n-th item is picked about n times less often than the first."""
 
     def __init__(self, items: Sequence[str]) -> None:
         self.items = items
@@ -96,18 +96,18 @@ class Zipf:
 
 
 def names(rng: random.Random, count: int) -> list[str]:
-    """Distinct two-syllable Vietnamese names, such as «Khánh Trường»."""
+    """Return distinct Vietnamese names of two syllables, such as «Khánh Trường»."""
     syllables = [onset + rime for onset in _ONSETS for rime in _RIMES]
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[f"{rng.choice(syllables).capitalize()} {rng.choice(syllables).capitalize()}"] = None
-    return list(found)
+    chosen: dict[str, None] = {}
+    while len(chosen) < count:
+        chosen[f"{rng.choice(syllables).capitalize()} {rng.choice(syllables).capitalize()}"] = None
+    return list(chosen)
 
 
 def brands(rng: random.Random, count: int) -> list[str]:
-    """Distinct made-up words of one token, such as «Vinarexko»; the rare words of the data."""
-    found: dict[str, None] = {}
-    while len(found) < count:
+    """Return distinct invented words of one token, such as «Vinarexko»: the rare words of the data."""
+    chosen: dict[str, None] = {}
+    while len(chosen) < count:
         parts = [rng.choice(_STEMS), rng.choice(_ENDINGS), *rng.choices(_ENDINGS, k=rng.randrange(3))]
-        found["".join(parts).capitalize()] = None
-    return list(found)
+        chosen["".join(parts).capitalize()] = None
+    return list(chosen)

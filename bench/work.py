@@ -1,4 +1,4 @@
-"""The work that everyone does: the same questions, put to each in its own URLs."""
+"""The work of all contenders: the same queries in the URLs of each."""
 
 import itertools
 import json
@@ -13,13 +13,14 @@ from bench.table import Goal
 from bench.words import PROVINCES, TOPICS
 
 LISTED = ("active", "completed", "agreed", "past")
-DEEP, PAGES = 200, 25  # a deep page is the 200th, or half-way where there are fewer; so many pages from there on
+DEEP = 200  # number of the first deep page; half-way in a shorter list
+PAGES = 25  # number of deep pages
 CHILDREN = "partners,agreements,milestones,figures"
 
 
 @dataclass
 class Work:
-    """Paths that ask for the same by contender, and what must be reached."""
+    """Paths with the same meaning by contender, and the goals."""
 
     name: str
     title: str
@@ -46,10 +47,12 @@ def detail(data: Data) -> Work:
 
 
 def deep_list(ours: Client, datasette: Client | None) -> Work:
-    """Pages of 50 projects with one status, latest first, deep in the list: how each goes on from page to page."""
+    """Pages of 50 projects with one status, latest first, deep in the list. Each contender follows its own paging."""
     own = [_walk(ours, f"/v1/projects?status={status}&sort=-period&limit=50") for status in LISTED]
     plain = "_sort_desc=period_start&_size=50&_nocount=1&_nofacet=1&_nosuggest=1&_shape=objects"
-    theirs = [_walk(datasette, f"/peers/project.json?status={each}&{plain}") for each in LISTED] if datasette else []
+    theirs = (
+        [_walk(datasette, f"/peers/project.json?status={status}&{plain}") for status in LISTED] if datasette else []
+    )
     offsets = [
         [f"/projects?status={status}&offset={50 * page}" for page in range(start, start + len(pages))]
         for status, (start, pages) in zip(LISTED, own, strict=True)
@@ -70,32 +73,32 @@ def deep_list(ours: Client, datasette: Client | None) -> Work:
 
 
 def _walk(client: Client, first: str) -> tuple[int, list[str]]:
-    """Follow a list from page to page; the number of the first deep page, and the paths from there on."""
+    """Follow a list from page to page. Return the number of the first deep page, and the paths of the deep pages."""
     pages: list[str] = []
     path = first
     while path and len(pages) < DEEP + PAGES:
         pages.append(path)
-        shown = json.loads(client.get(path).body)
-        given = urlsplit(shown.get("next_url") or shown["next"] or "")
-        path = f"{given.path}?{given.query}" if given.path else ""
+        page = json.loads(client.get(path).body)
+        following = urlsplit(page.get("next_url") or page["next"] or "")
+        path = f"{following.path}?{following.query}" if following.path else ""
     start = min(DEEP, len(pages) // 2)
     return start, pages[start : start + PAGES]
 
 
 def _in_turn(lists: Sequence[Sequence[str]]) -> list[str]:
-    return [path for paths in itertools.zip_longest(*lists) for path in paths if path]
+    return [path for path in itertools.chain.from_iterable(itertools.zip_longest(*lists)) if path]
 
 
 def search(data: Data) -> Work:
-    """Topics, typed with and without diacritics, in English, and rare words."""
-    asked = list(_queries(data))
+    """Queries for topics with and without diacritics, in English, and for rare words."""
+    queries = list(_queries(data))
     return Work(
         "search",
         "search, top 20",
         {
-            "ours": [f"/v1/search?limit=20&q={quote(words)}" for words in asked],
-            "Datasette": [f"/peers/search.json?_shape=objects&q={quote(words)}" for words in asked],
-            "usual": [f"/projects/search?limit=20&q={quote(words)}" for words in asked],
+            "ours": [f"/v1/search?limit=20&q={quote(words)}" for words in queries],
+            "Datasette": [f"/peers/search.json?_shape=objects&q={quote(words)}" for words in queries],
+            "usual": [f"/projects/search?limit=20&q={quote(words)}" for words in queries],
         },
         {"sqlite": [Goal("≤", 12, "F"), Goal("≥", 8, "Datasette")], "postgresql": []},
     )
@@ -114,30 +117,32 @@ def rare_words(data: Data) -> Work:
 
 def facets() -> Work:
     by = [("", ""), *(("status", status) for status in LISTED)]
-    narrowed = [f"{name}={value}" if name else "" for name, value in by]
-    asked = [(facet, where) for where in narrowed for facet in ("status", "kind")]
+    conditions = [f"{name}={value}" if name else "" for name, value in by]
+    queries = list(itertools.product(("status", "kind"), conditions))
     plain = "_size=0&_nocount=1&_nosuggest=1"
     return Work(
         "facets",
         "facets",
         {
-            "ours": [f"/v1/projects/facets?facet={facet}&{where}".rstrip("&") for facet, where in asked],
-            "Datasette": [f"/peers/project.json?_facet={facet}&{plain}&{where}".rstrip("&") for facet, where in asked],
-            "usual": [f"/projects/counts?by={facet}&{where}".rstrip("&") for facet, where in asked],
+            "ours": [f"/v1/projects/facets?facet={facet}&{where}".rstrip("&") for facet, where in queries],
+            "Datasette": [
+                f"/peers/project.json?_facet={facet}&{plain}&{where}".rstrip("&") for facet, where in queries
+            ],
+            "usual": [f"/projects/counts?by={facet}&{where}".rstrip("&") for facet, where in queries],
         },
         {"sqlite": [Goal("≤", 1.3, "S")], "postgresql": [Goal("≤", 1.3, "S")]},
     )
 
 
 def aggregates() -> Work:
-    asked = [(kind, slug(place)) for place in PROVINCES for kind in ("target", "actual")]
+    queries = list(itertools.product(("target", "actual"), map(slug, PROVINCES)))
     return Work(
         "aggregates",
         "aggregates of a province's figures",
         {
-            "ours": [f"/v1/figures/aggregate?group_by=indicator&kind={kind}&place={place}" for kind, place in asked],
-            "Datasette": [f"/peers/totals.json?_shape=array&kind={kind}&place={place}" for kind, place in asked],
-            "usual": [f"/figures/totals?kind={kind}&place={place}" for kind, place in asked],
+            "ours": [f"/v1/figures/aggregate?group_by=indicator&kind={kind}&place={place}" for kind, place in queries],
+            "Datasette": [f"/peers/totals.json?_shape=array&kind={kind}&place={place}" for kind, place in queries],
+            "usual": [f"/figures/totals?kind={kind}&place={place}" for kind, place in queries],
         },
         {"sqlite": [Goal("≤", 1.3, "S")], "postgresql": [Goal("≤", 1.3, "S")]},
     )

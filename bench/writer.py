@@ -1,4 +1,4 @@
-"""Changes one project a second until it is ended: `python -m bench.writer URL`."""
+"""Change one project a second until this process is ended: `python -m bench.writer URL`."""
 
 import itertools
 import sys
@@ -14,9 +14,10 @@ from app.core.writing.representation import accepted_fields
 
 
 def main() -> None:
-    database, projects = Database(sys.argv[1]), RESOURCES["projects"]
+    database = Database(sys.argv[1])
+    projects = RESOURCES["projects"]
     with database.write() as session:
-        ids = [found for (found,) in session.execute(select(projects.table.id).limit(100))]
+        ids = session.scalars(select(projects.table.id).limit(100)).all()
     for number, project in enumerate(itertools.cycle(ids)):
         with database.write() as session:
             batch = Batch(session, "bench")

@@ -1,11 +1,14 @@
-"""Keeps a folder of projects in step with a Hoptac registry, both ways, with nothing but httpx.
+"""Synchronise a folder of projects with a Hoptac registry in both directions, with httpx alone.
 
     python examples/keep_in_step.py FOLDER --partner unido --key hoptac_… [--registry http://127.0.0.1:8000]
 
-FOLDER is what the partner's own system keeps: one JSON file for each of its projects, named by its id. Each run first takes
-in what others changed (the feed, from where the last run stopped), then sends what was changed in the folder. What only one
-side changed is taken over, field by field; where both changed the same field, the registry's value stays and the other is
-printed. `FOLDER/.in-step.json` holds what both sides last agreed on; without it everything is compared anew.
+FOLDER stands for the partner's own system. It has one JSON file for each project of the partner, named by the id of
+the project. Each run first applies the changes that others made, which it reads from the change feed, starting where
+the last run stopped. Then it sends the changes that were made in the folder.
+
+Changes are merged field by field. If both sides changed the same field, the value of the registry wins, and the other
+one is printed. `FOLDER/.in-step.json` has the state on which both sides last agreed. Without it, a run compares
+everything.
 """
 
 import argparse
@@ -17,83 +20,84 @@ from typing import Any
 
 import httpx
 
-OURS_ALONE = ("resource", "version", "created_at", "updated_at", "inferred")  # what only the registry says
-WAITS = (1, 2, 5, 10)  # seconds between attempts while the registry is away
+READ_ONLY = ("resource", "id", "version", "created_at", "updated_at", "inferred")  # set by the registry
+PAUSES = (1, 2, 5, 10)  # seconds between attempts while the registry cannot be reached
 
 Fields = dict[str, Any]
 
 
 class Registry:
-    """The registry over HTTP."""
+    """A client of the registry."""
 
     def __init__(self, url: str, key: str) -> None:
         headers = {"Authorization": f"Bearer {key}", "User-Agent": "keep-in-step/1"}
         self.client = httpx.Client(base_url=url, headers=headers, timeout=30)
 
-    def ask(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
-        """The answer; asked again while the registry is away or says that it was asked too often.
+    def send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        """Send a request; send it again while the registry cannot be reached or its rate limit is exceeded.
 
-        That is safe for every request here: a PUT or DELETE done twice has the effect of one.
+        That is safe for every request of this program: a PUT or DELETE that is repeated has no further effect.
         """
-        for wait in WAITS:
+        for pause in PAUSES:
             try:
-                answer = self.client.request(method, path, **kwargs)
-                if answer.status_code not in (429, 502, 503, 504):
-                    return answer
-                time.sleep(float(answer.headers.get("retry-after", wait)))
+                response = self.client.request(method, path, **kwargs)
+                if response.status_code not in (429, 502, 503, 504):
+                    return response
+                time.sleep(float(response.headers.get("retry-after", pause)))
             except httpx.TransportError:
-                time.sleep(wait)
+                time.sleep(pause)
         return self.client.request(method, path, **kwargs)
 
     def changes(self, path: str) -> tuple[list[dict[str, Any]], str]:
-        """Every change from this page of the feed on, and the path to go on from."""
-        found: list[dict[str, Any]] = []
+        """Return every Change from this page of the feed to the end, and the path from which to continue later."""
+        changes: list[dict[str, Any]] = []
         while True:
-            answer = self.ask("GET", path)
-            if answer.status_code == 409:
-                sys.exit("The registry was restored to an earlier state: remove .in-step.json to compare all anew.")
-            page = answer.raise_for_status().json()
-            found += page["items"]
+            response = self.send("GET", path)
+            if response.status_code == 409:
+                sys.exit("The registry was restored to an earlier state. Remove .in-step.json to compare everything.")
+            page = response.raise_for_status().json()
+            changes += page["items"]
             path = page["next"]
             if int(httpx.URL(path).params["after"]) >= page["last"]:
-                return found, path
+                return changes, path
 
 
 class Folder:
-    """What we keep: our projects, and what we last agreed on with the registry."""
+    """Our projects, and the state on which we last agreed with the registry."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.memory = path, path / ".in-step.json"
-        kept = json.loads(self.memory.read_text()) if self.memory.exists() else {}
-        self.next: str | None = kept.get("next")
-        self.agreed: dict[str, Fields] = kept.get("agreed", {})
+        self.path = path
+        self.state_file = path / ".in-step.json"
+        state = json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
+        self.next: str | None = state.get("next")  # path of the change feed from which to continue
+        self.agreed: dict[str, Fields] = state.get("agreed", {})
 
     def projects(self) -> dict[str, Fields]:
-        """Ours, by id."""
+        """Return our projects by id."""
         return {path.stem: json.loads(path.read_text()) for path in sorted(self.path.glob("[!.]*.json"))}
 
-    def keep(self, project: str, fields: Fields | None) -> None:
-        """Write ours, or remove it."""
+    def write(self, project: str, fields: Fields | None) -> None:
+        """Write the file of a project, or remove it if there are no fields."""
         path = self.path / f"{project}.json"
         if fields is None:
             path.unlink(missing_ok=True)
         else:
             path.write_text(json.dumps(fields, ensure_ascii=False, indent=2) + "\n")
 
-    def remember(self) -> None:
-        """Write down what we agree on: whole or not at all, so that a run that is killed is only repeated."""
-        draft = self.memory.with_suffix(".new")
-        draft.write_text(json.dumps({"next": self.next, "agreed": self.agreed}, ensure_ascii=False))
-        draft.replace(self.memory)
+    def write_state(self) -> None:
+        """Replace the file of the state as a whole, so that a run that was killed can simply be repeated."""
+        new_file = self.state_file.with_suffix(".new")
+        new_file.write_text(json.dumps({"next": self.next, "agreed": self.agreed}, ensure_ascii=False))
+        new_file.replace(self.state_file)
 
 
-def ours(record: Fields) -> Fields:
-    """What a writer says of a record: that can be sent back as it is."""
-    return {name: value for name, value in record.items() if name not in (*OURS_ALONE, "id")}
+def writable(record: Fields) -> Fields:
+    """Return the fields of a record that can be sent back."""
+    return {name: value for name, value in record.items() if name not in READ_ONLY}
 
 
 def merged(project: str, mine: Fields, theirs: Fields, agreed: Fields) -> Fields:
-    """Field by field: whoever changed it; theirs where both did."""
+    """Return the fields with the changes of both sides. Where both changed a field, theirs wins."""
     result = dict(theirs)
     for name in {*mine, *agreed}:
         if mine.get(name) == agreed.get(name) or mine.get(name) == theirs.get(name):
@@ -105,11 +109,11 @@ def merged(project: str, mine: Fields, theirs: Fields, agreed: Fields) -> Fields
     return result
 
 
-def take_in(folder: Folder, registry: Registry, partner: str) -> None:
-    """Bring the folder up to what others did to the projects that the partner keeps."""
+def receive(folder: Folder, registry: Registry, partner: str) -> None:
+    """Apply the changes that others made to the projects that the partner manages."""
     everything = f"/v1/changes?resource=projects&partner={partner}&limit=200&after=0"
-    changes, following = registry.changes(folder.next or everything)
-    latest = {change["id"]: change for change in changes}  # each holds the whole record: the last one is enough
+    changes, next_path = registry.changes(folder.next or everything)
+    latest = {change["id"]: change for change in changes}  # each has the complete record, so the last is enough
     present = folder.projects()
     for project, change in latest.items():
         is_new = project not in present and project not in folder.agreed
@@ -119,73 +123,76 @@ def take_in(folder: Folder, registry: Registry, partner: str) -> None:
         mine = present.get(project)
         if change["action"] == "delete":
             if mine in (None, agreed):
-                folder.keep(project, None)
+                folder.write(project, None)
             else:
-                print(f"{project}: was deleted in the registry, but changed here: the file stays")
+                print(f"{project}: was deleted in the registry, but changed here, so the file stays")
             continue
-        theirs = ours(change["record"])
+        theirs = writable(change["record"])
         if mine is not None or is_new:
-            folder.keep(project, merged(project, mine or {}, theirs, agreed))
+            folder.write(project, merged(project, mine or {}, theirs, agreed))
         folder.agreed[project] = theirs
-    folder.next = following
-    folder.remember()
+    folder.next = next_path
+    folder.write_state()
 
 
 def send(folder: Folder, registry: Registry) -> bool:
-    """Tell the registry what was changed here; False when it refused something."""
-    present, well = folder.projects(), True
+    """Send our changes to the registry, and return whether it accepted all of them."""
+    present = folder.projects()
+    all_accepted = True
     for project in sorted({*present, *folder.agreed}):
-        mine, agreed = present.get(project), folder.agreed.get(project)
+        mine = present.get(project)
+        agreed = folder.agreed.get(project)
         if mine == agreed:
             continue
-        answer = _send(registry, project, mine, agreed)
-        if answer.status_code in (200, 201):
-            folder.agreed[project] = ours(answer.json())
-            folder.keep(project, folder.agreed[project])
-        elif answer.status_code in (204, 404, 410) and mine is None:
+        response = _send(registry, project, mine, agreed)
+        if response.status_code in (200, 201):
+            folder.agreed[project] = writable(response.json())
+            folder.write(project, folder.agreed[project])
+        elif response.status_code in (204, 404, 410) and mine is None:
             folder.agreed.pop(project)
-        elif answer.status_code == 412:
-            print(f"{project}: changed by somebody else just now; the next run takes that in first")
+        elif response.status_code == 412:
+            print(f"{project}: somebody else has just changed it; the next run applies that first")
         else:
-            well = False
-            _explain(project, answer)
-        folder.remember()
-    return well
+            all_accepted = False
+            _print_problem(project, response)
+        folder.write_state()
+    return all_accepted
 
 
 def _send(registry: Registry, project: str, mine: Fields | None, agreed: Fields | None) -> httpx.Response:
     path = f"/v1/projects/{project}"
     if agreed is None:
-        return registry.ask("PUT", path, json=mine, headers={"If-None-Match": "*"})
-    now = registry.ask("GET", path)
-    if now.status_code != 200:
-        return now
-    if ours(now.json()) != agreed:
+        return registry.send("PUT", path, json=mine, headers={"If-None-Match": "*"})
+    current = registry.send("GET", path)
+    if current.status_code != 200:
+        return current
+    if writable(current.json()) != agreed:
         return httpx.Response(412)
-    condition = {"If-Match": now.headers["etag"]}
+    condition = {"If-Match": current.headers["etag"]}
     if mine is None:
-        return registry.ask("DELETE", path, headers=condition)
-    return registry.ask("PUT", path, json=mine, headers=condition)
+        return registry.send("DELETE", path, headers=condition)
+    return registry.send("PUT", path, json=mine, headers=condition)
 
 
-def _explain(project: str, answer: httpx.Response) -> None:
-    problem = answer.json()
-    print(f"{project}: {answer.status_code} {problem['title']}. {problem.get('detail', '')}")
+def _print_problem(project: str, response: httpx.Response) -> None:
+    problem = response.json()
+    print(f"{project}: {response.status_code} {problem['title']}. {problem.get('detail', '')}")
     for error in problem.get("errors", []):
         print(f"  {error.get('pointer', '')}: {error['detail']}")
 
 
 def main() -> int:
-    """Bring both sides in step once; 1 when the registry refused something."""
+    """Synchronise both sides once; return 1 if the registry rejected a change."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--registry", default="http://127.0.0.1:8000")
-    parser.add_argument("--partner", required=True, help="the id of the partner whose projects these are")
-    parser.add_argument("--key", required=True, help="with the scope records:write:own")
+    parser.add_argument("--partner", required=True, help="id of the partner that manages the projects")
+    parser.add_argument("--key", required=True, help="key of the partner, with the scope records:write:own")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    folder, registry = Folder(options.folder), Registry(options.registry, options.key)
-    take_in(folder, registry, options.partner)
+    folder = Folder(options.folder)
+    registry = Registry(options.registry, options.key)
+    receive(folder, registry, options.partner)
     return 0 if send(folder, registry) else 1
 
 

@@ -1,10 +1,10 @@
-"""Receives webhooks of a Hoptac registry: checks who sent them, and takes each event once.
+"""Receive webhooks of a Hoptac registry, check their signature, and process each event once.
 
     HOPTAC_WEBHOOK_SECRET=whsec_… python examples/webhook_receiver.py --port 8100
 
-The signature is that of Standard Webhooks 1.0: an HMAC-SHA256 over `id.timestamp.body`. Events come at least once, those
-of one record in order, so an id seen before is answered and forgotten. The event is thin: what changed is read from the
-registry.
+The signature is that of Standard Webhooks 1.0: an HMAC-SHA256 over `id.timestamp.body`. Events are delivered at least
+once, and those of one record in order, so a repeated id is answered and not processed again. An event does not contain
+the record: read it from the registry.
 """
 
 import argparse
@@ -19,38 +19,39 @@ from collections import OrderedDict
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 
-TOLERANCE = 300  # seconds that a timestamp may be off
-REMEMBERED = 100_000  # ids; a real receiver keeps them in its database, in the transaction of their effect
+TOLERANCE = 300  # maximum difference between a timestamp and the clock, in seconds
+MAX_IDS = 100_000  # a real receiver stores the ids in its database, in the transaction that processes the event
 
 app = FastAPI()
 secret = base64.b64decode(os.environ.get("HOPTAC_WEBHOOK_SECRET", "").removeprefix("whsec_"))
-seen: OrderedDict[str, None] = OrderedDict()
+seen: OrderedDict[str, None] = OrderedDict()  # the ids of the latest events, the oldest first
 
 
-def is_genuine(event: str, timestamp: str, signatures: str, body: bytes) -> bool:
-    """Whether one of the signatures is made with our secret, lately; while secrets rotate there are two."""
+def is_genuine(event_id: str, timestamp: str, signatures: str, body: bytes) -> bool:
+    """Return whether one of the signatures is recent and made with our secret. During a rotation there are two."""
     if not secret or not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > TOLERANCE:
         return False
-    made = hmac.digest(secret, f"{event}.{timestamp}.".encode() + body, hashlib.sha256)
-    expected = "v1," + base64.b64encode(made).decode()
-    return any(hmac.compare_digest(expected.encode(), each.encode()) for each in signatures.split())
+    signature = hmac.digest(secret, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    expected = "v1," + base64.b64encode(signature).decode()
+    return any(hmac.compare_digest(expected.encode(), candidate.encode()) for candidate in signatures.split())
 
 
 @app.post("/", status_code=204)
 async def receive(request: Request) -> None:
-    """Answer at once: slow work belongs in a queue, or the sender tries again."""
+    """Answer at once. Put slow work into a queue, because the registry repeats a request that takes too long."""
     body = await request.body()
-    event = request.headers.get("webhook-id", "")
-    timestamp, signatures = (request.headers.get(f"webhook-{name}", "") for name in ("timestamp", "signature"))
-    if not is_genuine(event, timestamp, signatures, body):
+    event_id = request.headers.get("webhook-id", "")
+    timestamp = request.headers.get("webhook-timestamp", "")
+    signatures = request.headers.get("webhook-signature", "")
+    if not is_genuine(event_id, timestamp, signatures, body):
         raise HTTPException(401)
-    if event in seen:
+    if event_id in seen:
         return
-    seen[event] = None
-    while len(seen) > REMEMBERED:
+    seen[event_id] = None
+    while len(seen) > MAX_IDS:
         seen.popitem(last=False)
-    told = json.loads(body)
-    print(told["type"], json.dumps(told["data"], ensure_ascii=False), flush=True)
+    event = json.loads(body)
+    print(event["type"], json.dumps(event["data"], ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The history of the database schema, a numbered file for each change; the last one is what this program needs."""
+"""The history of the database schema: a numbered file for each change, of which this program needs the last one."""

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs inside the one transaction that app.core.schema (or the alembic command) opens."""
+"""Alembic's entry point; it runs in the transaction that app.core.maintenance.schema or the alembic command opens."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import CreateIndexOp, MigrateOperation, MigrationScript, OpContainer
 from sqlmodel import SQLModel
 
-import app.catalogue  # noqa: F401 - every table is declared
+import app.catalogue  # noqa: F401 - declares every table
 from app.core.database.engine import Database
 from app.core.database.tables import BYTEWISE, SEQUENCE
 from app.core.maintenance.schema import head, modelled
@@ -18,7 +18,7 @@ from app.core.settings import Settings
 def run(connection: Any) -> None:
     """Migrate over an open connection.
 
-    Not in batch mode: on SQLite it makes a table anew, and dropping the old one deletes every link to its records.
+    Batch mode is off: on SQLite it copies a table, and dropping the old one would delete every link to its records.
     """
     context.configure(
         connection=connection,
@@ -36,21 +36,21 @@ def run(connection: Any) -> None:
 
 def render_type(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
     """Return the name of one of our own column types, as a new migration writes it; False for everything else."""
-    names = [name for name, own in (("BYTEWISE", BYTEWISE), ("SEQUENCE", SEQUENCE)) if item is own]
-    if kind != "type" or not names:
-        return False
-    autogenerate.imports.add(f"from migrations.tables import {names[0]}")
-    return names[0]
+    for name, column_type in (("BYTEWISE", BYTEWISE), ("SEQUENCE", SEQUENCE)):
+        if kind == "type" and item is column_type:
+            autogenerate.imports.add(f"from migrations.tables import {name}")
+            return name
+    return False
 
 
 def complete(_: Any, __: Any, scripts: list[MigrationScript]) -> None:
-    """Give a new migration the next number, and its partial indexes to PostgreSQL too; leave out an empty one."""
+    """Number a new migration, make its partial indexes partial on PostgreSQL too, and drop it if it is empty."""
     (script,) = scripts
     script.rev_id = f"{int(head()) + 1:04d}"
     assert script.upgrade_ops is not None
     assert script.downgrade_ops is not None
     for operation in _flat([script.upgrade_ops, script.downgrade_ops]):
-        # The models only say it for SQLite: the dialect of PostgreSQL takes some megabytes to load.
+        # The models declare it only for SQLite, because the dialect of PostgreSQL takes some megabytes to load.
         if isinstance(operation, CreateIndexOp) and "sqlite_where" in operation.kw:
             operation.kw["postgresql_where"] = operation.kw["sqlite_where"]
     if script.upgrade_ops.is_empty():
@@ -58,6 +58,7 @@ def complete(_: Any, __: Any, scripts: list[MigrationScript]) -> None:
 
 
 def _flat(operations: Iterable[MigrateOperation]) -> Iterable[MigrateOperation]:
+    """Yield the operations and, after each, those that it contains."""
     for operation in operations:
         yield operation
         if isinstance(operation, OpContainer):

@@ -12,19 +12,20 @@ from app.core.maintenance.schema import config
 
 
 def main(message: str) -> int:
-    """Compare the models with a new database that has every migration; return an exit code."""
+    """Compare the models with a new database that has every migration, and return an exit code."""
     with tempfile.TemporaryDirectory() as folder, Database(f"sqlite:///{folder}/new.db") as database:
         settings = config()
         with database.write() as session:
             settings.attributes["connection"] = session.connection()
             command.upgrade(settings, "head")
-            written = command.revision(settings, message, autogenerate=True)
-    if not isinstance(written, Script):
-        sys.stderr.write("The migrations already make what the models say: no migration was written.\n")
+            script = command.revision(settings, message, autogenerate=True)
+    if not isinstance(script, Script):
+        sys.stderr.write("The migrations already create what the models declare: no migration was written.\n")
         return 1
-    path = Path(written.path)
+    path = Path(script.path)
     lines = path.read_text("utf-8").splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if not line.startswith("    # ###")), "utf-8")  # Alembic's remarks
+    # Without Alembic's remarks.
+    path.write_text("".join(line for line in lines if not line.startswith("    # ###")), "utf-8")
     return 0
 
 

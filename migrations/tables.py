@@ -1,7 +1,7 @@
-"""Short forms for what the tables of the first migration have in common.
+"""Short forms for the tables of the first migration.
 
-They are the schema as it was then: a change here would change databases that exist. A later migration spells out
-what it does, as `make migration` writes it; of this module it uses only the types.
+A change here would make new databases differ from those that exist. A later migration states each operation in full, as
+`make migration` writes it. It uses only the column types of this module.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from alembic import op
 
 # Ids, codes, dates, instants and sort keys: text in byte order on both engines.
 BYTEWISE = sa.String().with_variant(sa.String(collation="C"), "postgresql")
-# The number of a Change: on SQLite this makes it the number of the row.
+# The number of a Change. On SQLite, as a primary key it is the rowid.
 SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 # Foreign keys are checked at commit, so that records of one transaction may refer to each other in any order.
@@ -30,13 +30,23 @@ def required(name: str, kind: Any = BYTEWISE, *items: Any, **options: Any) -> sa
     return sa.Column(name, kind, *items, nullable=False, **options)
 
 
+def required_columns(*names: str, kind: Any = BYTEWISE) -> list[sa.Column[Any]]:
+    """Return columns of one type that always have a value."""
+    return [required(name, kind) for name in names]
+
+
 def optional(name: str, kind: Any = BYTEWISE, *items: Any) -> sa.Column[Any]:
     """Return a column that may be empty."""
     return sa.Column(name, kind, *items)
 
 
+def optional_columns(*names: str, kind: Any = BYTEWISE) -> list[sa.Column[Any]]:
+    """Return columns of one type that may be empty."""
+    return [optional(name, kind) for name in names]
+
+
 def primary(name: str, kind: Any = BYTEWISE, *items: Any) -> sa.Column[Any]:
-    """Return a column of the primary key; nothing counts it up."""
+    """Return a column of the primary key, without automatic numbers."""
     return sa.Column(name, kind, *items, primary_key=True, autoincrement=False)
 
 
@@ -47,16 +57,21 @@ def key_to(target: str, **options: Any) -> sa.ForeignKey:
 
 def link(name: str, table: str) -> sa.Column[Any]:
     """Return an optional column that holds the id of a record of another table."""
-    return optional(name, BYTEWISE, key_to(f"{table}.id"))
+    return sa.Column(name, BYTEWISE, key_to(f"{table}.id"), info={"link": True})
+
+
+def links(**tables: str) -> list[sa.Column[Any]]:
+    """Return an optional column for each name, which holds the id of a record of that table."""
+    return [link(name, table) for name, table in tables.items()]
 
 
 def code(name: str, *codes: str, is_required: bool = True) -> sa.Column[Any]:
-    """Return a column that holds one of these codes; the table gets the check."""
+    """Return a column that holds one of these codes; `Schema.table` adds the check."""
     return sa.Column(name, BYTEWISE, nullable=not is_required, info={"codes": codes})
 
 
 def date(name: str) -> tuple[sa.Column[Any], sa.Column[Any]]:
-    """Return the columns of the first and the last day of a date; the table gets the check of their order."""
+    """Return the columns of the first and the last day of a date; `Schema.table` adds the check of their order."""
     return optional(f"{name}_earliest"), optional(f"{name}_latest")
 
 
@@ -66,14 +81,14 @@ def words(name: str) -> tuple[sa.Column[Any], sa.Column[Any]]:
 
 
 class Schema:
-    """Tables and indexes that are declared first and then created together, whatever refers to what."""
+    """Tables and indexes that are declared first and then created together, so that tables may refer to later ones."""
 
     def __init__(self) -> None:
         self._tables = sa.MetaData(naming_convention=CONSTRAINT_NAMES)
         self._indexes: list[tuple[str, str, Sequence[str], dict[str, Any]]] = []
 
     def table(self, name: str, *items: Any) -> None:
-        """Declare a table, with the checks of its codes and dates."""
+        """Declare a table with the checks of its codes and dates."""
         declared = sa.Table(name, self._tables, *items)
         for column in declared.columns:
             field, _, end = column.name.rpartition("_")
@@ -84,7 +99,7 @@ class Schema:
                 declared.append_constraint(sa.CheckConstraint(f"{field}_earliest <= {field}_latest", name=field))
 
     def index(self, table: str, *columns: str, name: str | None = None, where: str = "", unique: bool = False) -> None:
-        """Declare an index of a table, over those rows that meet the condition."""
+        """Declare an index of a table, over the rows that meet the condition `where`."""
         name = name or f"{'uq' if unique else 'ix'}_{table}_{'_'.join(columns)}"
         options: dict[str, Any] = {"unique": unique}
         if where:
@@ -98,15 +113,15 @@ class Schema:
         codes: Sequence[str] = (),
         sorts: Sequence[str] = (),
         alone: Sequence[str] = (),
-        links: Sequence[str] = (),
+        others: Sequence[str] = (),
         ends: Sequence[str] = (),
         owners: Sequence[str] = (),
     ) -> None:
-        """Declare the table of a resource.
+        """Declare the table of a resource, and the table of the documents that its records cite.
 
-        It gets an index for each code and sort of its list, for each sort within each code, for the columns `alone`,
-        the `ends` of dates and the `owners` (all of them with the id), for each of the `links`, and for its drafts,
-        which are few.
+        With the id as second column, it gets an index for each code and sort of its list, for each sort within each
+        code, for the columns `alone`, for the `ends` of dates and for the `owners`, which are links. Every other link
+        and the `others` have an index of their own, and the few drafts have one.
         """
         self.table(
             name,
@@ -122,9 +137,11 @@ class Schema:
             *columns,
         )
         ordered = [*sorts, "updated_at"]
-        with_id = [(column, "id") for column in [*codes, *ordered, *alone]]
-        # The order counts: of two indexes that serve a query equally well, SQLite takes the one made last.
-        for columns_of_index in sorted([("managed_by",), *((column,) for column in links), *with_id]):
+        links = [column.name for column in columns if "link" in column.info and column.name not in owners]
+        indexes: list[tuple[str, ...]] = [(column,) for column in ["managed_by", *links, *others]]
+        indexes += [(column, "id") for column in [*codes, *ordered, *alone]]
+        # The order matters: of two indexes that serve a query equally well, SQLite uses the one created last.
+        for columns_of_index in sorted(indexes):
             self.index(name, *columns_of_index)
         for column in ends:
             self.index(name, column, "id")
@@ -134,9 +151,10 @@ class Schema:
         for column in owners:
             self.index(name, column, "id")
         self.index(name, "id", where="state = 'draft'")
+        self._citation_table(name)
 
     def link_table(self, owner: str, name: str, *columns: sa.Column[Any]) -> None:
-        """Declare a table of links of one resource, which come and go with the record; each column gets an index."""
+        """Declare a table of links of one resource. Its rows are deleted with the record. Each column has an index."""
         self._rows_of(owner, name, *columns)
         for column in sorted(column.name for column in columns):
             self.index(f"{owner}_{name}", column, "record_id")
@@ -145,14 +163,14 @@ class Schema:
         """Declare a table of links of one resource to records of another one."""
         self.link_table(owner, name, required(column, BYTEWISE, key_to(f"{target}.id")))
 
-    def citation_table(self, owner: str) -> None:
+    def _citation_table(self, owner: str) -> None:
         """Declare the table of the documents that records of a resource cite."""
         document = required("document_id", BYTEWISE, key_to("documents.id"))
         self._rows_of(owner, "citations", document, optional("paragraph", sa.Integer()))
         self.index(f"{owner}_citations", "document_id", "record_id")
 
     def identifier_table(self, owner: str, *, unique: bool = True) -> None:
-        """Declare the table of the codes that other registers give to records of a resource."""
+        """Declare the table of the codes that records of a resource have in other registers."""
         self._rows_of(owner, "identifiers", optional("scheme"), optional("value"))
         self.index(f"{owner}_identifiers", "scheme", "value", unique=unique)
 
@@ -167,7 +185,24 @@ class Schema:
             op.create_index(name, table, list(columns), **options)
 
     def drop(self) -> None:
-        """Drop every table, the last one first; PostgreSQL lets a table go only without the keys to it."""
+        """Drop every table, the last one first; on PostgreSQL together with the foreign keys that refer to it."""
         cascade = " CASCADE" if op.get_bind().dialect.name == "postgresql" else ""
         for name in reversed(list(self._tables.tables)):
             op.execute(f"DROP TABLE {name}{cascade}")
+
+
+def create_search_terms() -> None:
+    """Create the table of the search terms: an FTS5 table on SQLite, a table with a GIN index on PostgreSQL."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE TABLE search_terms (rowid bigint PRIMARY KEY, terms tsvector NOT NULL)")
+        # Each search reads the list of pending entries, so it is short. It exists because it speeds up bulk loads.
+        op.execute(
+            "CREATE INDEX ix_search_terms_terms ON search_terms USING gin (terms) WITH (gin_pending_list_limit = 1024)"
+        )
+    else:
+        op.execute(
+            "CREATE VIRTUAL TABLE search_terms"
+            " USING fts5(terms, content='', detail=none, columnsize=0, tokenize='ascii')"
+        )
+        # With small pages, a search for a rare and a frequent word skips most records of the frequent one.
+        op.execute("INSERT INTO search_terms (search_terms, rank) VALUES ('pgsz', 512)")

@@ -1,6 +1,6 @@
-"""What can be proved of the dataset without the texts: each rule is a small function that yields what it finds.
+"""Checks of the dataset that need no source texts. Each rule is a function that yields its problems.
 
-Adding a rule: write the function, add it to RULES.
+To add a rule, write the function and add it to RULES.
 """
 
 from collections import defaultdict
@@ -19,52 +19,57 @@ CheckRule = Callable[[Dataset], Iterator[str]]
 
 
 def check(dataset: Dataset) -> list[str]:
-    """Every problem that the rules find, in a stable order."""
+    """Return all problems that the rules find, in a stable order."""
     return [problem for rule in RULES for problem in rule(dataset)]
 
 
 def references(dataset: Dataset) -> Iterator[str]:
-    """Every record that another one names exists."""
+    """Check that every linked record exists."""
     for key, fields in dataset.records.items():
         for target, name in linked_records(fields):
             if (target, name) not in dataset.records:
-                yield f"{_at(key)} names {target}/{name}, which does not exist"
+                yield f"{_at(key)} links to {target}/{name}, which does not exist"
 
 
 def cycles(dataset: Dataset) -> Iterator[str]:
-    """Nothing is part of itself, follows itself or contains itself, however long the way."""
+    """Check that no record is part of itself, follows itself or contains itself, directly or through other records."""
     trees: dict[str, Mapping[str, list[str]]] = {
         f"{name}.{field}": {key: _ids(getattr(fields, field)) for key, fields in dataset.of(name).items()}
         for name, resource in RESOURCES.items()
         for field in resource.trees
     }
     trees["figures.relations part_of"] = {
-        key: [each.figure for each in fields.relations if each.kind == "part_of"]
+        key: [relation.figure for relation in fields.relations if relation.kind == "part_of"]
         for key, fields in dataset.of("figures").items()
     }
-    for name, above in trees.items():
-        for start in above:
-            if start in _reachable(start, above):
+    for name, parents in trees.items():
+        for start in parents:
+            if start in _reachable(start, parents):
                 yield f"{name}: {start} leads back to itself"
 
 
 def _ids(value: Any) -> list[str]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)
 
 
-def _reachable(start: str, above: Mapping[str, list[str]]) -> set[str]:
+def _reachable(start: str, parents: Mapping[str, list[str]]) -> set[str]:
     seen: set[str] = set()
-    waiting = list(above.get(start, ()))
-    while waiting:
-        node = waiting.pop()
+    pending = list(parents.get(start, ()))
+    while pending:
+        node = pending.pop()
         if node not in seen:
             seen.add(node)
-            waiting += above.get(node, ())
+            pending += parents.get(node, ())
     return seen
 
 
 def evidence(dataset: Dataset) -> Iterator[str]:
-    """Every record but a definition is cited: a held text by paragraph and words, an external source by a note."""
+    """Check that every record has citations, except those that only define something.
+
+    A citation of a document in the dataset has a paragraph and words; one of an external source has a note.
+    """
     documents = dataset.of("documents")
     for key, fields in dataset.records.items():
         if not fields.citations and RESOURCES[key[0]].needs_evidence:
@@ -80,11 +85,11 @@ def _uncited(citation: Citation, document: Any) -> Iterator[str]:
     if document is None or not document.sha256:
         return
     if citation.paragraph is None or citation.as_written is None:
-        yield f"the text of {citation.document} is held: paragraph and as_written are required"
+        yield f"the text of {citation.document} is available: paragraph and as_written are required"
     elif document.paragraphs and citation.paragraph > document.paragraphs:
         yield f"{citation.document} has {document.paragraphs} paragraphs"
     if citation.basis == "external":
-        yield "what a held text says is not external"
+        yield "basis external is not allowed: the text of the document is available"
 
 
 def _unsupported(citation: Citation, fields: RecordFields) -> Iterator[str]:
@@ -92,13 +97,13 @@ def _unsupported(citation: Citation, fields: RecordFields) -> Iterator[str]:
     for name in citation.supports:
         field = name.partition(".")[0]
         if field not in names:
-            yield f"supports {name}, which is no field"
+            yield f"supports {name}, which is not a field"
         elif getattr(fields, field, True) in (None, [], {}):
-            yield f"supports {name}, which is empty"
+            yield f"supports {name}, which has no value"
 
 
 def languages(dataset: Dataset) -> Iterator[str]:
-    """Texts are given in Vietnamese and in English."""
+    """Check that every text is in Vietnamese and in English."""
     for key, fields in dataset.records.items():
         for name in ("title", "name", "description", "summary", "definition", "text"):
             words = getattr(fields, name, None)
@@ -106,92 +111,90 @@ def languages(dataset: Dataset) -> Iterator[str]:
                 yield f"{_at(key)}: {name} is not in both vi and en"
 
 
-def one_partner_each(dataset: Dataset) -> Iterator[str]:
-    """No two partners of one country and level share a name, abbreviation or alias."""
-    spelled: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+def unique_partner_names(dataset: Dataset) -> Iterator[str]:
+    """Check that no two partners of one country share a name, abbreviation or alias."""
+    partners_by_name: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for key, partner in dataset.of("partners").items():
         for name in [*partner.name.values(), partner.abbreviation, *partner.aliases]:
             if name:
-                spelled[str(partner.country)][" ".join(fold(name).split())].add(key)
-    for names in spelled.values():
+                partners_by_name[str(partner.country)][" ".join(fold(name).split())].add(key)
+    for names in partners_by_name.values():
         for name, keys in names.items():
             if len(keys) > 1:
-                yield f"partners {', '.join(sorted(keys))}: all are called «{name}»"
+                yield f"partners {', '.join(sorted(keys))}: they share the name «{name}»"
 
 
 def units(dataset: Dataset) -> Iterator[str]:
-    """A figure has its indicator's unit, and a unit that its kind can have."""
+    """Check that a figure has the unit of its indicator, and a unit that its kind allows."""
     indicators = dataset.of("indicators")
     for key, figure in dataset.of("figures").items():
         indicator = indicators.get(figure.indicator)
         if indicator and indicator.unit != figure.unit:
-            yield f"figures/{key}: its unit is {figure.unit}, its indicator's {indicator.unit}"
+            yield f"figures/{key}: its unit is {figure.unit}, that of its indicator is {indicator.unit}"
         if figure.kind == "duration" and figure.unit not in ("year", "month"):
-            yield f"figures/{key}: a duration in {figure.unit}"
+            yield f"figures/{key}: a duration cannot have the unit {figure.unit}"
         if figure.unit == "ordinal" and (figure.kind != "rank" or not figure.value or figure.value < 1):
-            yield f"figures/{key}: a position is a rank, counted from 1"
+            yield f"figures/{key}: the unit ordinal needs the kind rank and a value of at least 1"
 
 
 def relations(dataset: Dataset) -> Iterator[str]:
-    """Related figures can be related in that way."""
+    """Check that the units, kinds and values of related figures allow the relation."""
     figures = dataset.of("figures")
     for key, figure in figures.items():
-        for each in figure.relations:
-            other = figures.get(each.figure)
+        for relation in figure.relations:
+            other = figures.get(relation.figure)
             if other is None:
                 continue
-            problem = _cannot(each.kind, figure, other) if each.figure != key else "relates to itself"
+            problem = "relates to itself" if other is figure else _relation_problem(relation.kind, figure, other)
             if problem:
-                yield f"figures/{key} {each.kind} {each.figure}: {problem}"
+                yield f"figures/{key} {relation.kind} {relation.figure}: {problem}"
 
 
-def _cannot(kind: str, figure: Any, other: Any) -> str | None:
+def _relation_problem(kind: str, figure: Any, other: Any) -> str | None:
     if kind == "part_of" and (figure.unit, figure.kind) != (other.unit, other.kind):
-        return "a part has its total's unit and kind"
+        return "a part must have the unit and kind of its total"
     if kind == "share_of" and figure.unit != "percent":
-        return "a share is in per cent"
+        return "a share must be in per cent"
     if kind == "change_of" and figure.unit not in ("percent", "percentage_point", other.unit):
-        return "a change is in per cent, points, or the unit itself"
-    if kind == "same_as" and (figure.value, figure.value_high, figure.unit) != (
-        other.value,
-        other.value_high,
-        other.unit,
-    ):
-        return "the two do not state the same"
+        return "a change must be in per cent, percentage points or the unit of the other figure"
+    same = (figure.value, figure.value_high, figure.unit) == (other.value, other.value_high, other.unit)
+    if kind == "same_as" and not same:
+        return "the two figures have different values or units"
     return None
 
 
 def sums(dataset: Dataset) -> Iterator[str]:
-    """The parts of a total that are broken down by the same dimensions make the total."""
+    """Check that the parts of a total that have the same dimensions add up to the total."""
     figures = dataset.of("figures")
     parts: dict[tuple[str, tuple[str, ...]], list[Any]] = defaultdict(list)
     for figure in figures.values():
-        for each in figure.relations:
-            if each.kind == "part_of" and each.figure in figures:
-                parts[each.figure, tuple(sorted(figure.breakdown))].append(figure)
-    for (total, dimensions), each in parts.items():
-        values = [part.value for part in each]
-        whole = figures[total].value
-        if whole is None or None in values or {part.qualifier for part in each} != {"exact"}:
+        for relation in figure.relations:
+            if relation.kind == "part_of" and relation.figure in figures:
+                parts[relation.figure, tuple(sorted(figure.breakdown))].append(figure)
+    for (total_id, dimensions), group in parts.items():
+        values = [part.value for part in group]
+        total = figures[total_id].value
+        if total is None or None in values or {part.qualifier for part in group} != {"exact"}:
             continue
-        found = sum(Decimal(str(value)) for value in values)
-        if found != Decimal(str(whole)):
+        added = sum(Decimal(str(value)) for value in values)
+        if added != Decimal(str(total)):
             by = f" by {', '.join(dimensions)}" if dimensions else ""
-            yield f"figures/{total}: its parts{by} make {found}, it says {whole}"
+            yield f"figures/{total_id}: its parts{by} add up to {added}, its value is {total}"
 
 
 def times(dataset: Dataset) -> Iterator[str]:
-    """What a document reports as done does not lie after its publication."""
+    """Check that an event that a document reports as done is not after the publication of the document."""
     published = {key: document.published_on for key, document in dataset.of("documents").items()}
     for key, fields in dataset.records.items():
         when = _done_on(key[0], fields)
-        days = [date.latest for each in fields.citations if (date := published.get(each.document)) and date.latest]
+        dates = [published.get(citation.document) for citation in fields.citations]
+        days = [date.latest for date in dates if date and date.latest]
         if when and when.earliest and days and when.earliest > max(days):
-            yield f"{_at(key)}: done, yet later than every document cited for it"
+            yield f"{_at(key)}: it is done, but it is later than every document cited for it"
 
 
 def _done_on(resource: str, fields: Any) -> Any:
-    """When something took place, where the record says that it did."""
+    """Return the date of a completed event; None when the record does not say that it took place."""
     if resource == "milestones" and fields.status == "done":
         return fields.date
     if resource == "agreements" and fields.status in ("signed", "in_force", "ended"):
@@ -203,7 +206,7 @@ DATES = ("date", "signed_on", "due", "happened_on", "published_on", "period")
 
 
 def supported_dates(dataset: Dataset) -> Iterator[str]:
-    """A date or period that a record has is what some citation is cited for."""
+    """Check that a citation supports each date or period of a record."""
     for key, fields in dataset.records.items():
         cited = {name.partition(".")[0] for citation in fields.citations for name in citation.supports}
         for name in DATES:
@@ -212,92 +215,92 @@ def supported_dates(dataset: Dataset) -> Iterator[str]:
 
 
 def codes(dataset: Dataset) -> Iterator[str]:
-    """A country has a country's code, a province one of its country's."""
+    """Check that a country has a country code, and a province a code of its country."""
     places = dataset.of("places")
     for key, place in places.items():
         country = places.get(place.parent) if place.level == "province" else None
         if place.code and place.level == "country" and len(place.code) != 2:
-            yield f"places/{key}: {place.code} is no country's code"
+            yield f"places/{key}: {place.code} is not a country code"
         if place.code and country is not None and not place.code.startswith(f"{country.code}-"):
-            yield f"places/{key}: {place.code} is not of {place.parent}"
+            yield f"places/{key}: {place.code} is not a code of {place.parent}"
 
 
-def one_record_each(dataset: Dataset) -> Iterator[str]:
-    """A register gives a code to one record; a place's code is given once at a time."""
-    given: dict[tuple[str, ...], set[str]] = defaultdict(set)
+def unique_codes(dataset: Dataset) -> Iterator[str]:
+    """Check that no two records share an identifier, and no two places a code at the same time."""
+    holders: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for key, place in dataset.of("places").items():
         if place.code:
-            given["places", place.code, str(place.period and place.period.earliest)].add(key)
+            holders["places", place.code, str(place.period and place.period.earliest)].add(key)
     for (resource, key), fields in dataset.records.items():
-        for each in getattr(fields, "identifiers", []) if resource != "places" else []:
-            given[resource, each.scheme, each.value].add(key)
-    for (resource, *code), keys in given.items():
+        for identifier in getattr(fields, "identifiers", []) if resource != "places" else []:
+            holders[resource, identifier.scheme, identifier.value].add(key)
+    for (resource, *code), keys in holders.items():
         if len(keys) > 1:
             yield f"{resource}: {', '.join(sorted(keys))} have the same code {' '.join(code)}"
 
 
 def repeated(dataset: Dataset) -> Iterator[str]:
-    """Nothing is listed twice in a record, no record names itself, and none is a draft."""
+    """Check that no list has a duplicate item, no record links to itself, and no record is a draft."""
     for key, fields in dataset.records.items():
         if fields.state != "published":
             yield f"{_at(key)}: is a {fields.state}"
         for name in type(fields).model_fields:
             value = getattr(fields, name)
-            if isinstance(value, list) and any(each in value[:n] for n, each in enumerate(value)):
-                yield f"{_at(key)}: {name} holds something twice"
+            if isinstance(value, list) and any(item in value[:index] for index, item in enumerate(value)):
+                yield f"{_at(key)}: {name} has a duplicate item"
         if key in set(linked_records(fields.model_copy(update={"citations": []}))):
-            yield f"{_at(key)}: names itself"
+            yield f"{_at(key)}: links to itself"
 
 
 def used(dataset: Dataset) -> Iterator[str]:
-    """An indicator is there because a figure measures it."""
+    """Check that each indicator has a figure."""
     measured = {figure.indicator for figure in dataset.of("figures").values()}
     for key in sorted(set(dataset.of("indicators")) - measured):
-        yield f"indicators/{key}: no figure measures it"
+        yield f"indicators/{key}: no figure uses it"
 
 
 def signatures(dataset: Dataset) -> Iterator[str]:
-    """What is only intended is not signed; who signs, signs for a party."""
+    """Check that an intended agreement is not signed, and that each signatory signs for a party."""
     for key, agreement in dataset.of("agreements").items():
         if agreement.status == "intended" and (agreement.signed_on or agreement.signatories):
-            yield f"agreements/{key}: intended, yet signed"
+            yield f"agreements/{key}: its status is intended, but it is signed"
         parties = {party.partner for party in agreement.parties}
         for signatory in agreement.signatories:
             if signatory.for_party and signatory.for_party not in parties:
-                yield f"agreements/{key}: signed for {signatory.for_party}, which is no party"
+                yield f"agreements/{key}: signed for {signatory.for_party}, which is not a party"
 
 
 def kinds(dataset: Dataset) -> Iterator[str]:
-    """Kinds that contradict what stands beside them."""
+    """Check that the kind of a record agrees with its other fields."""
     for key, partner in dataset.of("partners").items():
         if partner.kind == "collective" and not partner.collective:
-            yield f"partners/{key}: a collective that does not say so"
+            yield f"partners/{key}: the kind is collective, but the field collective is false"
     for key, project in dataset.of("projects").items():
         if project.kind == "requested_support" and project.status in ("active", "completed", "past", "agreed"):
-            yield f"projects/{key}: support that is asked for, yet {project.status}"
+            yield f"projects/{key}: the kind is requested_support, but the status is {project.status}"
     for key, document in dataset.of("documents").items():
         if bool(document.sha256) != bool(document.paragraphs):
-            yield f"documents/{key}: sha256 and paragraphs go together"
+            yield f"documents/{key}: sha256 and paragraphs must be set together"
 
 
 def written(dataset: Dataset) -> Iterator[str]:
-    """A figure's as_written is among its citations, where the value is supported."""
+    """Check that a citation supports the value of a figure, and that one of these has its as_written."""
     for key, figure in dataset.of("figures").items():
         needed = "text" if figure.value is None else "value"
-        supporting = [each for each in figure.citations if needed in each.supports]
+        supporting = [citation for citation in figure.citations if needed in citation.supports]
         if not supporting:
             yield f"figures/{key}: no citation supports its value"
-        elif figure.as_written not in {each.as_written for each in supporting}:
+        elif figure.as_written not in {citation.as_written for citation in supporting}:
             yield f"figures/{key}: no citation has its as_written"
 
 
 def ignored(dataset: Dataset) -> Iterator[str]:
-    """What is ignored lies in a document whose text is held, and has a reason."""
+    """Check that an ignored entry names a paragraph of an available text, and has a reason."""
     documents = dataset.of("documents")
     for entry in dataset.ignored:
         document = documents.get(entry.document)
         if document is None or not document.paragraphs:
-            yield f"ignored: {entry.document} is no document whose text is held"
+            yield f"ignored: {entry.document} is not a document with a text"
         elif not 1 <= entry.first <= entry.last <= document.paragraphs:
             yield f"ignored: {entry.document} has no paragraphs {entry.first} to {entry.last}"
         if not entry.reason.strip():
@@ -313,14 +316,14 @@ RULES: tuple[CheckRule, ...] = (
     cycles,
     evidence,
     languages,
-    one_partner_each,
+    unique_partner_names,
     units,
     relations,
     sums,
     times,
     supported_dates,
     codes,
-    one_record_each,
+    unique_codes,
     repeated,
     used,
     signatures,

@@ -1,4 +1,4 @@
-"""Reads the dataset: YAML files of records by resource and id, and what of the texts is left out on purpose."""
+"""The files of the dataset: YAML with records by resource and id, and the numbers and dates to ignore."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ DatasetKey = tuple[str, str]
 
 
 class DatasetError(Exception):
-    """The files cannot be read as records; `problems` says where, one a line."""
+    """An error in the files of the dataset; `problems` has one text for each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(f"{len(problems)} problems in the dataset")
@@ -29,7 +29,7 @@ class DatasetError(Exception):
 
 @dataclass(frozen=True)
 class IgnoredTokens:
-    """Numbers and dates of a document that no record holds, and why."""
+    """Numbers and dates of a document that no record stores, and the reason."""
 
     document: str
     first: int
@@ -40,26 +40,26 @@ class IgnoredTokens:
 
 @dataclass
 class Dataset:
-    """Every record by (resource, id), the file it stands in, and what is ignored."""
+    """All records and their files by (resource, id), and the ignored numbers and dates."""
 
     records: dict[DatasetKey, RecordFields] = field(default_factory=dict)
     files: dict[DatasetKey, str] = field(default_factory=dict)
     ignored: list[IgnoredTokens] = field(default_factory=list)
 
     def of(self, resource: str) -> dict[str, Any]:
-        """The records of one resource by id."""
+        """Return the records of one resource by id."""
         return {key: fields for (name, key), fields in self.records.items() if name == resource}
 
 
 class CoreLoader(yaml.CSafeLoader):
-    """YAML 1.2's core schema: dates stay text, and only true and false are booleans."""
+    """A loader with the core schema of YAML 1.2: dates stay text, and only true and false are booleans."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that is given twice: the second would silently win."""
+        """Refuse a duplicate key: PyYAML would use the last one without an error."""
         seen: set[Any] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key is a word", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a scalar", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key.value}", key.start_mark)
             seen.add(key.value)
@@ -77,9 +77,10 @@ for _tag, _pattern, _first in (
 
 
 def read(folder: Path = DATASET) -> Dataset:
-    """All records of a folder's files; DatasetError names every mistake at once."""
-    dataset, problems = Dataset(), []
-    for path in sorted(each for each in folder.glob("*.yaml") if each.is_file()):
+    """Read all records in the files of a folder. Raise DatasetError with every problem at once."""
+    dataset = Dataset()
+    problems: list[str] = []
+    for path in sorted(path for path in folder.glob("*.yaml") if path.is_file()):
         try:
             content = yaml.load(path.read_text("utf-8"), CoreLoader) or {}
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -87,7 +88,7 @@ def read(folder: Path = DATASET) -> Dataset:
             continue
         problems += [f"{path.name}: {problem}" for problem in _add(dataset, path.name, content)]
     if not dataset.records and not problems:
-        problems.append(f"{folder}: no records here")
+        problems.append(f"{folder}: contains no records")
     if problems:
         raise DatasetError(problems)
     return dataset
@@ -95,43 +96,44 @@ def read(folder: Path = DATASET) -> Dataset:
 
 def _add(dataset: Dataset, file: str, content: Any) -> Iterator[str]:
     if not isinstance(content, dict):
-        yield "is not a mapping of resources"
+        yield "must be a mapping of resources"
         return
     document = content.pop("document", None)
     try:
         dataset.ignored += [_ignored(document, entry) for entry in content.pop("ignored", None) or []]
     except (KeyError, TypeError, ValueError):
-        yield "ignored: an entry is {paragraph, reason} and perhaps {through, tokens}"
+        yield "ignored: an entry needs paragraph and reason, and may have through and tokens"
     for name, records in content.items():
         if name not in RESOURCES or not isinstance(records, dict):
-            yield f"{name}: is no resource with records by id"
+            yield f"{name}: must be a resource with records by id"
             continue
-        for record_id, given in records.items():
-            yield from _add_record(dataset, file, RESOURCES[name], str(record_id), given, document)
+        for record_id, members in records.items():
+            yield from _add_record(dataset, file, RESOURCES[name], str(record_id), members, document)
 
 
 def _add_record(
-    dataset: Dataset, file: str, resource: Resource, record_id: str, given: Any, document: str | None
+    dataset: Dataset, file: str, resource: Resource, record_id: str, members: Any, document: str | None
 ) -> Iterator[str]:
     key = (resource.name, record_id)
     if key in dataset.records:
-        yield f"{resource.name}/{record_id}: stands in {dataset.files[key]} too"
+        yield f"{resource.name}/{record_id}: is already in {dataset.files[key]}"
         return
     try:
         SLUGS.validate_python(record_id)
-        dataset.records[key] = resource.fields.model_validate(_with_document(given, document))
+        dataset.records[key] = resource.fields.model_validate(_with_document(members, document))
         dataset.files[key] = file
     except ValidationError as error:
-        for each in error.errors(include_url=False):
-            place = ".".join(map(str, each["loc"]))
-            yield f"{resource.name}/{record_id}: {place} {error_detail(each)}"
+        for item in error.errors(include_url=False):
+            location = ".".join(map(str, item["loc"]))
+            yield f"{resource.name}/{record_id}: {location} {error_detail(item)}"
 
 
-def _with_document(given: Any, document: str | None) -> Any:
-    if document is None or not isinstance(given, Mapping) or not isinstance(given.get("citations"), list):
-        return given
-    cited = [{"document": document, **each} if isinstance(each, dict) else each for each in given["citations"]]
-    return {**given, "citations": cited}
+def _with_document(members: Any, document: str | None) -> Any:
+    """Return the members of a record with the document of the file in each citation that names none."""
+    if document is None or not isinstance(members, Mapping) or not isinstance(members.get("citations"), list):
+        return members
+    citations = [{"document": document, **item} if isinstance(item, dict) else item for item in members["citations"]]
+    return {**members, "citations": citations}
 
 
 def _ignored(document: str | None, entry: Mapping[str, Any]) -> IgnoredTokens:

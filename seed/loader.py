@@ -1,4 +1,4 @@
-"""Brings the dataset into a database through the one road of writes, and leaves alone what others have changed."""
+"""Loading of the dataset into a database, by the same writes as the API. Records that others have changed stay."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
-from app import no_collector
 from app.core.database.engine import Database
+from app.core.garbage_collection import without_garbage_collection
 from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
@@ -20,7 +20,7 @@ ACTOR = "seed"
 
 @dataclass
 class LoadOutcome:
-    """What a run of the seed did: ids by what happened to them."""
+    """Result of a load: the keys of the records by what was done with them, and the reason where nothing was done."""
 
     created: list[DatasetKey] = field(default_factory=list)
     updated: list[DatasetKey] = field(default_factory=list)
@@ -30,13 +30,13 @@ class LoadOutcome:
 
 
 def load(database: Database, dataset: Dataset) -> LoadOutcome:
-    """Create, update and delete what the dataset implies, in one transaction: whole or not at all.
+    """Create, update and delete records so that the database equals the dataset, in one transaction.
 
-    Left alone and named: a record whose last Change is not the seed's own; a record that names one which others have
-    deleted; a record that the dataset dropped while others refer to it.
+    These records are left alone: one whose last Change has another actor; one that links to a record which another
+    actor deleted; one that is no longer in the dataset while other records link to it.
     """
     outcome = LoadOutcome()
-    with no_collector(), database.write() as session:
+    with without_garbage_collection(), database.write() as session:
         last = _last_changes(session, dataset)
         alone = _left_alone(dataset, last)
         batch = Batch(session, ACTOR)
@@ -49,31 +49,31 @@ def load(database: Database, dataset: Dataset) -> LoadOutcome:
                 if key in alone:
                     outcome.left_alone.append((key, alone[key]))
                     continue
-                done = batch.put(resource, record_id, fields, present.get(record_id))
-                getattr(outcome, done).append(key)
+                action = batch.put(resource, record_id, fields, present.get(record_id))
+                getattr(outcome, action).append(key)
         batch.flush()
     return outcome
 
 
 def _left_alone(dataset: Dataset, last: Mapping[DatasetKey, tuple[str, str]]) -> dict[DatasetKey, str]:
-    """Records that are not the seed's to write, and why."""
+    """Return the records that the load must not write, each with the reason."""
     alone = {key: f"{action}d by {actor} since" for key, (actor, action) in last.items() if actor != ACTOR}
     missing = {key for key in alone if last[key][1] == "delete"}
-    found = bool(missing)
-    while found:
-        found = False
+    changed = bool(missing)
+    while changed:
+        changed = False
         for key, fields in dataset.records.items():
-            lost = set() if key in alone else missing.intersection(linked_records(fields))
-            for name, record_id in sorted(lost):
-                alone[key] = f"it names {name}/{record_id}, which is not there"
-                found = True
-            if lost and key not in last:
+            broken_links = set() if key in alone else missing.intersection(linked_records(fields))
+            for name, record_id in sorted(broken_links):
+                alone[key] = f"it links to {name}/{record_id}, which does not exist"
+                changed = True
+            if broken_links and key not in last:
                 missing.add(key)
     return alone
 
 
 def _last_changes(session: Session, dataset: Dataset) -> dict[DatasetKey, tuple[str, str]]:
-    """Who changed each record last, and how: those of the dataset, and those that the seed wrote before."""
+    """Return actor and action of the last Change of each record in the dataset or written by an earlier load."""
     written = select(CHANGES.c.resource, CHANGES.c.record_id).where(CHANGES.c.actor == ACTOR).distinct()
     keys = sorted({(resource, record_id) for resource, record_id in session.execute(written)} | set(dataset.records))
     query = (
@@ -82,39 +82,40 @@ def _last_changes(session: Session, dataset: Dataset) -> dict[DatasetKey, tuple[
         .order_by(CHANGES.c.sequence.desc())
         .limit(1)
     )
-    found = {key: session.execute(query, {"resource": key[0], "record_id": key[1]}).first() for key in keys}
-    return {key: (row[0], row[1]) for key, row in found.items() if row is not None}
+    rows = {key: session.execute(query, {"resource": key[0], "record_id": key[1]}).first() for key in keys}
+    return {key: (row[0], row[1]) for key, row in rows.items() if row is not None}
 
 
 def _remove(
     session: Session, batch: Batch, dataset: Dataset, last: Mapping[DatasetKey, tuple[str, str]], outcome: LoadOutcome
 ) -> None:
-    """Delete what the dataset dropped, as far as nothing that stays refers to it."""
+    """Delete the records that are no longer in the dataset, except those that a remaining record links to."""
     ours = {key for key, (actor, action) in last.items() if actor == ACTOR and action != "delete"}
     refer = {key: referrers(session, RESOURCES[key[0]], key[1]) for key in sorted(ours - set(dataset.records))}
-    going, kept = set(refer), set(refer)
-    while kept:
-        kept = {key for key in going if _referrer(key, refer[key], going, dataset, last)}
-        going -= kept
+    to_delete = set(refer)
+    linked = set(refer)
+    while linked:
+        linked = {key for key in to_delete if _referrer(key, refer[key], to_delete, dataset, last)}
+        to_delete -= linked
     for key, others in refer.items():
-        other = _referrer(key, others, going, dataset, last)
+        other = _referrer(key, others, to_delete, dataset, last)
         if other is None:
             batch.delete(RESOURCES[key[0]], key[1], batch.stored(RESOURCES[key[0]], [key[1]])[key[1]])
             outcome.deleted.append(key)
         else:
-            outcome.left_alone.append((key, f"{other[0]}/{other[1]} refers to it"))
+            outcome.left_alone.append((key, f"{other[0]}/{other[1]} links to it"))
 
 
 def _referrer(
     key: DatasetKey,
     others: list[DatasetKey],
-    going: set[DatasetKey],
+    to_delete: set[DatasetKey],
     dataset: Dataset,
     last: Mapping[DatasetKey, tuple[str, str]],
 ) -> DatasetKey | None:
-    """A record that names this one and will go on doing so after this run."""
+    """Return a record that links to this one and still will after the load; None if there is none."""
     for other in others:
         ours = other in dataset.records and last.get(other, (ACTOR, ""))[0] == ACTOR
-        if other not in going and (not ours or key in linked_records(dataset.records[other])):
+        if other not in to_delete and (not ours or key in linked_records(dataset.records[other])):
             return other
     return None

@@ -79,7 +79,7 @@ def parse_moment(token: str) -> Moment:
     return Moment(start, end, token[start:end], found[0].edtf)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)  # more than the source texts have paragraphs: a check reads each several times
 def _scan(text: str) -> tuple[tuple[Number, ...], tuple[Moment, ...], tuple[Instrument, ...]]:
     folded, starts, ends = _fold(text)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from app.core.database.engine import Database
-from app.webhooks import client as calling
+from app.webhooks import client as webhook_client
 from app.webhooks.client import WebhookClient
 from app.webhooks.egress import EgressPolicy, EgressRefused, is_public
 from app.webhooks.queue import CallOutcome
@@ -183,7 +183,7 @@ def test_a_name_that_leads_inward_is_not_called(
     resolve, asked = resolving([address])
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     outcome = call(EgressPolicy(), "https://partner.example/", lookups)
-    assert (outcome.status, outcome.error) == (None, "The URL has no address that may be called: it must be public.")
+    assert (outcome.status, outcome.error) == (None, "The URL has no permitted address: it must be public.")
     assert asked == ["partner.example"]
 
 
@@ -238,7 +238,10 @@ def test_the_certificate_must_be_that_of_the_name(
 def test_over_https_nothing_is_sent_without_tls(lookups: ThreadPoolExecutor) -> None:
     with receiving() as receiver:  # what answers there speaks no TLS at all
         outcome = call(EgressPolicy.parse("127.0.0.0/8"), f"https://127.0.0.1:{receiver.port}/", lookups)
-        assert (outcome.status, outcome.error) == (None, "No connection, or no TLS with a valid certificate.")
+        assert (outcome.status, outcome.error) == (
+            None,
+            "The connection or the TLS handshake failed. The certificate must be valid.",
+        )
         assert receiver.messages == []
 
 
@@ -250,12 +253,12 @@ def test_a_lookup_without_end_is_given_up(lookups: ThreadPoolExecutor, monkeypat
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(calling, "DEADLINE", 0.2)
+    monkeypatch.setattr(webhook_client, "DEADLINE", 0.2)
     try:
         outcome = asyncio.run(_within(call_later(lookups)))
     finally:
         done.set()
-    assert outcome.error == "No answer within 0.2 seconds."
+    assert outcome.error == "No response within 0.2 seconds."
 
 
 async def _within(work: Any) -> Any:

@@ -14,7 +14,7 @@ from app.analysis.audit.walk import AuditRequest, read_all_findings
 from app.cli import main
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.writing.batch import Batch
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, get, walk

@@ -9,13 +9,13 @@ from sqlmodel import SQLModel
 from app.core.database.engine import Database
 from bench.apps.same_sql import recorded, runner
 from bench.bulk import TABLES, connect, dump, insert, unreadable
-from bench.generate import Generator, Made
+from bench.generate import Generator, Record
 from bench.load import write
 from bench.table import Goal, Row
 from tests.support.databases import NewDatabase, url_of
 
 
-def made(projects: int = 50, seed: int = 1) -> list[Made]:
+def made(projects: int = 50, seed: int = 1) -> list[Record]:
     return [record for chunk in Generator(projects, seed).chunks() for record in chunk]
 
 
@@ -89,4 +89,4 @@ def test_what_ours_asks_the_database_can_be_asked_again(seeded_database: Databas
 def test_a_row_says_what_was_measured_and_whether_that_is_enough() -> None:
     row = Row("detail", {"ours": 3.0, "F": 2.0, "usual": 60.0}, [Goal("≤", 2, "F"), Goal("≥", 25, "usual")])
     assert row.line() == "| detail | 1.50 |  |  |  | 30.00 | ≤ 2 F: 1.5 met; ≥ 25 × usual: 20 **not met** |"
-    assert Goal("≥", 4, "Datasette").said(row.costs) == ""
+    assert Goal("≥", 4, "Datasette").result(row.costs) == ""

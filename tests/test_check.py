@@ -50,7 +50,10 @@ MISTAKES: dict[str, tuple[Edit, str]] = {
         "places/atlantis",
     ),
     "a part that breaks the sum": (lambda d: edited(d, "figures", NORTH, value=15), "its parts"),
-    "a unit that is not the indicator's": (lambda d: edited(d, "figures", TARGET, unit="person"), "its indicator's"),
+    "a unit that is not the indicator's": (
+        lambda d: edited(d, "figures", TARGET, unit="person"),
+        "that of its indicator",
+    ),
     "a part in another kind": (lambda d: edited(d, "figures", NORTH, kind="target"), "kind"),
     "a place inside itself": (lambda d: edited(d, "places", "viet-nam", parent="da-nang"), "leads back to itself"),
     "a record without evidence": (lambda d: edited(d, "partners", "unido", citations=[]), "no citation"),
@@ -62,11 +65,11 @@ MISTAKES: dict[str, tuple[Edit, str]] = {
         lambda d: recited(d, "places", "da-nang", 0, basis="external", note=None),
         "external",
     ),
-    "support of a field that is none": (lambda d: recited(d, "figures", TARGET, 0, supports=["valeu"]), "no field"),
+    "support of a field that is none": (lambda d: recited(d, "figures", TARGET, 0, supports=["valeu"]), "not a field"),
     "one language only": (lambda d: edited(d, "partners", "unido", name={"vi": "UNIDO"}), "both vi and en"),
     "two partners of one name": (
         lambda d: edited(d, "partners", "seco", aliases=["UNIDO"], country=None),
-        "all are called",
+        "share the name",
     ),
     "done after the report": (
         lambda d: edited(d, "milestones", "asean-apo-conference-first-session", date=Edtf.of("2021-12-10")),
@@ -74,30 +77,33 @@ MISTAKES: dict[str, tuple[Edit, str]] = {
     ),
     "a duration in persons": (
         lambda d: edited(d, "figures", "smart-factory-duration", unit="person"),
-        "duration in person",
+        "cannot have the unit person",
     ),
     "intended, yet signed": (
         lambda d: edited(d, "agreements", "smart-factory-mou-2022", status="intended"),
-        "yet signed",
+        "but it is signed",
     ),
     "a value that nothing supports": (lambda d: recited(d, "figures", EXPERTS, 0, supports=[]), "supports its value"),
     "a date that nothing supports": (
         lambda d: edited(d, "projects", "moit-samsung-cooperation", period=Edtf.of("2020")),
         "no citation supports its period",
     ),
-    "a code of another country": (lambda d: edited(d, "places", "da-nang", code="US-CA"), "is not of viet-nam"),
+    "a code of another country": (lambda d: edited(d, "places", "da-nang", code="US-CA"), "is not a code of viet-nam"),
     "one code for two places": (lambda d: edited(d, "places", "bac-ninh", code="VN-DN"), "the same code"),
     "the same place twice": (
         lambda d: edited(d, "projects", "smart-factory-cooperation", places=["viet-nam", "viet-nam"]),
-        "something twice",
+        "duplicate item",
     ),
-    "a partner merged into itself": (lambda d: edited(d, "partners", "unido", merged_into="unido"), "names itself"),
+    "a partner merged into itself": (lambda d: edited(d, "partners", "unido", merged_into="unido"), "links to itself"),
     "a draft": (lambda d: edited(d, "partners", "unido", state="draft"), "is a draft"),
     "a value beside words only": (
         lambda d: edited(d, "figures", "export-value-plan-2024", value=379_000_000_000),
         "no citation supports its value",
     ),
-    "a hash without paragraphs": (lambda d: edited(d, "documents", "mofa-moit-2024", paragraphs=None), "go together"),
+    "a hash without paragraphs": (
+        lambda d: edited(d, "documents", "mofa-moit-2024", paragraphs=None),
+        "must be set together",
+    ),
 }
 
 
@@ -136,8 +142,11 @@ AGAINST_TEXTS: dict[str, tuple[Edit, str]] = {
         lambda d: edited(d, "statements", "thailand-requests-fta-experience", said_by=Voice(name="Nguyễn Văn A")),
         "names Nguyễn Văn A",
     ),
-    "another paragraph": (lambda d: recited(d, "figures", EXPERTS, 0, paragraph=13), "does not hold"),
-    "words that are not there": (lambda d: recited(d, "figures", EXPERTS, 0, as_written="51 nhà báo"), "does not hold"),
+    "another paragraph": (lambda d: recited(d, "figures", EXPERTS, 0, paragraph=13), "does not contain"),
+    "words that are not there": (
+        lambda d: recited(d, "figures", EXPERTS, 0, as_written="51 nhà báo"),
+        "does not contain",
+    ),
     "another hash": (lambda d: edited(d, "documents", "mofa-moit-2024", sha256="0" * 64), "sha256"),
     "a wrong count of paragraphs": (lambda d: edited(d, "documents", "mofa-moit-2024", paragraphs=20), "paragraphs"),
     "an instrument's number": (
@@ -151,11 +160,11 @@ AGAINST_TEXTS: dict[str, tuple[Edit, str]] = {
     ),
     "a number that no record holds": (
         lambda d: Dataset({k: v for k, v in d.records.items() if k != ("figures", EXPERTS)}, d.files, d.ignored),
-        "is in no record and not ignored",
+        "is in no record and is not ignored",
     ),
     "nothing to ignore": (
         lambda d: Dataset(d.records, d.files, [*d.ignored, IgnoredTokens("mofa-moit-2024", 2, 2, ("99",), "none")]),
-        "nothing is left",
+        "matches nothing",
     ),
 }
 
@@ -205,7 +214,7 @@ def test_an_id_stands_in_one_file_only(tmp_path: Path) -> None:
         shutil.copy(DATASET / "indicators.yaml", tmp_path / name)
     with pytest.raises(DatasetError) as raised:
         read(tmp_path)
-    assert "stands in one.yaml too" in raised.value.problems[0]
+    assert "is already in one.yaml" in raised.value.problems[0]
 
 
 def test_yaml_keeps_dates_and_words_as_they_are_written() -> None:

@@ -39,7 +39,7 @@ def test_each_command_explains_itself(command: str) -> None:
         (["migrate"], {"HOPTAC_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, 3, "database"),
         (["serve"], {"HOPTAC_PORT": "99999"}, 2, "HOPTAC_PORT"),
         (["serve", "--workers", "0"], {}, 2, "HOPTAC_WORKERS"),
-        (["check", "--documents", "/no/such/folder"], {}, 2, "is no folder"),
+        (["check", "--documents", "/no/such/folder"], {}, 2, "is not a folder"),
         (["check", "--dataset", "/no/such/folder"], {}, 1, "no records"),
         (["check"], {}, 3, "has the schema None"),
         (["check", "--head", "1"], {}, 2, "--head"),

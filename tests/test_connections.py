@@ -152,6 +152,7 @@ def test_heads_have_a_size(base: str) -> None:
         assert is_closed(connection, 60) or b" 40" in connection.recv(65_536)[:20]
 
 
+@pytest.mark.slow
 def test_connections_are_bounded_and_those_that_wait_make_room(url: str) -> None:
     with server(url, max_connections="50", max_connections_address="20", head_deadline="60") as (base, _):
         with contextlib.ExitStack() as stack:

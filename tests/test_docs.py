@@ -1,5 +1,6 @@
-"""The documents do not rot: README's answers are the API's, every setting, slice, command and target is described."""
+"""The documents are kept up to date: README's answers are those of the API, settings and folders are described."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -36,12 +37,34 @@ def test_each_resource_is_in_the_readme() -> None:
         assert f"/v1/{resource.name}" in README
 
 
-def test_each_module_is_in_the_architecture() -> None:
+def test_each_folder_is_in_the_architecture_and_says_what_it_is_for() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
-    for path in [*ROOT.glob("app/**/*.py"), *ROOT.glob("seed/*.py")]:
-        if path.name not in ("__init__.py", "__main__.py"):
-            name = path.parent.name + "/" if path.name == "models.py" else path.name
-            assert name in text, path
+    for path in ROOT.glob("app/**/__init__.py"):
+        assert re.search(rf"\b{path.parent.name}\b", text), path
+        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+
+
+def test_each_module_of_the_core_is_in_the_architecture() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    for path in [*ROOT.glob("app/*.py"), *ROOT.glob("app/core/**/*.py")]:
+        if not path.stem.startswith("__"):
+            assert re.search(rf"\b{path.stem}\b", text), path
+
+
+def test_folders_of_the_application_are_small() -> None:
+    folders = [path.parent for path in ROOT.glob("app/**/__init__.py")]
+    for folder in folders:
+        assert sum(parent.parent == folder for parent in folders) <= 16, folder
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= 16, folder
+        assert sum(len(path.read_text("utf-8").splitlines()) for path in modules) <= 2_500, folder
+
+
+def test_each_link_between_documents_leads_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+            if ":" not in target and not target.startswith("/"):
+                assert (path.parent / target).exists(), f"{path}: {target}"
 
 
 def test_each_target_of_the_makefile_has_help() -> None:

@@ -24,7 +24,7 @@ from app.core.errors import QueryTooSlow, Unavailable, family
 from app.core.http import resource_reads
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES as RESOURCES_BY_NAME
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import Queries
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields

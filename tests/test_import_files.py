@@ -16,7 +16,7 @@ from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.exchange.formats import xlsx as workbooks
 from app.exchange.formats.columns import Columns, column_names, column_of, kind_of
-from app.exchange.formats.files import CSV, JSON_LINES, XLSX
+from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, problem
 from tests.support.imports import PORTS, counts, ended, lines_of, send, workbook
@@ -170,9 +170,9 @@ def test_columns_lead_back_from_pointers() -> None:
         ("id,,kind", "unknown_column", "Column 2"),
         ("id,id", "repeated", "same name"),
         ("title", "unknown_column", "Column 1"),
-        (",".join(f"places.{number}" for number in range(1001)), "unknown_column", "names 1 to"),
-        ("zq7," * 15_000, "unknown_column", "names 1 to"),
-        ('""', "unknown_column", "names 1 to"),
+        (",".join(f"places.{number}" for number in range(1001)), "unknown_column", "1 to 1000 names"),
+        ("zq7," * 15_000, "unknown_column", "1 to 1000 names"),
+        ('""', "unknown_column", "1 to 1000 names"),
     ],
 )
 def test_columns_that_are_none_are_told_at_once(

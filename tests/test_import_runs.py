@@ -17,13 +17,14 @@ from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.log import CHANGES
-from app.exchange.formats.files import JSON_LINES, parse_file
+from app.exchange.formats.media_types import JSON_LINES, parse_file
 from app.exchange.imports import run as importing
-from app.exchange.imports import store as ledger
-from app.exchange.imports.identify import Plan
-from app.exchange.imports.models import IMPORTS, LINES, Sending
+from app.exchange.imports import store
+from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.ordering import components
+from app.exchange.imports.plan import Plan
 from app.exchange.imports.run import Interrupted, Pace, run
+from app.exchange.imports.tables import IMPORTS, LINES
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, problem, walk
 from tests.support.imports import (
@@ -100,11 +101,11 @@ def test_what_broke_off_while_it_was_received_is_given_up(seeded_database: Datab
 
     (tmp_path / "x.jsonl").write_bytes(lines_of(*ports(3)))
     with pytest.raises(ConnectionError):
-        ledger.store_import(seeded_database, ALL, Sending(), breaking(), "one")
+        store.store_import(seeded_database, ALL, ImportOptions(), breaking(), "one")
     with seeded_database.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(LINES)).scalar() == 0
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(3)), "one")
-    with ledger.import_transaction(seeded_database) as session:
+    with store.import_transaction(seeded_database) as session:
         session.execute(update(IMPORTS).values(status="receiving"))
     expire(seeded_database)
     assert not run(seeded_database, import_id, "two", Pace())
@@ -113,8 +114,8 @@ def test_what_broke_off_while_it_was_received_is_given_up(seeded_database: Datab
 
 def test_one_that_ends_every_process_is_given_up(seeded_database: Database, tmp_path: Path) -> None:
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(3)), "one")
-    with ledger.import_transaction(seeded_database) as session:
-        session.execute(update(IMPORTS).values(attempts=ledger.MAX_ATTEMPTS, status="running"))
+    with store.import_transaction(seeded_database) as session:
+        session.execute(update(IMPORTS).values(attempts=store.MAX_ATTEMPTS, status="running"))
     assert not run(seeded_database, import_id, "one", Pace())
     assert "too often" in state(seeded_database, import_id)["reason"]
 
@@ -126,12 +127,12 @@ def test_one_that_fails_here_ends_at_once(
     monkeypatch.setattr(Plan, "make", None)
     assert run(seeded_database, import_id, "one", Pace())
     found = state(seeded_database, import_id)
-    assert (found["status"], found["reason"]) == ("failed", "It failed here, and was logged.")
+    assert (found["status"], found["reason"]) == ("failed", "An internal error occurred. It was logged.")
 
 
 def test_old_imports_are_forgotten(registry: TestClient, editor: Key, seeded_database: Database) -> None:
     ended(registry, editor, lines_of(PORTS))
-    with ledger.import_transaction(seeded_database) as session:
+    with store.import_transaction(seeded_database) as session:
         session.execute(update(IMPORTS).values(finished_at="2020-01-01T00:00:00.000000Z"))
     ended(registry, editor, lines_of(COAST))
     assert len(registry.get("/v1/imports", headers=editor).json()["items"]) == 1
@@ -175,7 +176,7 @@ def test_a_key_that_is_revoked_meanwhile_ends_its_import(
     registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revoked = threading.Event()
-    monkeypatch.setattr(importing.Pace, "breathe", lambda _: revoked.wait(120))
+    monkeypatch.setattr(importing.Pace, "pause", lambda _: revoked.wait(120))
     sent = send(registry, editor, lines_of(*ports(3)), "?mode=rows").json()
     change_key(seeded_database, editor, revoked_at="2020-01-01T00:00:00.000000Z")
     revoked.set()
@@ -269,7 +270,7 @@ def test_the_command_brings_in_a_file(seeded_database: Database, tmp_path: Path)
     assert (last["actor"], json.loads(last["body"])["managed_by"]) == ("command", "moit")
     assert "another partner" in bring(str(path), "--as", "moit", "--row-by-row", code=1)
     assert "--resource" in bring(str(table), code=2)
-    assert "is no file" in bring(str(tmp_path / "none.csv"), code=2)
+    assert "is not a file" in bring(str(tmp_path / "none.csv"), code=2)
     table.write_text("id,zq7\n", "utf-8")
     assert "Column 2" in bring(str(table), "--resource", "projects", code=1)
 

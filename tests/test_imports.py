@@ -6,7 +6,8 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.exchange.imports import run as importing
-from app.exchange.imports.write_lines import ImportLine, LineWriter
+from app.exchange.imports.line import ImportLine
+from app.exchange.imports.write_lines import LineWriter
 from seed.files import Dataset
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, problem, walk

@@ -21,7 +21,7 @@ from app.core.model.texts import name_texts, other_texts
 from app.core.search import index, vocabulary
 from app.core.search.index import _ADD, RECORDS, STATE, TERMS, IndexEntry, fill_index
 from app.core.search.interpretation import fts5
-from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE, terms, words
+from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE_NAME, terms, tokenize
 from app.core.search.vocabulary import PAIRS, WORDS, letter_pairs, nearest, similarity_values
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields, render
@@ -209,7 +209,7 @@ def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource
     for record_id, fields in dataset.of(resource.name).items():
         entry = IndexEntry.of(resource, render(resource, record_id, fields, 1, "", ""))
         assert entry is not None
-        assert entry.terms.startswith(WHOLE)
+        assert entry.terms.startswith(WHOLE_NAME)
         assert bool(resource.names) == (f" {NAME}" in entry.terms)
         assert set(entry.vocabulary()) >= {term[1:] for term in entry.terms.split() if term[0] == NAME}
 
@@ -219,13 +219,13 @@ def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource
 
 @given(st.text())
 def test_every_term_is_one_token_on_both_engines(said: str) -> None:
-    assert_are_tokens(terms([words(said)], [words(said)], said))
+    assert_are_tokens(terms([tokenize(said)], [tokenize(said)], said))
 
 
 def assert_are_tokens(found: set[str]) -> None:
     """Letters, digits and marks only: neither engine takes such a term apart or changes it."""
     for term in found:
-        assert term[0] in WHOLE + NAME + TEXT + EXACT_NAME + EXACT_TEXT
+        assert term[0] in WHOLE_NAME + NAME + TEXT + EXACT_NAME + EXACT_TEXT
         assert not set(term) & set(string.punctuation + string.whitespace + string.ascii_uppercase), term
         assert all(each.isalnum() or unicodedata.category(each)[0] == "M" for each in term[1:]), term
         assert len(term.encode()) < 2000
@@ -240,7 +240,7 @@ PIECES = [CHARACTERS[start : start + 2_000] for start in range(0, len(CHARACTERS
 def test_no_character_makes_a_term_that_is_no_token() -> None:
     for piece in PIECES:
         text = "".join(f"{character} a{character}b " for character in piece)
-        assert_are_tokens(terms([words(text)], [words(text)], text))
+        assert_are_tokens(terms([tokenize(text)], [tokenize(text)], text))
 
 
 def test_both_engines_hold_and_find_the_same_terms_of_every_character(database: Database) -> None:
@@ -263,13 +263,15 @@ def test_both_engines_hold_and_find_the_same_terms_of_every_character(database: 
 
 @given(st.text())
 def test_words_are_alike_for_every_form_of_a_text(said: str) -> None:
-    assert words(unicodedata.normalize("NFC", said)) == words(unicodedata.normalize("NFD", said)) == words(said)
+    assert (
+        tokenize(unicodedata.normalize("NFC", said)) == tokenize(unicodedata.normalize("NFD", said)) == tokenize(said)
+    )
 
 
 @given(st.text())
 def test_folding_words_again_changes_nothing(said: str) -> None:
-    folded = [each.folded for each in words(said)]
-    assert [each.folded for each in words(" ".join(folded))] == folded
+    folded = [each.folded for each in tokenize(said)]
+    assert [each.folded for each in tokenize(" ".join(folded))] == folded
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ def test_folding_words_again_changes_nothing(said: str) -> None:
      ("sỹ", "sĩ"), ("tỷ", "tỉ"), ("Đ", "đ"), ("QUỲNH", "quỳnh"), ("Ð", "đ")],
 )  # fmt: skip
 def test_spellings_of_one_word_are_one_word(one: str, other: str) -> None:
-    assert words(one) == words(other)
+    assert tokenize(one) == tokenize(other)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +289,7 @@ def test_spellings_of_one_word_are_one_word(one: str, other: str) -> None:
     [("đường", "dương"), ("bò", "bộ"), ("uy", "ui"), ("tay", "tai"), ("thúy", "thúi"), ("y", "i"), ("quây", "quâi")],
 )
 def test_other_words_stay_other_words(one: str, other: str) -> None:
-    assert words(one)[0].exact != words(other)[0].exact
+    assert tokenize(one)[0].exact != tokenize(other)[0].exact
 
 
 @pytest.mark.parametrize(
@@ -302,7 +304,7 @@ def test_other_words_stay_other_words(one: str, other: str) -> None:
     ],
 )
 def test_words_of_a_text(text_: str, found: list[str]) -> None:
-    assert [each.folded for each in words(text_)] == found
+    assert [each.folded for each in tokenize(text_)] == found
 
 
 # -- slips ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from app.core.access.keys import new_token
 from app.core.asgi import rate_limits as limits
-from app.core.asgi.rate_limits import Quota, network_of
+from app.core.asgi.rate_limits import RateLimit, network_of
 from app.core.database.engine import Database
 from app.core.errors import TooMany
 from app.core.settings import Settings
@@ -43,29 +43,29 @@ def test_an_address_of_ipv6_is_its_network(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
-def test_a_quota_begins_anew_after_a_minute() -> None:
+def test_a_limit_begins_anew_after_a_minute() -> None:
     at = [0.0]
-    quota = Quota("key", 2, lambda: at[0])
-    assert quota.take("a") == [(b"ratelimit-policy", b'"key";q=2;w=60'), (b"ratelimit", b'"key";r=1;t=60')]
+    limit = RateLimit("key", 2, lambda: at[0])
+    assert limit.take("a") == [(b"ratelimit-policy", b'"key";q=2;w=60'), (b"ratelimit", b'"key";r=1;t=60')]
     at[0] = 59.5
-    assert quota.take("a")[1] == (b"ratelimit", b'"key";r=0;t=1')
+    assert limit.take("a")[1] == (b"ratelimit", b'"key";r=0;t=1')
     with pytest.raises(TooMany) as refused:
-        quota.take("a")
+        limit.take("a")
     assert refused.value.headers["Retry-After"] == "1"
-    assert quota.take("b")[1] == (b"ratelimit", b'"key";r=1;t=60')
+    assert limit.take("b")[1] == (b"ratelimit", b'"key";r=1;t=60')
     at[0] = 60.0
-    assert quota.take("a")[1] == (b"ratelimit", b'"key";r=1;t=60')
+    assert limit.take("a")[1] == (b"ratelimit", b'"key";r=1;t=60')
 
 
 def test_callers_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_CALLERS", 10)
-    quota = Quota("address", 5)
+    monkeypatch.setattr(limits, "MAX_CALLERS", 10)
+    limit = RateLimit("address", 5)
     for number in range(1_000):
-        quota.take("busy")
-        quota.refund("busy")
-        quota.take(str(number))
-    assert len(quota._windows) == 10
-    assert "busy" in quota._windows
+        limit.take("busy")
+        limit.refund("busy")
+        limit.take(str(number))
+    assert len(limit._windows) == 10
+    assert "busy" in limit._windows
 
 
 def test_there_is_no_limit_unless_asked_for(client: TestClient) -> None:
@@ -123,6 +123,7 @@ def test_guesses_of_keys_count_for_the_address(seeded_database: Database) -> Non
         assert client.get(PATH, headers=known).status_code == 429
 
 
+@pytest.mark.slow
 def test_only_trusted_proxies_say_who_asks(new_database: NewDatabase, seeded: str) -> None:
     def statuses(base: str) -> list[int]:
         return [

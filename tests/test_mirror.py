@@ -158,8 +158,8 @@ def test_a_source_that_went_back_is_noticed(
 
 LIES: list[tuple[str, str, str]] = [
     ('"name":{"vi":"Tổ chức', '"name":{"vi":"Lừa', "not the one that was published"),
-    ('"actor":"seed"', '"actor":"mallory"', "not what the chain says"),
-    ('"version":1', '"version":2', "not what the chain says"),
+    ('"actor":"seed"', '"actor":"mallory"', "chain value of Change"),
+    ('"version":1', '"version":2', "chain value of Change"),
     ('"sequence":50,', '"sequence":500,', "order|missing"),
     ('"sequence":1,', '"sequence":2,', "order|missing"),
     ('"chain":"', '"chain":"0', "feed"),

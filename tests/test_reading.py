@@ -32,7 +32,9 @@ SORTS = [(resource.name, sort) for resource in RESOURCES for sort in resource.al
 
 
 @pytest.mark.parametrize(("name", "sort"), SORTS)
-@pytest.mark.parametrize("form", ["{}", "-{}", "-{},id", "{},-id"])
+@pytest.mark.parametrize(
+    "form", ["{}", "-{},id", *(pytest.param(form, marks=pytest.mark.slow) for form in ("-{}", "{},-id"))]
+)
 def test_each_sort_walks_every_record_once(
     client: TestClient, dataset: Dataset, name: str, sort: str, form: str
 ) -> None:

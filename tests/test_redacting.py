@@ -231,12 +231,12 @@ def test_a_replacement_that_makes_a_record_invalid_changes_nothing(
     ("given", "said"),
     [
         (("", "x", "y"), "text is blank"),
-        (("\x00abc", "x", "y"), "text holds a control"),
+        (("\x00abc", "x", "y"), "text contains a control"),
         (("\ud800abc", "x", "y"), "unpaired surrogate"),
         (("abcd", "", "y"), "replacement is blank"),
         (("abcd", "x", " "), "reason is blank"),
-        (("abcd", "xabcd", "y"), "holds the text"),
-        (("abcd", "x", "since abcd asked"), "holds the text"),
+        (("abcd", "xabcd", "y"), "contains the text"),
+        (("abcd", "x", "since abcd asked"), "contains the text"),
         (("ab", "x", "y"), "--record"),
     ],
 )
@@ -288,7 +288,7 @@ def test_the_command_takes_down_and_shows_the_text_nowhere(leaked: TestClient, s
     assert sum(len(json.loads(row.digests)) for row in logged) == 6
     assert digest(SECRET.encode()) not in str(logged)
     again = command(SECRET)
-    assert (again.returncode, again.stderr) == (1, "hoptac: No version of a record holds it.\n")
+    assert (again.returncode, again.stderr) == (1, "hoptac: No version of a record contains the text.\n")
     assert command("x", "--record", "nothing").returncode == 2
     assert command("x").returncode == 2
     if seeded_database.is_sqlite:

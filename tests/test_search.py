@@ -16,9 +16,9 @@ from app.core.database.engine import Database
 from app.core.errors import PROBLEM_JSON
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import Cursors
-from app.core.search import ranking as matching
-from app.core.search.tokens import words
+from app.core.reading.cursors import Cursors
+from app.core.search import candidates
+from app.core.search.tokens import tokenize
 from app.core.writing.batch import Batch
 from seed.files import Dataset
 from seed.loader import load
@@ -261,10 +261,10 @@ def test_resources_narrow_the_search(client: TestClient) -> None:
 
 def test_each_hit_shows_where_it_was_found(client: TestClient) -> None:
     for query in ("hop tac", "unido", "khu công nghiệp", "doanh nghiep viet nam"):
-        folded = {each.folded for each in words(query)}
+        folded = {each.folded for each in tokenize(query)}
         for item in walk(client, f"/v1/search?q={quote(query)}&limit=200"):
             assert item["highlights"], item
-            assert {each.folded for text in marked(item) for each in words(text)} <= folded
+            assert {each.folded for text in marked(item) for each in tokenize(text)} <= folded
             assert len(item["snippet"]) <= 162
             record = client.get(item["path"]).json()
             assert item["snippet"].strip("…") in unicodedata.normalize("NFC", str(at(record, item["field"])))
@@ -386,7 +386,7 @@ def test_exact_spelling_comes_first(roads: TestClient, query: str, first: list[s
     for item in ask(roads, query)["items"]:
         if item["tier"].startswith("exact"):
             shown = [unicodedata.normalize("NFC", text).lower() for text in marked(item)]
-            assert [each.exact for text in shown for each in words(text)] == [each.exact for each in words(query)]
+            assert [each.exact for text in shown for each in tokenize(text)] == [each.exact for each in tokenize(query)]
 
 
 def test_without_diacritics_all_of_them_are_found(roads: TestClient) -> None:
@@ -426,7 +426,7 @@ def test_what_is_not_public_is_not_found(database: Database) -> None:
 
 
 def test_windows_stages_and_resources_are_crossed_once(database: Database) -> None:
-    many = matching.WINDOW * 2 + 30
+    many = candidates.WINDOW * 2 + 30
     names = ["Solar {}", "Farm solar {}", "Solarium {}", "Wind {}"]
     store_by_id(database, "partners", {f"p{n}": partner(names[n % 4].format(n)) for n in range(many)})
     store_by_id(
@@ -520,7 +520,7 @@ def test_a_database_with_the_index_of_another_version_is_indexed_by_migrate(
         session.connection().execute(sql("UPDATE search_state SET indexing = indexing - 1"))
         session.connection().execute(sql("DELETE FROM search_records"))
     database.close()
-    assert "records were indexed anew" in run("migrate", HOPTAC_DATABASE_URL=url).stdout
+    assert "records were indexed again" in run("migrate", HOPTAC_DATABASE_URL=url).stdout
     assert "anew" not in run("migrate", HOPTAC_DATABASE_URL=url).stdout
     with client_of(url) as client:
         assert ids(ask(client, "moit"))[0] == ("partners", "moit")

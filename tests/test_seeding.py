@@ -159,7 +159,7 @@ def test_what_names_a_record_that_others_deleted_is_left_alone(seeded_database: 
     outcome = load(seeded_database, edited(dataset, "figures", "smart-factory-duration", relations=[relation]))
     assert (
         ("figures", "smart-factory-duration"),
-        "it names figures/net-zero-target-2050-stated-2024, which is not there",
+        "it links to figures/net-zero-target-2050-stated-2024, which does not exist",
     ) in outcome.left_alone
     assert outcome.updated == []
 
@@ -184,7 +184,7 @@ def test_what_goes_together_goes_and_what_others_need_stays(seeded_database: Dat
     load(seeded_database, dataset)
     change(seeded_database, "milestones", "smart-factory-mou-2022-signing", "somebody", project=batch[1])
     outcome = load(seeded_database, without(dataset, batch, *figures, *others))
-    assert (batch, "milestones/smart-factory-mou-2022-signing refers to it") in outcome.left_alone
+    assert (batch, "milestones/smart-factory-mou-2022-signing links to it") in outcome.left_alone
     assert batch not in outcome.deleted
 
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.values.dates import Edtf, ends
 from app.core.writing.batch import Batch
 from tests.support.databases import NewDatabase
@@ -327,7 +327,7 @@ QUESTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("asked", QUESTIONS, ids=str)
-@pytest.mark.parametrize("limit", [7, 200])
+@pytest.mark.parametrize("limit", [pytest.param(7, marks=pytest.mark.slow), 31, 200])
 def test_every_page_is_what_a_plain_recomputation_says(made: TestClient, asked: dict[str, Any], limit: int) -> None:
     pairs = [(name, one) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])]
     path = f"/v1/timeline?limit={limit}&" + "&".join(f"{name}={str(one).lower()}" for name, one in pairs)

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from app.core.database.engine import Database
 from app.core.log import CHANGES, chain_entry, chain_value, digest
-from app.core.maintenance import rerender, verify
+from app.core.maintenance import record_history, rerender
 from app.core.maintenance.rerender import render_again
 from app.core.maintenance.verify import ChainHead, Verifier
 from app.core.model.resource import RESOURCES
@@ -40,7 +40,7 @@ def test_an_honest_log_is_proved(lived_in: Database) -> None:
 def test_a_record_that_was_rendered_again_is_as_its_change_says(
     lived_in: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (batch, rerender, verify):
+    for module in (batch, record_history, rerender):
         monkeypatch.setattr(module, "RENDERING", 2)
     assert verified(lived_in)[0] == []
     with lived_in.write() as session:
@@ -71,8 +71,8 @@ TAMPERED = {
     "an actor": ([NAME.format("actor = 'nobody'")], "Change 3: its chain value"),
     "a version": ([NAME.format("version = 2")], "Change 3: its version"),
     "an action": ([NAME.format("action = 'update'")], "Change 3: its version"),
-    "what is shown": ([NAME.format("shown = NULL")], "Change 3: what is shown"),
-    "a resource": ([NAME.format("resource = 'nothing'")], "Change 3: it is of no resource"),
+    "what is shown": ([NAME.format("shown = NULL")], "Change 3: its public action"),
+    "a resource": ([NAME.format("resource = 'nothing'")], "Change 3: it belongs to an unknown resource"),
     "an id": ([NAME.format("record_id = 'nothing'")], "nothing: it is missing"),
     "the order": (
         [
@@ -92,11 +92,11 @@ TAMPERED = {
     ),
     "an older Change pointed to": (
         ["UPDATE partners SET change = {first} WHERE id = 'unido'"],
-        "partners/unido: it points to Change {first}, its last one is {fourth}",
+        "partners/unido: it refers to Change {first}, but its last Change is {fourth}",
     ),
     "a record of nobody's": (
         ["UPDATE changes SET record_id = 'x' WHERE record_id = 'duration' AND resource = 'indicators'"],
-        "indicators/duration: no Change tells of it",
+        "indicators/duration: no Change wrote it",
     ),
     "a column": (["UPDATE partners SET kind = 'other' WHERE id = 'unido'"], "partners/unido: its columns"),
     "a state": (["UPDATE partners SET state = 'draft' WHERE id = 'moit'"], "partners/moit: its columns"),
@@ -130,7 +130,7 @@ def test_a_deleted_record_that_is_there_is_told(lived_in: Database) -> None:
         table = RESOURCES["figures"].table.__table__
         row = dict(session.execute(table.select().where(table.c.id == "smart-factory-duration")).mappings().one())
         session.execute(table.insert(), {**row, "id": last.record_id, "change": last.sequence})
-    found = [f"figures/{last.record_id}: it is there, though its last Change deleted it."]
+    found = [f"figures/{last.record_id}: it exists, although its last Change deleted it."]
     assert verified(lived_in)[0] == found
 
 
@@ -143,7 +143,7 @@ def test_a_log_that_was_made_anew_is_told_by_a_head_that_was_kept(lived_in: Data
         forge(session, session.execute(select(CHANGES).order_by(CHANGES.c.sequence)).all())
     assert verified(lived_in)[0] == []
     assert verified(lived_in, kept)[0] == [
-        f"Change {kept.sequence}: the chain has another value here than the head that was kept."
+        f"Change {kept.sequence}: its chain value differs from the head that was stored elsewhere."
     ]
 
 
@@ -161,7 +161,7 @@ def test_a_log_that_ends_early_is_told_by_a_head_that_was_kept(lived_in: Databas
     tamper(lived_in, f"DELETE FROM changes WHERE sequence = {kept.sequence}")
     problems, _ = verified(lived_in, kept)
     assert problems == [
-        f"Change {kept.sequence} is missing: it was the head that was kept.",
+        f"Change {kept.sequence} is missing: it is the head that was stored elsewhere.",
         "figures/net-zero-target-2050-stated-2024: it is missing.",
     ]
 

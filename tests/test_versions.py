@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from re import _constants, _parser
+from re import _constants, _parser  # the type stubs do not have them
 from typing import Any
 
 import pytest

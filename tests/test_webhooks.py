@@ -16,10 +16,8 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.log import CHANGES, instant
 from app.core.model.resource import RESOURCES
-from app.webhooks import client as calling
-from app.webhooks import fan_out as following
-from app.webhooks import queue as attempts
-from app.webhooks import subscriptions
+from app.webhooks import client as webhook_client
+from app.webhooks import fan_out, queue, subscriptions
 from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
 from tests.support.databases import url_of
 from tests.support.http import client_of, problem
@@ -215,7 +213,7 @@ def test_a_subscription_that_catches_up_has_no_other_told_of_the_past(
 def test_what_is_not_accepted_is_sent_again_under_its_id(
     registry: TestClient, subscriber: Headers, editor: Headers, behaviour: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calling, "DEADLINE", 2)
+    monkeypatch.setattr(webhook_client, "DEADLINE", 2)
     with receiving(behaviour) as receiver:
         made = subscribe(registry, subscriber, receiver.url)
         put_project(registry, editor)
@@ -256,7 +254,7 @@ def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(calling, "DEADLINE", 60)
+    monkeypatch.setattr(webhook_client, "DEADLINE", 60)
 
     def poisoned(handler: Any, _: int) -> None:
         handler.answer(500 if b"poison" in handler.server.receiver.messages[-1].body else 204)
@@ -401,8 +399,8 @@ def test_too_much_waiting_makes_a_subscription_fall_behind_and_nothing_is_missed
     editor: Headers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(following, "MAX_WAITING_DELIVERIES", 3)
-    monkeypatch.setattr(following, "BATCH", 2)
+    monkeypatch.setattr(fan_out, "MAX_WAITING_DELIVERIES", 3)
+    monkeypatch.setattr(fan_out, "BATCH", 2)
     with receiving(fail) as receiver, receiving() as other:
         made = subscribe(registry, subscriber, receiver.url)
         subscribe(registry, subscriber, other.url)
@@ -500,11 +498,11 @@ def test_a_test_and_a_repetition_are_sent_once(
 def test_what_is_old_is_removed(seeded_database: Database) -> None:
     old, young = instant(datetime.now(UTC) - timedelta(days=8)), instant(datetime.now(UTC) - timedelta(days=6))
     with seeded_database.engine.begin() as connection:
-        rows = [following.new_delivery(name, "k2v9x0q4ma", "{}", old) for name in ("old", "young", "pending")]
+        rows = [queue.new_delivery(name, "k2v9x0q4ma", "{}", old) for name in ("old", "young", "pending")]
         for row, done in zip(rows, (old, young, None), strict=True):
             row.update(done_at=done, state="pending" if done is None else "accepted")
         connection.execute(insert(DELIVERIES), rows)
-        assert attempts.delete_done(connection) is False
+        assert queue.delete_done(connection) is False
         assert set(connection.execute(select(DELIVERIES.c.id)).scalars()) == {"young", "pending"}
 
 
@@ -583,7 +581,7 @@ def test_odd_ids_bodies_and_queries_are_refused(registry: TestClient, subscriber
 def test_a_key_has_a_bounded_number_of_subscriptions(
     registry: TestClient, subscriber: Headers, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_OF_ONE", 2)
+    monkeypatch.setattr(subscriptions, "MAX_OF_ONE_KEY", 2)
     for _ in range(2):
         subscribe(registry, subscriber, receiver.url)
     problem(registry.post("/v1/webhooks", json={"url": receiver.url}, headers=subscriber), 409, "conflict")
@@ -660,7 +658,7 @@ def test_many_subscriptions_read_the_log_no_oftener_than_one(
         with seeded_database.engine.begin() as connection:
             connection.execute(update(WEBHOOKS).values(state="active", behind=1))
             read.clear()
-            following.fan_out(connection, "")
+            fan_out.fan_out(connection, "")
             counts.append(sum("FROM changes" in statement for statement in read))
             made = connection.execute(select(DELIVERIES.c.webhook, func.count()).group_by(DELIVERIES.c.webhook)).all()
             connection.rollback()

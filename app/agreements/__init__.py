@@ -1,1 +1,1 @@
-"""`/v1/agreements`: what was signed or is meant to be signed."""
+"""`/v1/agreements`: agreements that partners signed, intend to sign or claim to have."""

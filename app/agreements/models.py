@@ -1,4 +1,4 @@
-"""Agreements: what was signed, or is meant to be, as a record of its own."""
+"""Agreements between partners: signed, intended, or claimed by a speaker."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value, Voice
@@ -19,65 +19,81 @@ from app.core.values.text import LanguageMap, Line
 
 AGREEMENT_KIND = CodeList(
     "agreement_kind",
-    "The form of an agreement.",
+    "The legal form of an agreement. Use the most specific code that the source supports: `treaty` is for agreements "
+    "between governments that have no code of their own.",
     {
         "memorandum_of_understanding": Code("Memorandum of understanding", "Biên bản ghi nhớ"),
         "framework_agreement": Code("Framework agreement", "Thỏa thuận khung"),
         "free_trade_agreement": Code("Free trade agreement", "Hiệp định thương mại tự do"),
-        "treaty": Code("Treaty or intergovernmental agreement", "Hiệp định, điều ước quốc tế"),
+        "treaty": Code("Treaty or other intergovernmental agreement", "Hiệp định, điều ước quốc tế"),
         "loan_agreement": Code("Loan agreement", "Hiệp định vay"),
         "grant_agreement": Code("Grant agreement", "Hiệp định tài trợ"),
         "letter_of_intent": Code("Letter of intent", "Ý định thư"),
         "contract": Code("Contract", "Hợp đồng"),
         "project_document": Code("Project document", "Văn kiện dự án"),
-        "other": Code("Other", "Khác"),
+        "other": Code("Other form of agreement", "Khác"),
     },
 )
 AGREEMENT_STATUS = CodeList(
     "agreement_status",
-    "Where an agreement stands, as the latest cited document says.",
+    "The stage that an agreement has reached, according to the latest document that it cites.",
     {
-        "intended": Code("Intended", "Dự kiến"),
+        "intended": Code("Intended, not yet signed", "Dự kiến"),
         "signed": Code("Signed", "Đã ký"),
         "in_force": Code("In force", "Có hiệu lực"),
-        "ended": Code("Ended", "Đã hết hiệu lực"),
+        "ended": Code("No longer in force", "Đã hết hiệu lực"),
         "claimed": Code("Claimed by a speaker, not documented", "Được nêu, chưa có văn bản"),
     },
 )
 
 
 class Party(Value):
-    """A side of an agreement."""
+    """A partner that is a party to an agreement."""
 
-    partner: PartnerId
-    side: Line | None = Field(default=None, description="The side it signs for, where several sign for one.")
+    partner: PartnerId = Field(description="Id of the partner.")
+    side: Line | None = Field(
+        default=None,
+        description="Side on which this partner takes part, such as a country that several partners represent.",
+    )
 
 
 class Signatory(Voice):
-    """Who signed, in which office, for which party."""
+    """A person or office that signed an agreement, and the party on whose behalf."""
 
-    for_party: PartnerId | None = Field(default=None, alias="for", description="Id of the party signed for.")
+    for_party: PartnerId | None = Field(
+        default=None, alias="for", description="Id of the party on whose behalf they signed."
+    )
 
 
 class AgreementFields(HasIdentifiers, RecordFields):
-    """A memorandum, treaty, loan, grant or contract between partners."""
+    """A memorandum of understanding, treaty, loan, grant, contract or other agreement between partners."""
 
-    title: LanguageMap
-    description: LanguageMap | None = Field(default=None, description="What it is about, in our words.")
-    kind: Annotated[str, AGREEMENT_KIND]
-    status: Annotated[str, AGREEMENT_STATUS]
-    signed_on: Edtf | None = Field(default=None, description="When it was signed, as precisely as stated.")
-    signed_in: PlaceId | None = Field(default=None, description="The place where it was signed.")
-    period: Edtf | None = Field(default=None, description="The time it covers.")
-    parties: list[Party] = Field(default=[], max_length=200)
-    signatories: list[Signatory] = Field(default=[], max_length=200)
-    projects: list[ProjectId] = Field(default=[], max_length=200, description="Projects it is about.")
-    part_of: AgreementId | None = Field(default=None, description="The wider agreement it belongs to.")
-    amends: list[AgreementId] = Field(default=[], max_length=50, description="Agreements that it changes or extends.")
-    legal_basis: list[DocumentId] = Field(default=[], max_length=50, description="Documents that it rests on.")
+    title: LanguageMap = Field(description="Title of the agreement.")
+    description: LanguageMap | None = Field(
+        default=None, description="Summary of the agreement, in the words of the registry."
+    )
+    kind: Annotated[str, AGREEMENT_KIND] = Field(description="Legal form, a code of the list `agreement_kind`.")
+    status: Annotated[str, AGREEMENT_STATUS] = Field(
+        description="Stage according to the latest cited document, a code of the list `agreement_status`."
+    )
+    signed_on: Edtf | None = Field(default=None, description="Date of signature, as precisely as the source states it.")
+    signed_in: PlaceId | None = Field(default=None, description="Id of the place where it was signed.")
+    period: Edtf | None = Field(default=None, description="Period that the agreement covers.")
+    parties: list[Party] = Field(default=[], max_length=200, description="Partners that are parties to it.")
+    signatories: list[Signatory] = Field(
+        default=[], max_length=200, description="Persons and offices that signed it, as the source names them."
+    )
+    projects: list[ProjectId] = Field(default=[], max_length=200, description="Ids of the projects it is about.")
+    part_of: AgreementId | None = Field(default=None, description="Id of the wider agreement to which it belongs.")
+    amends: list[AgreementId] = Field(
+        default=[], max_length=50, description="Ids of the agreements that it changes or extends."
+    )
+    legal_basis: list[DocumentId] = Field(
+        default=[], max_length=50, description="Ids of the legal instruments and other documents on which it is based."
+    )
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """Parties, who signed for whom, projects, amended agreements and legal basis."""
+        """Return the link rows of its parties, signatories, projects, amended agreements and legal basis."""
         yield from ((PARTIES, {"partner_id": party.partner}) for party in self.parties)
         for signatory in self.signatories:
             for partner in dict.fromkeys(filter(None, (signatory.partner, signatory.for_party))):
@@ -93,8 +109,8 @@ class AgreementShown(AgreementFields, Record):
     resource: Literal["agreements"]
 
 
-class Agreement(RouteRow, table=True):
-    """Columns of agreements that lists filter and sort by."""
+class Agreement(RecordRow, table=True):
+    """The table of agreements: one row each, with the columns that lists filter and sort by."""
 
     __tablename__ = "agreements"
     __table_args__ = (
@@ -128,7 +144,7 @@ LEGAL_BASIS = link_table("agreements", "legal_basis", refers_to("document_id", "
 AGREEMENTS = Resource(
     name="agreements",
     one="agreement",
-    about="Memoranda, treaties, loans and contracts: who agreed with whom, signed by whom, on what legal basis.",
+    about="Memoranda, treaties, loans, grants and contracts, with their parties, signatories and legal basis.",
     fields=AgreementFields,
     shown=AgreementShown,
     table=Agreement,
@@ -139,11 +155,11 @@ AGREEMENTS = Resource(
     example="smart-factory-mou-2022",
     trees=("part_of", "amends"),
     filters={
-        "kind": EqualFilter(Agreement.kind, Annotated[str, AGREEMENT_KIND], "Of any of these kinds."),
-        "status": EqualFilter(Agreement.status, Annotated[str, AGREEMENT_STATUS], "In any of these states."),
+        "kind": EqualFilter(Agreement.kind, Annotated[str, AGREEMENT_KIND], "Has any of these kinds."),
+        "status": EqualFilter(Agreement.status, Annotated[str, AGREEMENT_STATUS], "Has any of these statuses."),
         "title": TextFilter(Agreement.title_text),
-        "signed_on": DuringFilter(Agreement.signed_on_earliest, Agreement.signed_on_latest, "When it was signed."),
-        "period": DuringFilter(Agreement.period_earliest, Agreement.period_latest, "The time it covers."),
+        "signed_on": DuringFilter(Agreement.signed_on_earliest, Agreement.signed_on_latest, "Date of signature."),
+        "period": DuringFilter(Agreement.period_earliest, Agreement.period_latest, "Period that it covers."),
     },
     sorts={
         "title": Agreement.title_sort,
@@ -155,22 +171,22 @@ AGREEMENTS = Resource(
         "partner": Link(
             "partners",
             (PARTIES.c.partner_id, SIGNATORIES.c.partner_id),
-            "With this partner as party or signatory.",
+            "Has this partner as a party or signatory.",
             "partners",
             "agreements",
         ),
-        "party": Link("partners", (PARTIES.c.partner_id,), "With this partner as a party."),
-        "signatory": Link("partners", (SIGNATORIES.c.partner_id,), "Signed by or for this partner."),
-        "project": Link("projects", (PROJECTS_OF.c.project_id,), "About this project.", "projects", "agreements"),
-        "place": Link("places", (Agreement.signed_in,), "Signed in this place.", "places", "agreements", tree=True),
+        "party": Link("partners", (PARTIES.c.partner_id,), "Has this partner as a party."),
+        "signatory": Link("partners", (SIGNATORIES.c.partner_id,), "Was signed by or on behalf of this partner."),
+        "project": Link("projects", (PROJECTS_OF.c.project_id,), "Is about this project.", "projects", "agreements"),
+        "place": Link("places", (Agreement.signed_in,), "Was signed in this place.", "places", "agreements", tree=True),
         "part_of": Link(
-            "agreements", (Agreement.part_of,), "Part of this agreement.", "whole", "parts", opposite="whole_of"
+            "agreements", (Agreement.part_of,), "Is part of this agreement.", "whole", "parts", opposite="whole_of"
         ),
         "amends": Link(
-            "agreements", (AMENDS.c.amended_id,), "Changing this agreement.", "amended", opposite="amended_by"
+            "agreements", (AMENDS.c.amended_id,), "Changes or extends this agreement.", "amended", opposite="amended_by"
         ),
         "legal_basis": Link(
-            "documents", (LEGAL_BASIS.c.document_id,), "Resting on this document.", "legal_basis", opposite="basis_of"
+            "documents", (LEGAL_BASIS.c.document_id,), "Is based on this document.", "legal_basis", opposite="basis_of"
         ),
     },
 )

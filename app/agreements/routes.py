@@ -7,5 +7,5 @@ from app.core.http.resource_routes import resource_router
 
 
 def agreements_router() -> APIRouter:
-    """The reads and writes that every resource has."""
+    """Return the router with the reads and writes that every resource has."""
     return resource_router(AGREEMENTS)

@@ -1,6 +1,6 @@
-"""The change feed: what everyone sees of each Change, in the order of commits, and what proves that none is missing.
+"""The change feed: the public view of every Change, in the order of commits, with a proof that none is missing.
 
-It is the same for everyone. A draft's Change is not in it; who verifies the chain is told its number and entry alone.
+All callers see the same feed. It leaves out the Changes of drafts. With `proof`, it states their number and entry.
 """
 
 import json
@@ -15,22 +15,25 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_
 from app.core.database.sql import one_of, unindexed, utf8
 from app.core.database.statements import Query, Read
 from app.core.errors import Rewound
-from app.core.log import CHANGES, REDACTIONS, chain_entry_of
-from app.core.reading.answers import ReadRequest, ReadResult
+from app.core.log import CHANGES, EARLIER_PUBLIC, REDACTIONS, chain_entry_of
+from app.core.reading.results import ReadRequest, ReadResult
 from app.core.values.json import to_json
-from app.core.writing.representation import partners_of
+from app.core.writing.representation import is_public, partners_of
 
 PATH = "/v1/changes"
-SCANNED = 4_000  # Changes that a page looks at, at most, to find those that are asked for
-ROWS_OF_ROUND = 50  # representations fetched at once
-MAX_PAGE_BYTES = 4_000_000  # bytes after which a page ends
-HEAD = 8  # characters of a chain value that `next` carries: as many as in a tag
+SCANNED = 4_000  # Changes that one page examines at most while it looks for those that the filters select
+ROWS_OF_ROUND = 50  # representations that one statement fetches at most
+MAX_PAGE_BYTES = 4_000_000  # bytes of items after which a page ends
+HEAD = 8  # characters of a chain value in `next`; tags use as many
 
 C = CHANGES.c
 
 
 class FeedRow(NamedTuple):
-    """A Change as it is stored, its representation in bytes (None: of a draft, or one that a mirror was not given)."""
+    """A stored Change with its representation in bytes.
+
+    `body` is None if the feed must not show it: for a Change of a draft, or in a mirror that never received it.
+    """
 
     sequence: int
     at: str
@@ -46,27 +49,29 @@ class FeedRow(NamedTuple):
     chain: str
     body: bytes | None
 
+    @property
+    def key(self) -> dict[str, Any]:
+        """The parameters that select the earlier Changes of its record."""
+        return {"resource": self.resource, "id": self.record_id, "sequence": self.sequence}
+
 
 _COLUMNS = [C[name] for name in FeedRow._fields if name != "body"]
 _FEED_ROWS = select(*_COLUMNS, case((C.shown.is_not(None), utf8(C.body))))
 _LAST = Query(select(C.sequence, C.chain).order_by(C.sequence.desc()).limit(literal_column("1")))
-_LOG = Query(select(REDACTIONS.c.reason, REDACTIONS.c.digests).where(REDACTIONS.c.change == bindparam("sequence")))
-_CHAIN = Query(select(C.chain).where(C.sequence == bindparam("sequence")))
-_BEFORE = Query(
-    _FEED_ROWS.where(
-        C.resource == bindparam("resource"),
-        C.record_id == bindparam("id"),
-        C.sequence < bindparam("sequence"),
-        C.shown.is_not(None),
-    )
-    .order_by(C.sequence.desc())
-    .limit(literal_column("1"))
+_REDACTION = Query(
+    select(REDACTIONS.c.reason, REDACTIONS.c.digests).where(REDACTIONS.c.change == bindparam("sequence"))
 )
+_CHAIN = Query(select(C.chain).where(C.sequence == bindparam("sequence")))
+_BEFORE = Query(_FEED_ROWS.where(EARLIER_PUBLIC).order_by(C.sequence.desc()).limit(literal_column("1")))
 
 
 @dataclass(frozen=True)
 class FeedPage(ReadResult):
-    """A page of the feed: how many items it has, up to which Change it looked, and which is the last of all."""
+    """A page of the feed.
+
+    `items` is the number of its items, `scanned_to` the last Change that was examined, `chain` the head of that
+    Change's chain value, and `last` the newest Change of the registry.
+    """
 
     items: int = field(kw_only=True)
     scanned_to: int = field(kw_only=True)
@@ -75,29 +80,34 @@ class FeedPage(ReadResult):
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to tell, and nothing more to look at."""
+        """Whether the page is empty and no Change is left to examine."""
         return self.items == 0 and self.scanned_to == self.last
 
 
 def read_feed(query: Any, request: ReadRequest) -> Read:
-    """Changes behind `query.after`, and where to go on; Rewound when there is another history here."""
+    """Return the page of Changes after `query.after`.
+
+    Raise Rewound if the log does not contain the Change that the caller saw last.
+    """
     rows = yield _LAST, {}
     last, chain = rows[0] if rows else (0, "")
-    name = f"{last}-{chain[:HEAD]}" if last else "0"
-    if request.matches(request.tag(name)):
-        return ReadResult(None, request.tag(name))
-    yield from _ensure_known(query, last)
-    items, seen = yield from _items(query, last)
-    if seen != last:
-        chain = yield from _chain_at(seen)
-    following = _next(query, seen, chain)
-    shown = b'{"items":[%s],"next":%s,"last":%d}' % (b",".join(items), to_json(following), last)
-    told = request.result(shown, name, following)
-    return FeedPage(told.body, told.tag, following, items=len(items), scanned_to=seen, chain=chain[:HEAD], last=last)
+    change_name = f"{last}-{chain[:HEAD]}" if last else "0"
+    if request.matches(request.tag(change_name)):
+        return ReadResult(None, request.tag(change_name))
+    yield from _ensure_not_rewound(query, last)
+    items, scanned_to = yield from _items(query, last)
+    if scanned_to != last:
+        chain = yield from _chain_at(scanned_to)
+    next_path = _next_path(query, scanned_to, chain)
+    page = b'{"items":[%s],"next":%s,"last":%d}' % (b",".join(items), to_json(next_path), last)
+    result = request.result(page, change_name, next_path)
+    return FeedPage(
+        result.body, result.tag, next_path, items=len(items), scanned_to=scanned_to, chain=chain[:HEAD], last=last
+    )
 
 
-def _ensure_known(query: Any, last: int) -> Read:
-    """Rewound unless the Change that the caller saw last is here, under the chain value that it had."""
+def _ensure_not_rewound(query: Any, last: int) -> Read:
+    """Raise Rewound unless the log contains the Change `query.after` with the chain value that the caller knows."""
     if query.after > last:
         raise Rewound
     if query.chain and not (yield from _chain_at(query.after)).startswith(query.chain):
@@ -109,36 +119,43 @@ def _chain_at(sequence: int) -> Read:
     return rows[0][0] if rows else ""
 
 
-def _next(query: Any, seen: int, chain: str) -> str:
-    given = query.model_dump(exclude_unset=True, exclude_none=True, exclude={"after", "chain"})
-    place = {"after": seen, **({"chain": chain[:HEAD]} if seen else {})}
-    said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
-    return f"{PATH}?{urlencode({**place, **said}, doseq=True)}"
+def _next_path(query: Any, scanned_to: int, chain: str) -> str:
+    parameters: dict[str, Any] = {"after": scanned_to}
+    if scanned_to:
+        parameters["chain"] = chain[:HEAD]
+    others = query.model_dump(exclude_unset=True, exclude_none=True, exclude={"after", "chain"})
+    for name, value in others.items():
+        parameters[name] = str(value).lower() if isinstance(value, bool) else value
+    return f"{PATH}?{urlencode(parameters, doseq=True)}"
 
 
 def _items(query: Any, last: int) -> Read:
-    """The items of a page, and the number of the Change up to which everything was looked at."""
+    """Return the items of a page and the number of the last Change that was examined."""
     resource, _, record_id = (query.record or "").partition("/")
-    values = {"resources": query.resource, "resource": resource, "id": record_id, "named": f'"{query.partner}"'}
+    values = {"resources": query.resource, "resource": resource, "id": record_id, "quoted": f'"{query.partner}"'}
     until = last if query.record else min(last, query.after + SCANNED)
     statement = _statement(query.proof, bool(query.resource), bool(query.record), bool(query.partner))
     items: list[bytes] = []
-    seen, size = query.after, 0
-    while seen < until and len(items) < query.limit and size < MAX_PAGE_BYTES:
-        most = min(ROWS_OF_ROUND, query.limit - len(items))
-        rows = yield statement, {**values, "after": seen, "until": until, "most": most}
+    scanned_to = query.after
+    size = 0
+    while scanned_to < until and len(items) < query.limit and size < MAX_PAGE_BYTES:
+        limit = min(ROWS_OF_ROUND, query.limit - len(items))
+        rows = yield statement, {**values, "after": scanned_to, "until": until, "limit": limit}
         for row in rows:
             item = yield from _item(FeedRow(*row), query)
             if item is not None:
                 items.append(item)
                 size += len(item)
-        seen = rows[-1][0] if len(rows) == most else until
-    return items, seen
+        scanned_to = rows[-1][0] if len(rows) == limit else until
+    return items, scanned_to
 
 
 @lru_cache(maxsize=16)
 def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Query:
-    """The next Changes within a bound. With a filter, hidden ones are left out: it would say what they are about."""
+    """Return the statement of the next Changes up to a bound.
+
+    With a filter it leaves out the Changes of drafts: that one matches would reveal what the draft is about.
+    """
     where = [C.sequence > bindparam("after"), C.sequence <= bindparam("until")]
     if not proof or resources or record or partner:
         where.append(C.shown.is_not(None))
@@ -148,93 +165,93 @@ def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Que
         where.append(and_(C.resource == bindparam("resource"), C.record_id == bindparam("id")))
     if partner:
         where.append(_may_name_partner())
-    return Query(_FEED_ROWS.where(*where).order_by(C.sequence).limit(bindparam("most")))
+    return Query(_FEED_ROWS.where(*where).order_by(C.sequence).limit(bindparam("limit")))
 
 
 def _may_name_partner() -> ColumnElement[bool]:
-    """Whether a representation, or the one before it, may name the partner: whether it does is decided later."""
+    """Return the condition that this or the previous representation contains the partner's id as a JSON string.
+
+    It only narrows the rows. `_concerns_partner` decides.
+    """
     earlier = CHANGES.alias("earlier")
-    same = and_(earlier.c.resource == C.resource, earlier.c.record_id == C.record_id)
-    before = select(earlier.c.body).where(same, earlier.c.sequence < C.sequence, earlier.c.shown.is_not(None))
+    same_record = and_(earlier.c.resource == C.resource, earlier.c.record_id == C.record_id)
+    before = select(earlier.c.body).where(same_record, earlier.c.sequence < C.sequence, earlier.c.shown.is_not(None))
     body = before.order_by(earlier.c.sequence.desc()).limit(literal_column("1")).scalar_subquery()
-    named_now, named_before = C.body.contains(bindparam("named")), body.contains(bindparam("named"))
-    return or_(named_now, and_(C.shown != "create", named_before), C.shown == "redact")
+    named_now = C.body.contains(bindparam("quoted"))
+    named_before = and_(C.shown != "create", body.contains(bindparam("quoted")))
+    return or_(named_now, named_before, C.shown == "redact")
 
 
-def _item(told: FeedRow, query: Any) -> Read:
-    """A Change as the feed shows it; None when it does not concern the partner that is asked for."""
-    if told.shown is None:
-        return to_json({"sequence": told.sequence, "proof": {"entry": chain_entry_of(told), "chain": told.chain}})
-    body, own = yield from _shown(told)
-    is_gone = told.action == "delete" or not own
-    if query.partner and not (yield from _concerns_partner(told, body, query.partner)):
+def _item(row: FeedRow, query: Any) -> Read:
+    """Return the JSON of a Change in the feed, or None if it does not concern `query.partner`."""
+    if row.shown is None:
+        return to_json({"sequence": row.sequence, "proof": {"entry": chain_entry_of(row), "chain": row.chain}})
+    body, is_own = yield from _public_body(row)
+    is_deleted = row.action == "delete" or not is_own
+    if query.partner and not (yield from _concerns_partner(row, body, query.partner)):
         return None
     item: dict[str, Any] = {
-        "sequence": told.sequence,
-        "at": told.at,
-        "actor": told.actor,
-        "action": "delete" if is_gone else told.shown,  # also of what was gone when text was taken down from it
-        "resource": told.resource,
-        "id": told.record_id,
-        "version": told.version,
+        "sequence": row.sequence,
+        "at": row.at,
+        "actor": row.actor,
+        "action": "delete" if is_deleted else row.shown,  # a redaction of a deleted record is one more delete
+        "resource": row.resource,
+        "id": row.record_id,
+        "version": row.version,
     }
     if query.proof:
-        item["proof"] = {**_proof(told, own), **(yield from _log(told))}
+        item["proof"] = {**_proof(row, is_own), **(yield from _redaction(row))}
     return b'%s,"record":%s}' % (to_json(item)[:-1], body)
 
 
-def _proof(told: FeedRow, own: bool) -> Mapping[str, Any]:
+def _proof(row: FeedRow, is_own: bool) -> Mapping[str, Any]:
     return {
-        "action": told.action,
-        "digest": told.digest,
-        "salt": told.salt if own else None,
-        "redacted": told.redacted,
-        "withheld": not own,
-        "chain": told.chain,
+        "action": row.action,
+        "digest": row.digest,
+        "salt": row.salt if is_own else None,
+        "redacted": row.redacted,
+        "withheld": not is_own,
+        "chain": row.chain,
     }
 
 
-def _log(told: FeedRow) -> Read:
-    """Of a redaction: why, and what stands for the representations that it put in the place of others."""
-    if told.shown != "redact":
+def _redaction(row: FeedRow) -> Read:
+    """Return the reason of a redaction and the digests of the representations that it wrote."""
+    if row.shown != "redact":
         return {}
-    rows = yield _LOG, {"sequence": told.sequence}
+    rows = yield _REDACTION, {"sequence": row.sequence}
     return {"reason": rows[0][0], "digests": json.loads(rows[0][1])} if rows else {}
 
 
-def _shown(told: FeedRow) -> Read:
-    """The last public representation of the record up to this Change, and whether it is the Change's own."""
-    if _is_public(told):
-        return told.body, True
-    while rows := (yield _BEFORE, {"resource": told.resource, "id": told.record_id, "sequence": told.sequence}):
-        told = FeedRow(*rows[0])
-        if _is_public(told):
-            return told.body, False
+def _public_body(row: FeedRow) -> Read:
+    """Return the last public representation of the record up to this Change, and whether this Change wrote it."""
+    if is_public(row):
+        return row.body, True
+    while rows := (yield _BEFORE, row.key):
+        row = FeedRow(*rows[0])
+        if is_public(row):
+            return row.body, False
     return b"null", False
 
 
-def _is_public(told: FeedRow) -> bool:
-    """Whether the representation of a Change was public: that of a withdrawal is the draft's."""
-    if told.body is None or told.shown == "redact":
-        return told.body is not None and json.loads(told.body)["state"] == "published"
-    return told.shown != "delete" or told.action == "delete"
+def _concerns_partner(row: FeedRow, body: bytes, partner: str) -> Read:
+    """Return whether the record is the partner, names it, or named it before this Change.
 
-
-def _concerns_partner(told: FeedRow, body: bytes, partner: str) -> Read:
-    """Whether the record is or names the partner, or did before this Change: who follows it learns when that ends."""
-    if _names(told, body, partner):
+    So a caller who follows a partner also learns that a record no longer names it.
+    """
+    if _names(row, body, partner):
         return True
-    if told.shown == "create":
+    if row.shown == "create":
         return False
-    rows = yield _BEFORE, {"resource": told.resource, "id": told.record_id, "sequence": told.sequence}
+    rows = yield _BEFORE, row.key
     if not rows:
         return False
-    earlier, _ = yield from _shown(FeedRow(*rows[0]))
-    return _names(told, earlier, partner)
+    earlier, _ = yield from _public_body(FeedRow(*rows[0]))
+    return _names(row, earlier, partner)
 
 
-def _names(told: FeedRow, body: bytes, partner: str) -> bool:
+def _names(row: FeedRow, body: bytes, partner: str) -> bool:
     if body == b"null" or b'"%s"' % partner.encode() not in body:
-        return (told.resource, told.record_id) == ("partners", partner)
-    found = partners_of(told.resource, told.record_id, body)
-    return found is None or partner in found  # what nobody can read any more is told rather once too often
+        return (row.resource, row.record_id) == ("partners", partner)
+    partners = partners_of(row.resource, row.record_id, body)
+    return partners is None or partner in partners  # an unreadable old representation: show it rather than miss it

@@ -1,4 +1,7 @@
-"""Waiting for the next Change: no thread and no connection is held, one task looks for all who wait."""
+"""Long polling: requests that wait for the next Change.
+
+A waiting request occupies no thread and no database connection. One task looks for new Changes for all of them.
+"""
 
 import asyncio
 import contextlib
@@ -11,50 +14,49 @@ from starlette.types import Receive
 
 from app.core.reading.freshness import Freshness
 
-MAX_LONG_POLLS = 500  # who comes when so many wait is answered at once
-
-TICK = 0.02  # seconds between two looks
-
+MAX_LONG_POLLS = 500  # further requests are answered at once
+TICK = 0.02  # seconds between two looks at the newest Change
 NEVER = 2**63  # no Change has this number
 
 
 class LongPolls:
-    """Those who wait for a Change, told by what knows the last one."""
+    """The requests that wait for a Change, and the task that wakes them."""
 
     def __init__(self, fresh: Freshness, limit: int = MAX_LONG_POLLS) -> None:
-        self.most, self._fresh = limit, fresh
+        self.limit = limit
+        self._fresh = fresh
         self._waiters: dict[asyncio.Future[bool], int] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._ended = False
 
     async def wait_for_change(self, last: int, seconds: float, receive: Receive) -> bool:
-        """Whether there is a Change behind `last`, as soon as there is.
+        """Return True as soon as there is a Change after `last`.
 
-        False when the time is over, the caller has left, the server ends, or too many wait already.
+        Return False when the time is over, the caller disconnects, the server stops, or too many requests wait.
         """
         if self._watcher is None or self._watcher.done():
             self._watcher = asyncio.ensure_future(self._watch())
         return await self._wait(last, seconds, receive) is True
 
     async def pause(self, seconds: float, receive: Receive) -> bool:
-        """Whether it is worth to look again after so many seconds: the caller stays, and so does the server."""
+        """Wait for some seconds; return False at once if the caller disconnects or the server stops."""
         return await self._wait(NEVER, seconds, receive) is None
 
     async def _wait(self, last: int, seconds: float, receive: Receive) -> bool | None:
-        """None when the time is over."""
-        if self._ended or len(self._waiters) >= self.most:
+        """Return whether a Change ended the wait, or None when the time is over."""
+        if self._ended or len(self._waiters) >= self.limit:
             return False
         moved = asyncio.get_running_loop().create_future()
         self._waiters[moved] = last
-        left = asyncio.ensure_future(_disconnected(receive))
+        disconnected = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:
-            await asyncio.wait({moved, left}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({moved, disconnected}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if moved.done():
                 return bool(moved.result())
-            return False if left.done() else None
+            return False if disconnected.done() else None
         finally:
             del self._waiters[moved]
-            left.cancel()
+            disconnected.cancel()
 
     async def _watch(self) -> None:
         while self._waiters:
@@ -66,24 +68,27 @@ class LongPolls:
             await asyncio.sleep(TICK)
 
     def end(self) -> None:
-        """Let everybody go who waits, and nobody wait any more."""
+        """Answer all waiting requests, and let none wait from now on."""
         self._ended = True
         for moved in self._waiters:
             if not moved.done():
                 moved.set_result(False)
 
     def end_on_signal(self) -> None:
-        """End when the process is told to: the server waits for its requests before it tells the application."""
+        """End on SIGINT and SIGTERM.
+
+        The server lets its requests finish before it notifies the application, so these would delay the stop.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.getsignal(number)
-            if callable(before):
-                signal.signal(number, _call_too(lambda: loop.call_soon_threadsafe(self.end), before))
+            handler = signal.getsignal(number)
+            if callable(handler):
+                signal.signal(number, _call_before(handler, lambda: loop.call_soon_threadsafe(self.end)))
 
     async def close(self) -> None:
-        """End, and stop looking."""
+        """End, and stop the task."""
         self.end()
         if self._watcher is not None:
             self._watcher.cancel()
@@ -91,15 +96,17 @@ class LongPolls:
                 await self._watcher
 
 
-def _call_too(act: Callable[[], object], handler: Callable[..., object]) -> Callable[..., object]:
-    def handle(*given: Any) -> object:
+def _call_before(handler: Callable[..., object], act: Callable[[], object]) -> Callable[..., object]:
+    """Return a signal handler that calls `act` and then the handler."""
+
+    def handle(*arguments: Any) -> object:
         act()
-        return handler(*given)
+        return handler(*arguments)
 
     return handle
 
 
-async def _disconnected(receive: Receive) -> None:
-    """Ends when the caller is gone."""
+async def _wait_for_disconnect(receive: Receive) -> None:
+    """Return when the caller has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""`GET /v1/changes`: follow what happens here, page by page or waiting for it."""
+"""`GET /v1/changes`: the change feed, page by page or with long polling."""
 
 import time
 from dataclasses import replace
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints, create_model
 
-from app.changes.feed import PATH, FeedPage, read_feed
+from app.changes.feed import PATH, SCANNED, FeedPage, read_feed
 from app.core.errors import Rewound
 from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
@@ -21,121 +21,185 @@ from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, query_
 from app.core.values.text import SLUG
 
 LAST_NUMBER = 2**63 - 1
-LONGEST_WAIT = 60
+MAX_WAIT = 60  # seconds
 Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
-ABOUT = f"""Every write of every public record, deletions included, in the order of commits, each with the whole record
-as it was then. Follow `next`, which is always there; start with `after=0`, or with `after` of where you left off. Who
-follows it misses nothing: numbers only grow, and what is told later has a higher one. Numbers that are left out belong
-to drafts, which nobody is told of: publishing one is *create*, withdrawing it *delete* with what was public last.
+DESCRIPTION = f"""The change feed contains every write of every public record, deletions included, in the order of
+commits. Each item has the complete record as it was after the write, or as it last was if the write deleted it.
 
-*redact*: a text was taken down from every version of this record: take this one, and ask with `record=` for its Changes
-again if you keep them. Of a record that is gone this is one more *delete*, of a higher version. With `partner=` come
-records that are or name the partner, and once more when they cease to.
-A page looks at a bounded number of Changes: it may be empty though there is more to come.
+**Start and continue.** Start with `after=0` to read everything, or with the number of the last Change that you
+processed. Then request the path in `next`, which every page has. You are up to date when the `after` in `next` equals
+`last`. A page has at most {MAX_ITEMS} items. With filters it may have none although more follow, since it examines at
+most {SCANNED:,} Changes.
 
-With `wait=` the answer comes as soon as there is something, or after so many seconds. 409 `rewound`: this registry went
-back to an earlier state than yours (a backup was restored): begin again. With `proof=true` and no filter every number
-is told: `entry` is the SHA-256 of `at`, `actor`, `proof.action`, `resource`, `id`, `version` and `proof.digest`, one a
-line; `chain` that of the chain value before, the sequence and the entry, one a line; `digest` that of `salt` (empty
-when null) and the bytes of `record`, unless it is `withheld` or `redacted`. Of a redacted one, the SHA-256 of `salt`,
-its own sequence and the bytes of `record`, one a line, is among the `digests` of the Change in `redacted`, and that
-of those, as a JSON list without blanks, in its actor. A page has at most {MAX_ITEMS} Changes."""
+**Nothing is missed.** A Change that is committed later has a higher number. Numbers that the unfiltered feed leaves out
+belong to drafts, which are not public. The publication of a draft is a `create`. Its withdrawal is a `delete` with
+the last public version of the record.
+
+**Long polling.** With `wait`, a request for which there is no item yet is answered as soon as there is one, or after
+that number of seconds.
+
+**Filter by partner.** With `partner`, the feed contains the Changes of records that are the partner or name it, and
+the Change by which a record stops naming it.
+
+**Redactions.** A `redact` means that a text was removed from every version of the record. Replace your copy by the
+record in this item. If you also store earlier versions, read them again with `record`. The redaction of a record that
+was deleted or withdrawn is one more `delete`, with a higher version.
+
+**Rewound registry.** The error 409 `rewound` means that the registry does not have the last Change that you
+processed, for example because an earlier backup was restored. Discard your copy and start again with `after=0`.
+
+**Verification.** With `proof=true` and no filter, the feed contains every number, and of the Change of a draft only
+the proof. All hashes are SHA-256 in lower-case hexadecimal, computed over UTF-8. Lines are separated by one newline,
+and the last line has none.
+
+1. The entry of a Change is the hash of seven lines: `at`, `actor`, `proof.action`, `resource`, `id`, `version` and
+   `proof.digest`. For the Change of a draft, it is `proof.entry`.
+2. `proof.chain` is the hash of three lines: the chain value of the previous Change (empty for Change 1), `sequence`
+   and the entry.
+3. `proof.digest` is the hash of `proof.salt` (empty if null), directly followed by the bytes of `record` as they were
+   sent. It cannot be checked if `proof.withheld` is true or `proof.redacted` is not null.
+4. If `proof.redacted` is not null and `proof.withheld` is false, the hash of three lines (`proof.salt`, `sequence`
+   and the bytes of `record`) is one of the `proof.digests` of the Change with the number `proof.redacted`.
+5. The `actor` of a redaction is `redact:` followed by the hash of its `proof.digests`, written as a JSON array
+   without whitespace."""
 
 
 class Proof(BaseModel):
-    """What verifies a Change."""
+    """The values with which a client verifies a Change, as the description of the change feed explains."""
 
-    action: Annotated[str, ACTION] | None = Field(default=None, description="What the write did, drafts included.")
-    digest: Hash | None = Field(default=None, description="SHA-256 of salt and representation.")
-    salt: str | None = Field(default=None, description="What stands before the representation when it is hashed.")
-    redacted: int | None = Field(default=None, description="The Change that took text down from this one.")
-    withheld: bool = Field(default=False, description="`digest` is of a draft; `record` is what was public last.")
-    entry: Hash | None = Field(default=None, description="Only of a draft's Change: what stands for it in the chain.")
-    chain: Hash = Field(description="The value of the chain at this Change.")
-    reason: str | None = Field(default=None, description="Only of *redact*: why.")
+    action: Annotated[str, ACTION] | None = Field(
+        default=None, description="What the write did to the record, whether it was public or a draft."
+    )
+    digest: Hash | None = Field(
+        default=None, description="SHA-256 of the salt and the representation as it was written."
+    )
+    salt: str | None = Field(
+        default=None, description="Text that is hashed before the representation; null means none."
+    )
+    redacted: int | None = Field(
+        default=None, description="Number of the redaction that last removed text from this representation."
+    )
+    withheld: bool = Field(
+        default=False, description="True if `digest` is that of a draft. `record` is then the last public version."
+    )
+    entry: Hash | None = Field(
+        default=None, description="The hash that represents the Change in the chain; only for the Change of a draft."
+    )
+    chain: Hash = Field(description="Value of the chain at this Change.")
+    reason: str | None = Field(default=None, description="Reason for the redaction; only for redactions.")
     digests: list[Hash] | None = Field(
-        default=None, description="Only of *redact*: SHA-256 of each representation that it put in place of another."
+        default=None, description="Hash of each representation that the redaction wrote; only for redactions."
     )
 
 
-async def _awaited(request: Request, query: Any) -> FeedPage:
-    state, until = request.scope["app"].state, time.monotonic() + query.wait
-    untagged = replace(read_request(request), tags="")
+async def _wait_for_page(request: Request, query: Any) -> FeedPage:
+    """Return the first page with items, or an empty one when the time is over."""
+    state = request.scope["app"].state
+    deadline = time.monotonic() + query.wait
+    unconditional = replace(read_request(request), tags="")
     while True:
-        found: FeedPage = await state.reader.run(partial(read_feed, query, untagged), long=bool(query.partner))
-        left = until - time.monotonic()
-        if not found.is_idle or not await state.waiting.wait_for_change(found.scanned_to, left, request.receive):
-            return found
-        query = query.model_copy(update={"after": found.scanned_to, "chain": found.chain or None})
+        page: FeedPage = await state.reader.run(partial(read_feed, query, unconditional), long=bool(query.partner))
+        seconds = deadline - time.monotonic()
+        if not page.is_idle or not await state.waiting.wait_for_change(page.scanned_to, seconds, request.receive):
+            return page
+        query = query.model_copy(update={"after": page.scanned_to, "chain": page.chain or None})
 
 
 @cache
 def _query() -> type[BaseModel]:
-    """The parameters of the feed."""
+    """Return the model of the query parameters."""
     names = "|".join(RESOURCES)
     resource = Annotated[str, StringConstraints(pattern=f"^({names})$")]
     record = Annotated[str, StringConstraints(pattern=f"^({names})/{SLUG[1:]}", max_length=140)]
     chain = Annotated[str, StringConstraints(pattern="^[0-9a-f]{8,64}$")]
     fields: dict[str, Any] = {
-        "after": (Digits, Field(default=0, ge=0, le=LAST_NUMBER, description="The last Change that you have seen.")),
+        "after": (
+            Digits,
+            Field(default=0, ge=0, le=LAST_NUMBER, description="Number of the last Change that you processed."),
+        ),
         "chain": (
             chain | None,
-            Field(default=None, description="How its chain value begins, as in `next`: 409 when it is another here."),
+            Field(
+                default=None,
+                description="Start of the chain value of that Change, as in `next`. The error is 409 if it differs.",
+            ),
         ),
         "resource": (
             list[resource] | None,
-            Field(default=None, max_length=MAX_ITEMS, description="Only records of these resources."),
+            Field(default=None, max_length=MAX_ITEMS, description="Only Changes of records of these resources."),
         ),
         "partner": (
             Id | None,
             Field(
                 default=None,
-                description="Only records that are or name this partner, or did before.",
+                description="Only Changes of records that are this partner, name it, or named it before the Change.",
                 examples=["unido"],
             ),
         ),
         "record": (
             record | None,
-            Field(default=None, description="Only this record, as resource/id.", examples=["partners/unido"]),
-        ),
-        "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Changes a page at most.")),
-        "wait": (
-            Digits,
             Field(
-                default=0, ge=0, le=LONGEST_WAIT, description="Seconds to wait for something, when there is nothing."
+                default=None,
+                description="Only Changes of this record, as resource/id.",
+                examples=["partners/unido"],
             ),
         ),
-        "proof": (bool, Field(default=False, description="With what verifies the chain.")),
+        "limit": (
+            Digits,
+            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of items on a page."),
+        ),
+        "wait": (
+            Digits,
+            Field(default=0, ge=0, le=MAX_WAIT, description="Seconds to wait for the first item if there is none yet."),
+        ),
+        "proof": (
+            bool,
+            Field(default=False, description="Whether each item has the values with which the chain can be verified."),
+        ),
     }
     return query_model("ChangesQuery", fields)
 
 
 @cache
 def _page_model() -> Any:
-    shown: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
-    of_all = "There for all but, with proof, a draft's Change. "
+    representation: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
+    unsealed = "Absent only for the Change of a draft (with proof)."
     fields: dict[str, Any] = {
-        "sequence": (int, Field(description="Its number: its place in the order of commits.")),
-        "at": (Instant, Field(default=None, description=f"{of_all}When; the same for all of one transaction.")),
-        "actor": (str, Field(default=None, description="Who: `key:` and the id of a key, or `seed`.")),
-        "action": (Annotated[str, PUBLIC_ACTION], Field(default=None, description="What it did, as everyone sees it.")),
-        "resource": (str, Field(default=None, description="The record's resource.")),
-        "id": (str, Field(default=None, description="The record's id.")),
-        "version": (int, Field(default=None, description="The record's version with this Change.")),
-        "proof": (Proof, Field(default=None, description="Only with proof=true.")),
+        "sequence": (int, Field(description="Number of the Change in the order of commits.")),
+        "at": (
+            Instant,
+            Field(default=None, description=f"Time of the write, the same for all of one transaction. {unsealed}"),
+        ),
+        "actor": (
+            str,
+            Field(
+                default=None,
+                description="Who wrote it: `key:` and the id of a key, a command such as `seed`, or a redaction.",
+            ),
+        ),
+        "action": (
+            Annotated[str, PUBLIC_ACTION],
+            Field(
+                default=None, description="What the write did from the point of view of a reader who sees no drafts."
+            ),
+        ),
+        "resource": (str, Field(default=None, description="Resource of the record.")),
+        "id": (str, Field(default=None, description="Id of the record.")),
+        "version": (int, Field(default=None, description="Version of the record after the write.")),
+        "proof": (Proof, Field(default=None, description="Values that verify the Change; only with `proof=true`.")),
         "record": (
-            Annotated[shown, Field(discriminator="resource")],
-            Field(default=None, description="The record as it was then; of a deleted one, as it was last."),
+            Annotated[representation, Field(discriminator="resource")],
+            Field(default=None, description="The record after the write; for a `delete`, its last public version."),
         ),
     }
-    item = create_model("ChangeShown", __doc__="A Change, as everyone sees it.", **fields)
+    item = create_model("ChangeShown", __doc__="A Change as readers who see no drafts see it.", **fields)
     return create_model(
         "ChangesPage",
-        __doc__="Changes, in the order of commits.",
-        items=(list[item], Field(description="The Changes.")),
-        next=(str, Field(description="Path to follow: there is always one.")),
-        last=(int, Field(description="The number of the newest Change; 0: there is none.")),
+        __doc__="A page of the change feed, in the order of commits.",
+        items=(list[item], Field(description="Changes of this page.")),
+        next=(str, Field(description="Path of the next page; every page has one.")),
+        last=(int, Field(description="Number of the newest Change of the registry; 0 if there is none.")),
     )
 
 
@@ -146,21 +210,22 @@ router = APIRouter(tags=["registry"])
     router,
     "GET",
     PATH,
-    "Follow every change",
-    about=ABOUT,
+    "Read the change feed",
+    about=DESCRIPTION,
     returns=_page_model,
     query=_query,
     problems=(*OF_LISTS, Rewound),
 )
 async def read_changes(request: Request, query: Any) -> Response:
-    """A page of the feed; with `wait`, as soon as there is something in it."""
+    """Return a page of the feed; with `wait`, as soon as it has an item."""
     if not query.wait:
         return await write_response(request, lambda: read_feed(query, read_request(request)), long=bool(query.partner))
-    found = await _awaited(request, query)
+    page = await _wait_for_page(request, query)
+    body = page.body or b""
     headers = [
         (b"cache-control", b"no-store"),
-        (b"link", b'<%s>; rel="next"' % str(found.next).encode()),
+        (b"link", b'<%s>; rel="next"' % str(page.next).encode()),
         (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(found.body or b"")),
+        (b"content-length", b"%d" % len(body)),
     ]
-    return PreparedResponse(200, headers, found.body or b"")
+    return PreparedResponse(200, headers, body)

@@ -1,13 +1,13 @@
-"""Every error the API answers with, as RFC 9457 problem+json.
+"""The errors of the API, as problems of RFC 9457 (`application/problem+json`).
 
 Problem
-├── Moved               308  merged: with Location
-├── BadRequest          400  bad_request: the request cannot be read
+├── Moved               308  merged: with `Location`
+├── BadRequest          400  bad_request
 │   ├── BadQuery        400  bad_query
 │   ├── BadCursor       400  bad_cursor
 │   ├── BadFile         400  bad_file
 │   └── BadBody         400  bad_body
-├── Unauthorized        401  unauthorized: with WWW-Authenticate
+├── Unauthorized        401  unauthorized: with `WWW-Authenticate`
 ├── Forbidden           403  forbidden
 │   └── ReadOnly        403  read_only
 ├── NotFound            404  not_found
@@ -15,19 +15,19 @@ Problem
 ├── Conflict            409  conflict
 │   ├── IdTaken         409  id_taken
 │   ├── Rewound         409  rewound
-│   └── ReferredTo      409  referred_to: `errors` says by what
+│   └── ReferredTo      409  referred_to: `errors` lists the referrers
 ├── Gone                410  gone
 ├── Stale               412  stale
 ├── TooLarge            413  too_large
 ├── UnsupportedType     415  unsupported_type
-├── Invalid             422  invalid: well-formed but not allowed; `errors` says where
+├── Invalid             422  invalid: `errors` lists the invalid values
 ├── NoCondition         428  no_condition
-├── TooMany             429  too_many_requests: with Retry-After
+├── TooMany             429  too_many_requests: with `Retry-After`
 ├── Failed              500  internal_error
-└── Unavailable         503  unavailable: with Retry-After
+└── Unavailable         503  unavailable: with `Retry-After`
     └── QueryTooSlow    503  query_too_slow
 
-What was sent is never repeated in an answer.
+A problem never repeats what the client sent.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,41 +38,41 @@ from starlette.responses import Response
 
 from app.core.values.json import to_json
 
-# The codes of the single mistakes in `errors`.
+# The codes that an item of `errors` can have, and what each means.
 ERROR_DETAILS = {
-    "unknown_parameter": "There is no such parameter; the nearest name that there is, is said.",
-    "repeated": "This parameter is given once.",
-    "invalid_value": "The value is not of the parameter's type, list, pattern or range.",
-    "unknown_field": "`fields` names a field that the resource does not have.",
-    "unknown_include": "`include` names something that cannot be followed from what is there, or names it twice.",
-    "given_by_path": "The path of a nested list says this already.",
-    "of_drafts": "Drafts are read without `include`, and listed without `q` too.",
-    "of_the_past": "What was is read without `include`: what a record named then may be another thing now.",
-    "unknown_member": "The body has a member that the resource does not have; the nearest that there is, is said.",
-    "read_only": "Only the registry itself writes this: it must be left out, or be what it is.",
-    "unknown_record": "There is no such record, or it is a draft of others.",
-    "links_to_draft": "A published record names published records only.",
-    "merged": "The named partner was merged into another one: name that one.",
-    "no_evidence": "A record needs a citation, or else the partner that keeps it (`managed_by`).",
-    "incomplete_citation": "The citation does not say enough to be followed to the source.",
-    "cycle": "The record would be part of itself, or follow itself, at the end of the links.",
-    "taken": "Another record has this code.",
-    "other_unit": "The unit is another than that of the total, the part or the indicator.",
-    "not_callable": "The URL of a webhook leads somewhere that is not called: it must be public, and https.",
-    "key_reused": "This Idempotency-Key came with another request within the last 24 hours.",
-    "unknown_column": "A column of the table has no name, or one of no member; the nearest that there is, is said.",
-    "unknown_resource": "A line of a file says of which resource it is; or its table does, with `resource`.",
-    "bad_line": "The line is no JSON object in UTF-8, or longer than a body may be.",
-    "no_id": "The line has neither an id nor a name, title or identifier to know its record by.",
-    "id_taken": "The id belongs to another record, or did.",
+    "unknown_parameter": "The operation has no such query parameter. The detail suggests the most similar name.",
+    "repeated": "The query parameter, or the column of a table, may occur only once.",
+    "invalid_value": "The value has the wrong type or format, or is outside the allowed values or range.",
+    "unknown_field": "`fields` contains the name of a field that the resource does not have.",
+    "unknown_include": "`include` contains the same name twice, or a name that the records so far have no links for.",
+    "given_by_path": "The path already sets this filter. Leave the parameter out.",
+    "of_drafts": "Drafts can be read only without `include`, and listed only without `include` and `q`.",
+    "of_the_past": "`as_of` cannot be combined with `include`, because linked records may have changed since then.",
+    "unknown_member": "The resource has no such member. The detail suggests the most similar name.",
+    "read_only": "Only the registry sets this member. Leave it out, or send the current value.",
+    "unknown_record": "No such record exists, or it is a draft that the key cannot see.",
+    "links_to_draft": "A published record can link only to published records. Publish the linked record first.",
+    "merged": "The linked partner was merged into another one. Link to that partner.",
+    "no_evidence": "A record needs at least one citation, or a partner that manages it (`managed_by`).",
+    "incomplete_citation": "The citation does not state the place in its source precisely enough.",
+    "cycle": "These links lead back to the record itself.",
+    "taken": "Another record already has this code.",
+    "other_unit": "The unit differs from the unit of the indicator, of the total or of a part.",
+    "not_callable": "The registry does not send webhooks to this URL. It must be https with a public address.",
+    "key_reused": "Another request with this Idempotency-Key was sent within the last 24 hours. Use a new key.",
+    "unknown_column": "A column has no name, or the name of no member. The detail suggests the most similar name.",
+    "unknown_resource": "The line states no known resource. JSON lines need a member `resource`, tables the parameter.",
+    "bad_line": "The line is not a JSON object in UTF-8, or is larger than a body may be.",
+    "no_id": "The line has no id, and no identifier, name or title from which its record can be determined.",
+    "id_taken": "The id belongs, or belonged, to another record. Choose another id.",
     "repeated_line": "Another line of the file is about the same record.",
-    "ambiguous": "Several records have this name or identifier: give an id.",
-    "forbidden": "The record is kept by another partner.",
-    "stale": "The record has another `version` than the line says.",
-    "conflict": "The database refuses it beside what is there.",
-    "line_refused": "It names a record of the same file whose line was refused.",
-    "referrer": "A record that refers to this one.",
-    "too_many_figures": "More figures than one answer decides about; ask for fewer.",
+    "ambiguous": "The name or the identifiers match several records. State the id.",
+    "forbidden": "The key may not write this record, because another partner manages it.",
+    "stale": "The record has another `version` than the line states. Read the record again.",
+    "conflict": "The line conflicts with the current state of the database.",
+    "line_refused": "The line depends on another line of the file that was refused.",
+    "referrer": "This record links to the record in question.",
+    "too_many_figures": "The request concerns more figures than one response can contain. Use a narrower filter.",
 }
 
 PROBLEM_JSON = "application/problem+json"
@@ -80,31 +80,31 @@ MAX_ERRORS = 50
 
 
 class ErrorItem(BaseModel, defer_build=True):
-    """One thing that is wrong, and where."""
+    """One error in a request, with its location."""
 
-    parameter: str | None = Field(default=None, description="The query parameter, path parameter or header.")
-    pointer: str | None = Field(default=None, description="JSON Pointer (RFC 6901) into the body.")
-    code: str = Field(description="Stable code of this kind of mistake.", examples=["unknown_parameter"])
-    detail: str = Field(description="What is wrong, in words.", examples=["Did you mean status?"])
+    parameter: str | None = Field(default=None, description="Name of the query parameter, path parameter or header.")
+    pointer: str | None = Field(default=None, description="JSON Pointer (RFC 6901) to the value in the body.")
+    code: str = Field(description="Stable code of this kind of error.", examples=["unknown_parameter"])
+    detail: str = Field(description="Explanation of this error.", examples=["Did you mean status?"])
 
 
 class ProblemShown(BaseModel, defer_build=True):
-    """An RFC 9457 problem."""
+    """An error response as described in RFC 9457."""
 
-    type: str = Field(description="Where the code is explained.", examples=["/problems#invalid"])
-    title: str = Field(description="The same for every problem of this code.", examples=["Not allowed"])
-    status: int = Field(description="The HTTP status.", examples=[422])
-    detail: str = Field(description="This problem, in words.", examples=["One parameter is not allowed."])
-    code: str = Field(description="Stable code to program against.", examples=["invalid"])
-    errors: list[ErrorItem] = Field(description="Each single mistake, at most 50.")
+    type: str = Field(description="URL of the explanation of the code.", examples=["/problems#invalid"])
+    title: str = Field(description="Short text, the same for each problem of this code.", examples=["Invalid request"])
+    status: int = Field(description="HTTP status code.", examples=[422])
+    detail: str = Field(description="Explanation of this occurrence.", examples=["The request has one error."])
+    code: str = Field(description="Stable code for programs.", examples=["invalid"])
+    errors: list[ErrorItem] = Field(description="The single errors, at most 50.")
 
 
 class Problem(Exception):
-    """Anything that ends a request with an error; subclasses say which."""
+    """Base class of the errors that end a request; each subclass is one code."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    title: ClassVar[str] = "Something went wrong here"
+    title: ClassVar[str] = "Internal server error"
     detail: str = ""
 
     def __init__(self, detail: str = "", *, errors: Sequence[ErrorItem] = (), headers: dict[str, str] | None = None):
@@ -114,8 +114,8 @@ class Problem(Exception):
         self.headers = headers or {}
 
     def response(self) -> Response:
-        """The answer."""
-        shown = {
+        """Return the error response."""
+        problem = {
             "type": f"/problems#{self.code}",
             "title": self.title,
             "status": self.status,
@@ -123,183 +123,223 @@ class Problem(Exception):
             "code": self.code,
             "errors": [error.model_dump(exclude_none=True) for error in self.errors],
         }
-        body = to_json(shown)
         headers = {"Cache-Control": "no-store", **self.headers}
-        return Response(body, self.status, headers, media_type=PROBLEM_JSON)
+        return Response(to_json(problem), self.status, headers, media_type=PROBLEM_JSON)
 
 
 class Moved(Problem):
-    """The partner was merged into another one, to which Location leads."""
+    """The partner was merged into another one. `Location` is the URL of that partner."""
 
-    status, code, title = 308, "merged", "Merged into another record"
+    status = 308
+    code = "merged"
+    title = "Merged into another record"
 
 
 class BadRequest(Problem):
-    """The request cannot be read as HTTP, JSON or UTF-8."""
+    """The request is malformed, such as a conditional header without an ETag."""
 
-    status, code, title = 400, "bad_request", "Malformed request"
+    status = 400
+    code = "bad_request"
+    title = "Malformed request"
 
 
 class BadQuery(BadRequest):
-    """The query string is not percent-encoded UTF-8, holds control characters, or is too long."""
+    """The query string is not percent-encoded UTF-8, contains a control character, or is too long."""
 
-    code, title = "bad_query", "Malformed query string"
+    code = "bad_query"
+    title = "Malformed query string"
 
 
 class BadCursor(BadRequest):
-    """The cursor is not one that this list handed out for the same filters and sort."""
+    """The cursor was not issued by this list for the same filters and sort. Start again without `cursor`."""
 
-    code, title = "bad_cursor", "Malformed cursor"
-    detail = "Follow `next` as it was returned, or start again without cursor."
+    code = "bad_cursor"
+    title = "Malformed cursor"
+    detail = "The cursor does not belong to this list. Send `next` as it was returned, or no cursor."
 
 
 class BadBody(BadRequest):
-    """The body is not UTF-8 JSON: one value, no name twice in an object, no number beyond 64 bits, at most 100
-    deep, at most 1,000 members in an object.
+    """The body is not strict JSON in UTF-8.
+
+    It must be one value with at most 100 levels. An object must not repeat a name and has at most 1,000 members.
+    Numbers must fit in 64 bits.
     """
 
-    code, title = "bad_body", "Malformed body"
+    code = "bad_body"
+    title = "Malformed body"
 
 
 class BadFile(BadRequest):
-    """The file is not what its type says: no UTF-8 text, no table with quotes that close, no XLSX workbook."""
+    """The file does not have the format that its media type states. `detail` states where it could not be read."""
 
-    code, title = "bad_file", "Malformed file"
+    code = "bad_file"
+    title = "Malformed file"
 
 
 class Unauthorized(Problem):
-    """A key is needed, or the one that was sent is unknown, expired or revoked: `Authorization: Bearer hoptac_…`."""
+    """The operation needs a key, or the key is unknown, expired or revoked. Send `Authorization: Bearer hoptac_…`."""
 
-    status, code, title = 401, "unauthorized", "No valid key"
+    status = 401
+    code = "unauthorized"
+    title = "A valid key is required"
 
     def __init__(self, detail: str = "The key is unknown, expired or revoked.") -> None:
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="hoptac"'})
 
 
 class Forbidden(Problem):
-    """The key does not have the scope that this takes, or the record is kept by another partner."""
+    """The key is valid but lacks the required scope, or another partner manages the record."""
 
-    status, code, title = 403, "forbidden", "Not yours to do"
+    status = 403
+    code = "forbidden"
+    title = "Not permitted"
 
 
 class ReadOnly(Forbidden):
-    """This registry is a mirror of another one: write there."""
+    """This registry is a mirror and accepts no writes. Send the write to the registry that it mirrors."""
 
-    code, title = "read_only", "A mirror"
-    detail = "This registry is a mirror of another one: write there."
+    code = "read_only"
+    title = "Read-only mirror"
+    detail = "This registry is a mirror and accepts no writes. Send the write to the registry that it mirrors."
 
 
 class NotFound(Problem):
-    """There is no such record, list or page."""
+    """No record, list or page exists at this path, or it is a draft that the caller cannot see."""
 
-    status, code, title = 404, "not_found", "Not found"
+    status = 404
+    code = "not_found"
+    title = "Not found"
 
 
 class MethodNotAllowed(Problem):
-    """The path exists, but not with this method; `Allow` lists those it has."""
+    """The path exists but does not support this method. `Allow` lists the methods that it supports."""
 
-    status, code, title = 405, "method_not_allowed", "Method not allowed"
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
 
 
 class Conflict(Problem):
-    """What is there does not allow it."""
+    """The request is valid but conflicts with the current state of the registry. `detail` states the conflict."""
 
-    status, code, title = 409, "conflict", "In conflict with what is there"
+    status = 409
+    code = "conflict"
+    title = "Conflict with the current state"
 
 
 class IdTaken(Conflict):
-    """The id belongs to another record, or did: a draft, a deleted or a merged one keeps its id."""
+    """The id belongs to another record. Drafts, deleted and merged records keep their ids. Choose another id."""
 
-    code, title = "id_taken", "The id is taken"
+    code = "id_taken"
+    title = "The id is taken"
 
 
 class Rewound(Conflict):
-    """The registry does not have the Change that the caller saw last: it was restored to an earlier state, or it is
-    another registry. Begin again with `after=0`.
-    """
+    """The registry does not have this Change: it was restored or is another registry. Start again with `after=0`."""
 
-    code, title = "rewound", "Another history"
+    code = "rewound"
+    title = "Unknown Change"
+    detail = "The registry does not have this Change. Start again with after=0."
 
 
 class ReferredTo(Conflict):
-    """Other records refer to this one; `errors` names those that the caller may see, at most 50."""
+    """Other records link to this one. `errors` lists at most 50 of those that the caller can see. Change them first."""
 
-    code, title = "referred_to", "Others refer to it"
+    code = "referred_to"
+    title = "Other records link to this one"
 
 
 class Gone(Problem):
     """The record was deleted. Its id is never used again."""
 
-    status, code, title = 410, "gone", "Deleted"
+    status = 410
+    code = "gone"
+    title = "Deleted"
 
 
 class Stale(Problem):
-    """The record is not, or no more, what If-Match or If-None-Match says: read it again."""
+    """The record does not satisfy `If-Match` or `If-None-Match`, usually because it has changed. Read it again."""
 
-    status, code, title = 412, "stale", "Changed meanwhile"
+    status = 412
+    code = "stale"
+    title = "Precondition failed"
+    detail = "The record does not satisfy If-Match or If-None-Match. Read it again."
 
 
 class TooLarge(Problem):
-    """The body is larger than the server takes."""
+    """The body, or the file to import, is larger than the server accepts."""
 
-    status, code, title = 413, "too_large", "Too large"
+    status = 413
+    code = "too_large"
+    title = "Too large"
 
 
 class UnsupportedType(Problem):
-    """The body is not of the media type that the operation takes, or has a content coding."""
+    """The operation does not accept the media type of the body, or the body has a content coding."""
 
-    status, code, title = 415, "unsupported_type", "Unsupported media type"
+    status = 415
+    code = "unsupported_type"
+    title = "Unsupported media type"
 
 
 class Invalid(Problem):
-    """Well-formed but not allowed: an unknown parameter, a value outside its list or range, a link to nothing."""
+    """The request is well-formed but contains invalid values. `errors` lists them with their locations."""
 
-    status, code, title = 422, "invalid", "Not allowed"
+    status = 422
+    code = "invalid"
+    title = "Invalid request"
 
     def __init__(self, *errors: ErrorItem) -> None:
-        detail = "One thing is not allowed." if len(errors) == 1 else f"{len(errors)} things are not allowed."
+        detail = "The request has one error." if len(errors) == 1 else f"The request has {len(errors)} errors."
         super().__init__(detail, errors=errors)
 
 
 class NoCondition(Problem):
-    """What exists is only changed under If-Match, with the ETag of the version that the change was made from."""
+    """An existing record can be changed only with `If-Match` and the ETag of the version that was read."""
 
-    status, code, title = 428, "no_condition", "If-Match is needed"
+    status = 428
+    code = "no_condition"
+    title = "If-Match is required"
 
 
 class TooMany(Problem):
-    """More requests than the key or the address has in a minute. Try again after `Retry-After` seconds."""
+    """The key or the address has sent more requests than allowed. Try again after `Retry-After` seconds."""
 
-    status, code, title = 429, "too_many_requests", "Too many requests"
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
 
 
 class Failed(Problem):
-    """An error of ours. It was logged with the request's id."""
+    """The server failed unexpectedly. The error was logged with the id in `X-Request-ID`."""
 
     code = "internal_error"
 
 
 class Unavailable(Problem):
-    """The database does not answer. Try again after `Retry-After` seconds."""
+    """The database does not respond, or too many requests are waiting. Try again after `Retry-After` seconds."""
 
-    status, code, title = 503, "unavailable", "Not available at the moment"
+    status = 503
+    code = "unavailable"
+    title = "Temporarily unavailable"
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, headers={"Retry-After": "2"})
 
 
 class QueryTooSlow(Unavailable):
-    """The answer took longer than the server allows. Ask for less: a narrower filter, no total."""
+    """The query took longer than the server allows. Use a narrower filter, or leave out the total."""
 
-    code, title = "query_too_slow", "The query takes too long"
+    code = "query_too_slow"
+    title = "The query took too long"
 
 
 def family(root: type[Problem] = Problem) -> Iterator[type[Problem]]:
-    """Every kind of problem, the root left out, in the order of the tree."""
+    """Return every subclass of a problem, in the order of the tree above."""
     for kind in root.__subclasses__():
         yield kind
         yield from family(kind)
 
 
 class NotReady(Exception):
-    """The database cannot be served; the message says what to do."""
+    """The program cannot serve; the message states what the operator has to do."""

@@ -1,11 +1,11 @@
-"""The one log: every write of a record appends a Change, in commit order, chained by hash."""
+"""The log: each write of a record appends one Change. Changes are in the order of commits and chained by hash."""
 
 import hashlib
 import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Index, Integer, Table, Text, bindparam, cast, func, select
+from sqlalchemy import Index, Integer, Table, Text, and_, bindparam, cast, func, select
 from sqlmodel import Field, SQLModel
 
 from app.core.database.tables import BYTEWISE, SEQUENCE, in_codes
@@ -13,31 +13,30 @@ from app.core.values.codelists import Code, CodeList
 
 ACTION = CodeList(
     "action",
-    "What a write did to a record.",
+    "The kind of a write.",
     {"create": Code("Created", "Tạo"), "update": Code("Updated", "Sửa"), "delete": Code("Deleted", "Xóa")},
 )
 
 PUBLIC_ACTION = CodeList(
     "shown",
-    "What everyone sees of a write.",
-    {**ACTION.codes, "redact": Code("Text taken down from every version", "Gỡ bỏ nội dung khỏi mọi phiên bản")},
+    "What a write means to readers who see no drafts.",
+    {**ACTION.codes, "redact": Code("Text removed from every version", "Gỡ bỏ nội dung khỏi mọi phiên bản")},
 )
 
-
-# The resource of a Change that a mirror was not told: a draft's, of which it holds number, entry and chain value alone.
+# The resource of a sealed Change in a mirror, which has only its sequence number, entry and chain value.
 SEALED = ""
 
-# What is known of a representation that a mirror was not told, which has none of it: it is a draft's.
+# Stands for a representation that a mirror does not have, because it is a draft's.
 WITHHELD = '{"state":"draft","managed_by":null}'
 
 
 class Change(SQLModel, table=True):
-    """One write of one record: who, when, what, and the representation as it was published then.
+    """One write of one record: time, actor, action and the representation after it.
 
-    `shown` is the action as everyone sees it: what becomes public is created, what is withdrawn is deleted, and what
-    happens to a draft is nothing (None). `digest` is the SHA-256 of salt and representation, `chain` that of the
-    previous chain value, the sequence and the `chain_entry` of this row. A representation that text was taken down from
-    has another salt, so that nobody can guess the text from the digest; `redacted` is the Change that did it.
+    `shown` is the public action: publishing a record creates it, withdrawing it deletes it, and a write of a draft is
+    None. `digest` is the SHA-256 of salt and representation. `chain` is the SHA-256 of the previous chain value, the
+    sequence number and the `chain_entry` of the row. A redacted representation gets a new salt, so that nobody can
+    guess the removed text from the digest. `redacted` is the sequence number of the redaction.
     """
 
     __tablename__ = "changes"
@@ -64,10 +63,10 @@ class Change(SQLModel, table=True):
 
 
 class RedactionLog(SQLModel, table=True):
-    """The log of what was taken down: why, and what stands for each representation that has taken another's place.
+    """A redaction: its reason, and the digests of the representations that it changed.
 
-    `digests` is a JSON list of `redacted_digest`, which does not say which Changes they are: some may be a draft's. It
-    is as safe as the chain: its own digest is in the actor of the Change.
+    `digests` is a JSON list of `redacted_digest`. It does not name their Changes, because some may belong to drafts. It
+    cannot be altered unnoticed, because the actor of the redaction's Change contains its digest.
     """
 
     __tablename__ = "redactions"
@@ -79,7 +78,7 @@ class RedactionLog(SQLModel, table=True):
 
 
 class MirrorMark(SQLModel, table=True):
-    """That this database is a mirror, and of what: nothing writes a Change here but the mirror itself."""
+    """Marks the database as a mirror of a source. Only its follower appends Changes."""
 
     __tablename__ = "mirrors"
 
@@ -87,29 +86,23 @@ class MirrorMark(SQLModel, table=True):
     since: str = Field(sa_type=BYTEWISE)
 
 
-# How the actor of a redaction begins.
+# Prefix of the actor of a redaction.
 REDACTOR = "redact:"
 
-# The tables themselves, for statements.
 CHANGES: Table = SQLModel.metadata.tables["changes"]
-
 REDACTIONS: Table = SQLModel.metadata.tables["redactions"]
-
 MIRRORS: Table = SQLModel.metadata.tables["mirrors"]
 
-# A tag names a Change by its number and by the head of its chain value: a database that is made anew counts anew.
+# ETags name a Change by its sequence number and the start of its chain value, because a new database counts from 1.
 CHANGE_NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
 
 
 def name_of(sequence: int, chain: str) -> str:
-    """What NAME selects, for a Change that is about to be written."""
+    """Return the value of `CHANGE_NAME` for a Change that is not yet written."""
     return f"{sequence}-{chain[:8]}"
 
 
-# The last Change of all.
 LATEST_CHANGE = select(CHANGES.c.sequence, CHANGES.c.at, CHANGES.c.chain).order_by(CHANGES.c.sequence.desc()).limit(1)
-
-# The last thing that was done to a record.
 LAST_OF_RECORD = (
     select(CHANGES.c.action, CHANGES.c.body)
     .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
@@ -117,61 +110,70 @@ LAST_OF_RECORD = (
     .limit(1)
 )
 
+# The condition of the earlier Changes of a record that are in the change feed.
+EARLIER_PUBLIC = and_(
+    CHANGES.c.resource == bindparam("resource"),
+    CHANGES.c.record_id == bindparam("id"),
+    CHANGES.c.sequence < bindparam("sequence"),
+    CHANGES.c.shown.is_not(None),
+)
+
 
 def now() -> str:
-    """This instant as it is stored and shown: RFC 3339 in UTC, with microseconds."""
+    """Return the current instant in the form of `instant`."""
     return instant(datetime.now(UTC))
 
 
 def instant(moment: datetime) -> str:
-    """An aware moment as it is stored and shown."""
+    """Return an aware datetime as it is stored and shown: RFC 3339 in UTC, with microseconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def public_action(before: str | None, after: str | None) -> str | None:
-    """What everyone sees of a write, told by the state of the record before and after it (None: no record)."""
-    was, is_now = before == "published", after == "published"
-    if was:
-        return "update" if is_now else "delete"
-    return "create" if is_now else None
+    """Return the public action of a write, from the states of the record before and after it (None: no record)."""
+    if before == "published":
+        return "update" if after == "published" else "delete"
+    return "create" if after == "published" else None
 
 
 def redaction_actor(digests: str) -> str:
-    """The actor of the Change that took text down and left these digests."""
+    """Return the actor of the Change of a redaction with these digests."""
     return f"{REDACTOR}{digest(digests.encode())}"
 
 
 def redacted_digest(sequence: int, body: bytes, salted: str) -> str:
-    """What stands in the log for a representation that text was taken from: SHA-256 of salt, sequence and itself."""
+    """Return the digest of a redacted representation: SHA-256 of salt, sequence number and representation."""
     return digest(body, f"{salted}\n{sequence}\n")
 
 
 def new_salt() -> str:
-    """What is put in front of a representation before it is hashed: 96 random bits."""
+    """Return a random salt of 96 bits, which is hashed with a representation."""
     return secrets.token_urlsafe(12)
 
 
 def digest(body: bytes, salted: str = "") -> str:
-    """SHA-256 of a salt and a representation, in hexadecimal."""
+    """Return the SHA-256 of a salt and a representation, in hexadecimal."""
     return hashlib.sha256(salted.encode() + body).hexdigest()
 
 
-def chain_entry(at: str, actor: str, action: str, resource: str, record_id: str, version: int, found: str) -> str:
-    """What stands for a Change in the chain: SHA-256 over these fields, one a line, the last its digest."""
-    return digest("\n".join(map(str, (at, actor, action, resource, record_id, version, found))).encode())
+def chain_entry(at: str, actor: str, action: str, resource: str, record_id: str, version: int, body_digest: str) -> str:
+    """Return the entry of a Change: SHA-256 over these fields, one per line."""
+    fields = (at, actor, action, resource, record_id, version, body_digest)
+    return digest("\n".join(map(str, fields)).encode())
 
 
 def chain_entry_of(change: Any) -> str:
-    """What stands for a stored Change in the chain: for one that a mirror holds sealed, that is all it holds."""
+    """Return the entry of a stored Change. A sealed Change in a mirror has it in the place of its digest."""
     if change.resource == SEALED:
         return str(change.digest)
-    said = (change.at, change.actor, change.action, change.resource, change.record_id, change.version, change.digest)
-    return chain_entry(*said)
+    fields = (change.at, change.actor, change.action, change.resource, change.record_id, change.version, change.digest)
+    return chain_entry(*fields)
 
 
-def chain_value(previous: str, sequence: int, sealed: str) -> str:
-    """The next value of the chain: SHA-256 over the previous value, the sequence and the entry, one a line.
+def chain_value(previous: str, sequence: int, entry: str) -> str:
+    """Return the next value of the chain: SHA-256 over the previous value, the sequence number and the entry.
 
-    So who knows of a Change only its entry, as all do of a draft's, can verify what comes before and after it.
+    They are hashed one per line. The chain can therefore be verified without the content of drafts: of their Changes
+    only the entry is public.
     """
-    return digest(f"{previous}\n{sequence}\n{sealed}".encode())
+    return digest(f"{previous}\n{sequence}\n{entry}".encode())

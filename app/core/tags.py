@@ -1,7 +1,7 @@
-"""ETags in the headers of requests: how lists of them are read and compared (RFC 9110, 8.8.3 and 13.1).
+"""Parsing and comparison of the ETags in request headers (RFC 9110, sections 8.8.3 and 13.1).
 
-The middleware appends the content coding to the tag of a coded response (`"361-1-gzip"`). Tags that differ in their
-coding alone name the same representation.
+The middleware appends the content coding to the tag of a compressed response (`"361-1-gzip"`). Tags that differ only in
+their coding stand for the same representation.
 """
 
 import re
@@ -12,29 +12,29 @@ _TAG = re.compile(r'(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e]*)"')
 
 
 def without_codings(tags: str) -> str:
-    """The header with every tag as the application made it; the same object if there is nothing to take off."""
+    """Return a header without the codings in its tags; the same object if it has none."""
     return _CODING.sub("", tags)
 
 
 def strong_tags(tags: str) -> Iterator[str]:
-    """The tags of a header that can satisfy If-Match, without quotes and codings."""
+    """Yield the strong tags of a header, which alone can satisfy If-Match, without quotes and codings."""
     for match in _TAG.finditer(without_codings(tags)):
         if not match["weak"]:
             yield match["tag"]
 
 
 def has_tags(tags: str) -> bool:
-    """Whether a header holds at least one well-formed tag."""
+    """Return whether a header contains a well-formed tag."""
     return _TAG.search(tags) is not None
 
 
 def is_any(tags: str) -> bool:
-    """Whether a header is `*`, which names any representation."""
+    """Return whether a header is `*`, which matches every representation."""
     return tags.strip() == "*"
 
 
 def names(tags: str, tag: str) -> bool:
-    """Whether If-None-Match names the representation with this tag (weak comparison); `*` names any."""
+    """Return whether If-None-Match contains this tag or is `*` (weak comparison)."""
     if not tags:
         return False
     plain = {item.strip().removeprefix("W/").strip('"') for item in without_codings(tags).split(",")}
@@ -42,7 +42,10 @@ def names(tags: str, tag: str) -> bool:
 
 
 def matching(tags: str, quoted: str) -> str | None:
-    """The tag of a header that names the same representation as this one, as the header has it, or this one for `*`."""
+    """Return the tag in a header for the same representation as the quoted tag, as it is written there; None if absent.
+
+    For `*`, return the quoted tag itself.
+    """
     if tags == quoted:
         return quoted
     plain = without_codings(quoted)

@@ -10,7 +10,7 @@ from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, identifier_table, list_indexes
+from app.core.model.tables import RecordRow, citation_table, identifier_table, list_indexes
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.links import PartnerId
@@ -92,7 +92,7 @@ class DocumentShown(DocumentFields, Record):
     resource: Literal["documents"]
 
 
-class Document(RouteRow, table=True):
+class Document(RecordRow, table=True):
     """Columns of documents that lists filter and sort by."""
 
     __tablename__ = "documents"

@@ -1,4 +1,4 @@
-"""Records from and to other systems: file formats, imports, mirrors.
+"""Exchange with other systems: file formats, imports, and mirrors of other registries.
 
-It may know the core and the change feed, but no single resource.
+It may import the core and the change feed, and no resource by itself.
 """

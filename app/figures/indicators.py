@@ -11,7 +11,7 @@ from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import RESOURCES, Resource
-from app.core.model.tables import RouteRow, citation_table, list_indexes
+from app.core.model.tables import RecordRow, citation_table, list_indexes
 from app.core.values.text import LanguageMap
 from app.core.writing.integrity import Proposal
 from app.figures.codelists import DIRECTION, UNIT
@@ -39,7 +39,7 @@ class IndicatorShown(IndicatorFields, Record):
     resource: Literal["indicators"]
 
 
-class Indicator(RouteRow, table=True):
+class Indicator(RecordRow, table=True):
     """Columns of indicators that lists filter and sort by."""
 
     __tablename__ = "indicators"

@@ -15,7 +15,7 @@ from app.core.errors import ERROR_DETAILS, ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, RangeFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value, Voice
 from app.core.values.links import (
@@ -132,7 +132,7 @@ class FigureShown(FigureFields, Record):
     resource: Literal["figures"]
 
 
-class Figure(RouteRow, table=True):
+class Figure(RecordRow, table=True):
     """Columns of figures that lists filter and sort by."""
 
     __tablename__ = "figures"
@@ -205,7 +205,7 @@ def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
 def not_part_of_itself(proposal: Proposal) -> Iterator[ErrorItem]:
     """Refuse a figure that is a part of itself, directly or through other figures."""
     for number, total in _totals(proposal.fields):
-        if proposal.forms_cycle(total, lambda ids: select(RELATIONS.c.figure_id).where(_IS_PART, _PART_ID.in_(ids))):
+        if proposal.forms_cycle(total, _PART_ID, RELATIONS.c.figure_id, _IS_PART):
             yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=ERROR_DETAILS["cycle"])
 
 

@@ -1,1 +1,1 @@
-"""`/v1/keys`: administrators create, rotate and revoke keys. What a key allows is in `app/core/access`."""
+"""`/v1/keys`: administrators create, read, rotate and revoke keys. Checking a key is the task of `app/core/access`."""

@@ -1,129 +1,147 @@
-"""Keys as administrators see them, and what is done with them: create, rotate, revoke."""
+"""Keys as administrators see them, and the functions that create, rotate and revoke them.
 
-import secrets
-import string
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+The table, and the check of a token that a request sends, are in `app/core/access/keys.py`.
+"""
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from sqlalchemy import insert, select, update
-from sqlmodel import Session
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from sqlmodel import Session, col, select
 
 from app.core.access.caller import SCOPE
-from app.core.access.keys import ID_LENGTH, KEYS, new_token, token_hash
+from app.core.access.credentials import Rotation, new_id
+from app.core.access.keys import Key, new_token, token_hash
 from app.core.errors import ErrorItem, Invalid, NotFound
 from app.core.log import instant, now
 from app.core.model.resource import RESOURCES
 from app.core.values.text import Line, Slug
 
-DAY = 86_400
 
-
-def _instant(text: str) -> str:
+def _future_instant(text: str) -> str:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("is not an instant with its offset, such as 2027-01-01T00:00:00Z")
     if moment <= datetime.now(UTC):
-        raise ValueError("lies in the past")
+        raise ValueError("is in the past")
     return instant(moment)
 
 
+def _split_scopes(scopes: object) -> object:
+    return scopes.split() if isinstance(scopes, str) else scopes
+
+
 class KeyFields(BaseModel, defer_build=True):
-    """What an administrator says of a key."""
+    """The members of a key that an administrator sets."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Line = Field(description="Whose key it is and for what, in words.", examples=["MPI, nightly synchronisation"])
+    name: Line = Field(description="Who uses the key, and for what.", examples=["MPI, nightly synchronisation"])
     scopes: list[Annotated[str, SCOPE]] = Field(
-        min_length=1, max_length=len(SCOPE.codes), description="What it allows."
+        min_length=1, max_length=len(SCOPE.codes), description="Permissions of the key."
     )
-    partner: Slug | None = Field(default=None, description="The partner that acts with it; set on what it creates.")
-    expires_at: Annotated[str, Field(max_length=40), AfterValidator(_instant)] | None = Field(
-        default=None, description="When it stops (RFC 3339); null: never.", examples=["2099-01-01T00:00:00Z"]
+    partner: Slug | None = Field(
+        default=None, description="Id of the partner that uses the key. New records are managed by this partner."
     )
-
-
-class Rotation(BaseModel, defer_build=True):
-    """How a key is rotated."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    overlap: int = Field(default=DAY, ge=0, le=30 * DAY, description="Seconds that the text before goes on counting.")
+    expires_at: Annotated[str, Field(max_length=40), AfterValidator(_future_instant)] | None = Field(
+        default=None,
+        description="Time at which the key expires (RFC 3339). With null it never expires.",
+        examples=["2099-01-01T00:00:00Z"],
+    )
 
 
 class KeyShown(BaseModel, defer_build=True):
-    """A key, without its text, which nobody can read again."""
+    """A key without its token, which cannot be read again."""
 
     id: str
     name: str
-    scopes: list[str]
+    scopes: Annotated[list[str], BeforeValidator(_split_scopes)]
     partner: str | None
     created_at: str
     expires_at: str | None
     revoked_at: str | None
-    last_used_at: str | None = Field(description="To the minute or so.")
-    previous_until: str | None = Field(description="Until when the text before the last rotation counts too.")
+    last_used_at: str | None = Field(description="Time of the last use, accurate to about one minute.")
+    previous_until: str | None = Field(description="Time until which the token before the last rotation stays valid.")
 
 
 class KeyCreated(KeyShown):
-    """A key with its text, which is shown this once."""
+    """A key with its token. No other response contains the token."""
 
-    key: str = Field(description="Send it as Authorization: Bearer …", examples=["hoptac_<id>_<secret>"])
-
-
-def key_shown(row: Any) -> dict[str, Any]:
-    """A key as KeyShown, from its columns by name."""
-    return {name: row[name].split() if name == "scopes" else row[name] for name in KeyShown.model_fields}
+    key: str = Field(
+        description="Token of the key. Send it as `Authorization: Bearer …`.", examples=["hoptac_<id>_<secret>"]
+    )
 
 
-def create(session: Session, fields: KeyFields) -> dict[str, Any]:
-    """A new key as KeyCreated; Invalid when its partner is none."""
+def create(session: Session, fields: KeyFields) -> KeyCreated:
+    """Create a key. Raise Invalid if its partner is missing or unknown."""
     if fields.partner is not None:
         _ensure_partner(session, fields.partner)
     elif "records:write:own" in fields.scopes:
-        detail = "The scope records:write:own needs the partner whose records these are."
+        detail = "A key with the scope records:write:own needs the partner that manages its records."
         raise Invalid(ErrorItem(pointer="/partner", code="invalid_value", detail=detail))
-    key_id = "".join(secrets.choice(string.digits + string.ascii_lowercase) for _ in range(ID_LENGTH))
-    text = new_token(key_id)
-    scopes = " ".join(code for code in SCOPE.codes if code in fields.scopes)
-    values = {**fields.model_dump(), "id": key_id, "hash": token_hash(text), "scopes": scopes, "created_at": now()}
-    session.execute(insert(KEYS), values)
-    return {**show_key(session, key_id), "key": text}
+    key_id = new_id()
+    token = new_token(key_id)
+    key = Key(
+        id=key_id,
+        name=fields.name,
+        hash=token_hash(token),
+        scopes=" ".join(code for code in SCOPE.codes if code in fields.scopes),
+        partner=fields.partner,
+        created_at=now(),
+        expires_at=fields.expires_at,
+    )
+    session.add(key)
+    return _with_token(key, token)
 
 
-def _ensure_partner(session: Session, partner: str) -> None:
+def _ensure_partner(session: Session, partner_id: str) -> None:
     table = RESOURCES["partners"].table
-    there = select(table.id).where(table.id == partner, table.state == "published", table.merged_into.is_(None))
-    if session.execute(there).first() is None:
+    public = select(table.id).where(table.id == partner_id, table.state == "published", table.merged_into.is_(None))
+    if session.exec(public).first() is None:
         raise Invalid(ErrorItem(pointer="/partner", code="unknown_record", detail="There is no such partner."))
 
 
-def show_key(session: Session, key_id: str) -> dict[str, Any]:
-    """A key as KeyShown; NotFound when there is none."""
-    row = session.execute(select(KEYS).where(KEYS.c.id == key_id)).mappings().first()
-    if row is None:
+def _with_token(key: Key, token: str) -> KeyCreated:
+    return KeyCreated(**key_shown(key).model_dump(), key=token)
+
+
+def key_shown(key: Key) -> KeyShown:
+    """Return a key as the API shows it."""
+    return KeyShown.model_validate(key, from_attributes=True)
+
+
+def _find(session: Session, key_id: str) -> Key:
+    key = session.get(Key, key_id)
+    if key is None:
         raise NotFound
-    return key_shown(row)
+    return key
 
 
-def rotate(session: Session, key_id: str, overlap: int) -> dict[str, Any]:
-    """The key as KeyCreated, with a new text; the one before counts for `overlap` seconds more."""
-    row = session.execute(select(KEYS).where(KEYS.c.id == key_id)).mappings().first()
-    if row is None or row["revoked_at"] is not None:
-        raise NotFound("There is no such key, or it was revoked.")
-    text, until = new_token(key_id), instant(datetime.now(UTC) + timedelta(seconds=overlap))
-    values = {"hash": token_hash(text), "previous_hash": row["hash"], "previous_until": until}
-    session.execute(update(KEYS).where(KEYS.c.id == key_id).values(values))
-    return {**show_key(session, key_id), "key": text}
+def show_key(session: Session, key_id: str) -> KeyShown:
+    """Return a key. Raise NotFound if it does not exist."""
+    return key_shown(_find(session, key_id))
+
+
+def show_keys(session: Session, after: str = "", limit: int = 200) -> list[KeyShown]:
+    """Return the keys whose ids follow `after`, in the order of their ids."""
+    page = select(Key).where(col(Key.id) > after).order_by(col(Key.id)).limit(limit)
+    return [key_shown(key) for key in session.exec(page)]
+
+
+def rotate(session: Session, key_id: str, rotation: Rotation) -> KeyCreated:
+    """Give a key a new token. Raise NotFound if the key does not exist or was revoked."""
+    key = session.get(Key, key_id)
+    if key is None or key.revoked_at is not None:
+        raise NotFound("The key does not exist or was revoked.")
+    token = new_token(key_id)
+    key.previous_hash = key.hash
+    key.previous_until = rotation.previous_until()
+    key.hash = token_hash(token)
+    return _with_token(key, token)
 
 
 def revoke(session: Session, key_id: str) -> None:
-    """Stop a key for good; again has no effect. NotFound when there is none."""
-    if show_key(session, key_id)["revoked_at"] is None:
-        session.execute(update(KEYS).where(KEYS.c.id == key_id).values(revoked_at=now()))
-
-
-def show_keys(session: Session, after: str = "", limit: int = 200) -> list[dict[str, Any]]:
-    """Keys as KeyShown in the order of their ids, from behind one of them on."""
-    page = select(KEYS).where(KEYS.c.id > after).order_by(KEYS.c.id).limit(limit)
-    return [key_shown(row) for row in session.execute(page).mappings()]
+    """Revoke a key for good; a revoked key stays as it is. Raise NotFound if it does not exist."""
+    key = _find(session, key_id)
+    if key.revoked_at is None:
+        key.revoked_at = now()

@@ -1,1 +1,1 @@
-"""`/v1/milestones`: dated events of projects and agreements."""
+"""`/v1/milestones`: dated events, deadlines and terms of office in cooperation."""

@@ -1,4 +1,4 @@
-"""Milestones: dated events, starts, ends, deadlines and offices held."""
+"""Milestones: dated events, starts, ends, deadlines and terms of office."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
@@ -19,63 +19,77 @@ from app.core.values.text import LanguageMap, Line
 
 MILESTONE_KIND = CodeList(
     "milestone_kind",
-    "What sort of event or date a milestone is.",
+    "The type of event or date that a milestone records. `launch` and `completion` are events at which a project is "
+    "opened or concluded; `start` and `end` are the dates at which its work begins and stops.",
     {
         "meeting": Code("Meeting or conference", "Cuộc họp, hội nghị"),
-        "visit": Code("Visit", "Chuyến thăm, chuyến công tác"),
-        "signing": Code("Signing", "Ký kết"),
+        "visit": Code("Visit or working trip", "Chuyến thăm, chuyến công tác"),
+        "signing": Code("Signing of an agreement", "Ký kết"),
         "approval": Code("Approval or decision", "Phê duyệt, quyết định"),
-        "launch": Code("Launch", "Khởi động"),
-        "start": Code("Start", "Bắt đầu"),
-        "end": Code("End", "Kết thúc"),
+        "launch": Code("Launch event", "Khởi động"),
+        "start": Code("Start of a project or period", "Bắt đầu"),
+        "end": Code("End of a project or period", "Kết thúc"),
         "completion": Code("Completion or closing ceremony", "Tổng kết, hoàn thành"),
-        "publication": Code("Publication", "Công bố, phát hành"),
-        "training": Code("Training", "Đào tạo"),
-        "chairmanship": Code("Chairmanship or office held", "Chức chủ tịch, nhiệm kỳ"),
+        "publication": Code("Publication of a document", "Công bố, phát hành"),
+        "training": Code("Training course", "Đào tạo"),
+        "chairmanship": Code("Chairmanship or term of office", "Chức chủ tịch, nhiệm kỳ"),
         "target_date": Code("Target date or deadline", "Thời hạn mục tiêu"),
-        "consultation": Code("Consultation", "Lấy ý kiến, trao đổi"),
+        "consultation": Code("Consultation on a draft or question", "Lấy ý kiến, trao đổi"),
         "event": Code("Other event", "Sự kiện khác"),
     },
 )
 MILESTONE_STATUS = CodeList(
     "milestone_status",
-    "As the latest cited document says; being overdue is a finding, never a status.",
+    "Whether a milestone has taken place, according to the latest document that it cites. An overdue milestone remains "
+    "`planned` until a document says otherwise; `/v1/audit` reports it.",
     {
-        "planned": Code("Planned", "Dự kiến"),
-        "done": Code("Done", "Đã diễn ra"),
-        "cancelled": Code("Cancelled", "Đã hủy"),
-        "unknown": Code("Unknown", "Không rõ"),
+        "planned": Code("Planned, not yet reported as done", "Dự kiến"),
+        "done": Code("Has taken place", "Đã diễn ra"),
+        "cancelled": Code("Cancelled, will not take place", "Đã hủy"),
+        "unknown": Code("Not stated in the sources", "Không rõ"),
     },
 )
 
 
 class Participant(Voice):
-    """Who took part, and in what capacity."""
+    """A person, office or partner that took part in a milestone, and in what capacity."""
 
-    capacity: Line | None = Field(default=None, description="host, speaker, chair, delegation member …")
+    capacity: Line | None = Field(
+        default=None, description="Role at the event, such as host, speaker, chair or member of a delegation."
+    )
 
 
 class MilestoneFields(RecordFields):
-    """Something that happened or is to happen at a time."""
+    """An event, date or term of office that took place or is planned."""
 
-    title: LanguageMap
-    description: LanguageMap | None = Field(default=None, description="What it is, in our words.")
-    kind: Annotated[str, MILESTONE_KIND]
-    status: Annotated[str, MILESTONE_STATUS]
-    date: Edtf | None = Field(default=None, description="When, as precisely as stated; null when not stated.")
-    place: PlaceId | None = None
-    part_of: MilestoneId | None = Field(
-        default=None, description="The wider event, such as the conference of a session."
+    title: LanguageMap = Field(description="Title of the milestone.")
+    description: LanguageMap | None = Field(
+        default=None, description="Summary of the milestone, in the words of the registry."
     )
-    project: ProjectId | None = None
-    agreement: AgreementId | None = None
-    participants: list[Participant] = Field(default=[], max_length=500)
+    kind: Annotated[str, MILESTONE_KIND] = Field(
+        description="Type of event or date, a code of the list `milestone_kind`."
+    )
+    status: Annotated[str, MILESTONE_STATUS] = Field(
+        description="Status according to the latest cited document, a code of the list `milestone_status`."
+    )
+    date: Edtf | None = Field(
+        default=None, description="Date or period, as precisely as the source states it; null if it states none."
+    )
+    place: PlaceId | None = Field(default=None, description="Id of the place where it takes place.")
+    part_of: MilestoneId | None = Field(
+        default=None, description="Id of the wider milestone, such as the conference to which a session belongs."
+    )
+    project: ProjectId | None = Field(default=None, description="Id of the project to which it belongs.")
+    agreement: AgreementId | None = Field(default=None, description="Id of the agreement to which it belongs.")
+    participants: list[Participant] = Field(
+        default=[], max_length=500, description="Persons, offices and partners that take part."
+    )
     documents: list[DocumentId] = Field(
-        default=[], max_length=50, description="What was published, approved or discussed."
+        default=[], max_length=50, description="Ids of the documents that were published, approved or discussed."
     )
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """The partners of its participants, and its documents."""
+        """Return the link rows of its participants that are partners, and of its documents."""
         for participant in self.participants:
             if participant.partner:
                 yield PARTICIPANTS, {"partner_id": participant.partner}
@@ -88,8 +102,8 @@ class MilestoneShown(MilestoneFields, Record):
     resource: Literal["milestones"]
 
 
-class Milestone(RouteRow, table=True):
-    """Columns of milestones that lists filter and sort by."""
+class Milestone(RecordRow, table=True):
+    """The table of milestones: one row each, with the columns that lists filter and sort by."""
 
     __tablename__ = "milestones"
     __table_args__ = (
@@ -120,7 +134,7 @@ DOCUMENTS_OF = link_table("milestones", "documents", refers_to("document_id", "d
 MILESTONES = Resource(
     name="milestones",
     one="milestone",
-    about="Meetings, signings, starts, ends, publications, deadlines and offices held, dated as precisely as known.",
+    about="Meetings, signings, starts, ends, publications, deadlines and terms of office, dated as precisely as known.",
     fields=MilestoneFields,
     shown=MilestoneShown,
     table=Milestone,
@@ -130,26 +144,28 @@ MILESTONES = Resource(
     example="smart-factory-mou-2022-signing",
     trees=("part_of",),
     filters={
-        "kind": EqualFilter(Milestone.kind, Annotated[str, MILESTONE_KIND], "Of any of these kinds."),
-        "status": EqualFilter(Milestone.status, Annotated[str, MILESTONE_STATUS], "In any of these states."),
+        "kind": EqualFilter(Milestone.kind, Annotated[str, MILESTONE_KIND], "Has any of these kinds."),
+        "status": EqualFilter(Milestone.status, Annotated[str, MILESTONE_STATUS], "Has any of these statuses."),
         "title": TextFilter(Milestone.title_text),
-        "date": DuringFilter(Milestone.date_earliest, Milestone.date_latest, "When."),
+        "date": DuringFilter(Milestone.date_earliest, Milestone.date_latest, "Date of the milestone."),
     },
     sorts={"title": Milestone.title_sort, "date": Milestone.date_earliest, "status": Milestone.status},
     links={
         "partner": Link(
-            "partners", (PARTICIPANTS.c.partner_id,), "With this partner taking part.", "partners", "milestones"
+            "partners", (PARTICIPANTS.c.partner_id,), "Has this partner as a participant.", "partners", "milestones"
         ),
         "part_of": Link(
-            "milestones", (Milestone.part_of,), "Part of this milestone.", "whole", "parts", opposite="whole_of"
+            "milestones", (Milestone.part_of,), "Is part of this milestone.", "whole", "parts", opposite="whole_of"
         ),
-        "project": Link("projects", (Milestone.project,), "Of this project.", "projects", "milestones"),
-        "agreement": Link("agreements", (Milestone.agreement,), "Of this agreement.", "agreements", "milestones"),
-        "place": Link("places", (Milestone.place,), "In this place.", "places", "milestones", tree=True),
+        "project": Link("projects", (Milestone.project,), "Belongs to this project.", "projects", "milestones"),
+        "agreement": Link(
+            "agreements", (Milestone.agreement,), "Belongs to this agreement.", "agreements", "milestones"
+        ),
+        "place": Link("places", (Milestone.place,), "Takes place here.", "places", "milestones", tree=True),
         "about_document": Link(
             "documents",
             (DOCUMENTS_OF.c.document_id,),
-            "At which this document was published, approved or discussed.",
+            "Published, approved or discussed this document.",
             "about_documents",
             opposite="treated_at",
         ),

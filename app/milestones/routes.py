@@ -7,5 +7,5 @@ from app.milestones.models import MILESTONES
 
 
 def milestones_router() -> APIRouter:
-    """The reads and writes that every resource has."""
+    """Return the router with the reads and writes that every resource has."""
     return resource_router(MILESTONES)

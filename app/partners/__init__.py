@@ -1,1 +1,1 @@
-"""`/v1/partners`: organisations, and merging duplicates."""
+"""`/v1/partners`: organisations, and the merge of duplicates."""

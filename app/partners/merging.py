@@ -1,7 +1,16 @@
-"""Merging a twin: every record that names it names the one that stays, in one transaction, each with its Change."""
+"""The merge of a partner with its duplicate, in one transaction.
+
+These move to the partner that stays:
+
+- links: every record that links to the duplicate links to the other partner, each change with a Change of its own;
+- the identifiers of the duplicate, and its name, abbreviation and aliases, which become aliases;
+- its keys, and the subscriptions to webhooks (`WHEN_MERGED`).
+
+Everything else, such as its description, citations and Changes, stays with the duplicate, which gets `merged_into`.
+"""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import update
@@ -21,14 +30,16 @@ from app.core.writing.references import referrers
 from app.core.writing.representation import StoredRecord, accepted_fields, writable_members
 
 PARTNERS = "partners"
-MAX_NAMES = 100  # and identifiers, of one partner
-WHEN_MERGED: list[Callable[[Session, str, str], object]] = []  # told of the twin and the other, before the commit
+MAX_NAMES = 100  # aliases and identifiers of one partner
+
+# Functions that other features add. They are called before the commit with the session and both ids: duplicate, into.
+WHEN_MERGED: list[Callable[[Session, str, str], object]] = []
 
 
 def merge(session: Session, caller: Caller, duplicate: str, into: str, conditions: Conditions) -> WriteResult:
-    """Leave the twin `merged_into` the other, and nothing that names it; again has no effect.
+    """Merge a duplicate into another partner, and return the duplicate. If that was done before, change nothing.
 
-    Who looks for the twin finds the other: it takes over its codes, and its names as aliases.
+    Raise NotFound, Stale, IdTaken if it was merged into another partner, and Invalid if `into` cannot take it over.
     """
     partners = RESOURCES[PARTNERS]
     batch = Batch(session, actor(caller))
@@ -36,86 +47,99 @@ def merge(session: Session, caller: Caller, duplicate: str, into: str, condition
     if duplicate not in present:
         raise NotFound
     conditions.check(session, present[duplicate])
-    merged = json.loads(present[duplicate].body)["merged_into"]
-    if merged == into:
+    merged_into = json.loads(present[duplicate].body)["merged_into"]
+    if merged_into == into:
         return WriteResult(duplicate, present[duplicate].tag, present[duplicate].body.encode())
-    if merged is not None:
-        raise IdTaken("The partner was merged into another one before.")
-    _ensure_mergeable(present.get(into), duplicate, into)
-    left = _renamed(partners, duplicate, present[duplicate], duplicate, into)
-    stays = _with_names_of(left, _renamed(partners, into, present[into], duplicate, into))
-    written = [Proposal(session, partners, into, stays, caller), *_rewrite(batch, caller, duplicate, into)]
-    batch.put(partners, into, stays, present[into])
-    batch.put(partners, duplicate, left.model_copy(update={"merged_into": into, "identifiers": []}), present[duplicate])
+    if merged_into is not None:
+        raise IdTaken("The partner was already merged into another one.")
+    _check_target(present.get(into), duplicate, into)
+    old_fields = _relinked(partners, duplicate, present[duplicate], duplicate, into)
+    new_fields = _with_names_of(old_fields, _relinked(partners, into, present[into], duplicate, into))
+    proposals = [Proposal(session, partners, into, new_fields, caller), *_relink(batch, caller, duplicate, into)]
+    batch.put(partners, into, new_fields, present[into])
+    tombstone = old_fields.model_copy(update={"merged_into": into, "identifiers": []})
+    batch.put(partners, duplicate, tombstone, present[duplicate])
     batch.flush()
     session.execute(update(KEYS).where(KEYS.c.partner == duplicate).values(partner=into))
-    for then in WHEN_MERGED:
-        then(session, duplicate, into)
-    if any(True for proposal in written for _ in trees(proposal)):
-        detail = "Merged, a partner would be part or successor of itself: change those links first."
-        raise Invalid(ErrorItem(pointer="/into", code="cycle", detail=detail))
-    now = batch.stored(partners, [duplicate])[duplicate]
-    return WriteResult(duplicate, now.tag, now.body.encode())
+    for call in WHEN_MERGED:
+        call(session, duplicate, into)
+    _check_trees(proposals)
+    after = batch.stored(partners, [duplicate])[duplicate]
+    return WriteResult(duplicate, after.tag, after.body.encode())
 
 
-def _ensure_mergeable(present: StoredRecord | None, duplicate: str, into: str) -> None:
-    """Invalid unless the other is a public partner that was not merged itself."""
-    stays = present is not None and present.state == "published" and not json.loads(present.body)["merged_into"]
-    if not stays or duplicate == into:
-        detail = "This must be another partner, public and not merged itself."
+def _check_target(present: StoredRecord | None, duplicate: str, into: str) -> None:
+    """Raise Invalid unless the partner that stays is another one, public, and not merged itself."""
+    is_usable = present is not None and present.state == "published" and not json.loads(present.body)["merged_into"]
+    if not is_usable or duplicate == into:
+        detail = "This must be the id of another partner that is public and was not merged itself."
         raise Invalid(ErrorItem(pointer="/into", code="unknown_record", detail=detail))
 
 
-def _rewrite(batch: Batch, caller: Caller, duplicate: str, into: str) -> Iterator[Proposal]:
-    """Put every record that names the twin, changed to name the other."""
+def _check_trees(proposals: Iterable[Proposal]) -> None:
+    """Raise Invalid if the moved links form a cycle. The rule reads them from the database, so it needs the flush."""
+    if any(any(trees(proposal)) for proposal in proposals):
+        detail = "After the merge, a partner would be part of itself or its own successor. Change those links first."
+        raise Invalid(ErrorItem(pointer="/into", code="cycle", detail=detail))
+
+
+def _relink(batch: Batch, caller: Caller, duplicate: str, into: str) -> list[Proposal]:
+    """Put every record that links to the duplicate, except `into`, with links to `into`. Return their proposals."""
     by_resource: dict[str, list[str]] = {}
     for name, record_id in referrers(batch.session, RESOURCES[PARTNERS], duplicate):
         if (name, record_id) != (PARTNERS, into):
             by_resource.setdefault(name, []).append(record_id)
+    proposals: list[Proposal] = []
     for name, ids in by_resource.items():
         resource = RESOURCES[name]
         for record_id, present in batch.stored(resource, ids).items():
-            fields = _renamed(resource, record_id, present, duplicate, into)
+            fields = _relinked(resource, record_id, present, duplicate, into)
             batch.put(resource, record_id, fields, present)
-            yield Proposal(batch.session, resource, record_id, fields, caller)
+            proposals.append(Proposal(batch.session, resource, record_id, fields, caller))
+    return proposals
 
 
-def _with_names_of(duplicate: Any, stays: Any) -> RecordFields:
-    """The partner that stays, with what the twin is known by, as far as there is room."""
-    known = {*stays.name.values(), stays.abbreviation, *stays.aliases}
-    names = [
-        each
-        for each in (*duplicate.name.values(), duplicate.abbreviation, *duplicate.aliases)
-        if each and each not in known
-    ]
-    codes = [each for each in duplicate.identifiers if each not in stays.identifiers]
-    more = {"aliases": [*stays.aliases, *dict.fromkeys(names)], "identifiers": [*stays.identifiers, *codes]}
-    found: RecordFields = stays.model_copy(update={name: each[:MAX_NAMES] for name, each in more.items()})
-    return found
+def _with_names_of(duplicate: Any, partner: Any) -> RecordFields:
+    """Return the partner that stays with the names and identifiers of the duplicate, up to `MAX_NAMES` of each."""
+    present_names = {*partner.name.values(), partner.abbreviation, *partner.aliases}
+    names = dict.fromkeys((*duplicate.name.values(), duplicate.abbreviation, *duplicate.aliases))
+    new_names = [name for name in names if name and name not in present_names]
+    new_codes = [code for code in duplicate.identifiers if code not in partner.identifiers]
+    extended: RecordFields = partner.model_copy(
+        update={
+            "aliases": [*partner.aliases, *new_names][:MAX_NAMES],
+            "identifiers": [*partner.identifiers, *new_codes][:MAX_NAMES],
+        }
+    )
+    return extended
 
 
-def _renamed(resource: Resource, record_id: str, present: StoredRecord, duplicate: str, into: str) -> RecordFields:
-    """The fields of a record with the one id in the place of the other; nothing stays listed twice, or names itself."""
-    given = writable_members(json.loads(present.body))
-    for pointer, target, named in links_in(accepted_fields(resource, present.body)):
-        if (target, named) == (PARTNERS, duplicate):
-            itself = (resource.name, record_id) == (PARTNERS, into) and pointer != "/managed_by"
-            _set(given, pointer.split("/")[1:], None if itself else into)
-    for name, each in given.items():
-        if isinstance(each, list):
-            given[name] = _without_duplicates(each)
-    return resource.fields.model_validate(given)
+def _relinked(resource: Resource, record_id: str, present: StoredRecord, duplicate: str, into: str) -> RecordFields:
+    """Return the fields of a record with links to `into` in place of the duplicate.
+
+    A list never has a value twice. Links from `into` to itself are removed, except that it may manage itself.
+    """
+    members = writable_members(json.loads(present.body))
+    for pointer, target, linked_id in links_in(accepted_fields(resource, present.body)):
+        if (target, linked_id) == (PARTNERS, duplicate):
+            links_to_itself = (resource.name, record_id) == (PARTNERS, into) and pointer != "/managed_by"
+            _set_member(members, pointer.split("/")[1:], None if links_to_itself else into)
+    for name, value in members.items():
+        if isinstance(value, list):
+            members[name] = _distinct(value)
+    return resource.fields.model_validate(members)
 
 
-def _set(value: Any, steps: list[str], new: str | None) -> None:
-    for step in steps[:-1]:
+def _set_member(value: Any, path: list[str], new: str | None) -> None:
+    for step in path[:-1]:
         value = value[int(step) if isinstance(value, list) else step]
-    value[int(steps[-1]) if isinstance(value, list) else steps[-1]] = new
+    value[int(path[-1]) if isinstance(value, list) else path[-1]] = new
 
 
-def _without_duplicates(values: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Return the values once each, without nulls. They may be objects, which a set cannot hold."""
+    distinct: list[Any] = []
     for value in values:
-        if value is not None and value not in found:
-            found.append(value)
-    return found
+        if value is not None and value not in distinct:
+            distinct.append(value)
+    return distinct

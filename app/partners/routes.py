@@ -1,4 +1,4 @@
-"""Routes of `/v1/partners`: those of every resource, and merging."""
+"""Routes of `/v1/partners`: those of every resource, and the merge of a duplicate."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from app.partners.models import PARTNERS, PartnerShown
 
 
 class Merging(BaseModel, defer_build=True):
-    """Which record stays."""
+    """The partner that replaces a duplicate."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,7 +25,7 @@ class Merging(BaseModel, defer_build=True):
 
 
 def partners_router() -> APIRouter:
-    """The reads and writes that every resource has, and `POST /v1/partners/{partner_id}/merge`."""
+    """Return the routes of every resource with `POST /v1/partners/{partner_id}/merge`."""
     router = resource_router(PARTNERS)
     operation(
         router,
@@ -35,19 +35,20 @@ def partners_router() -> APIRouter:
         returns=PartnerShown,
         in_path=id_in_path(PARTNERS),
         scopes=("records:write",),
-        headers={"If-Match": "ETag of the partner that is merged; may be left out."},
-        statuses={"200": "Merged, now or before."},
+        headers={"If-Match": "ETag of the duplicate. It may be left out."},
+        statuses={"200": "The partner is merged, by this request or an earlier one."},
         problems=(Conflict, *OF_BODIES, NotFound, Stale),
     )(merge_partner)
     return router
 
 
 async def merge_partner(request: Request, caller: Caller, partner_id: str, body: Merging) -> Response:
-    """Every record that names this partner is rewritten to name the other one, in one transaction.
+    """Replaces a partner, the duplicate, by another one (`into`), in one transaction.
 
-    This one stays, `merged_into` the other, and leaves lists and search; reading it answers 308 with the other's
-    Location. The other takes over its identifiers and, as aliases, its names. Its keys act for the other from now on,
-    and its webhooks belong to it.
+    Every record that links to the duplicate is changed to link to the other partner. That partner takes over the
+    identifiers of the duplicate, and its names as aliases. Keys and webhooks of the duplicate then belong to the other
+    partner. The duplicate gets `merged_into` and leaves lists and search. Reading it answers 308 with the Location of
+    the other partner.
     """
     duplicate = checked_id(partner_id)
     conditions = conditions_of(request)

@@ -13,7 +13,7 @@ from app.core.model.columns import first_day
 from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value
@@ -76,7 +76,7 @@ class PlaceShown(PlaceFields, Record):
     resource: Literal["places"]
 
 
-class Place(RouteRow, table=True):
+class Place(RecordRow, table=True):
     """Columns of places that lists filter and sort by."""
 
     __tablename__ = "places"

@@ -10,7 +10,7 @@ from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, identifier_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, identifier_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value
@@ -207,7 +207,7 @@ class ProjectShown(ProjectFields, Record):
     resource: Literal["projects"]
 
 
-class Project(RouteRow, table=True):
+class Project(RecordRow, table=True):
     """Columns of projects that lists filter and sort by."""
 
     __tablename__ = "projects"

@@ -1,4 +1,4 @@
-"""`GET /v1/search`: every resource at once, best hits first, each with the words that were found."""
+"""`GET /v1/search`: one query over all resources, with a snippet for each hit."""
 
 from functools import cache
 from typing import Annotated, Any
@@ -11,12 +11,13 @@ from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
 from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES
-from app.core.reading.answers import computed
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
+from app.core.reading.results import computed
+from app.core.search.candidates import WINDOW, Candidates
 from app.core.search.interpretation import INTERPRETATION, MAX_WORDS, TIER, Interpretation
-from app.core.search.ranking import WINDOW, Candidates, Hit, RankedPage, Ranking, SearchPosition
+from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 from app.search.snippets import snippet
@@ -25,32 +26,35 @@ PATH = "/v1/search"
 DEFAULT_LIMIT = 20
 CANDIDATES = Candidates()
 
-ABOUT = f"""Finds records by the words of their names and texts, in all resources or in those named by `resource`.
+DESCRIPTION = f"""Finds records by the words in their names and texts, in all resources or in those given by `resource`.
 
-Words may be typed with or without Vietnamese diacritics, in either case, NFC or NFD, with the old or the new placement
-of tones (hòa, hoà) and with i or y (Thụy Sĩ, Thụy Sỹ); the last one need not be finished. A query that has diacritics
-finds exactly these first. All words must be there (the first {MAX_WORDS} count); quotes, operators and other signs
-only separate them, and a query without a word finds nothing. Where nothing holds all of them, slips are corrected, and
-then some of the words are enough: `reading` says so, and `corrected` what was searched for instead.
+Words may be written with or without Vietnamese diacritics, in upper or lower case, in NFC or NFD, with the old or the
+new placement of tones (hòa, hoà), and with i or y (Thụy Sĩ, Thụy Sỹ). The last word may be unfinished. If the query has
+diacritics, records with the same diacritics come first. A record must contain all words of the query; only the first
+{MAX_WORDS} words are used. Quotes, operators and other signs only separate words. A query without a word has no hits.
+If no record contains all words, typing errors are corrected. If that does not help, some of the words are enough.
+`reading` states which of these was used, and `corrected` is the corrected query.
 
-Hits come in tiers (`/v1/codelists/search_tier`), within a tier those whose names come nearest to the query first; where
-very many are alike, nearness is compared among {WINDOW} at a time. Follow `next`: every hit comes exactly once."""
+Hits are ordered by tier (`/v1/codelists/search_tier`). Within a tier, the hits whose names are closest to the query
+come first. If a tier has more than {WINDOW} hits, they are compared in groups of {WINDOW}. Follow `next` to get every
+hit exactly once."""
 
 
 class SearchHit(BaseModel, defer_build=True):
-    """A record that was found, and what of it to show."""
+    """A record that matches the query, with the text to show for it."""
 
     resource: str = Field(description="The resource's plural name, as in the URL.", examples=["partners"])
     id: str = Field(examples=["moit"])
-    path: str = Field(description="Where the record is.", examples=["/v1/partners/moit"])
+    path: str = Field(description="Path of the record.", examples=["/v1/partners/moit"])
     name: LanguageMap | None = Field(
-        description="Its name or title; of a statement the summary, of a figure the words of the source (as `und`)."
+        description="Its name or title. For a statement, its summary; for a figure, the words of the source (as `und`)."
     )
-    tier: Annotated[str, TIER] = Field(description="Where and how it holds the words.")
-    field: str = Field(description="The field that shows it best.", examples=["title.vi", "aliases[0]"])
-    snippet: str = Field(description="That field, or a piece of it, as it is written (in NFC).")
+    tier: Annotated[str, TIER] = Field(description="Where and how the record contains the words of the query.")
+    field: str = Field(description="The field that the snippet is from.", examples=["title.vi", "aliases[0]"])
+    snippet: str = Field(description="The text of that field, or a part of it, in NFC.")
     highlights: list[tuple[int, int]] = Field(
-        description="The words found: start and end in the snippet, in code points.", examples=[[[0, 2], [3, 7]]]
+        description="Start and end of each matched word in the snippet, in code points. The end is exclusive.",
+        examples=[[[0, 2], [3, 7]]],
     )
 
 
@@ -58,31 +62,30 @@ class SearchPage(BaseModel, defer_build=True):
     """A page of hits."""
 
     items: list[SearchHit] = Field(description="The hits, the best first.")
-    next: str | None = Field(description="Path of the next page; null at the end.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")
     reading: Annotated[str, INTERPRETATION] = Field(description="How the query was understood.")
-    corrected: str | None = Field(description="What was searched for instead, where slips were corrected.")
+    corrected: str | None = Field(description="The query after the correction of typing errors; null without any.")
 
 
 @cache
 def _query() -> type[BaseModel]:
-    known = Annotated[str, StringConstraints(pattern="^(" + "|".join(RESOURCES) + ")$")]
-    about = {
-        "q": "Words to find.",
-        "resource": "Only in any of these resources.",
-        "cursor": "Where to go on: taken from `next`, for the same query.",
-    }
+    resource_name = Annotated[str, StringConstraints(pattern="^(" + "|".join(RESOURCES) + ")$")]
     fields: dict[str, Any] = {
-        "q": (SearchWords, Field(description=about["q"], examples=["khu cong nghiep sinh thai"])),
+        "q": (SearchWords, Field(description="Words to search for.", examples=["khu cong nghiep sinh thai"])),
         "resource": (
-            list[known] | None,
-            Field(default=None, description=about["resource"], max_length=MAX_ITEMS),
+            list[resource_name] | None,
+            Field(default=None, description="Search only in these resources.", max_length=MAX_ITEMS),
         ),
-        "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Hits a page.")),
-        "cursor": (str | None, Field(default=None, description=about["cursor"], max_length=1000)),
+        "limit": (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Hits per page.")),
+        "cursor": (
+            str | None,
+            Field(default=None, description="Start of the page, as in `next` of the page before.", max_length=1000),
+        ),
     }
     return query_model("SearchQuery", fields)
 
 
+TAG = {"name": "search", "description": "Full-text search in all resources."}
 router = APIRouter(tags=["search"])
 
 
@@ -91,49 +94,51 @@ router = APIRouter(tags=["search"])
     "GET",
     PATH,
     "Search everything",
-    about=ABOUT,
+    about=DESCRIPTION,
     returns=SearchPage,
     query=_query,
     problems=OF_LISTS,
 )
 async def search(request: Request, query: BaseModel) -> Response:
-    """The hits of a query."""
+    """Return a page of hits."""
     caller = read_request(request)
     return await write_response(request, lambda: computed(caller, lambda: _search(query)))
 
 
 def _search(query: Any) -> Read:
+    """Read the page, and its path of the next page by itself for the Link header."""
     pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
     cursors = Cursors(PATH, pairs)
-    place = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
-    chosen = [RESOURCES[name] for _, name in pairs[1:]]
-    found: RankedPage = yield from Ranking(query.q, CANDIDATES, chosen).read_page(place, query.limit)
+    position = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
+    resources = [RESOURCES[name] for _, name in pairs[1:]]
+    ranked: RankedPage = yield from Ranking(query.q, CANDIDATES, resources).read_page(position, query.limit)
     following = None
-    if found.next:
-        following = cursors.next([("limit", query.limit)], str(found.next), "")
+    if ranked.next:
+        following = cursors.next([("limit", query.limit)], str(ranked.next), "")
     page = {
-        "items": (yield from _items(found)),
+        "items": (yield from _items(ranked)),
         "next": following,
-        "reading": found.reading,
-        "corrected": found.corrected,
+        "reading": ranked.reading,
+        "corrected": ranked.corrected,
     }
     return page, following
 
 
-def _items(found: RankedPage) -> Read:
-    """The hits as they are shown; their records are read one resource after the other."""
-    if found.interpretation is None:
+def _items(page: RankedPage) -> Read:
+    """Read the records of the hits, one statement for each resource, and return the items of the response."""
+    if page.interpretation is None:
         return []
     bodies: dict[tuple[str, str], bytes] = {}
-    for name in dict.fromkeys(hit.resource for hit in found.hits):
-        ids = [hit.record_id for hit in found.hits if hit.resource == name]
+    for name in dict.fromkeys(hit.resource for hit in page.hits):
+        ids = [hit.record_id for hit in page.hits if hit.resource == name]
         bodies |= {(name, key): body for key, body in (yield from reading_of(RESOURCES[name]).bodies(ids)).items()}
-    return [_item(hit, bodies[hit.resource, hit.record_id], found.interpretation) for hit in found.hits]
+    return [_item(hit, bodies[hit.resource, hit.record_id], page.interpretation) for hit in page.hits]
 
 
-def _item(hit: Hit, body: bytes, sense: Interpretation) -> dict[str, Any]:
-    resource, record = RESOURCES[hit.resource], from_json(body)
-    shown = snippet(resource, record, sense, hit.tier)
+def _item(hit: Hit, body: bytes, interpretation: Interpretation) -> dict[str, Any]:
+    resource = RESOURCES[hit.resource]
+    record = from_json(body)
+    best = snippet(resource, record, interpretation, hit.tier)
     heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
     return {
         "resource": hit.resource,
@@ -141,7 +146,7 @@ def _item(hit: Hit, body: bytes, sense: Interpretation) -> dict[str, Any]:
         "path": f"/v1/{hit.resource}/{hit.record_id}",
         "name": {"und": heading} if isinstance(heading, str) else heading,
         "tier": hit.tier,
-        "field": shown.field,
-        "snippet": shown.text,
-        "highlights": shown.highlights,
+        "field": best.field,
+        "snippet": best.text,
+        "highlights": best.highlights,
     }

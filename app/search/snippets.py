@@ -1,4 +1,4 @@
-"""What of a record to show for a hit: the field that holds most of the words, and a piece of it with them marked."""
+"""Snippets: which field of a record is shown for a hit, which part of it, and which words are highlighted."""
 
 import re
 import unicodedata
@@ -9,116 +9,127 @@ from typing import Any, NamedTuple
 from app.core.model.resource import Resource
 from app.core.model.texts import Texts, name_texts, other_texts
 from app.core.search.interpretation import Interpretation
-from app.core.search.tokens import WORD, Word, joined, word, words
+from app.core.search.tokens import SPELLING, Token, joined_name, token_of, tokenize
 
 MAX_SNIPPET = 160  # characters of a snippet, without the ellipses
-BEFORE = 40  # characters before the first word that is marked
+MAX_BEFORE = 40  # characters before the first highlight
 
-Highlights = list[tuple[int, int, str]]
+Matches = list[tuple[int, int, str]]  # start and end of each matched word in a text, and its folded form
+
+_SPACE = re.compile(r"\s")
 
 
 class Snippet(NamedTuple):
-    """Where a hit was found, and the text there, in NFC; `highlights` are [start, end) in its code points."""
+    """A part of a field, in NFC. `highlights` are [start, end) in its code points."""
 
     field: str
     text: str
     highlights: list[tuple[int, int]]
 
 
-def snippet(resource: Resource, record: Mapping[str, Any], sense: Interpretation, tier: str) -> Snippet:
-    """The piece of this record that shows best why it was found."""
-    named = name_texts(resource, record)
+def snippet(resource: Resource, record: Mapping[str, Any], interpretation: Interpretation, tier: str) -> Snippet:
+    """Return the snippet for a hit. It is from the first field with the largest number of different words."""
+    names = name_texts(resource, record)
     codes = [(name, record[name]) for name in ("id", *resource.unique) if record[name]]
-    texts = named if tier.endswith("_names") else [*named, *other_texts(resource, record), *codes]
+    texts = names if tier.endswith("_names") else [*names, *other_texts(resource, record), *codes]
     if tier == "whole_name":
-        texts = _whole(texts, sense) or texts
-    marked = _marked(sense.words, sense.prefixes, tier)
-    wanted = len({each.folded for each in sense.words})
-    best: tuple[str, str, Highlights] = ("", "", [])
-    most = 0
+        texts = _equal_to_query(texts, interpretation) or texts
+    matching = _matching_words(interpretation.tokens, interpretation.prefixes, tier)
+    query_size = len({token.folded for token in interpretation.tokens})
+    best: tuple[str, str, Matches] = ("", "", [])
+    best_size = 0
     for field, text in texts:
         text = unicodedata.normalize("NFC", text)
-        spots = [(*each.span(), folded) for each in WORD.finditer(text) if (folded := marked[each[0]]) is not None]
-        held = len({folded for _, _, folded in spots})
-        if held > most:
-            best, most = (field, text, spots), held
-        if held >= wanted:
+        matches = [
+            (*spelling.span(), folded)
+            for spelling in SPELLING.finditer(text)
+            if (folded := matching[spelling[0]]) is not None
+        ]
+        size = len({folded for _, _, folded in matches})
+        if size > best_size:
+            best = (field, text, matches)
+            best_size = size
+        if size >= query_size:
             break
-    return _cut(*(best if most else _joined(named, sense)))
+    return _cut(*(best if best_size else _joined_name(names, interpretation)))
 
 
-def _joined(named: Texts, sense: Interpretation) -> tuple[str, str, Highlights]:
-    """The name that was found written as one word; all of it is marked."""
-    begun = (*(each.folded for each in sense.words), *sense.prefixes)
-    for field, text in named:
-        if (one := joined(words(text))) and one.startswith(begun):
+def _joined_name(names: Texts, interpretation: Interpretation) -> tuple[str, str, Matches]:
+    """Return the name that matches when its words are written as one (hanoi). All of it is highlighted."""
+    starts = (*(token.folded for token in interpretation.tokens), *interpretation.prefixes)
+    for field, text in names:
+        joined = joined_name(tokenize(text))
+        if joined and joined.startswith(starts):
             text = unicodedata.normalize("NFC", text)
             return field, text, [(0, len(text), "")]
     return "", "", []
 
 
-def _whole(texts: Texts, sense: Interpretation) -> Texts:
-    """The texts that are the query, word by word."""
-    query = [each.folded for each in sense.words]
-    return [(field, text) for field, text in texts if [each.folded for each in words(text)] == query]
+def _equal_to_query(texts: Texts, interpretation: Interpretation) -> Texts:
+    """Return the texts that consist of the words of the query."""
+    query = [token.folded for token in interpretation.tokens]
+    return [(field, text) for field, text in texts if [token.folded for token in tokenize(text)] == query]
 
 
-class _Marked(dict[str, str | None]):
-    """The folded form of each spelling that is marked, None of every other; decided when it is first met."""
+class _MatchingWords(dict[str, str | None]):
+    """The folded form of each spelling that matches and None for each other one, computed at the first use."""
 
-    def __init__(self, matches: Callable[[Word], bool]) -> None:
+    def __init__(self, matches: Callable[[Token], bool]) -> None:
         self._matches = matches
 
     def __missing__(self, spelling: str) -> str | None:
-        met = word(spelling)
-        found = self[spelling] = met.folded if self._matches(met) else None
-        return found
+        token = token_of(spelling)
+        folded = self[spelling] = token.folded if self._matches(token) else None
+        return folded
 
 
 @lru_cache(maxsize=16)
-def _marked(asked: tuple[Word, ...], starts: frozenset[str], tier: str) -> _Marked:
-    """The words of texts that were found in this tier."""
-    return _Marked(_matcher(asked, starts, tier))
+def _matching_words(query: tuple[Token, ...], prefixes: frozenset[str], tier: str) -> _MatchingWords:
+    return _MatchingWords(_matcher(query, prefixes, tier))
 
 
-def _matcher(asked: tuple[Word, ...], starts: frozenset[str], tier: str) -> Callable[[Word], bool]:
-    """Tells whether a word of a text is one that was found."""
-    folded = frozenset(each.folded for each in asked)
+def _matcher(query: tuple[Token, ...], prefixes: frozenset[str], tier: str) -> Callable[[Token], bool]:
+    """Return the function that decides whether a word of a text matches the query in this tier."""
+    folded = frozenset(token.folded for token in query)
     if tier.startswith("exact"):
-        exact = frozenset(each.exact for each in asked)
-        plain = frozenset(each.folded for each in asked if each.exact == each.folded)
-        return lambda each: each.exact in exact or each.folded in plain
+        exact = frozenset(token.exact for token in query)
+        without_diacritics = frozenset(token.folded for token in query if token.exact == token.folded)
+        return lambda token: token.exact in exact or token.folded in without_diacritics
     if tier.startswith("begun"):
-        begun = tuple(starts)
-        return lambda each: each.folded in folded or each.folded.startswith(begun)
-    return lambda each: each.folded in folded
+        starts = tuple(prefixes)
+        return lambda token: token.folded in folded or token.folded.startswith(starts)
+    return lambda token: token.folded in folded
 
 
-def _cut(field: str, text: str, spots: Highlights) -> Snippet:
-    """The stretch of the text with most different words, cut between words."""
+def _cut(field: str, text: str, matches: Matches) -> Snippet:
+    """Return the part of the text with the largest number of different words, cut between words."""
     if len(text) <= MAX_SNIPPET:
-        return Snippet(field, text, [(start, end) for start, end, _ in spots])
-    reach = MAX_SNIPPET - BEFORE
-    first = max(
-        (start for start, _, _ in spots),
-        key=lambda at: (len({word for start, end, word in spots if at <= start and end <= at + reach}), -at),
-    )
-    begin = max(0, min(first - BEFORE, len(text) - MAX_SNIPPET))
+        return Snippet(field, text, [(start, end) for start, end, _ in matches])
+    first = _best_start(matches)
+    begin = max(0, min(first - MAX_BEFORE, len(text) - MAX_SNIPPET))
     begin, end = _between_words(text, begin, begin + MAX_SNIPPET)
-    before, after = "…" if begin else "", "…" if end < len(text) else ""
-    shift = len(before) - begin
-    marks = [(start + shift, stop + shift) for start, stop, _ in spots if start >= begin and stop <= end]
-    return Snippet(field, before + text[begin:end] + after, marks)
+    prefix = "…" if begin else ""
+    suffix = "…" if end < len(text) else ""
+    shift = len(prefix) - begin
+    highlights = [(start + shift, stop + shift) for start, stop, _ in matches if start >= begin and stop <= end]
+    return Snippet(field, prefix + text[begin:end] + suffix, highlights)
 
 
-_SPACE = re.compile(r"\s")
+def _best_start(matches: Matches) -> int:
+    """Return the start of the first match from which a snippet reaches the largest number of different words."""
+    reach = MAX_SNIPPET - MAX_BEFORE
+
+    def word_count(first: int) -> int:
+        return len({word for start, end, word in matches if first <= start and end <= first + reach})
+
+    return max((start for start, _, _ in matches), key=lambda start: (word_count(start), -start))
 
 
 def _between_words(text: str, begin: int, end: int) -> tuple[int, int]:
-    """The nearest places inside that cut no word, unless the word is very long."""
-    if begin and (space := _SPACE.search(text, begin, begin + BEFORE // 2)):
+    """Move both ends of a snippet inwards to a space, unless the word that they cut is very long."""
+    if begin and (space := _SPACE.search(text, begin, begin + MAX_BEFORE // 2)):
         begin = space.end()
     if end < len(text):
-        last = text.rfind(" ", end - BEFORE // 2, end)
-        end = last if last > begin else end
+        last_space = text.rfind(" ", end - MAX_BEFORE // 2, end)
+        end = last_space if last_space > begin else end
     return begin, end

@@ -1,1 +1,1 @@
-"""The process around the application: uvicorn, its connections and their deadlines, the webhook worker."""
+"""The server process: uvicorn, the limits and deadlines of its connections, and the worker process."""

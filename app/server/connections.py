@@ -1,7 +1,7 @@
-"""Connections to the server: how many there may be, and how long a slow one may take. uvicorn bounds neither.
+"""Limits on the number of connections, and deadlines for slow clients. uvicorn has neither.
 
-A connection waits (for the head of a request), receives (a body), or is answered. Waiting and receiving have deadlines,
-and so has an answer that its reader does not take off us; what the program itself takes its time for has none.
+A connection waits for the head of a request, receives a body, or sends a response. There are deadlines for waiting, for
+receiving, and for a response that the client does not read; there is none for the time that the application needs.
 """
 
 import asyncio
@@ -18,22 +18,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.core.asgi.rate_limits import network_of
 from app.core.settings import Settings
 
-if sys.platform != "win32":  # which has no such bound
+if sys.platform != "win32":  # Windows has no limit on open files
     import resource
 
-CHECK_SECONDS = 1.0  # seconds
-
-MIN_BYTES_PER_SECOND = 1_000  # bytes a second
-
-LARGEST_HEAD = 65_536  # bytes, and of what stands between two pieces of a body
-
-FILES_BESIDE = 200  # open files for what is no connection
-
+CHECK_SECONDS = 1.0  # between two checks of the deadlines
+MIN_BYTES_PER_SECOND = 1_000
+MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a body
+OTHER_FILES = 200  # open files that are not connections
 NEVER = float("inf")
 
 
 class ServerConfig(uvicorn.Config):
-    """What uvicorn is told, and what the connections of a process share; workers get a copy each."""
+    """The configuration of uvicorn, and the connections of a process. Each worker process gets a copy."""
 
     def __init__(self, settings: Settings, app: Any, **kwargs: Any) -> None:
         proxies = settings.trusts()
@@ -56,84 +52,86 @@ class ServerConfig(uvicorn.Config):
 
 
 class Connections:
-    """The connections of one process: counted, and looked at every second.
+    """The connections of one process: they are counted, and their deadlines are checked every second.
 
-    Where there are too many, a new one takes the place of the one that waited longest for a request; if none does, of
-    the one that got on with its body or its answer longest ago.
+    If there are too many, a new one replaces the one that has waited longest for a request. If none is waiting, it
+    replaces the one whose body or response made no progress for longest.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.head_deadline, self.stall_deadline = settings.head_deadline, settings.stall_deadline
-        self.most, self.most_of_one = with_open_files(settings.max_connections), settings.max_connections_address
-        self.every = min(CHECK_SECONDS, self.head_deadline / 2, self.stall_deadline / 2)
+        self.head_deadline = settings.head_deadline
+        self.stall_deadline = settings.stall_deadline
+        self.limit = raise_file_limit(settings.max_connections)
+        self.limit_of_network = settings.max_connections_address
+        self.check_interval = min(CHECK_SECONDS, self.head_deadline / 2, self.stall_deadline / 2)
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
-        self.slow: OrderedDict[Connection, float] = OrderedDict()  # by when each last got on
+        self.slow: OrderedDict[Connection, float] = OrderedDict()  # with the time of their last progress, oldest first
         self._proxies = settings.trusts()
         self._all: set[Connection] = set()
-        self._of_one: Counter[str] = Counter()
-        self._is_looking = False
+        self._count_by_network: Counter[str] = Counter()
+        self._is_checking = False
 
     def admit(self, connection: "Connection", network: str, address: str) -> bool:
-        """Whether a new connection may stay; where there are too many, another one goes for it, if one may."""
-        if self._of_one[network] >= self.most_of_one and not self._is_proxy(address):
+        """Return whether a new connection may stay. If there are too many, it may replace another one."""
+        if self._count_by_network[network] >= self.limit_of_network and not self._is_proxy(address):
             return False
-        if len(self._all) >= self.most and not self._make_room():
+        if len(self._all) >= self.limit and not self._make_room():
             return False
         self._all.add(connection)
-        self._of_one[network] += 1
-        if not self._is_looking:
-            self._is_looking = True
-            connection.loop.call_later(self.every, self._look, connection.loop)
+        self._count_by_network[network] += 1
+        if not self._is_checking:
+            self._is_checking = True
+            connection.loop.call_later(self.check_interval, self._check, connection.loop)
         return True
 
     def _make_room(self) -> bool:
         if self.waiting:
-            self.waiting.popitem(last=False)[0].give_up()
+            self.waiting.popitem(last=False)[0].abort()
             return True
         slowest, since = next(iter(self.slow.items()), (None, 0.0))
-        if slowest is None or time.monotonic() - since < self.every:
+        if slowest is None or time.monotonic() - since < self.check_interval:
             return False
         del self.slow[slowest]
-        slowest.give_up()
+        slowest.abort()
         return True
 
     def _is_proxy(self, address: str) -> bool:
         with contextlib.suppress(ValueError):
-            at = ipaddress.ip_address(address)
-            return any(each == "*" or at in ipaddress.ip_network(each) for each in self._proxies)
+            parsed = ipaddress.ip_address(address)
+            return any(proxy == "*" or parsed in ipaddress.ip_network(proxy) for proxy in self._proxies)
         return False
 
     def leave(self, connection: "Connection", network: str) -> None:
-        """This connection is no more."""
+        """Remove a connection that is closed."""
         self.waiting.pop(connection, None)
         self.slow.pop(connection, None)
         if connection in self._all:
             self._all.discard(connection)
-            self._of_one[network] -= 1
-            if not self._of_one[network]:
-                del self._of_one[network]
+            self._count_by_network[network] -= 1
+            if not self._count_by_network[network]:
+                del self._count_by_network[network]
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         now = time.monotonic()
-        for connection in [each for each in self._all if each.is_late(now)]:
-            connection.give_up()
-        self._is_looking = bool(self._all)
-        if self._is_looking:
-            loop.call_later(self.every, self._look, loop)
+        for connection in [connection for connection in self._all if connection.is_late(now)]:
+            connection.abort()
+        self._is_checking = bool(self._all)
+        if self._is_checking:
+            loop.call_later(self.check_interval, self._check, loop)
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol over httptools, with deadlines."""
+    """uvicorn's httptools protocol, with deadlines."""
 
     def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
         self.shared: Connections = config.connections
         self._network = ""
-        self._head_until = NEVER  # while a head is under way
-        self._body_until = NEVER  # while a body is
-        self._sent_until = NEVER  # while an answer waits to be taken
-        self._unsent = 0  # bytes of it
-        self._unparsed = 0  # bytes that came since a head, a piece of a body or a message was complete
+        self._head_until = NEVER  # deadline of the head that is being received
+        self._body_until = NEVER  # deadline of the body that is being received
+        self._sent_until = NEVER  # deadline of the response that the client has to read
+        self._unsent = 0  # bytes of this response
+        self._unparsed = 0  # bytes received since the last complete head, chunk of a body, or message
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -150,12 +148,13 @@ class Connection(HttpToolsProtocol):
         self.shared.leave(self, self._network)
 
     def data_received(self, data: bytes) -> None:
-        if self._head_until == NEVER and self in self.shared.waiting:  # also for blank lines, which begin no message
+        # Blank lines count too, although they start no message.
+        if self._head_until == NEVER and self in self.shared.waiting:
             self._head_until = time.monotonic() + self.shared.head_deadline
         self._unparsed += len(data)
         super().data_received(data)
-        if self._unparsed > LARGEST_HEAD and not self.transport.is_closing():
-            self.send_400_response("Invalid HTTP request received.")  # as uvicorn says it
+        if self._unparsed > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response("Invalid HTTP request received.")  # the text that uvicorn sends
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -163,7 +162,8 @@ class Connection(HttpToolsProtocol):
             self._head_until = time.monotonic() + self.shared.head_deadline
 
     def on_headers_complete(self) -> None:
-        self._unparsed, self._head_until = 0, NEVER
+        self._unparsed = 0
+        self._head_until = NEVER
         self._body_until = time.monotonic() + self.shared.stall_deadline
         self.shared.waiting.pop(self, None)
         self._mark_slow()
@@ -171,14 +171,15 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
-        if not self.cycle.response_complete:  # what comes after the answer is nobody's
+        if not self.cycle.response_complete:  # after the response, the rest of a body is ignored
             until = self._body_until + len(body) / MIN_BYTES_PER_SECOND
             self._body_until = min(until, time.monotonic() + self.shared.stall_deadline)
             self._mark_slow()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._unparsed, self._body_until = 0, NEVER
+        self._unparsed = 0
+        self._body_until = NEVER
         self._unmark_slow()
         super().on_message_complete()
         self._wait()
@@ -197,7 +198,7 @@ class Connection(HttpToolsProtocol):
         self._unmark_slow()
 
     def _mark_slow(self) -> None:
-        """It has just got on with a body or an answer, and still owes some of it."""
+        """Note progress of a body or a response that is not complete."""
         self.shared.slow[self] = time.monotonic()
         self.shared.slow.move_to_end(self)
 
@@ -206,13 +207,13 @@ class Connection(HttpToolsProtocol):
             self.shared.slow.pop(self, None)
 
     def _wait(self) -> None:
-        """Between two requests; uvicorn ends a connection that stays so."""
+        """Note that the connection is between two requests. uvicorn closes it if that lasts too long."""
         if self.cycle.response_complete and self._body_until == NEVER and not self.pipeline:
             self.shared.waiting[self] = None
 
     def is_late(self, now: float) -> bool:
-        """Whether who is at the other end has used up their time."""
-        if self.flow.read_paused:  # it is us who do not read
+        """Return whether the client has missed a deadline."""
+        if self.flow.read_paused:  # the server itself does not read now
             if self._head_until != NEVER:
                 self._head_until = now + self.shared.head_deadline
             if self._body_until != NEVER:
@@ -220,32 +221,33 @@ class Connection(HttpToolsProtocol):
         return self._is_unsent(now) or now > min(self._head_until, self._body_until)
 
     def _is_unsent(self, now: float) -> bool:
-        unsent, before = self.transport.get_write_buffer_size(), self._unsent
+        unsent = self.transport.get_write_buffer_size()
+        progress = max(0, self._unsent - unsent)
         self._unsent = unsent
         if not unsent:
             self._sent_until = NEVER
         elif self._sent_until == NEVER:
             self._sent_until = now + self.shared.stall_deadline
         else:
-            taken = max(0, before - unsent)
-            self._sent_until = min(self._sent_until + taken / MIN_BYTES_PER_SECOND, now + self.shared.stall_deadline)
+            until = self._sent_until + progress / MIN_BYTES_PER_SECOND
+            self._sent_until = min(until, now + self.shared.stall_deadline)
         return now > self._sent_until
 
-    def give_up(self) -> None:
-        """Cut the connection; what it was working at learns that its caller is gone."""
+    def abort(self) -> None:
+        """Close the connection at once. The application is notified of the disconnect."""
         self.transport.abort()
 
 
-def with_open_files(connections: int) -> int:
-    """Raise this process's bound on open files as far as it may; returns how many of these connections fit in it."""
+def raise_file_limit(connections: int) -> int:
+    """Raise the limit on open files of this process as far as needed; return how many connections it allows."""
     if sys.platform == "win32":
         return connections
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + FILES_BESIDE
+    wanted = connections + OTHER_FILES
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return connections
     raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
         soft = raised
-    return max(1, min(connections, soft - FILES_BESIDE))
+    return max(1, min(connections, soft - OTHER_FILES))

@@ -1,4 +1,4 @@
-"""Runs the server, after making sure that there is something it can serve."""
+"""Run the server or a worker, after a check that the database is ready."""
 
 import asyncio
 import gc
@@ -10,9 +10,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from app import no_collector
 from app.core.database.engine import Database
 from app.core.errors import NotReady, Unavailable
+from app.core.garbage_collection import without_garbage_collection
 from app.core.maintenance.schema import explain, head
 from app.core.settings import Settings
 from app.server.connections import ServerConfig
@@ -23,14 +23,14 @@ WAL_RESET_FIXED = (3, 51, 3)
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop; NotReady when the database is not there or has another schema."""
+    """Serve until the process is stopped; raises NotReady if the database is missing or has another schema."""
     ensure_ready(settings)
     application = _application(settings) if settings.workers == 1 else "app.main:create_app"
     config = ServerConfig(settings, application, factory=settings.workers > 1)
     listening = config.bind_socket()
-    listening.listen(config.backlog)  # from here on nobody is refused, though the first answer may take a moment
+    listening.listen(config.backlog)  # accepts connections already; the server starts a moment later
     host, port = listening.getsockname()[:2]
-    print(_where(f"http://{host}:{port}"), flush=True)
+    print(_addresses(f"http://{host}:{port}"), flush=True)
     if settings.workers > 1:
         Multiprocess(config, sockets=[listening]).run()
     else:
@@ -38,41 +38,43 @@ def serve(settings: Settings) -> None:
 
 
 def _application(settings: Settings) -> ASGIApp:
-    """The application; what it is made of is there to stay, so the garbage collector need not look at it again."""
-    with no_collector():
+    """Return the application. Its objects are never freed, so the garbage collector does not check them again."""
+    with without_garbage_collection():
         from app.main import create_app  # noqa: PLC0415 - several workers each import it themselves
 
-        made = create_app(settings)
+        application = create_app(settings)
     gc.freeze()
-    return made
+    return application
 
 
 def ensure_ready(settings: Settings) -> None:
-    """NotReady unless the database has the schema that this program needs, and what is asked for is installed."""
+    """Raise NotReady unless the database has the schema of this program, and the extras in use are installed."""
     if settings.metrics and find_spec("prometheus_client") is None:
-        raise NotReady("HOPTAC_METRICS needs the extra: pip install 'hoptac[metrics]'.")
+        raise NotReady("HOPTAC_METRICS needs an extra. Run: pip install 'hoptac[metrics]'")
     EgressPolicy.parse(settings.webhook_allow)
     with Database(settings.database_url) as database:
-        shown = database.url.render_as_string(hide_password=True)
+        url = database.url.render_as_string(hide_password=True)
         if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:
-            old = f"SQLite {sqlite3.sqlite_version} is older than 3.51.3"
-            print(f"Note: {old}; write from one process only.", flush=True)
+            print(
+                f"Note: SQLite {sqlite3.sqlite_version} is older than 3.51.3. Write from one process only.", flush=True
+            )
         try:
-            found = database.schema_version()
+            version = database.schema_version()
         except Unavailable:
-            raise NotReady(f"{shown} does not answer.") from None
-    if found != head():
-        raise NotReady(f"{shown} {explain(found)}")
+            raise NotReady(f"{url} does not respond. Check HOPTAC_DATABASE_URL and that the database runs.") from None
+    if version != head():
+        raise NotReady(f"{url} {explain(version)}")
 
 
 def work(settings: Settings) -> None:
-    """Send webhooks until told to stop; NotReady as with serve."""
+    """Run a worker until the process is stopped; raises NotReady like `serve`."""
     ensure_ready(settings)
 
     async def send() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, stop.set)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
         with Database(settings.database_url) as database:
             reader = database.reader()
             sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.public_url)
@@ -85,11 +87,11 @@ def work(settings: Settings) -> None:
     asyncio.run(send())
 
 
-def _where(base: str) -> str:
-    places = {
+def _addresses(base: str) -> str:
+    paths = {
         "API": "/v1",
         "docs": "/docs",
         "reference": "/reference",
         "try": "/v1/projects/smart-factory-cooperation?include=figures,indicators",
     }
-    return "Hoptac serves:\n" + "\n".join(f"  {name:<10}{base}{path}" for name, path in places.items())
+    return "Hoptac serves:\n" + "\n".join(f"  {name:<10}{base}{path}" for name, path in paths.items())

@@ -1,1 +1,1 @@
-"""`/v1/statements`: who requested, promised or claimed what."""
+"""`/v1/statements`: requests, commitments, plans, claims and other statements of partners."""

@@ -1,4 +1,4 @@
-"""Statements: who asked, promised, recommended or claimed what, of whom."""
+"""Statements: requests, commitments, recommendations, plans and claims, with their speakers and addressees."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from app.core.database.tables import BYTEWISE, in_codes
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
-from app.core.model.tables import RouteRow, citation_table, link_table, list_indexes, refers_to
+from app.core.model.tables import RecordRow, citation_table, link_table, list_indexes, refers_to
 from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
@@ -19,37 +19,46 @@ from app.core.values.text import LanguageMap
 
 STATEMENT_KIND = CodeList(
     "statement_kind",
-    "What a speaker does with a statement; none of them makes it a fact.",
+    "What the speaker does by making the statement. The registry records that it was made and does not confirm that it "
+    "is true.",
     {
-        "request": Code("Request", "Đề nghị, mong muốn"),
-        "commitment": Code("Commitment", "Cam kết"),
-        "recommendation": Code("Recommendation", "Kiến nghị"),
-        "objective": Code("Objective", "Mục tiêu"),
-        "plan": Code("Plan", "Kế hoạch"),
-        "expectation": Code("Expectation", "Kỳ vọng"),
-        "claim": Code("Claim", "Nhận định về sự việc"),
-        "assessment": Code("Assessment", "Đánh giá"),
+        "request": Code("Request for support or action", "Đề nghị, mong muốn"),
+        "commitment": Code("Commitment of the speaker to act", "Cam kết"),
+        "recommendation": Code("Recommendation to others", "Kiến nghị"),
+        "objective": Code("Objective to be reached", "Mục tiêu"),
+        "plan": Code("Plan of action", "Kế hoạch"),
+        "expectation": Code("Expectation about the future", "Kỳ vọng"),
+        "claim": Code("Claim that something is a fact", "Nhận định về sự việc"),
+        "assessment": Code("Assessment or opinion", "Đánh giá"),
     },
 )
 
 
 class StatementFields(RecordFields):
-    """Something said, in our words, with who said it and for whom."""
+    """A statement that a person, office or partner made, summarised by the registry."""
 
-    kind: Annotated[str, STATEMENT_KIND]
-    summary: LanguageMap = Field(description="What was said, in our words.")
-    said_by: Voice | None = Field(default=None, description="Who said it; null: the document itself.")
-    relayed_for: Voice | None = Field(default=None, description="Whose view the speaker relayed, if another's.")
-    to: list[PartnerId] = Field(default=[], max_length=100, description="Partners it is addressed to.")
-    project: ProjectId | None = None
-    agreement: AgreementId | None = None
-    occasion: MilestoneId | None = Field(default=None, description="The milestone at which it was said.")
-    documents: list[DocumentId] = Field(default=[], max_length=50, description="Instruments or plans it speaks of.")
-    due: Edtf | None = Field(default=None, description="When it is to be done, if stated.")
-    fulfilled_by: list[MilestoneId] = Field(default=[], max_length=50, description="Milestones that carried it out.")
+    kind: Annotated[str, STATEMENT_KIND] = Field(description="Kind of statement, a code of the list `statement_kind`.")
+    summary: LanguageMap = Field(description="Summary of the statement, in the words of the registry.")
+    said_by: Voice | None = Field(
+        default=None, description="The speaker or author; null if the cited document itself makes the statement."
+    )
+    relayed_for: Voice | None = Field(
+        default=None, description="The person, office or partner whose view the speaker relayed, if not their own."
+    )
+    to: list[PartnerId] = Field(default=[], max_length=100, description="Ids of the partners to which it is addressed.")
+    project: ProjectId | None = Field(default=None, description="Id of the project it is about.")
+    agreement: AgreementId | None = Field(default=None, description="Id of the agreement it is about.")
+    occasion: MilestoneId | None = Field(default=None, description="Id of the milestone at which it was made.")
+    documents: list[DocumentId] = Field(
+        default=[], max_length=50, description="Ids of the legal instruments, plans or other documents it mentions."
+    )
+    due: Edtf | None = Field(default=None, description="Date by which it is to be done, if one is stated.")
+    fulfilled_by: list[MilestoneId] = Field(
+        default=[], max_length=50, description="Ids of the milestones by which it was carried out."
+    )
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """Whom it is addressed to, what it speaks of, what carried it out."""
+        """Return the link rows of its addressees, of documents it mentions, and of milestones that fulfilled it."""
         yield from ((ADDRESSEES, {"partner_id": partner}) for partner in self.to)
         yield from ((DOCUMENTS_OF, {"document_id": document}) for document in self.documents)
         yield from ((FULFILMENTS, {"milestone_id": milestone}) for milestone in self.fulfilled_by)
@@ -61,8 +70,8 @@ class StatementShown(StatementFields, Record):
     resource: Literal["statements"]
 
 
-class Statement(RouteRow, table=True):
-    """Columns of statements that lists filter and sort by."""
+class Statement(RecordRow, table=True):
+    """The table of statements: one row each, with the columns that lists filter and sort by."""
 
     __tablename__ = "statements"
     __table_args__ = (
@@ -93,7 +102,7 @@ FULFILMENTS = link_table("statements", "fulfilments", refers_to("milestone_id", 
 STATEMENTS = Resource(
     name="statements",
     one="statement",
-    about="Requests, commitments, recommendations, objectives and claims: who said what, for whom, to whom.",
+    about="Requests, commitments, recommendations, objectives, plans and claims, with their speakers and addressees.",
     fields=StatementFields,
     shown=StatementShown,
     table=Statement,
@@ -102,35 +111,35 @@ STATEMENTS = Resource(
     heading=("summary",),
     example="unido-commits-to-country-programme",
     filters={
-        "kind": EqualFilter(Statement.kind, Annotated[str, STATEMENT_KIND], "Of any of these kinds."),
+        "kind": EqualFilter(Statement.kind, Annotated[str, STATEMENT_KIND], "Has any of these kinds."),
         "summary": TextFilter(Statement.summary_text),
-        "due": DuringFilter(Statement.due_earliest, Statement.due_latest, "When it is to be done."),
+        "due": DuringFilter(Statement.due_earliest, Statement.due_latest, "Date by which it is to be done."),
     },
     sorts={"summary": Statement.summary_sort, "due": Statement.due_earliest, "kind": Statement.kind},
     links={
         "partner": Link(
             "partners",
             (Statement.said_by_id, Statement.relayed_for_id, ADDRESSEES.c.partner_id),
-            "Said by, relayed for, or addressed to this partner.",
+            "Was made by, relayed for, or addressed to this partner.",
             "partners",
             "statements",
         ),
-        "speaker": Link("partners", (Statement.said_by_id,), "Said by this partner."),
-        "relayed_for": Link("partners", (Statement.relayed_for_id,), "Relayed for this partner."),
-        "to": Link("partners", (ADDRESSEES.c.partner_id,), "Addressed to this partner."),
-        "project": Link("projects", (Statement.project,), "About this project.", "projects", "statements"),
-        "agreement": Link("agreements", (Statement.agreement,), "About this agreement.", "agreements", "statements"),
+        "speaker": Link("partners", (Statement.said_by_id,), "Was made by this partner."),
+        "relayed_for": Link("partners", (Statement.relayed_for_id,), "Was relayed for this partner."),
+        "to": Link("partners", (ADDRESSEES.c.partner_id,), "Is addressed to this partner."),
+        "project": Link("projects", (Statement.project,), "Is about this project.", "projects", "statements"),
+        "agreement": Link("agreements", (Statement.agreement,), "Is about this agreement.", "agreements", "statements"),
         "milestone": Link(
             "milestones",
             (Statement.occasion, FULFILMENTS.c.milestone_id),
-            "Said at, or carried out by, this milestone.",
+            "Was made at this milestone, or carried out by it.",
             "milestones",
             "statements",
         ),
         "about_document": Link(
             "documents",
             (DOCUMENTS_OF.c.document_id,),
-            "Speaking of this document.",
+            "Mentions this document.",
             "about_documents",
             opposite="spoken_of_by",
         ),

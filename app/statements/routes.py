@@ -7,5 +7,5 @@ from app.statements.models import STATEMENTS
 
 
 def statements_router() -> APIRouter:
-    """The reads and writes that every resource has."""
+    """Return the router with the reads and writes that every resource has."""
     return resource_router(STATEMENTS)

@@ -1,6 +1,7 @@
-"""One call to a receiver: signed as Standard Webhooks has it, to a checked address, with a deadline and a bound.
+"""The HTTP client: the last step of an event. It posts one message with its signatures to a checked address.
 
-Its HTTP client takes a while to import: `delivery` does so when there is something to send.
+The whole attempt has a deadline, and only the start of the response is read. Its libraries take a while to import, so
+`sender` imports this module when there is something to send.
 """
 
 import asyncio
@@ -17,66 +18,66 @@ from app.webhooks.egress import EgressPolicy, EgressRefused
 from app.webhooks.queue import CallOutcome
 from app.webhooks.signing import signature
 
-DEADLINE = 10.0  # seconds for everything: looking the name up, connecting, TLS, sending, the answer
-
-MAX_READ = 65_536  # bytes of an answer that are read; they are dropped
+DEADLINE = 10.0  # seconds for the lookup of the name, the connection, TLS, the request and the response
+MAX_READ = 65_536  # bytes of a response that are read and dropped
 
 
 class WebhookClient:
-    """Calls receivers, each time over a connection of its own: nothing of one call is left to the next."""
+    """Posts messages to receivers. Each attempt has a connection of its own, so attempts share no state."""
 
-    def __init__(self, allowance: EgressPolicy, lookups: Executor) -> None:
-        self.allowance = allowance
-        self._network, self._tls = _Network(allowance, lookups), httpx.create_ssl_context()
+    def __init__(self, policy: EgressPolicy, lookups: Executor) -> None:
+        self.policy = policy
+        self._network = _Network(policy, lookups)
+        self._tls = httpx.create_ssl_context()
 
     async def post(self, url: str, message_id: str, body: bytes, secrets: Iterable[str]) -> CallOutcome:
-        """Post a message, signed with each of the secrets; never raises for what a receiver or network does."""
-        started, timestamp = time.monotonic(), int(time.time())
+        """Post a message with one signature for each secret. No behaviour of a receiver or network raises an error."""
+        started = time.monotonic()
+        timestamp = int(time.time())
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"Hoptac/{__version__}",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": " ".join(signature(each, message_id, timestamp, body) for each in secrets),
+            "webhook-signature": " ".join(signature(secret, message_id, timestamp, body) for secret in secrets),
         }
-        answer = ReceiverResponse()
+        response = ReceiverResponse()
         try:
             async with asyncio.timeout(DEADLINE):
-                await self._call(url, headers, body, answer)
-        except Exception as error:  # a receiver can do what it likes; only cancelling goes through
-            if answer.status is None:
+                await self._request(url, headers, body, response)
+        except Exception as error:  # a receiver can cause any error; only a cancellation is passed on
+            if response.status is None:
                 return CallOutcome(error=_error_text(error), took_ms=_since(started))
-        said = None if answer.status and 200 <= answer.status < 300 else _status_text(answer.status)
-        return CallOutcome(answer.status, said, answer.wait, _since(started))
+        return CallOutcome(response.status, _status_text(response.status), response.wait, _since(started))
 
-    async def _call(self, url: str, headers: dict[str, str], body: bytes, answer: "ReceiverResponse") -> None:
-        place = self.allowance.endpoint(url)
-        host = f"[{place.host}]" if ":" in place.host else place.host
-        usual = place.port == (443 if place.scheme == "https" else 80)
-        headers = {"Host": host if usual else f"{host}:{place.port}", **headers, "Content-Length": str(len(body))}
-        origin = httpcore.Origin(place.scheme.encode(), place.host.encode(), place.port)
-        target = httpcore.URL(scheme=origin.scheme, host=origin.host, port=place.port, target=place.target.encode())
+    async def _request(self, url: str, headers: dict[str, str], body: bytes, response: "ReceiverResponse") -> None:
+        endpoint = self.policy.endpoint(url)
+        headers = {"Host": endpoint.host_header, **headers, "Content-Length": str(len(body))}
+        origin = httpcore.Origin(endpoint.scheme.encode(), endpoint.host.encode(), endpoint.port)
+        target = httpcore.URL(
+            scheme=origin.scheme, host=origin.host, port=endpoint.port, target=endpoint.target.encode()
+        )
         async with (
             httpcore.AsyncHTTPConnection(origin, ssl_context=self._tls, network_backend=self._network) as connection,
-            connection.stream("POST", target, headers=list(headers.items()), content=body) as response,
+            connection.stream("POST", target, headers=list(headers.items()), content=body) as stream,
         ):
-            answer.read_head(response)
+            response.read_head(stream)
             size = 0
-            async for chunk in response.aiter_stream():
+            async for chunk in stream.aiter_stream():
                 size += len(chunk)
                 if size > MAX_READ:
                     break
 
 
 class ReceiverResponse:
-    """What is kept of an answer, as soon as its head is there."""
+    """The parts of a response that matter. They are set when its head has arrived."""
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.wait = 0
 
     def read_head(self, response: httpcore.Response) -> None:
-        """Note the status, and Retry-After if it is a number of seconds."""
+        """Read the status, and Retry-After if it is a number of seconds."""
         self.status = response.status
         for name, value in response.headers:
             if name.lower() == b"retry-after" and value.isdigit() and len(value) < 10:
@@ -84,10 +85,12 @@ class ReceiverResponse:
 
 
 class _Network(httpcore.AsyncNetworkBackend):
-    """Connects to checked addresses alone; TLS and the Host header keep to the name."""
+    """Connects only to addresses that the egress policy permits. TLS and the Host header use the name."""
 
-    def __init__(self, allowance: EgressPolicy, lookups: Executor) -> None:
-        self._allowance, self._lookups, self._inner = allowance, lookups, httpcore.AnyIOBackend()
+    def __init__(self, policy: EgressPolicy, lookups: Executor) -> None:
+        self._policy = policy
+        self._lookups = lookups
+        self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -97,14 +100,14 @@ class _Network(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        failed: Exception | None = None
-        for address in await self._allowance.addresses(host, port, self._lookups):
+        failure: Exception | None = None
+        for address in await self._policy.addresses(host, port, self._lookups):
             try:
                 return await self._inner.connect_tcp(str(address), port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failed = error
-        assert failed is not None
-        raise failed
+                failure = error
+        assert failure is not None
+        raise failure
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -118,11 +121,13 @@ def _error_text(error: Exception) -> str:
     if isinstance(error, EgressRefused):
         return f"The URL {error}."
     if isinstance(error, TimeoutError | httpcore.TimeoutException):
-        return f"No answer within {DEADLINE:g} seconds."
+        return f"No response within {DEADLINE:g} seconds."
     if isinstance(error, httpcore.ConnectError):
-        return "No connection, or no TLS with a valid certificate."
-    return "The connection broke off, or the answer is no HTTP."
+        return "The connection or the TLS handshake failed. The certificate must be valid."
+    return "The connection was closed early, or the response is not HTTP."
 
 
-def _status_text(status: int | None) -> str:
-    return "Redirects are not followed." if status and 300 <= status < 400 else "The answer is no 2xx."
+def _status_text(status: int | None) -> str | None:
+    if status is None or 200 <= status < 300:
+        return None
+    return "Redirects are not followed." if 300 <= status < 400 else "The status is not 2xx."

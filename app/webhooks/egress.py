@@ -1,6 +1,7 @@
-"""Whom the registry calls: only public addresses, over https; whatever else is allowed, an operator has named.
+"""The egress check: the registry connects only to public addresses over https, and to what its operator allows.
 
-A name is resolved once for each call, each address is checked, and one that was checked is the one connected to.
+`routes` checks a URL when it is stored, and `client` checks it again for each attempt. A name is resolved once for an
+attempt, each address is checked, and the connection goes to an address that passed.
 """
 
 import asyncio
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
-
 Network = IPv4Network | IPv6Network
 
 _URL = re.compile(
@@ -20,48 +20,48 @@ _URL = re.compile(
     r"(\?[a-z0-9._~:/?@!$&'()*+,;=%-]*)?",
     re.IGNORECASE,
 )
-
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
-# The IANA registries' special blocks that `is_global` lets pass (Python 3.11), transition mechanisms that end in
-# addresses of somebody else's choice, and the one public address that answers only from inside a cloud.
-_SPECIAL: tuple[Network, ...] = tuple(
-    map(
-        ip_network,
-        (
-            "192.0.0.0/24",  # protocol assignments
-            "192.88.99.0/24",  # 6to4 relays
-            "168.63.129.16/32",  # the platform of Azure, seen from its machines
-            "2001::/23",  # Teredo, ORCHID and other protocol assignments
-            "2001:db8::/32",  # documentation
-            "2002::/16",  # 6to4
-            "3fff::/20",  # documentation
-        ),
-    )
+# Blocks of the IANA special-purpose registries that `is_global` of Python 3.11 accepts, transition mechanisms that
+# contain an address chosen by somebody else, and the one public address that answers only inside a cloud.
+_SPECIAL: tuple[Network, ...] = (
+    ip_network("192.0.0.0/24"),  # protocol assignments
+    ip_network("192.88.99.0/24"),  # 6to4 relays
+    ip_network("168.63.129.16/32"),  # the platform of Azure, as its machines see it
+    ip_network("2001::/23"),  # Teredo, ORCHID and other protocol assignments
+    ip_network("2001:db8::/32"),  # documentation
+    ip_network("2002::/16"),  # 6to4
+    ip_network("3fff::/20"),  # documentation
 )
 
-# Beyond it nothing is assigned to anybody's machines: mapped and compatible IPv4, NAT64, local and multicast addresses.
+# No other block is assigned to hosts: mapped and compatible IPv4, NAT64, local and multicast addresses are outside.
 _UNICAST = ip_network("2000::/3")
 
 
 class EgressRefused(ValueError):
-    """This may not be called; the message says why and repeats nothing."""
+    """The registry must not connect to a URL or address. The message states why and does not repeat the input."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a URL leads: host without brackets, in lower case; `target` is path and query."""
+    """The parts of a URL: the host without brackets in lower case, and `target`, which is path and query."""
 
     scheme: str
     host: str
     port: int
     target: str
 
+    @property
+    def host_header(self) -> str:
+        """The value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_default = self.port == (443 if self.scheme == "https" else 80)
+        return host if is_default else f"{host}:{self.port}"
+
 
 def is_public(address: Address) -> bool:
-    """Whether anybody on the internet can be meant by it."""
+    """Return whether an address can belong to a host on the public internet."""
     if address.version == 6 and address not in _UNICAST:
         return False
     return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)
@@ -69,53 +69,56 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True)
 class EgressPolicy:
-    """What may be called beside public addresses over https."""
+    """The networks, and the origins without https, that are allowed in addition to public addresses over https."""
 
     networks: tuple[Network, ...] = ()
-    plain: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> "EgressPolicy":
-        """From HOPTAC_WEBHOOK_ALLOW: networks, and `http://host` with or without port; ValueError for else."""
-        entries = text.replace(",", " ").split()
-        plain = frozenset(each.lower().rstrip("/") for each in entries if each.lower().startswith("http://"))
+        """Read the setting HOPTAC_WEBHOOK_ALLOW: networks, and `http://host` with or without port.
+
+        Raise ValueError for anything else.
+        """
+        entries = text.replace(",", " ").lower().split()
+        origins = frozenset(entry.rstrip("/") for entry in entries if entry.startswith("http://"))
         try:
-            rest = [each for each in entries if not each.lower().startswith("http://")]
-            return cls(tuple(ip_network(each) for each in rest), plain)
+            networks = tuple(ip_network(entry) for entry in entries if not entry.startswith("http://"))
         except ValueError:
-            detail = "takes networks such as 10.0.0.0/8 and hosts such as http://receiver:8080, separated by blanks"
+            detail = "takes networks such as 10.0.0.0/8 and hosts such as http://receiver:8080, separated by spaces"
             raise ValueError(f"HOPTAC_WEBHOOK_ALLOW {detail}") from None
+        return cls(networks, origins)
 
     def endpoint(self, url: str) -> Endpoint:
-        """Where a URL leads; Refused by its scheme, host or port. Names are not looked up here."""
-        found = _URL.fullmatch(url)
-        if found is None:
-            raise EgressRefused("is not an absolute https URL in ASCII without user, blanks or fragment")
-        scheme, host = found[1].lower(), _host(found[2].lower())
-        port = int(found[3] or (443 if scheme == "https" else 80))
+        """Return the endpoint of a URL, without a lookup. Raise EgressRefused for its form, scheme, host or port."""
+        match = _URL.fullmatch(url)
+        if match is None:
+            raise EgressRefused("is not an absolute https URL in ASCII without user name, spaces or fragment")
+        scheme = match[1].lower()
+        host = _host(match[2].lower())
+        port = int(match[3] or (443 if scheme == "https" else 80))
         if not (port in (80, 443) or 1024 <= port <= 65_535):
-            raise EgressRefused("names a port that is neither 443 nor 1024 to 65535")
-        if scheme == "http" and not self.plain & {f"http://{found[2].lower()}{end}" for end in ("", f":{port}")}:
+            raise EgressRefused("has a port other than 80, 443 and 1024 to 65535")
+        origin = f"http://{match[2].lower()}"
+        if scheme == "http" and not self.origins & {origin, f"{origin}:{port}"}:
             raise EgressRefused("is not https")
-        return Endpoint(scheme, host, port, (found[4] or "/") + (found[5] or ""))
+        return Endpoint(scheme, host, port, (match[4] or "/") + (match[5] or ""))
 
     def permits(self, address: Address) -> bool:
-        """Whether this address may be connected to."""
+        """Return whether the registry may connect to an address."""
         return is_public(address) or any(address in network for network in self.networks)
 
     async def addresses(self, host: str, port: int, lookups: Executor) -> Sequence[Address]:
-        """The addresses of a host that may be connected to; Refused when there is none, for whatever reason."""
-        loop = asyncio.get_running_loop()
-        found = [
-            address for address in await loop.run_in_executor(lookups, _look_up, host, port) if self.permits(address)
-        ]
-        if not found:
-            raise EgressRefused("has no address that may be called: it must be public")
-        return found
+        """Return the addresses of a host that are permitted. Raise EgressRefused if it has none."""
+        addresses = await asyncio.get_running_loop().run_in_executor(lookups, _look_up, host, port)
+        permitted = [address for address in addresses if self.permits(address)]
+        if not permitted:
+            raise EgressRefused("has no permitted address: it must be public")
+        return permitted
 
 
 def _host(text: str) -> str:
-    """A host without its brackets; Refused unless it is a name, or an address as it is usually written."""
+    """Return a host without brackets. Raise EgressRefused unless it is a name or an address in its usual form."""
     try:
         if text.startswith("["):
             return str(IPv6Address(text[1:-1]))
@@ -123,15 +126,16 @@ def _host(text: str) -> str:
         if _NUMBER.fullmatch(labels[-1]):  # a resolver would take 127.1, 0x7f.1 and 2130706433 for 127.0.0.1
             return str(IPv4Address(text))
     except ValueError:
-        raise EgressRefused("has a host that is no address as it is usually written") from None
+        raise EgressRefused("has a host that is not an address in its usual form") from None
     if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise EgressRefused("has a host that is no name")
+        raise EgressRefused("has a host that is not a valid name")
     return text
 
 
 def _look_up(host: str, port: int) -> list[Address]:
+    """Return the addresses of a host without repetitions, or none if the lookup fails."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return list(dict.fromkeys(ip_address(place[4][0]) for place in found))
+    return list(dict.fromkeys(ip_address(info[4][0]) for info in infos))

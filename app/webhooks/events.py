@@ -1,98 +1,136 @@
-"""What subscribers are told: the kinds of events, a payload, whom a change concerns, and the contract of all that."""
+"""What a webhook sends: the types of events, their body and headers, and how the contract describes them.
 
-import json
+`fan_out` calls `change_payload` once for each public Change that a subscription wants. `client` adds the headers.
+"""
+
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection, select
 
-from app.core.log import CHANGES, PUBLIC_ACTION
+from app.core.log import CHANGES, EARLIER_PUBLIC, PUBLIC_ACTION
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
-from app.core.writing.representation import partners_of
+from app.core.writing.representation import is_public, partners_of
 
 VERBS = {"create": "created", "update": "updated", "delete": "deleted", "redact": "redacted"}
 TEST = "webhook.test"
 HEADERS = {
-    "webhook-id": "Id of the message, the same on each attempt: what came before need not be done again.",
-    "webhook-timestamp": "Unix time of the attempt: refuse what is older than some minutes.",
-    "webhook-signature": "For each live secret `v1,` and the base64 of HMAC-SHA256 over id, timestamp and body, "
-    "joined by full stops; several are separated by blanks.",
+    "webhook-id": "Id of the message. It stays the same for each attempt, so that a receiver can ignore repetitions.",
+    "webhook-timestamp": "Unix time of the attempt. Receivers should refuse a message that is some minutes old.",
+    "webhook-signature": "Signatures, separated by spaces, one for each valid secret. A signature is `v1,` and the "
+    "Base64 of HMAC-SHA256 over id, timestamp and body, joined by full stops.",
 }
 
 
-def kind_of(resource: str, shown: str) -> str:
-    """The type of an event, such as `project.updated`."""
-    return f"{RESOURCES[resource].one}.{VERBS[shown]}"
+class Told(BaseModel, defer_build=True):
+    """The record that an event is about."""
+
+    resource: str = Field(examples=["projects"])
+    id: str
+    version: int
+    sequence: int = Field(description="Number of the Change, as in `/v1/changes`.")
+    url: str = Field(description="URL of the record, or only its path if the registry's own address is not configured.")
 
 
-def payload(change: Any, base: str) -> str:
-    """The event of a change that everyone sees, as it is posted; `base` goes in front of the record's path."""
-    path = f"{base}/v1/{change.resource}/{change.record_id}"
-    about = {
-        "resource": change.resource,
-        "id": change.record_id,
-        "version": change.version,
-        "sequence": change.sequence,
-        "url": path,
-    }
-    kind = kind_of(change.resource, change.shown)
-    return to_json({"type": kind, "timestamp": change.at, "data": about}).decode()
+class Tested(BaseModel, defer_build=True):
+    """The subscription that a test event was sent for."""
+
+    webhook: str = Field(description="Id of the subscription.")
 
 
-def ping_payload(webhook: str, at: str) -> str:
-    """The event of a test."""
-    return to_json({"type": TEST, "timestamp": at, "data": {"webhook": webhook}}).decode()
+class Event(BaseModel, defer_build=True):
+    """The body of a webhook. It states which record changed, and where its current version can be read."""
+
+    type: str = Field(
+        description="Kind of record and what happened to it, or `webhook.test`.", examples=["project.updated"]
+    )
+    timestamp: str = Field(description="Time of the Change or of the test.")
+    data: Told | Tested
+
+
+def change_payload(change: Any, base: str) -> str:
+    """Return the body for a public Change as JSON. The URL of the record starts with `base`."""
+    record = Told(
+        resource=change.resource,
+        id=change.record_id,
+        version=change.version,
+        sequence=change.sequence,
+        url=f"{base}/v1/{change.resource}/{change.record_id}",
+    )
+    return _to_json(Event(type=event_type(change.resource, change.shown), timestamp=change.at, data=record))
+
+
+def ping_payload(webhook_id: str, at: str) -> str:
+    """Return the body of a test as JSON."""
+    return _to_json(Event(type=TEST, timestamp=at, data=Tested(webhook=webhook_id)))
+
+
+def _to_json(event: Event) -> str:
+    return to_json(event.model_dump()).decode()
+
+
+def event_type(resource: str, action: str) -> str:
+    """Return the type of an event, such as `project.updated`."""
+    return f"{RESOURCES[resource].one}.{VERBS[action]}"
 
 
 def partners_concerned(connection: Connection, sequence: int) -> frozenset[str] | None:
-    """Partners that the record of a Change names or is, or named before it; None when that cannot be told.
+    """Return the partners that a Change concerns: its record is one of them, or links or linked to them.
 
-    Of drafts nothing is looked at: what they name is nobody's business.
+    None if a representation is too old to be read. Links of drafts do not count, since they are not public.
     """
     change = connection.execute(select(CHANGES).where(CHANGES.c.sequence == sequence)).one()
-    found = {change.record_id} if change.resource == "partners" else set()
+    concerned = {change.record_id} if change.resource == "partners" else set()
     for body in _public_bodies(connection, change):
         partners = partners_of(change.resource, change.record_id, body)
         if partners is None:
             return None
-        found |= partners
-    return frozenset(found)
+        concerned |= partners
+    return frozenset(concerned)
 
 
 def _public_bodies(connection: Connection, change: Any) -> Iterator[str]:
-    """The representation of a Change and the last one before it, as far as everyone saw them."""
-    if _is_public(change.body):
+    """Return the representation of a Change and the last public one before it, as far as they are public."""
+    if is_public(change):
         yield change.body
     if change.shown == "create":
         return
-    same = (CHANGES.c.resource == change.resource, CHANGES.c.record_id == change.record_id)
-    before = select(CHANGES.c.body).where(*same, CHANGES.c.sequence < change.sequence, CHANGES.c.shown.is_not(None))
-    bodies = connection.execute(before.order_by(CHANGES.c.sequence.desc())).scalars()
-    yield from islice(filter(_is_public, bodies), 1)
-
-
-def _is_public(body: str | None) -> bool:
-    return body is not None and json.loads(body)["state"] == "published"
+    key = {"resource": change.resource, "id": change.record_id, "sequence": change.sequence}
+    before = select(CHANGES).where(EARLIER_PUBLIC).order_by(CHANGES.c.sequence.desc())
+    yield from (row.body for row in islice(filter(is_public, connection.execute(before, key)), 1))
 
 
 def webhooks_document() -> dict[str, Any]:
-    """The `webhooks` of the OpenAPI document; `Event` is among its schemas, being part of a delivery."""
-    headers = [
-        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": about}
-        for name, about in HEADERS.items()
-    ]
-    body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}}}
-
-    def posted(kind: str, about: str) -> dict[str, Any]:
-        said = {"operationId": kind.replace(".", "_"), "tags": ["webhooks"], "summary": about, "security": []}
-        answers = {"2XX": {"description": "Accepted."}, "410": {"description": "No more, please."}}
-        return {"post": {**said, "parameters": [*headers], "requestBody": body, "responses": answers}}
-
-    kinds = {
-        kind_of(name, shown): f"{resource.one.capitalize()}: {code.en.lower()}"
+    """Return the `webhooks` of the OpenAPI document: one operation for each type of event."""
+    summaries = {
+        event_type(name, action): f"{resource.one.capitalize()}: {code.en.lower()}"
         for name, resource in sorted(RESOURCES.items())
-        for shown, code in PUBLIC_ACTION.codes.items()
+        for action, code in PUBLIC_ACTION.codes.items()
     }
-    return {kind: posted(kind, about) for kind, about in (kinds | {TEST: "A test that a subscriber asks for"}).items()}
+    summaries[TEST] = "Test event"
+    return {kind: {"post": _posted(kind, summary)} for kind, summary in summaries.items()}
+
+
+def _posted(kind: str, summary: str) -> dict[str, Any]:
+    """Return the operation of one type of event. Its schema `Event` is in the document as part of a delivery."""
+    return {
+        "operationId": kind.replace(".", "_"),
+        "tags": ["webhooks"],
+        "summary": summary,
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": description}
+            for name, description in HEADERS.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
+        },
+        "responses": {
+            "2XX": {"description": "Accepted."},
+            "410": {"description": "The receiver wants no more events. The subscription is disabled."},
+        },
+    }

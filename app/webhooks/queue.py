@@ -1,7 +1,7 @@
-"""The books of what is sent: which deliveries are due, what came of an attempt, and when a subscription is given up.
+"""The delivery queue: which deliveries are due, who may send them, and what the result of an attempt changes.
 
-An attempt is a lease: while it runs, its delivery is not due. A sender that was killed leaves leases that run out.
-Everything here runs in a transaction of one who holds the lock of `following`.
+A sender claims a delivery with a lease: it is not due again before the lease ends. If a sender is killed, its leases
+end and another sender takes over. Every function here runs in a transaction that holds the lock of `lock_deliveries`.
 """
 
 import random
@@ -10,35 +10,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, text, update
 
-from app.core.access.keys import KEYS
-from app.core.database.engine import WHEN_RESTORED
 from app.core.log import instant
-from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
+from app.webhooks.disabling import DISABLED_AFTER, disable
+from app.webhooks.models import DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
-LEASE = 60.0  # seconds; several times what a call may take
-
-FIRST_DELAY, LONGEST_DELAY = 5.0, 7_200.0  # seconds until a delivery is tried again: the first, four times as long each
-
-FAILING = 3  # failures in a row from which on a subscription as a whole rests between attempts
-
-LONGEST_REST = 300.0
-
-GIVEN_UP_AFTER = timedelta(hours=24)
-
-DELIVERY_RETENTION = timedelta(days=7)  # how long a delivery that is done can be read
-
+DELIVERY_LOCK = 0x686F7075  # advisory lock on PostgreSQL; SQLite has one writer at a time anyway
+LOCK_TIMEOUT = 10  # seconds
+LEASE = 60.0  # seconds; several times the deadline of an attempt
+FIRST_DELAY = 5.0  # seconds until the second attempt; each later delay is four times as long
+MAX_DELAY = 7_200.0
+FAILURES_BEFORE_BACK_OFF = 3  # from this number on, all deliveries of the subscription are delayed
+MAX_BACK_OFF = 300.0
+DELIVERY_RETENTION = timedelta(days=7)  # after a delivery was accepted or failed
 MAX_CLAIMED = 4  # attempts for one subscription at the same time
-
 PRUNED_AT_ONCE = 5_000
-
-OUTCOME = ("status", "error", "took_ms")  # columns of a delivery that say what came of its last attempt
+OUTCOME = ("status", "error", "took_ms")  # columns with the result of the last attempt
 
 
 @dataclass(frozen=True)
 class DeliveryAttempt:
-    """A delivery that is to be sent now; doubtful: its subscription fails, or has never accepted anything."""
+    """A claimed delivery. It is unreliable if its subscription fails or has never accepted an event."""
 
     delivery: str
     webhook: str
@@ -46,12 +39,12 @@ class DeliveryAttempt:
     url: str
     body: bytes
     secrets: tuple[str, ...]
-    is_doubtful: bool
+    is_unreliable: bool
 
 
 @dataclass(frozen=True)
 class CallOutcome:
-    """What came of a call: the HTTP status, or why there is none. `wait`: seconds that the receiver asks for."""
+    """The HTTP status of an attempt, or the error if there is none. `wait`: seconds of the header Retry-After."""
 
     status: int | None = None
     error: str | None = None
@@ -60,175 +53,159 @@ class CallOutcome:
 
     @property
     def accepted(self) -> bool:
-        """Whether the receiver has it now."""
+        """Whether the receiver accepted the message."""
         return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """What came of an attempt."""
+    """An attempt that has ended, with its outcome."""
 
     attempt: DeliveryAttempt
     outcome: CallOutcome
 
 
+def lock_deliveries(connection: Connection) -> None:
+    """Wait for the lock of the delivery queue. It is held until the transaction ends, for any length of time."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT * 1000:d}"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 30000"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": DELIVERY_LOCK})
+
+
+def new_delivery(delivery_id: str, webhook_id: str, body: str, at: str, *, once: bool = False) -> dict[str, Any]:
+    """Return the columns of a delivery that is due at once."""
+    row: dict[str, Any] = dict.fromkeys(DELIVERIES.c.keys())
+    row |= {"id": delivery_id, "webhook": webhook_id, "payload": body, "state": "pending", "once": once}
+    return row | {"attempts": 0, "created_at": at, "due_at": at}
+
+
 def seconds_later(moment: datetime, seconds: float) -> str:
-    """The instant so many seconds later."""
+    """Return the instant that is so many seconds after a moment."""
     return instant(moment + timedelta(seconds=seconds))
 
 
 def _delay(attempts: int) -> float:
-    """Seconds until the next attempt: growing, and never the same for all that failed at the same time."""
-    return min(FIRST_DELAY * 4.0 ** min(attempts - 1, 20), LONGEST_DELAY) * random.uniform(0.8, 1.2)
+    """Return the seconds until the next attempt. They vary at random, so that retries do not come all at once."""
+    return min(FIRST_DELAY * 4.0 ** min(attempts - 1, 20), MAX_DELAY) * random.uniform(0.8, 1.2)
 
 
-def _rest(failures: int) -> float:
-    return min(FIRST_DELAY * 2.0 ** min(failures - FAILING, 20), LONGEST_REST) * random.uniform(0.8, 1.2)
+def _back_off(failures: int) -> float:
+    """Return the seconds for which the subscription receives nothing after so many failures."""
+    doublings = min(failures - FAILURES_BEFORE_BACK_OFF, 20)
+    return min(FIRST_DELAY * 2.0**doublings, MAX_BACK_OFF) * random.uniform(0.8, 1.2)
 
 
 def record_results(connection: Connection, results: Sequence[AttemptResult]) -> list[tuple[str, str]]:
-    """Write down what came of attempts; the subscriptions that were given up for it, and why."""
-    moment, given_up = datetime.now(UTC), []
-    _accept(connection, [result for result in results if result.outcome.accepted], instant(moment))
+    """Write the results of attempts. Return the subscriptions that were disabled because of them, with the reason."""
+    moment = datetime.now(UTC)
+    disabled: list[tuple[str, str]] = []
+    _record_accepted(connection, [result for result in results if result.outcome.accepted], instant(moment))
     for result in results:
-        because = None if result.outcome.accepted else _refuse(connection, result, moment)
-        if because:
-            disable(connection, result.attempt.webhook, because)
-            given_up.append((result.attempt.webhook, because))
-    return given_up
+        reason = None if result.outcome.accepted else _record_failure(connection, result, moment)
+        if reason:
+            disable(connection, result.attempt.webhook, reason)
+            disabled.append((result.attempt.webhook, reason))
+    return disabled
 
 
-_DELIVERY = update(DELIVERIES).where(DELIVERIES.c.id == bindparam("delivery"))
+_ACCEPTED = (
+    update(DELIVERIES)
+    .where(DELIVERIES.c.id == bindparam("delivery"))
+    .values({name: bindparam(name) for name in ("state", "done_at", "last_attempt_at", *OUTCOME)})
+)
+_RECOVERED = (
+    update(WEBHOOKS)
+    .where(WEBHOOKS.c.id == bindparam("webhook"))
+    .values(failures=0, failing_since=None, rest_until=None, last_accepted_at=bindparam("at"))
+)
 
-_ACCEPTED = _DELIVERY.values({name: bindparam(name) for name in ("state", "done_at", "last_attempt_at", *OUTCOME)})
 
-_RECOVERED = update(WEBHOOKS).where(WEBHOOKS.c.id == bindparam("webhook"))
-
-_RECOVERED = _RECOVERED.values(failures=0, failing_since=None, rest_until=None, last_accepted_at=bindparam("at"))
-
-
-def _accept(connection: Connection, results: Sequence[AttemptResult], at: str) -> None:
+def _record_accepted(connection: Connection, results: Sequence[AttemptResult], at: str) -> None:
     rows = [
-        {"delivery": each.attempt.delivery, "state": "accepted", "done_at": at, **_said(each, at)} for each in results
+        {"delivery": result.attempt.delivery, "state": "accepted", "done_at": at, **_outcome_columns(result, at)}
+        for result in results
     ]
     if rows:
         connection.execute(_ACCEPTED, rows)
-        hooks = {each.attempt.webhook for each in results}
-        connection.execute(_RECOVERED, [{"webhook": webhook, "at": at} for webhook in sorted(hooks)])
+        webhook_ids = {result.attempt.webhook for result in results}
+        connection.execute(_RECOVERED, [{"webhook": webhook_id, "at": at} for webhook_id in sorted(webhook_ids)])
 
 
-def _refuse(connection: Connection, result: AttemptResult, moment: datetime) -> str | None:
-    """Plan the next attempt; why the subscription must be given up, if it must."""
-    attempt, outcome = result.attempt, result.outcome
-    found = connection.execute(select(DELIVERIES).where(DELIVERIES.c.id == attempt.delivery)).first()
-    hook = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == attempt.webhook)).first()
-    if found is None or hook is None or found.state != "pending" or found.attempts != attempt.number:
-        return None  # it was taken over when its lease had run out, or is no more wanted
-    if found.once:
-        _note(connection, result, moment, state="failed", done_at=instant(moment))
+def _record_failure(connection: Connection, result: AttemptResult, moment: datetime) -> str | None:
+    """Plan the next attempt. Return the reason for which the subscription has to be disabled, if there is one."""
+    attempt = result.attempt
+    delivery = connection.execute(select(DELIVERIES).where(DELIVERIES.c.id == attempt.delivery)).first()
+    webhook = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == attempt.webhook)).first()
+    if delivery is None or webhook is None or delivery.state != "pending" or delivery.attempts != attempt.number:
+        return None  # another sender took over after the lease, or the delivery is no longer wanted
+    if delivery.once:
+        _update_delivery(connection, result, moment, state="failed", done_at=instant(moment))
         return None
-    wait = max(_delay(found.attempts), min(outcome.wait, LONGEST_DELAY))
-    _note(connection, result, moment, due_at=seconds_later(moment, wait))
-    failures, since = hook.failures + 1, hook.failing_since or instant(moment)
-    rest = seconds_later(moment, _rest(failures)) if failures >= FAILING else None
-    noted = update(WEBHOOKS).where(WEBHOOKS.c.id == hook.id)
-    connection.execute(noted.values(failures=failures, failing_since=since, rest_until=rest))
-    if outcome.status == 410:
+    wait = max(_delay(delivery.attempts), min(result.outcome.wait, MAX_DELAY))
+    _update_delivery(connection, result, moment, due_at=seconds_later(moment, wait))
+    failures = webhook.failures + 1
+    since = webhook.failing_since or instant(moment)
+    rest = seconds_later(moment, _back_off(failures)) if failures >= FAILURES_BEFORE_BACK_OFF else None
+    failing = update(WEBHOOKS).where(WEBHOOKS.c.id == webhook.id)
+    connection.execute(failing.values(failures=failures, failing_since=since, rest_until=rest))
+    if result.outcome.status == 410:
         return "gone"
-    is_late = min(since, found.first_attempt_at) <= instant(moment - GIVEN_UP_AFTER)
-    return "not_accepted" if is_late and hook.state == "active" else None
+    is_late = min(since, delivery.first_attempt_at) <= instant(moment - DISABLED_AFTER)
+    return "not_accepted" if is_late and webhook.state == "active" else None
 
 
-def _note(connection: Connection, result: AttemptResult, moment: datetime, **values: Any) -> None:
-    noted = update(DELIVERIES).where(DELIVERIES.c.id == result.attempt.delivery)
-    connection.execute(noted.values({**values, **_said(result, instant(moment))}))
+def _update_delivery(connection: Connection, result: AttemptResult, moment: datetime, **values: Any) -> None:
+    own = update(DELIVERIES).where(DELIVERIES.c.id == result.attempt.delivery)
+    connection.execute(own.values({**values, **_outcome_columns(result, instant(moment))}))
 
 
-def _said(result: AttemptResult, at: str) -> dict[str, Any]:
+def _outcome_columns(result: AttemptResult, at: str) -> dict[str, Any]:
     return {"last_attempt_at": at, **{name: getattr(result.outcome, name) for name in OUTCOME}}
 
 
-def disable(connection: Connection, webhook: str, because: str) -> None:
-    """Stop telling a subscription, so that it can go on later where it stopped.
-
-    What waits is made from the log again then; what was tried stays to be read.
-    """
-    pending = and_(DELIVERIES.c.webhook == webhook, IS_PENDING)
-    first = connection.execute(
-        select(func.min(DELIVERIES.c.sequence)).where(pending, DELIVERIES.c.once.is_(False))
-    ).scalar()
-    hook = connection.execute(select(WEBHOOKS.c.behind).where(WEBHOOKS.c.id == webhook)).one()
-    cursor = connection.execute(select(CURSOR.c.after)).scalar_one()
-    place = cursor if hook.behind is None else hook.behind
-    at = instant(datetime.now(UTC))
-    stopped = {"state": "disabled", "disabled_because": because, "disabled_at": at, "rest_until": None}
-    behind = min(place, first - 1) if first is not None else place
-    connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(behind=behind, **stopped))
-    connection.execute(delete(DELIVERIES).where(pending, DELIVERIES.c.attempts == 0))
-    connection.execute(update(DELIVERIES).where(pending).values(state="failed", done_at=at))
-
-
-def disable_restored(connection: Connection) -> None:
-    """Stop telling all, in a copy of a registry that may be telling them itself."""
-    for (webhook,) in connection.execute(select(WEBHOOKS.c.id).where(IS_ACTIVE)).all():
-        disable(connection, webhook, "restored")
-
-
-WHEN_RESTORED.append(disable_restored)
-
-
-def disable_keyless(connection: Connection) -> list[tuple[str, str]]:
-    """Stop telling those whose key was revoked or has expired; which they are, and why."""
-    at = instant(datetime.now(UTC))
-    ended = or_(KEYS.c.revoked_at.is_not(None), KEYS.c.expires_at <= at)
-    query = select(WEBHOOKS.c.id).join(KEYS, KEYS.c.id == WEBHOOKS.c.key).where(IS_ACTIVE, ended)
-    found = [(row.id, "key_ended") for row in connection.execute(query)]
-    for webhook, because in found:
-        disable(connection, webhook, because)
-    return found
-
-
 def claim_due(connection: Connection, free: Callable[[str, bool], int], limit: int) -> list[DeliveryAttempt]:
-    """Take what is due, and lease it; `free` says how many more one subscription may have, told whether it is doubtful.
+    """Claim at most `limit` deliveries that are due, unreliable ones last.
 
-    The doubtful come last. Of one record the earliest event goes first, the next when it was accepted.
+    `free(webhook_id, is_unreliable)` returns how many more attempts a subscription may have now. The events of one
+    record are sent in their order: the next is not claimed before the previous one was accepted.
     """
     moment = datetime.now(UTC)
-    at, taken = instant(moment), list[DeliveryAttempt]()
-    for hook in _ready(connection, at):
-        room = min(limit - len(taken), free(hook.id, _is_doubtful(hook)))
+    at = instant(moment)
+    claimed: list[DeliveryAttempt] = []
+    for webhook in _webhooks_due(connection, at):
+        room = min(limit - len(claimed), free(webhook.id, _is_unreliable(webhook)))
         if room > 0:
-            taken += [
-                _attempt(hook, row, at) for row in connection.execute(_DUE.limit(room), {"webhook": hook.id, "at": at})
-            ]
-        if len(taken) >= limit:
+            rows = connection.execute(_DUE.limit(room), {"webhook": webhook.id, "at": at})
+            claimed += [_attempt(webhook, row, at) for row in rows]
+        if len(claimed) >= limit:
             break
-    leased = {"due_at": seconds_later(moment, LEASE), "attempts": DELIVERIES.c.attempts + 1}
-    leased["first_attempt_at"] = func.coalesce(DELIVERIES.c.first_attempt_at, at)
-    if taken:
-        ids = [attempt.delivery for attempt in taken]
-        connection.execute(update(DELIVERIES).where(DELIVERIES.c.id.in_(ids)).values(leased))
-    return taken
+    if claimed:
+        leased = update(DELIVERIES).where(DELIVERIES.c.id.in_([attempt.delivery for attempt in claimed]))
+        first = func.coalesce(DELIVERIES.c.first_attempt_at, at)
+        lease = {"due_at": seconds_later(moment, LEASE), "attempts": DELIVERIES.c.attempts + 1}
+        connection.execute(leased.values({**lease, "first_attempt_at": first}))
+    return claimed
 
 
-def _ready(connection: Connection, at: str) -> Sequence[Any]:
-    """Subscriptions that have something due, in no order, but the doubtful last."""
+def _webhooks_due(connection: Connection, at: str) -> Sequence[Any]:
+    """Return the subscriptions with a due delivery in random order, unreliable ones last."""
     due = and_(DELIVERIES.c.webhook == WEBHOOKS.c.id, IS_PENDING, DELIVERIES.c.due_at <= at)
     rested = or_(WEBHOOKS.c.rest_until.is_(None), WEBHOOKS.c.rest_until <= at)
     query = select(WEBHOOKS).where(IS_ACTIVE, rested, select(DELIVERIES.c.id).where(due).exists())
-    found = list(connection.execute(query).all())
-    random.shuffle(found)
-    return sorted(found, key=_is_doubtful)
+    webhooks = list(connection.execute(query).all())
+    random.shuffle(webhooks)
+    return sorted(webhooks, key=_is_unreliable)
 
 
-def _is_doubtful(hook: Any) -> bool:
-    return hook.failures > 0 or hook.last_accepted_at is None
+def _is_unreliable(webhook: Any) -> bool:
+    return webhook.failures > 0 or webhook.last_accepted_at is None
 
 
-def _due() -> Any:
-    """What is due of one subscription and does not wait for an earlier event of its record."""
+def _due_deliveries() -> Any:
+    """Return the query for due deliveries of one subscription that wait for no earlier event of their record."""
     earlier = DELIVERIES.alias("earlier")
-    same = and_(
+    waits_for = and_(
         earlier.c.webhook == DELIVERIES.c.webhook,
         earlier.c.state == literal_column("'pending'"),
         earlier.c.resource == DELIVERIES.c.resource,
@@ -236,31 +213,38 @@ def _due() -> Any:
         earlier.c.sequence < DELIVERIES.c.sequence,
         earlier.c.once.is_(False),
     )
-    free = or_(DELIVERIES.c.once.is_(True), ~select(earlier.c.id).where(same).exists())
+    is_next = or_(DELIVERIES.c.once.is_(True), ~select(earlier.c.id).where(waits_for).exists())
     due = and_(DELIVERIES.c.webhook == bindparam("webhook"), IS_PENDING, DELIVERIES.c.due_at <= bindparam("at"))
-    return select(DELIVERIES).where(due, free).order_by(DELIVERIES.c.due_at, DELIVERIES.c.sequence)
+    return select(DELIVERIES).where(due, is_next).order_by(DELIVERIES.c.due_at, DELIVERIES.c.sequence)
 
 
-_DUE = _due()
+_DUE = _due_deliveries()
 
 
-def _attempt(hook: Any, row: Any, at: str) -> DeliveryAttempt:
-    secrets = [hook.secret]
-    if hook.previous_secret and hook.previous_until > at:
-        secrets.append(hook.previous_secret)
-    body = row.payload.encode()
-    return DeliveryAttempt(row.id, hook.id, row.attempts + 1, hook.url, body, tuple(secrets), _is_doubtful(hook))
+def _attempt(webhook: Any, row: Any, at: str) -> DeliveryAttempt:
+    secrets = [webhook.secret]
+    if webhook.previous_secret and webhook.previous_until > at:
+        secrets.append(webhook.previous_secret)
+    return DeliveryAttempt(
+        delivery=row.id,
+        webhook=webhook.id,
+        number=row.attempts + 1,
+        url=webhook.url,
+        body=row.payload.encode(),
+        secrets=tuple(secrets),
+        is_unreliable=_is_unreliable(webhook),
+    )
 
 
 def release_attempts(connection: Connection, attempts: Iterable[DeliveryAttempt]) -> None:
-    """Give back what was leased and not sent to its end: it is due again."""
+    """Make claimed deliveries due again whose attempts did not end."""
     ids = [attempt.delivery for attempt in attempts]
-    again = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids), IS_PENDING)
-    connection.execute(again.values(due_at=instant(datetime.now(UTC))))
+    released = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids), IS_PENDING)
+    connection.execute(released.values(due_at=instant(datetime.now(UTC))))
 
 
 def delete_done(connection: Connection) -> bool:
-    """Remove deliveries that were done long ago; whether there may be more."""
+    """Delete deliveries that were done before the retention. Return whether there may be more."""
     oldest = instant(datetime.now(UTC) - DELIVERY_RETENTION)
     old = select(DELIVERIES.c.id).where(DELIVERIES.c.done_at < oldest).limit(PRUNED_AT_ONCE)
     return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(old))).rowcount == PRUNED_AT_ONCE

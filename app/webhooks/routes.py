@@ -1,244 +1,249 @@
-"""`/v1/webhooks`: subscriptions to what changes, and what became of each event sent to them."""
+"""`/v1/webhooks`: subscriptions to Changes, and the deliveries of their events."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.access.caller import Caller
+from app.core.access.credentials import RandomId, Rotation
 from app.core.access.keys import ID_LENGTH
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.http.bodies import MERGE_PATCH, read_json
 from app.core.http.operations import PathParameter, operation
+from app.core.http.private import PageQuery, page_of, run_transaction
 from app.core.http.resource_writes import OF_BODIES
 from app.core.http.responses import private_json
 from app.core.reading.parameters import Digits
 from app.webhooks import subscriptions
 from app.webhooks.egress import EgressPolicy, EgressRefused
-from app.webhooks.models import DELIVERY, DeliveryShown, Rotated, WebhookCreated, WebhookFields, WebhookShown
+from app.webhooks.models import DELIVERY, DeliveryShown, WebhookCreated, WebhookFields, WebhookShown
 
 PATH = "/v1/webhooks"
-LOOKING_UP = 5.0  # seconds for the name in a new URL
+LOOKUP_TIMEOUT = 5.0  # seconds for the name in a new URL
 SCOPES = ("webhooks", "keys")
-WebhookId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}$")]
 DeliveryId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}-(test-)?[0-9a-z]{{1,20}}$")]
-READ_WEBHOOK = {"webhook_id": PathParameter("Id of the subscription.", "k2v9x0q4ma", WebhookId)}
-READ_DELIVERY = {**READ_WEBHOOK, "delivery_id": PathParameter("Id of the delivery.", "k2v9x0q4ma-361", DeliveryId)}
+WEBHOOK_PATH = {"webhook_id": PathParameter("Id of the subscription.", "k2v9x0q4ma", RandomId)}
+DELIVERY_PATH = {**WEBHOOK_PATH, "delivery_id": PathParameter("Id of the delivery.", "k2v9x0q4ma-361", DeliveryId)}
+DUE = {"202": "Accepted. The delivery is due now; read it later to see its result."}
 
 
-class WebhookPage(BaseModel):
-    """A page of subscriptions."""
+class WebhookPage(BaseModel, defer_build=True):
+    """A page of subscriptions, in the order of their ids."""
 
     items: list[WebhookShown]
-    next: str | None = Field(description="Path of the next page; null at the end.")
+    next: str | None = Field(description="Path of the next page, or null on the last page.")
 
 
-class DeliveryPage(BaseModel):
+class DeliveryPage(BaseModel, defer_build=True):
     """A page of deliveries, the latest first."""
 
     items: list[DeliveryShown]
-    next: str | None = Field(description="Path of the next page; null at the end.")
+    next: str | None = Field(description="Path of the next page, or null on the last page.")
 
 
-class WebhooksQuery(BaseModel):
-    """Where to go on, and how far."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Digits = Field(default=50, ge=1, le=200, description="Items a page.")
-    cursor: WebhookId | None = Field(default=None, description="Where to go on: taken from `next`.")
-
-
-class DeliveriesQuery(BaseModel):
-    """Which deliveries, where to go on, and how far."""
+class DeliveriesQuery(BaseModel, defer_build=True):
+    """A filter, the size of a page, and the position where it starts."""
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Annotated[str, DELIVERY] | None = Field(default=None, description="Only those in this state.")
-    limit: Digits = Field(default=50, ge=1, le=200, description="Items a page.")
-    cursor: DeliveryId | None = Field(default=None, description="Where to go on: taken from `next`.")
+    state: Annotated[str, DELIVERY] | None = Field(default=None, description="Only deliveries in this state.")
+    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on the page.")
+    cursor: DeliveryId | None = Field(default=None, description="Start of the page, taken from `next`.")
 
 
-ONE_PATH = "/{webhook_id}"
-DUE = {"202": "Due at once; read it again to see what became of it."}
+TAG_DESCRIPTION = """Subscriptions to changes, and the deliveries of their events. A key needs the scope `webhooks`.
 
+Events are sent as [Standard Webhooks](https://www.standardwebhooks.com) specifies. Each event is delivered at least
+once, and the events of one record in their order. A delivery succeeds with a 2xx response within ten seconds. Anything
+else, redirects included, is retried with growing delays. A subscription is disabled when an event is not accepted for
+24 hours, or when the response is 410."""
+TAG = {"name": "webhooks", "description": TAG_DESCRIPTION}
 router = APIRouter(prefix=PATH, tags=["webhooks"])
 
 
-@operation(
-    router,
-    "GET",
-    "",
-    "List the subscriptions",
-    returns=WebhookPage,
-    scopes=SCOPES,
-)
-async def list_webhooks(request: Request, caller: Caller, query: WebhooksQuery) -> Response:
-    """Those of the key and of its partner; with the scope `keys` all. Never their secrets."""
-    found = await _run(request, caller, subscriptions.show_webhooks, query.cursor or "", query.limit + 1)
-    page = found[: query.limit]
-    more = f"{PATH}?limit={query.limit}&cursor={page[-1]['id']}" if len(found) > len(page) else None
-    return private_json({"items": page, "next": more})
+@operation(router, "GET", "", "List subscriptions", returns=WebhookPage, scopes=SCOPES)
+async def list_webhooks(request: Request, caller: Caller, query: PageQuery) -> Response:
+    """Return the subscriptions of the key and of its partner. A key with the scope `keys` gets all subscriptions.
+
+    Secrets are never included.
+    """
+    rows = await run_transaction(request, caller, subscriptions.show_webhooks, query.cursor or "", query.limit + 1)
+    return private_json(page_of(rows, query.limit, f"{PATH}?"))
 
 
 @operation(
     router,
     "POST",
     "",
-    "Subscribe",
+    "Create a subscription",
     returns=WebhookCreated,
     scopes=SCOPES,
-    statuses={"201": "Created; the only answer with the secret."},
+    statuses={"201": "Created. No other response contains the secret."},
     problems=(Conflict, *OF_BODIES),
 )
 async def create_webhook(request: Request, caller: Caller, body: WebhookFields) -> Response:
-    """From now on, each change that the lists do not leave out is posted to the URL. The answer holds the secret."""
+    """Subscribe to the Changes from now on. Each Change that matches the lists is posted to the URL.
+
+    The response contains the secret with which messages are signed.
+    """
     await _check_url(request, body.url)
-    made = await _run(request, caller, subscriptions.create, body)
-    return private_json(made, 201, {"Location": f"{PATH}/{made['id']}"})
+    webhook = await run_transaction(request, caller, subscriptions.create, body)
+    return private_json(webhook.model_dump(), 201, {"Location": f"{PATH}/{webhook.id}"})
 
 
 @operation(
     router,
     "GET",
-    ONE_PATH,
-    "Read one subscription",
+    "/{webhook_id}",
+    "Read a subscription",
     returns=WebhookShown,
-    in_path=READ_WEBHOOK,
+    in_path=WEBHOOK_PATH,
     scopes=SCOPES,
     problems=(NotFound,),
 )
 async def read_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
-    """What it is told of, and whether that works."""
-    return private_json(await _run(request, caller, subscriptions.show_webhook, webhook_id))
+    """Return a subscription with its filters and the times of its last success and failure."""
+    webhook = await run_transaction(request, caller, subscriptions.show_webhook, webhook_id)
+    return private_json(webhook.model_dump())
 
 
 @operation(
     router,
     "PATCH",
-    ONE_PATH,
+    "/{webhook_id}",
     "Change a subscription",
     returns=WebhookShown,
     body=WebhookFields,
     body_type=MERGE_PATCH,
-    in_path=READ_WEBHOOK,
+    in_path=WEBHOOK_PATH,
     scopes=SCOPES,
     problems=(NotFound, Conflict, *OF_BODIES),
 )
 async def patch_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
-    """A JSON Merge Patch (RFC 7396). Disabled and made active again, it is told what it missed meanwhile too."""
+    """Apply a JSON Merge Patch (RFC 7396).
+
+    A disabled subscription that becomes active again also receives the events that it missed.
+    """
     patch = await read_json(request, WebhookFields, MERGE_PATCH)
     if not isinstance(patch, dict):
-        raise Invalid(ErrorItem(pointer="", code="invalid_value", detail="The body is an object."))
-    fields = await _run(request, caller, subscriptions.patched, webhook_id, patch)
+        raise Invalid(ErrorItem(pointer="", code="invalid_value", detail="The body must be an object."))
+    fields = await run_transaction(request, caller, subscriptions.patched, webhook_id, patch)
     if "url" in patch or "state" in patch:
         await _check_url(request, fields.url)
-    return private_json(await _run(request, caller, subscriptions.patch_subscription, webhook_id, patch))
+    webhook = await run_transaction(request, caller, subscriptions.patch_subscription, webhook_id, patch)
+    return private_json(webhook.model_dump())
 
 
 @operation(
     router,
     "DELETE",
-    ONE_PATH,
-    "Unsubscribe",
-    in_path=READ_WEBHOOK,
+    "/{webhook_id}",
+    "Delete a subscription",
+    in_path=WEBHOOK_PATH,
     scopes=SCOPES,
     statuses={"204": "Deleted."},
     problems=(NotFound,),
 )
 async def delete_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
-    """Nothing more is sent, and what was sent can no longer be read."""
-    await _run(request, caller, subscriptions.remove_webhook, webhook_id)
+    """Delete a subscription and its deliveries. Nothing more is sent."""
+    await run_transaction(request, caller, subscriptions.remove_webhook, webhook_id)
     return Response(None, 204)
 
 
 @operation(
     router,
     "POST",
-    f"{ONE_PATH}/rotate",
-    "Rotate the secret",
+    "/{webhook_id}/rotate",
+    "Rotate a secret",
     returns=WebhookCreated,
-    in_path=READ_WEBHOOK,
+    in_path=WEBHOOK_PATH,
     scopes=SCOPES,
     problems=(NotFound, *OF_BODIES),
 )
-async def rotate_webhook(request: Request, caller: Caller, webhook_id: str, body: Rotated) -> Response:
-    """A new secret. The one before signs too for `overlap` seconds, one day by default: there are two signatures."""
-    return private_json(await _run(request, caller, subscriptions.rotate, webhook_id, body.overlap))
+async def rotate_webhook(request: Request, caller: Caller, webhook_id: str, body: Rotation) -> Response:
+    """Replace the secret of a subscription.
+
+    For `overlap` seconds, by default for one day, each message has two signatures: one with the new secret and one
+    with the previous secret.
+    """
+    webhook = await run_transaction(request, caller, subscriptions.rotate, webhook_id, body)
+    return private_json(webhook.model_dump())
 
 
 @operation(
     router,
     "POST",
-    f"{ONE_PATH}/test",
-    "Send a test",
+    "/{webhook_id}/test",
+    "Send a test event",
     returns=DeliveryShown,
-    in_path=READ_WEBHOOK,
+    in_path=WEBHOOK_PATH,
     scopes=SCOPES,
     statuses=DUE,
     problems=(NotFound, Conflict),
 )
 async def ping_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
-    """An event `webhook.test` is sent once."""
-    return private_json(await _run(request, caller, subscriptions.send_test, webhook_id), 202)
+    """Send an event of the type `webhook.test`. There is only one attempt."""
+    delivery = await run_transaction(request, caller, subscriptions.send_test, webhook_id)
+    return private_json(delivery.model_dump(), 202)
 
 
 @operation(
     router,
     "GET",
-    f"{ONE_PATH}/deliveries",
-    "List what was sent",
+    "/{webhook_id}/deliveries",
+    "List deliveries",
     returns=DeliveryPage,
-    in_path=READ_WEBHOOK,
+    in_path=WEBHOOK_PATH,
     scopes=SCOPES,
     problems=(NotFound,),
 )
 async def list_deliveries(request: Request, caller: Caller, query: DeliveriesQuery, webhook_id: str) -> Response:
-    """What was sent and what came of it, the latest first. What is done can be read for seven days."""
-    arguments = (webhook_id, query.state, query.cursor, query.limit + 1)
-    found = await _run(request, caller, subscriptions.deliveries, *arguments)
-    page, more = found[: query.limit], None
-    if len(found) > len(page):
-        state = f"state={query.state}&" if query.state else ""
-        more = f"{PATH}/{webhook_id}/deliveries?{state}limit={query.limit}&cursor={page[-1]['id']}"
-    return private_json({"items": page, "next": more})
+    """Return the deliveries of a subscription, the latest first.
+
+    A delivery can be read for seven days after it was accepted or has failed.
+    """
+    rows = await run_transaction(
+        request, caller, subscriptions.deliveries, webhook_id, query.state, query.cursor, query.limit + 1
+    )
+    state = f"state={query.state}&" if query.state else ""
+    return private_json(page_of(rows, query.limit, f"{PATH}/{webhook_id}/deliveries?{state}"))
 
 
 @operation(
     router,
     "POST",
-    f"{ONE_PATH}/deliveries/{{delivery_id}}/repeat",
-    "Send again",
+    "/{webhook_id}/deliveries/{delivery_id}/repeat",
+    "Repeat a delivery",
     returns=DeliveryShown,
-    in_path=READ_DELIVERY,
+    in_path=DELIVERY_PATH,
     scopes=SCOPES,
     statuses=DUE,
     problems=(NotFound, Conflict),
 )
 async def repeat_delivery(request: Request, caller: Caller, webhook_id: str, delivery_id: str) -> Response:
-    """What was sent is sent once more under the same id; what waits for its next attempt is tried now."""
-    return private_json(await _run(request, caller, subscriptions.redeliver, webhook_id, delivery_id), 202)
+    """Send an event once more under the same id. If the delivery is pending, its next attempt is made now."""
+    delivery = await run_transaction(request, caller, subscriptions.redeliver, webhook_id, delivery_id)
+    return private_json(delivery.model_dump(), 202)
 
 
 async def _check_url(request: Request, url: str) -> None:
-    """Invalid unless the URL may be called now; when something is sent, it is checked again."""
-    allowance = EgressPolicy.parse(request.app.state.settings.webhook_allow)
+    """Raise Invalid unless the egress policy permits the URL now. Each attempt checks it again."""
+    policy = EgressPolicy.parse(request.app.state.settings.webhook_allow)
     lookups = ThreadPoolExecutor(1)
     try:
-        place = allowance.endpoint(url)
-        async with asyncio.timeout(LOOKING_UP):
-            await allowance.addresses(place.host, place.port, lookups)
-    except (EgressRefused, TimeoutError) as error:
-        error = error if isinstance(error, EgressRefused) else EgressRefused("has a host that is not found in time")
-        raise Invalid(ErrorItem(pointer="/url", code="not_callable", detail=f"The URL {error}.")) from None
+        endpoint = policy.endpoint(url)
+        async with asyncio.timeout(LOOKUP_TIMEOUT):
+            await policy.addresses(endpoint.host, endpoint.port, lookups)
+    except EgressRefused as error:
+        raise _not_callable(str(error)) from None
+    except TimeoutError:
+        raise _not_callable("has a host that was not found in time") from None
     finally:
         lookups.shutdown(wait=False)
 
 
-async def _run(request: Request, caller: Caller, act: Any, *arguments: Any) -> Any:
-    """What an act on subscriptions returns. Ids that do not fit their pattern never reach the database."""
-    if not all(part.isascii() and part.replace("-", "").isalnum() for part in request.path_params.values()):
-        raise NotFound
-    return await request.app.state.editor.run(caller, lambda session, still: act(session, still, *arguments))
+def _not_callable(reason: str) -> Invalid:
+    return Invalid(ErrorItem(pointer="/url", code="not_callable", detail=f"The URL {reason}."))

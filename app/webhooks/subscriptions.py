@@ -1,208 +1,227 @@
-"""What is done with subscriptions: create, change, rotate, test, repeat; each inside one transaction of one caller."""
+"""What callers do with subscriptions and deliveries: create, read, change, rotate, test and repeat.
+
+Each function runs in one transaction of one caller. It raises NotFound for a subscription that the caller may not see.
+"""
 
 import json
-import secrets
-import string
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, tuple_, update
-from sqlmodel import Session
+from sqlalchemy import ColumnElement, Text, delete, func, or_, true, tuple_, type_coerce
+from sqlmodel import Session, col, select
 
 from app.core.access.caller import Caller
-from app.core.access.keys import ID_LENGTH, KEYS
+from app.core.access.credentials import Rotation, new_id
+from app.core.access.keys import Key
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
-from app.core.log import CHANGES, instant, now
+from app.core.log import Change, now
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import validate
 from app.core.writing.patch import merge
 from app.partners.merging import WHEN_MERGED
+from app.webhooks.disabling import disable
 from app.webhooks.events import ping_payload
-from app.webhooks.fan_out import add_test, lock_deliveries
-from app.webhooks.models import DELIVERIES, LISTS, WEBHOOKS, WebhookFields, delivery_shown, fields_of, webhook_shown
-from app.webhooks.queue import disable
+from app.webhooks.models import (
+    DELIVERIES,
+    Delivery,
+    DeliveryShown,
+    Webhook,
+    WebhookCreated,
+    WebhookFields,
+    WebhookShown,
+    delivery_shown,
+    webhook_created,
+    webhook_shown,
+)
+from app.webhooks.queue import lock_deliveries, new_delivery
 from app.webhooks.signing import new_secret
 
-MAX_OF_ONE = 100  # subscriptions of one key
+MAX_OF_ONE_KEY = 100
+LISTS = ("resources", "actions", "partners")
 
 
-def create(session: Session, caller: Caller, fields: WebhookFields) -> dict[str, Any]:
-    """A new subscription as WebhookCreated, told of what comes from now on; Invalid with an unknown partner."""
+def create(session: Session, caller: Caller, fields: WebhookFields) -> WebhookCreated:
+    """Create a subscription to the Changes from now on. Raise Invalid for an unknown partner."""
     _check_partners(session, fields)
-    own = select(func.count()).select_from(WEBHOOKS).where(WEBHOOKS.c.key == caller.key)
-    if session.execute(own).scalar_one() >= MAX_OF_ONE:
-        raise Conflict(f"A key has at most {MAX_OF_ONE} subscriptions.")
-    last = session.execute(select(func.max(CHANGES.c.sequence))).scalar() or 0
-    webhook, secret, at = _token(ID_LENGTH), new_secret(), now()
-    made = {
-        "id": webhook,
-        "key": caller.key,
-        "partner": caller.partner,
-        "secret": secret,
-        "behind": last,
-        "failures": 0,
-    }
-    stopped = {"disabled_because": "owner", "disabled_at": at} if fields.state == "disabled" else {}
-    empty: dict[str, Any] = dict.fromkeys(WEBHOOKS.c.keys())
-    times = {"created_at": at, "updated_at": at}
-    session.execute(insert(WEBHOOKS), {**empty, **made, **times, **_columns(fields), **stopped})
-    return {**show_webhook(session, caller, webhook), "secret": secret}
-
-
-def _token(length: int) -> str:
-    return "".join(secrets.choice(string.digits + string.ascii_lowercase) for _ in range(length))
+    own = select(func.count()).select_from(Webhook).where(col(Webhook.key) == caller.key)
+    if session.exec(own).one() >= MAX_OF_ONE_KEY:
+        raise Conflict(f"A key has at most {MAX_OF_ONE_KEY} subscriptions.")
+    at = now()
+    webhook = Webhook(
+        id=new_id(),
+        key=caller.key,
+        partner=caller.partner,
+        secret=new_secret(),
+        created_at=at,
+        updated_at=at,
+        behind=session.exec(select(func.max(Change.sequence))).one() or 0,
+        **_columns(fields),
+    )
+    if fields.state == "disabled":
+        webhook.disabled_because = "owner"
+        webhook.disabled_at = at
+    session.add(webhook)
+    return webhook_created(webhook)
 
 
 def _columns(fields: WebhookFields) -> dict[str, Any]:
-    lists: dict[str, Any] = {name: json.dumps(sorted(set(getattr(fields, name)))) for name in LISTS}
+    lists = {name: sorted(set(getattr(fields, name))) for name in LISTS}
     return {"url": fields.url, "state": fields.state, **lists}
 
 
 def follow_merged(session: Session, duplicate: str, into: str) -> None:
-    """Subscriptions of a partner, or to its records, go on with the one that it was merged into."""
-    session.execute(update(WEBHOOKS).where(WEBHOOKS.c.partner == duplicate).values(partner=into))
-    named = select(WEBHOOKS.c.id, WEBHOOKS.c.partners).where(WEBHOOKS.c.partners.contains(json.dumps(duplicate)))
-    for webhook, partners in session.execute(named).all():
-        kept = {into if each == duplicate else each for each in json.loads(partners)}
-        session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(partners=json.dumps(sorted(kept))))
+    """Replace a merged partner by the partner that remains, as owner and in the filters of subscriptions."""
+    names_duplicate = type_coerce(col(Webhook.partners), Text).contains(json.dumps(duplicate))
+    for webhook in session.exec(select(Webhook).where(or_(col(Webhook.partner) == duplicate, names_duplicate))):
+        if webhook.partner == duplicate:
+            webhook.partner = into
+        webhook.partners = sorted({into if partner == duplicate else partner for partner in webhook.partners})
 
 
 WHEN_MERGED.append(follow_merged)
 
 
 def _check_partners(session: Session, fields: WebhookFields) -> None:
-    """Invalid unless there is such a partner, merged ones too: its last changes concern somebody still."""
+    """Raise Invalid for an unknown partner. A merged one is allowed: its last Changes may still concern somebody."""
     table = RESOURCES["partners"].table
-    there = select(table.id).where(table.id.in_(fields.partners), table.state == "published")
-    known = set(session.execute(there).scalars())
-    wrong = [place for place, partner in enumerate(fields.partners) if partner not in known]
-    if wrong:
-        detail = "There is no such partner."
-        raise Invalid(*(ErrorItem(pointer=f"/partners/{each}", code="unknown_record", detail=detail) for each in wrong))
+    public = select(table.id).where(table.id.in_(fields.partners), table.state == "published")
+    partners = set(session.exec(public))
+    detail = "There is no such partner."
+    errors = [
+        ErrorItem(pointer=f"/partners/{position}", code="unknown_record", detail=detail)
+        for position, partner in enumerate(fields.partners)
+        if partner not in partners
+    ]
+    if errors:
+        raise Invalid(*errors)
 
 
 def _visible_to(caller: Caller) -> ColumnElement[bool]:
-    """Subscriptions that the caller sees and changes: those of the key and of its partner; an administrator all."""
+    """Return the condition for subscriptions of the caller's key and partner. An administrator sees all."""
     if "keys" in caller.scopes:
         return true()
     partners = [caller.partner] if caller.partner else []
-    return or_(WEBHOOKS.c.key == caller.key, WEBHOOKS.c.partner.in_(partners))
+    return or_(col(Webhook.key) == caller.key, col(Webhook.partner).in_(partners))
 
 
-def _row(session: Session, caller: Caller, webhook: str) -> Any:
-    row = session.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == webhook, _visible_to(caller))).mappings().first()
-    if row is None:
+def _find(session: Session, caller: Caller, webhook_id: str) -> Webhook:
+    webhook = session.exec(select(Webhook).where(col(Webhook.id) == webhook_id, _visible_to(caller))).first()
+    if webhook is None:
         raise NotFound
-    return row
+    return webhook
 
 
-def show_webhook(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
-    """A subscription as WebhookShown; NotFound when there is none of the caller's."""
-    return webhook_shown(_row(session, caller, webhook))
+def show_webhook(session: Session, caller: Caller, webhook_id: str) -> WebhookShown:
+    """Return a subscription."""
+    return webhook_shown(_find(session, caller, webhook_id))
 
 
-def show_webhooks(session: Session, caller: Caller, after: str = "", limit: int = 200) -> list[dict[str, Any]]:
-    """Subscriptions as WebhookShown in the order of their ids, from behind one of them on."""
-    page = select(WEBHOOKS).where(WEBHOOKS.c.id > after, _visible_to(caller)).order_by(WEBHOOKS.c.id).limit(limit)
-    return [webhook_shown(row) for row in session.execute(page).mappings()]
+def show_webhooks(session: Session, caller: Caller, after: str = "", limit: int = 200) -> list[WebhookShown]:
+    """Return the caller's subscriptions whose ids follow `after`, in the order of their ids."""
+    page = select(Webhook).where(col(Webhook.id) > after, _visible_to(caller)).order_by(col(Webhook.id)).limit(limit)
+    return [webhook_shown(webhook) for webhook in session.exec(page)]
 
 
-def patched(session: Session, caller: Caller, webhook: str, patch: dict[str, Any]) -> WebhookFields:
-    """What a subscription would say after a merge patch; Invalid when that is not allowed."""
-    return validate(WebhookFields, merge(fields_of(_row(session, caller, webhook)), patch))
+def patched(session: Session, caller: Caller, webhook_id: str, patch: dict[str, Any]) -> WebhookFields:
+    """Return the fields of a subscription after a merge patch, without writing them. Raise Invalid for a bad value."""
+    fields = WebhookFields.model_validate(_find(session, caller, webhook_id), from_attributes=True)
+    return validate(WebhookFields, merge(fields.model_dump(), patch))
 
 
-def patch_subscription(session: Session, caller: Caller, webhook: str, patch: dict[str, Any]) -> dict[str, Any]:
-    """The subscription after a merge patch. Active again, it goes on where it stopped."""
+def patch_subscription(session: Session, caller: Caller, webhook_id: str, patch: dict[str, Any]) -> WebhookShown:
+    """Apply a merge patch. A subscription that becomes active again continues at its position in the log."""
     lock_deliveries(session.connection())
-    row, fields = _row(session, caller, webhook), patched(session, caller, webhook, patch)
+    fields = patched(session, caller, webhook_id, patch)
     _check_partners(session, fields)
-    values = {**_columns(fields), "updated_at": now()}
+    webhook = _find(session, caller, webhook_id)
     if fields.state == "disabled":
-        if row["state"] == "active":
-            disable(session.connection(), webhook, "owner")
-    elif row["state"] == "disabled" or fields.url != row["url"]:
-        manager = _owning_key(session, caller, row)
-        fresh = {"failures": 0, "failing_since": None, "rest_until": None}
-        values |= {"key": manager, "disabled_because": None, "disabled_at": None, **fresh}
-    session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(values))
-    return show_webhook(session, caller, webhook)
+        if webhook.state == "active":
+            disable(session.connection(), webhook_id, "owner")
+            session.refresh(webhook)
+    elif webhook.state == "disabled" or fields.url != webhook.url:
+        webhook.key = _owning_key(session, caller, webhook)
+        webhook.disabled_because = None
+        webhook.disabled_at = None
+        webhook.failures = 0
+        webhook.failing_since = None
+        webhook.rest_until = None
+    webhook.sqlmodel_update(_columns(fields))
+    webhook.updated_at = now()
+    return webhook_shown(webhook)
 
 
-def _owning_key(session: Session, caller: Caller, row: Any) -> str:
-    """The key that an active subscription belongs to: that of its partner who makes it so, else the one it had."""
-    if caller.partner is not None and caller.partner == row["partner"]:
+def _owning_key(session: Session, caller: Caller, webhook: Webhook) -> str:
+    """Return the key that an active subscription belongs to: the caller's if it has the same partner, or its own.
+
+    Raise Conflict if its own key is not valid.
+    """
+    if caller.partner is not None and caller.partner == webhook.partner:
         return caller.key
-    counts = select(KEYS.c.id).where(
-        KEYS.c.revoked_at.is_(None), or_(KEYS.c.expires_at.is_(None), KEYS.c.expires_at > now())
-    )
-    if session.execute(counts.where(KEYS.c.id == row["key"])).first() is None:
-        raise Conflict("The key that it belongs to was revoked or has expired.")
-    return str(row["key"])
+    valid = or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now())
+    own = select(Key.id).where(col(Key.id) == webhook.key, col(Key.revoked_at).is_(None), valid)
+    if session.exec(own).first() is None:
+        raise Conflict("The key of the subscription was revoked or has expired.")
+    return webhook.key
 
 
-def rotate(session: Session, caller: Caller, webhook: str, overlap: int) -> dict[str, Any]:
-    """The subscription as WebhookCreated, with a new secret; the one before signs too for `overlap` seconds."""
-    row, secret = _row(session, caller, webhook), new_secret()
-    until = instant(datetime.now(UTC) + timedelta(seconds=overlap))
-    values = {"secret": secret, "previous_secret": row["secret"], "previous_until": until, "updated_at": now()}
-    session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(values))
-    return {**show_webhook(session, caller, webhook), "secret": secret}
+def rotate(session: Session, caller: Caller, webhook_id: str, rotation: Rotation) -> WebhookCreated:
+    """Give a subscription a new secret. During the overlap, messages have signatures with both secrets."""
+    webhook = _find(session, caller, webhook_id)
+    webhook.previous_secret = webhook.secret
+    webhook.previous_until = rotation.previous_until()
+    webhook.secret = new_secret()
+    webhook.updated_at = now()
+    return webhook_created(webhook)
 
 
-def remove_webhook(session: Session, caller: Caller, webhook: str) -> None:
-    """Remove a subscription and its deliveries; NotFound when there is none of the caller's."""
+def remove_webhook(session: Session, caller: Caller, webhook_id: str) -> None:
+    """Delete a subscription and its deliveries."""
     lock_deliveries(session.connection())
-    _row(session, caller, webhook)
-    session.execute(delete(WEBHOOKS).where(WEBHOOKS.c.id == webhook))
-    session.execute(delete(DELIVERIES).where(DELIVERIES.c.webhook == webhook))
+    session.delete(_find(session, caller, webhook_id))
+    session.execute(delete(DELIVERIES).where(DELIVERIES.c.webhook == webhook_id))
 
 
 def deliveries(
-    session: Session, caller: Caller, webhook: str, state: str | None, after: str | None, limit: int
-) -> list[dict[str, Any]]:
-    """Deliveries as DeliveryShown, the latest first, from behind one of them on."""
-    _row(session, caller, webhook)
-    page = select(DELIVERIES).where(DELIVERIES.c.webhook == webhook)
-    order = tuple_(DELIVERIES.c.created_at, DELIVERIES.c.id)
+    session: Session, caller: Caller, webhook_id: str, state: str | None, after: str | None, limit: int
+) -> list[DeliveryShown]:
+    """Return deliveries of a subscription that follow `after`, the latest first."""
+    _find(session, caller, webhook_id)
+    page = select(Delivery).where(col(Delivery.webhook) == webhook_id)
     if state is not None:
-        page = page.where(DELIVERIES.c.state == state)
+        page = page.where(col(Delivery.state) == state)
     if after is not None:
-        earlier = DELIVERIES.alias()
-        place = select(earlier.c.created_at).where(earlier.c.id == after).scalar_subquery()
-        page = page.where(order < tuple_(place, after))
-    page = page.order_by(DELIVERIES.c.created_at.desc(), DELIVERIES.c.id.desc()).limit(limit)
-    return [delivery_shown(row) for row in session.execute(page).mappings()]
+        last = session.get(Delivery, after)
+        if last is None:
+            return []
+        page = page.where(tuple_(col(Delivery.created_at), col(Delivery.id)) < tuple_(last.created_at, last.id))
+    page = page.order_by(col(Delivery.created_at).desc(), col(Delivery.id).desc()).limit(limit)
+    return [delivery_shown(delivery) for delivery in session.exec(page)]
 
 
-def _delivery(session: Session, webhook: str, delivery: str) -> dict[str, Any]:
-    own = select(DELIVERIES).where(DELIVERIES.c.webhook == webhook, DELIVERIES.c.id == delivery)
-    row = session.execute(own).mappings().first()
-    if row is None:
-        raise NotFound
-    return delivery_shown(row)
+def send_test(session: Session, caller: Caller, webhook_id: str) -> DeliveryShown:
+    """Add a test event to the queue. Raise Conflict if the subscription is disabled."""
+    _ensure_active(session, caller, webhook_id)
+    at = now()
+    row = new_delivery(f"{webhook_id}-test-{new_id(8)}", webhook_id, ping_payload(webhook_id, at), at, once=True)
+    delivery = Delivery(**row)
+    session.add(delivery)
+    return delivery_shown(delivery)
 
 
-def send_test(session: Session, caller: Caller, webhook: str) -> dict[str, Any]:
-    """A delivery of nothing but a test, due at once; Conflict when the subscription is disabled."""
-    _must_be_active(session, caller, webhook)
-    delivery = f"{webhook}-test-{_token(8)}"
-    add_test(session.connection(), delivery, webhook, ping_payload(webhook, now()))
-    return _delivery(session, webhook, delivery)
-
-
-def redeliver(session: Session, caller: Caller, webhook: str, delivery: str) -> dict[str, Any]:
-    """The delivery, due at once: one that was done is sent once more, one that waits is tried now."""
+def redeliver(session: Session, caller: Caller, webhook_id: str, delivery_id: str) -> DeliveryShown:
+    """Make a delivery due now. One that was accepted or has failed is sent once more."""
     lock_deliveries(session.connection())
-    _must_be_active(session, caller, webhook)
-    before = _delivery(session, webhook, delivery)
-    values: dict[str, Any] = {"due_at": now()}
-    if before["state"] != "pending":
-        values |= {"state": "pending", "once": True, "done_at": None}
-    session.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery).values(values))
-    return _delivery(session, webhook, delivery)
+    _ensure_active(session, caller, webhook_id)
+    delivery = session.get(Delivery, delivery_id)
+    if delivery is None or delivery.webhook != webhook_id:
+        raise NotFound
+    delivery.due_at = now()
+    if delivery.state != "pending":
+        delivery.state = "pending"
+        delivery.once = True
+        delivery.done_at = None
+    return delivery_shown(delivery)
 
 
-def _must_be_active(session: Session, caller: Caller, webhook: str) -> None:
-    if _row(session, caller, webhook)["state"] != "active":
-        raise Conflict("The subscription is disabled: make it active first.")
+def _ensure_active(session: Session, caller: Caller, webhook_id: str) -> None:
+    if _find(session, caller, webhook_id).state != "active":
+        raise Conflict("The subscription is disabled. Make it active first.")

@@ -1,1 +1,1 @@
-"""The servers that Hoptac is measured beside."""
+"""The servers that Hoptac is compared with."""

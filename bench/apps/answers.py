@@ -1,4 +1,4 @@
-"""The answers that the limits give: bytes that were fetched from ours before, handed over in a file."""
+"""The responses of the limits: bytes that were fetched from Hoptac and stored in a file."""
 
 import os
 import pickle
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 
 class Fixed(NamedTuple):
-    """A tag and a body."""
+    """The tag and the body of a response."""
 
     tag: bytes
     body: bytes
 
 
 def answers() -> dict[bytes, Fixed]:
-    """By path and query string; none when no file is named."""
+    """Read the responses by path and query string; there are none without BENCH_ANSWERS."""
     name = os.environ.get("BENCH_ANSWERS")
     return pickle.loads(Path(name).read_bytes()) if name else {}

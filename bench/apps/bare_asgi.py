@@ -1,4 +1,4 @@
-"""The limit A: an ASGI application that does nothing but find the bytes and send them."""
+"""The limit A: an ASGI application that only looks up the bytes and sends them."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,13 +17,13 @@ async def app(
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
-    found = FIXED[scope["raw_path"] + b"?" + scope["query_string"]]
-    asked = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
-    if asked == found.tag:
-        await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", found.tag)]})
+    response = FIXED[scope["raw_path"] + b"?" + scope["query_string"]]
+    client_tag = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
+    if client_tag == response.tag:
+        await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", response.tag)]})
         await send({"type": "http.response.body", "body": b""})
         return
-    length = str(len(found.body)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"etag", found.tag)]
+    length = str(len(response.body)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"etag", response.tag)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": found.body})
+    await send({"type": "http.response.body", "body": response.body})

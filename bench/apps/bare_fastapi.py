@@ -1,4 +1,4 @@
-"""The limit F: one FastAPI route that does nothing but find the bytes and return them."""
+"""The limit F: one FastAPI route that only looks up the bytes and returns them."""
 
 from fastapi import FastAPI, Request, Response
 
@@ -10,11 +10,11 @@ app = FastAPI()
 
 @app.get("/v1/{path:path}")
 async def fixed(request: Request) -> Response:
-    found = FIXED[request.scope["raw_path"] + b"?" + request.scope["query_string"]]
-    tag = found.tag.decode()
+    stored = FIXED[request.scope["raw_path"] + b"?" + request.scope["query_string"]]
+    tag = stored.tag.decode()
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"etag": tag})
-    return Response(found.body, media_type="application/json", headers={"etag": tag})
+    return Response(stored.body, media_type="application/json", headers={"etag": tag})
 
 
 @app.get("/health")

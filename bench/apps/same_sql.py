@@ -25,7 +25,7 @@ Statement = tuple[str, list[Any]]
 
 
 class Recorder:
-    """A reader that writes down what each read asks for."""
+    """A reader that records the statements of each read."""
 
     def __init__(self, reader: Reader, dialect: Any) -> None:
         self._reader, self._dialect = reader, dialect
@@ -47,7 +47,7 @@ class Recorder:
             return done.value
 
     def _as_sent(self, values: list[Any]) -> list[Any]:
-        """SQLite takes lists as JSON."""
+        """Return the values as the driver receives them: SQLite takes lists as JSON."""
         if self._dialect.name != "sqlite":
             return values
         return [json.dumps(value) if isinstance(value, list) else value for value in values]
@@ -57,7 +57,7 @@ class Recorder:
 
 
 async def recorded(url: str, paths: list[str]) -> list[list[Statement]]:
-    """The statements of each path, as our application asks for them."""
+    """Return the statements that the application runs for each path."""
     app, _ = assemble(Settings(database_url=url))
     async with app.router.lifespan_context(app):
         app.state.reader = recorder = Recorder(app.state.reader, app.state.reader.dialect)
@@ -81,9 +81,9 @@ async def _ask(app: Any, target: str) -> None:
 
 
 @contextmanager
-def runner(given: str) -> Iterator[Callable[[Statement], list[Any]]]:
-    """Runs a statement on a connection of the driver alone, and fetches its rows."""
-    url = Database(given).url
+def runner(database_url: str) -> Iterator[Callable[[Statement], list[Any]]]:
+    """Yield a function that runs a statement on a connection of the driver and fetches its rows."""
+    url = Database(database_url).url
     if url.get_backend_name() == "sqlite":
         with closing(sqlite3.connect(str(url.database), isolation_level=None)) as driver:
             yield lambda statement: driver.execute(*statement).fetchall()
@@ -98,7 +98,8 @@ def main() -> None:
     with runner(sys.argv[1]) as run:
         print("ready", flush=True)
         for line in sys.stdin:
-            count, until = 0, time.monotonic() + float(line)
+            count = 0
+            until = time.monotonic() + float(line)
             while count < 5 or time.monotonic() < until:
                 for statement in next(turns):
                     run(statement)

@@ -199,10 +199,10 @@ SessionDep = Annotated[Session, Depends(get_session)]
 
 
 def related(*path: Any) -> Any:
-    """`selectinload` along a path of relationships, which type checkers do not take for columns."""
+    """Return `selectinload` along a path of relationships, which type checkers do not accept."""
     option = selectinload(path[0])
-    for each in path[1:]:
-        option = option.selectinload(each)
+    for relationship in path[1:]:
+        option = option.selectinload(relationship)
     return option
 
 
@@ -230,15 +230,16 @@ def list_projects(
     query = select(Project).options(*LIST).order_by(column.desc() if sort.startswith("-") else column, col(Project.id))
     counting = select(func.count()).select_from(Project)
     if status:
-        query, counting = query.where(Project.status == status), counting.where(Project.status == status)
+        query = query.where(Project.status == status)
+        counting = counting.where(Project.status == status)
     items = session.exec(query.offset(offset).limit(limit)).all()
     return {"items": items, "total": session.exec(counting).one()}
 
 
 @app.get("/projects/search", response_model=list[ProjectRead])
 def search_projects(session: SessionDep, q: str, limit: int = 20) -> Any:
-    found = or_(col(Project.title_vi).ilike(f"%{q}%"), col(Project.title_en).ilike(f"%{q}%"))
-    return session.exec(select(Project).options(*LIST).where(found).order_by(col(Project.id)).limit(limit)).all()
+    matches = or_(col(Project.title_vi).ilike(f"%{q}%"), col(Project.title_en).ilike(f"%{q}%"))
+    return session.exec(select(Project).options(*LIST).where(matches).order_by(col(Project.id)).limit(limit)).all()
 
 
 @app.get("/projects/counts")

@@ -1,4 +1,4 @@
-"""The registry: nine resources, their links, the log of changes, the search index, keys, imports and webhooks."""
+"""Create the registry: resources, their links, the log, the search index, keys, imports, webhooks and mirrors."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,12 +8,16 @@ from migrations.tables import (
     SEQUENCE,
     Schema,
     code,
+    create_search_terms,
     date,
     key_to,
     link,
+    links,
     optional,
+    optional_columns,
     primary,
     required,
+    required_columns,
     words,
 )
 
@@ -28,7 +32,6 @@ UNITS = (
     "industrial_park", "document", "agreement", "initiative", "country", "organisation", "party", "project",
     "tonne_co2e",
 )
-# fmt: on
 
 SCHEMA = Schema()
 
@@ -36,15 +39,12 @@ SCHEMA = Schema()
 SCHEMA.table(
     "changes",
     primary("sequence", SEQUENCE),
-    required("at"),
-    required("actor"),
+    *required_columns("at", "actor"),
     code("action", "create", "update", "delete"),
-    required("resource"),
-    required("record_id"),
+    *required_columns("resource", "record_id"),
     required("version", sa.Integer()),
     optional("body", sa.Text()),
-    required("digest"),
-    required("chain"),
+    *required_columns("digest", "chain"),
     code("shown", "create", "update", "delete", "redact", is_required=False),
     optional("salt"),
     optional("redacted", SEQUENCE),
@@ -55,30 +55,25 @@ SCHEMA.table(
     "redactions",
     primary("change", SEQUENCE, key_to("changes.sequence")),
     required("at"),
-    required("reason", sa.Text()),
-    required("digests", sa.Text()),
+    *required_columns("reason", "digests", kind=sa.Text()),
 )
 
-# fmt: off
-# The resources.
+# The resources, each with its links.
 SCHEMA.record_table(
     "partners",
     code(
         "kind", "state", "government", "local_government", "other_public", "international_organisation", "ngo",
         "company", "academic", "media", "collective", "other",
     ),
-    link("parent", "partners"),
-    link("country", "places"),
-    link("merged_into", "partners"),
+    *links(parent="partners", country="places", merged_into="partners"),
     required("collective", sa.Boolean()),
     *words("name"),
     *date("period"),
     codes=["kind"],
     sorts=["name_sort"],
     ends=["period_latest"],
-    links=["collective", "country", "merged_into", "parent"],
+    others=["collective"],
 )
-SCHEMA.citation_table("partners")
 SCHEMA.identifier_table("partners")
 SCHEMA.links_to("partners", "partners", "successors", "successor_id")
 
@@ -91,11 +86,9 @@ SCHEMA.record_table(
     *words("name"),
     codes=["level"],
     sorts=["name_sort"],
-    links=["parent"],
 )
 SCHEMA.index("places", "code", where="period_earliest IS NULL", unique=True)
 SCHEMA.index("places", "code", "period_earliest", name="uq_places_code_period", unique=True)
-SCHEMA.citation_table("places")
 SCHEMA.identifier_table("places", unique=False)
 SCHEMA.links_to("places", "places", "successors", "successor_id")
 
@@ -115,9 +108,8 @@ SCHEMA.record_table(
     codes=["kind", "status"],
     sorts=["title_sort", "published_on_earliest"],
     alone=["happened_on_earliest"],
-    links=["issuer", "number", "sha256"],
+    others=["number", "sha256"],
 )
-SCHEMA.citation_table("documents")
 SCHEMA.identifier_table("documents")
 
 SCHEMA.record_table(
@@ -135,7 +127,6 @@ SCHEMA.record_table(
     codes=["kind", "status"],
     sorts=["title_sort", "period_earliest", "period_latest"],
 )
-SCHEMA.citation_table("projects")
 SCHEMA.identifier_table("projects")
 SCHEMA.links_to("projects", "projects", "follows", "earlier_id")
 SCHEMA.links_to("projects", "projects", "parts", "whole_id")
@@ -159,9 +150,7 @@ SCHEMA.record_table(
     codes=["kind", "status"],
     sorts=["title_sort", "signed_on_earliest", "period_earliest"],
     ends=["period_latest"],
-    links=["part_of", "signed_in"],
 )
-SCHEMA.citation_table("agreements")
 SCHEMA.identifier_table("agreements")
 SCHEMA.links_to("agreements", "agreements", "amends", "amended_id")
 SCHEMA.links_to("documents", "agreements", "legal_basis", "document_id")
@@ -177,19 +166,14 @@ SCHEMA.record_table(
     ),
     code("status", "planned", "done", "cancelled", "unknown"),
     *date("date"),
-    link("place", "places"),
-    link("part_of", "milestones"),
-    link("project", "projects"),
-    link("agreement", "agreements"),
+    *links(place="places", part_of="milestones", project="projects", agreement="agreements"),
     *words("title"),
     codes=["kind", "status"],
     sorts=["date_earliest"],
     alone=["title_sort"],
     ends=["date_latest"],
     owners=["project", "agreement"],
-    links=["part_of", "place"],
 )
-SCHEMA.citation_table("milestones")
 SCHEMA.links_to("documents", "milestones", "documents", "document_id")
 SCHEMA.links_to("partners", "milestones", "participants", "partner_id")
 
@@ -198,11 +182,8 @@ SCHEMA.record_table(
     code(
         "kind", "request", "commitment", "recommendation", "objective", "plan", "expectation", "claim", "assessment",
     ),
-    link("said_by_id", "partners"),
-    link("relayed_for_id", "partners"),
-    link("project", "projects"),
-    link("agreement", "agreements"),
-    link("occasion", "milestones"),
+    *links(said_by_id="partners", relayed_for_id="partners"),
+    *links(project="projects", agreement="agreements", occasion="milestones"),
     *date("due"),
     *words("summary"),
     codes=["kind"],
@@ -210,9 +191,7 @@ SCHEMA.record_table(
     alone=["summary_sort"],
     ends=["due_latest"],
     owners=["project", "agreement"],
-    links=["occasion", "relayed_for_id", "said_by_id"],
 )
-SCHEMA.citation_table("statements")
 SCHEMA.links_to("partners", "statements", "addressees", "partner_id")
 SCHEMA.links_to("documents", "statements", "documents", "document_id")
 SCHEMA.links_to("milestones", "statements", "fulfilments", "milestone_id")
@@ -225,7 +204,6 @@ SCHEMA.record_table(
     codes=["unit"],
     sorts=["name_sort"],
 )
-SCHEMA.citation_table("indicators")
 
 SCHEMA.record_table(
     "figures",
@@ -239,31 +217,24 @@ SCHEMA.record_table(
     ),
     code("measured", "over_period", "cumulative", "at_date", is_required=False),
     *date("period"),
-    link("project", "projects"),
-    link("agreement", "agreements"),
-    link("partner", "partners"),
-    link("milestone", "milestones"),
-    link("document", "documents"),
-    link("said_by_id", "partners"),
-    link("relayed_for_id", "partners"),
+    *links(project="projects", agreement="agreements", partner="partners", milestone="milestones", document="documents"),
+    *links(said_by_id="partners", relayed_for_id="partners"),
     codes=["kind", "indicator"],
     sorts=["value", "period_earliest"],
     alone=["unit"],
     owners=["project", "agreement"],
-    links=["document", "measured", "milestone", "partner", "qualifier", "relayed_for_id", "said_by_id"],
+    others=["measured", "qualifier"],
 )
-SCHEMA.citation_table("figures")
 SCHEMA.link_table("figures", "breakdown", required("dimension"), required("value"))
 SCHEMA.links_to("places", "figures", "places", "place_id")
 SCHEMA.link_table("figures", "relations", required("kind"), required("figure_id", BYTEWISE, key_to("figures.id")))
 # fmt: on
 
-# The search index. Its terms are a table of another kind on each engine, see below.
+# The search index, except its terms, which create_search_terms adds.
 SCHEMA.table(
     "search_records",
     primary("docid", SEQUENCE),
-    required("resource"),
-    required("record_id"),
+    *required_columns("resource", "record_id"),
     required("names", sa.Text()),
     sa.UniqueConstraint("resource", "record_id"),
 )
@@ -272,28 +243,22 @@ SCHEMA.table("search_pairs", primary("pair"), primary("word"))
 SCHEMA.index("search_pairs", "word")
 SCHEMA.table("search_state", primary("indexing", sa.Integer()), required("complete", sa.Boolean()))
 
-# Keys of those who write, and the answers to requests with an Idempotency-Key.
+# Keys, and the requests with an Idempotency-Key that were answered.
 SCHEMA.table(
     "keys",
     primary("id"),
     required("name", sa.Text()),
-    required("hash"),
-    required("scopes"),
+    *required_columns("hash", "scopes"),
     optional("partner"),
     required("created_at"),
-    optional("expires_at"),
-    optional("revoked_at"),
-    optional("last_used_at"),
-    optional("previous_hash"),
-    optional("previous_until"),
+    *optional_columns("expires_at", "revoked_at", "last_used_at", "previous_hash", "previous_until"),
 )
 SCHEMA.index("keys", "partner")
 SCHEMA.table(
     "replays",
     primary("key"),
     primary("token"),
-    required("request"),
-    required("at"),
+    *required_columns("request", "at"),
     required("change", SEQUENCE),
     required("rendering", sa.Integer()),
 )
@@ -303,18 +268,15 @@ SCHEMA.index("replays", "at")
 SCHEMA.table(
     "imports",
     primary("id"),
-    optional("key"),
-    optional("partner"),
-    optional("resource"),
+    *optional_columns("key", "partner", "resource"),
     required("mode"),
     required("dry_run", sa.Boolean()),
     required("status"),
     optional("reason", sa.Text()),
     required("created_at"),
     optional("finished_at"),
-    *(required(count, sa.Integer()) for count in ("lines", "created", "updated", "unchanged", "refused")),
-    required("claim"),
-    required("claimed_until"),
+    *required_columns("lines", "created", "updated", "unchanged", "refused", kind=sa.Integer()),
+    *required_columns("claim", "claimed_until"),
     required("attempts", sa.Integer()),
 )
 SCHEMA.index("imports", "key", "id")
@@ -323,57 +285,42 @@ SCHEMA.table(
     "import_lines",
     primary("import_id", BYTEWISE, key_to("imports.id", ondelete="CASCADE")),
     primary("number", sa.Integer()),
-    optional("given", sa.Text()),
-    optional("moved", sa.Text()),
-    optional("verdict"),
-    optional("resource"),
-    optional("record_id"),
-    optional("matched_by"),
-    optional("errors", sa.Text()),
-    optional("diff", sa.Text()),
+    *optional_columns("given", "moved", kind=sa.Text()),
+    *optional_columns("verdict", "resource", "record_id", "matched_by"),
+    *optional_columns("errors", "diff", kind=sa.Text()),
 )
 SCHEMA.index("import_lines", "import_id", "verdict", "number")
 
-# Webhooks, and what is to be delivered to them.
+# Webhooks and their deliveries.
 SCHEMA.table(
     "webhooks",
     primary("id"),
     required("key"),
     optional("partner"),
-    *(required(name, sa.Text()) for name in ("url", "resources", "actions", "partners")),
+    *required_columns("url", "resources", "actions", "partners", kind=sa.Text()),
     code("state", "active", "disabled"),
-    optional("disabled_because"),
-    optional("disabled_at"),
+    *optional_columns("disabled_because", "disabled_at"),
     required("secret"),
-    optional("previous_secret"),
-    optional("previous_until"),
-    required("created_at"),
-    required("updated_at"),
+    *optional_columns("previous_secret", "previous_until"),
+    *required_columns("created_at", "updated_at"),
     optional("behind", SEQUENCE),
     required("failures", sa.Integer()),
-    optional("failing_since"),
-    optional("rest_until"),
-    optional("last_accepted_at"),
+    *optional_columns("failing_since", "rest_until", "last_accepted_at"),
 )
-SCHEMA.index("webhooks", "behind")
-SCHEMA.index("webhooks", "key")
-SCHEMA.index("webhooks", "partner")
+for column in ("behind", "key", "partner"):
+    SCHEMA.index("webhooks", column)
 SCHEMA.table(
     "deliveries",
     primary("id"),
     required("webhook"),
     optional("sequence", SEQUENCE),
-    optional("resource"),
-    optional("record_id"),
+    *optional_columns("resource", "record_id"),
     required("payload", sa.Text()),
     code("state", "pending", "accepted", "failed"),
     required("once", sa.Boolean()),
     required("attempts", sa.Integer()),
-    required("created_at"),
-    required("due_at"),
-    optional("first_attempt_at"),
-    optional("last_attempt_at"),
-    optional("done_at"),
+    *required_columns("created_at", "due_at"),
+    *optional_columns("first_attempt_at", "last_attempt_at", "done_at"),
     optional("status", sa.Integer()),
     optional("error", sa.Text()),
     optional("took_ms", sa.Integer()),
@@ -386,30 +333,18 @@ SCHEMA.index("deliveries", "due_at", where=PENDING)
 SCHEMA.index("deliveries", "webhook", "resource", "record_id", "sequence", name="ix_deliveries_record", where=PENDING)
 SCHEMA.table("webhook_cursor", primary("id", sa.Integer()), required("after", SEQUENCE))
 
-# The registry of which this database is a mirror, if it is one.
+# The source of this database, if it is a mirror.
 SCHEMA.table("mirrors", primary("source"), required("since"))
 
 
 def upgrade() -> None:
-    """Create everything; the cursor of webhooks stands at the start."""
+    """Create every table; the cursor of webhooks starts before the first Change."""
     SCHEMA.create()
+    create_search_terms()
     op.execute("INSERT INTO webhook_cursor (id, after) VALUES (1, 0)")
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("CREATE TABLE search_terms (rowid bigint PRIMARY KEY, terms tsvector NOT NULL)")
-        # Each search reads the whole list of pending entries, so it is short; a bulk load writes faster with one.
-        op.execute(
-            "CREATE INDEX ix_search_terms_terms ON search_terms USING gin (terms) WITH (gin_pending_list_limit = 1024)"
-        )
-    else:
-        op.execute(
-            "CREATE VIRTUAL TABLE search_terms"
-            " USING fts5(terms, content='', detail=none, columnsize=0, tokenize='ascii')"
-        )
-        # Small pages: a search for a rare word and a frequent one skips most records of the frequent one.
-        op.execute("INSERT INTO search_terms (search_terms, rank) VALUES ('pgsz', 512)")
 
 
 def downgrade() -> None:
-    """Drop everything."""
+    """Drop every table."""
     op.execute("DROP TABLE search_terms")
     SCHEMA.drop()

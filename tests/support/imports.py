@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 
 from app.core.access.caller import Caller
 from app.core.database.engine import Database
-from app.exchange.formats.files import JSON_LINES, parse_file
-from app.exchange.imports import store as ledger
-from app.exchange.imports.models import IMPORTS, Sending
+from app.exchange.formats.media_types import JSON_LINES, parse_file
+from app.exchange.imports import store
+from app.exchange.imports.models import ImportOptions
+from app.exchange.imports.tables import IMPORTS
 
 Record = dict[str, Any]
 PORTS: Record = {
@@ -55,7 +56,7 @@ def received(database: Database, path: Path, content: bytes, claim: str, **sendi
     """The id of a new import of this content, which waits for its run."""
     path.write_bytes(content)
     with path.open("rb") as file:
-        return ledger.store_import(database, ALL, Sending(**sending), parse_file(file, JSON_LINES, None), claim)
+        return store.store_import(database, ALL, ImportOptions(**sending), parse_file(file, JSON_LINES, None), claim)
 
 
 def state(database: Database, import_id: str) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def state(database: Database, import_id: str) -> dict[str, Any]:
 
 def expire(database: Database) -> None:
     """Let every claim on an import end now."""
-    with ledger.import_transaction(database) as session:
+    with store.import_transaction(database) as session:
         session.execute(update(IMPORTS).values(claimed_until=""))
 
 

@@ -15,7 +15,7 @@ def key_of(database: Database, *scopes: str, partner: str | None = None) -> Key:
     """The header of a new key."""
     with database.write() as session:
         made = create(session, KeyFields(name="a test's", scopes=list(scopes), partner=partner))
-    return {"Authorization": f"Bearer {made['key']}"}
+    return {"Authorization": f"Bearer {made.key}"}
 
 
 def id_of(key: dict[str, str]) -> str:

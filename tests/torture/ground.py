@@ -114,7 +114,7 @@ def new_key(url: str, *scopes: str) -> dict[str, str]:
     """The Authorization header of a new key."""
     with Database(url) as database, database.write() as session:
         made = create(session, KeyFields(name="torture", scopes=list(scopes), partner=None))
-    return {"Authorization": f"Bearer {made['key']}"}
+    return {"Authorization": f"Bearer {made.key}"}
 
 
 def client_of(server: Server, key: dict[str, str]) -> httpx.Client:

@@ -38,9 +38,12 @@ from tests.torture.whole import broken
 MOST_MORE = 50_000  # KiB that a sender may grow by
 # A worker with the paces of a test: what takes hours and minutes takes seconds.
 WORKER = """
-from app.webhooks import attempts, calling
-attempts.FIRST_DELAY, attempts.LONGEST_DELAY, attempts.LONGEST_REST, attempts.LEASE = 0.1, 0.5, 0.5, 3.0
-calling.DEADLINE = 0.5
+from app.webhooks import client, queue
+queue.FIRST_DELAY = 0.1
+queue.MAX_DELAY = 0.5
+queue.MAX_BACK_OFF = 0.5
+queue.LEASE = 3.0
+client.DEADLINE = 0.5
 from app.cli import main
 raise SystemExit(main(["worker"]))
 """
@@ -123,7 +126,7 @@ def senders_killed(url: str, events: int, kills: int, workers: int = 2, records:
         told = receivers(stack)
         with database.write() as session:
             key = keys.create(session, keys.KeyFields(name="torture", scopes=["webhooks"]))
-            caller = Caller(key["id"], frozenset(["webhooks"]))
+            caller = Caller(key.id, frozenset(["webhooks"]))
             made = {name: create(session, caller, WebhookFields(url=each.url)) for name, each in told.items()}
         running = Workers(url, workers)
         memory = running.memory()
@@ -138,7 +141,7 @@ def senders_killed(url: str, events: int, kills: int, workers: int = 2, records:
             time.sleep(0.1)
         grown = running.memory() - memory
         codes = running.stop()
-        found = [_judged(told[name], made[name]["secret"], events) for name in told]
+        found = [_judged(told[name], made[name].secret, events) for name in told]
         summed = {name: sum(each[name] for each in found) for name in found[0]}
     figures: dict[str, object] = {
         "events": events,

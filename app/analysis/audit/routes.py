@@ -17,9 +17,9 @@ from app.core.http.operations import operation
 from app.core.http.resource_reads import OF_LISTS
 from app.core.http.responses import json_response, read_request, write_response
 from app.core.model.resource import Id
-from app.core.reading.answers import ReadRequest, computed
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
+from app.core.reading.results import ReadRequest, computed
 from app.core.values.evidence import Citation
 from app.core.values.json import to_json
 from app.core.values.text import LanguageMap

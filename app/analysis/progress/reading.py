@@ -16,11 +16,12 @@ from app.core.database.statements import Query, Read
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
 from app.core.model.resource import Id
-from app.core.reading.answers import ReadRequest, computed
+from app.core.reading.conditions import FilterShape, conditions, filter_shape
+from app.core.reading.cursors import Cursors
 from app.core.reading.includes import select_stored
-from app.core.reading.pages import Cursors, FilterShape, conditions, filter_shape
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of
+from app.core.reading.results import ReadRequest, computed
 from app.core.values.dates import Edtf
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap

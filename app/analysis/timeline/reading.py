@@ -10,8 +10,8 @@ from app.analysis.timeline.sources import SOURCES, WHAT
 from app.analysis.timeline.statement import SUB_PROJECTS, TimelineShape, bound_values, statement
 from app.core.database.statements import Read
 from app.core.errors import BadCursor
-from app.core.reading.answers import ReadRequest, computed
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
+from app.core.reading.results import ReadRequest, computed
 from app.core.values.dates import OPEN_END, OPEN_START, Edtf, ends, parse_edtf
 from app.core.values.json import from_json
 

@@ -1,4 +1,4 @@
-"""Callers and their keys: who sends a request and which scopes they have.
+"""Callers and keys: who sends a request, and which scopes they have.
 
-The routes that administer keys are in `app/keys`. It may know the database and the log.
+The endpoints that administer keys are in `app/keys`. These modules may use the database and the log.
 """

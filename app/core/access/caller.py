@@ -1,4 +1,4 @@
-"""Who calls, and what that allows."""
+"""The caller of a request and the permissions of their key."""
 
 import json
 from dataclasses import dataclass
@@ -8,10 +8,12 @@ from app.core.values.codelists import Code, CodeList
 
 SCOPE = CodeList(
     "scope",
-    "What a key allows beside reading, which needs none.",
+    "A permission of a key. Reading needs no key.",
     {
         "records:write": Code("Write all records", "Ghi mọi bản ghi"),
-        "records:write:own": Code("Write the records its partner keeps", "Ghi bản ghi do đối tác của khóa quản lý"),
+        "records:write:own": Code(
+            "Write the records that its partner manages", "Ghi bản ghi do đối tác của khóa quản lý"
+        ),
         "webhooks": Code("Subscribe to changes", "Đăng ký nhận thay đổi"),
         "keys": Code("Administer keys", "Quản trị khóa"),
     },
@@ -20,7 +22,7 @@ SCOPE = CodeList(
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: nobody in particular, or the holder of a key."""
+    """The holder of a key, or anonymous."""
 
     key: str = ""
     scopes: frozenset[str] = frozenset()
@@ -28,32 +30,32 @@ class Caller:
 
     @property
     def writes_all(self) -> bool:
-        """Whether every record is theirs to write."""
+        """Whether the caller may write all records."""
         return "records:write" in self.scopes
 
     def may_write(self, manager: str | None) -> bool:
-        """Whether a record of this keeper is theirs to write."""
+        """Return whether the caller may write a record that this partner manages."""
         return self.writes_all or (
             "records:write:own" in self.scopes and manager is not None and manager == self.partner
         )
 
     def can_see(self, state: str, manager: str | None) -> bool:
-        """Whether a record exists for them: a draft does for those who may write it."""
+        """Return whether the caller can see a record. A draft is visible only to those who may write it."""
         return state == "published" or self.may_write(manager)
 
     def could_see(self, body: str | None) -> bool:
-        """Whether a record that ended with this representation existed for them."""
-        if body is None:  # of a draft, in a mirror
+        """Return whether the caller could see a deleted record, from its last representation."""
+        if body is None:  # a draft, in a mirror
             return False
         last = json.loads(body)
         return self.can_see(last["state"], last["managed_by"])
 
     def require(self, *scopes: str) -> None:
-        """Unauthorized without a key, Forbidden when its scopes have none of these."""
+        """Require one of the scopes; Unauthorized without a key, Forbidden if the key has none of them."""
         if not self.key:
-            raise Unauthorized("This needs a key: Authorization: Bearer hoptac_…")
+            raise Unauthorized("This operation requires a key: Authorization: Bearer hoptac_…")
         if not self.scopes.intersection(scopes):
-            raise Forbidden(f"This takes a key with the scope {' or '.join(scopes)}.")
+            raise Forbidden(f"This operation requires a key with the scope {' or '.join(scopes)}.")
 
 
 ANONYMOUS = Caller()

@@ -1,9 +1,8 @@
-"""Keys: who asks, and what that allows. Of a key's text only a hash is kept; it is shown once, when it is made."""
+"""Keys and their tokens. Only the hash of a token is stored; the token itself is shown once, at its creation."""
 
 import hashlib
 import hmac
 import re
-import secrets
 import string
 import zlib
 from typing import Any
@@ -16,24 +15,27 @@ from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 from app.core.errors import Unauthorized
 from app.core.log import now
+from app.core.values.ids import random_text
 
-DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+BASE_62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
-ID_LENGTH, SECRET_LENGTH, CHECK_LENGTH = 10, 30, 6  # 62^30 is 178 bits
+ID_LENGTH = 10
+SECRET_LENGTH = 30  # 62^30 is 178 bits
+CHECK_LENGTH = 6
 
-# What secret scanners may look for; the last six characters are the CRC-32 of all before them, in base 62.
+# Secret scanners can search for this pattern. The last six characters are the CRC-32 of the rest, in base 62.
 TOKEN_PATTERN = re.compile(rf"hoptac_([0-9a-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}}")
 
 
 class Key(SQLModel, table=True):
-    """A key as it is stored; `previous_hash` goes on counting until `previous_until`, while its text is exchanged."""
+    """A stored key. After a rotation, the token with `previous_hash` stays valid until `previous_until`."""
 
     __tablename__ = "keys"
 
     id: str = Field(sa_type=BYTEWISE, primary_key=True)
     name: str = Field(sa_type=Text)
     hash: str = Field(sa_type=BYTEWISE)
-    scopes: str = Field(sa_type=BYTEWISE, description="Separated by blanks.")
+    scopes: str = Field(sa_type=BYTEWISE, description="Separated by spaces.")
     partner: str | None = Field(sa_type=BYTEWISE, index=True)
     created_at: str = Field(sa_type=BYTEWISE)
     expires_at: str | None = Field(sa_type=BYTEWISE)
@@ -51,50 +53,59 @@ READ_KEY_BY_ID = Query(_KEY_BY_ID, alone=True)
 
 
 def new_token(key_id: str) -> str:
-    """The text of a key, to be shown once: `hoptac_<id>_<secret><checksum>`."""
-    begun = f"hoptac_{key_id}_" + "".join(secrets.choice(DIGITS) for _ in range(SECRET_LENGTH))
-    return begun + _checksum(begun)
+    """Return a new token: `hoptac_<id>_<secret><checksum>`."""
+    token = f"hoptac_{key_id}_{random_text(SECRET_LENGTH, BASE_62)}"
+    return token + _checksum(token)
 
 
 def _checksum(text: str) -> str:
-    number, digits = zlib.crc32(text.encode()), ""
+    number = zlib.crc32(text.encode())
+    digits = ""
     for _ in range(CHECK_LENGTH):
-        number, digit = divmod(number, len(DIGITS))
-        digits = DIGITS[digit] + digits
+        number, digit = divmod(number, len(BASE_62))
+        digits = BASE_62[digit] + digits
     return digits
 
 
-def token_hash(text: str) -> str:
-    """What is kept of a key: the SHA-256 of its text. The text is random, so nothing slower is needed."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def token_hash(token: str) -> str:
+    """Return the SHA-256 of a token. Tokens are random, so a slow hash is not necessary."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
-def id_of_token(text: str) -> str:
-    """The id in the text of a key; Unauthorized when it is none, without a look at the database."""
-    found = TOKEN_PATTERN.fullmatch(text)
-    if found is None or _checksum(text[:-CHECK_LENGTH]) != text[-CHECK_LENGTH:]:
+def id_of_token(token: str) -> str:
+    """Return the key id in a token; Unauthorized for a malformed token, without a query of the database."""
+    match = TOKEN_PATTERN.fullmatch(token)
+    if match is None or _checksum(token[:-CHECK_LENGTH]) != token[-CHECK_LENGTH:]:
         raise Unauthorized
-    return found[1]
+    return match[1]
+
+
+def caller_of_token(key: Any | None, token: str) -> Caller:
+    """Return the holder of a stored key; Unauthorized if the token is not its token or the key is not valid."""
+    at = now()
+    if key is None or not _has_token(key, token, at) or not _is_valid(key, at):
+        raise Unauthorized
+    return _caller(key)
+
+
+def current_caller(session: Session, caller: Caller) -> Caller:
+    """Read the caller again; Unauthorized if the key was revoked or has expired since the request arrived."""
+    key = session.execute(_KEY_BY_ID, {"id": caller.key}).first()
+    if key is None or not _is_valid(key, now()):
+        raise Unauthorized
+    return _caller(key)
+
+
+def _has_token(key: Any, token: str, at: str) -> bool:
+    """Return whether this is the token of the key, or its previous token within the overlap."""
+    sent = token_hash(token)
+    previous = key.previous_hash if key.previous_until and key.previous_until > at else None
+    return hmac.compare_digest(sent, key.hash) or (previous is not None and hmac.compare_digest(sent, previous))
 
 
 def _is_valid(key: Any, at: str) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > at)
 
 
-def _matches(key: Any, text: str, at: str) -> bool:
-    """Whether this is the text of the key, or the one before it within the overlap."""
-    given = token_hash(text)
-    before = key.previous_hash if key.previous_until and key.previous_until > at else None
-    return hmac.compare_digest(given, key.hash) or (before is not None and hmac.compare_digest(given, before))
-
-
 def _caller(key: Any) -> Caller:
     return Caller(key.id, frozenset(key.scopes.split()), key.partner)
-
-
-def current_caller(session: Session, caller: Caller) -> Caller:
-    """The caller as the database knows them now; Unauthorized when the key was revoked since the request came."""
-    key = session.execute(_KEY_BY_ID, {"id": caller.key}).first()
-    if key is None or not _is_valid(key, now()):
-        raise Unauthorized
-    return _caller(key)

@@ -1,4 +1,4 @@
-"""The layers around FastAPI, outermost first: rate limits, response cache, middleware, gate, metrics.
+"""The ASGI middleware around FastAPI, from the outside: rate limits, response cache, HTTP, authentication.
 
-Each is a plain ASGI application. They know callers and the last Change, but no resource.
+They know callers and the last Change, but no resource. `metrics` counts requests for Prometheus.
 """

@@ -1,4 +1,7 @@
-"""Prometheus metrics, where the extra is installed: requests by route, method and status, and their duration."""
+"""Prometheus metrics: the number of requests by route, method and status, and their duration.
+
+They need the extra `metrics`.
+"""
 
 from typing import Any
 
@@ -10,7 +13,7 @@ from app.core.asgi.middleware import Observe
 
 
 def mount(app: FastAPI) -> Observe:
-    """Serve `/metrics`; returns what is to be told of each request. Each server process counts for itself."""
+    """Serve `/metrics`, and return the function to call for each request. Each server process has its own counts."""
     registry = CollectorRegistry()
     requests = Counter("hoptac_requests", "Requests.", ["method", "route", "status"], registry=registry)
     seconds = Histogram("hoptac_request_seconds", "Seconds to the end of the answer.", ["route"], registry=registry)
@@ -31,6 +34,6 @@ _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"
 
 
 def _template(scope: Scope) -> str:
-    """The route's path template; requests that no route took share one name, so that labels stay few."""
+    """Return the path template of the route. Requests without a route share one name, so that labels stay few."""
     context: Any = scope.get("fastapi", {}).get("effective_route_context")
     return str(getattr(context, "path", "none"))

@@ -1,7 +1,7 @@
-"""The outermost layer, pure ASGI: what holds for every answer, whoever made it.
+"""The HTTP middleware, which completes every response.
 
-HEAD for every GET, one ETag per content coding, CORS, security headers, a request id, a log line, and
-problem+json for anything that went wrong unforeseen.
+It answers HEAD for every GET, gives each content coding its own ETag, adds CORS and security headers and a request id,
+writes the access log, and returns problem+json for unexpected errors.
 """
 
 import logging
@@ -30,14 +30,14 @@ COMMON_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
 ]
 
-# Pages bring their own policy of what may be loaded; what else pages need, data does not.
+# For pages, which set their own content security policy.
 PAGE_HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
 
-# Data needs nothing at all.
+# For data, which loads nothing.
 DATA_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 PREFLIGHT = [
@@ -53,10 +53,12 @@ Observe = Callable[[str, Scope, int, float], None]
 
 
 class HttpMiddleware:
-    """Wraps the application; `observe(method, scope, status, seconds)` is told of every request."""
+    """An ASGI middleware. `observe(method, scope, status, seconds)` is called for every request."""
 
     def __init__(self, app: ASGIApp, *, access_log: bool, observe: Observe | None = None) -> None:
-        self.app, self.access_log, self.observe = app, access_log, observe
+        self.app = app
+        self.access_log = access_log
+        self.observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,23 +72,23 @@ class HttpMiddleware:
                 await self.app(exchange.enter(), receive, exchange.send)
         except Exception:
             structlog.get_logger("hoptac.error").exception("unhandled", request_id=exchange.request_id)
-            if exchange.status and not exchange.complete:  # break off rather than pretend that it is whole
+            if exchange.status and not exchange.complete:  # the connection breaks, so the client sees the error
                 raise
             if not exchange.status:
                 await Failed().response()(scope, receive, exchange.send)
         finally:
-            scope["fastapi"] = exchange.inner.get("fastapi")  # the route that took it, for layers further out
+            scope["fastapi"] = exchange.inner.get("fastapi")  # the route, for the middleware around this one
             if self.is_observed:
                 self.report(scope, exchange.inner, exchange.status, exchange.started, exchange.request_id)
 
     @property
     def is_observed(self) -> bool:
-        """Whether anybody wants to know of answers."""
+        """Whether requests are logged or observed."""
         return self.access_log or self.observe is not None
 
-    def report(self, scope: Scope, inner: Scope, status: int, began: float, request_id: str) -> None:
-        """Tell the log and the observer of an answer."""
-        seconds = time.perf_counter() - began
+    def report(self, scope: Scope, inner: Scope, status: int, started: float, request_id: str) -> None:
+        """Log and observe a request that has ended."""
+        seconds = time.perf_counter() - started
         if self.observe is not None:
             self.observe(scope["method"], inner, status, seconds)
         if self.access_log:
@@ -101,27 +103,32 @@ class HttpMiddleware:
 
 
 class RequestResponse:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self.scope, self._send, self.started = scope, send, time.perf_counter()
-        self.status, self.complete = 0, False
+        self.scope = scope
+        self._send = send
+        self.started = time.perf_counter()
+        self.status = 0
+        self.complete = False
         self.is_head = scope["method"] == "HEAD"
-        self.if_none_match, given, self.is_preflight = "", b"", False
+        self.is_preflight = False
+        self.if_none_match = ""
+        requested_id = b""
         for name, value in scope["headers"]:
             if name == b"if-none-match":
                 self.if_none_match += f",{value.decode('latin-1')}" if self.if_none_match else value.decode("latin-1")
             elif name == b"x-request-id":
-                given = value
+                requested_id = value
             elif name == b"access-control-request-method":
                 self.is_preflight = scope["method"] == "OPTIONS"
-        self.request_id = request_id_of(given)
+        self.request_id = request_id_of(requested_id)
         self.inner = scope
 
     def enter(self) -> Scope:
-        """The request as the application sees it: GET for HEAD, tags without their coding.
+        """Return the scope for the application: GET for HEAD, and tags without their coding.
 
-        A scope of its own: the server reads the method in the outer one to know that HEAD has no body.
+        It is a copy, because the server reads the method in its own scope to know that HEAD has no body.
         """
         headers: list[tuple[bytes, bytes]] = self.scope["headers"]
         plain = without_codings(self.if_none_match)
@@ -132,12 +139,12 @@ class RequestResponse:
         return self.inner
 
     async def preflight(self) -> None:
-        """The answer to a browser that asks what it may send."""
+        """Answer the CORS preflight request of a browser."""
         await self.send({"type": "http.response.start", "status": 204, "headers": PREFLIGHT})
         await self.send({"type": "http.response.body", "body": b""})
 
     async def send(self, message: Message) -> None:
-        """Complete the head of the answer; leave the body out for HEAD."""
+        """Complete the headers of the response, and omit the body for HEAD."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message = {**message, "headers": [*self._completed(message["headers"]), *COMMON_HEADERS, self.id_header()]}
@@ -148,35 +155,37 @@ class RequestResponse:
         await self._send(message)
 
     def id_header(self) -> tuple[bytes, bytes]:
-        """The header that tells the caller the request's id."""
+        """Return the header with the id of the request."""
         return b"x-request-id", self.request_id.encode()
 
     def _completed(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """With a policy for what may be loaded, and a tag that says the coding."""
-        found = dict(headers)
-        kept = list(headers)
-        kept += PAGE_HEADERS if b"content-security-policy" in found else [DATA_POLICY]
-        tag = found.get(b"etag")
+        """Add the content security policy, Vary, and the coding to the ETag."""
+        values = dict(headers)
+        completed = list(headers)
+        completed += PAGE_HEADERS if b"content-security-policy" in values else [DATA_POLICY]
+        tag = values.get(b"etag")
         if tag is None:
-            return kept
-        if b"accept-encoding" not in found.get(b"vary", b"").lower():
-            kept.append((b"vary", b"Accept-Encoding"))
-        coding = found.get(b"content-encoding")
-        shown = tag
+            return completed
+        if b"accept-encoding" not in values.get(b"vary", b"").lower():
+            completed.append((b"vary", b"Accept-Encoding"))
+        coding = values.get(b"content-encoding")
+        sent_tag = tag
         if coding:
-            shown = b'%s-%s"' % (tag[:-1], coding)
+            sent_tag = b'%s-%s"' % (tag[:-1], coding)
         elif self.status == 304:
-            shown = (matching(self.if_none_match, tag.decode()) or tag.decode()).encode()
-        return kept if shown is tag else [(name, shown if name == b"etag" else value) for name, value in kept]
+            sent_tag = (matching(self.if_none_match, tag.decode()) or tag.decode()).encode()
+        if sent_tag is tag:
+            return completed
+        return [(name, sent_tag if name == b"etag" else value) for name, value in completed]
 
 
-def request_id_of(given: bytes) -> str:
-    """The id that the caller gave, if it can stand in a log; otherwise a new one."""
-    return given.decode() if given and REQUEST_ID.match(given) else token_hex(16)
+def request_id_of(requested: bytes) -> str:
+    """Return the id that the client sent if it is safe to log, or a new one."""
+    return requested.decode() if requested and REQUEST_ID.match(requested) else token_hex(16)
 
 
 def set_up_logs() -> None:
-    """JSON lines on standard error."""
+    """Configure the logs: JSON lines on standard error."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -1,7 +1,7 @@
-"""How many requests somebody may send in a minute: a pure ASGI layer in front of everything, there only when asked for.
+"""Rate limits: how many requests a key or an address may send in a minute. This is the outermost middleware.
 
-A request with a valid key counts for its key; any other, and one whose key does not count, for its address. Counts are
-those of one process, and bounded: of more callers than are kept, those unseen for longest are forgotten.
+A request with a valid key counts for its key, any other for its address. Each process has its own counts. Their number
+is bounded: the callers that were not seen for longest are forgotten.
 Headers: draft-ietf-httpapi-ratelimit-headers, `RateLimit-Policy: "key";q=100;w=60` and `RateLimit: "key";r=50;t=30`.
 """
 
@@ -19,9 +19,7 @@ from app.core.asgi.middleware import HttpMiddleware
 from app.core.errors import TooMany
 
 WINDOW = 60  # seconds
-
-MOST_CALLERS = 50_000  # counted at a time, by key and by address each
-
+MAX_CALLERS = 50_000  # whose requests are counted, for keys and for addresses
 UNLIMITED_PATHS = ("/livez", "/readyz", "/metrics")
 
 Headers = list[tuple[bytes, bytes]]
@@ -29,105 +27,108 @@ Headers = list[tuple[bytes, bytes]]
 
 @lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """Who an address belongs to: an IPv4 address is somebody, of an IPv6 address its /64."""
+    """Return what counts as one address: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
-        found = ipaddress.ip_address(address[:64].partition("%")[0])
+        parsed = ipaddress.ip_address(address[:64].partition("%")[0])
     except ValueError:
         return address[:64]
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is None:
-            return str(ipaddress.IPv6Network((found, 64), strict=False))
-        found = found.ipv4_mapped
-    return str(found)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return str(ipaddress.IPv6Network((parsed, 64), strict=False))
+        parsed = parsed.ipv4_mapped
+    return str(parsed)
 
 
-class Quota:
-    """So many requests for each caller, in a minute that begins with the first of them."""
+class RateLimit:
+    """A number of requests for each caller in a minute, which starts with the first of them."""
 
     def __init__(self, name: str, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit, self._clock, self._name = limit, clock, name.encode()
+        self._limit = limit
+        self._clock = clock
+        self._name = name.encode()
         self._policy = b'"%s";q=%d;w=%d' % (self._name, limit, WINDOW)
-        self._windows: OrderedDict[str, list[float]] = OrderedDict()  # caller: [when it began, requests]
+        self._windows: OrderedDict[str, list[float]] = OrderedDict()  # caller: [start, requests]
 
     def take(self, caller: str) -> Headers:
-        """Count a request; what the answer says of it. TooMany when none is left."""
+        """Count a request and return the headers of its response; raises TooMany if none is left."""
         now = self._clock()
         window = self._windows.get(caller)
         if window is None or now >= window[0] + WINDOW:
             window = self._windows[caller] = [now, 0]
         self._windows.move_to_end(caller)
-        if len(self._windows) > MOST_CALLERS:
+        if len(self._windows) > MAX_CALLERS:
             self._windows.popitem(last=False)
         seconds = max(1, math.ceil(window[0] + WINDOW - now))
         left = self._limit - int(window[1]) - 1
-        said = [
+        headers = [
             (b"ratelimit-policy", self._policy),
             (b"ratelimit", b'"%s";r=%d;t=%d' % (self._name, max(left, 0), seconds)),
         ]
         if left < 0:
-            wait = {name.decode(): value.decode() for name, value in said}
-            raise TooMany(headers={**wait, "Retry-After": str(seconds)})
+            texts = {name.decode(): value.decode() for name, value in headers}
+            raise TooMany(headers={**texts, "Retry-After": str(seconds)})
         window[1] += 1
-        return said
+        return headers
 
     def refund(self, caller: str) -> None:
-        """Count a request less."""
+        """Take back the count of one request."""
         if window := self._windows.get(caller):
             window[1] = max(0, window[1] - 1)
 
 
 class RequestMeter:
-    """What one request counts for; the gate says when its key is a valid one."""
+    """Counts one request for its address or its key, as the authentication middleware finds the key valid or not."""
 
-    def __init__(self, limits: "RateLimitMiddleware", address: str, key_text: bytes) -> None:
-        self._limits, self._address = limits, address
-        self._text = hashlib.sha256(key_text).digest() if key_text else b""
-        self._has_valid_token = bool(key_text) and self._text in limits.valid_tokens
+    def __init__(self, limits: "RateLimitMiddleware", address: str, authorization: bytes) -> None:
+        self._limits = limits
+        self._address = address
+        self._digest = hashlib.sha256(authorization).digest() if authorization else b""
+        self._has_valid_token = bool(authorization) and self._digest in limits.valid_tokens
         self.headers: Headers = []
 
     def count_for_address(self) -> None:
-        """Count for the address, unless the key was valid before; TooMany when none is left."""
+        """Count for the address, unless the key was valid before; raises TooMany if none is left."""
         if not self._has_valid_token and self._limits.of_address:
             self.headers = self._limits.of_address.take(self._address)
 
     def count_for_key(self, key_id: str) -> None:
-        """The key is valid: count for it instead; TooMany when none is left."""
+        """Count for the valid key instead of the address; raises TooMany if none is left."""
         if not self._has_valid_token:
             if self._limits.of_address:
                 self._limits.of_address.refund(self._address)
-            self._limits.remember_token(self._text)
+            self._limits.remember_token(self._digest)
         self.headers = self._limits.of_key.take(key_id) if self._limits.of_key else []
 
     def count_invalid_key(self) -> None:
-        """The key is not, or no more, valid; TooMany when the address has none left."""
+        """Count for the address, because the key is not or no longer valid; raises TooMany if none is left."""
         if self._has_valid_token:
-            self._limits.valid_tokens.pop(self._text, None)
+            self._limits.valid_tokens.pop(self._digest, None)
             self._has_valid_token = False
             self.count_for_address()
 
 
 class RateLimitMiddleware:
-    """Wraps the application; `of_key` and `of_address` are requests a minute, 0 is any number."""
+    """An ASGI middleware. `of_key` and `of_address` are requests in a minute; 0 means no limit."""
 
-    def __init__(self, app: ASGIApp, edge: HttpMiddleware, *, of_key: int, of_address: int) -> None:
+    def __init__(self, app: ASGIApp, http: HttpMiddleware, *, of_key: int, of_address: int) -> None:
         self.app = app
-        self.of_key = Quota("key", of_key) if of_key else None
-        self.of_address = Quota("address", of_address) if of_address else None
-        self.valid_tokens: OrderedDict[bytes, None] = OrderedDict()  # hashes of headers with keys that were valid
-        self._rejecting = HttpMiddleware(_refuse, access_log=edge.access_log, observe=edge.observe)
+        self.of_key = RateLimit("key", of_key) if of_key else None
+        self.of_address = RateLimit("address", of_address) if of_address else None
+        self.valid_tokens: OrderedDict[bytes, None] = OrderedDict()  # digests of Authorization headers with valid keys
+        self._rejecting = HttpMiddleware(_refuse, access_log=http.access_log, observe=http.observe)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in UNLIMITED_PATHS:
             await self.app(scope, receive, send)
             return
-        key_text = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), key_text)
+        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), authorization)
 
-        async def tell(message: Message) -> None:
+        async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                held = {name for name, _ in message["headers"]}
-                said = [each for each in meter.headers if each[0] not in held]
-                message = {**message, "headers": [*message["headers"], *said]}
+                names = {name for name, _ in message["headers"]}
+                headers = [header for header in meter.headers if header[0] not in names]
+                message = {**message, "headers": [*message["headers"], *headers]}
             await send(message)
 
         try:
@@ -135,12 +136,12 @@ class RateLimitMiddleware:
         except TooMany as problem:
             await self._rejecting({**scope, "problem": problem}, receive, send)
             return
-        await self.app({**scope, "meter": meter}, receive, tell)
+        await self.app({**scope, "meter": meter}, receive, send_with_limits)
 
-    def remember_token(self, text: bytes) -> None:
-        """Remember a key that is valid: it is let through to the gate however many guess from its address."""
-        self.valid_tokens[text] = None
-        if len(self.valid_tokens) > MOST_CALLERS:
+    def remember_token(self, digest: bytes) -> None:
+        """Remember a valid key, so that invalid requests from the same address do not block it."""
+        self.valid_tokens[digest] = None
+        if len(self.valid_tokens) > MAX_CALLERS:
             self.valid_tokens.popitem(last=False)
 
 

@@ -1,4 +1,4 @@
 """Two engines behind one interface: connections, transactions, statements, column types.
 
-SQLite and PostgreSQL differ in here and nowhere else. It knows nothing of records.
+The differences between SQLite and PostgreSQL are handled here. These modules do not know records.
 """

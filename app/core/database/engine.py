@@ -1,4 +1,4 @@
-"""Two engines behind one door: writes are one transaction at a time, reads run compiled statements on the driver."""
+"""The database: transactions with the writer lock, snapshots, and readers that run compiled statements."""
 
 import contextlib
 import sqlite3
@@ -15,18 +15,17 @@ from app.core.database.sqlite import CACHE_KIB, SqliteReader
 from app.core.database.statements import Reader
 from app.core.errors import Unavailable
 
-# Any number that nobody else uses: writers and migrations of one PostgreSQL database queue on it.
+# Key of the advisory lock for which writers and migrations of a PostgreSQL database wait; no other program uses it.
 WRITER_LOCK = 0x686F7074
 
-# What else is done to what a backup is restored into, in the same transaction.
+# Functions that restore calls at its end, in its transaction.
 WHEN_RESTORED: list[Callable[[Connection], object]] = []
 
-# In the `info` of a table that a new schema has something in, where the copy of another takes its place.
-BEGUN = "begun"
+# Key in the `info` of a table that has rows in a new schema, which the rows of a copy replace.
+INITIAL_ROWS = "initial_rows"
 
-# How many times this process has committed to a database, by its URL.
+# Number of commits of this process to each database, by its URL.
 COMMITS: Counter[str] = Counter()
-
 
 _HAS_VERSION = {
     True: "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'",
@@ -35,31 +34,33 @@ _HAS_VERSION = {
 
 
 class Database:
-    """The database of one URL: `sqlite:///file` or `postgresql://…`; closed where a `with` ends."""
+    """The database at one URL: `sqlite:///file` or `postgresql://…`. As a context manager it closes itself."""
 
     def __init__(self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01) -> None:
-        self.url = _normal(url)
+        self.url = _parsed_url(url)
         self._name = str(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._deadline, self._inline_budget = deadline, inline_budget
+        self._deadline = deadline
+        self._inline_budget = inline_budget
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
 
     def reader(self) -> Reader:
-        """A new reader; each event loop has its own."""
+        """Return a new reader. Each event loop needs its own."""
         if self.is_sqlite:
             return SqliteReader(str(self.url.database), budget=self._inline_budget, deadline=self._deadline)
-        from app.core.database.postgres import PostgresReader  # noqa: PLC0415 - the driver takes a while to import
+        from app.core.database.postgres import PostgresReader  # noqa: PLC0415 - importing the driver takes time
 
         conninfo = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         return PostgresReader(conninfo, deadline=self._deadline)
 
     @contextlib.contextmanager
     def write(self, patience: int = 0) -> Iterator[Session]:
-        """One transaction that is the only writer until it commits (at exit) or, on any error, leaves nothing.
+        """Open a transaction with the writer lock. It commits at the end of the block and rolls back on any error.
 
-        SQLite takes its write lock at BEGIN IMMEDIATE, PostgreSQL an advisory lock in a statement of its own: so
-        the order of Changes is the order of commits, and what a write has read is still true when it commits.
-        `patience`: seconds to wait for the lock on PostgreSQL, then OperationalError (0: for ever; SQLite: 30 always).
+        SQLite locks at BEGIN IMMEDIATE, PostgreSQL takes an advisory lock in a statement of its own. The order of
+        Changes is therefore the order of commits, and what a write has read is still true when it commits.
+        `patience`: seconds to wait for the lock on PostgreSQL before OperationalError (0: without limit). SQLite always
+        waits up to 30 seconds.
         """
         with Session(self.engine) as session, session.begin():
             if not self.is_sqlite:
@@ -70,20 +71,20 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A connection that only reads, and sees one state of the database however long it takes."""
-        only_read = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        options: dict[str, Any] = {"only_reads": True} if self.is_sqlite else only_read
+        """Open a read-only connection that sees one state of the database until the end of the block."""
+        on_postgresql = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        options: dict[str, Any] = {"only_reads": True} if self.is_sqlite else on_postgresql
         with self.engine.connect() as connection, connection.execution_options(**options).begin():
             yield connection
 
     def commits(self) -> int:
-        """How many writes of this process it has taken."""
+        """Return the number of commits of this process to this database."""
         return COMMITS[self._name]
 
     def scrub(self, patience: float = 15.0) -> bool:
-        """Rewrite an SQLite file, so that nothing is left in it of what was replaced; False while others read it.
+        """Rewrite an SQLite file, so that no deleted text remains in it; False if readers prevented that.
 
-        PostgreSQL does that by itself or by VACUUM, which this leaves to its operator: True.
+        On PostgreSQL (auto)vacuum does the same, which is left to the operator: always True.
         """
         if not self.is_sqlite:
             return True
@@ -94,15 +95,15 @@ class Database:
         return not busy
 
     def schema_version(self) -> str | None:
-        """The revision of its schema; None where there is none. Unavailable when it does not answer."""
+        """Return the revision of the schema, None without a schema; Unavailable if the database does not respond."""
         if self.is_sqlite and not Path(str(self.url.database)).exists():
-            return None  # to look at it would create it
+            return None  # connecting would create the file
         try:
             with self.engine.connect() as connection:
                 if not connection.execute(text(_HAS_VERSION[self.is_sqlite])).scalar():
                     return None
-                found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-                return found
+                version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+                return version
         except OperationalError as error:
             raise Unavailable from error
 
@@ -117,18 +118,18 @@ class Database:
         self.close()
 
 
-def _normal(given: str) -> URL:
+def _parsed_url(database_url: str) -> URL:
     try:
-        url = make_url(given)
+        url = make_url(database_url)
     except ArgumentError:
-        raise ValueError("HOPTAC_DATABASE_URL: is no URL; try sqlite:///hoptac.db or postgresql://…") from None
+        raise ValueError("HOPTAC_DATABASE_URL: is not a URL; try sqlite:///hoptac.db or postgresql://…") from None
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
             raise ValueError("HOPTAC_DATABASE_URL: an SQLite database needs a file, such as sqlite:///hoptac.db")
         return url.set(drivername="sqlite")
     if url.get_backend_name() in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
-    raise ValueError("HOPTAC_DATABASE_URL: only sqlite:///FILE and postgresql://… are served")
+    raise ValueError("HOPTAC_DATABASE_URL: only sqlite:///FILE and postgresql://… are supported")
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -136,7 +137,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(driver: sqlite3.Connection, _: Any) -> None:
-        driver.isolation_level = None  # transactions are begun below, not by the driver
+        driver.isolation_level = None  # transactions are started below, not by the driver
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KIB}"):
             driver.execute(f"PRAGMA {pragma}")
 

@@ -1,4 +1,4 @@
-"""Reads on PostgreSQL: an async pool, one snapshot a read, the server's own deadline."""
+"""Reads on PostgreSQL: an asynchronous pool, and one snapshot for each read."""
 
 import asyncio
 import contextlib
@@ -14,23 +14,25 @@ from app.core.errors import QueryTooSlow, Unavailable
 
 
 class PostgresReader:
-    """Runs a read over an async pool, in one snapshot, under PostgreSQL's own statement deadline."""
+    """Runs reads on an asynchronous pool, each in one snapshot and with the deadline as `statement_timeout`."""
 
     dialect = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 
     def __init__(self, conninfo: str, *, deadline: float = 5.0, connections: int = 8) -> None:
-        self._conninfo, self._deadline, self._connections = conninfo, deadline, connections
+        self._conninfo = conninfo
+        self._deadline = deadline
+        self._connections = connections
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] | None = None
 
     async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:  # noqa: ARG002
-        """One snapshot a read; Unavailable when there is no connection, QueryTooSlow past the deadline."""
+        """Run a read; Unavailable if there is no connection, QueryTooSlow after the deadline."""
         try:
             async with asyncio.timeout(self._deadline):
                 try:
                     return await self._attempt(read)
                 except psycopg.errors.QueryCanceled:
                     raise
-                except psycopg.OperationalError:  # perhaps the connection was lost while it was idle: once more
+                except psycopg.OperationalError:  # the connection may have been lost while idle: try once more
                     await self._forget()
                     return await self._attempt(read)
         except (psycopg.errors.QueryCanceled, TimeoutError):
@@ -50,26 +52,27 @@ class PostgresReader:
             plan.close()
 
     async def _forget(self) -> None:
-        """Drop the pool: one that lost its server asks for it ever more rarely, a new one asks at once."""
-        lost, self._pool = self._pool, None
-        if lost is not None:
-            await lost.close(timeout=0)
+        """Drop the pool. After losing the server it reconnects with growing delays; a new pool connects at once."""
+        if self._pool is not None:
+            pool = self._pool
+            self._pool = None
+            await pool.close(timeout=0)
 
     async def _drive(self, plan: Read, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
-        begun = False
+        in_transaction = False
         try:
             rows: Rows | None = None
             while True:
                 query, values = plan.send(rows)  # type: ignore[arg-type]
-                if not query.alone and not begun:
-                    begun = True
+                if not query.alone and not in_transaction:
+                    in_transaction = True
                     await cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 await cursor.execute(*query.sql(self.dialect, values))
                 rows = await cursor.fetchall()
         except StopIteration as done:
             return done.value
         finally:
-            if begun:
+            if in_transaction:
                 with contextlib.suppress(psycopg.OperationalError):
                     await cursor.execute("ROLLBACK")
 
@@ -85,7 +88,7 @@ class PostgresReader:
                 kwargs={
                     "autocommit": True,
                     "connect_timeout": 2,
-                    # Parts of an answer come in the order they are written in, so no parallel plans.
+                    # Reads rely on UNION ALL returning its parts in order, which parallel plans do not do.
                     "options": f"-c statement_timeout={milliseconds} -c max_parallel_workers_per_gather=0",
                 },
                 open=False,
@@ -96,6 +99,6 @@ class PostgresReader:
             yield connection
 
     async def close(self) -> None:
-        """Close the pool."""
+        """Close the pool and its connections."""
         if self._pool is not None:
             await self._pool.close()

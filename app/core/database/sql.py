@@ -1,4 +1,4 @@
-"""The few SQL expressions that the two engines write differently."""
+"""SQL expressions that SQLite and PostgreSQL write differently."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -10,18 +10,17 @@ from sqlalchemy.types import NullType
 
 Value = TypeVar("Value")
 
-
-CHUNK = 500  # values in one statement: SQLite takes 32,766 at most
+CHUNK = 500  # values in one statement; SQLite accepts at most 32,766
 
 
 def chunks(values: Iterable[Value]) -> Iterator[list[Value]]:
-    """The values in groups that one statement can take."""
-    rest = list(values)
-    return (rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK))
+    """Yield the values in lists that are short enough for one statement."""
+    items = list(values)
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
 
 
-class utf8(FunctionElement[bytes]):  # noqa: N801 - reads as the SQL function that it is
-    """A text column fetched as its UTF-8 bytes: three times cheaper than as a string that is encoded again."""
+class utf8(FunctionElement[bytes]):  # noqa: N801 - named like an SQL function, as are the others
+    """A text column as UTF-8 bytes, which takes a third of the time of a string that is then encoded."""
 
     type = LargeBinary()
     inherit_cache = True
@@ -38,7 +37,7 @@ def _utf8_postgresql(element: utf8, compiler: Any, **kwargs: Any) -> str:
 
 
 class unindexed(FunctionElement[Any]):  # noqa: N801
-    """A column compared without its index, where SQLite, which knows no numbers of rows, would choose the wrong one."""
+    """A column whose index SQLite does not use, because without statistics it would choose the wrong index."""
 
     type = NullType()
     inherit_cache = True
@@ -55,9 +54,9 @@ def _unindexed_postgresql(element: unindexed, compiler: Any, **kwargs: Any) -> s
 
 
 class one_of(FunctionElement[Any]):  # noqa: N801
-    """`column` equals one value of the list bound as `name`: one statement for lists of any length."""
+    """The condition that a column equals one value of the list bound as `name`, for lists of any length."""
 
-    type = NullType()  # as a Boolean, SQLite would get `… = 1` behind it, which hides the column from its index
+    type = NullType()  # for a Boolean, SQLAlchemy would append `= 1` on SQLite, and no index could be used
     inherit_cache = True
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
@@ -77,7 +76,7 @@ def _one_of_postgresql(element: one_of, compiler: Any, **kwargs: Any) -> str:
 
 
 class holds(FunctionElement[Any]):  # noqa: N801
-    """A row of the search index holds the terms that are asked, as `:fts5` of FTS5 and as `:tsquery` of PostgreSQL."""
+    """The condition that a row of the search index matches `:fts5` (SQLite) or `:tsquery` (PostgreSQL)."""
 
     type = NullType()
     inherit_cache = True
@@ -99,7 +98,7 @@ def _holds_postgresql(element: holds, compiler: Any, **kwargs: Any) -> str:
 
 
 class holds_unindexed(FunctionElement[Any]):  # noqa: N801
-    """The same of a column of terms on PostgreSQL: `ts_match_vq` is what `@@` stands for, and no index serves it."""
+    """The condition `@@` on PostgreSQL, written as its function `ts_match_vq`, for which no index is used."""
 
     type = NullType()
     inherit_cache = True

@@ -1,4 +1,4 @@
-"""Reads on SQLite: inside the event loop for some milliseconds, then in a thread."""
+"""Reads on SQLite: in the event loop for some milliseconds, then in a thread."""
 
 import asyncio
 import json
@@ -14,16 +14,18 @@ from sqlalchemy.dialects import sqlite
 from app.core.database.statements import Read, Rows
 from app.core.errors import QueryTooSlow, Unavailable
 
-# KiB of the file that an SQLite connection may keep in memory: that of the event loop, those of threads, and writers.
-# With the 2 MiB that SQLite would take, a list takes a third longer, and so does a large load.
-CACHE_KIB, CACHE_OF_THREAD_KIB = 65_536, 16_384
+# Page cache of a connection in KiB: of the event loop and of writers, and of each thread. With the default of 2 MiB,
+# lists and bulk writes take a third longer.
+CACHE_KIB = 65_536
+CACHE_OF_THREAD_KIB = 16_384
 
 
 class SqliteReader:
-    """Runs a read inside the event loop for some milliseconds; a longer one starts again in a thread.
+    """Runs a read in the event loop for some milliseconds. A read that takes longer starts again in a thread.
 
-    The budget inside the loop is CPU time, so that threads which hold the interpreter do not push quick reads out;
-    the deadline is time on the clock, from the arrival of the request. More reads than can wait are refused.
+    The budget in the event loop is CPU time, so that other threads that hold the interpreter do not use up the budget
+    of a quick read. The deadline is wall-clock time since the arrival of the read. If too many reads wait for a thread,
+    further ones are refused.
     """
 
     dialect = sqlite.dialect(paramstyle="qmark")
@@ -31,13 +33,16 @@ class SqliteReader:
     def __init__(
         self, path: str, *, budget: float = 0.01, deadline: float = 5.0, threads: int = 4, waiting: int = 60
     ) -> None:
-        self._path, self._budget, self._deadline, self._room = path, budget, deadline, threads + waiting
+        self._path = path
+        self._budget = budget
+        self._deadline = deadline
+        self._free_places = threads + waiting
         self._inline: _SqliteConnection | None = None
         self._idle: list[_SqliteConnection] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
     async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:
-        """Inline first, then in a thread under the deadline."""
+        """Run a read in the event loop first, then in a thread."""
         arrived = time.monotonic()
         try:
             if long:
@@ -49,16 +54,16 @@ class SqliteReader:
         except _OutOfTime:
             pass
         except sqlite3.DatabaseError as error:
-            self._close_inline()  # whatever it saw, the next read looks at the file anew
+            self._close_inline()  # whatever the error was, the next read opens the file again
             raise Unavailable from error
-        if self._room == 0:
-            raise Unavailable("Too many long reads are waiting.")
-        self._room -= 1
+        if self._free_places == 0:
+            raise Unavailable("Too many slow reads are waiting.")
+        self._free_places -= 1
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, self._long, read, arrived + self._deadline)
         finally:
-            self._room += 1
+            self._free_places += 1
 
     def _long(self, read: Callable[[], Read], until: float) -> Any:
         left = until - time.monotonic()
@@ -71,7 +76,7 @@ class SqliteReader:
         if connection is None:
             connection = _SqliteConnection(self._path, busy=min(left, 2.0), cache=CACHE_OF_THREAD_KIB)
         try:
-            found = connection.drive(read(), time.monotonic, left)
+            result = connection.drive(read(), time.monotonic, left)
         except _OutOfTime:
             self._idle.append(connection)
             raise QueryTooSlow from None
@@ -82,10 +87,10 @@ class SqliteReader:
             self._idle.append(connection)
             raise
         self._idle.append(connection)
-        return found
+        return result
 
     async def close(self) -> None:
-        """Wait for the threads and close every connection."""
+        """Wait for the threads and close all connections."""
         self._threads.shutdown(wait=True)
         self._close_inline()
         for connection in self._idle:
@@ -98,35 +103,41 @@ class SqliteReader:
 
 
 class _OutOfTime(Exception):
-    """The read used up the time it was given."""
+    """A read has used up its budget or reached its deadline."""
 
 
 class _SqliteConnection:
-    """One connection that only reads; it is used by one thread at a time."""
+    """A read-only connection, used by one thread at a time."""
 
     def __init__(self, path: str, *, busy: float, cache: int) -> None:
-        self._path, self._file = path, _identity(path)
+        self._path = path
+        self._file = _identity(path)
         if self._file is None:
-            raise Unavailable("There is no database.")
+            raise Unavailable("The database does not exist.")
         self._driver = sqlite3.connect(
             path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
         )
-        self._driver.execute("PRAGMA query_only=ON")
-        self._driver.execute(f"PRAGMA cache_size=-{cache}")
+        try:
+            self._driver.execute("PRAGMA query_only=ON")
+            self._driver.execute(f"PRAGMA cache_size=-{cache}")
+        except sqlite3.DatabaseError:  # the file is no database
+            self._driver.close()
+            raise
         self._clock: Callable[[], float] = time.monotonic
         self._until = float("inf")
         self._driver.set_progress_handler(lambda: self._clock() > self._until, 10_000)
 
     def is_current(self) -> bool:
-        """False when the file has been removed or replaced: this connection would go on reading the old one."""
+        """Return whether the file was neither removed nor replaced; otherwise the connection reads the old file."""
         return self._file == _identity(self._path)
 
     def drive(self, read: Read, clock: Callable[[], float], seconds: float) -> Any:
-        """Run a read in one snapshot; _OutOfTime past the seconds of the clock, or when the file is locked."""
-        self._clock, self._until = clock, clock() + seconds
+        """Run a read in one snapshot; _OutOfTime after so many seconds of the clock, or if the file is locked."""
+        self._clock = clock
+        self._until = clock() + seconds
         try:
             try:
-                return self._answer(read)
+                return self._run(read)
             finally:
                 self._until = float("inf")
                 if self._driver.in_transaction:
@@ -138,30 +149,30 @@ class _SqliteConnection:
         finally:
             read.close()
 
-    def _answer(self, read: Read) -> Any:
+    def _run(self, read: Read) -> Any:
         rows: Rows | None = None
         try:
             while True:
                 query, values = read.send(rows)  # type: ignore[arg-type]
                 if not query.alone and not self._driver.in_transaction:
                     self._driver.execute("BEGIN")
-                sql, ordered = query.sql(SqliteReader.dialect, values)
-                for place, value in enumerate(ordered):
+                sql, parameters = query.sql(SqliteReader.dialect, values)
+                for position, value in enumerate(parameters):
                     if type(value) is list:
-                        ordered[place] = json.dumps(value)
-                rows = self._driver.execute(sql, ordered).fetchall()
+                        parameters[position] = json.dumps(value)
+                rows = self._driver.execute(sql, parameters).fetchall()
         except StopIteration as done:
             return done.value
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._driver.close()
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """Which file this path names now."""
+    """Return device and inode of the file at a path, or None if there is no file."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked at every read, and three times quicker than Path.stat
+        status = os.stat(path)  # noqa: PTH116 - called for every read, and three times faster than Path.stat
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""What a read asks a database for, whatever runs it."""
+"""The interface between reads and the readers of both engines."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol
@@ -10,10 +10,10 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 class Query:
-    """A statement compiled once for an engine and then run with new values by the driver itself.
+    """A statement that is compiled once for each engine and then executed by the driver with new values.
 
-    Where PostgreSQL needs to be asked in another way than SQLite, that is the second statement.
-    `alone`: it may see a later state than the statements before it; others of one read see the same state.
+    `on_postgresql` replaces the statement on PostgreSQL. With `alone` it needs no snapshot: it may see a later state
+    than earlier statements of the same read.
     """
 
     def __init__(self, statement: Executable, on_postgresql: Executable | None = None, *, alone: bool = False) -> None:
@@ -22,28 +22,29 @@ class Query:
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def sql(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        """The SQL text, and its values in the order of their places."""
-        found = self._compiled.get(dialect.name)
-        if found is None:
+        """Return the SQL text and the values in the order of its placeholders."""
+        entry = self._compiled.get(dialect.name)
+        if entry is None:
             compiled: Any = self._statements[dialect.name].compile(dialect=dialect)  # type: ignore[attr-defined]
-            own = {name: value for name, value in compiled.params.items() if value is not None}
-            found = self._compiled[dialect.name] = (str(compiled), tuple(compiled.positiontup or ()), own)
-        text, names, own = found
-        return text, [values[name] if name in values else own[name] for name in names]
+            literals = {name: value for name, value in compiled.params.items() if value is not None}
+            entry = (str(compiled), tuple(compiled.positiontup or ()), literals)
+            self._compiled[dialect.name] = entry
+        text, names, literals = entry
+        return text, [values[name] if name in values else literals[name] for name in names]
 
 
-# A read says which queries it needs, one after the other, and returns its result: it knows nothing of waiting.
+# A read yields its queries one after the other and returns its result. It does no input or output itself.
 Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 
 
 class Reader(Protocol):
-    """Runs reads; each sees one state of the database."""
+    """Runs reads, each in one snapshot of the database."""
 
     async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:
-        """The result of the read; Unavailable when the database is away, QueryTooSlow past the deadline.
+        """Return the result of a read; Unavailable without a database, QueryTooSlow after the deadline.
 
-        `long` says that it will take more than some milliseconds: it is not tried inside the event loop first.
+        `long`: the read is known to take more than some milliseconds, so it is not tried in the event loop first.
         """
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""

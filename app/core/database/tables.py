@@ -1,4 +1,4 @@
-"""Column types and constraints that every table shares, alike on both engines."""
+"""Column types and constraints of all tables, with the same meaning on both engines."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 
 from app.core.values.codelists import Code, CodeList
 
-# Constraints are named alike on both engines, so that migrations can speak of them.
+# Constraints have the same names on both engines, so that migrations can refer to them.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -16,10 +16,10 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
-# Ids, codes, dates, instants and sort keys: text in byte order, alike on both engines (SQLite's default is byte order).
+# Ids, codes, dates, instants and sort keys: text in byte order, which is the default of SQLite.
 BYTEWISE = String().with_variant(String(collation="C"), "postgresql")
 
-# The number of a Change: on SQLite this makes it the row's own number, found without an index.
+# The sequence number of a Change. On SQLite an INTEGER primary key is the rowid and needs no index.
 SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 
 STATE = CodeList(
@@ -31,13 +31,16 @@ STATE = CodeList(
 
 @event.listens_for(Table, "after_parent_attach")
 def _constrain(table: Table, metadata: MetaData) -> None:
-    """What holds for every table: links are checked at commit, so that records of one transaction may refer to each
-    other in any order; a record has one of the known states; no date ends before it begins.
+    """Add the constraints of every table.
+
+    Foreign keys are checked at commit, so that records of one transaction may refer to each other in any order. A
+    state is one of the codes, and no date ends before it starts.
     """
-    if metadata is not SQLModel.metadata:  # a migration spells out its own
+    if metadata is not SQLModel.metadata:  # migrations state their constraints themselves
         return
     for constraint in table.foreign_key_constraints:
-        constraint.deferrable, constraint.initially = True, "DEFERRED"
+        constraint.deferrable = True
+        constraint.initially = "DEFERRED"
     if "rendering" in table.c and "state" in table.c:
         table.append_constraint(in_codes("state", STATE))
     for column in table.columns:
@@ -47,14 +50,14 @@ def _constrain(table: Table, metadata: MetaData) -> None:
 
 
 def only_where(condition: str) -> dict[str, Any]:
-    """What makes an index a partial one. It is so on PostgreSQL too, but that stands in the migration alone.
+    """Return the arguments for a partial index on SQLite. For PostgreSQL the migration states the condition.
 
-    To say it here would load the dialect of PostgreSQL, some megabytes, also where the database is SQLite.
+    `postgresql_where` would load the dialect of PostgreSQL, some megabytes, even if the database is SQLite.
     """
     return {"sqlite_where": text(condition)}
 
 
 def in_codes(column: str, codes: CodeList) -> CheckConstraint:
-    """A check that a column holds one of the list's codes."""
+    """Return the constraint that a column contains one of the codes."""
     listed = ", ".join(f"'{code}'" for code in codes.codes)
     return CheckConstraint(f"{column} IN ({listed})", name=column)

@@ -1,4 +1,10 @@
-"""FastAPI routes that are the same for all resources, the OpenAPI document, and the pages of the site.
+"""Endpoints, their OpenAPI document and the pages of the site.
 
-`routing` declares and dispatches routes. It may know everything else in the core but the ASGI layers.
+- `operations` declares endpoints; `dispatch` finds the endpoint of a read
+- `resource_routes`, `resource_reads`, `resource_writes`: the endpoints that every resource has
+- `bodies`, `responses`: request bodies and responses
+- `openapi`, `openapi_schemas`: the OpenAPI document
+- `site`, `pages`: index, code lists, health; pages for developers
+
+This folder may import everything else in the core except the ASGI middleware.
 """

@@ -1,4 +1,4 @@
-"""Bodies of requests: read with a bound, strict JSON, checked by a model; every mistake is told by its place alone."""
+"""Request bodies: their media type, a limit on their size, and strict JSON."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -10,49 +10,58 @@ from pydantic import BaseModel
 from app.core.errors import BadBody, TooLarge, UnsupportedType
 from app.core.model.validation import parse_json
 
-JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
-
-LARGE_BODY = 50_000  # bytes that take long enough to be parsed off the event loop
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+LARGE_BODY = 50_000  # bytes; parsing more would block the event loop for too long
 
 
 async def read_body(request: Request, media_type: str, limit: int) -> bytes:
-    """The whole body; UnsupportedType when it is of another type or coded, TooLarge past so many bytes."""
+    """Return the body.
+
+    Raises UnsupportedType for another media type or a content coding, and TooLarge for more than `limit` bytes.
+    """
     type_of(request, (media_type,))
-    return b"".join([piece async for piece in stream_body(request, limit)])
+    return b"".join([chunk async for chunk in stream_body(request, limit)])
 
 
 def type_of(request: Request, media_types: Collection[str]) -> str:
-    """Which of these the body is of; UnsupportedType, saying so (RFC 9110, RFC 5789), when of none, or coded."""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given not in media_types or request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        taken = ", ".join(media_types)
-        headers = {"Accept-Patch" if request.method == "PATCH" else "Accept": taken, "Accept-Encoding": "identity"}
-        raise UnsupportedType(f"This takes {taken}, without a content coding.", headers=headers)
-    return given
+    """Return the media type of the body, which must be one of these and without a content coding.
+
+    Raises UnsupportedType otherwise, with the supported types in the headers of RFC 9110 and RFC 5789.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if media_type not in media_types or coding != "identity":
+        supported = ", ".join(media_types)
+        headers = {"Accept-Patch" if request.method == "PATCH" else "Accept": supported, "Accept-Encoding": "identity"}
+        raise UnsupportedType(f"The body must be {supported}, without a content coding.", headers=headers)
+    return media_type
 
 
 async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body as it comes; TooLarge past so many bytes, declared or not, BadBody when it breaks off."""
+    """Yield the body in chunks; raises TooLarge for more than `limit` bytes, and BadBody if it is incomplete."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or len(declared) > 18 or int(declared) > limit:
-        raise TooLarge(f"This takes at most {limit} bytes.")
-    size, more = 0, True
-    while more:
+        raise TooLarge(f"The body may have at most {limit} bytes.")
+    size = 0
+    has_more = True
+    while has_more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            raise BadBody("The body broke off.")
-        piece, more = message.get("body", b""), message.get("more_body", False)
-        size += len(piece)
+            raise BadBody("The body is incomplete.")
+        chunk = message.get("body", b"")
+        has_more = message.get("more_body", False)
+        size += len(chunk)
         if size > limit:
-            raise TooLarge(f"This takes at most {limit} bytes.")
-        yield piece
+            raise TooLarge(f"The body may have at most {limit} bytes.")
+        yield chunk
 
 
 async def parse_model(body: bytes, model: type[BaseModel]) -> Any:
-    """As parse_json; a large body is parsed in a thread."""
+    """Parse a body like `parse_json`, a large one in a thread."""
     return parse_json(body, model) if len(body) < LARGE_BODY else await asyncio.to_thread(parse_json, body, model)
 
 
 async def read_json(request: Request, model: type[BaseModel], media_type: str = JSON) -> Any:
-    """The value of a JSON body within the server's bound; its texts can be stored, `model` is not checked yet."""
+    """Return the value of a JSON body. Its texts can be stored; it is not validated by `model` yet."""
     return await parse_model(await read_body(request, media_type, request.app.state.settings.max_body), model)

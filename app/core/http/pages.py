@@ -1,4 +1,4 @@
-"""The pages for developers: the contract, its two viewers, and the list of problems."""
+"""Pages for developers: the OpenAPI document, two viewers of it, and the list of problems."""
 
 import html
 import inspect
@@ -15,14 +15,13 @@ from app.core.errors import ERROR_DETAILS, Problem, ProblemShown, family
 from app.core.http.responses import json_response
 from app.core.values.json import to_json
 
-# Scripts and styles come from an installed package and are served by us: no page asks another host for anything.
+# Scripts and styles come from an installed package and are served here, so no page loads anything from another host.
 ASSETS = files("fastapi_offline") / "static"
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; worker-src blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
 )
-
 REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 
 START_SWAGGER = """SwaggerUIBundle({
@@ -86,13 +85,13 @@ def pages(app: FastAPI, title: str) -> None:
 
 @cache
 def openapi_document(app: FastAPI) -> bytes:
-    """The OpenAPI document, as it is served and as it is committed."""
+    """Return the OpenAPI document as it is served."""
     return to_json(app.openapi())
 
 
 @cache
 def _redoc() -> bytes:
-    """ReDoc's script, with the logo that it would ask another host for replaced by our own icon."""
+    """Return the script of ReDoc, with our icon in place of the logo that it would load from another host."""
     return (ASSETS / "redoc.standalone.js").read_bytes().replace(REDOC_LOGO, b"/docs/assets/favicon.png")
 
 
@@ -103,16 +102,16 @@ def _problems_page() -> str:
         f"<p>{_words(inspect.cleandoc(kind.__doc__ or ''))}</p>"
         for kind in kinds
     )
-    mistakes = "".join(f'<p id="{code}"><code>{code}</code> {_words(said)}</p>' for code, said in ERROR_DETAILS.items())
+    errors = "".join(f'<p id="{code}"><code>{code}</code> {_words(text)}</p>' for code, text in ERROR_DETAILS.items())
     fields = "".join(
         f"<p><code>{name}</code> {_words(entry.description or '')}</p>"
         for name, entry in ProblemShown.model_fields.items()
     )
     intro = "<p>Errors are <code>application/problem+json</code> (RFC 9457) with these members:</p>"
-    each = "<h2>Single mistakes</h2><p>What <code>errors[].code</code> can be:</p>"
-    return f"<h1>Problems</h1>{intro}{fields}{entries}{each}{mistakes}"
+    heading = "<h2>Codes of single errors</h2><p>The values of <code>errors[].code</code>:</p>"
+    return f"<h1>Problems</h1>{intro}{fields}{entries}{heading}{errors}"
 
 
 def _words(text: str) -> str:
-    """Text for a page; what stands in backquotes becomes code."""
+    """Return a text as HTML. Words in backquotes become code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -1,4 +1,4 @@
-"""The reads that every resource has, made from its declaration."""
+"""The endpoints that read a resource, made from its declaration: list, facets, detail, history, nested lists."""
 
 from functools import cache, reduce
 from operator import or_
@@ -23,12 +23,12 @@ OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
 
 @cache
 def query_models(resource: Resource) -> Queries:
-    """The query models of a resource; its lists, nested ones too, share one."""
+    """Return the query models of a resource. All of its lists share one, including nested lists."""
     return Queries(resource)
 
 
 def add_reads(router: APIRouter, resource: Resource) -> None:
-    """`GET /v1/<resource>`, `…/facets`, `…/{id}`, `…/{id}/history`, and a nested list of each kind of its records."""
+    """Add `GET /v1/<resource>`, `…/facets`, `…/{id}`, `…/{id}/history`, and the nested lists `…/{id}/<include>`."""
     reading = reading_of(resource)
     _add_list(router, reading)
     _add_facets(router, Facets(resource))
@@ -48,7 +48,7 @@ def _add_list(router: APIRouter, reading: ResourceReads) -> None:
         "",
         f"List {resource.name}",
         name=f"list_{resource.name}",
-        about=f"{resource.about}\n\nRepeat a parameter for OR; different parameters must all hold.",
+        about=f"{resource.about}\n\nRepeat a parameter to match any of its values. All parameters must match.",
         returns=lambda: page_model(resource),
         query=lambda: query_models(resource).page,
         problems=(*OF_LISTS, Forbidden),
@@ -64,10 +64,11 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
         router,
         "GET",
         "/facets",
-        f"Count {resource.name} by the values they have",
+        f"Count {resource.name} by their values",
         name=f"count_{resource.name}",
-        about="Under the filters of the list. A value counts the records that its parameter finds among them. "
-        "What else is asked of a link holds for that link: with `role=funding`, `facet=partner` counts who funds.",
+        about="Takes the filters of the list. Each count is the number of records that the list would have with this "
+        "value as a further filter. Filters on the same link apply to it: with `role=funding`, `facet=partner` counts "
+        "funding partners.",
         returns=FacetsShown,
         query=lambda: facets.query,
         problems=OF_LISTS,
@@ -87,10 +88,11 @@ def _add_detail(router: APIRouter, reading: ResourceReads) -> None:
         f"/{{{id_name}}}",
         f"Read one {resource.one}",
         name=f"read_{resource.one}",
-        about="One record, whole, with its evidence, now or as it was. Its ETag changes with each version.",
+        about="The record with its evidence, in its current version or that of `as_of`. Each version has its own ETag.",
         returns=lambda: detail_model(resource),
         query=lambda: query_models(resource).detail,
         in_path=id_in_path(resource),
+        statuses={"200": f"The {resource.one}."},
         problems=_of_records(resource),
     )
     async def read(request: Request, query: Any, **path: str) -> Response:
@@ -109,8 +111,8 @@ def _add_history(router: APIRouter, resource: Resource) -> None:
         f"/{{{id_name}}}/history",
         f"Read the history of one {resource.one}",
         name=f"read_{resource.one}_history",
-        about="Who changed what and when, field by field, the newest first; also of what was deleted or merged. "
-        "Drafts are in it for those who may write the record.",
+        about="Who changed which fields and when, the newest version first. Deleted and merged records have a history "
+        "too. It includes drafts if the key may write the record.",
         returns=HistoryPage,
         query=HistoryQuery,
         in_path=id_in_path(resource),
@@ -132,7 +134,7 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
         f"/{{{id_name}}}/{include.name}",
         f"List the {include.name} of one {owner.one}",
         name=f"list_{owner.one}_{include.name}",
-        about=f"The same as `/v1/{target.name}?{include.parameter}=…`, with the same other parameters.",
+        about=f"The same as `/v1/{target.name}?{include.parameter}=…`. Takes the other parameters of that list.",
         returns=lambda: page_model(target),
         query=lambda: query_models(target).page,
         in_path=id_in_path(owner),
@@ -143,24 +145,27 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
         return await write_response(request, lambda: reading.nested(parent, include, query, read_request(request)))
 
 
-def _of_records(resource: Resource, *also: type[Problem]) -> tuple[type[Problem], ...]:
-    """The problems of the reads of one record and of what belongs to it."""
-    merging = (Moved,) if hasattr(resource.table, "merged_into") else ()
-    return (*OF_DETAILS, *merging, *also)
+def _of_records(resource: Resource, *others: type[Problem]) -> tuple[type[Problem], ...]:
+    """Return the problems of the reads of one record and of its nested lists."""
+    merging = () if resource.merged_into_column is None else (Moved,)
+    return (*OF_DETAILS, *merging, *others)
 
 
 @cache
 def page_model(resource: Resource) -> Any:
-    """A page of a list, for the docs."""
+    """Return the model of a page of a list, for the OpenAPI document."""
     fields: dict[str, Any] = {
-        "items": (list[resource.shown], Field(description="The records, in the order asked for.")),  # type: ignore[name-defined]
-        "next": (str | None, Field(description="Path of the next page; null at the end.")),
-        "total": (int, Field(default=0, description="How many match in all; only with total=true.")),
+        "items": (list[resource.shown], Field(description="The records in the order of `sort`.")),  # type: ignore[name-defined]
+        "next": (str | None, Field(description="Path of the next page, or null.")),
+        "total": (int, Field(default=0, description="Number of all matching records. Only with total=true.")),
         "reading": (
             Annotated[str, INTERPRETATION],
-            Field(default="all_words", description="Only with q: how it was read."),
+            Field(default="all_words", description="How q was understood. Only with q."),
         ),
-        "corrected": (str | None, Field(default=None, description="Only with q: what was searched for instead.")),
+        "corrected": (
+            str | None,
+            Field(default=None, description="The corrected q, if any. Only with q."),
+        ),
         **_included(),
     }
     return create_model(f"{resource.table.__name__}Page", __doc__=f"A page of {resource.name}.", **fields)
@@ -168,19 +173,19 @@ def page_model(resource: Resource) -> Any:
 
 @cache
 def detail_model(resource: Resource) -> Any:
-    """A record with what was asked along, for the docs."""
-    name, about = f"{resource.table.__name__}Detail", str(resource.shown.__doc__)
-    return create_model(name, __base__=resource.shown, __doc__=about, **_included())
+    """Return the model of a detail, for the OpenAPI document."""
+    name = f"{resource.table.__name__}Detail"
+    return create_model(name, __base__=resource.shown, __doc__=str(resource.shown.__doc__), **_included())
 
 
 @cache
 def _included() -> dict[str, Any]:
-    shown: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
-    record: Any = Annotated[shown, Field(discriminator="resource")]
-    about = "For each name in include: the records by id, at most 200."
-    included = create_model("Included", __base__=RootModel[dict[str, dict[str, record]]], __doc__=about)
-    further = "For each name that has more than 200: the paths where the rest is."
+    models: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
+    record: Any = Annotated[models, Field(discriminator="resource")]
+    text = "Linked records by id, at most 200 for each name in include."
+    included = create_model("Included", __base__=RootModel[dict[str, dict[str, record]]], __doc__=text)
+    text = "Paths of the remaining records, for each name in include with more than 200. Only with include."
     return {
         "included": (included, Field(default=None, description="Only with include.")),
-        "included_next": (dict[str, list[str]], Field(default={}, description=further)),
+        "included_next": (dict[str, list[str]], Field(default={}, description=text)),
     }

@@ -8,7 +8,7 @@ from app.core.model.resource import Resource
 
 
 def resource_router(resource: Resource) -> APIRouter:
-    """A router with the reads and writes that every resource has; call it when all resources are declared."""
+    """Return a router with the reads and writes that every resource has. All resources must be declared before."""
     router = APIRouter(prefix=f"/v1/{resource.name}", tags=[resource.name])
     add_reads(router, resource)
     add_writes(router, resource)

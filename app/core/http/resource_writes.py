@@ -1,4 +1,4 @@
-"""The writes that every resource has, made from its declaration."""
+"""The endpoints that write a resource, made from its declaration: POST, PUT, PATCH, DELETE."""
 
 import hashlib
 import re
@@ -34,27 +34,25 @@ OF_BODIES = (TooLarge, UnsupportedType)
 OF_CHANGES = (NotFound, Gone, Stale, NoCondition)
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-IF_MATCH = {"If-Match": "ETag of the version that the change was made from, or *. Needed to change what exists."}
-
-IF_NONE_MATCH = {"If-None-Match": "`*`: only if there is no such record yet."}
-
+IF_MATCH = {"If-Match": "ETag of the version to change, or *. Required for an existing record."}
+IF_NONE_MATCH = {"If-None-Match": "`*` writes only if the record does not exist."}
 IDEMPOTENCY_KEY = {
-    HEADER: "Any text of your own, at most 255 ASCII characters: sent again within 24 hours, the same answer."
+    HEADER: "A text of up to 255 ASCII characters. A request that is repeated with it within 24 hours writes nothing "
+    "and receives the first response again."
 }
 
-ABOUT_PUT = (
-    "What is left out gets its default; `managed_by` alone stays. To replace, send If-Match. What a read returned can "
-    "be sent back; a body that changes nothing makes no new version."
+PUT_DESCRIPTION = (
+    "Members that are left out get their default, except `managed_by`, which keeps its value. Replacing a record needs "
+    "If-Match. The body can be a record as a read returns it. A body that changes nothing creates no new version."
 )
-
-ABOUT_PATCH = (
-    "A JSON Merge Patch (RFC 7396): the members that change; null gives a member its default; a list is replaced "
-    "whole. The rules hold for the record as it is after the merge."
+PATCH_DESCRIPTION = (
+    "The body is a JSON Merge Patch (RFC 7396) with the members to change. null sets a member to its default. A list "
+    "replaces the previous list. The record is validated after the merge."
 )
 
 
 def add_writes(router: APIRouter, resource: Resource) -> None:
-    """`POST /v1/<resource>`, and PUT, PATCH and DELETE of one record."""
+    """Add `POST /v1/<resource>`, and PUT, PATCH and DELETE of one record."""
     _add_create(router, resource)
     _add_put(router, resource)
     _add_patch(router, resource)
@@ -68,35 +66,35 @@ def _add_create(router: APIRouter, resource: Resource) -> None:
         "",
         f"Create {resource.a_one}",
         name=f"create_{resource.one}",
-        about="Under the `id` that the body gives, or one made of what the record is called.",
+        about="The record gets the `id` of the body, or an id made from its name or title.",
         returns=resource.shown,
         body=resource.fields,
         scopes=WRITERS,
         headers=IDEMPOTENCY_KEY,
-        statuses={"201": "Created, at Location."},
+        statuses={"201": "Created. Location is the path of the record."},
         problems=(Conflict, *OF_BODIES),
     )
     async def create(request: Request, caller: Caller) -> Response:
-        token = request.headers.get(HEADER)
-        if token is not None and not _IDEMPOTENCY_KEY.fullmatch(token):
-            detail = "1 to 255 visible ASCII characters."
+        idempotency_key = request.headers.get(HEADER)
+        if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+            detail = "This must be 1 to 255 visible ASCII characters."
             raise Invalid(ErrorItem(parameter=HEADER, code="invalid_value", detail=detail))
         raw = await read_body(request, JSON, request.app.state.settings.max_body)
         body = await parse_model(raw, resource.shown)
         members = writable_body(resource, None, body)
-        wanted = body.get("id")
-        if wanted is not None:
-            _checked_slug(wanted, pointer="/id")
+        chosen_id = body.get("id")
+        if chosen_id is not None:
+            _checked_slug(chosen_id, pointer="/id")
         digest = hashlib.sha256(request.scope["path"].encode() + b"\n" + raw).hexdigest()
 
         def work(session: Any, caller: Caller) -> WriteResult:
-            if token and (earlier := find_replay(session, caller.key, token, digest)):
+            if idempotency_key and (earlier := find_replay(session, caller.key, idempotency_key, digest)):
                 record_id, tag, stored = earlier
                 return WriteResult(record_id, tag, stored.encode(), created=True, replayed=True)
-            record_id = wanted or free_id(session, resource, members)
+            record_id = chosen_id or free_id(session, resource, members)
             written = Edit(session, caller, resource, record_id).create(members)
-            if token:
-                store_replay(session, caller.key, token, digest, written.tag)
+            if idempotency_key:
+                store_replay(session, caller.key, idempotency_key, digest, written.tag)
             return written
 
         return written_response(resource, await request.app.state.editor.run(caller, work))
@@ -111,13 +109,13 @@ def _add_put(router: APIRouter, resource: Resource) -> None:
         f"/{{{id_name}}}",
         f"Create or replace {resource.a_one}",
         name=f"put_{resource.one}",
-        about=ABOUT_PUT,
+        about=PUT_DESCRIPTION,
         returns=resource.shown,
         body=resource.fields,
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers={**IF_MATCH, **IF_NONE_MATCH},
-        statuses={"200": "Replaced, or the same as before.", "201": "Created, at Location."},
+        statuses={"200": "Replaced or unchanged.", "201": "Created. Location is the path of the record."},
         problems=(Conflict, *OF_BODIES, Stale, NoCondition),
     )
     async def put(request: Request, caller: Caller, **path: str) -> Response:
@@ -134,14 +132,14 @@ def _add_patch(router: APIRouter, resource: Resource) -> None:
         f"/{{{id_name}}}",
         f"Change {resource.a_one}",
         name=f"patch_{resource.one}",
-        about=ABOUT_PATCH,
+        about=PATCH_DESCRIPTION,
         returns=resource.shown,
         body=resource.fields,
         body_type=MERGE_PATCH,
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers=IF_MATCH,
-        statuses={"200": "Changed, or the same as before."},
+        statuses={"200": "Changed or unchanged."},
         problems=(Conflict, *OF_BODIES, *OF_CHANGES),
     )
     async def patch(request: Request, caller: Caller, **path: str) -> Response:
@@ -158,11 +156,11 @@ def _add_delete(router: APIRouter, resource: Resource) -> None:
         f"/{{{id_name}}}",
         f"Delete {resource.a_one}",
         name=f"delete_{resource.one}",
-        about="Reading it answers 410 afterwards. Refused while others refer to it.",
+        about="Reads of the record return 410 afterwards. A record cannot be deleted while other records link to it.",
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers=IF_MATCH,
-        statuses={"204": "Deleted. Its id is never used again."},
+        statuses={"204": "Deleted. The id is never used again."},
         problems=(Conflict, *OF_CHANGES),
     )
     async def delete(request: Request, caller: Caller, **path: str) -> Response:
@@ -177,13 +175,13 @@ def _add_delete(router: APIRouter, resource: Resource) -> None:
 
 
 def conditions_of(request: Request) -> Conditions:
-    """The If-Match and If-None-Match headers of a request."""
+    """Return the If-Match and If-None-Match headers of a request."""
     values = [", ".join(request.headers.getlist(name)) for name in ("if-match", "if-none-match")]
     return Conditions(*values)
 
 
 def written_response(resource: Resource, written: WriteResult) -> Response:
-    """The record as it is after a write, with its tag."""
+    """Return the record after a write, with its ETag."""
     headers = {"ETag": f'"{written.tag}"', "Cache-Control": "no-store"}
     if written.created:
         headers["Location"] = f"/v1/{resource.name}/{written.id}"
@@ -196,8 +194,11 @@ def _checked_slug(text: object, **place: str) -> str:
     try:
         return SLUGS.validate_python(text, strict=True)
     except ValidationError:
-        said = "An id is lower-case ASCII letters and digits with single hyphens, at most 120 characters, not reserved."
-        raise Invalid(ErrorItem(code="invalid_value", detail=said, **place)) from None
+        detail = (
+            "An id consists of lower-case ASCII letters, digits and single hyphens, has at most 120 characters, and is "
+            "not a reserved word."
+        )
+        raise Invalid(ErrorItem(code="invalid_value", detail=detail, **place)) from None
 
 
 async def _edited(
@@ -208,7 +209,7 @@ async def _edited(
     media_type: str,
     act: Callable[[Edit, dict[str, Any]], WriteResult],
 ) -> Response:
-    """Carry out a write with a body to one record."""
+    """Run a write of one record with a body."""
     members = writable_body(resource, record_id, await read_json(request, resource.shown, media_type))
     conditions = conditions_of(request)
 

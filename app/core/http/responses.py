@@ -1,4 +1,4 @@
-"""From a request to a read, and from what was read to a response."""
+"""Responses: of reads, of constant JSON, and of JSON that only the caller may see."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,40 +7,43 @@ from typing import Any
 from fastapi import Request, Response
 
 from app.core.access.caller import ANONYMOUS
-from app.core.reading.answers import ReadRequest, ReadResult
+from app.core.reading.results import ReadRequest, ReadResult
 from app.core.values.json import to_json
 
 
 def read_request(request: Request) -> ReadRequest:
-    """What was asked, as it was asked."""
+    """Return the parts of a request that a read depends on."""
     scope = request.scope
     tags = request.headers.get("if-none-match", "")
     return ReadRequest(scope["path"], scope["query_string"], tags, scope.get("caller", ANONYMOUS))
 
 
 async def write_response(request: Request, read: Callable[[], Any], *, long: bool = False) -> Response:
-    """Run a read and answer with its bytes, tag and next page, or with 304; a long one leaves the event loop free."""
+    """Run a read and return its body, ETag and next page, or 304. A `long` read does not block the event loop."""
     state = request.scope["app"].state
-    found: ReadResult = await state.reader.run(read, long=long)
-    caching = "private, no-cache" if found.private else state.settings.cache_control
-    headers = [(b"etag", b'"%s"' % found.tag.encode()), (b"cache-control", caching.encode())]
-    if found.next:
-        headers.append((b"link", b'<%s>; rel="next"' % found.next.encode()))
-    if found.body is None:
+    result: ReadResult = await state.reader.run(read, long=long)
+    caching = "private, no-cache" if result.private else state.settings.cache_control
+    headers = [(b"etag", b'"%s"' % result.tag.encode()), (b"cache-control", caching.encode())]
+    if result.next:
+        headers.append((b"link", b'<%s>; rel="next"' % result.next.encode()))
+    if result.body is None:
         return PreparedResponse(304, headers, b"")
-    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(found.body))]
-    return PreparedResponse(200, headers, found.body)
+    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(result.body))]
+    return PreparedResponse(200, headers, result.body)
 
 
 class PreparedResponse(Response):
-    """An answer whose head is ready too."""
+    """A response whose headers are encoded already."""
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        self.status_code, self.raw_headers, self.body, self.background = status, headers, body, None
+        self.status_code = status
+        self.raw_headers = headers
+        self.body = body
+        self.background = None
 
 
 def json_response(request: Request, body: bytes, media_type: str = "application/json") -> Response:
-    """Bytes that change only with the program or its settings, under a tag of their content."""
+    """Return a body that changes only with the program or its settings. Its ETag is a digest of the body."""
     tag = hashlib.blake2b(body, digest_size=8).hexdigest()
     headers = {"ETag": f'"{tag}"', "Cache-Control": request.app.state.settings.cache_control}
     if read_request(request).matches(tag):
@@ -49,6 +52,6 @@ def json_response(request: Request, body: bytes, media_type: str = "application/
 
 
 def private_json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """What only the caller may know, as JSON: nobody on the way keeps it."""
-    documentation = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(to_json(content), status, documentation, media_type="application/json")
+    """Return JSON that only the caller may see, so no cache may store it."""
+    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(to_json(content), status, all_headers, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Everything beside the records: the index, code lists, health, metrics, and the pages for developers."""
+"""The index of the API, the code lists, and the health checks."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -18,22 +18,23 @@ from app.core.values import codelists
 from app.core.values.json import to_json
 from app.core.values.text import LanguageMap
 
+TAG = {"name": "registry", "description": "Index, code lists, change feed and health of the registry."}
 VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
 
 class Index(BaseModel, defer_build=True):
-    """Where everything is."""
+    """The paths of the API, its version, and the licence of the data."""
 
     name: str
     about: LanguageMap
     version: str = Field(description="Version of the program.")
-    resources: dict[str, str] = Field(description="Path of each resource's list.")
+    resources: dict[str, str] = Field(description="Path of the list of each resource.")
     search: str
-    progress: str = Field(description="Targets against actuals.")
-    aggregate: str = Field(description="Figures added up.")
-    timeline: str = Field(description="What comes when.")
-    audit: str = Field(description="What a careful reader would flag.")
-    changes: str = Field(description="Every change, to follow.")
+    progress: str = Field(description="Path of targets and actuals.")
+    aggregate: str = Field(description="Path of aggregated figures.")
+    timeline: str = Field(description="Path of dated events.")
+    audit: str = Field(description="Path of the findings of the audit.")
+    changes: str = Field(description="Path of the change feed.")
     codelists: str
     openapi: str
     docs: str
@@ -48,7 +49,7 @@ class CodeShown(BaseModel, defer_build=True):
 
     code: str
     label: LanguageMap
-    iati: str | None = Field(description="The code of the same meaning in the IATI code list named by the list.")
+    iati: str | None = Field(description="The equivalent code in the IATI code list `iati_codelist`, if any.")
 
 
 class CodeListShown(BaseModel, defer_build=True):
@@ -56,8 +57,8 @@ class CodeListShown(BaseModel, defer_build=True):
 
     name: str
     description: str
-    source: str = Field(description="Whose codes these are.")
-    iati_codelist: str | None = Field(description="The IATI 2.03 code list that `iati` refers to.")
+    source: str = Field(description="Who defines these codes.")
+    iati_codelist: str | None = Field(description="The IATI 2.03 code list to which `iati` refers, if any.")
     codes: list[CodeShown]
 
 
@@ -65,29 +66,33 @@ class CodeLists(BaseModel, defer_build=True):
     """All code lists."""
 
     items: list[CodeListShown]
-    next: None = Field(description="Always null: the lists fit one page.")
+    next: None = Field(description="Always null, because all lists are on one page.")
 
 
 class Alive(BaseModel, defer_build=True):
-    """The process answers."""
+    """The process is alive."""
 
     status: str = Field(examples=["ok"])
 
 
 class Ready(BaseModel, defer_build=True):
-    """The database answers and has the schema that this program needs."""
+    """The database responds and has the schema that this program needs."""
 
     status: str = Field(examples=["ok"])
     schema_version: str
 
 
 def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
-    """`/v1`, `/v1/codelists`, `/livez`, `/readyz`. `schema` is the revision that the database must have."""
+    """Return the router of `/v1`, `/v1/codelists`, `/livez` and `/readyz`.
+
+    `schema` is the revision that the database must have.
+    """
     router = APIRouter(tags=["registry"])
     index = _index(settings, version)
 
-    @operation(router, "GET", "/v1", "Where everything is", returns=Index)
+    @operation(router, "GET", "/v1", "Read the index", returns=Index)
     async def read_index(request: Request) -> Response:
+        """The paths of the API, its version, and the licence of the data."""
         return json_response(request, index)
 
     operation(router, "GET", "/v1/codelists", "List the code lists", returns=CodeLists)(list_codelists)
@@ -97,35 +102,44 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
         "/v1/codelists/{codelist}",
         "Read one code list",
         returns=CodeListShown,
-        in_path={"codelist": PathParameter("Its name.", "project_status", str)},
+        in_path={"codelist": PathParameter("Name of the code list.", "project_status", str)},
         problems=(NotFound,),
     )(read_codelist)
-    operation(router, "GET", "/livez", "Is the process alive?", returns=Alive, tagged=False)(read_livez)
+    operation(router, "GET", "/livez", "Check that the process is alive", returns=Alive, tagged=False)(read_livez)
 
-    @operation(router, "GET", "/readyz", "Can it serve?", returns=Ready, tagged=False, problems=(Unavailable,))
+    @operation(
+        router,
+        "GET",
+        "/readyz",
+        "Check that it can serve requests",
+        returns=Ready,
+        tagged=False,
+        problems=(Unavailable,),
+    )
     async def read_readyz(request: Request) -> Response:
-        found = await request.app.state.reader.run(_schema)
-        if found != schema:
-            raise Unavailable("The database does not have the schema of this program: run `hoptac migrate`.")
-        return _uncached_json({"status": "ok", "schema_version": found})
+        """The database responds and has the schema that this program needs."""
+        schema_version = await request.app.state.reader.run(_schema)
+        if schema_version != schema:
+            raise Unavailable("The database does not have the schema of this program. Run `hoptac migrate`.")
+        return _uncached_json({"status": "ok", "schema_version": schema_version})
 
     return router
 
 
 async def list_codelists(request: Request) -> Response:
-    """Every code list."""
+    """All code lists with their codes."""
     return json_response(request, _codelists())
 
 
 async def read_codelist(request: Request, codelist: str) -> Response:
-    """One code list."""
+    """One code list with its codes."""
     if codelist not in codelists.ALL:
         raise NotFound
-    return json_response(request, to_json(codelists.ALL[codelist].shown()))
+    return json_response(request, to_json(codelists.ALL[codelist].as_dict()))
 
 
 async def read_livez(_: Request) -> Response:
-    """That the process answers."""
+    """The process is alive. The database is not checked."""
     return _uncached_json({"status": "ok"})
 
 
@@ -164,7 +178,7 @@ def _index(settings: Settings, version: str) -> bytes:
 
 @cache
 def _codelists() -> bytes:
-    return to_json({"items": [each.shown() for each in codelists.ALL.values()], "next": None})
+    return to_json({"items": [codelist.as_dict() for codelist in codelists.ALL.values()], "next": None})
 
 
 def _uncached_json(content: Mapping[str, Any]) -> Response:

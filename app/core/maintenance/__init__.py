@@ -1,4 +1,4 @@
-"""What an operator runs over the whole registry: migrate, backup, restore, verify, redact.
+"""Operations on the whole registry: migration, backup, restore, verification and redaction.
 
-Only commands import it. It may know everything below it in the core.
+Commands run them. This folder may import everything below it in the core.
 """

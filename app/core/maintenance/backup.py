@@ -1,14 +1,15 @@
-"""A copy of the whole registry in one file, and back: the same file for both engines.
+"""Backup of the whole registry into one file, and restore from it, for both engines.
 
-The file is an SQLite database with the schema of this program and every table but the search index, which restoring
-makes anew. It is read in one snapshot: what was acknowledged before the copy began is in it, and nothing in halves.
+The file is an SQLite database with the schema of this program and every table except the search index, which a restore
+builds again. A backup reads the database in one snapshot: it contains every write that was acknowledged before it
+started, and never half a transaction.
 """
 
 import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,24 @@ from sqlalchemy import Connection, Table, create_engine, delete, insert, select,
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
-from app.core.database.engine import BEGUN, WHEN_RESTORED, Database
+from app.core.database.engine import INITIAL_ROWS, WHEN_RESTORED, Database
 from app.core.log import LATEST_CHANGE
 from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import ChainHead, Verifier
 from app.core.search.index import RECORDS, STATE, fill_index
 from app.core.search.vocabulary import PAIRS, WORDS
 
-ROWS = 1_000  # at a time
-
+ROWS = 1_000  # rows that are copied by one statement
 INDEX = (RECORDS, STATE, WORDS, PAIRS)
 
 
 class NotCopied(Exception):
-    """Nothing was copied; the message says why."""
+    """Raised when nothing was copied; the message states the reason."""
 
 
 @dataclass(frozen=True)
 class CopyResult:
-    """What a copy holds: rows of all tables, the head of its log, and the first thing in it that is not as written."""
+    """The number of copied rows, the head of the copied log, and the first problem that its verification reported."""
 
     rows: int
     head: ChainHead
@@ -43,45 +43,51 @@ class CopyResult:
 
 
 def back_up(database: Database, path: Path) -> CopyResult:
-    """Copy a database into a new file, readable by its owner alone; NotCopied when there is something at this path."""
+    """Copy a database into a new file that only its owner can read. Raise NotCopied if the path exists."""
     if path.exists():
-        raise NotCopied(f"{path} is there already.")
+        raise NotCopied(f"{path} already exists.")
     with _atomic_file(path) as partial, database.snapshot() as source, Database(f"sqlite:///{partial}") as file:
         migrate(file)
         return _copy(source, file)
 
 
 def restore(path: Path, database: Database, *, unproved: bool = False) -> CopyResult:
-    """Copy a file into a database without records, which gets the schema if it has none; all of it, or NotCopied.
+    """Copy a backup into a database without records, in one transaction. Create the schema if there is none.
 
-    `unproved`: also when a Change or a record is not what was written then.
+    Raise NotCopied if the file is not a backup, if the database is not empty, or if the verification of the copy
+    reports a problem. With `unproved`, it is committed all the same, and the result has the problem.
     """
     if not path.is_file():
-        raise NotCopied(f"There is no file {path}.")
+        raise NotCopied(f"{path} is not a file.")
     with _opened(path) as source:
         _check_schema(source, path)
         if database.schema_version() is None:
             migrate(database)
         if database.schema_version() != head():
-            raise NotCopied("The database has another schema than this program: run `hoptac migrate`.")
-        copied = _copy(source, database, unproved=unproved, then=WHEN_RESTORED)
+            raise NotCopied("The schema of the database is not the one that this program needs. Run `hoptac migrate`.")
+        result = _copy(source, database, unproved=unproved, then=WHEN_RESTORED)
     fill_index(database)
-    return copied
+    return result
 
 
 def _check_schema(source: Connection, path: Path) -> None:
     try:
-        found = source.scalar(text("SELECT version_num FROM alembic_version"))
+        revision = source.scalar(text("SELECT version_num FROM alembic_version"))
     except DatabaseError:
-        raise NotCopied(f"{path} is no backup.") from None
-    tables = set(source.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")))  # a view may never end
-    missing = sorted({table.name for table in SQLModel.metadata.sorted_tables if table not in INDEX} - tables)
-    if found == head() and missing:
-        raise NotCopied(f"{path} is no backup: it has no table {missing[0]}.")
-    if found != head():
+        raise NotCopied(f"{path} is not a backup.") from None
+    if revision != head():
         raise NotCopied(
-            f"{path} has the schema {found}, this program needs {head()}: run `hoptac migrate` on a copy of it."
+            f"{path} has the schema {revision}, this program needs {head()}: run `hoptac migrate` on a copy of it."
         )
+    # Not views: reading a view that somebody put into the file may never end.
+    tables = set(source.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")))
+    missing = sorted({table.name for table in _copied_tables()} - tables)
+    if missing:
+        raise NotCopied(f"{path} is not a backup: it has no table {missing[0]}.")
+
+
+def _copied_tables() -> list[Table]:
+    return [table for table in SQLModel.metadata.sorted_tables if table not in INDEX]
 
 
 def _copy(
@@ -91,14 +97,14 @@ def _copy(
     unproved: bool = True,
     then: Sequence[Callable[[Connection], object]] = (),
 ) -> CopyResult:
-    tables = [table for table in SQLModel.metadata.sorted_tables if table not in INDEX]
+    tables = _copied_tables()
     with database.write() as session:
         target = session.connection()
         for table in tables:
-            if BEGUN in table.info:
+            if INITIAL_ROWS in table.info:
                 target.execute(delete(table))
             elif target.execute(select(table).limit(1)).first() is not None:
-                raise NotCopied(f"The database is not empty: there is something in {table.name}.")
+                raise NotCopied(f"The database is not empty: the table {table.name} has rows.")
         rows = sum(_copy_table(source, target, table) for table in tables)
         target.execute(update(STATE).values(complete=False))
         broken = next(Verifier(target).problems(), None)
@@ -112,21 +118,22 @@ def _copy(
 
 def _copy_table(source: Connection, target: Connection, table: Table) -> int:
     count = 0
-    for rows in _streamed(source, table):
+    for rows in _read_rows(source, table):
         target.execute(insert(table), rows)
         count += len(rows)
     return count
 
 
-def _streamed(source: Connection, table: Table) -> Iterator[Sequence[Mapping[str, Any]]]:
+def _read_rows(source: Connection, table: Table) -> Iterator[Sequence[Mapping[str, Any]]]:
     query = select(table).order_by(*table.primary_key.columns)
-    found = source.execution_options(yield_per=ROWS).execute(query).mappings()
-    return ([dict(row) for row in rows] for rows in found.partitions(ROWS))
+    result = source.execution_options(yield_per=ROWS).execute(query).mappings()
+    for rows in result.partitions(ROWS):
+        yield [dict(row) for row in rows]
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Connection]:
-    """A file that somebody gave us, read in one state and not written to."""
+    """Open a file that we do not trust, read-only and in one transaction."""
     engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
     try:
         with engine.connect() as connection:
@@ -142,28 +149,30 @@ def _opened(path: Path) -> Iterator[Connection]:
 
 @contextmanager
 def _atomic_file(path: Path) -> Iterator[Path]:
-    """A file beside this one to write to; it gets its name when it is complete and on the disk, and never replaces."""
+    """Give a temporary file in the same folder, which becomes `path` when it is complete and synced to the disk.
+
+    Raise NotCopied if another process created `path` meanwhile: no file is ever replaced.
+    """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         yield partial
-        with closing(sqlite3.connect(partial)) as one:
-            one.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
+        with closing(sqlite3.connect(partial)) as driver:
+            driver.execute("PRAGMA journal_mode=DELETE")  # so that no separate WAL file is needed
         _sync(partial)
         try:
             os.link(partial, path)
         except FileExistsError:
-            raise NotCopied(f"{path} is there already.") from None
+            raise NotCopied(f"{path} already exists.") from None
     finally:
-        for end in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                partial.with_name(partial.name + end).unlink()
+        for suffix in ("", "-wal", "-shm"):
+            partial.with_name(partial.name + suffix).unlink(missing_ok=True)
         _sync(path.parent)
 
 
 def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)

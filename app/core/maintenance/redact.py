@@ -1,6 +1,7 @@
-"""Taking a text down from every version of every record: an official's name, a secret that leaked.
+"""Redaction: the removal of a text, such as a name or a leaked secret, from every version of every record.
 
-The chain stays intact, since it holds digests of what was; what replaces it is logged by digests of its own.
+The chain stays valid, because it was computed over the digests of the original representations. The digests of the new
+representations are logged with the redaction.
 """
 
 import json
@@ -13,8 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
-from pydantic_core import to_json as rendered
-from sqlalchemy import Column, Connection, bindparam, func, insert, select, update
+from pydantic_core import to_json as encode_json
+from sqlalchemy import Column, Connection, bindparam, func, insert, select, tuple_, update
 from sqlmodel import Session, SQLModel
 
 from app.core.database.engine import Database
@@ -28,20 +29,21 @@ from app.core.values.text import clean, slug
 from app.core.writing.batch import Batch
 from app.core.writing.representation import StoredRecord, accepted_fields
 
-SHORTEST = 3  # characters of a text that is taken down from all records at once
-
 RecordName = tuple[str, str]  # resource and id of a record
 
-TEXTS = "texts of records"  # in the `info` of a column that holds them as JSON beside the log: what a row of it is
-
-NAMES = ("id", "resource", "pointer", "code")
-
+MIN_CHARACTERS = 3  # of a text that is removed from all records at once
+# A column outside the log that stores contents of records as JSON has this key in its `info`. The value names its rows.
+TEXTS = "texts of records"
+NAMES = ("id", "resource", "pointer", "code")  # members of that JSON that identify a record or a place in it
 _STEP = re.compile(r"[^.\[\]]+")
 
 
 @dataclass(frozen=True)
 class Redaction:
-    """What is taken down and what takes its place; both as NFC. ValueError when one cannot be."""
+    """The text to remove, its replacement and the reason, normalised to NFC; `only` limits it to one record.
+
+    Raise ValueError if one of them is not acceptable.
+    """
 
     text: str
     replacement: str
@@ -56,101 +58,108 @@ class Redaction:
                 raise ValueError(f"the {name} {error}") from None
             object.__setattr__(self, name, _nfc(getattr(self, name)))
         if self.text in self.replacement or self.text in self.reason:
-            raise ValueError("the replacement or the reason holds the text")
-        if self.only is None and len(self.text) < SHORTEST:
-            raise ValueError(f"a text of less than {SHORTEST} characters is only taken down from one record: --record")
+            raise ValueError("the replacement or the reason contains the text")
+        if self.only is None and len(self.text) < MIN_CHARACTERS:
+            raise ValueError(
+                f"a text of fewer than {MIN_CHARACTERS} characters can only be removed from one record: use --record"
+            )
 
     def may_be_in(self, body: str) -> bool:
-        """Whether a representation holds the text, somewhere, or an id that was made of it."""
-        return json.dumps(self.text, ensure_ascii=False)[1:-1] in _nfc(body) or self._names_record(body)
+        """Return whether a representation contains the text, or an id that was derived from it."""
+        return json.dumps(self.text, ensure_ascii=False)[1:-1] in _nfc(body) or self._has_id(body)
 
-    def _names_record(self, text: str) -> bool:
-        """Whether an id that is made of several words of the text is in it; one word alone is in too many."""
-        return self._made in text and self._id is not None and self._id.search(text) is not None
+    def _has_id(self, text: str) -> bool:
+        """Return whether it contains the id that several words of the text form; one word would match too many ids."""
+        return self._slug in text and self._id is not None and self._id.search(text) is not None
 
     @cached_property
-    def _made(self) -> str:
+    def _slug(self) -> str:
         return slug(self.text)
 
     @cached_property
     def _id(self) -> re.Pattern[str] | None:
-        return re.compile(rf"(?<![a-z0-9]){self._made}(?![a-z0-9])") if "-" in self._made else None
+        return re.compile(rf"(?<![a-z0-9]){self._slug}(?![a-z0-9])") if "-" in self._slug else None
 
     def redact_record(self, resource: Resource, record: dict[str, Any]) -> tuple[set[str], set[str]]:
-        """Replace the text in a representation; pointers to where it was, and to where it stays.
+        """Replace the text in a representation. Return JSON Pointers to where it was removed and to where it remains.
 
-        It is taken from all that people write freely, and from addresses (url). Ids, links and codes stay, those too
-        that were made of it: «Trần Thị A» is still in `tran-thi-a`.
+        It is removed from all free text and from `url`. Ids, links and codes stay, even if they were derived from the
+        text: «Trần Thị A» remains in `tran-thi-a`.
         """
-        free = [path for path, _ in (*name_texts(resource, record), *other_texts(resource, record))]
-        gone = {pointer for path in [*free, "url"] if (pointer := self._replace(record, _STEP.findall(path)))}
-        return gone, {
-            pointer for pointer, text in _strings(record) if self.text in _nfc(text) or self._names_record(text)
-        }
+        paths = [path for path, _ in (*name_texts(resource, record), *other_texts(resource, record))]
+        pointers = [self._replace(record, _STEP.findall(path)) for path in [*paths, "url"]]
+        removed = {pointer for pointer in pointers if pointer}
+        remaining = {pointer for pointer, text in _strings(record) if self.text in _nfc(text) or self._has_id(text)}
+        return removed, remaining
 
     def redact_values(self, value: Any) -> Any:
-        """A JSON value without the text, but for what names a record, or a place in it."""
+        """Return a JSON value without the text. The members in NAMES stay as they are."""
         if isinstance(value, str):
             return _nfc(value).replace(self.text, self.replacement) if self.text in _nfc(value) else value
         if isinstance(value, list):
-            return [self.redact_values(each) for each in value]
+            return [self.redact_values(item) for item in value]
         if isinstance(value, dict):
-            return {name: each if name in NAMES else self.redact_values(each) for name, each in value.items()}
+            return {name: item if name in NAMES else self.redact_values(item) for name, item in value.items()}
         return value
 
     def _replace(self, record: dict[str, Any], steps: Sequence[str]) -> str | None:
-        at: Any = record
+        """Replace the text at this path. Return its JSON Pointer, or None if the text is not there."""
+        parent: Any = record
         for step in steps[:-1]:
-            at = at[int(step) if isinstance(at, list) else step]
-        last: Any = int(steps[-1]) if isinstance(at, list) else steps[-1]
-        before = at[last] if isinstance(at, list) else at.get(last)
-        if not isinstance(before, str) or self.text not in _nfc(before):
+            parent = parent[int(step) if isinstance(parent, list) else step]
+        key: Any = int(steps[-1]) if isinstance(parent, list) else steps[-1]
+        value = parent[key] if isinstance(parent, list) else parent.get(key)
+        if not isinstance(value, str) or self.text not in _nfc(value):
             return None
-        at[last] = _nfc(before).replace(self.text, self.replacement)
+        parent[key] = _nfc(value).replace(self.text, self.replacement)
         return "/" + "/".join(steps)
 
 
 @dataclass
 class RedactedRecord:
-    """What a redaction does to one record."""
+    """The effect of a redaction on one record, or on the rows of another table that belong together."""
 
     name: RecordName
-    versions: list[int] = field(default_factory=list)  # the Changes whose representations hold the text
-    removed: set[str] = field(default_factory=set)
-    remaining: set[str] = field(default_factory=set)
-    change: int | None = None  # the Change that did it
-    one: str = "version"
+    versions: list[int] = field(default_factory=list)  # numbers of the Changes, or rows, that contained the text
+    removed: set[str] = field(default_factory=set)  # JSON Pointers, or columns
+    remaining: set[str] = field(default_factory=set)  # JSON Pointers
+    change: int | None = None  # number of the Change that the redaction wrote
+    unit: str = "version"  # name of one of `versions`
 
     def __str__(self) -> str:
-        named = "/".join(self.name)
-        versions = f"{len(self.versions)} {self.one}{'s' * (len(self.versions) > 1)}"
-        lines = [f"{named}: {versions}, at {', '.join(sorted(self.removed))}"] if self.versions else []
+        name = "/".join(self.name)
+        lines = []
+        if self.versions:
+            plural = "s" if len(self.versions) > 1 else ""
+            lines.append(f"{name}: {len(self.versions)} {self.unit}{plural}, at {', '.join(sorted(self.removed))}")
         if self.remaining:
-            lines.append(
-                f"{named}: stays at {', '.join(sorted(self.remaining))}, for ids, links and codes do not change"
-            )
+            pointers = ", ".join(sorted(self.remaining))
+            lines.append(f"{name}: remains at {pointers}, because ids, links and codes do not change")
         return "\n".join(lines)
 
 
 def redact(database: Database, redaction: Redaction, *, dry_run: bool = False) -> list[RedactedRecord]:
-    """Take it down everywhere in one transaction, or only look; ValueError when a record would be valid no more."""
+    """Remove the text everywhere in one transaction, and return where it was. With `dry_run`, change nothing.
+
+    Raise ValueError if a record would no longer be valid.
+    """
     with database.snapshot() as connection:
         last = connection.scalar(select(func.max(CHANGES.c.sequence))) or 0
-        found = set(_holders(connection, redaction, 0))
+        names = set(_records_with_text(connection, redaction, 0))
         if dry_run:
-            taken = [_Record(connection, redaction, name).taken for name in sorted(found)]
-            return [*taken, *_beside(connection, redaction, dry_run=True)]
+            results = [_Versions(connection, redaction, name).result for name in sorted(names)]
+            return [*results, *_redact_other_tables(connection, redaction, dry_run=True)]
     with database.write() as session:
-        found |= set(_holders(session.connection(), redaction, last))
-        taken = [_redact_record(session, redaction, name) for name in sorted(found)]
-        if any(each.change for each in taken):
+        names |= set(_records_with_text(session.connection(), redaction, last))
+        results = [_redact_record(session, redaction, name) for name in sorted(names)]
+        if any(result.change for result in results):
             clear_index(session.connection())
-        taken += _beside(session.connection(), redaction, dry_run=False)
-    return taken
+        results += _redact_other_tables(session.connection(), redaction, dry_run=False)
+    return results
 
 
-def _holders(connection: Connection, redaction: Redaction, after: int) -> Iterator[RecordName]:
-    """Records with a Change behind this one that holds the text, maybe several times."""
+def _records_with_text(connection: Connection, redaction: Redaction, after: int) -> Iterator[RecordName]:
+    """Yield the record of each Change after this one that contains the text; a record may come several times."""
     columns = [CHANGES.c[name] for name in ("sequence", "resource", "record_id", "body")]
     query = select(*columns).order_by(CHANGES.c.sequence).limit(CHUNK)
     if redaction.only:
@@ -160,116 +169,134 @@ def _holders(connection: Connection, redaction: Redaction, after: int) -> Iterat
         after = rows[-1].sequence
 
 
-class _Record:
-    """The versions of one record without the text."""
+class _Versions:
+    """The versions of one record, without the text."""
 
     def __init__(self, connection: Connection, redaction: Redaction, name: RecordName) -> None:
-        self.resource, self.record_id, self._redaction = RESOURCES[name[0]], name[1], redaction
-        of_it = select(CHANGES).where(CHANGES.c.resource == name[0], CHANGES.c.record_id == name[1])
-        self.changes = connection.execute(of_it.order_by(CHANGES.c.sequence)).all()
-        self.taken, self.bodies = RedactedRecord(name), dict[int, bytes]()
+        resource_name, self.record_id = name
+        self.resource = RESOURCES[resource_name]
+        self._redaction = redaction
+        query = select(CHANGES).where(CHANGES.c.resource == resource_name, CHANGES.c.record_id == self.record_id)
+        self.changes = connection.execute(query.order_by(CHANGES.c.sequence)).all()
+        self.result = RedactedRecord(name)
+        self.bodies: dict[int, bytes] = {}  # the new representations, by the number of their Change
         for row in self.changes:
-            body, gone = self.without(row.body or "{}")
-            if gone:
+            body, is_changed = self.without_text(row.body or "{}")
+            if is_changed:
                 self.bodies[row.sequence] = body
-        self.taken.versions = list(self.bodies)
+        self.result.versions = list(self.bodies)
 
-    def without(self, body: str) -> tuple[bytes, bool]:
-        """A representation without the text, and whether it held it where it can be taken down."""
+    def without_text(self, body: str) -> tuple[bytes, bool]:
+        """Return a representation without the text, and whether that changed it."""
         if not self._redaction.may_be_in(body):
             return body.encode(), False
         record = from_json(body)
-        gone, stays = self._redaction.redact_record(self.resource, record)
-        self.taken.removed |= gone
-        self.taken.remaining |= stays
-        return rendered(record), bool(gone)
+        removed, remaining = self._redaction.redact_record(self.resource, record)
+        self.result.removed |= removed
+        self.result.remaining |= remaining
+        return encode_json(record), bool(removed)
 
     @property
-    def told(self) -> str | None:
-        """What everyone sees of the redaction: nothing where they never saw the record."""
+    def public_action(self) -> str | None:
+        """The public action of the redaction; None if the record was never public."""
         return "redact" if any(row.shown for row in self.changes) else None
 
 
 def _redact_record(session: Session, redaction: Redaction, name: RecordName) -> RedactedRecord:
-    record = _Record(session.connection(), redaction, name)
+    record = _Versions(session.connection(), redaction, name)
     if not record.bodies:
-        return record.taken
+        return record.result
     salts = {sequence: new_salt() for sequence in record.bodies}
-    digests = to_json([redacted_digest(*each, salts[each[0]]) for each in record.bodies.items()]).decode()
-    batch = Batch(session, redaction_actor(digests))
+    digests = [redacted_digest(sequence, body, salts[sequence]) for sequence, body in record.bodies.items()]
+    digests_json = to_json(digests).decode()
+    batch = Batch(session, redaction_actor(digests_json))
     present = batch.stored(record.resource, [record.record_id]).get(record.record_id)
-    _rewrite(batch, record, present)
+    _write_new_version(batch, record, present)
     batch.flush()
-    record.taken.change = session.execute(LATEST_CHANGE).one().sequence
-    _replace(session, record.bodies, salts, record.taken.change)
-    log = {"change": record.taken.change, "at": batch.at, "reason": redaction.reason, "digests": digests}
+    sequence = session.execute(LATEST_CHANGE).one().sequence
+    record.result.change = sequence
+    _replace_bodies(session, record.bodies, salts, sequence)
+    log = {"change": sequence, "at": batch.at, "reason": redaction.reason, "digests": digests_json}
     session.execute(insert(REDACTIONS), log)
-    return record.taken
+    return record.result
 
 
-def _rewrite(batch: Batch, record: _Record, present: StoredRecord | None) -> None:
-    """One more version of the record, or one more end of it."""
+def _write_new_version(batch: Batch, record: _Versions, present: StoredRecord | None) -> None:
+    """Add the Change of the redaction: a new version of the record, or one more deletion if it was deleted."""
     last = record.changes[-1]
-    body, _ = record.without(present.body if present else last.body)
+    body, _ = record.without_text(present.body if present else last.body)
     if present is None:
-        batch.redact_deleted(record.resource, record.record_id, last.version + 1, body, record.told)
+        batch.redact_deleted(record.resource, record.record_id, last.version + 1, body, record.public_action)
         return
     try:
         fields = accepted_fields(record.resource, body)
     except ValidationError as error:
-        places = {"/".join(map(str, each["loc"])) for each in error.errors(include_url=False, include_input=False)}
-        where = f"{record.resource.name}/{record.record_id}: {', '.join(sorted(places))}"
-        raise ValueError(f"nothing was done: with this replacement a record would not be valid ({where})") from None
-    batch.redact(record.resource, record.record_id, fields, present, record.told)
+        errors = error.errors(include_url=False, include_input=False)
+        paths = ", ".join(sorted({"/".join(map(str, item["loc"])) for item in errors}))
+        raise ValueError(
+            "nothing was changed: with this replacement a record would not be valid"
+            f" ({record.resource.name}/{record.record_id}: {paths})"
+        ) from None
+    batch.redact(record.resource, record.record_id, fields, present, record.public_action)
 
 
-def _replace(session: Session, bodies: Mapping[int, bytes], salts: Mapping[int, str], by: int) -> None:
-    """Put these representations in the place of others; without their salt nobody can try out what the text was."""
-    one = update(CHANGES).where(CHANGES.c.sequence == bindparam("key")).values(body=bindparam("new"), redacted=by)
-    rows = [{"key": each, "new": body.decode(), "new_salt": salts[each]} for each, body in bodies.items()]
-    session.connection().execute(one.values(salt=bindparam("new_salt")), rows)
+def _replace_bodies(session: Session, bodies: Mapping[int, bytes], salts: Mapping[int, str], redacted: int) -> None:
+    """Replace stored representations. They get new salts, so that nobody can guess the text from the old digests."""
+    statement = (
+        update(CHANGES)
+        .where(CHANGES.c.sequence == bindparam("key"))
+        .values(body=bindparam("new"), salt=bindparam("new_salt"), redacted=redacted)
+    )
+    rows = [{"key": sequence, "new": body.decode(), "new_salt": salts[sequence]} for sequence, body in bodies.items()]
+    session.connection().execute(statement, rows)
 
 
-def _beside(connection: Connection, redaction: Redaction, *, dry_run: bool) -> Iterator[RedactedRecord]:
-    """Take it from what is kept beside the log, the lines of imports; not when one record is asked for.
+def _redact_other_tables(connection: Connection, redaction: Redaction, *, dry_run: bool) -> Iterator[RedactedRecord]:
+    """Remove the text from the lines of imports, unless the redaction is limited to one record.
 
-    Rows are named by what they are part of and their number in it.
+    The primary key of such a table is the id of the import and the number of the line.
     """
     for table in SQLModel.metadata.sorted_tables if redaction.only is None else ():
-        columns = [column for column in table.c if TEXTS in column.info]
-        taken: dict[str, RedactedRecord] = {}
-        for column in columns:
-            for (part_of, number), said in _found(connection, redaction, column):
-                one = taken.setdefault(part_of, RedactedRecord((table.name, part_of), one=column.info[TEXTS]))
-                one.versions = sorted({*one.versions, number})
-                one.removed.add(column.name)
+        results: dict[str, RedactedRecord] = {}
+        for column in table.c:
+            if TEXTS not in column.info:
+                continue
+            for (owner, number), value in _rows_with_text(connection, redaction, column):
+                result = results.setdefault(owner, RedactedRecord((table.name, owner), unit=column.info[TEXTS]))
+                result.versions = sorted({*result.versions, number})
+                result.removed.add(column.name)
                 if not dry_run:
-                    where = dict(zip(table.primary_key.columns, (part_of, number), strict=True))
-                    row = update(table).where(*(key == value for key, value in where.items()))
-                    connection.execute(row.values({column.name: said}))
-        yield from taken.values()
+                    key = tuple_(*table.primary_key.columns) == (owner, number)
+                    connection.execute(update(table).where(key).values({column.name: value}))
+        yield from results.values()
 
 
-def _found(connection: Connection, redaction: Redaction, column: Column[Any]) -> list[tuple[tuple[str, int], str]]:
-    """The rows whose JSON holds it in this column, by their key, and what they say without it."""
+def _rows_with_text(
+    connection: Connection, redaction: Redaction, column: Column[Any]
+) -> list[tuple[tuple[str, int], str]]:
+    """Return the primary key of each row whose JSON in this column contains the text, and the JSON without it."""
     key = column.table.primary_key.columns
     query = select(*key, column).where(column.is_not(None)).order_by(*key)
-    found = []
+    rows = []
     for row in connection.execute(query.execution_options(yield_per=CHUNK)):
-        value = from_json(row[2])
-        without = redaction.redact_values(value)
-        if without != value:
-            found.append(((row[0], row[1]), rendered(without).decode()))
-    return found
+        owner, number, text = tuple(row)
+        value = from_json(text)
+        redacted = redaction.redact_values(value)
+        if redacted != value:
+            rows.append(((owner, number), encode_json(redacted).decode()))
+    return rows
 
 
-def _strings(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, with its JSON Pointer."""
+def _strings(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every string in a JSON value, with its JSON Pointer."""
     if isinstance(value, str):
-        yield at, value
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, each in pairs:
-        yield from _strings(each, f"{at}/{name}")
+        yield pointer, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _strings(item, f"{pointer}/{name}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _strings(item, f"{pointer}/{number}")
 
 
 def _nfc(text: str) -> str:

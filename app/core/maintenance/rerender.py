@@ -1,4 +1,4 @@
-"""Brings older renderings up to date."""
+"""Render records again whose representation follows older rules; `hoptac migrate` does so after an upgrade."""
 
 from sqlalchemy import select, update
 from sqlmodel import Session
@@ -14,7 +14,10 @@ from app.core.writing.representation import accepted_fields, render
 
 
 def render_again(session: Session, resource: Resource, limit: int = CHUNK) -> int:
-    """Render records of an older rendering anew, without a Change: no fact changed. Returns how many there were."""
+    """Render up to `limit` records of an older rendering again, and return their number.
+
+    This writes no Change, because the fields of the records stay the same.
+    """
     table = resource.table
     query = select(table.id).where(table.rendering < RENDERING).order_by(table.id).limit(limit)
     ids = [row[0] for row in session.execute(query)]
@@ -29,13 +32,13 @@ def render_again(session: Session, resource: Resource, limit: int = CHUNK) -> in
 
 
 def render_all_again(database: Database) -> int:
-    """Render every record of an older rendering anew, batch by batch; returns how many there were."""
+    """Render every record of an older rendering again, in several transactions, and return their number."""
     count = 0
     for resource in RESOURCES.values():
         while True:
             with database.write() as session:
-                done = render_again(session, resource)
-            count += done
-            if done < CHUNK:
+                rendered = render_again(session, resource)
+            count += rendered
+            if rendered < CHUNK:
                 break
     return count

@@ -1,15 +1,13 @@
-"""The schema of the database: migrated under the writers' lock, so that any number of processes may start at once.
+"""The schema of the database: its revisions and its migration.
 
-Alembic takes a while to import: only what migrates does so.
+A migration holds the writer lock, so that several processes may start at the same time. Alembic is imported only to
+migrate: its import would take a large part of the start of a server.
 """
 
 import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from alembic import command
-from alembic.config import Config
 
 import app
 from app.core.database.engine import Database
@@ -19,13 +17,13 @@ from app.core.search.index import TERMS, prepare_index
 if TYPE_CHECKING:
     from alembic.config import Config
 
-FOLDER = Path(app.__file__).parents[1] / "migrations"  # beside the application, also where it is installed
+FOLDER = Path(app.__file__).parents[1] / "migrations"  # next to the package, also where it is installed
 _REVISION = re.compile(r"(\d{4})_\w+\.py")
 
 
 @cache
 def revisions() -> list[str]:
-    """Return the revisions that this program knows, in order: the numbers that the files of migrations begin with."""
+    """Return the revisions that this program knows, in order: the numbers in the names of the migrations."""
     files = (_REVISION.fullmatch(path.name) for path in (FOLDER / "versions").iterdir())
     return sorted(file[1] for file in files if file)
 
@@ -36,7 +34,7 @@ def head() -> str:
 
 
 def explain(revision: str | None) -> str:
-    """Return what to do about a database with another revision than the head."""
+    """Return what an operator should do about a database whose revision is not the head."""
     if revision is None or revision in revisions():
         return f"has the schema {revision}, this program needs {head()}: run `hoptac migrate`."
     return (
@@ -55,14 +53,15 @@ def config() -> "Config":
 
 
 def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the schema to a revision in one transaction: whole or not at all.
+    """Bring the schema to a revision in one transaction.
 
     Raise NotReady if the schema is of a revision that this program does not know.
     """
+    from alembic import command  # noqa: PLC0415
 
-    present = database.schema_version()
-    if present is not None and present not in revisions():
-        raise NotReady(f"The database {explain(present)}")
+    revision_now = database.schema_version()
+    if revision_now is not None and revision_now not in revisions():
+        raise NotReady(f"The database {explain(revision_now)}")
     with database.write() as session:
         settings = config()
         settings.attributes["connection"] = session.connection()
@@ -74,5 +73,5 @@ def migrate(database: Database, revision: str = "head") -> None:
 
 
 def modelled(name: str | None, kind: str, _: Any) -> bool:
-    """Return whether the models describe this; the terms of the search index are a table of its own kind."""
+    """Return whether a model describes this object. The table of search terms, which differs by engine, has none."""
     return kind != "table" or not str(name).startswith(TERMS.name)

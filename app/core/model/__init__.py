@@ -1,4 +1,4 @@
-"""What a resource is: its fields, tables, filters and links, and how JSON is validated against it.
+"""The declaration of a resource: fields, table, filters and links, and the validation of JSON.
 
-A resource is a declaration made of these classes. It knows nothing of requests or of search.
+Every resource is declared with these classes. They know neither requests nor search.
 """

@@ -1,45 +1,50 @@
-"""From the fields of a record to the columns of its row."""
+"""The values of a row's columns, derived from the fields of its record."""
 
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from app.core.model.fields import RecordFields
-from app.core.model.tables import RouteRow
+from app.core.model.tables import RecordRow
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
 from app.core.values.text import fold, preferred_text, sort_key
 
 
-def column_values(table: type[RouteRow], fields: RecordFields) -> dict[str, Any]:
-    """The typed columns of a record, by the convention of their names.
+def column_values(table: type[RecordRow], fields: RecordFields) -> dict[str, Any]:
+    """Return the values of a table's own columns for a record. Each column's name states how it is computed.
 
-    `x`: the field x; `x_earliest`, `x_latest`: the ends of the date x (0001/9999 where open); `x_sort`: x in
-    dictionary order; `x_text`: x folded for text filters; `x_id`: the partner of the voice x.
+    - `x`: the field x
+    - `x_earliest`, `x_latest`: first and last day of the date x (years 0001 and 9999 at an open end)
+    - `x_sort`: the sort key of x
+    - `x_text`: x folded for text filters
+    - `x_id`: the partner of the voice x
     """
     values: dict[str, Any] = {}
-    for column, field, read in _columns(table, type(fields)):
+    for column, field, convert in _columns(table, type(fields)):
         value = getattr(fields, field)
-        values[column] = read(value, fields) if read else value
+        values[column] = convert(value, fields) if convert else value
     return values
 
 
 @cache
-def _columns(table: type[RouteRow], fields: type[RecordFields]) -> list[tuple[str, str, "ColumnForm | None"]]:
-    """Each column that a writer's fields fill, the field, and how it is read."""
-    found: list[tuple[str, str, ColumnForm | None]] = []
-    for column in [each.name for each in table.__table__.columns]:  # type: ignore[attr-defined]
-        if column in RouteRow.model_fields and column not in RecordFields.model_fields:
+def _columns(table: type[RecordRow], fields: type[RecordFields]) -> list[tuple[str, str, "ColumnForm | None"]]:
+    """Return (column, field, conversion) for each column that is computed from accepted fields."""
+    columns: list[tuple[str, str, ColumnForm | None]] = []
+    for name in [column.name for column in table.__table__.columns]:  # type: ignore[attr-defined]
+        if name in RecordRow.model_fields and name not in RecordFields.model_fields:
             continue
-        field, _, form = column.rpartition("_")
-        read = _FORMS.get(form)
-        plain = read is None or column in fields.model_fields
-        found.append((column, column, None) if plain else (column, field, read))
-    return found
+        field, _, form = name.rpartition("_")
+        convert = _FORMS.get(form)
+        if convert is None or name in fields.model_fields:
+            columns.append((name, name, None))
+        else:
+            columns.append((name, field, convert))
+    return columns
 
 
 def first_day(value: Edtf | None, _: RecordFields | None = None) -> str | None:
-    """The first day of a date as a column holds it."""
+    """Return the first day of a date as it is stored, or None without a date."""
     return None if value is None else value.span.days()[0]
 
 
@@ -52,8 +57,8 @@ def _sort(value: dict[str, str], _: RecordFields) -> str:
 
 
 def _text(value: dict[str, str], fields: RecordFields) -> str:
-    also = [getattr(fields, "abbreviation", None), *getattr(fields, "aliases", [])]
-    return " | ".join(fold(text) for text in [*value.values(), *also] if text)
+    other_names = [getattr(fields, "abbreviation", None), *getattr(fields, "aliases", [])]
+    return " | ".join(fold(text) for text in [*value.values(), *other_names] if text)
 
 
 def _id(value: Voice | None, _: RecordFields) -> str | None:

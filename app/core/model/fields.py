@@ -1,4 +1,4 @@
-"""What every record has in common: accepted fields, shown fields, its table row, and its links to other records."""
+"""The fields that every record has: those that writers send, and those that the registry adds."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -12,27 +12,27 @@ from app.core.values.evidence import Citation, Identifier
 from app.core.values.links import PartnerId
 from app.core.values.text import Slug
 
-# The number of the present rendering of records: raise it when what a record shows changes; migrate renders again.
+# Version number of the rendering. Raise it whenever representations change; `hoptac migrate` then renders them again.
 RENDERING = 1
 
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
 
 
 class RecordFields(SQLModel):
-    """What a writer says of any record."""
+    """The fields of every record that writers send."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)  # type: ignore[assignment]
 
-    managed_by: PartnerId | None = Field(default=None, description="Id of the partner that keeps this record, if any.")
-    state: Annotated[str, STATE] = Field(default="published", description="published, or draft.")
-    citations: list[Citation] = Field(default=[], max_length=200, description="The evidence it rests on.")
+    managed_by: PartnerId | None = Field(default=None, description="Id of the partner that manages the record.")
+    state: Annotated[str, STATE] = Field(default="published", description="`published` (public) or `draft`.")
+    citations: list[Citation] = Field(default=[], max_length=200, description="The evidence for the record.")
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """Rows of the link tables that follow from this record, in order."""
+        """Yield (link table, row) for each link of this record, in order."""
         yield from ()
 
     def inferred_fields(self) -> list[str]:
-        """Fields whose only support is inferred."""
+        """Return the names of fields that are supported only by citations with the basis `inferred`."""
         support: dict[str, set[str]] = {}
         for citation in self.citations:
             for field in citation.supports:
@@ -41,19 +41,19 @@ class RecordFields(SQLModel):
 
 
 class Record(SQLModel):
-    """What the registry adds to what the writer said."""
+    """The fields of every record that the registry adds."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True, defer_build=True)  # type: ignore[assignment]
 
-    resource: Any = Field(description="The resource's plural name, as in the URL.")
-    id: Slug = Field(description="Stable readable id; never renamed, never reused.")
-    version: int = Field(ge=1, description="1 when created, one more with each change.")
-    created_at: Instant = Field(description="When it was first recorded here (RFC 3339, UTC).")
-    updated_at: Instant = Field(description="When it last changed here (RFC 3339, UTC).")
-    inferred: list[str] = Field(description="Fields whose only support is inferred from context, not stated.")
+    resource: Any = Field(description="Plural name of the resource, as in the URL.")
+    id: Slug = Field(description="Stable, readable id. It never changes and is never used again.")
+    version: int = Field(ge=1, description="Version number: 1 at creation, increased by one with each change.")
+    created_at: Instant = Field(description="Time at which the record was created (RFC 3339, UTC).")
+    updated_at: Instant = Field(description="Time of the last change of the record (RFC 3339, UTC).")
+    inferred: list[str] = Field(description="Fields that are supported only by citations with the basis `inferred`.")
 
 
 class HasIdentifiers(SQLModel):
-    """Fields of resources that other registers know too."""
+    """Fields of resources whose records have codes in other registers."""
 
-    identifiers: list[Identifier] = Field(default=[], max_length=100, description="Codes given by other registers.")
+    identifiers: list[Identifier] = Field(default=[], max_length=100, description="Codes in other registers.")

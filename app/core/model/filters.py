@@ -1,4 +1,4 @@
-"""What a list can be asked for: each filter declares its query parameters, and how each becomes a condition."""
+"""The filters of lists. Each declares its query parameters and the SQL condition of each parameter."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +15,6 @@ from app.core.values.dates import parse_edtf
 from app.core.values.text import clean, fold
 
 Condition = Callable[[str, bool], ColumnElement[bool]]
-
 Encode = Callable[[str, Any], dict[str, Any]]
 
 
@@ -25,11 +24,11 @@ def _unchanged_value(name: str, value: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One query parameter: the type of a value, and the condition it makes.
+    """One query parameter: the type of its values and its SQL condition.
 
-    `where(name, single)` builds the condition on what `encode` binds under `name`; `single` says that there is one
-    value (then it is compared with `=`, which keeps an index's order usable). `link` is the link table the condition
-    is about: the conditions of one request on one link table must hold for the same link.
+    `where(name, single)` returns the condition. Its values are bound under `name` by `encode`. With `single` there is
+    one value, which is compared with `=`, so that an index also serves the order. `link` is the link table of the
+    condition, if any: all conditions of a request on the same link table must hold for the same link.
     """
 
     name: str
@@ -42,14 +41,14 @@ class Parameter:
 
 
 class Filter(Protocol):
-    """A declared filter; a resource's filters are a mapping of names to these."""
+    """A filter of a list. A resource declares its filters as a mapping from names to filters."""
 
     def parameters(self, name: str) -> Iterator[Parameter]:
-        """The query parameters it stands for."""
+        """Yield the query parameters of the filter."""
 
 
 def equals(column: Any, name: str, single: bool) -> ColumnElement[bool]:
-    """The column equals the bound value, or one of the bound values."""
+    """Return the condition that a column equals the bound value, or one of the bound values."""
     return column == bindparam(name) if single else one_of(column, name)
 
 
@@ -59,7 +58,7 @@ def _link(column: Any) -> Table | None:
 
 @dataclass(frozen=True)
 class EqualFilter:
-    """A column, or a column of a link table, equals one of the values."""
+    """The column, which may be one of a link table, equals one of the values."""
 
     column: Any
     annotation: Any
@@ -74,7 +73,7 @@ class EqualFilter:
 
 @dataclass(frozen=True)
 class WithinFilter:
-    """A reference to a node of a tree: matches the node and everything below it."""
+    """The column refers to one of the given nodes of a tree, or to one of their descendants."""
 
     column: Any
     annotation: Any
@@ -84,19 +83,23 @@ class WithinFilter:
 
     def parameters(self, name: str) -> Iterator[Parameter]:
         def where(bind: str, single: bool) -> ColumnElement[bool]:
-            top = select(self.node.label("id")).where(equals(self.node, bind, single))
-            tree = top.cte(recursive=True)
-            below = tree.union(select(self.node).join(tree, self.parent == tree.c.id))
-            inside: ColumnElement[bool] = self.column.in_(select(below.c.id))
-            return inside
+            nodes = select(self.node.label("id")).where(equals(self.node, bind, single)).cte(recursive=True)
+            nodes = nodes.union(select(self.node).join(nodes, self.parent == nodes.c.id))
+            is_within: ColumnElement[bool] = self.column.in_(select(nodes.c.id))
+            return is_within
 
         yield Parameter(name, self.annotation, self.about, where, link=_link(self.column), many=True)
+
+
+def _valid_edtf(text: str) -> str:
+    parse_edtf(text)
+    return text
 
 
 EdtfText = Annotated[
     str,
     StringConstraints(max_length=40),
-    AfterValidator(lambda text: (parse_edtf(text), text)[1]),
+    AfterValidator(_valid_edtf),
     WithJsonSchema({"type": "string", "maxLength": 40, "examples": ["2023", "2023-09", "2022/2023"]}),
 ]
 
@@ -108,29 +111,30 @@ def _ends(name: str, text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DuringFilter:
-    """An imprecise date: matches when the record's interval can fall in the asked one."""
+    """A date or period, stored as its first and last possible day, overlaps the given date or interval."""
 
     earliest: Any
     latest: Any
     about: str
 
     def parameters(self, name: str) -> Iterator[Parameter]:
-        earliest, latest = self.earliest, self.latest
+        earliest = self.earliest
+        latest = self.latest
         conditions: dict[str, tuple[str, Condition]] = {
-            "": ("Can fall in this EDTF date or interval.", lambda bind, _: and_(
+            "": ("Overlaps this EDTF date or interval.", lambda bind, _: and_(
                 latest >= bindparam(f"{bind}_from"), earliest <= bindparam(f"{bind}_to"))),
             "_gte": ("Can be on or after this EDTF date.", lambda bind, _: latest >= bindparam(f"{bind}_from")),
             "_gt": ("Can be after this EDTF date.", lambda bind, _: latest > bindparam(f"{bind}_to")),
             "_lte": ("Can be on or before this EDTF date.", lambda bind, _: earliest <= bindparam(f"{bind}_to")),
             "_lt": ("Can be before this EDTF date.", lambda bind, _: earliest < bindparam(f"{bind}_from")),
         }  # fmt: skip
-        for suffix, (words, where) in conditions.items():
-            yield Parameter(name + suffix, EdtfText, f"{self.about} {words}", where, _ends)
+        for suffix, (comparison, where) in conditions.items():
+            yield Parameter(name + suffix, EdtfText, f"{self.about} {comparison}", where, _ends)
 
 
 @dataclass(frozen=True)
 class RangeFilter:
-    """A number or an instant in a range."""
+    """A number or an instant is in a range."""
 
     column: Any
     annotation: Any
@@ -138,20 +142,20 @@ class RangeFilter:
 
     def parameters(self, name: str) -> Iterator[Parameter]:
         conditions: dict[str, tuple[str, Condition]] = {
-            "gte": ("At least this.", lambda bind, _: self.column >= bindparam(bind)),
-            "gt": ("More than this.", lambda bind, _: self.column > bindparam(bind)),
-            "lte": ("At most this.", lambda bind, _: self.column <= bindparam(bind)),
-            "lt": ("Less than this.", lambda bind, _: self.column < bindparam(bind)),
+            "gte": ("Lower limit, inclusive.", lambda bind, _: self.column >= bindparam(bind)),
+            "gt": ("Lower limit, exclusive.", lambda bind, _: self.column > bindparam(bind)),
+            "lte": ("Upper limit, inclusive.", lambda bind, _: self.column <= bindparam(bind)),
+            "lt": ("Upper limit, exclusive.", lambda bind, _: self.column < bindparam(bind)),
         }
-        for suffix, (words, where) in conditions.items():
-            yield Parameter(f"{name}_{suffix}", self.annotation, f"{self.about} {words}", where)
+        for suffix, (comparison, where) in conditions.items():
+            yield Parameter(f"{name}_{suffix}", self.annotation, f"{self.about} {comparison}", where)
 
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?Z)?")
 
 
 def _instant(text: str) -> datetime:
-    """The instant, or the start of the day."""
+    """Parse an instant, or a day as its start; ValueError with the reason."""
     if not _INSTANT.fullmatch(text) or not text.isascii():
         raise ValueError("is neither an RFC 3339 instant in UTC (2026-11-22T09:30:00Z) nor a day (2026-11-22)")
     try:
@@ -160,23 +164,28 @@ def _instant(text: str) -> datetime:
         raise ValueError("there is no such day or time") from None
 
 
+def _valid_instant(text: str) -> str:
+    _instant(text)
+    return text
+
+
 InstantText = Annotated[
     str,
-    AfterValidator(lambda text: (_instant(text), text)[1]),
+    AfterValidator(_valid_instant),
     WithJsonSchema({"type": "string", "pattern": f"^{_INSTANT.pattern}$", "examples": ["2026-11-22T00:00:00Z"]}),
 ]
 
 
 @dataclass(frozen=True)
 class InstantFilter:
-    """An instant in a range. A day alone is meant whole: after it is after its end, up to it includes it."""
+    """An instant is in a range. A day as a limit counts as a whole: `_gt` starts after its end, `_lte` includes it."""
 
     column: Any
     about: str
 
     def parameters(self, name: str) -> Iterator[Parameter]:
-        ranges = RangeFilter(self.column, InstantText, f"{self.about} RFC 3339 in UTC, or a day.").parameters(name)
-        for parameter in ranges:
+        limits = RangeFilter(self.column, InstantText, f"{self.about} An instant (RFC 3339, UTC) or a day.")
+        for parameter in limits.parameters(name):
             ends_the_day = parameter.name.endswith(("_gt", "_lte"))
             yield replace(parameter, encode=partial(_bound, ends_the_day))
 
@@ -186,9 +195,11 @@ def _bound(ends_the_day: bool, name: str, text: str) -> dict[str, Any]:
 
 
 def stored_instant(text: str, *, ends_the_day: bool) -> str:
-    """As instants are stored: 27 characters, whatever precision it was asked with."""
-    whole = timedelta(days=1) - timedelta(microseconds=1) if ends_the_day and "T" not in text else timedelta()
-    return (_instant(text) + whole).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    """Return an instant or a day as instants are stored, in 27 characters; with `ends_the_day` the end of a day."""
+    moment = _instant(text)
+    if ends_the_day and "T" not in text:
+        moment += timedelta(days=1) - timedelta(microseconds=1)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(clean)]
@@ -196,10 +207,10 @@ SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), Aft
 
 @dataclass(frozen=True)
 class TextFilter:
-    """Text in a name or title, typed with or without diacritics, in either case."""
+    """A name or title contains a text, regardless of letter case and diacritics."""
 
     column: Any
-    about: str = "Text in it, in either case, with or without Vietnamese diacritics."
+    about: str = "Text that it contains, regardless of letter case and Vietnamese diacritics."
 
     def parameters(self, name: str) -> Iterator[Parameter]:
         def where(bind: str, _: bool) -> ColumnElement[bool]:
@@ -215,7 +226,7 @@ class TextFilter:
 
 @dataclass(frozen=True)
 class IdentifierFilter:
-    """`scheme:value`: a code that another register gave."""
+    """A record has a code of another register, written as `scheme:value`."""
 
     table: Table
 
@@ -228,6 +239,6 @@ class IdentifierFilter:
             scheme, _, value = text.partition(":")
             return {f"{bind}_scheme": scheme, f"{bind}_value": value}
 
-        shape = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:.+$", max_length=300)]
-        about = "A code another register gave it, as scheme:value, such as vn-legal:202/2025/QH15."
-        yield Parameter(name, Annotated[shape, AfterValidator(clean)], about, where, encode, self.table)
+        pair = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:.+$", max_length=300)]
+        description = "Code in another register, as `scheme:value`, such as vn-legal:202/2025/QH15."
+        yield Parameter(name, Annotated[pair, AfterValidator(clean)], description, where, encode, self.table)

@@ -1,4 +1,4 @@
-"""A resource, declared once: what is accepted and shown, its table, its filters, sorts and links to other resources."""
+"""The declaration of a resource: its fields, table, filters, sorts and links to other resources."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,18 +13,21 @@ from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import EqualFilter, Filter, IdentifierFilter, InstantFilter, Parameter, WithinFilter, equals
 from app.core.values.text import SLUG
 
-# Without the reserved words: an id that no record can have simply finds nothing.
+# Filters also accept reserved words, which are no ids: they match no record.
 Id = Annotated[str, StringConstraints(pattern=SLUG, max_length=120)]
 
 
 @dataclass(frozen=True)
 class Link:
-    """How records of a resource name records of `target`: by own columns, or by columns of link tables.
+    """A link from the records of a resource to records of `target`.
 
-    One declaration gives: the parameter under which it is declared (`projects?partner=`); with `include`, that include
-    and the `opposite` parameter on the target, named after the source if not said otherwise (`partners?project=`);
-    with `back`, the include and the nested list of that name on the target (`/v1/partners/{id}/projects`). With `tree`
-    a target stands for all that is below it too.
+    It is stored in `columns` of the resource's own table or of link tables. One declaration creates:
+
+    - a filter parameter, under the name of the declaration (`projects?partner=`). With `tree`, it also matches links to
+      descendants of the given record;
+    - with `include`, an include of that name, and a filter parameter of the target (`partners?project=`). It is named
+      `opposite`, or after the resource;
+    - with `back`, an include and a nested list of that name on the target (`/v1/partners/{id}/projects`).
     """
 
     target: str
@@ -38,97 +41,103 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """One plural of the API; `app/catalogue.py` lists them all."""
+    """A kind of record, with its own URL. `app/catalogue.py` lists all resources."""
 
     name: str
     one: str
     about: str
     fields: type[RecordFields]
     shown: type[Record]
-    table: Any
+    table: Any  # a type[RecordRow]; mypy would take its columns for plain values
     filters: Mapping[str, Filter]
     sorts: Mapping[str, Any]
     links: Mapping[str, Link] = field(default_factory=dict)
-    number: int = 0  # its own for good: search goes through the resources in this order
-    names: tuple[str, ...] = ()  # fields that name its records, the main one first: search prefers what they hold
-    heading: tuple[str, ...] = ()  # where that is not a name: fields of which the first that is there stands for it
+    number: int = 0  # unique and never changed: the search index stores it and sorts by it
+    names: tuple[str, ...] = ()  # fields that name its records, the main one first: search ranks them highest
+    heading: tuple[str, ...] = ()  # fields for the heading of a record if it is no name: the first with a value
     citations: Table | None = None
     identifiers: Table | None = None
-    unique: tuple[str, ...] = ()  # columns whose values no two records share, beside the id
-    example: str = ""  # id of a record of the dataset, or of the record with these fields:
+    unique: tuple[str, ...] = ()  # columns with unique values, in addition to the id
+    example: str = ""  # id of an example: a record of the dataset, or the one with the fields below
     example_fields: Mapping[str, Any] | None = None
-    trees: tuple[str, ...] = ()  # links, named like their fields, that must not lead back to where they start
-    rules: tuple[Callable[[Any], Iterable[ErrorItem]], ...] = ()  # its own, beside those of app.core.rules
+    trees: tuple[str, ...] = ()  # links that must not form a cycle, named like their fields
+    rules: tuple[Callable[[Any], Iterable[ErrorItem]], ...] = ()  # integrity rules, in addition to the general ones
     needs_evidence: bool = True
 
     @property
     def a_one(self) -> str:
-        """One of its records with the indefinite article: `a project`, `an agreement`."""
+        """The singular with its indefinite article: `a project`, `an agreement`."""
         return f"an {self.one}" if self.one[0] in "aeiou" else f"a {self.one}"
 
     def own_example(self) -> RecordFields | None:
-        """Return the example that is declared here, if any."""
+        """Return the declared example, if any."""
         return None if self.example_fields is None else self.fields.model_validate(self.example_fields)
+
+    @property
+    def merged_into_column(self) -> Any:
+        """The column with the id of the record into which a record was merged; None if the table has no such column."""
+        return getattr(self.table, "merged_into", None)
 
     @cached_property
     def all_links(self) -> dict[str, Link]:
-        """Its own links and those that every record has: its keeper and the documents it cites."""
-        common = {"managed_by": Link("partners", (self.table.managed_by,), "Kept by this partner.")}
+        """Declared links, and the links of every record: to its manager and to the documents that it cites."""
+        common = {"managed_by": Link("partners", (self.table.managed_by,), "Managed by this partner.")}
         if self.citations is not None:
-            cited, about = (self.citations.c.document_id,), "Cites this document."
             both_ways = ("documents", self.name) if self.name != "documents" else ()
-            common["document"] = Link("documents", cited, about, *both_ways)
+            common["document"] = Link("documents", (self.citations.c.document_id,), "Cites this document.", *both_ways)
         return {**self.links, **common}
 
     @cached_property
     def all_sorts(self) -> dict[str, Any]:
-        """Its own sorts, after those that every resource has."""
+        """Declared sorts, and the sorts of every resource."""
         return {"id": self.table.id, **self.sorts, "updated_at": self.table.updated_at}
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
-        """Every filter parameter of its list, by name."""
-        filters: dict[str, Filter] = {"id": EqualFilter(self.table.id, Id, "Any of these ids.")}
+        """All filter parameters of the list, by name."""
+        filters: dict[str, Filter] = {"id": EqualFilter(self.table.id, Id, "Id of the record.")}
         if self.identifiers is not None:
             filters["identifier"] = IdentifierFilter(self.identifiers)
         filters |= dict(self.filters)
-        found = [parameter for name, each in filters.items() for parameter in each.parameters(name)]
-        found += [_linked(name, link) for name, link in self.all_links.items()]
-        found += [parameter for source in RESOURCES.values() for parameter in _opposite(source, self)]
-        instants = InstantFilter(self.table.updated_at, "Last change here.")
-        found += instants.parameters("updated_at")
-        named = {parameter.name: parameter for parameter in found}
-        assert len(named) == len(found), f"{self.name}: two filters have the same name"
-        return named
+        parameters: list[Parameter] = []
+        for name, filter_ in filters.items():
+            parameters += filter_.parameters(name)
+        parameters += [_linked(name, link) for name, link in self.all_links.items()]
+        for source in RESOURCES.values():
+            parameters += _opposite(source, self)
+        parameters += InstantFilter(self.table.updated_at, "Time of the last change.").parameters("updated_at")
+        by_name = {parameter.name: parameter for parameter in parameters}
+        assert len(by_name) == len(parameters), f"{self.name}: two filters have the same name"
+        return by_name
 
     def parameter_of(self, name: str) -> Parameter | None:
-        """The filter for records that are (`project` on projects) or name one of these; None if there is none."""
+        """Return the filter named by the singular of a linked resource, or `id` for this resource; None if absent."""
         return self.parameters.get("id" if name == self.one else name)
 
     @cached_property
     def includes(self) -> dict[str, "Include"]:
-        """What its records can be read together with, by the name of the include."""
-        found: dict[str, Include] = {}
+        """All includes of the records, by name."""
+        includes: dict[str, Include] = {}
         for link in self.all_links.values():
             if link.include:
                 target = RESOURCES[link.target]
-                found[link.include] = Include(link.include, target, link.opposite or self.one)
+                includes[link.include] = Include(link.include, target, link.opposite or self.one)
         for source in RESOURCES.values():
             for name, link in source.all_links.items():
                 if link.back and link.target == self.name:
-                    found.setdefault(link.back, Include(link.back, source, name, nested=True))
-        return found
+                    includes.setdefault(link.back, Include(link.back, source, name, nested=True))
+        return includes
 
     @cached_property
     def link_tables(self) -> list[Table]:
-        """Tables whose rows go and come with the record."""
-        owned = self.table.metadata.tables.values()
-        return [table for table in owned if "record_id" in table.c and table.name.startswith(f"{self.name}_")]
+        """The tables with the links of the records."""
+        tables = self.table.metadata.tables.values()
+        return [table for table in tables if "record_id" in table.c and table.name.startswith(f"{self.name}_")]
 
 
 @dataclass(frozen=True)
 class Include:
-    """Records of another resource, found by one of that resource's own filter parameters with the ids at hand."""
+    """Linked records of a resource, selected by one of its filter parameters with the ids of the main records."""
 
     name: str
     resource: Resource
@@ -140,33 +149,35 @@ RESOURCES: dict[str, Resource] = {}
 
 
 def declare(*resources: Resource) -> tuple[Resource, ...]:
-    """Make these the resources of the API, in this order; the order of imports decides nothing."""
+    """Declare the resources of the API, in the order of the documentation."""
     assert not RESOURCES, "the resources are declared once, in app/catalogue.py"
     RESOURCES.update({resource.name: resource for resource in resources})
     return resources
 
 
 def _linked(name: str, link: Link) -> Parameter:
-    """The parameter of a link on the resource that declares it."""
-    about = f"{link.about} Its parts count too." if link.tree else link.about
-    parts = [_one_link(column, link, about, name) for column in link.columns]
+    """Return the filter parameter of a link, for the list of the resource that declares it."""
+    description = f"{link.about} Its parts are included." if link.tree else link.about
+    parts = [_one_link(column, link, description, name) for column in link.columns]
     if len(parts) == 1:
         return parts[0]
 
     def where(bind: str, single: bool) -> ColumnElement[bool]:
         return or_(*(on_record(part, bind, single) for part in parts))
 
-    return Parameter(name, Id, about, where, many=True)
+    return Parameter(name, Id, description, where, many=True)
 
 
-def _one_link(column: Any, link: Link, about: str, name: str) -> Parameter:
-    target = RESOURCES[link.target].table
-    filter_ = WithinFilter(column, Id, about, target.id, target.parent) if link.tree else EqualFilter(column, Id, about)
+def _one_link(column: Any, link: Link, description: str, name: str) -> Parameter:
+    filter_: Filter = EqualFilter(column, Id, description)
+    if link.tree:
+        target = RESOURCES[link.target].table
+        filter_ = WithinFilter(column, Id, description, target.id, target.parent)
     return next(iter(filter_.parameters(name)))
 
 
 def on_record(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bool]:
-    """The condition of a parameter on the record itself, also where it is about a link table."""
+    """Return the condition of a parameter as a condition on the record, also if it concerns a link table."""
     condition = parameter.where(bind, single)
     if parameter.link is None:
         return condition
@@ -175,28 +186,30 @@ def on_record(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bo
 
 
 def owner_of(link: Table) -> Table:
-    """The table whose records own the rows of a link table."""
+    """Return the resource's table to which a link table belongs."""
     (key,) = link.c.record_id.foreign_keys
     return key.column.table
 
 
 def _opposite(source: Resource, target: Resource) -> Iterator[Parameter]:
-    """The parameters that links of `source` give to their target: the records that a source names."""
+    """Yield the filter parameters of a target for the links of `source`: records to which a source links."""
     for link in source.all_links.values():
         if link.include and link.target == target.name:
             name = link.opposite or source.one
-            yield Parameter(name, Id, f"Named by this {source.one}.", _referenced_by(source, link, target), many=True)
+            yield Parameter(
+                name, Id, f"Linked from this {source.one}.", _referenced_by(source, link, target), many=True
+            )
 
 
 def _referenced_by(source: Resource, link: Link, target: Resource) -> Any:
     def where(bind: str, single: bool) -> ColumnElement[bool]:
-        named = []
+        selects = []
         for column in link.columns:
             owner = column.table.c.record_id if isinstance(column, Column) else source.table.id
             public = source.table.state == literal_column("'published'")
-            naming = select(column).where(equals(owner, bind, single), public)
-            named.append(naming.where(owner == source.table.id) if isinstance(column, Column) else naming)
-        found: ColumnElement[bool] = target.table.id.in_(union_all(*named) if len(named) > 1 else named[0])
-        return found
+            linked = select(column).where(equals(owner, bind, single), public)
+            selects.append(linked.where(owner == source.table.id) if isinstance(column, Column) else linked)
+        is_linked: ColumnElement[bool] = target.table.id.in_(union_all(*selects) if len(selects) > 1 else selects[0])
+        return is_linked
 
     return where

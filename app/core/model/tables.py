@@ -1,4 +1,4 @@
-"""The tables of a resource: its row, its links, its indexes."""
+"""The tables of a resource: columns of every record, link tables and indexes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,8 +10,11 @@ from sqlmodel import Field, SQLModel
 from app.core.database.tables import BYTEWISE, SEQUENCE, only_where
 
 
-class RouteRow(SQLModel):
-    """The columns every resource's table has; tables do not validate, so only core builds them from valid fields."""
+class RecordRow(SQLModel):
+    """The columns of every resource's table.
+
+    SQLModel does not validate tables. Rows are therefore written only by `app.core`, from validated fields.
+    """
 
     model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]
 
@@ -27,10 +30,10 @@ class RouteRow(SQLModel):
 
 
 def list_indexes(*, codes: Sequence[str], sorts: Sequence[str], alone: Sequence[str] = ()) -> Iterator[Index]:
-    """The indexes of a list: each code and sort by itself, and each sort within each code, all of them with the id.
+    """Yield the indexes of a list: on each code, on each sort and on each pair of both, always with the id.
 
-    So a list of one code comes in its order out of one index; SQLite would else sort all records of that code. For
-    `alone` that is not worth an index. One more holds the drafts, which are few.
+    With the pairs, a list that is filtered by one code is read from an index in its order; without them SQLite would
+    sort all records of that code. The columns of `alone` are indexed without pairs. A partial index has the drafts.
     """
     ordered = [*sorts, "updated_at"]
     yield Index(None, "id", **only_where("state = 'draft'"))
@@ -41,12 +44,12 @@ def list_indexes(*, codes: Sequence[str], sorts: Sequence[str], alone: Sequence[
 
 
 def refers_to(column: str, table: str, **kwargs: Any) -> Column[Any]:
-    """A column of a link table that names a record of another table."""
+    """Return a column of a link table that refers to a record of another table."""
     return Column(column, BYTEWISE, ForeignKey(f"{table}.id"), nullable=False, **kwargs)
 
 
 def link_table(owner: str, name: str, *columns: Column[Any]) -> Table:
-    """A table of one resource's links, in the writer's order; it goes and comes with the record."""
+    """Return a link table. Its rows keep the order of the writer and are deleted with their record."""
     return Table(
         f"{owner}_{name}",
         SQLModel.metadata,
@@ -58,14 +61,14 @@ def link_table(owner: str, name: str, *columns: Column[Any]) -> Table:
 
 
 def citation_table(owner: str) -> Table:
-    """The citations of a resource."""
+    """Return the table of a resource's citations."""
     return link_table(
         owner, "citations", refers_to("document_id", "documents"), Column("paragraph", Integer, index=False)
     )
 
 
 def identifier_table(owner: str, *, unique: bool = True) -> Table:
-    """The codes that other registers give to a resource's records; most registers give a code once."""
+    """Return the table of a resource's codes in other registers; with `unique` no two records share a code."""
     table = link_table(
         owner, "identifiers", Column("scheme", BYTEWISE, index=False), Column("value", BYTEWISE, index=False)
     )

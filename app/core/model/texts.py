@@ -1,4 +1,4 @@
-"""The texts in a record's representation, found by their types: text is what `clean` has checked."""
+"""The texts in a representation. A field holds text if `clean` validates it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -9,37 +9,37 @@ from pydantic import AfterValidator, BaseModel
 from app.core.model.resource import Resource
 from app.core.values.text import clean
 
-Texts = list[tuple[str, str]]  # each with the path of where it stands, such as title.vi or aliases[0]
+Texts = list[tuple[str, str]]  # (path, text); a path is such as title.vi or aliases[0]
 
 _Collect = Callable[[Any, str, Texts], None]
 
-NOT_TEXT = frozenset({"supports"})  # names of fields
+NOT_TEXT = frozenset({"supports"})  # it contains names of fields
 
 
 def name_texts(resource: Resource, record: Mapping[str, Any]) -> Texts:
-    """The texts that name a record."""
+    """Return the texts of the fields that name a record."""
     return _collected(_readers(resource)[0], record)
 
 
 def other_texts(resource: Resource, record: Mapping[str, Any]) -> Texts:
-    """Every other text of a record."""
+    """Return all other texts of a record."""
     return _collected(_readers(resource)[1], record)
 
 
 def _collected(readers: list[tuple[str, _Collect]], record: Mapping[str, Any]) -> Texts:
-    found: Texts = []
+    texts: Texts = []
     for name, collect in readers:
-        if record.get(name):  # a representation of an older rendering may lack it
-            collect(record[name], name, found)
-    return found
+        if record.get(name):  # a representation of an older rendering may not have it
+            collect(record[name], name, texts)
+    return texts
 
 
 @cache
 def _readers(resource: Resource) -> tuple[list[tuple[str, _Collect]], list[tuple[str, _Collect]]]:
-    """How to read each field that holds text: those that name the record, in their declared order, and the others."""
+    """Return the collectors of the fields that name a record, in their declared order, and those of the others."""
     fields = dict(_of_fields(resource.fields))
-    named = [(name, fields.pop(name)) for name in resource.names]
-    return named, list(fields.items())
+    names = [(name, fields.pop(name)) for name in resource.names]
+    return names, list(fields.items())
 
 
 def _of_fields(model: type[BaseModel]) -> Iterator[tuple[str, _Collect]]:
@@ -50,8 +50,9 @@ def _of_fields(model: type[BaseModel]) -> Iterator[tuple[str, _Collect]]:
 
 
 def _reader(kind: Any, rules: Any = ()) -> _Collect | None:
-    """How to read what has this type; None if it can hold no text."""
-    origin, inner = get_origin(kind), get_args(kind)
+    """Return the collector for values of a type; None if they contain no text."""
+    origin = get_origin(kind)
+    inner = get_args(kind)
     if origin is Annotated:
         return _reader(inner[0], inner[1:])
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -65,30 +66,30 @@ def _reader(kind: Any, rules: Any = ()) -> _Collect | None:
     return next(filter(None, map(_reader, inner)), None)
 
 
-def _line(value: str, path: str, found: Texts) -> None:
-    found.append((path, value))
+def _line(value: str, path: str, texts: Texts) -> None:
+    texts.append((path, value))
 
 
 def _of_list(collect: _Collect | None) -> _Collect | None:
-    def read(value: list[Any], path: str, found: Texts) -> None:
-        for position, one in enumerate(value):
-            collect(one, f"{path}[{position}]", found)  # type: ignore[misc]
+    def read(value: list[Any], path: str, texts: Texts) -> None:
+        for position, item in enumerate(value):
+            collect(item, f"{path}[{position}]", texts)  # type: ignore[misc]
 
     return collect and read
 
 
 def _of_mapping(collect: _Collect | None) -> _Collect | None:
-    def read(value: dict[str, Any], path: str, found: Texts) -> None:
-        for key, one in value.items():
-            collect(one, f"{path}.{key}", found)  # type: ignore[misc]
+    def read(value: dict[str, Any], path: str, texts: Texts) -> None:
+        for key, member in value.items():
+            collect(member, f"{path}.{key}", texts)  # type: ignore[misc]
 
     return collect and read
 
 
 def _of_model(readers: list[tuple[str, _Collect]]) -> _Collect | None:
-    def read(value: dict[str, Any], path: str, found: Texts) -> None:
+    def read(value: dict[str, Any], path: str, texts: Texts) -> None:
         for key, collect in readers:
             if value.get(key):
-                collect(value[key], f"{path}.{key}", found)
+                collect(value[key], f"{path}.{key}", texts)
 
     return read if readers else None

@@ -1,4 +1,4 @@
-"""Strict JSON checked by a model; every mistake is told by its place."""
+"""Strict parsing of JSON and its validation by a model. Each error states its location."""
 
 import json
 import math
@@ -15,8 +15,7 @@ from app.core.values.links import LinksTo
 from app.core.values.text import LANGUAGE_TAG, UNSAFE, suggestion
 
 MAX_DEPTH = 100
-
-MAX_MEMBERS = 1_000  # of one object; no record has near as many
+MAX_MEMBERS = 1_000  # of one object; records have far fewer
 
 _LANGUAGE = re.compile(LANGUAGE_TAG)
 
@@ -24,14 +23,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_json(body: bytes, model: type[BaseModel]) -> Any:
-    """The value of a body; BadBody when it is no strict JSON, Invalid where a text cannot be stored."""
+    """Parse a body; BadBody if it is no strict JSON, Invalid if a text cannot be stored."""
     value = strict_json(body)
     refuse_unsafe(value, model)
     return value
 
 
 def strict_json(body: bytes) -> Any:
-    """The value of UTF-8 JSON; BadBody when a name comes twice, or a number is none that both engines can hold."""
+    """Parse UTF-8 JSON; BadBody also for a repeated name or a number that one of the engines cannot store."""
     try:
         return json.loads(
             body.decode(), object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer, parse_float=_float
@@ -41,18 +40,18 @@ def strict_json(body: bytes) -> Any:
 
 
 def refuse_unsafe(value: Any, model: type[BaseModel]) -> None:
-    """Invalid where a text in the value cannot be stored, told by its place as far as the model has it."""
+    """Raise Invalid if a text cannot be stored. Pointers contain only names that the model has."""
     if isinstance(value, str | list | dict):
-        errors = list(islice(_unsafe(value, "", 0, _members(model)), MAX_ERRORS))
+        errors = list(islice(_unsafe(value, "", 0, _member_names(model)), MAX_ERRORS))
         if errors:
             raise Invalid(*errors)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs) or len(found) > MAX_MEMBERS:
+    members = dict(pairs)
+    if len(members) < len(pairs) or len(members) > MAX_MEMBERS:
         raise ValueError
-    return found
+    return members
 
 
 def _refuse(_: str) -> Any:
@@ -73,89 +72,92 @@ def _float(text: str) -> float:
     return value
 
 
-def _unsafe(value: Any, at: str, depth: int, known: frozenset[str]) -> Iterator[ErrorItem]:
-    """Texts that neither engine could store or show; names with such characters are told by what holds them."""
+def _unsafe(value: Any, pointer: str, depth: int, names: frozenset[str]) -> Iterator[ErrorItem]:
+    """Yield an error for each text that cannot be stored. An unsafe name is reported at the object that contains it."""
     if depth > MAX_DEPTH:
         raise BadBody
     if isinstance(value, str):
         if UNSAFE.search(value):
-            yield ErrorItem(pointer=at, code="invalid_value", detail="holds a control character or a lone surrogate")
+            detail = "contains a control character or an unpaired surrogate"
+            yield ErrorItem(pointer=pointer, code="invalid_value", detail=detail)
         return
-    for name, each in value.items() if isinstance(value, dict) else enumerate(value):
+    for name, member in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(name, str):
-            yield from _unsafe(name, at, depth + 1, known)
-        if isinstance(each, str | list | dict):
-            here = f"{at}/{name}" if isinstance(name, int) or name in known else at
-            yield from _unsafe(each, here, depth + 1, known)
+            yield from _unsafe(name, pointer, depth + 1, names)
+        if isinstance(member, str | list | dict):
+            member_pointer = f"{pointer}/{name}" if isinstance(name, int) or name in names else pointer
+            yield from _unsafe(member, member_pointer, depth + 1, names)
 
 
 def validate(model: type[Model], value: Any) -> Model:
-    """The value as the model has it, types taken strictly; Invalid with every mistake that the model finds."""
+    """Validate a value strictly; Invalid with every error that the model finds."""
     try:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise Invalid(*(_item(model, each) for each in found[:MAX_ERRORS])) from None
+        errors = error.errors(include_url=False, include_input=False, include_context=False)
+        raise Invalid(*(_item(model, item) for item in errors[:MAX_ERRORS])) from None
 
 
 def validate_partly(model: type[Model], value: dict[str, Any], errors: Iterable[ErrorItem]) -> Model | None:
-    """The value without the members that have errors, for rules to go on with; None when that is no record at all."""
-    wrong = {top_member(each) for each in errors}
+    """Validate only the members without errors, so that rules can examine these; None if that fails too."""
+    wrong = {top_member(error) for error in errors}
     names = {field.alias or name for name, field in model.model_fields.items()} - wrong
     try:
         rest = {name: value[name] for name in value if name in names}
-        found: Model = _without_required(model).model_validate(rest, strict=True)
-        return found
+        partial: Model = _without_required(model).model_validate(rest, strict=True)
+        return partial
     except ValidationError:
         return None
 
 
 def top_member(error: ErrorItem) -> str:
-    """The member of the body that an error is in; empty: the body as a whole."""
+    """Return the name of the top-level member that an error concerns; empty for the body as a whole."""
     return (error.pointer or "").partition("/")[2].partition("/")[0]
 
 
 @cache
 def _without_required(model: type[Model]) -> type[Model]:
-    """The model with nothing required; what is given was checked before, and links stay links."""
+    """Return the model with every field optional. Constraints are dropped, except the types of links."""
     optional: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         if field.is_required():
-            links = [each for each in field.metadata if isinstance(each, LinksTo)]
+            links = [mark for mark in field.metadata if isinstance(mark, LinksTo)]
             kind = Annotated[field.annotation, links[0]] if links else field.annotation
             optional[name] = (kind | None, None)  # type: ignore[operator]
     return create_model(f"{model.__name__}InPart", __base__=model, **optional)
 
 
 def _item(model: type[BaseModel], error: Any) -> ErrorItem:
-    known, place = _members(model), list(error["loc"])
+    names = _member_names(model)
+    location = list(error["loc"])
     if error["type"] == "extra_forbidden":
-        detail = f"There is no such member here.{suggestion(str(place.pop()), known)}"
-        return ErrorItem(pointer=_pointer(place, known), code="unknown_member", detail=detail)
-    return ErrorItem(pointer=_pointer(place, known), code="invalid_value", detail=error_detail(error))
+        detail = f"There is no such member here.{suggestion(str(location.pop()), names)}"
+        return ErrorItem(pointer=_pointer(location, names), code="unknown_member", detail=detail)
+    return ErrorItem(pointer=_pointer(location, names), code="invalid_value", detail=error_detail(error))
 
 
-def _pointer(place: list[str | int], known: frozenset[str]) -> str:
-    """A JSON Pointer as far as it is made of names of ours: names that the sender made up are not repeated."""
+def _pointer(location: list[str | int], names: frozenset[str]) -> str:
+    """Return a JSON Pointer that ends before the first name that only the client uses, so that it is not repeated."""
     parts = []
-    for step in place:
-        if isinstance(step, str) and step not in known and not _LANGUAGE.fullmatch(step):
+    for step in location:
+        if isinstance(step, str) and step not in names and not _LANGUAGE.fullmatch(step):
             break
         parts.append(f"/{step}")
     return "".join(parts)
 
 
 @cache
-def _members(model: type[BaseModel]) -> frozenset[str]:
-    """Every name of a member that the model or a value in it has."""
+def _member_names(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of all members of a model and of the models inside it."""
     schema = model.model_json_schema()
-    return frozenset(
-        name for each in (schema, *schema.get("$defs", {}).values()) for name in each.get("properties", ())
-    )
+    names = set(schema.get("properties", ()))
+    for nested in schema.get("$defs", {}).values():
+        names.update(nested.get("properties", ()))
+    return frozenset(names)
 
 
 def error_detail(error: Any) -> str:
-    """What pydantic found wrong, without the input."""
+    """Return the message of a pydantic error. It does not contain the input."""
     message: str = error["msg"]
     if error["type"] == "string_pattern_mismatch" and len(message) > 300:
         return "This is not one of the allowed values."

@@ -1,4 +1,9 @@
-"""Reads of records: query strings, pages and cursors, includes, facets, history.
+"""Reads of records. They know nothing of HTTP or of threads.
 
-A read is a generator that yields statements and receives rows; it knows nothing of HTTP or of threads.
+- `parameters`: the query parameters of lists and details
+- `reads`: lists and details; `pages`, `conditions`, `sorts` and `cursors`: the parts of a list
+- `includes`, `facets`, `history`: what a request can ask for in addition
+- `results`: requests, results and their ETags; `freshness`: the last Change that this process knows
+
+A read is a generator that yields statements and receives rows.
 """

@@ -1,4 +1,4 @@
-"""Facets: how many records of a list there are for each value of a code, or of a link to other records."""
+"""Facets: the number of records of a list for each value of a filter, such as a code or a linked record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,39 +12,42 @@ from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.model.filters import EqualFilter
 from app.core.model.resource import RESOURCES, Resource
-from app.core.reading.answers import ReadRequest, computed
+from app.core.reading.conditions import FilterShape, filter_conditions, filter_shape
 from app.core.reading.includes import select_stored
-from app.core.reading.pages import FilterShape, filter_conditions, filter_shape
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
+from app.core.reading.results import ReadRequest, computed
 from app.core.values.codelists import CodeList
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 
 
 class FacetValue(BaseModel, defer_build=True):
-    """One value, and how many records have it."""
+    """A value, and the number of records that have it."""
 
-    value: str = Field(description="A code, the id of a record, or a text: what the parameter of the same name takes.")
-    label: LanguageMap | None = Field(description="Of a code, or the name or title of a public record.")
-    count: int = Field(description="Records with this value; each counts once.")
+    value: str = Field(description="A code, the id of a record, or a text, as the parameter of the same name takes it.")
+    label: LanguageMap | None = Field(description="Label of the code, or name or title of the public record.")
+    count: int = Field(description="Number of records with this value. Each record counts once.")
 
 
 class FacetValues(BaseModel, defer_build=True):
-    """The values of one facet, most frequent first, then by value."""
+    """The values of one facet: the most frequent first, then in the order of the values."""
 
     values: list[FacetValue]
-    more: bool = Field(description="There are more values than `limit`.")
+    more: bool = Field(description="Whether there are more values than `limit`.")
 
 
 class FacetsShown(BaseModel, defer_build=True):
-    """The facets that were asked for, by name."""
+    """The requested facets, by name."""
 
     facets: dict[str, FacetValues]
 
 
 @dataclass(frozen=True, eq=False)
 class Facet:
-    """Columns whose values are counted: codes, ids of a target resource, or plain texts."""
+    """Columns whose values are counted: codes, ids of records of the resource `target`, or texts.
+
+    With `tree`, a record counts for its target and for everything above it.
+    """
 
     columns: tuple[Any, ...]
     codes: CodeList | None = None
@@ -53,20 +56,20 @@ class Facet:
 
 
 def facets_of(resource: Resource) -> dict[str, Facet]:
-    """The facets of a resource: its filters by equality and its links, under the names of their parameters."""
-    found: dict[str, Facet] = {}
-    for name, each in resource.filters.items():
-        if isinstance(each, EqualFilter):
-            rules = getattr(each.annotation, "__metadata__", ())
+    """Return the facets of a resource, by parameter: its filters by equality and its links."""
+    facets: dict[str, Facet] = {}
+    for name, declared in resource.filters.items():
+        if isinstance(declared, EqualFilter):
+            rules = getattr(declared.annotation, "__metadata__", ())
             codes = next((rule for rule in rules if isinstance(rule, CodeList)), None)
-            found[name] = Facet((each.column,), codes)
+            facets[name] = Facet((declared.column,), codes)
     for name, link in resource.all_links.items():
-        found[name] = Facet(link.columns, target=link.target, tree=link.tree)
-    return found
+        facets[name] = Facet(link.columns, target=link.target, tree=link.tree)
+    return facets
 
 
 class Facets:
-    """The facets of one resource; each is one statement, compiled once for each shape of a request."""
+    """The facets of one resource. Each is one statement, compiled once for each shape of a request."""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
@@ -74,74 +77,75 @@ class Facets:
 
     @cached_property
     def facets(self) -> dict[str, Facet]:
-        """By name."""
+        """The facets by name."""
         return facets_of(self.resource)
 
     @cached_property
     def query(self) -> type[BaseModel]:
-        """The query model: the list's filters, and the facets to count."""
+        """The query model: the filters of the list, and the facets to count."""
         fields = filter_fields(self.resource.parameters.values())
-        about = "Count the values of this; repeat it for more."
+        text = "The facet to count. Repeat the parameter for several."
         names: Any = Literal[tuple(self.facets)]
         example = [next(iter(self.facets))]
-        asked = Field(description=about, min_length=1, max_length=MAX_ITEMS, examples=[example])
-        fields["facet"] = (list[names], asked)
-        fields["limit"] = (
-            Digits,
-            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Values of each facet."),
-        )
+        fields["facet"] = (list[names], Field(description=text, min_length=1, max_length=MAX_ITEMS, examples=[example]))
+        text = "Maximum number of values of each facet."
+        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=text))
         return query_model(f"{self.resource.shown.__name__}FacetsQuery", fields)
 
     def count(self, query: Any, request: ReadRequest) -> Read:
-        """The counts of every facet that is asked for."""
+        """Count the values of the requested facets."""
         return (yield from computed(request, lambda: self._counted(query)))
 
     def _counted(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"facet", "limit"})
         shape, values = filter_shape(self.resource.parameters, filters)
-        found: dict[str, Sequence[Any]] = {}
+        counts: dict[str, Sequence[Any]] = {}
         for name in dict.fromkeys(query.facet):
             rows = yield self._statement(name, shape), {**values, "most": query.limit + 1}
-            found[name] = [(_text(value), count) for value, count in rows]
-        labels = yield from self._labels(found, query.limit)
-        facets = {name: self._shown(name, rows, labels, query.limit) for name, rows in found.items()}
+            counts[name] = [(_text(value), count) for value, count in rows]
+        labels = yield from self._labels(counts, query.limit)
+        facets = {name: self._facet_values(name, rows, labels, query.limit) for name, rows in counts.items()}
         return {"facets": facets}, None
 
     def _build(self, name: str, shape: FilterShape) -> Query:
         facet = self.facets[name]
-        where, of_link = filter_conditions(self.resource, shape), self._of_the_same_link(name, shape)
-        each = [_pairs(self.resource, column, where, of_link) for column in facet.columns]
-        pairs = (union(*each) if len(each) > 1 else each[0]).subquery()
+        where = filter_conditions(self.resource, shape)
+        link_where = self._conditions_on_link(name, shape)
+        selects = [_pairs(self.resource, column, where, link_where) for column in facet.columns]
+        pairs = (union(*selects) if len(selects) > 1 else selects[0]).subquery()
         value: Any = pairs.c.value
         source: Any = pairs
         if facet.tree:
             above = _ancestors_of(RESOURCES[str(facet.target)])
-            value, source = above.c.above, pairs.join(above, above.c.node == pairs.c.value)
-        once = len(each) > 1 or not isinstance(facet.columns[0], Column)
-        count = func.count() if once and not facet.tree else func.count(pairs.c.record.distinct())
+            value = above.c.above
+            source = pairs.join(above, above.c.node == pairs.c.value)
+        is_distinct = len(selects) > 1 or not isinstance(facet.columns[0], Column)
+        count = func.count() if is_distinct and not facet.tree else func.count(pairs.c.record.distinct())
         statement = select(value, count).select_from(source).where(value.is_not(None)).group_by(value)
         return Query(statement.order_by(count.desc(), value).limit(bindparam("most")))
 
-    def _of_the_same_link(self, name: str, shape: FilterShape) -> list[ColumnElement[bool]]:
-        """What else is asked of the link that is counted: of `role=funding` the funding partners."""
+    def _conditions_on_link(self, name: str, shape: FilterShape) -> list[ColumnElement[bool]]:
+        """Return the other conditions on the link table of a facet: with `role=funding`, funding partners count."""
         parameters = self.resource.parameters
         link = parameters[name].link
-        others = [each for each in shape if each[0] != name and link is not None and parameters[each[0]].link is link]
+        if link is None:
+            return []
+        others = [(other, single) for other, single in shape if other != name and parameters[other].link is link]
         return [parameters[other].where(other, single) for other, single in others]
 
-    def _labels(self, found: Mapping[str, Sequence[Any]], limit: int) -> Read:
-        """Names and titles of the public records among the values, by resource and id: one statement for all."""
+    def _labels(self, counts: Mapping[str, Sequence[Any]], limit: int) -> Read:
+        """Read the names and titles of public records among the values, by resource and id, in one statement."""
         ids: dict[str, list[str]] = {}
-        for name, rows in found.items():
+        for name, rows in counts.items():
             target = self.facets[name].target
             if target and rows:
                 ids.setdefault(target, []).extend(value for value, _ in rows[:limit])
         if not ids:
             return {}
         rows = yield _labelled_targets(tuple(ids)), ids
-        return {(_text(target), _text(one)): _label(from_json(body)) for target, one, body in rows}
+        return {(_text(target), _text(record_id)): _label(from_json(body)) for target, record_id, body in rows}
 
-    def _shown(self, name: str, rows: Sequence[Any], labels: Mapping[Any, Any], limit: int) -> dict[str, Any]:
+    def _facet_values(self, name: str, rows: Sequence[Any], labels: Mapping[Any, Any], limit: int) -> dict[str, Any]:
         facet = self.facets[name]
 
         def label(value: str) -> Any:
@@ -154,23 +158,24 @@ class Facets:
         return {"values": values, "more": len(rows) > limit}
 
 
-def _pairs(resource: Resource, column: Any, where: Sequence[Any], of_link: Sequence[Any]) -> Select[Any]:
-    """Each public record that is chosen, with each value it has in this column of its own or of a link table.
+def _pairs(resource: Resource, column: Any, where: Sequence[Any], link_where: Sequence[Any]) -> Select[Any]:
+    """Select each public record that matches with each of its values in a column, which may be of a link table.
 
-    The few drafts are left out, rather than the many public records looked up.
+    Excluding the few drafts is faster than looking up the many public records.
     """
-    table, is_link = resource.table, isinstance(column, Column)
+    table = resource.table
+    is_link = isinstance(column, Column)
     record = column.table.c.record_id if is_link else table.id
     every = table.__table__.alias("every")
     drafts = select(every.c.id).where(every.c.state == literal_column("'draft'"))
-    pairs = select(record.label("record"), column.label("value")).where(record.not_in(drafts), *of_link)
+    pairs = select(record.label("record"), column.label("value")).where(record.not_in(drafts), *link_where)
     if is_link and where:
         return pairs.where(record.in_(select(table.id).where(*where)))
     return pairs.where(*where)
 
 
 def _ancestors_of(resource: Resource) -> Any:
-    """Each node of a tree with itself and everything above it; UNION ends where a tree comes round."""
+    """Select each node of a tree with itself and with everything above it. UNION ends the recursion in a cycle."""
     table = resource.table
     nodes = select(table.id.label("node"), table.id.label("above")).cte("above", recursive=True)
     higher = select(nodes.c.node, table.parent).join(table, table.id == nodes.c.above)
@@ -179,8 +184,8 @@ def _ancestors_of(resource: Resource) -> Any:
 
 @lru_cache(maxsize=256)
 def _labelled_targets(targets: tuple[str, ...]) -> Query:
-    each = [_bodies(RESOURCES[name]) for name in targets]
-    return Query(union_all(*each) if len(each) > 1 else each[0])
+    selects = [_bodies(RESOURCES[name]) for name in targets]
+    return Query(union_all(*selects) if len(selects) > 1 else selects[0])
 
 
 def _bodies(resource: Resource) -> Select[Any]:
@@ -193,5 +198,5 @@ def _label(record: Mapping[str, Any]) -> Any:
 
 
 def _text(value: Any) -> str:
-    found: str = value.decode() if isinstance(value, bytes) else value
-    return found
+    text: str = value.decode() if isinstance(value, bytes) else value
+    return text

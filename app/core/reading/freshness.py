@@ -1,4 +1,4 @@
-"""Knows the last Change, as of now for this process."""
+"""The last Change that this process knows, and how long it may trust that."""
 
 import asyncio
 import time
@@ -8,43 +8,52 @@ ReadLastChange = Callable[[], Awaitable[object]]
 
 
 def today() -> object:
-    """The day in UTC."""
+    """Return the number of the current day in UTC."""
     return int(time.time() // 86_400)
 
 
 class Freshness:
-    """Knows the last Change, as of now for the commits of this process, and `staleness` seconds late for others'.
+    """The last Change of the database, as far as this process knows it.
 
-    `look` asks the database (None when it does not answer); `commits` counts the commits of this process.
+    Commits of this process are noticed at once, and commits of other processes within `staleness` seconds. `look` asks
+    the database (None: it does not answer); `commits` returns the number of commits of this process.
     """
 
     def __init__(self, look: ReadLastChange, commits: Callable[[], int], staleness: float) -> None:
-        self._look, self._commits, self._staleness = look, commits, staleness
-        self._until, self._seen = 0.0, -1
+        self._look = look
+        self._commits = commits
+        self._staleness = staleness
+        self._until = 0.0
+        self._seen_commits = -1
         self.last: object = None
         self._looking: asyncio.Future[None] | None = None
 
     async def marker(self) -> object:
-        """Equal markers, equal answers; None: it is not known. A new day counts too: some answers depend on today."""
+        """Return a marker that is equal as long as all responses are, or None if the last Change is not known.
+
+        The marker contains the day, because some responses depend on it.
+        """
         if not self.is_fresh():
             if self._looking is None:
                 self._looking = asyncio.ensure_future(self._refresh())
             await asyncio.shield(self._looking)
-        return self.last if self._seen == self._commits() else None
+        return self.last if self._seen_commits == self._commits() else None
 
     def is_fresh(self) -> bool:
-        """Whether the last look still counts."""
-        return time.monotonic() <= self._until and self._seen == self._commits()
+        """Return whether `last` can be used without asking the database."""
+        return time.monotonic() <= self._until and self._seen_commits == self._commits()
 
     def is_unchanged_since(self, marker: object) -> bool:
-        """Whether nothing has been noticed since this marker."""
-        return self.last == marker and self._seen == self._commits()
+        """Return whether no Change has been noticed since the marker was returned."""
+        return self.last == marker and self._seen_commits == self._commits()
 
     async def _refresh(self) -> None:
-        seen, until = self._commits(), time.monotonic() + self._staleness
+        commits = self._commits()
+        until = time.monotonic() + self._staleness
         try:
             last = await self._look()
             self.last = None if last is None else (last, today())
-            self._seen, self._until = seen, until
+            self._seen_commits = commits
+            self._until = until
         finally:
             self._looking = None

@@ -1,10 +1,9 @@
-"""What a record was: every version an caller may see, what changed between them, and the one of an instant.
+"""The history of a record: the versions that a caller may see, their differences, and the version at an instant.
 
-Everything is read from the Changes of the record. Everyone sees what was public when it was written; who may write the
-record now sees its drafts too.
+Everything is read from the Changes of the record. Everyone sees the versions that were public when they were written.
+A caller who may write the record now sees its drafts too.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -19,63 +18,62 @@ from app.core.log import CHANGE_NAME, CHANGES, PUBLIC_ACTION, REDACTOR, WITHHELD
 from app.core.model.fields import Instant
 from app.core.model.filters import stored_instant
 from app.core.model.resource import Resource
-from app.core.reading.answers import LAST_CHANGE_OF_RECORD, ReadRequest, ReadResult, last_change_tag, moved_to
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
 from app.core.reading.reads import field_selector
-from app.core.values.json import to_json
+from app.core.reading.results import LAST_CHANGE_OF_RECORD, ReadRequest, ReadResult, last_change_tag, moved_to
+from app.core.values.json import from_json, to_json
 from app.core.writing.representation import writable_members
 
 AFTER_ALL_CHANGES = (1 << 63) - 1  # no Change has this number or a higher one
 
 
 class HistoryQuery(BaseModel):
-    """Which page."""
+    """The query of a history."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Versions a page.")
-    cursor: str | None = Field(default=None, max_length=1000, description="Where to go on: taken from `next`.")
+    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of versions.")
+    cursor: str | None = Field(default=None, max_length=1000, description="Cursor from `next`.")
 
 
 class FieldChange(BaseModel):
-    """One place that says something else than before.
+    """A difference between two versions.
 
-    Objects are compared member by member, lists of the same length place by place; other lists are shown whole.
+    Objects are compared member by member, and lists of the same length item by item. Other lists are shown in full.
     """
 
     pointer: str = Field(description="JSON Pointer (RFC 6901) into the record.", examples=["/title/en"])
-    before: Any = Field(default=None, description="What it said; left out where nothing was.")
-    after: Any = Field(default=None, description="What it says since; left out where nothing is any more.")
+    before: Any = Field(default=None, description="The previous value. Omitted if there was none.")
+    after: Any = Field(default=None, description="The new value. Omitted if there is none.")
 
 
 class VersionShown(BaseModel):
-    """One write of the record."""
+    """One version of the record."""
 
-    sequence: int = Field(description="Number of the Change.")
+    sequence: int = Field(description="Sequence number of the Change.")
     at: Instant
-    actor: str = Field(description="Who: `key:` and the id of a key, or the part of the program.", examples=["seed"])
-    partner: str | None = Field(description="The partner that acts with this key.")
+    actor: str = Field(description="Who wrote it: `key:` and the id of a key, or a command.", examples=["seed"])
+    partner: str | None = Field(description="Partner of this key.")
     action: Annotated[str, PUBLIC_ACTION] = Field(
-        description="What everyone sees of it: to publish is to create, to withdraw is to delete. With a key that may "
-        "write the record: what it was."
+        description="The public action: publishing a draft is `create`, and withdrawing a record is `delete`. For a "
+        "key that may write the record, the action itself."
     )
-    version: int = Field(description="The record's version since.")
-    redacted: int | None = Field(description="The Change by which text was taken down from this version, if any.")
+    version: int = Field(description="Version number.")
+    redacted: int | None = Field(description="Sequence number of the Change that redacted this version, if any.")
     changes: list[FieldChange] = Field(
-        description="What it changed, every member where the record is new; nothing where it ends."
+        description="Differences from the previous version: all members of a new record, none of a deleted one."
     )
 
 
 class HistoryPage(BaseModel):
-    """Versions of a record, the newest first."""
+    """A page of versions, the newest first."""
 
     items: list[VersionShown]
     next: str | None = Field(description="Path of the next page; null at the end.")
 
 
 _OF_RECORD = (CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
-
 _AT = Query(
     select(CHANGES.c.action, CHANGE_NAME, CHANGES.c.redacted, utf8(CHANGES.c.body))
     .where(*_OF_RECORD, CHANGES.c.at <= bindparam("instant"))
@@ -83,42 +81,37 @@ _AT = Query(
     .limit(1),
     alone=True,
 )
-
 _COLUMNS = ("sequence", "at", "actor", "action", "shown", "version", "redacted", "body")
-
 _VERSIONS = (
     select(*(CHANGES.c[name] for name in _COLUMNS))
     .where(*_OF_RECORD, CHANGES.c.sequence < bindparam("before"))
     .order_by(CHANGES.c.sequence.desc())
     .limit(bindparam("most"))
 )
-
 _ALL_VERSIONS = Query(_VERSIONS)
-
-_SHOWN = Query(_VERSIONS.where(CHANGES.c.shown.is_not(None)))
-
+_PUBLIC_VERSIONS = Query(_VERSIONS.where(CHANGES.c.shown.is_not(None)))
 _PARTNERS = Query(select(KEYS.c.id, KEYS.c.partner).where(one_of(KEYS.c.id, "keys")))
 
 
 class History:
-    """The past of the records of one resource."""
+    """The history of the records of one resource."""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         table = resource.table
-        self._keeper = Query(select(table.managed_by).where(table.id == bindparam("id")), alone=True)
+        self._manager = Query(select(table.managed_by).where(table.id == bindparam("id")), alone=True)
 
     def detail(self, record_id: str, query: Any, request: ReadRequest) -> Read:
-        """The record as it was at an instant: the bytes of that version; NotFound before it, Gone after its end."""
+        """Read the version at an instant; raises NotFound before the first version, and Gone after the deletion."""
         if query.include:
             raise Invalid(ErrorItem(parameter="include", code="of_the_past", detail=ERROR_DETAILS["of_the_past"]))
-        only = field_selector(query.fields, self.resource)
+        select_fields = field_selector(query.fields, self.resource)
         instant = stored_instant(query.as_of, ends_the_day=True)
         rows = yield _AT, {"resource": self.resource.name, "id": record_id, "instant": instant}
         if not rows:
             raise NotFound
         action, change, redacted, body = rows[0]
-        record = json.loads(body or WITHHELD)
+        record = from_json(body or WITHHELD)
         public = record["state"] == "published"
         if not public and not (yield from self._may_write(record_id, request)):
             raise NotFound
@@ -128,40 +121,40 @@ class History:
             raise NotFound
         if public and record.get("merged_into"):
             raise moved_to(request, record_id, record["merged_into"])
-        named = change if redacted is None else f"{change}-{redacted}"
-        return request.result(only(body), named, private=not public)
+        name = change if redacted is None else f"{change}-{redacted}"
+        return request.result(select_fields(body), name, private=not public)
 
     def page(self, record_id: str, query: HistoryQuery, request: ReadRequest) -> Read:
-        """A page of versions; NotFound when there never was one that the caller may see."""
-        writes = yield from self._may_write(record_id, request)
+        """Read a page of versions; raises NotFound if the caller may see none."""
+        may_write = yield from self._may_write(record_id, request)
         tag = yield from last_change_tag(request)
         if request.is_conditional and request.matches(tag):
-            return ReadResult(None, tag, private=writes)
+            return ReadResult(None, tag, private=may_write)
         cursors = Cursors(request.path)
         before = AFTER_ALL_CHANGES if query.cursor is None else _position(cursors, query.cursor)
         values = {"resource": self.resource.name, "id": record_id, "before": before, "most": query.limit + 1}
-        rows = yield (_ALL_VERSIONS if writes else _SHOWN), values
+        rows = yield (_ALL_VERSIONS if may_write else _PUBLIC_VERSIONS), values
         if not rows and query.cursor is None:
             raise NotFound
-        found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-        partners = yield from _partners(found)
-        pairs = zip(found[: query.limit], [*found[1:], None], strict=False)
-        items = [_version(change, earlier, writes, partners) for change, earlier in pairs]
-        following = None
+        changes = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+        partners = yield from _partners(changes)
+        pairs = zip(changes[: query.limit], [*changes[1:], None], strict=False)
+        items = [_version(change, earlier, partners, may_write=may_write) for change, earlier in pairs]
+        next_path = None
         if len(rows) > query.limit:
-            following = cursors.next([("limit", query.limit)], items[-1]["sequence"], record_id)
-        body = to_json({"items": items, "next": following})
-        return ReadResult(None if request.matches(tag) else body, tag, following, private=writes)
+            next_path = cursors.next([("limit", query.limit)], items[-1]["sequence"], record_id)
+        body = to_json({"items": items, "next": next_path})
+        return ReadResult(None if request.matches(tag) else body, tag, next_path, private=may_write)
 
     def _may_write(self, record_id: str, request: ReadRequest) -> Read:
-        """Whether the record is the caller's to write, or was when it was deleted."""
+        """Return whether the caller may write the record, or could when it was deleted."""
         if not request.caller.key:
             return False
-        rows = yield self._keeper, {"id": record_id}
+        rows = yield self._manager, {"id": record_id}
         if rows:
             return request.caller.may_write(rows[0][0])
         rows = yield LAST_CHANGE_OF_RECORD, {"resource": self.resource.name, "id": record_id}
-        return bool(rows) and request.caller.may_write(json.loads(rows[0][1] or WITHHELD)["managed_by"])
+        return bool(rows) and request.caller.may_write(from_json(rows[0][1] or WITHHELD)["managed_by"])
 
 
 def _position(cursors: Cursors, cursor: str) -> int:
@@ -171,41 +164,45 @@ def _position(cursors: Cursors, cursor: str) -> int:
     return value
 
 
-def _partners(found: Sequence[Mapping[str, Any]]) -> Read:
-    """The partner of each key that is an actor."""
-    keys = sorted({change["actor"].removeprefix("key:") for change in found if change["actor"].startswith("key:")})
+def _partners(changes: Sequence[Mapping[str, Any]]) -> Read:
+    """Read the partner of each key that is an actor."""
+    keys = sorted({change["actor"].removeprefix("key:") for change in changes if change["actor"].startswith("key:")})
     return dict((yield _PARTNERS, {"keys": keys})) if keys else {}
 
 
 def _version(
-    change: Mapping[str, Any], earlier: Mapping[str, Any] | None, writes: bool, partners: Mapping[str, str | None]
+    change: Mapping[str, Any],
+    earlier: Mapping[str, Any] | None,
+    partners: Mapping[str, str | None],
+    *,
+    may_write: bool,
 ) -> dict[str, Any]:
-    """A Change as VersionShown, beside the one before it that the caller may see."""
-    redacts = change["actor"].startswith(REDACTOR)
-    shown = "redact" if redacts else change["action"] if writes else change["shown"]
-    before, after = (None if each is None else _record(each, writes) for each in (earlier, change))
+    """Return a Change as VersionShown. `earlier` is the Change before it that the caller may see."""
+    action = change["action" if may_write else "shown"]
+    before = None if earlier is None else _record(earlier, may_write=may_write)
+    after = _record(change, may_write=may_write)
     return {
         "sequence": change["sequence"],
         "at": change["at"],
         "actor": change["actor"],
         "partner": partners.get(change["actor"].removeprefix("key:")),
-        "action": shown,
+        "action": "redact" if change["actor"].startswith(REDACTOR) else action,
         "version": change["version"],
         "redacted": change["redacted"],
         "changes": [] if after is None else list(compare(before or {}, after)),
     }
 
 
-def _record(change: Mapping[str, Any], writes: bool) -> dict[str, Any] | None:
-    """What a writer said of the record with a Change; None where there is nothing, or nothing to be seen."""
+def _record(change: Mapping[str, Any], *, may_write: bool) -> dict[str, Any] | None:
+    """Return the writable members of a version, or None if it is deleted or hidden from the caller."""
     if change["action"] == "delete" or change["body"] is None:
         return None
-    record = json.loads(change["body"])
-    return writable_members(record) if writes or record["state"] == "published" else None
+    record = from_json(change["body"])
+    return writable_members(record) if may_write or record["state"] == "published" else None
 
 
 def compare(before: Any, after: Any, at: str = "") -> Iterator[dict[str, Any]]:
-    """Where two JSON values differ, as FieldChange: objects by member, lists of the same length by place."""
+    """Yield the differences of two JSON values as FieldChange: objects by member, lists of one length by item."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in [*after, *(name for name in before if name not in after)]:
             pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"

@@ -1,4 +1,4 @@
-"""`include`: the records that others name or that belong to them, read along in as few statements as possible."""
+"""`include`: linked records that a response contains in addition, read in as few statements as possible."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,26 +13,28 @@ from app.core.database.statements import Query, Read, Rows
 from app.core.errors import ErrorItem, Invalid
 from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES, Include, Resource, on_record
-from app.core.reading.pages import Cursors
+from app.core.reading.cursors import Cursors
 
-MAX_INCLUDED = 200
-
-MAX_IN_PATH = 100
+MAX_INCLUDED = 200  # records for each step
+MAX_IN_PATH = 100  # ids in the path of further records
 
 
 def select_stored(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
-    """Public records (or drafts): the columns, then the representation's bytes (the Change's, or newer rendered)."""
+    """Select columns of public records (or drafts), and last the bytes of the representation.
+
+    The representation is that of the last Change, unless the record was rendered again since.
+    """
     table = resource.table
     body = utf8(func.coalesce(table.body, CHANGES.c.body))
-    found = select(*columns, body).join(CHANGES, CHANGES.c.sequence == table.change)
-    return found.where(table.state == literal_column(f"'{state}'"))
+    statement = select(*columns, body).join(CHANGES, CHANGES.c.sequence == table.change)
+    return statement.where(table.state == literal_column(f"'{state}'"))
 
 
 @dataclass(frozen=True)
 class IncludeStep:
-    """One link that is followed: from records of `source`, under the name that was asked.
+    """One link that an include follows, from records of the resource `source`.
 
-    `at_once`: only from the records that the answer is about, so it needs nothing that other steps find.
+    A step is in the first statement if it starts from the requested records only, so it does not need other steps.
     """
 
     name: str
@@ -41,99 +43,104 @@ class IncludeStep:
     in_first_statement: bool
 
     def select(self, bind: str, single: bool, *columns: Any) -> Select[Any]:
-        """What it finds, from the ids bound to a name."""
+        """Select the linked records of the records whose ids are bound to `bind`."""
         table = self.include.resource.table
         parameter = self.include.resource.parameters[self.include.parameter]
-        found = select_stored(self.include.resource, *columns, table.id).where(on_record(parameter, bind, single))
-        return found.order_by(table.id).limit(literal_column(str(MAX_INCLUDED + 1)))
+        linked = select_stored(self.include.resource, *columns, table.id).where(on_record(parameter, bind, single))
+        return linked.order_by(table.id).limit(literal_column(str(MAX_INCLUDED + 1)))
 
 
 class Includes:
-    """What one value of `include` brings along to records of a resource.
+    """The records that one value of `include` adds to records of a resource.
 
-    Names are followed in the order given: what records name (partners, indicators) from all that are there already,
-    what belongs to a record (its figures, its milestones) only from the records that the answer is about.
+    The names are followed in their order. Links of records (partners, indicators) are followed from all records that
+    were read before; nested lists (figures, milestones) only from the requested records.
     """
 
     def __init__(self, resource: Resource, names: str) -> None:
         self.resource = resource
         self.steps: list[IncludeStep] = []
-        known = [resource.name]
+        sources = [resource.name]
         root_only = True
         for name in names.split(","):
-            edges = [(RESOURCES[source].includes.get(name), source) for source in known]
-            found = [(edge, at) for edge, at in edges if edge and (not edge.nested or at == resource.name)]
-            if not found or any(step.name == name for step in self.steps):
-                raise Invalid(_no_include(known))
-            self.steps += [IncludeStep(name, edge, at, root_only and at == resource.name) for edge, at in found]
-            known += [edge.resource.name for edge, _ in found if edge.resource.name not in known]
-            root_only = root_only and all(edge.resource is not resource for edge, _ in found)
-        self.at_once = [step for step in self.steps if step.in_first_statement]
-        self.needs_more = len(self.at_once) < len(self.steps)
-        self._found = lru_cache(maxsize=2)(self._build)
+            candidates = [(RESOURCES[source].includes.get(name), source) for source in sources]
+            edges = [(edge, at) for edge, at in candidates if edge and (not edge.nested or at == resource.name)]
+            if not edges or any(step.name == name for step in self.steps):
+                raise Invalid(_no_include(sources))
+            self.steps += [IncludeStep(name, edge, at, root_only and at == resource.name) for edge, at in edges]
+            sources += [edge.resource.name for edge, _ in edges if edge.resource.name not in sources]
+            root_only = root_only and all(edge.resource is not resource for edge, _ in edges)
+        self.first_steps = [step for step in self.steps if step.in_first_statement]
+        self.needs_more = len(self.first_steps) < len(self.steps)
+        self._first = lru_cache(maxsize=2)(self._build)
         self._later = {step: Query(step.select("ids", False)) for step in self.steps if not step.in_first_statement}
 
     def parts(self, bind: str, single: bool) -> Iterator[Select[Any]]:
-        """One select of (number, id, body) for each step that can be taken at once."""
-        for number, step in enumerate(self.at_once):
+        """Yield a select of (number, id, body) for each step of the first statement."""
+        for number, step in enumerate(self.first_steps):
             yield step.select(bind, single, literal_column(str(number)).label("part"))
 
     def _build(self, single: bool) -> Query:
         return Query(union_in_order(*self.parts("ids", single)))
 
     def read(self, ids: Sequence[str], rows: Rows | None = None) -> Read:
-        """The tail of an answer about these records: `"included": …, "included_next": …`; `rows`: of its `parts`."""
+        """Return the last members of a response: `"included": …, "included_next": …`.
+
+        `ids` are those of the requested records. `rows` are the rows of `parts` if they have been read already.
+        """
         if rows is None:
-            rows = (yield self._found(False), {"ids": list(ids)}) if self.at_once and ids else ()
-        early: list[list[tuple[str, bytes]]] = [[] for _ in self.at_once]
+            rows = (yield self._first(False), {"ids": list(ids)}) if self.first_steps and ids else ()
+        first_pairs: list[list[tuple[str, bytes]]] = [[] for _ in self.first_steps]
         for number, record_id, body in rows:
-            early[number].append((record_id, body))
-        known: dict[str, list[str]] = {self.resource.name: list(ids)}
-        found: dict[str, dict[str, bytes]] = {}
-        further: dict[str, list[str]] = {}
-        at_once = iter(early)
+            first_pairs[number].append((record_id, body))
+        ids_by_resource: dict[str, list[str]] = {self.resource.name: list(ids)}
+        included: dict[str, dict[str, bytes]] = {}
+        next_paths: dict[str, list[str]] = {}
+        remaining = iter(first_pairs)
         for step in self.steps:
-            kind, named = found.setdefault(step.name, {}), known[step.source]
-            pairs = next(at_once) if step.in_first_statement else (yield self._later[step], {"ids": list(named)})
+            records = included.setdefault(step.name, {})
+            source_ids = ids_by_resource[step.source]
+            pairs = next(remaining) if step.in_first_statement else (yield self._later[step], {"ids": list(source_ids)})
             if len(pairs) > MAX_INCLUDED:
-                further.setdefault(step.name, []).extend(_further(step.include, named, pairs[MAX_INCLUDED - 1][0]))
-            kind.update(pairs[:MAX_INCLUDED])
+                paths = _next_paths(step.include, source_ids, pairs[MAX_INCLUDED - 1][0])
+                next_paths.setdefault(step.name, []).extend(paths)
+            records.update(pairs[:MAX_INCLUDED])
             resource = step.include.resource.name
             if self.needs_more:
-                known[resource] = list(dict.fromkeys([*known.get(resource, ()), *kind]))
-        kinds = _object({name: _object(kind) for name, kind in found.items()})
-        return b'"included":%s,"included_next":%s' % (kinds, json.dumps(further).encode() if further else b"{}")
+                ids_by_resource[resource] = list(dict.fromkeys([*ids_by_resource.get(resource, ()), *records]))
+        members = _object({name: _object(records) for name, records in included.items()})
+        return b'"included":%s,"included_next":%s' % (members, json.dumps(next_paths).encode() if next_paths else b"{}")
 
 
 @lru_cache(maxsize=512)
 def includes_of(resource: Resource, names: str) -> Includes:
-    """What this value of `include` means; Invalid when it names what cannot be followed."""
+    """Parse a value of `include`; raises Invalid if a name in it cannot be followed."""
     return Includes(resource, names)
 
 
 def union_in_order(*parts: Select[Any]) -> Any:
-    """The rows of each select, one select after the other.
+    """Return a statement with the rows of each select, one select after the other.
 
-    Both engines append in order (PostgreSQL: readers switch parallel plans off).
+    Both engines append in this order: on PostgreSQL, readers switch parallel plans off.
     """
     wrapped = [select(part.subquery()) for part in parts]
     return wrapped[0] if len(wrapped) == 1 else union_all(*wrapped)
 
 
 def _object(members: Mapping[str, bytes]) -> bytes:
-    """A JSON object of members that are JSON already, under names that need no escape: ids and names of includes."""
-    return b"{%s}" % b",".join([b'"%s":%s' % (name.encode(), one) for name, one in members.items()])
+    """Return a JSON object of members that are JSON already. Their names (ids, names of includes) need no escape."""
+    return b"{%s}" % b",".join([b'"%s":%s' % (name.encode(), value) for name, value in members.items()])
 
 
-def _further(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
-    """Paths to what lies behind the last included record; a path names so many records that it stays short."""
+def _next_paths(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
+    """Yield paths of the records after the last included one. Each path has few enough ids to stay short."""
     path = f"/v1/{edge.resource.name}"
     for start in range(0, len(ids), MAX_IN_PATH):
-        asked = [(edge.parameter, one) for one in ids[start : start + MAX_IN_PATH]]
-        yield Cursors(path, asked).next((), last, last)
+        parameters = [(edge.parameter, record_id) for record_id in ids[start : start + MAX_IN_PATH]]
+        yield Cursors(path, parameters).next((), last, last)
 
 
-def _no_include(known: Sequence[str]) -> ErrorItem:
-    possible = sorted({include for source in known for include in RESOURCES[source].includes})
-    detail = f"include takes each of these once, in the order to follow them: {', '.join(possible)}."
+def _no_include(sources: Sequence[str]) -> ErrorItem:
+    names = sorted(set().union(*(RESOURCES[source].includes for source in sources)))
+    detail = f"include takes each of these names once, in the order in which to follow them: {', '.join(names)}."
     return ErrorItem(parameter="include", code="unknown_include", detail=detail)

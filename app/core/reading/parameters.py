@@ -1,4 +1,4 @@
-"""From a query string to checked values: every parameter of a list or detail is known, typed and documented."""
+"""Query parameters: the models of lists and details, and the parser of a query string."""
 
 from collections.abc import Iterable
 from functools import cache, cached_property
@@ -14,22 +14,19 @@ from app.core.model.resource import Resource
 from app.core.model.validation import error_detail
 from app.core.values.text import UNSAFE, suggestion
 
-LONGEST_QUERY = 32_768
-
+MAX_QUERY_LENGTH = 32_768  # bytes
 MAX_PARAMETERS = 1_000
-
-DEFAULT_LIMIT, MAX_ITEMS = 50, 200
+DEFAULT_LIMIT = 50
+MAX_ITEMS = 200
 
 NameList = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
-
-
 SearchWords = Annotated[str, StringConstraints(max_length=300)]
 
 
 def _check_digits(text: Any) -> Any:
-    """Digits alone: what Python reads as a number besides (`+5`, `1_0`) is none to other clients."""
+    """Refuse numbers that only Python reads as such (`+5`, `1_0`)."""
     if isinstance(text, str) and not (text.isascii() and text.removeprefix("-").isdigit()):
-        raise ValueError("is not a whole number")
+        raise ValueError("is not an integer")
     return text
 
 
@@ -37,46 +34,49 @@ Digits = Annotated[int, BeforeValidator(_check_digits)]
 
 
 class Queries:
-    """The query models of one resource's list and detail, made from its declaration."""
+    """The query models of the list and the detail of a resource, made from its declaration."""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
 
     @cached_property
     def detail(self) -> type[BaseModel]:
-        """Parameters of a detail."""
-        about = "As it was at this instant (RFC 3339 in UTC) or at the end of this day; not with `include`."
-        as_of = {"as_of": (InstantText | None, Field(default=None, description=about))}
+        """The parameters of a detail."""
+        text = "Return the version at this instant (RFC 3339 in UTC) or at the end of this day. Not with `include`."
+        as_of = {"as_of": (InstantText | None, Field(default=None, description=text))}
         return query_model(f"{self.resource.shown.__name__}Query", {**self._shape(), **as_of})
 
     @cached_property
     def page(self) -> type[BaseModel]:
-        """Parameters of a list."""
+        """The parameters of a list."""
         fields = filter_fields(self.resource.parameters.values())
-        about = "Words to find anywhere in a record, as in /v1/search; the best hits first, if no sort is given."
-        fields["q"] = (SearchWords | None, Field(default=None, description=about, examples=["khu cong nghiep"]))
+        text = "Words to find anywhere in a record, as in /v1/search. Without `sort`, the best hits come first."
+        fields["q"] = (SearchWords | None, Field(default=None, description=text, examples=["khu cong nghiep"]))
         sorts = [sign + name for name in self.resource.all_sorts for sign in ("", "-")]
-        about = "Order; `-` for descending. Absent values come last, ties are ordered by id."
+        text = "The order; `-` means descending. Absent values come last. Equal values are ordered by id."
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"
         sort = Annotated[str, StringConstraints(pattern=pattern)]
-        fields["sort"] = (sort, Field(default="id", description=about, examples=sorts[2:3]))
-        about = "`draft`, with a key that writes: the drafts that are yours to write, instead of what is public."
-        fields["state"] = (Annotated[str, STATE], Field(default="published", description=about))
-        fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Items a page."))
-        about = "Where to go on: taken from `next`, for the same filters and sort."
-        fields["cursor"] = (str | None, Field(default=None, description=about, max_length=1000))
-        fields["total"] = (bool, Field(default=False, description="Count all matching records too."))
+        fields["sort"] = (sort, Field(default="id", description=text, examples=sorts[2:3]))
+        text = "`draft` lists the drafts that your key may write, instead of published records."
+        fields["state"] = (Annotated[str, STATE], Field(default="published", description=text))
+        fields["limit"] = (
+            Digits,
+            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum page size."),
+        )
+        text = "Cursor from `next`, for the same filters and sort."
+        fields["cursor"] = (str | None, Field(default=None, description=text, max_length=1000))
+        fields["total"] = (bool, Field(default=False, description="Also count all matching records."))
         return query_model(f"{self.resource.shown.__name__}ListQuery", {**fields, **self._shape()})
 
     def _shape(self) -> dict[str, Any]:
-        shown = list(self.resource.shown.model_fields)
+        names = list(self.resource.shown.model_fields)
         fields = (
-            f"Only these fields, comma-separated (id is always there): {', '.join(shown)}. The answer then lacks "
-            "others that its model requires."
+            f"Return only these fields, separated by commas (`id` is always included): {', '.join(names)}. The "
+            "response then lacks fields that its model requires."
         )
         include = (
-            f"Read these along, comma-separated: {', '.join(self.resource.includes)}. Followed in the order given: "
-            "what the records before it name comes too, so `figures,indicators` brings the figures' indicators."
+            f"Add linked records, separated by commas: {', '.join(self.resource.includes)}. They are followed in the "
+            "order of this parameter, so `figures,indicators` also adds the indicators of the figures."
         )
         return {
             "fields": (NameList | None, Field(default=None, description=fields, examples=["id,citations"])),
@@ -88,24 +88,24 @@ class Queries:
 
 
 def filter_fields(parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """The fields of a query model that are filters."""
+    """Return the fields of a query model for filters."""
     fields: dict[str, Any] = {}
     for parameter in parameters:
         kind = list[parameter.annotation] if parameter.many else parameter.annotation  # type: ignore[name-defined]
-        most = MAX_ITEMS if parameter.many else None
-        fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=most))
+        max_length = MAX_ITEMS if parameter.many else None
+        fields[parameter.name] = (kind | None, Field(default=None, description=parameter.about, max_length=max_length))
     return fields
 
 
 def query_model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
-    """A query model that refuses every other parameter."""
+    """Create a query model that refuses all other parameters."""
     model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid", defer_build=True), **fields)
     return model
 
 
 @cache
 def _takes_many(model: type[BaseModel]) -> dict[str, bool]:
-    """The parameters of a model, and whether each may be repeated."""
+    """Return whether each parameter of a model may be repeated."""
     return {
         name: any(getattr(rule, "max_length", None) == MAX_ITEMS for rule in field.metadata)
         for name, field in model.model_fields.items()
@@ -113,34 +113,34 @@ def _takes_many(model: type[BaseModel]) -> dict[str, bool]:
 
 
 @cache
-def _has_no_parameters(model: type[BaseModel]) -> BaseModel | None:
-    """What holds when nothing is asked; None where something must be."""
-    needs_something = any(field.is_required() for field in model.model_fields.values())
-    return None if needs_something else model()
+def _defaults(model: type[BaseModel]) -> BaseModel | None:
+    """Return the values for an empty query string, or None if a parameter is required."""
+    has_required = any(field.is_required() for field in model.model_fields.values())
+    return None if has_required else model()
 
 
 def parse_query(model: type[BaseModel], query_string: bytes) -> BaseModel:
-    """The checked parameters; BadQuery when it cannot be read, Invalid with one error for each mistake otherwise."""
-    if not query_string and (nothing := _has_no_parameters(model)) is not None:
-        return nothing
-    given: dict[str, Any] = {}
+    """Parse and check a query string; raises BadQuery if it cannot be decoded, and Invalid with an item per error."""
+    if not query_string and (defaults := _defaults(model)) is not None:
+        return defaults
+    values: dict[str, Any] = {}
     errors: list[ErrorItem] = []
-    known = _takes_many(model)
+    takes_many = _takes_many(model)
     for name, value in _pairs(query_string):
-        if name not in known:
-            errors.append(unknown_parameter(name, list(known)))
-        elif known[name]:
-            given.setdefault(name, []).append(value)
-        elif name in given:
-            errors.append(ErrorItem(parameter=name, code="repeated", detail="This parameter is given once."))
+        if name not in takes_many:
+            errors.append(unknown_parameter(name, list(takes_many)))
+        elif takes_many[name]:
+            values.setdefault(name, []).append(value)
+        elif name in values:
+            errors.append(ErrorItem(parameter=name, code="repeated", detail="This parameter can be used only once."))
         else:
-            given[name] = value
+            values[name] = value
     try:
-        checked = model.model_validate(given)
+        checked = model.model_validate(values)
     except ValidationError as error:
         errors += [
-            ErrorItem(parameter=str(each["loc"][0]), code="invalid_value", detail=error_detail(each))
-            for each in error.errors(include_url=False, include_input=False)
+            ErrorItem(parameter=str(item["loc"][0]), code="invalid_value", detail=error_detail(item))
+            for item in error.errors(include_url=False, include_input=False)
         ]
     if errors:
         raise Invalid(*errors)
@@ -148,18 +148,19 @@ def parse_query(model: type[BaseModel], query_string: bytes) -> BaseModel:
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:
-    if len(query_string) > LONGEST_QUERY:
-        raise BadQuery(f"The query string is longer than {LONGEST_QUERY} bytes.")
+    if len(query_string) > MAX_QUERY_LENGTH:
+        raise BadQuery(f"The query string is longer than {MAX_QUERY_LENGTH} bytes.")
     try:
         text = query_string.decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        raise BadQuery(f"The query string is not percent-encoded UTF-8, or has over {MAX_PARAMETERS} parts.") from None
+        detail = f"The query string is not percent-encoded UTF-8, or has more than {MAX_PARAMETERS} parameters."
+        raise BadQuery(detail) from None
     if any(UNSAFE.search(name) or UNSAFE.search(value) for name, value in pairs):
-        raise BadQuery("The query string holds a control character.")
+        raise BadQuery("The query string contains a control character.")
     return pairs
 
 
-def unknown_parameter(name: str, known: list[str]) -> ErrorItem:
-    """The error for a name that is no parameter, with the nearest that is; the name itself is not repeated."""
-    return ErrorItem(code="unknown_parameter", detail=f"There is no such parameter here.{suggestion(name, known)}")
+def unknown_parameter(name: str, parameters: list[str]) -> ErrorItem:
+    """Return the error for an unknown parameter, which suggests the closest one. It does not repeat the name."""
+    return ErrorItem(code="unknown_parameter", detail=f"There is no such parameter.{suggestion(name, parameters)}")

@@ -1,11 +1,12 @@
-"""The index that search reads: written in the transaction of the records, the same terms on both engines.
+"""The index: which terms and names are stored for each public record, and how they are updated.
 
-The engines hold sets of terms and answer boolean questions about them, in the order of `docid`; what a term is, and in
-which order hits are shown, is decided in Python (words, matching). Only published records are in it.
+It is written in the transaction that writes the records. SQLite stores the terms in an FTS5 table, PostgreSQL in a
+tsvector column. Both only return the records that have certain terms, in the order of `docid`. What a term is
+(`tokens`) and the order of hits (`ranking`) are decided in Python, so both engines return the same.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -37,18 +38,17 @@ from app.core.errors import Unavailable
 from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.texts import name_texts, other_texts
-from app.core.search.tokens import TEXT, terms, words
+from app.core.search.tokens import TEXT, terms, tokenize
 from app.core.search.vocabulary import PAIRS, WORDS, update_counts
 from app.core.values.json import from_json
 
-# The number of the present indexing: raise it when other terms are made of the same record; migrate indexes anew.
+# The version number of the rules that turn a record into an `IndexEntry`. Raise it when an entry changes for the same
+# record. `hoptac migrate` then builds the index again.
 INDEXING = 3
 
-BATCH = 2_000
-
-MAX_ENTRY_SIZE = 200_000  # characters of terms of one record; PostgreSQL takes a megabyte
-
-SPAN = 1 << 40  # docids of a resource start at its number times this
+BATCH = 2_000  # records that `fill_index` writes in one transaction
+MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte
+SPAN = 1 << 40  # the docids of a resource start at its number times this
 
 RECORDS = Table(
     "search_records",
@@ -56,7 +56,7 @@ RECORDS = Table(
     Column("docid", SEQUENCE, primary_key=True, autoincrement=False),
     Column("resource", BYTEWISE, nullable=False),
     Column("record_id", BYTEWISE, nullable=False),
-    Column("names", Text, nullable=False),  # folded, each on a line, between blanks: to rank by
+    Column("names", Text, nullable=False),  # see `IndexEntry.names`
     UniqueConstraint("resource", "record_id"),
 )
 
@@ -69,7 +69,8 @@ STATE = Table(
 
 READY = Query(select(STATE.c.indexing).where(STATE.c.complete))
 
-# The terms themselves are not in the metadata: an FTS5 table on SQLite, a tsvector under GIN on PostgreSQL.
+# This table is not in the metadata, because it is an FTS5 table on SQLite and has a tsvector with a GIN index on
+# PostgreSQL.
 TERMS = table("search_terms", column("rowid"), column("terms"))
 
 _ADD = {
@@ -79,6 +80,7 @@ _ADD = {
     ),
 }
 
+# FTS5 does not store the terms of a row by themselves, so it can only remove a row whose terms it receives again.
 _REMOVE = {
     "sqlite": text("INSERT INTO search_terms (search_terms, rowid, terms) VALUES ('delete', :docid, :terms)"),
     "postgresql": text("DELETE FROM search_terms WHERE rowid = :docid"),
@@ -91,35 +93,39 @@ _EMPTY = {
 
 
 class IndexEntry(NamedTuple):
-    """What the index holds of a record."""
+    """What the index stores for one record.
+
+    `names` are the folded names that the ranking compares with a query. Each name is a line, and each word has a space
+    before and after it: "\\n ha noi \\n hanoi \\n". `terms` are separated by spaces.
+    """
 
     names: str
     terms: str
 
     @classmethod
     def of(cls, resource: Resource, body: str | bytes | None) -> "IndexEntry | None":
-        """The entry of a record with this representation; None when it is not public, or was merged into another."""
+        """Return the entry for a representation, or None if the record is a draft, merged or deleted (no body)."""
         record: Any = from_json(body) if body else {"state": "draft"}
         if record["state"] != "published" or record.get("merged_into"):
             return None
-        called = [text for _, text in name_texts(resource, record)]
-        text = "\n".join([*called, *(text for _, text in other_texts(resource, record))])
-        codes = [record["id"], *(each["value"] for each in record.get("identifiers", ()))]
+        own_names = [name for _, name in name_texts(resource, record)]
+        text = "\n".join([*own_names, *(other for _, other in other_texts(resource, record))])
+        codes = [record["id"], *(identifier["value"] for identifier in record.get("identifiers", ()))]
         codes += [record[name] for name in resource.unique if record.get(name)]
-        named = [words(name) for name in called]
-        joined = " ".join(sorted(terms(named, map(words, codes), text)))
+        tokenized = [tokenize(name) for name in own_names]
+        joined = " ".join(sorted(terms(tokenized, map(tokenize, codes), text)))
         if len(joined) > MAX_ENTRY_SIZE:
             joined = joined[:MAX_ENTRY_SIZE].rpartition(" ")[0]
-        lines = [f" {' '.join(each.folded for each in name)} \n" for name in named]
+        lines = [f" {' '.join(token.folded for token in name)} \n" for name in tokenized]
         return cls("\n" + "".join(lines), joined)
 
     def vocabulary(self) -> Iterator[str]:
-        """The folded words in it."""
+        """Yield the folded words of the record."""
         return (term[1:] for term in self.terms.split(" ") if term[0] == TEXT)
 
 
 class IndexWrite(NamedTuple):
-    """A record that changes: its representation as it was, and as it becomes."""
+    """A written record with its representations before and after the write. None stands for no record."""
 
     resource: Resource
     record_id: str
@@ -127,8 +133,8 @@ class IndexWrite(NamedTuple):
     after: str | bytes | None
 
 
-class _Step(NamedTuple):
-    """A record's entry as it was and as it becomes, and its place in the index."""
+class _EntryChange(NamedTuple):
+    """A changed entry. `before` is None for a new one, `after` for a removed one."""
 
     docid: int
     write: IndexWrite
@@ -137,88 +143,102 @@ class _Step(NamedTuple):
 
 
 def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> None:
-    """Bring the index up to these writes, in their transaction; Unavailable when another program made the index."""
+    """Write the entries of these records in the transaction of the connection.
+
+    Raise Unavailable if the index was written by another version of the program. Its entries could not be removed then,
+    because their terms would be computed differently.
+    """
     if connection.scalar(select(STATE.c.indexing)) != INDEXING:
-        raise Unavailable("The search index is not of this program: run `hoptac migrate`.")
-    steps = _steps(connection, writes)
-    gone = [{"key": step.docid} for step in steps if not step.after]
-    renamed = [{"key": step.docid, "names": step.after.names} for step in steps if step.before and step.after]
-    fresh = [
-        {
-            "docid": step.docid,
-            "resource": step.write.resource.name,
-            "record_id": step.write.record_id,
-            "names": step.after.names,
-        }
-        for step in steps
-        if step.after and not step.before
+        raise Unavailable("The search index belongs to another version of this program. Run `hoptac migrate`.")
+    changes = _entry_changes(connection, writes)
+    deleted = [{"key": change.docid} for change in changes if not change.after]
+    renamed = [
+        {"key": change.docid, "names": change.after.names} for change in changes if change.before and change.after
     ]
-    removed = [{"docid": step.docid, "terms": step.before.terms} for step in steps if step.before]
-    added = [{"docid": step.docid, "terms": step.after.terms} for step in steps if step.after]
+    inserted = [
+        {
+            "docid": change.docid,
+            "resource": change.write.resource.name,
+            "record_id": change.write.record_id,
+            "names": change.after.names,
+        }
+        for change in changes
+        if change.after and not change.before
+    ]
+    removed_terms = [{"docid": change.docid, "terms": change.before.terms} for change in changes if change.before]
+    added_terms = [{"docid": change.docid, "terms": change.after.terms} for change in changes if change.after]
     engine = connection.dialect.name
     for statement, rows in (
-        (_REMOVE[engine], removed),
-        (delete(RECORDS).where(RECORDS.c.docid == bindparam("key")), gone),
+        (_REMOVE[engine], removed_terms),
+        (delete(RECORDS).where(RECORDS.c.docid == bindparam("key")), deleted),
         (update(RECORDS).where(RECORDS.c.docid == bindparam("key")), renamed),
-        (insert(RECORDS), fresh),
-        (_ADD[engine], added),
+        (insert(RECORDS), inserted),
+        (_ADD[engine], added_terms),
     ):
         if rows:
             connection.execute(statement, rows)
-    change: Counter[str] = Counter()
-    for step in steps:
-        change.subtract(step.before.vocabulary() if step.before else ())
-        change.update(step.after.vocabulary() if step.after else ())
-    update_counts(connection, change)
+    update_counts(connection, _count_differences(changes))
 
 
-def _steps(connection: Connection, writes: Sequence[IndexWrite]) -> list[_Step]:
-    """What changes in the index, by docid: FTS5 writes ascending ids at once."""
-    steps: list[_Step] = []
+def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:
+    """Return how many more (or fewer) records contain each word."""
+    differences: Counter[str] = Counter()
+    for change in changes:
+        differences.subtract(change.before.vocabulary() if change.before else ())
+        differences.update(change.after.vocabulary() if change.after else ())
+    return differences
+
+
+def _entry_changes(connection: Connection, writes: Sequence[IndexWrite]) -> list[_EntryChange]:
+    """Return the entries that differ, in the order of their docids, in which FTS5 writes fastest."""
+    changes: list[_EntryChange] = []
     by_resource: dict[str, list[IndexWrite]] = {}
-    for each in writes:
-        by_resource.setdefault(each.resource.name, []).append(each)
+    for write in writes:
+        by_resource.setdefault(write.resource.name, []).append(write)
     for name, group in by_resource.items():
-        known = _docids(connection, name, [each.record_id for each in group if each.before])
-        start = RESOURCES[name].number * SPAN
-        within = RECORDS.c.docid.between(start, start + SPAN - 1)
-        last = connection.scalar(select(func.max(RECORDS.c.docid)).where(within)) or start
-        for each in group:
-            before = IndexEntry.of(each.resource, each.before) if each.record_id in known else None
-            after = IndexEntry.of(each.resource, each.after)
-            if before != after:
-                last += before is None
-                steps.append(_Step(known.get(each.record_id, last), each, before, after))
-    return sorted(steps, key=lambda step: step.docid)
+        docids = _docids(connection, name, [write.record_id for write in group if write.before])
+        first = RESOURCES[name].number * SPAN
+        of_resource = RECORDS.c.docid.between(first, first + SPAN - 1)
+        last = connection.scalar(select(func.max(RECORDS.c.docid)).where(of_resource)) or first
+        for write in group:
+            # A record that `fill_index` has not reached yet has a previous representation but no entry.
+            before = IndexEntry.of(write.resource, write.before) if write.record_id in docids else None
+            after = IndexEntry.of(write.resource, write.after)
+            if before == after:
+                continue
+            if before is None:
+                last += 1
+            changes.append(_EntryChange(docids.get(write.record_id, last), write, before, after))
+    return sorted(changes, key=lambda change: change.docid)
 
 
 def _docids(connection: Connection, resource: str, ids: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    docids: dict[str, int] = {}
     query = select(RECORDS.c.record_id, RECORDS.c.docid).where(RECORDS.c.resource == resource)
     for chunk in chunks(ids):
-        found.update(map(tuple, connection.execute(query.where(RECORDS.c.record_id.in_(chunk)))))
-    return found
+        docids.update(map(tuple, connection.execute(query.where(RECORDS.c.record_id.in_(chunk)))))
+    return docids
 
 
 def clear_index(connection: Connection) -> None:
-    """Leave nothing of terms that were removed: FTS5 only marks them until it merges its segments."""
+    """Erase removed terms from the database. FTS5 only marks them as removed until it merges its segments."""
     if connection.dialect.name == "sqlite":
         connection.execute(text("INSERT INTO search_terms (search_terms) VALUES ('optimize')"))
 
 
 def prepare_index(connection: Connection) -> None:
-    """See that the index is one of the present indexing: if not, empty it, to be filled by `fill_index`."""
+    """Empty the index if it was written with another `INDEXING`, so that `fill_index` fills it again."""
     if connection.scalar(select(STATE.c.indexing)) == INDEXING:
         return
     connection.execute(_EMPTY[connection.dialect.name])
-    for each in (RECORDS, WORDS, PAIRS, STATE):
-        connection.execute(delete(each))
+    for emptied in (RECORDS, WORDS, PAIRS, STATE):
+        connection.execute(delete(emptied))
     complete = not any(_missing(connection, resource, "", 1) for resource in RESOURCES.values())
     connection.execute(insert(STATE), {"indexing": INDEXING, "complete": complete})
 
 
 def fill_index(database: Database) -> int:
-    """Index every public record that is not in the index, batch by batch; returns how many there were."""
+    """Index every public record that is not in the index yet, in batches. Return the number of these records."""
     with database.write() as session:
         prepare_index(session.connection())
         if session.connection().scalar(select(STATE.c.complete)):
@@ -230,18 +250,20 @@ def fill_index(database: Database) -> int:
 
 
 def _fill(database: Database, resource: Resource) -> int:
-    total, last, missing = 0, "", None
-    while missing is None or len(missing) == BATCH:
+    total = 0
+    last = ""
+    while True:
         with database.write() as session:
             missing = _missing(session.connection(), resource, last, BATCH)
             update_index(session.connection(), missing)
         total += len(missing)
-        last = missing[-1].record_id if missing else last
-    return total
+        if len(missing) < BATCH:
+            return total
+        last = missing[-1].record_id
 
 
 def _missing(connection: Connection, resource: Resource, after: str, limit: int) -> list[IndexWrite]:
-    """Public records behind this id that are not in the index."""
+    """Return public records with an id after this one that are not in the index, in the order of their ids."""
     row: Any = resource.table
     body = func.coalesce(row.body, CHANGES.c.body)
     query = select(row.id, body).join(CHANGES, CHANGES.c.sequence == row.change)

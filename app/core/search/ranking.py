@@ -1,35 +1,44 @@
-"""The records that a query finds: candidates in windows from the index, ranked in Python, each hit exactly once."""
+"""The ranking: the order of hits, and the pages of them. To change which name is the closest, see `_rank_key`.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+**Order.** The hits of an earlier stage come first (see `interpretation`). Within a stage they come in windows, and
+within a window by how closely their names match the query.
+
+**Docids.** Each indexed record has a docid: the number of its resource times `SPAN`, plus a counter. So the docids of a
+resource are one range, and partners (number 1, docids from 1,099,511,627,777) come before projects.
+
+**Windows.** The index returns the candidates of a stage in the order of their docids. The first `WINDOW` (100) are read
+and sorted, then the next 100. So a query never reads all its hits, and its cost does not grow with their number. The
+price is that a very close name in the second window comes after all hits of the first one.
+
+**Positions.** A page starts at a position: the interpretation, the stage, the docid after which the window starts, and
+the number of hits of the window that earlier pages have shown. As long as the data is the same, these orders never
+change, so each hit is on one page only.
+
+Example: 130 partners have «solar» in their names, and a page has 20 hits. The stages are `whole_name` (0), `in_names`
+(1) and so on; no name is just «solar». The first page is the best 20 of the first window. The next one starts at
+`0.1.0.20`: interpretation 0, stage 1, the window after docid 0, without its first 20 hits. After five pages the window
+is used up, and the sixth starts at `0.1.1099511627955.0`, if that is the last docid of the window. The second window
+has the other 30 hits. The seventh page starts at `0.1.1099511627955.20`, shows the last 10 and continues with stage 2.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, true, union_all
-
-from app.core.database.sql import holds, holds_unindexed
-from app.core.database.statements import Query, Read
+from app.core.database.statements import Read
 from app.core.errors import BadCursor, Unavailable
 from app.core.model.resource import Resource
-from app.core.search.index import INDEXING, READY, RECORDS, SPAN, TERMS
-from app.core.search.interpretation import Interpretation, TypedQuery, fts5, interpret
+from app.core.search.candidates import NO_TERMS, WINDOW, Candidates, term_values
+from app.core.search.index import INDEXING, READY, SPAN
+from app.core.search.interpretation import ALL_WORDS, CORRECTED, SOME_WORDS, Interpretation, TypedQuery, interpret
 
-WINDOW = 100  # candidates that are ranked together
-
-WALKED_ROWS = 10_000  # PostgreSQL: rows looked at in order, before the index is asked, for words that are frequent
-
-FREQUENT = 4_000  # records
-
-INTERPRETATIONS = range(3)
-
+INTERPRETATIONS = (ALL_WORDS, CORRECTED, SOME_WORDS)
 ALL_DOCIDS = (0, 1 << 62)
-
-NOTHING = "'0'"  # a term that no record has
-
-_WINDOW: Any = literal_column(str(WINDOW))  # in the statement, where planners see it
+FREQUENT = 4_000  # records; PostgreSQL walks only if all words of the query are in more
 
 
 class Hit(NamedTuple):
-    """A record that was found, and the tier it was found in."""
+    """A record that matches a query, and its tier."""
 
     resource: str
     record_id: str
@@ -37,7 +46,10 @@ class Hit(NamedTuple):
 
 
 class SearchPosition(NamedTuple):
-    """Where in the hits of a query a page begins: behind `after` in a stage of a sense, `skip` hits into the window."""
+    """The place in the hits of a query where a page starts, as in `0.1.1099511627955.20`.
+
+    `after` is the docid after which the window starts. `skip` is the number of its hits that earlier pages have shown.
+    """
 
     interpretation: int
     stage: int
@@ -46,21 +58,22 @@ class SearchPosition(NamedTuple):
 
     @classmethod
     def from_cursor(cls, value: Any) -> "SearchPosition":
-        """From a cursor; BadCursor when it cannot be a place."""
+        """Return the position in a cursor. Raise BadCursor if it cannot be one."""
         try:
-            found = cls(*map(int, str(value).split(".")))
+            position = cls(*map(int, str(value).split(".")))
         except (ValueError, TypeError):
             raise BadCursor from None
-        if found.interpretation not in INTERPRETATIONS or not all(0 <= number < ALL_DOCIDS[1] for number in found):
+        in_range = all(0 <= number < ALL_DOCIDS[1] for number in position)
+        if position.interpretation not in INTERPRETATIONS or not in_range:
             raise BadCursor
-        return found
+        return position
 
     def __str__(self) -> str:
         return ".".join(map(str, self))
 
 
 class RankedPage(NamedTuple):
-    """Hits in their order, where they go on, and the sense in which the query was understood (None: it has no word)."""
+    """Hits in their order, the position of the next page, and the interpretation (None for a query without words)."""
 
     hits: list[Hit]
     next: SearchPosition | None
@@ -68,154 +81,126 @@ class RankedPage(NamedTuple):
 
     @property
     def reading(self) -> str:
-        """How it was understood, as a code of `search_reading`."""
+        """The interpretation as a code of `search_reading`."""
         return self.interpretation.reading if self.interpretation else "all_words"
 
     @property
     def corrected(self) -> str | None:
-        """The query that was searched for instead, if slips were corrected."""
+        """The corrected query, if typing errors were corrected."""
         return self.interpretation.corrected if self.interpretation else None
-
-
-class Candidates:
-    """The statement that delivers candidates: all that the index finds, or those on which a condition holds."""
-
-    def __init__(self, condition: ColumnElement[bool] | None = None) -> None:
-        where = [] if condition is None else [condition]
-        self.window = Query(_in_order(where), _in_order_or_gathered(where))
-
-
-def is_match(resource: Resource) -> ColumnElement[bool]:
-    """The condition that a record is found, for the values of `Ranking.match_values`."""
-    return resource.table.id.in_(_matches(select(RECORDS.c.record_id), ()))  # type: ignore[no-any-return]
-
-
-def _matches(statement: Select[Any], where: Iterable[ColumnElement[bool]]) -> Select[Any]:
-    """What the index finds. An outer join, which no record needs: so SQLite begins with the terms."""
-    found = statement.select_from(TERMS).outerjoin(RECORDS, RECORDS.c.docid == TERMS.c.rowid)
-    return found.where(holds(), *_between("docid_after", "docid_upto"), *where)
-
-
-def _between(after: str, upto: str) -> list[ColumnElement[bool]]:
-    return [TERMS.c.rowid > bindparam(after), TERMS.c.rowid <= bindparam(upto)]
-
-
-def _in_order(where: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    return _matches(select(RECORDS), where).order_by(TERMS.c.rowid).limit(_WINDOW)
-
-
-def _in_order_or_gathered(where: Sequence[ColumnElement[bool]]) -> Any:
-    """On PostgreSQL, which has no posting lists in order: look at the next rows; where they are too few, ask GIN.
-
-    Neither way is left to the planner's guess.
-    """
-    ahead = select(TERMS.c.rowid, TERMS.c.terms).where(*_between("docid_after", "docid_walk"))
-    rows = ahead.order_by(TERMS.c.rowid).limit(literal_column(str(WALKED_ROWS))).subquery("ahead")
-    near = select(RECORDS).join(rows, rows.c.rowid == RECORDS.c.docid)
-    near = near.where(holds_unindexed(rows.c.terms), *where)
-    walked = near.order_by(RECORDS.c.docid).limit(_WINDOW).cte("walked")
-    full = select(func.count() >= _WINDOW).select_from(walked).scalar_subquery()
-    found = select(TERMS.c.rowid).where(holds(), ~full).cte("gathered").prefix_with("MATERIALIZED")
-    within = found.c.rowid > bindparam("docid_after"), found.c.rowid <= bindparam("docid_upto")
-    next_ones = select(found.c.rowid).where(*within).order_by(found.c.rowid).subquery("next_ones")
-    # LATERAL with OFFSET: one is looked up after the other, until there are enough.
-    looked_up = select(RECORDS).where(RECORDS.c.docid == next_ones.c.rowid, *where).offset(literal_column("0"))
-    one = looked_up.lateral("one")
-    far = select(*one.c).select_from(next_ones.join(one, true()))
-    both = union_all(select(walked).where(full), far.order_by(next_ones.c.rowid).limit(_WINDOW))
-    return both.order_by(literal_column("docid"))
 
 
 @dataclass
 class Ranking:
-    """One query over some resources (none named: all), among candidates that are given with their values."""
+    """A query over some resources, or over all if the list is empty.
+
+    `values` are the bound values of the condition of `candidates`.
+    """
 
     query: str
     candidates: Candidates
     resources: Sequence[Resource] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def read_page(self, place: SearchPosition | None, limit: int) -> Read:
-        """Up to so many hits from a place, in the strictest sense that finds anything; returns Found."""
+    def read_page(self, position: SearchPosition | None, limit: int) -> Read:
+        """Read the `RankedPage` at a position, or the first page of the strictest interpretation that has hits."""
         yield from _ensure_index_ready()
-        first: Interpretation | None = None
-        for number in INTERPRETATIONS if place is None else [place.interpretation]:
-            found: Interpretation | None = yield from interpret(TypedQuery.of(self.query), number)
-            first = first or found
-            if found is not None:
-                start = place or SearchPosition(number, 0, 0, 0)
-                hits, following = yield from self._hits(found, start, limit)
-                if hits or place:
-                    return RankedPage(hits, following, found)
-        return RankedPage([], None, first)
+        strictest: Interpretation | None = None
+        for number in INTERPRETATIONS if position is None else [position.interpretation]:
+            interpretation: Interpretation | None = yield from interpret(TypedQuery.of(self.query), number)
+            strictest = strictest or interpretation
+            if interpretation is None:
+                continue
+            start = position or SearchPosition(number, 0, 0, 0)
+            hits, following = yield from self._hits(interpretation, start, limit)
+            if hits or position:
+                return RankedPage(hits, following, interpretation)
+        return RankedPage([], None, strictest)
 
-    def match_values(self, found: Interpretation | None) -> dict[str, Any]:
-        """The values with which `is_match` is true for all that this sense finds in one resource."""
+    def match_values(self, interpretation: Interpretation | None) -> dict[str, Any]:
+        """Return the values with which `is_match` is true for each hit. The query must be over one resource."""
         ((after, upto),) = self._ranges()
-        return {**_term_values(found.all_terms if found else NOTHING), "docid_after": after, "docid_upto": upto}
+        terms = interpretation.all_terms if interpretation else NO_TERMS
+        return {**term_values(terms), "docid_after": after, "docid_upto": upto}
 
-    def _hits(self, found: Interpretation, place: SearchPosition, limit: int) -> Read:
-        """Go from window to window until there is one more hit than wanted: there the next page begins."""
+    def _hits(self, interpretation: Interpretation, start: SearchPosition, limit: int) -> Read:
+        """Read windows until there is one hit more than the page needs: the next page starts with that one."""
         hits: list[Hit] = []
-        key = _rank_key(found)
-        at: SearchPosition | None = place
-        while at is not None and at.stage < len(found.stages):
-            stage = found.stages[at.stage]
-            rows = yield self.candidates.window, {**self.values, **_term_values(stage.terms), **self._bounds(found, at)}
+        key = _rank_key(interpretation)
+        position: SearchPosition | None = start
+        while position is not None and position.stage < len(interpretation.stages):
+            stage = interpretation.stages[position.stage]
+            bounds = self._bounds(interpretation, position)
+            rows = yield self.candidates.window, {**self.values, **term_values(stage.terms), **bounds}
             ranked = sorted(rows, key=key)
-            room = limit - len(hits)
-            hits += [Hit(row[1], row[2], stage.tier) for row in ranked[at.skip : at.skip + room]]
-            if len(ranked) > at.skip + room:
-                return hits, at._replace(skip=at.skip + room)
-            at = self._following(at, rows)
+            end = position.skip + limit - len(hits)
+            hits += [Hit(row[1], row[2], stage.tier) for row in ranked[position.skip : end]]
+            if len(ranked) > end:
+                return hits, position._replace(skip=end)
+            position = self._next_window(position, rows)
         return hits, None
 
     def _ranges(self) -> list[tuple[int, int]]:
-        """The docids of the resources."""
+        """Return the ranges of docids of the resources: one for each, or a single one for all resources."""
         numbers = sorted(resource.number for resource in self.resources)
         return [(number * SPAN, number * SPAN + SPAN - 1) for number in numbers] or [ALL_DOCIDS]
 
-    def _bounds(self, found: Interpretation, at: SearchPosition) -> dict[str, int]:
-        ahead = [(max(at.after, start), end) for start, end in self._ranges() if end > at.after]
-        after, upto = ahead[0] if ahead else (at.after, at.after)
-        walk = upto if found.rarest_count > FREQUENT else after
+    def _bounds(self, interpretation: Interpretation, position: SearchPosition) -> dict[str, int]:
+        """Return the docids of a window: from the first range that is not used up, after the docid of the position."""
+        after = upto = position.after
+        for start, end in self._ranges():
+            if end > position.after:
+                after = max(position.after, start)
+                upto = end
+                break
+        walk = upto if interpretation.rarest_count > FREQUENT else after
         return {"docid_after": after, "docid_upto": upto, "docid_walk": walk}
 
-    def _following(self, at: SearchPosition, rows: Sequence[tuple[Any, ...]]) -> SearchPosition:
-        """The window behind this one: of the same resource, of the next one, or of the next stage."""
+    def _next_window(self, position: SearchPosition, rows: Sequence[tuple[Any, ...]]) -> SearchPosition:
+        """Return the position of the window after this one: in the same range, the next range, or the next stage."""
         if len(rows) == WINDOW:
-            return at._replace(after=rows[-1][0], skip=0)
-        ends = [end for _, end in self._ranges() if end > at.after]
-        return (
-            at._replace(after=ends[0], skip=0)
-            if len(ends) > 1
-            else SearchPosition(at.interpretation, at.stage + 1, 0, 0)
-        )
+            return position._replace(after=rows[-1][0], skip=0)
+        ends = [end for _, end in self._ranges() if end > position.after]
+        if len(ends) > 1:
+            return position._replace(after=ends[0], skip=0)
+        return SearchPosition(position.interpretation, position.stage + 1, 0, 0)
 
 
 def _ensure_index_ready() -> Read:
     if [tuple(row) for row in (yield READY, {})] != [(INDEXING,)]:
-        raise Unavailable("The search index is not complete: run `hoptac migrate`, or wait until it is done.")
+        raise Unavailable("The search index is not complete. Run `hoptac migrate`, or wait until it has finished.")
 
 
-def _term_values(terms: str) -> dict[str, Any]:
-    return {"fts5": fts5(terms), "tsquery": terms}
+def _rank_key(interpretation: Interpretation) -> Callable[[Sequence[Any]], Any]:
+    """Return the sort key of the candidates in a window, given as rows of the index.
 
+    The first number of the key says how a name of the record matches the query, here «ha noi». The best match counts:
 
-def _rank_key(found: Interpretation) -> Callable[[Sequence[Any]], Any]:
-    """The order of candidates that were found alike: by how near the query comes to a name of theirs."""
-    words = [f" {each.folded} " for each in found.words]
-    phrase = " ".join(each.folded for each in found.words)
-    needles = (f"\n {phrase} \n", f"\n {phrase} ", f" {phrase} ", f"\n {phrase}", f" {phrase}")
+    0. The name equals the query: «Hà Nội».
+    1. The name starts with it: «Hà Nội Port».
+    2. The name contains it: «Port of Hà Nội».
+    3. The name starts with it and completes its last word: «Ha Noise Lab».
+    4. The name contains it and completes its last word: «The Ha Noise Lab».
+    5. No name contains the words of the query one after the other.
+
+    Among these the shorter name comes first; in case 5, the record with more of the words in its names. If that is
+    equal, too, the number of the resource and the id decide.
+    """
+    words = [f" {token.folded} " for token in interpretation.tokens]
+    phrase = " ".join(token.folded for token in interpretation.tokens)
+    patterns = (f"\n {phrase} \n", f"\n {phrase} ", f" {phrase} ", f"\n {phrase}", f" {phrase}")
+    loosest = patterns[-1]
 
     def key(row: Sequence[Any]) -> tuple[int, int, int, int, str]:
         docid, _, record_id, names = row
-        for rank, needle in enumerate(needles if needles[-1] in names else ()):  # the last is in all others
-            place = names.find(needle)
-            if place >= 0:
-                start = names.rfind("\n", 0, place + 1)
-                return rank, 0, names.find("\n", place + 1) - start, docid // SPAN, record_id
-        held = sum(each in names for each in words)
-        return len(needles), -held, names.find("\n", 1) if held else 0, docid // SPAN, record_id
+        if loosest in names:  # a part of every other pattern
+            for rank, pattern in enumerate(patterns):
+                position = names.find(pattern)
+                if position >= 0:
+                    start = names.rfind("\n", 0, position + 1)
+                    return rank, 0, names.find("\n", position + 1) - start, docid // SPAN, record_id
+        word_count = sum(word in names for word in words)
+        first_name_length = names.find("\n", 1) if word_count else 0
+        return len(patterns), -word_count, first_name_length, docid // SPAN, record_id
 
     return key

@@ -1,4 +1,7 @@
-"""Words of a text, in the two forms in which they are compared: folded («Thụy Sỹ» → thuy si), and in their spelling."""
+"""The tokenizer: what a word is, which spellings count as equal, and which terms the index stores for a record.
+
+Whoever changes the terms of a record must raise `INDEXING` in index.py.
+"""
 
 import hashlib
 import re
@@ -9,26 +12,34 @@ from typing import NamedTuple
 
 from app.core.values.text import fold
 
-MAX_WORD_LENGTH = 40  # characters of a word that count
+MAX_TOKEN_LENGTH = 40  # characters; the rest of a longer word is ignored
 
-# Written without spaces: each letter is a word. Signs in these blocks (・ ゠ ䷀) are none; the lookahead says so.
+# Chinese and Japanese are written without spaces, so each of these characters is a token by itself. The lookahead
+# leaves out the signs in these blocks (・ ゠ ䷀).
 _HAN_AND_KANA = "\u3040-\u30ff\u3400-\u9fff"
-# Over NFC. A mark that found no letter to join stays inside its word.
-WORD = re.compile(f"(?=\\w)[{_HAN_AND_KANA}]|[^\\W_{_HAN_AND_KANA}]+(?:[\u0300-\u036f]+[^\\W_{_HAN_AND_KANA}]*)*")
+# The pattern is for NFC text. A combining mark that NFC could not join to a letter does not end the token.
+SPELLING = re.compile(f"(?=\\w)[{_HAN_AND_KANA}]|[^\\W_{_HAN_AND_KANA}]+(?:[\u0300-\u036f]+[^\\W_{_HAN_AND_KANA}]*)*")
+
 _MARKS = re.compile("[\u0300-\u036f]")
-
 _TONES = re.compile("[\u0300\u0301\u0303\u0309\u0323]")  # huyền sắc ngã hỏi nặng
-
 _FINAL_Y = re.compile("(?:qu|[b-df-hj-np-tv-xz]+)y")
 
-JOINED = range(2, 4)  # words of a name that is found written as one too
+JOINED_NAME_LENGTHS = range(2, 4)  # names of two or three tokens are indexed as one token, too: hanoi, vietnam
+
+# The first character of a term states where the token occurs and in which form.
+WHOLE_NAME = "1"  # not a token, but the hash of an entire name or code
+NAME = "2"  # folded, in a name
+TEXT = "3"  # folded, anywhere in the record
+EXACT_NAME = "4"  # exact, in a name
+EXACT_TEXT = "5"  # exact, anywhere in the record
 
 
-class Word(NamedTuple):
-    """`folded`: without diacritics. `exact`: the letters (ă â đ ê ô ơ ư are letters of their own), then the tone.
+class Token(NamedTuple):
+    """A word in the two forms in which words are compared.
 
-    Alike in both forms: cases, NFC and NFD, old and new tone placement (hòa, hoà), and y for i at the end after
-    consonants only (kỹ, kĩ; quý, quí; but not uy, ay).
+    `folded` is without diacritics: «Thụy» → thuy. `exact` is the letters (ă â đ ê ô ơ ư are letters of their own)
+    followed by the tone. These spellings are equal in both forms: upper and lower case, NFC and NFD, the old and the
+    new placement of tones (hòa, hoà), and a final y for i after consonants (kỹ, kĩ; quý, quí; but not uy or ay).
     """
 
     folded: str
@@ -36,62 +47,75 @@ class Word(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def word(spelling: str) -> Word:
-    """The forms of one word."""
-    spelling = spelling[:MAX_WORD_LENGTH]
+def token_of(spelling: str) -> Token:
+    """Return the token of one word, in any spelling."""
+    spelling = spelling[:MAX_TOKEN_LENGTH]
     folded = _MARKS.sub("", fold(spelling))
+    # The letter eth (Ð, U+00D0) looks exactly like Đ (U+0110), so texts contain either of them.
     decomposed = unicodedata.normalize("NFD", spelling.lower().replace("\u00f0", "đ"))
     letters = unicodedata.normalize("NFC", _TONES.sub("", decomposed))
     if _FINAL_Y.fullmatch(folded):
-        folded, letters = folded[:-1] + "i", letters[:-1] + "i"
-    return Word(folded, letters + "".join(_TONES.findall(decomposed)))
+        folded = folded[:-1] + "i"
+        letters = letters[:-1] + "i"
+    return Token(folded, letters + "".join(_TONES.findall(decomposed)))
 
 
-def prefixes(spelling: str) -> set[str]:
-    """What folded words begin with of which this is typed so far: of «my», Mỹ (folded: mi) as well as Myanmar."""
-    return {word(spelling).folded, _MARKS.sub("", fold(spelling[:MAX_WORD_LENGTH]))}
-
-
-def words(text: str) -> list[Word]:
-    """The words of a text, in order; everything between them only separates."""
-    return [word(each) for each in _spellings(text)]
+def tokenize(text: str) -> list[Token]:
+    """Return the tokens of a text in their order. All other characters only separate them."""
+    return [token_of(spelling) for spelling in _spellings(text)]
 
 
 def _spellings(text: str) -> list[str]:
-    return WORD.findall(unicodedata.normalize("NFC", text))
+    return SPELLING.findall(unicodedata.normalize("NFC", text))
 
 
-# What the index knows a record by: terms, one word each. The first character says what a term is about.
-WHOLE, NAME, TEXT, EXACT_NAME, EXACT_TEXT = "12345"
+def prefixes(spelling: str) -> set[str]:
+    """Return the folded prefixes of the words that this unfinished word may become.
+
+    There are two for «my»: `mi` for Mỹ, whose final y is folded to i, and `my` for Myanmar.
+    """
+    return {token_of(spelling).folded, _MARKS.sub("", fold(spelling[:MAX_TOKEN_LENGTH]))}
 
 
-def terms(names: Iterable[list[Word]], codes: Iterable[list[Word]], text: str) -> set[str]:
-    """The terms of a record with these names and all this text; `codes` name it too, but only as a whole."""
-    found = {term for spelling in set(_spellings(text)) for term in _terms_of(spelling)}
-    found.update(exact_phrase_term(each.folded for each in code) for code in codes)
+def terms(names: Iterable[Sequence[Token]], codes: Iterable[Sequence[Token]], text: str) -> set[str]:
+    """Return the terms of a record, given the tokens of its names and codes and the text of all its fields.
+
+    A code, such as an id, adds one term only. It is for queries that consist of exactly this code.
+    """
+    record_terms: set[str] = set()
+    for spelling in set(_spellings(text)):
+        record_terms.update(_text_terms(spelling))
+    record_terms.update(whole_name_term(token.folded for token in code) for code in codes)
     for name in names:
-        found.update((exact_phrase_term(each.folded for each in name), exact_phrase_term(each.exact for each in name)))
-        if one := joined(name):
-            found.update((exact_phrase_term([one]), NAME + one, TEXT + one))
+        record_terms.add(whole_name_term(token.folded for token in name))
+        record_terms.add(whole_name_term(token.exact for token in name))
+        record_terms.update(_joined_name_terms(name))
         for folded, exact in name:
-            found.add(NAME + folded)
+            record_terms.add(NAME + folded)
             if exact != folded:
-                found.add(EXACT_NAME + exact)
-    return found
-
-
-def joined(name: Sequence[Word]) -> str:
-    """A short name written as one word, folded: hanoi, vietnam; empty where it is none."""
-    one = word("".join(each.folded for each in name)).folded if len(name) in JOINED else ""
-    return one if one.isascii() else ""
+                record_terms.add(EXACT_NAME + exact)
+    return record_terms
 
 
 @lru_cache(maxsize=1 << 16)
-def _terms_of(spelling: str) -> tuple[str, ...]:
-    folded, exact = word(spelling)
+def _text_terms(spelling: str) -> tuple[str, ...]:
+    folded, exact = token_of(spelling)
     return (TEXT + folded, EXACT_TEXT + exact) if exact != folded else (TEXT + folded,)
 
 
-def exact_phrase_term(forms: Iterable[str]) -> str:
-    """The term of a record that has a name of exactly these words."""
-    return WHOLE + hashlib.blake2b(" ".join(forms).encode(), digest_size=8).hexdigest()
+def _joined_name_terms(name: Sequence[Token]) -> tuple[str, ...]:
+    joined = joined_name(name)
+    return (whole_name_term([joined]), NAME + joined, TEXT + joined) if joined else ()
+
+
+def joined_name(name: Sequence[Token]) -> str:
+    """Return a short name as one folded word, such as `hanoi`, or an empty string for any other name."""
+    if len(name) not in JOINED_NAME_LENGTHS:
+        return ""
+    joined = token_of("".join(token.folded for token in name)).folded
+    return joined if joined.isascii() else ""
+
+
+def whole_name_term(forms: Iterable[str]) -> str:
+    """Return the term of the records that have a name or code of exactly these words."""
+    return WHOLE_NAME + hashlib.blake2b(" ".join(forms).encode(), digest_size=8).hexdigest()

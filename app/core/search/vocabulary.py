@@ -1,6 +1,6 @@
-"""The words that public records hold: how many records each, how they go on, and which are like one typed wrong."""
+"""The vocabulary: all words of public records, their completions, and the corrections of words that are not in it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rapidfuzz.distance import OSA
 from sqlalchemy import Column, Connection, Index, Integer, Table, bindparam, delete, func, insert, select, update
@@ -10,18 +10,18 @@ from app.core.database.sql import chunks, one_of
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 
-MAX_ENDINGS = 20  # words that the beginning of a word stands for
-
-MAX_ALIKE = 200  # words that are compared with one typed wrong
+MAX_COMPLETIONS = 20  # words that an unfinished word may stand for
+MAX_SIMILAR = 200  # words whose distance to an unknown word is computed
 
 WORDS = Table(
     "search_words",
     SQLModel.metadata,
     Column("word", BYTEWISE, primary_key=True),
-    Column("records", Integer, nullable=False),
+    Column("records", Integer, nullable=False),  # the number of records that contain the word
 )
 
-# Pairs of neighbouring letters: two letters changed places leave no three in a row of a short word as they were.
+# Pairs of neighbouring letters, by which words similar to an unknown word are found. Groups of three letters would not
+# do: two letters in the wrong order can change all the groups of a short word.
 PAIRS = Table(
     "search_pairs",
     SQLModel.metadata,
@@ -36,73 +36,89 @@ WORDS_WITH_PREFIX = Query(
     select(WORDS.c.word, WORDS.c.records)
     .where(WORDS.c.word > bindparam("start"), WORDS.c.word < bindparam("end"))
     .order_by(WORDS.c.records.desc(), WORDS.c.word)
-    .limit(MAX_ENDINGS)
+    .limit(MAX_COMPLETIONS)
 )
 
 _shared = func.count().label("shared")
-
-_candidates = (
+_similar = (
     select(PAIRS.c.word, _shared)
     .where(one_of(PAIRS.c.pair, "pairs"))
     .where(func.length(PAIRS.c.word).between(bindparam("shortest"), bindparam("longest")))
     .group_by(PAIRS.c.word)
     .having(_shared >= bindparam("shared"))
     .order_by(_shared.desc(), PAIRS.c.word)
-    .limit(MAX_ALIKE)
+    .limit(MAX_SIMILAR)
     .subquery()
 )
+SIMILAR_WORDS = Query(select(WORDS.c.word, WORDS.c.records).join(_similar, _similar.c.word == WORDS.c.word))
 
-SIMILAR_WORDS = Query(select(WORDS.c.word, WORDS.c.records).join(_candidates, _candidates.c.word == WORDS.c.word))
 
-
-def update_counts(connection: Connection, change: Mapping[str, int]) -> None:
-    """Add these numbers of records to words: a word comes with its first record and goes with its last."""
-    changed = sorted(word for word, records in change.items() if records)
+def update_counts(connection: Connection, differences: Mapping[str, int]) -> None:
+    """Add to the number of records of each word. A word without records is removed."""
+    changed = sorted(word for word, difference in differences.items() if difference)
     present: dict[str, int] = {}
     for chunk in chunks(changed):
         query = select(WORDS.c.word, WORDS.c.records).where(WORDS.c.word.in_(chunk))
         present.update(map(tuple, connection.execute(query)))
-    fresh = [{"word": word, "records": change[word]} for word in changed if word not in present]
-    known = [{"key": word, "records": present[word] + change[word]} for word in changed if word in present]
-    gone = [row for row in known if not row["records"]]
+    new_words = [word for word in changed if word not in present]
+    inserted = [{"word": word, "records": differences[word]} for word in new_words]
+    updated = [{"key": word, "records": present[word] + differences[word]} for word in changed if word in present]
+    unused = [row for row in updated if not row["records"]]
     for statement, rows in (
-        (insert(WORDS), fresh),
-        (
-            insert(PAIRS),
-            [{"pair": pair, "word": row["word"]} for row in fresh for pair in letter_pairs(str(row["word"]))],
-        ),
-        (update(WORDS).where(WORDS.c.word == bindparam("key")), known),
-        (delete(WORDS).where(WORDS.c.word == bindparam("key")), gone),
-        (delete(PAIRS).where(PAIRS.c.word == bindparam("key")), gone),
+        (insert(WORDS), inserted),
+        (insert(PAIRS), list(_pair_rows(new_words))),
+        (update(WORDS).where(WORDS.c.word == bindparam("key")), updated),
+        (delete(WORDS).where(WORDS.c.word == bindparam("key")), unused),
+        (delete(PAIRS).where(PAIRS.c.word == bindparam("key")), unused),
     ):
         if rows:
             connection.execute(statement, rows)
 
 
+def _pair_rows(words: Iterable[str]) -> Iterator[dict[str, str]]:
+    for word in words:
+        yield from ({"pair": pair, "word": word} for pair in letter_pairs(word))
+
+
 def letter_pairs(word: str) -> list[str]:
-    """The pairs of letters by which a word is found when it is typed wrong; numbers have none."""
+    """Return the pairs of neighbouring letters in a word, with its start (^) and end ($).
+
+    A word with a digit has none, because a number is never corrected.
+    """
     if any(map(str.isdigit, word)):
         return []
     return sorted({first + second for first, second in zip(f"^{word}", f"{word}$", strict=True)})
 
 
 def tolerance(word: str) -> int:
-    """How many slips are forgiven: none in a word of up to three letters, one up to seven, then two."""
-    return 0 if len(word) < 4 or not letter_pairs(word) else 1 if len(word) < 8 else 2
+    """Return the number of typing errors that are corrected: 0 in up to three letters, 1 in up to seven, else 2."""
+    if len(word) < 4 or not letter_pairs(word):
+        return 0
+    return 1 if len(word) < 8 else 2
 
 
 def similarity_values(word: str) -> dict[str, object]:
-    """The values for ALIKE. One slip changes at most three pairs (letters that changed places: three)."""
-    slips, own = tolerance(word), letter_pairs(word)
-    shortest, longest = len(word) - slips, len(word) + slips
-    return {"pairs": own, "shared": max(1, len(own) - 3 * slips), "shortest": shortest, "longest": longest}
+    """Return the values for `SIMILAR_WORDS`.
+
+    One typing error changes at most three pairs: two letters in the wrong order change the pair of both and the pairs
+    on either side. So a similar word shares all pairs but three for each error.
+    """
+    errors = tolerance(word)
+    pairs = letter_pairs(word)
+    return {
+        "pairs": pairs,
+        "shared": max(1, len(pairs) - 3 * errors),
+        "shortest": len(word) - errors,
+        "longest": len(word) + errors,
+    }
 
 
 def nearest(word: str, candidates: Iterable[tuple[str, int]]) -> str | None:
-    """The candidate with the fewest slips, of those the one most records hold.
+    """Return the candidate with the fewest typing errors, or None when all have too many.
 
-    A slip is a letter added, left out, mistaken, or swapped with its neighbour (optimal string alignment).
+    Of equally near ones, it is the word in the largest number of records. A typing error is a letter that is added,
+    left out, replaced, or swapped with its neighbour (optimal string alignment).
     """
-    most = tolerance(word)
-    measured = [(OSA.distance(word, other), -records, other) for other, records in candidates]
-    return min((row for row in measured if row[0] <= most), default=(0, 0, None))[2]
+    max_errors = tolerance(word)
+    measured = [(OSA.distance(word, candidate), -records, candidate) for candidate, records in candidates]
+    return min((row for row in measured if row[0] <= max_errors), default=(0, 0, None))[2]

@@ -1,4 +1,4 @@
-"""Values that records are made of: text, EDTF dates, code lists, citations, typed links, JSON.
+"""The values of fields: text, EDTF dates, code lists, citations, typed links, numbers, JSON.
 
-Pure functions and pydantic types. It knows nothing of databases, HTTP or resources.
+Pure functions and pydantic types, which know neither databases nor HTTP nor resources.
 """

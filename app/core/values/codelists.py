@@ -1,4 +1,4 @@
-"""Closed lists of codes with their labels, their source, and what they are called in other standards."""
+"""Closed lists of codes with labels, sources and the codes of the same meaning in IATI."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ ALL: dict[str, "CodeList"] = {}
 
 
 class Code(NamedTuple):
-    """One code: its labels, and the code of the same meaning in IATI 2.03 where there is one."""
+    """The labels of one code, and the IATI 2.03 code with the same meaning, if any."""
 
     en: str
     vi: str
@@ -18,26 +18,30 @@ class Code(NamedTuple):
 
 
 class CodeList:
-    """A named list of codes; as `Annotated[str, LIST]` it is the type of a field that takes one of them."""
+    """A named list of codes. `Annotated[str, LIST]` is the type of a field that accepts one of them."""
 
     def __init__(
-        self, name: str, about: str, codes: Mapping[str, Code], *, source: str = "Hoptac", iati: str | None = None
+        self, name: str, description: str, codes: Mapping[str, Code], *, source: str = "Hoptac", iati: str | None = None
     ) -> None:
-        self.name, self.about, self.codes, self.source, self.iati = name, about, dict(codes), source, iati
+        self.name = name
+        self.description = description
+        self.codes = dict(codes)
+        self.source = source
+        self.iati = iati
         ALL[name] = self
 
     def check(self, code: str) -> str:
-        """The code itself, or a ValueError that lists what is allowed (never what was given)."""
+        """Return the code; ValueError with the allowed codes if it is not one of them."""
         if code not in self.codes:
             allowed = ", ".join(list(self.codes)[:40])
             raise ValueError(f"is not a code of {self.name}: {allowed}")
         return code
 
-    def shown(self) -> dict[str, Any]:
-        """The list as `/v1/codelists` serves it."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return the list as `/v1/codelists` serves it."""
         return {
             "name": self.name,
-            "description": self.about,
+            "description": self.description,
             "source": self.source,
             "iati_codelist": self.iati,
             "codes": [
@@ -50,6 +54,6 @@ class CodeList:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        shape = handler(schema)
-        shape["enum"] = list(self.codes)
-        return shape
+        json_schema = handler(schema)
+        json_schema["enum"] = list(self.codes)
+        return json_schema

@@ -1,4 +1,4 @@
-"""Imprecise time: a profile of EDTF (ISO 8601-2) that says what the source says and no more.
+"""Imprecise dates: a profile of EDTF (ISO 8601-2), as precise as the source and no more.
 
 Accepted: `2022`, `2022-02`, `2022-02-28`, `2022-02-28T14:15`, quarters `2024-33` … `2024-36`, each with `?` for
 uncertain, `~` for approximate or `%` for both; intervals `2024/2028`, `2015/..`, `../2024-05-31`, the last also
@@ -17,28 +17,29 @@ _POINT = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})(?:T(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d))?)?)?[?~%]?"
 )
 
-_FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, where a month would stand
+_FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, in the place of the month
 
-
-# What stands in columns for the ends that a date does not have: before and after every day.
-OPEN_START, OPEN_END = "0001-01-01", "9999-12-31"
+# Column values for an open start and an open end.
+OPEN_START = "0001-01-01"
+OPEN_END = "9999-12-31"
 
 
 class Span(NamedTuple):
-    """First and last day that a date can mean; None where an interval is open."""
+    """The first and the last day that a date can mean; None at an open end."""
 
     earliest: date | None
     latest: date | None
 
     def days(self) -> tuple[str, str]:
-        """Both ends as they are stored and compared."""
+        """Return both ends as they are stored and compared."""
         first = self.earliest.isoformat() if self.earliest else OPEN_START
-        return first, self.latest.isoformat() if self.latest else OPEN_END
+        last = self.latest.isoformat() if self.latest else OPEN_END
+        return first, last
 
 
 @lru_cache(maxsize=1 << 14)
 def parse_edtf(text: str) -> Span:
-    """Read one EDTF string of the profile; ValueError says what is wrong, without repeating the input."""
+    """Parse an EDTF string of the profile; ValueError with the reason, which does not repeat the input."""
     start, end = _ends(text)
     if start == end == "..":
         raise ValueError("an EDTF interval needs at least one end")
@@ -52,14 +53,15 @@ def parse_edtf(text: str) -> Span:
 
 
 def ends(text: str) -> tuple[str | None, str | None]:
-    """Start and end of an extent, each as a date of its own (`2024/2028`: 2024 and 2028); None where it is open."""
+    """Return start and end of a period as EDTF dates (`2024/2028`: 2024 and 2028); None at an open end."""
     start, end = _ends(text)
     return (None if start == ".." else start), (None if end == ".." else end)
 
 
 def _ends(text: str) -> tuple[str, str]:
     if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1].replace("..", "../", 1) if text.startswith("[..") else text[1:-1].replace("..", "/..", 1)
+        interval = "../" if text.startswith("[..") else "/.."
+        text = text[1:-1].replace("..", interval, 1)
     start, slash, end = text.partition("/")
     return start, end if slash else start
 
@@ -70,7 +72,7 @@ def _point(text: str) -> Span:
         raise ValueError("is not a date of the EDTF profile, such as 2022, 2022-02, 2022-02-28 or 2024/2028")
     year, month, day = (int(match[part]) if match[part] else None for part in ("year", "month", "day"))
     if year is None or year == 0:
-        raise ValueError("the year must be 0001 to 9999")
+        raise ValueError("the year must be between 0001 and 9999")
     if month is None:
         return Span(date(year, 1, 1), date(year, 12, 31))
     if day is None and _FIRST_QUARTER <= month < _FIRST_QUARTER + 4:
@@ -87,37 +89,37 @@ def _point(text: str) -> Span:
 
 
 class Edtf(BaseModel):
-    """A moment as precisely as the source gives it, with the first and last day it can mean (null where open).
+    """A date as precise as in the source, with the first and the last day that it can mean (null if open).
 
-    Written as the string alone (`"2022-02"`) or as this object. In a date field an interval bounds one moment
-    (`../2024-05-31`: on or before); in a `period` it is the extent.
+    A writer sends this object or only the string (`"2022-02"`). In a date field an interval limits one moment
+    (`../2024-05-31` means on or before that day). In a `period` it is the whole period.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [
         {"edtf": "2022-02", "earliest": "2022-02-01", "latest": "2022-02-28"}]})  # fmt: skip
 
     edtf: str = Field(description="The date in the EDTF profile of ISO 8601-2.", max_length=40)
-    earliest: date | None = Field(default=None, description="First day it can mean; null when open.")
-    latest: date | None = Field(default=None, description="Last day it can mean; null when open.")
+    earliest: date | None = Field(default=None, description="First day that the date can mean; null if open.")
+    latest: date | None = Field(default=None, description="Last day that the date can mean; null if open.")
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, given: Any) -> Any:
-        shape = {"edtf": given} if isinstance(given, str) else given
-        if not isinstance(shape, dict) or not isinstance(shape.get("edtf"), str) or len(shape["edtf"]) > 40:
+    def _from_text(cls, value: Any) -> Any:
+        content = {"edtf": value} if isinstance(value, str) else value
+        if not isinstance(content, dict) or not isinstance(content.get("edtf"), str) or len(content["edtf"]) > 40:
             raise ValueError("is neither an EDTF string nor the object {edtf, earliest, latest}")
-        span = parse_edtf(shape["edtf"])
-        for end, computed in span._asdict().items():
-            if shape.get(end) not in (None, computed, computed and computed.isoformat()):
-                raise ValueError(f"{end} is not the {end} day of the given edtf")
-        return {**shape, **span._asdict()}
+        span = parse_edtf(content["edtf"])
+        for end, day in span._asdict().items():
+            if content.get(end) not in (None, day, day and day.isoformat()):
+                raise ValueError(f"{end} is not the {end} day of edtf")
+        return {**content, **span._asdict()}
 
     @property
     def span(self) -> Span:
-        """Both ends."""
+        """The first and the last day."""
         return Span(self.earliest, self.latest)
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The object for an EDTF string."""
+        """Return the object for an EDTF string."""
         return cls.model_validate(text)

@@ -1,4 +1,4 @@
-"""Where a record comes from and who speaks in it: citations, voices, identifiers."""
+"""Citations, voices and identifiers."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from app.core.values.text import LanguageMap, Line, Prose
 
 BASIS = CodeList(
     "basis",
-    "How firmly a citation supports what it is cited for.",
+    "How firmly a citation supports a field.",
     {
         "stated": Code("Stated in the document", "Nêu trong văn bản"),
         "inferred": Code("Inferred from the document's context", "Suy ra từ ngữ cảnh của văn bản"),
@@ -20,41 +20,43 @@ BASIS = CodeList(
 
 
 class Value(BaseModel, defer_build=True):
-    """A value inside a record: unknown keys are refused."""
+    """Base class of the objects inside a record. Unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Citation(Value):
-    """The document, paragraph and words that a record, or the named fields of it, rest on.
+    """A paragraph of a document, with the words that support a record or some of its fields.
 
-    A paragraph number counts the non-blank lines of the document's text from 1.
+    Paragraphs are the non-blank lines of the document's text, counted from 1.
     """
 
     document: DocumentId = Field(description="Id of the cited document.", examples=["samsung-smart-factory-2023"])
-    paragraph: int | None = Field(default=None, ge=1, le=1_000_000, description="Paragraph number, counted from 1.")
+    paragraph: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="Number of the paragraph, counted from 1."
+    )
     as_written: Line | None = Field(
-        default=None, description="The words of the document, literally.", examples=["26 doanh nghiệp"]
+        default=None, description="Literal words of the document.", examples=["26 doanh nghiệp"]
     )
     supports: list[Line] = Field(
-        default=[], max_length=50, description="Fields it is cited for; empty: the record as a whole."
+        default=[], max_length=50, description="Names of the supported fields. Empty: the whole record."
     )
     basis: Annotated[str, BASIS] = "stated"
-    note: Prose | None = Field(default=None, description="For basis external: the source. Otherwise a remark.")
+    note: Prose | None = Field(default=None, description="The source, if `basis` is `external`. Otherwise a remark.")
 
 
 class Voice(Value):
-    """A person or office as the source shows them, never a record of its own."""
+    """A person or office, as named in the source. It is not a record."""
 
     name: Line | None = Field(default=None, examples=["Thomas Gass"])
-    office: LanguageMap | None = Field(default=None, description="Office held at the time, as the source has it.")
-    partner: PartnerId | None = Field(default=None, description="Id of the partner they speak for.")
+    office: LanguageMap | None = Field(default=None, description="Office at that time, as named in the source.")
+    partner: PartnerId | None = Field(default=None, description="Id of the partner for which they speak.")
 
 
 class Identifier(Value):
-    """A code that another register gives this record."""
+    """The code of a record in another register."""
 
     scheme: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)] = Field(
-        description="The register, such as iati-org, iso3166-1, vn-legal, url.", examples=["iso3166-2"]
+        description="The register, such as `iati-org`, `iso3166-1`, `vn-legal` or `url`.", examples=["iso3166-2"]
     )
     value: Line = Field(examples=["VN-DN"])

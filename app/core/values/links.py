@@ -1,4 +1,4 @@
-"""Ids by which records name other records, each typed by the resource it names; and where they are in a record."""
+"""Ids that link to other records, typed by the resource of that record, and their positions in a record."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,69 +12,65 @@ from app.core.values.text import Slug
 
 @dataclass(frozen=True)
 class LinksTo:
-    """Marks an id as that of a record of this resource."""
+    """Marks an id as the id of a record of this resource."""
 
     resource: str
 
 
 DocumentId = Annotated[Slug, LinksTo("documents")]
-
 PlaceId = Annotated[Slug, LinksTo("places")]
-
 PartnerId = Annotated[Slug, LinksTo("partners")]
-
 ProjectId = Annotated[Slug, LinksTo("projects")]
-
 AgreementId = Annotated[Slug, LinksTo("agreements")]
-
 MilestoneId = Annotated[Slug, LinksTo("milestones")]
-
 IndicatorId = Annotated[Slug, LinksTo("indicators")]
-
 FigureId = Annotated[Slug, LinksTo("figures")]
 
 
-def links_in(value: BaseModel, at: str = "") -> Iterator[tuple[str, str, str]]:
-    """Every link of a record as (JSON Pointer, resource, id), in the order of its fields."""
-    for name, shown, target in _members(type(value)):
-        yield from _links(getattr(value, name), target, f"{at}/{shown}")
+def links_in(value: BaseModel, pointer: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield every link of a record as (JSON Pointer, resource, id), in the order of its fields."""
+    for name, json_name, target in _members(type(value)):
+        yield from _links(getattr(value, name), target, f"{pointer}/{json_name}")
 
 
-def _links(value: Any, target: str | None, at: str) -> Iterator[tuple[str, str, str]]:
+def _links(value: Any, target: str | None, pointer: str) -> Iterator[tuple[str, str, str]]:
     if isinstance(value, BaseModel):
-        yield from links_in(value, at)
+        yield from links_in(value, pointer)
     elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _links(each, target, f"{at}/{number}")
+        for position, item in enumerate(value):
+            yield from _links(item, target, f"{pointer}/{position}")
     elif isinstance(value, str) and target is not None:
-        yield at, target, value
+        yield pointer, target, value
 
 
 @cache
 def link_paths(model: type[BaseModel]) -> tuple[tuple[tuple[str, ...], str], ...]:
-    """Where the JSON of a model has links: the members that lead there (`*`: each item of a list), and the resource."""
-    found: list[tuple[tuple[str, ...], str]] = []
-    for each, (_, shown, target) in zip(model.model_fields.values(), _members(model), strict=True):
-        here = (shown, "*") if _is_list(each.annotation) else (shown,)
+    """Return the paths of the links in the JSON of a model, each with the resource that it links to.
+
+    A path is a tuple of member names; `*` stands for each item of a list.
+    """
+    paths: list[tuple[tuple[str, ...], str]] = []
+    for field, (_, json_name, target) in zip(model.model_fields.values(), _members(model), strict=True):
+        path = (json_name, "*") if _is_list(field.annotation) else (json_name,)
         if target is not None:
-            found.append((here, target))
-        for nested in _models(each.annotation):
-            found += [((*here, *path), below) for path, below in link_paths(nested)]
-    return tuple(found)
+            paths.append((path, target))
+        for nested in _models(field.annotation):
+            paths += [((*path, *rest), nested_target) for rest, nested_target in link_paths(nested)]
+    return tuple(paths)
 
 
-def text_positions(value: Any, path: Sequence[str], at: str = "") -> Iterator[tuple[Any, Any, str]]:
-    """Each (object or list, its key, JSON Pointer) at a path of `link_paths` where raw JSON has a text."""
-    found: list[tuple[Any, Any]] = []
+def text_positions(value: Any, path: Sequence[str], pointer: str = "") -> Iterator[tuple[Any, Any, str]]:
+    """Yield (object or list, its key, JSON Pointer) for each text in raw JSON at a path of `link_paths`."""
+    members: list[tuple[Any, Any]] = []
     if path[0] == "*" and isinstance(value, list):
-        found = list(enumerate(value))
+        members = list(enumerate(value))
     elif isinstance(value, dict):
-        found = [(path[0], value.get(path[0]))]
-    for key, each in found:
+        members = [(path[0], value.get(path[0]))]
+    for key, member in members:
         if len(path) > 1:
-            yield from text_positions(each, path[1:], f"{at}/{key}")
-        elif isinstance(each, str):
-            yield value, key, f"{at}/{key}"
+            yield from text_positions(member, path[1:], f"{pointer}/{key}")
+        elif isinstance(member, str):
+            yield value, key, f"{pointer}/{key}"
 
 
 def _is_list(annotation: Any) -> bool:
@@ -84,19 +80,19 @@ def _is_list(annotation: Any) -> bool:
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for each in get_args(annotation):
-        yield from _models(each)
+    for argument in get_args(annotation):
+        yield from _models(argument)
 
 
 @cache
 def _members(model: type[BaseModel]) -> tuple[tuple[str, str, str | None], ...]:
-    """Fields of a model: name, name in JSON, and the resource that it names, if it is a link or a list of links."""
+    """Return (name, name in JSON, linked resource) of each field; the resource is None if the field is no link."""
     fields = model.model_fields.items()
-    return tuple((name, each.alias or name, _link_target(each.annotation, each.metadata)) for name, each in fields)
+    return tuple((name, field.alias or name, _link_target(field.annotation, field.metadata)) for name, field in fields)
 
 
-def _link_target(annotation: Any, metadata: Any = ()) -> str | None:
-    found = [each.resource for each in metadata if isinstance(each, LinksTo)]
-    found += [each.resource for each in getattr(annotation, "__metadata__", ()) if isinstance(each, LinksTo)]
-    found += filter(None, map(_link_target, get_args(annotation)))
-    return found[0] if found else None
+def _link_target(annotation: Any, metadata: Sequence[Any] = ()) -> str | None:
+    for mark in (*metadata, *getattr(annotation, "__metadata__", ())):
+        if isinstance(mark, LinksTo):
+            return mark.resource
+    return next(filter(None, map(_link_target, get_args(annotation))), None)

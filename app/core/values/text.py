@@ -1,4 +1,7 @@
-"""Text as it is accepted, folded and sorted: the same rules for bodies, queries and paths, on both engines."""
+"""Rules for text: which text is accepted, and how it is folded and sorted.
+
+They are the same for bodies, query strings and paths, and on both engines.
+"""
 
 import re
 import unicodedata
@@ -8,45 +11,45 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
-# C0 controls but TAB and LF, DEL, and unpaired surrogates: PostgreSQL refuses NUL, UTF-8 cannot hold a surrogate.
+# C0 controls except TAB and LF, DEL, and unpaired surrogates. PostgreSQL refuses NUL; UTF-8 cannot encode a surrogate.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
-    """Refuse characters that cannot be stored or shown; everything else stays exactly as it was written."""
+    """Return the text unchanged; ValueError if it is blank or contains characters that cannot be stored or shown."""
     if UNSAFE.search(text):
-        raise ValueError("holds a control character or an unpaired surrogate")
+        raise ValueError("contains a control character or an unpaired surrogate")
     if not text.strip():
         raise ValueError("is blank")
     return text
 
 
-# Routes and words that URLs need for themselves; an id is never one of them.
-RESERVED = frozenset({"aggregate", "audit", "bulk", "changes", "export", "facets", "history", "import", "imports"})
-
-RESERVED |= frozenset({"merge", "new", "progress", "search", "schema", "template", "timeline"})
+# Words that the URLs of the API need, now or later. An id must not be one of them.
+RESERVED = frozenset(
+    {
+        *("aggregate", "audit", "bulk", "changes", "export", "facets", "history", "import", "imports"),
+        *("merge", "new", "progress", "search", "schema", "template", "timeline"),
+    }
+)
 
 
 def not_reserved(slug: str) -> str:
-    """Refuse an id that would hide a route."""
+    """Return the id; ValueError if a path of the API has the same name."""
     if slug in RESERVED:
-        raise ValueError("is a word that the routes need")
+        raise ValueError("is a reserved word")
     return slug
 
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-
 LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=120), AfterValidator(not_reserved)]
-
-SLUGS: TypeAdapter[str] = TypeAdapter(Slug)  # to check one that is no field of a model
+SLUGS: TypeAdapter[str] = TypeAdapter(Slug)  # validates ids outside models
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(clean)]
-
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(clean)]
 
-# BCP 47 (RFC 5646), the part of it that names a language, a script and a region.
+# The subset of BCP 47 (RFC 5646) with language, script and region.
 LanguageTag = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG, max_length=11)]
 
 LanguageMap = Annotated[
@@ -55,12 +58,11 @@ LanguageMap = Annotated[
 ]
 
 _LETTERS = {"\u0306": "1", "\u0302": "2", "\u031b": "3"}  # breve (ă), circumflex (â ê ô), horn (ơ ư)
-
 _TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}  # huyền hỏi ngã sắc nặng
 
 
 class _Folding(dict[int, str]):
-    """The folded form of each character, worked out when it is first met."""
+    """The folded form of each character, computed at its first use."""
 
     def __missing__(self, code: int) -> str:
         folded = self[code] = _fold_character(chr(code))
@@ -73,28 +75,36 @@ _NO_MARK = dict(zip("đĐ\u00d0\u00f0øØłŁ", "ddddooll", strict=True))  # let
 
 
 def fold(text: str) -> str:
-    """Lower case without diacritics, one character for each character of the NFC form («Đường» → «duong»)."""
+    """Return the text in lower case without diacritics («Đường» → «duong»).
+
+    The result has one character for each character of the NFC form, so positions in both are the same.
+    """
     return unicodedata.normalize("NFC", text).translate(_FOLDED)
 
 
 def _fold_character(character: str) -> str:
     decomposed = unicodedata.normalize("NFD", character)
     base = decomposed[0]
-    if not all(map(unicodedata.combining, decomposed[1:])):  # a syllable of Hangul, not a letter with marks
+    if not all(map(unicodedata.combining, decomposed[1:])):  # a Hangul syllable, not a letter with marks
         return character
     base = base.lower() if len(base.lower()) == 1 else base
     return _NO_MARK.get(base, base)
 
 
 def sort_key(text: str) -> str:
-    """A key whose byte order is the Vietnamese dictionary's: letters first (a ă â … d đ …), tones between equals."""
-    keys = [key for word in text.split() if (key := _word_key(word))[0]]
-    return (" ".join([letters for letters, _ in keys]) + "\t" + "".join([tones for _, tones in keys]))[:400]
+    """Return a key whose byte order is that of a Vietnamese dictionary, at most 400 characters long.
+
+    Words are compared by letters (a ă â … d đ …). Tones decide only between words with equal letters.
+    """
+    keys = [key for key in map(_word_key, text.split()) if key[0]]
+    letters = " ".join([word_letters for word_letters, _ in keys])
+    tones = "".join([word_tones for _, word_tones in keys])
+    return f"{letters}\t{tones}"[:400]
 
 
 @lru_cache(maxsize=50_000)
 def _word_key(word: str) -> tuple[str, str]:
-    """The letters of a word with their marks, and its tones."""
+    """Return the letters of a word with their marks, and its tones."""
     letters: list[str] = []
     tones: list[str] = []
     for character in unicodedata.normalize("NFD", word.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
@@ -112,27 +122,27 @@ def _word_key(word: str) -> tuple[str, str]:
 
 
 def slug(text: str) -> str:
-    """The text as an id: folded to ASCII letters and digits, words joined by hyphens, at most 80 characters."""
+    """Return an id made from the text: ASCII letters and digits, words joined by hyphens, at most 80 characters."""
     folded = unicodedata.normalize("NFKD", fold(text)).encode("ascii", "ignore").decode().lower()
     words = re.findall("[a-z0-9]+", folded)
-    made = "-".join(words)[:81]
-    return made if len(made) <= 80 else made.rpartition("-")[0] or made[:80]
+    joined = "-".join(words)[:81]
+    return joined if len(joined) <= 80 else joined.rpartition("-")[0] or joined[:80]
 
 
-def id_stem(said: Any) -> str:
-    """What an id is made of: the slug of a text, or of the English, else the first text of a language map."""
-    texts = [said.get("en"), *said.values()] if isinstance(said, Mapping) else [said]
+def id_stem(value: Any) -> str:
+    """Return the slug of a text, or of the English or else the first text of a language map; empty if there is none."""
+    texts = [value.get("en"), *value.values()] if isinstance(value, Mapping) else [value]
     return slug(next((text for text in texts if text and isinstance(text, str)), ""))
 
 
 def preferred_text(texts: Mapping[str, str]) -> str:
-    """The text that stands for a language map in sorting: Vietnamese, else English, else the first given."""
+    """Return the text by which a language map is sorted: Vietnamese, else English, else the first."""
     return texts.get("vi") or texts.get("en") or next(iter(texts.values()))
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """What may be meant by a name that is not known, to be said behind a sentence; empty when nothing is near."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only for those who err
+def suggestion(name: str, candidates: Iterable[str]) -> str:
+    """Return " Did you mean …?" with the candidate most similar to a name; empty if none is similar."""
+    from difflib import get_close_matches  # noqa: PLC0415 - needed only for errors
 
-    near = get_close_matches(name[:80], known, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else ""
+    similar = get_close_matches(name[:80], candidates, n=1, cutoff=0.5)
+    return f" Did you mean {similar[0]}?" if similar else ""

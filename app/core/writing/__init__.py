@@ -1,4 +1,6 @@
-"""The only way into the database for records: conditions, validation, rendering, Changes.
+"""The write path: every write of a record goes through `batch.Batch`, also from imports, mirrors and the seed.
 
-Single writes, imports, mirrors and the seed all write through `batch.Batch`. It may know search and access.
+`edit` decides what one request may write, with `conditions` (If-Match) and `integrity` (rules). `batch` writes it,
+`representation` makes the stored JSON, and `editor` runs the transactions of the process. This package may import
+search and access.
 """

@@ -1,4 +1,13 @@
-"""The one road of a write: valid fields become columns, links, a representation and a Change, in one transaction."""
+"""The path of every write, from valid fields to a Change in the log.
+
+1. `put`, `replace`, `copy` or `delete` decides what is written and adds a `PendingWrite`. It has the new representation
+   and the new row of the resource's table (`_add`). The database is not touched yet.
+2. `flush` turns the pending writes into rows of the log (`_changes`): each gets the next sequence number, a salted
+   digest of its representation, and its value in the hash chain.
+3. `write_records` changes the tables of records. It deletes what the writes replace (`_clear`), then it writes the rows
+   and their links (`_write`), then the search index.
+4. `flush` inserts the Changes. The transaction is committed by whoever opened it; the database checks the links then.
+"""
 
 import json
 from collections import Counter
@@ -35,7 +44,7 @@ from app.core.writing.representation import Content, StoredRecord, accepted_fiel
 
 @dataclass
 class PendingWrite:
-    """A write that is decided but not yet in the database."""
+    """A write that was decided and is not yet in the database."""
 
     resource: Resource
     id: str
@@ -45,33 +54,34 @@ class PendingWrite:
     body: bytes = b""
     before: StoredRecord | None = None
     row: dict[str, Any] = field(default_factory=dict)
-    explicit_action: str | None = None  # what everyone sees of it, if that does not follow from its states
-    tag: str = ""  # the ETag of the record, once the Change has its number
+    explicit_action: str | None = None  # the public action of a redaction, which does not follow from the states
+    tag: str = ""  # the ETag of the record; set when the Change has its number
 
-    def indexed(self) -> index.IndexWrite:
-        """What it means for the search index."""
+    def index_write(self) -> index.IndexWrite:
+        """Return the write for the search index."""
         before = self.before.body if self.before else None
         return index.IndexWrite(self.resource, self.id, before, None if self.action == "delete" else self.body)
 
     def public_action(self) -> str | None:
-        """What everyone sees of it."""
+        """Return what the write means to readers who see no drafts."""
         return self.explicit_action or public_action(
             self.before.state if self.before else None, self.fields.state if self.fields else None
         )
 
 
 class Batch:
-    """Writes of one transaction by one actor. Nothing is in the database before `flush`."""
+    """The writes of one actor in one transaction. They reach the database when `flush` is called."""
 
     def __init__(self, session: Session, actor: str) -> None:
-        self.session, self.actor = session, actor
+        self.session = session
+        self.actor = actor
         self._pending: dict[tuple[str, str], PendingWrite] = {}
 
     @cached_property
     def at(self) -> str:
-        """The instant of every write of this transaction: now, but never before that of the last Change.
+        """The instant of all writes of the transaction: now, but not before the instant of the last Change.
 
-        Who follows the Changes knows by it where a transaction begins.
+        All batches of a session have the same instant, by which readers of the log see where a transaction begins.
         """
         if "at" not in self.session.info:
             last = self.session.execute(LATEST_CHANGE).first()
@@ -79,73 +89,84 @@ class Batch:
         return str(self.session.info["at"])
 
     def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, StoredRecord]:
-        """What is there now, drafts too."""
+        """Return the records with these ids, including drafts. Ids without a record are left out."""
         table = resource.table
-        found: dict[str, StoredRecord] = {}
+        records: dict[str, StoredRecord] = {}
+        # The representation is in the log. The row has one only if it was rendered again since, which adds no Change.
         body = func.coalesce(table.body, CHANGES.c.body)
         own = (table.id, table.version, table.created_at, table.updated_at, table.rendering)
         columns = (*own, table.state, table.managed_by, CHANGE_NAME, body)
         query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
         for chunk in chunks(ids):
-            found |= {row[0]: StoredRecord(*row[1:]) for row in self.session.execute(query.where(table.id.in_(chunk)))}
-        return found
+            rows = self.session.execute(query.where(table.id.in_(chunk)))
+            records |= {row[0]: StoredRecord(*row[1:]) for row in rows}
+        return records
 
     def put(self, resource: Resource, record_id: str, fields: RecordFields, present: StoredRecord | None) -> str:
-        """Create or replace; returns created, updated, or unchanged (and then writes nothing)."""
+        """Create or replace a record. Return `created`, `updated`, or `unchanged`, which writes nothing."""
         content = Content(resource, record_id, fields)
         if present is not None and content.is_stored(present):
             return "unchanged"
         return f"{self.replace(content, present).action}d"
 
-    def copy(self, resource: Resource, body: str, change: int, present: StoredRecord | None) -> None:
-        """Create or replace a record as a Change says that was made elsewhere and is written apart.
-
-        ValidationError when this program cannot read the representation.
-        """
-        shown = json.loads(body)
-        said = {name: shown[name] for name in ("id", "version", "created_at", "updated_at")}
-        content = Content(resource, said["id"], accepted_fields(resource, body))
-        pending = self._hold(content, said, present)
-        pending.row |= {"change": change, "body": None if pending.body == body.encode() else pending.body.decode()}
-
     def replace(self, content: Content, present: StoredRecord | None) -> PendingWrite:
-        """Write the next version of a record, also if it says the same as the stored one."""
+        """Write the next version of a record, even if its fields are the same as before."""
         SLUGS.validate_python(content.record_id)
-        created, version = (present.created_at, present.version + 1) if present else (self.at, 1)
-        said = {"id": content.record_id, "version": version, "created_at": created, "updated_at": self.at}
-        return self._hold(content, said, present)
+        metadata = {
+            "id": content.record_id,
+            "version": present.version + 1 if present else 1,
+            "created_at": present.created_at if present else self.at,
+            "updated_at": self.at,
+        }
+        return self._add(content, metadata, present)
 
-    def _hold(self, content: Content, said: dict[str, Any], present: StoredRecord | None) -> PendingWrite:
-        """What is to be written of a record, with what the registry itself says of it."""
-        resource, fields = content.resource, content.fields
-        body = content.representation(said["version"], said["created_at"], said["updated_at"])
-        row = {**said, "rendering": RENDERING, "body": None, **column_values(resource.table, fields)}
+    def copy(self, resource: Resource, body: str, change: int, present: StoredRecord | None) -> None:
+        """Create or replace a record as another registry has it. Its Change is in the log already.
+
+        Raise ValidationError if this version of the program does not know the fields of the representation.
+        """
+        members = json.loads(body)
+        metadata = {name: members[name] for name in ("id", "version", "created_at", "updated_at")}
+        content = Content(resource, metadata["id"], accepted_fields(resource, body))
+        pending = self._add(content, metadata, present)
+        pending.row["change"] = change
+        # The source may render in another way than this program. Then the row needs a representation of its own.
+        pending.row["body"] = None if pending.body == body.encode() else pending.body.decode()
+
+    def _add(self, content: Content, metadata: dict[str, Any], present: StoredRecord | None) -> PendingWrite:
+        """Add the pending write of a record with these fields, id, version and instants."""
+        resource = content.resource
+        fields = content.fields
+        body = content.representation(metadata["version"], metadata["created_at"], metadata["updated_at"])
+        # `body` of the row is empty, because the Change has the representation (see `stored`).
+        row = {**metadata, "rendering": RENDERING, "body": None, **column_values(resource.table, fields)}
         action = "create" if present is None else "update"
-        pending = PendingWrite(resource, content.record_id, action, said["version"], fields, body, present, row)
+        pending = PendingWrite(resource, content.record_id, action, metadata["version"], fields, body, present, row)
         self._pending[resource.name, content.record_id] = pending
         return pending
 
     def delete(self, resource: Resource, record_id: str, present: StoredRecord) -> None:
-        """Remove a record; its Changes stay, the last of them with the representation it had."""
-        version, body = present.version + 1, present.body.encode()
-        pending = PendingWrite(resource, record_id, "delete", version, body=body, before=present)
+        """Delete a record. Its Changes stay, and the last of them has its last representation."""
+        version = present.version + 1
+        pending = PendingWrite(resource, record_id, "delete", version, body=present.body.encode(), before=present)
         self._pending[resource.name, record_id] = pending
 
     def redact(
         self, resource: Resource, record_id: str, fields: RecordFields, present: StoredRecord, action: str | None
     ) -> None:
-        """Replace a record by one that text was taken from, also if this version had it no more."""
-        self.replace(Content(resource, record_id, fields), present).explicit_action = action
+        """Write a version without the redacted text, even if the present version does not contain it."""
+        pending = self.replace(Content(resource, record_id, fields), present)
+        pending.explicit_action = action
 
     def redact_deleted(self, resource: Resource, record_id: str, version: int, body: bytes, action: str | None) -> None:
-        """Delete a record again, with a last representation that text was taken from."""
+        """Delete a deleted record again, with a last representation without the redacted text."""
         self._pending[resource.name, record_id] = PendingWrite(
             resource, record_id, "delete", version, body=body, explicit_action=action
         )
 
     def flush(self) -> int:
-        """Write everything that is pending; returns how many Changes that made. ReadOnly in a mirror."""
-        changes = self._changes()
+        """Write all pending writes and their Changes. Return the number of Changes. Raise ReadOnly in a mirror."""
+        changes = self._changes()  # before the rows are written: each row has the number of its Change
         if changes and self.session.execute(select(MIRRORS.c.source)).first():
             raise ReadOnly
         self.write_records()
@@ -154,7 +175,7 @@ class Batch:
         return len(changes)
 
     def write_records(self) -> None:
-        """Write rows, links and search index of everything that is pending, without Changes."""
+        """Write the rows, links and search index of all pending writes, without Changes."""
         by_resource: dict[str, list[PendingWrite]] = {}
         for pending in self._pending.values():
             by_resource.setdefault(pending.resource.name, []).append(pending)
@@ -163,71 +184,86 @@ class Batch:
         for writes in by_resource.values():
             self._write(writes)
         if self._pending:
-            index.update_index(self.session.connection(), [pending.indexed() for pending in self._pending.values()])
+            writes_of_index = [pending.index_write() for pending in self._pending.values()]
+            index.update_index(self.session.connection(), writes_of_index)
         self._pending.clear()
 
     def _changes(self) -> list[dict[str, Any]]:
+        """Return the rows of the log for the pending writes, and set the number and tag of each write."""
         last = self.session.execute(LATEST_CHANGE).first()
-        before, chain = (last.sequence, last.chain) if last else (0, "")
+        sequence = last.sequence if last else 0
+        chain = last.chain if last else ""
         rows = []
-        for sequence, pending in enumerate(self._pending.values(), before + 1):
-            salted = new_salt()
-            done: dict[str, Any] = {
+        for pending in self._pending.values():
+            sequence += 1
+            salt = new_salt()
+            hashed: dict[str, Any] = {  # the fields of the entry, in the order of `chain_entry`
                 "at": self.at,
                 "actor": self.actor,
                 "action": pending.action,
                 "resource": pending.resource.name,
                 "record_id": pending.id,
                 "version": pending.version,
-                "digest": digest(pending.body, salted),
+                "digest": digest(pending.body, salt),
             }
-            chain = chain_value(chain, sequence, chain_entry(*done.values()))
+            chain = chain_value(chain, sequence, chain_entry(*hashed.values()))
             pending.row["change"] = sequence
             pending.tag = f"{name_of(sequence, chain)}-{RENDERING}"
-            said = {
+            others = {
                 "sequence": sequence,
                 "shown": pending.public_action(),
-                "salt": salted,
+                "salt": salt,
                 "body": pending.body.decode(),
+                "chain": chain,
             }
-            rows.append({**done, **said, "chain": chain})
+            rows.append({**hashed, **others})
         return rows
 
     def _clear(self, writes: list[PendingWrite]) -> None:
-        """Take away what is deleted or replaced, so that a unique code may pass from one record to another."""
-        resource, connection = writes[0].resource, self.session.connection()
+        """Delete removed records and release what the others replace.
+
+        This happens for all resources before anything is written, so that a unique code can move from one record to
+        another within the batch.
+        """
+        resource = writes[0].resource
         table = resource.table.__table__
-        gone = [{"key": pending.id} for pending in writes if pending.action == "delete"]
-        if gone:
-            connection.execute(delete(table).where(table.c.id == bindparam("key")), gone)
+        deleted = [{"key": pending.id} for pending in writes if pending.action == "delete"]
+        if deleted:
+            self.session.connection().execute(delete(table).where(table.c.id == bindparam("key")), deleted)
         self.free(resource, [pending.id for pending in writes if pending.action == "update"])
 
     def free(self, resource: Resource, ids: Iterable[str]) -> None:
-        """Take away links and unique codes of records that are going to be replaced in this transaction."""
-        table, connection = resource.table.__table__, self.session.connection()
-        again = [{"key": record_id} for record_id in ids]
-        if not again:
+        """Delete the links and unique codes of records that are written again later in the transaction."""
+        table = resource.table.__table__
+        connection = self.session.connection()
+        keys = [{"key": record_id} for record_id in ids]
+        if not keys:
             return
+        # Links have no ids of their own, so they are not compared but deleted and inserted again.
         for links in resource.link_tables:
-            connection.execute(delete(links).where(links.c.record_id == bindparam("key")), again)
+            connection.execute(delete(links).where(links.c.record_id == bindparam("key")), keys)
         if resource.unique:
-            freed = update(table).where(table.c.id == bindparam("key")).values(dict.fromkeys(resource.unique))
-            connection.execute(freed, again)
+            # Unique constraints are checked row by row: two records could not exchange their codes otherwise.
+            without_codes = update(table).where(table.c.id == bindparam("key")).values(dict.fromkeys(resource.unique))
+            connection.execute(without_codes, keys)
 
     def _write(self, writes: list[PendingWrite]) -> None:
-        """All writes of one resource: rows first, then their links."""
-        resource, connection = writes[0].resource, self.session.connection()
+        """Write the rows of one resource, then their links."""
+        resource = writes[0].resource
+        connection = self.session.connection()
         table = resource.table.__table__
-        fresh = [pending.row for pending in writes if pending.action == "create"]
-        again = [{**pending.row, "key": pending.id} for pending in writes if pending.action == "update"]
-        if fresh:
-            connection.execute(insert(table), fresh)
-        if again:
-            connection.execute(update(table).where(table.c.id == bindparam("key")), again)
+        created = [pending.row for pending in writes if pending.action == "create"]
+        # The id of the row to update is bound as `key`, since SQLAlchemy reserves `id` for a new value of the column.
+        updated = [{**pending.row, "key": pending.id} for pending in writes if pending.action == "update"]
+        if created:
+            connection.execute(insert(table), created)
+        if updated:
+            connection.execute(update(table).where(table.c.id == bindparam("key")), updated)
         for links, rows in self._links(resource, writes).items():
             connection.execute(insert(links), rows)
 
     def _links(self, resource: Resource, writes: list[PendingWrite]) -> Mapping[Table, list[dict[str, Any]]]:
+        """Return the rows of each link table. A deleted record has no fields and so no links."""
         rows: dict[Table, list[dict[str, Any]]] = {}
         for pending in writes:
             if pending.fields is None:
@@ -238,7 +274,7 @@ class Batch:
 
 
 def link_rows(resource: Resource, record_id: str, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
-    """Rows of every link table that follow from a record, numbered from 1 in each."""
+    """Yield the rows of all link tables for a record. Their positions count from 1 in each table."""
     counts: Counter[Table] = Counter()
     for table, values in _links_of(resource, fields):
         counts[table] += 1
@@ -246,7 +282,7 @@ def link_rows(resource: Resource, record_id: str, fields: RecordFields) -> Itera
 
 
 def _links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
-    """What a record names, by link table: its own, its citations, its identifiers."""
+    """Yield the values for the link tables: the links of the resource, its citations and its identifiers."""
     yield from fields.links()
     if resource.citations is not None:
         for citation in fields.citations:

@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match."""
+"""Conditional writes: If-Match and If-None-Match."""
 
 import re
 from dataclasses import dataclass
@@ -11,21 +11,23 @@ from app.core.log import CHANGES
 from app.core.tags import has_tags, is_any, names, strong_tags
 from app.core.writing.representation import StoredRecord
 
-# That of what is made of several records (Asked.tag): the last Change then, rendering, and what was asked.
+# The tag of a response that was made from several records (`ReadRequest.tag`): the last Change at that time, the
+# rendering, and a hash of the request.
 _RESULT_TAG = re.compile(r"(?P<last>\d{1,18})-(?P<chain>[0-9a-f]{8})-(?P<rendering>\d+)-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """If-Match and If-None-Match of a write; empty where absent."""
+    """The If-Match and If-None-Match headers of a write. An absent header is an empty string."""
 
     if_match: str = ""
     if_none_match: str = ""
 
     def check(self, session: Session, present: StoredRecord | None) -> None:
-        """Stale when the record is not as the conditions say.
+        """Raise Stale if the record is not as the headers require, and BadRequest if they have no ETag.
 
-        If-Match may name an answer that was made of several records, or cut: the record must be as it was then.
+        If-Match may also have the ETag of a response that was made from several records, such as a list, or from some
+        fields of the record. The record must not have changed since then.
         """
         for header in (self.if_match, self.if_none_match):
             if header and not is_any(header) and not has_tags(header):
@@ -35,28 +37,29 @@ class Conditions:
         if present is not None and names(self.if_none_match, present.tag):
             raise Stale
 
-    def _matches(self, session: Session, present: StoredRecord) -> bool:
-        """Whether If-Match names the record as it is, or an answer made when the record was as it is."""
-        if is_any(self.if_match):
-            return True
-        return any(tag == present.tag or _has_seen(session, tag, present) for tag in strong_tags(self.if_match))
-
     def require(self) -> None:
-        """NoCondition unless If-Match says what is to be changed."""
+        """Raise NoCondition if there is no If-Match header."""
         if not self.if_match:
             raise NoCondition
+
+    def _matches(self, session: Session, present: StoredRecord) -> bool:
+        """Return whether If-Match has the tag of the record or of a response that contained this version of it."""
+        if is_any(self.if_match):
+            return True
+        return any(tag == present.tag or _is_since(session, tag, present) for tag in strong_tags(self.if_match))
 
 
 UNCONDITIONAL = Conditions()
 
 
-def _has_seen(session: Session, tag: str, present: StoredRecord) -> bool:
-    """Whether a tag is of an answer made of several records when this one was as it is."""
-    made = _RESULT_TAG.fullmatch(tag)
-    if made is None or made["rendering"] != str(present.rendering):
+def _is_since(session: Session, tag: str, present: StoredRecord) -> bool:
+    """Return whether a tag is that of a response from several records, made since the last Change of this record."""
+    match = _RESULT_TAG.fullmatch(tag)
+    if match is None or match["rendering"] != str(present.rendering):
         return False
-    last = int(made["last"])
+    last = int(match["last"])
     if last < int(present.change.partition("-")[0]):
         return False
+    # A restored database may have another Change with this number.
     chain = session.scalar(select(CHANGES.c.chain).where(CHANGES.c.sequence == last)) or ""
-    return chain.startswith(made["chain"])
+    return chain.startswith(match["chain"])

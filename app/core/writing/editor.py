@@ -1,4 +1,4 @@
-"""Carries out the writes of a process, one after the other."""
+"""The editor: runs the writes of a process in transactions, one after the other."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,14 +16,13 @@ from app.core.database.engine import Database
 from app.core.errors import Conflict, Unavailable
 
 MAX_WAITING_WRITES = 500
-
-PATIENCE = 30  # seconds that a write waits for those of other processes
+PATIENCE = 30  # seconds that a write waits for the writes of other processes
 
 Outcome = TypeVar("Outcome")
 
 
 class Editor:
-    """Carries out the writes of this process, one after the other in the order they came, off the event loop."""
+    """The writes of this process, executed in the order of their arrival in a thread of their own."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -32,11 +31,15 @@ class Editor:
 
     @property
     def has_waiting_writes(self) -> bool:
-        """Whether any write is under way or waits for its turn."""
+        """Whether a write is running or waiting."""
         return self._waiting > 0
 
     async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
-        """The outcome, after the commit; nothing is left of work that raises."""
+        """Run `work` in a transaction and return its result after the commit.
+
+        `work` receives the caller as the database has it by then. If it raises an error, everything is rolled back.
+        Raise Unavailable if too many writes are waiting or the database does not answer.
+        """
         if self._waiting >= MAX_WAITING_WRITES:
             raise Unavailable("Too many writes are waiting.")
         self._waiting += 1
@@ -49,12 +52,13 @@ class Editor:
         try:
             with self.database.write(patience=PATIENCE) as session:
                 return work(session, current_caller(session, caller))
-        except IntegrityError as error:  # the rules should have said so first
+        except IntegrityError as error:
+            # An integrity rule should have refused it before. The log shows which one is missing.
             structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
-            raise Conflict("The database refuses this beside what is there.") from None
+            raise Conflict("The write conflicts with other records.") from None
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise Unavailable from error
 
     def close(self) -> None:
-        """Finish what is under way."""
+        """Wait until all writes have finished."""
         self._thread.shutdown(wait=True)

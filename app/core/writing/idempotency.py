@@ -1,4 +1,4 @@
-"""Idempotency-Key: a request that was carried out is answered again as before, for 24 hours, and not done twice."""
+"""Idempotency-Key: for 24 hours, a repeated request receives the first response again and writes nothing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +10,14 @@ from app.core.errors import ErrorItem, Invalid
 from app.core.log import CHANGE_NAME, CHANGES, instant, now
 
 RETENTION = timedelta(hours=24)
-
 HEADER = "Idempotency-Key"
 
 
 class Replay(SQLModel, table=True):
-    """A request that was carried out: whose, under which Idempotency-Key, and the Change that it made.
+    """A request with an Idempotency-Key that was executed.
 
-    The answer is not kept: it is made of the Change again.
+    `key` is the id of the caller's key, `token` the idempotency key and `request` a digest of path and body. The
+    response is not stored: its body and ETag follow from the Change and the rendering.
     """
 
     __tablename__ = "replays"
@@ -34,9 +34,10 @@ REPLAYS = SQLModel.metadata.tables["replays"]
 
 
 def find_replay(session: Session, key: str, token: str, request: str) -> tuple[str, str, str] | None:
-    """Id, tag and body that this request was answered with; Invalid when the token came with another request.
+    """Return the id, tag and body of the response to this request, or None if it was not executed before.
 
-    Inside the writers' lock, so that of simultaneous twins the second finds what the first has done.
+    Raise Invalid if the idempotency key was used for another request. Call this inside the transaction of the write:
+    of two simultaneous requests, the second waits for the writer lock and then finds the first one here.
     """
     oldest = instant(datetime.now(UTC) - RETENTION)
     session.execute(delete(REPLAYS).where(REPLAYS.c.at < oldest))
@@ -45,17 +46,19 @@ def find_replay(session: Session, key: str, token: str, request: str) -> tuple[s
         .join(CHANGES, CHANGES.c.sequence == REPLAYS.c.change)
         .where(REPLAYS.c.key == key, REPLAYS.c.token == token)
     )
-    found = session.execute(query).first()
-    if found is None:
+    row = session.execute(query).first()
+    if row is None:
         return None
-    if found[0] != request:
-        detail = "This key came with another request."
+    stored_request, record_id, change, rendering, body = row
+    if stored_request != request:
+        detail = "This Idempotency-Key was used for another request."
         raise Invalid(ErrorItem(parameter=HEADER, code="key_reused", detail=detail))
-    return found[1], f"{found[2]}-{found[3]}", found[4]
+    return record_id, f"{change}-{rendering}", body
 
 
 def store_replay(session: Session, key: str, token: str, request: str, tag: str) -> None:
-    """Keep that this request was answered with the Change that its tag names."""
+    """Store that this request made the Change in the tag."""
     sequence, _, rest = tag.partition("-")
+    _, _, rendering = rest.rpartition("-")
     row = {"key": key, "token": token, "request": request, "at": now()}
-    session.execute(insert(REPLAYS), {**row, "change": int(sequence), "rendering": int(rest.rpartition("-")[2])})
+    session.execute(insert(REPLAYS), {**row, "change": int(sequence), "rendering": int(rendering)})

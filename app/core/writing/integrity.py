@@ -1,13 +1,15 @@
-"""What must hold of a record as a whole before it is written. A rule is a function of a proposal that yields mistakes.
+"""Integrity rules: what must be true of a record and its links before it is written.
 
-These hold for every resource; a resource names its own in its declaration.
+A rule is a function that yields the violations of a proposal. The rules here apply to every resource. A resource lists
+its own rules in its declaration.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Select, null, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, null, select
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
@@ -17,61 +19,75 @@ from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
 
-# Of a record that is there: its state, its keeper, and what it was merged into.
-RecordState = tuple[str, str | None, str | None]
+
+class RecordState(NamedTuple):
+    """What the rules must know about a linked record."""
+
+    state: str
+    managed_by: str | None
+    merged_into: str | None
 
 
 class LookupCache:
-    """What was looked up about named records, for proposals that are judged beside the same state of the database."""
+    """Linked records that were looked up, for proposals that are all examined in the same state of the database."""
 
     def __init__(self) -> None:
         self._states: dict[str, dict[str, RecordState | None]] = {}
         self._with_text: dict[str, bool] = {}
 
     def states(self, session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, RecordState]:
-        """Those of the records that there are."""
-        known = self._states.setdefault(resource.name, {})
-        if missing := {each for each in ids if each not in known}:
-            known |= dict.fromkeys(missing)
-            known |= _read_states(session, resource, missing)
-        return {each: found for each in ids if (found := known[each]) is not None}
+        """Return the states of those records that exist."""
+        cached = self._states.setdefault(resource.name, {})
+        if missing := {record_id for record_id in ids if record_id not in cached}:
+            cached |= dict.fromkeys(missing)
+            cached |= _read_states(session, resource, missing)
+        return {record_id: state for record_id in ids if (state := cached[record_id]) is not None}
 
     def documents_with_text(self, session: Session, documents: Iterable[str]) -> set[str]:
-        """Those of the documents whose text is held here."""
-        if missing := {each for each in documents if each not in self._with_text}:
+        """Return those documents whose text the registry has."""
+        if missing := {document for document in documents if document not in self._with_text}:
             table = RESOURCES["documents"].table
             self._with_text |= dict.fromkeys(missing, False)
             for chunk in chunks(sorted(missing)):
                 query = select(table.id).where(table.sha256.is_not(None), table.id.in_(chunk))
                 self._with_text |= {row[0]: True for row in session.execute(query)}
-        return {each for each in documents if self._with_text[each]}
+        return {document for document in documents if self._with_text[document]}
 
     def look_up(self, session: Session, records: Iterable[RecordFields]) -> None:
-        """Look up at once what the links and citations of many records name."""
-        named: dict[str, set[str]] = {}
+        """Read all records that these link to or cite, with a few statements for each resource."""
+        linked: dict[str, set[str]] = {}
         cited: set[str] = set()
         for fields in records:
-            cited |= {each.document for each in fields.citations}
+            cited |= {citation.document for citation in fields.citations}
             for _, target, record_id in links_in(fields):
-                named.setdefault(target, set()).add(record_id)
-        for target, ids in named.items():
+                linked.setdefault(target, set()).add(record_id)
+        for target, ids in linked.items():
             self.states(session, RESOURCES[target], ids)
         self.documents_with_text(session, cited)
 
 
 def _read_states(session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, RecordState]:
-    """State, keeper, and what each was merged into."""
-    table, found = resource.table, dict[str, RecordState]()
-    merged = getattr(table, "merged_into", None)
-    query = select(table.id, table.state, table.managed_by, null() if merged is None else merged)
+    table = resource.table
+    states: dict[str, RecordState] = {}
+    merged_into = resource.merged_into_column
+    query = select(table.id, table.state, table.managed_by, null() if merged_into is None else merged_into)
     for chunk in chunks(sorted(ids)):
-        found |= {row[0]: (row[1], row[2], row[3]) for row in session.execute(query.where(table.id.in_(chunk)))}
-    return found
+        states |= {row[0]: RecordState(*row[1:]) for row in session.execute(query.where(table.id.in_(chunk)))}
+    return states
+
+
+@cache
+def _ancestor_query(child: Any, parent: Any, where: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+    """Return the statement that finds `record_id` above `start`. Building it takes longer than running it."""
+    above = select(parent.label("id")).where(child == bindparam("start"), *where).cte("above", recursive=True)
+    # UNION drops ids that were found before, so the statement ends even if other records form a cycle.
+    above = above.union(select(parent).join(above, child == above.c.id).where(*where))
+    return select(above.c.id).where(above.c.id == bindparam("record_id")).limit(1)
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A record as somebody wants it to be, inside the transaction that would write it."""
+    """A record as it would be after a write, inside the transaction of the write."""
 
     session: Session
     resource: Resource
@@ -79,114 +95,114 @@ class Proposal:
     fields: Any
     caller: Caller
     lookups: LookupCache = field(default_factory=LookupCache)
-    is_new: bool = False  # it is new: nothing that was there before can name it
+    is_new: bool = False  # no record can link to it yet
 
     def exists(self, query: Select[Any]) -> bool:
-        """Whether the query finds any row."""
+        """Return whether the query returns a row."""
         return self.session.execute(query.limit(1)).first() is not None
 
-    def forms_cycle(self, start: str, above: Callable[[list[str]], Select[Any]]) -> bool:
-        """Whether the record itself is reached from `start` by what `above` selects for some ids, again and again."""
-        if self.is_new:
+    def forms_cycle(self, start: str, child: Any, parent: Any, *where: ColumnElement[bool]) -> bool:
+        """Return whether the record is `start` or above it in a tree.
+
+        The columns `child` and `parent` have the two ids of each link of the tree. `where` restricts the links.
+        """
+        if self.is_new or start == self.record_id:
             return start == self.record_id
-        seen, waiting = set[str](), {start}
-        while waiting and self.record_id not in waiting:
-            seen |= waiting
-            waiting = {row[0] for row in self.session.execute(above(sorted(waiting)))} - seen - {None}
-        return bool(waiting)
+        values = {"start": start, "record_id": self.record_id}
+        return self.session.execute(_ancestor_query(child, parent, where), values).first() is not None
 
     def code_in_use(self, holders: Select[Any], pointer: str) -> Iterator[ErrorItem]:
-        """The mistake that other records, selected as (id, state, managed_by), have a code already."""
+        """Yield a violation for each other record that has the code. `holders` selects (id, state, managed_by)."""
         for other, state, manager in self.session.execute(holders.limit(2)):
             if other != self.record_id:
-                whose = f"{self.resource.name}/{other}" if self.caller.can_see(state, manager) else "Another record"
-                yield ErrorItem(pointer=pointer, code="taken", detail=f"{whose} has this code.")
+                holder = f"{self.resource.name}/{other}" if self.caller.can_see(state, manager) else "Another record"
+                yield ErrorItem(pointer=pointer, code="taken", detail=f"{holder} has this code.")
 
 
 def links(proposal: Proposal) -> Iterator[ErrorItem]:
-    """Every link leads to a record that the caller may see; from a published record, to a published one."""
-    found: dict[str, dict[str, list[str]]] = {}
+    """Require that links lead to records that the caller can see, and from published records to published ones."""
+    pointers: dict[str, dict[str, list[str]]] = {}
     for pointer, target, record_id in links_in(proposal.fields):
-        found.setdefault(target, {}).setdefault(record_id, []).append(pointer)
-    for target, ids in found.items():
-        there = proposal.lookups.states(proposal.session, RESOURCES[target], ids)
+        pointers.setdefault(target, {}).setdefault(record_id, []).append(pointer)
+    for target, pointers_by_id in pointers.items():
+        states = proposal.lookups.states(proposal.session, RESOURCES[target], pointers_by_id)
         if target == proposal.resource.name:
-            there[proposal.record_id] = (proposal.fields.state, proposal.fields.managed_by, None)
-        for record_id, pointers in ids.items():
-            wrong = _wrong_link(proposal, there.get(record_id))
-            if wrong:
-                code, detail = wrong
-                yield from (ErrorItem(pointer=pointer, code=code, detail=detail) for pointer in pointers)
+            # A record that links to itself is judged by its new state. It may not exist yet.
+            states[proposal.record_id] = RecordState(proposal.fields.state, proposal.fields.managed_by, None)
+        for record_id, places in pointers_by_id.items():
+            violation = _link_violation(proposal, states.get(record_id))
+            if violation:
+                code, detail = violation
+                yield from (ErrorItem(pointer=pointer, code=code, detail=detail) for pointer in places)
 
 
-def _wrong_link(proposal: Proposal, there: RecordState | None) -> tuple[str, str] | None:
-    if there is None or not proposal.caller.can_see(*there[:2]):
+def _link_violation(proposal: Proposal, linked: RecordState | None) -> tuple[str, str] | None:
+    """Return the code and detail of the violation, if any. None stands for a record that does not exist."""
+    if linked is None or not proposal.caller.can_see(linked.state, linked.managed_by):
         return "unknown_record", ERROR_DETAILS["unknown_record"]
-    if there[2] is not None:
-        return "merged", f"This partner was merged into {there[2]}: name that one."
-    if there[0] == "draft" and proposal.fields.state == "published":
+    if linked.merged_into is not None:
+        return "merged", f"This partner was merged into {linked.merged_into}. Use that id."
+    if linked.state == "draft" and proposal.fields.state == "published":
         return "links_to_draft", ERROR_DETAILS["links_to_draft"]
     return None
 
 
 def evidence(proposal: Proposal) -> Iterator[ErrorItem]:
-    """A record rests on a citation, or else on the partner that submits it."""
+    """Require a citation, unless a partner manages the record and so answers for it."""
     fields = proposal.fields
     if proposal.resource.needs_evidence and not fields.citations and fields.managed_by is None:
         yield ErrorItem(pointer="/citations", code="no_evidence", detail=ERROR_DETAILS["no_evidence"])
 
 
 def citations(proposal: Proposal) -> Iterator[ErrorItem]:
-    """A text that is held here is cited by paragraph and words; another source is named in the note."""
+    """Require the paragraph and words where the registry has the text, and the name of an external source."""
     cited = proposal.fields.citations
-    texts = proposal.lookups.documents_with_text(proposal.session, {each.document for each in cited})
-    for number, each in enumerate(cited):
-        if each.basis == "external" and each.note is None:
-            detail = "basis external takes a note that names the source."
-        elif each.document in texts and (each.paragraph is None or each.as_written is None):
-            detail = "The text of this document is held: say the paragraph and the words as written."
+    texts = proposal.lookups.documents_with_text(proposal.session, {citation.document for citation in cited})
+    for number, citation in enumerate(cited):
+        if citation.basis == "external" and citation.note is None:
+            detail = "With the basis external, the note must name the source."
+        elif citation.document in texts and (citation.paragraph is None or citation.as_written is None):
+            detail = "The registry has the text of this document. State the paragraph and the words (as_written)."
         else:
             continue
         yield ErrorItem(pointer=f"/citations/{number}", code="incomplete_citation", detail=detail)
 
 
 def trees(proposal: Proposal) -> Iterator[ErrorItem]:
-    """Nothing is part of itself, follows itself or contains itself, however long the way."""
+    """Require that the record is not part of itself or its own successor, not even through other records."""
     for name in proposal.resource.trees:
-        column = proposal.resource.links[name].columns[0]
-        if isinstance(column, Column):
-            owner: Any = column.table.c.record_id
-        else:
-            owner = proposal.resource.table.id
+        parent = proposal.resource.links[name].columns[0]
+        is_link_table = isinstance(parent, Column)
+        child: Any = parent.table.c.record_id if is_link_table else proposal.resource.table.id
         for pointer, _, start in links_in(proposal.fields):
-            if pointer.split("/")[1] == name and proposal.forms_cycle(start, _parents(column, owner)):
+            if pointer.split("/")[1] == name and proposal.forms_cycle(start, child, parent):
                 yield ErrorItem(pointer=pointer, code="cycle", detail=ERROR_DETAILS["cycle"])
 
 
-def _parents(column: Any, owner: Any) -> Callable[[list[str]], Select[Any]]:
-    return lambda ids: select(column).where(owner.in_(ids))
-
-
 def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
-    """A register that gives each code once gives it to one record."""
+    """Require that the record has no code twice, and no code of another record where codes are unique."""
     table = proposal.resource.identifiers
     if table is None:
         return
-    once = any(index.unique for index in table.indexes)
-    seen: dict[tuple[str, str], int] = {}
+    is_unique = any(index.unique for index in table.indexes)
+    first_positions: dict[tuple[str, str], int] = {}
     owner = proposal.resource.table
     for number, code in enumerate(proposal.fields.identifiers):
-        pointer, pair = f"/identifiers/{number}", (code.scheme, code.value)
-        if seen.setdefault(pair, number) != number:
+        pointer = f"/identifiers/{number}"
+        if first_positions.setdefault((code.scheme, code.value), number) != number:
             yield ErrorItem(pointer=pointer, code="taken", detail="The record has this code twice.")
-        elif once:
-            same = select(owner.id, owner.state, owner.managed_by).join(table, table.c.record_id == owner.id)
-            yield from proposal.code_in_use(same.where(table.c.scheme == pair[0], table.c.value == pair[1]), pointer)
+        elif is_unique:
+            holders = select(owner.id, owner.state, owner.managed_by).join(table, table.c.record_id == owner.id)
+            same_code = (table.c.scheme == code.scheme, table.c.value == code.value)
+            yield from proposal.code_in_use(holders.where(*same_code), pointer)
 
 
-OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, citations, trees, identifiers)
+RULES_OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, citations, trees, identifiers)
 
 
 def violations(proposal: Proposal) -> list[ErrorItem]:
-    """Every mistake that any rule finds."""
-    return [each for rule in (*OF_ALL, *proposal.resource.rules) for each in rule(proposal)]
+    """Return all violations of the rules of every resource and of this one."""
+    errors: list[ErrorItem] = []
+    for rule in (*RULES_OF_ALL, *proposal.resource.rules):
+        errors += rule(proposal)
+    return errors

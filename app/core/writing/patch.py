@@ -1,4 +1,4 @@
-"""JSON Merge Patch."""
+"""JSON Merge Patch, and the members of a body that a writer may set."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ from app.core.writing.representation import writable_members
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """JSON Merge Patch, as RFC 7396 has it; the days that a date can mean go with its `edtf`."""
+    """Apply a JSON Merge Patch (RFC 7396).
+
+    A new `edtf` of a date removes its `earliest` and `latest`, since these are the days that the old one can mean.
+    """
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
@@ -22,17 +25,17 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-def writable_body(resource: Resource, record_id: str | None, given: Any) -> dict[str, Any]:
-    """A body without what only the registry writes, so that what is read can be written back.
+def writable_body(resource: Resource, record_id: str | None, body: Any) -> dict[str, Any]:
+    """Return the body without the members that only the registry sets, so that a response can be sent back.
 
-    Invalid when it is no object, or says another resource or id than the path; version, instants and inferred are
-    ignored.
+    Raise Invalid if it is not an object, or if its `resource` or `id` differs from the path. The version, the instants
+    and `inferred` are ignored.
     """
-    if not isinstance(given, dict):
-        raise Invalid(ErrorItem(pointer="", code="invalid_value", detail="The body is an object."))
-    named = {"resource": resource.name, "id": record_id or given.get("id")}
-    wrong = [name for name, value in named.items() if given.get(name, value) != value]
-    if wrong:
-        said = "This must be what the path says, or be left out."
-        raise Invalid(*(ErrorItem(pointer=f"/{name}", code="read_only", detail=said) for name in wrong))
-    return writable_members(given)
+    if not isinstance(body, dict):
+        raise Invalid(ErrorItem(pointer="", code="invalid_value", detail="The body must be an object."))
+    by_path = {"resource": resource.name, "id": record_id or body.get("id")}
+    differing = [name for name, value in by_path.items() if body.get(name, value) != value]
+    if differing:
+        detail = "This must have the value that the path has, or be left out."
+        raise Invalid(*(ErrorItem(pointer=f"/{name}", code="read_only", detail=detail) for name in differing))
+    return writable_members(body)

@@ -1,4 +1,4 @@
-"""The public JSON of a record, and back to what a writer said."""
+"""Representations: from the fields of a record to its stored JSON, and back."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,10 @@ from app.core.values.links import links_in
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """What the database holds of a record now."""
+    """A record as the database has it, with its representation (`body`).
+
+    `change` is the sequence number of its last Change with the start of the chain value, as in ETags.
+    """
 
     version: int
     created_at: str
@@ -28,13 +31,13 @@ class StoredRecord:
 
     @property
     def tag(self) -> str:
-        """The ETag of the record by itself, as reads have it."""
+        """The ETag of the response with this record."""
         return f"{self.change}-{self.rendering}"
 
 
 @dataclass(frozen=True)
 class Content:
-    """The fields of a record, serialized once however many representations are made of them."""
+    """The fields of a record. They are serialized only once, even if several representations are made."""
 
     resource: Resource
     record_id: str
@@ -49,7 +52,7 @@ class Content:
         return self.fields.inferred_fields()
 
     def representation(self, version: int, created: str, updated: str) -> bytes:
-        """The public JSON of this version of the record; it depends on nothing but the record itself."""
+        """Return the JSON of a version. It depends on nothing else, so it can be verified later."""
         head = {
             "resource": self.resource.name,
             "id": self.record_id,
@@ -61,37 +64,53 @@ class Content:
         return f"{json.dumps(head, separators=(',', ':'))[:-1]},{self._json[1:]}".encode()
 
     def is_stored(self, present: StoredRecord) -> bool:
-        """Whether the stored record has exactly these fields."""
-        same = self.representation(present.version, present.created_at, present.updated_at)
-        return same == present.body.encode()
+        """Return whether the stored record has exactly these fields."""
+        body = self.representation(present.version, present.created_at, present.updated_at)
+        return body == present.body.encode()
 
 
 def render(resource: Resource, record_id: str, fields: RecordFields, version: int, created: str, updated: str) -> bytes:
-    """The public JSON of a record with these fields."""
+    """Return the representation of a record with these fields."""
     return Content(resource, record_id, fields).representation(version, created, updated)
 
 
 def accepted_fields(resource: Resource, body: str | bytes) -> RecordFields:
-    """The fields in a representation: what is read can be written back."""
+    """Return the fields in a representation. Raise ValidationError if the current model does not accept them."""
     return resource.fields.model_validate(writable_members(json.loads(body)))
 
 
-def writable_members(shown: Mapping[str, Any]) -> dict[str, Any]:
-    """What a writer says of a record, without what only the registry says."""
-    return {name: value for name, value in shown.items() if name not in Record.model_fields}
+def writable_members(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that a writer may set, without the version and others that only the registry sets."""
+    return {name: value for name, value in record.items() if name not in Record.model_fields}
 
 
 def linked_records(fields: RecordFields) -> Iterator[tuple[str, str]]:
-    """Records, as (resource, id), that a record names; each must exist when it is committed."""
+    """Yield the records that a record links to, as (resource, id). Each must exist at the commit."""
     yield from ((target, record_id) for _, target, record_id in links_in(fields))
 
 
+def is_public(change: Any) -> bool:
+    """Return whether the representation of a Change in the feed was public.
+
+    That of a withdrawal is the draft. That of a redaction may be one.
+    """
+    if change.body is None:
+        return False
+    if change.shown == "redact":
+        return bool(json.loads(change.body)["state"] == "published")
+    return bool(change.shown != "delete" or change.action == "delete")
+
+
 def partners_of(resource: str, record_id: str, body: str | bytes) -> frozenset[str] | None:
-    """Partners that a record is or names; None for a representation of old that nobody can read any more."""
+    """Return the ids of the partners that a record links to, and its own id if it is a partner.
+
+    Return None for an old representation that the current model does not accept.
+    """
     try:
-        found = {
-            target for kind, target in linked_records(accepted_fields(RESOURCES[resource], body)) if kind == "partners"
-        }
+        fields = accepted_fields(RESOURCES[resource], body)
     except ValidationError:
         return None
-    return frozenset(found | ({record_id} if resource == "partners" else set()))
+    partners = {linked_id for target, linked_id in linked_records(fields) if target == "partners"}
+    if resource == "partners":
+        partners.add(record_id)
+    return frozenset(partners)

@@ -1,7 +1,10 @@
-"""Tables: columns named by the place of their values in a record (`roles.0.partner`), and rows as records."""
+"""Columns of a table and members of a record.
 
-import csv
-import io
+A column is named by the path of its values in a record: `title.vi` is the Vietnamese title, `roles.0.partner` the
+partner of the first role. The paths and the types of their values come from the JSON Schema of the resource, so every
+field of a resource is a column too.
+"""
+
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -16,32 +19,35 @@ from app.core.values.text import suggestion
 MAX_COLUMNS = 1_000
 
 INDEX = re.compile(r"0|[1-9][0-9]{0,2}")
-
-WHOLE, DECIMAL = re.compile(r"-?[0-9]{1,18}"), re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
-
+INTEGER = re.compile(r"-?[0-9]{1,18}")
+DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
 CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
 
-LANGUAGES = ("vi", "en")
-
-REPEATED = {"citations": 1, "identifiers": 1}  # how often a template repeats a list; others twice
+# In a template: the languages of a text, and the number of items of a list.
+TEMPLATE_LANGUAGES = ("vi", "en")
+TEMPLATE_ITEMS = {"citations": 1, "identifiers": 1}
+DEFAULT_ITEMS = 2
 
 Path = tuple[str, ...]
-
 Cell = str | int | float | bool | date | None
 
 
 class Columns:
-    """The columns of one table, in their order; Invalid with every name that is no place in a record."""
+    """The columns of one table, in the order of its header.
+
+    Raise Invalid with an error for each column whose name is not the path of a value in a record.
+    """
 
     def __init__(self, resource: Resource, header: Sequence[Cell]) -> None:
-        while header and _blank(header[-1]):
+        while header and _is_blank(header[-1]):
             header = header[:-1]
         if not header or len(header) > MAX_COLUMNS:
-            raise Invalid(ErrorItem(code="unknown_column", detail=f"The first row names 1 to {MAX_COLUMNS} columns."))
+            detail = f"The first row must contain 1 to {MAX_COLUMNS} names of columns."
+            raise Invalid(ErrorItem(code="unknown_column", detail=detail))
         self.paths = [tuple(str(name).strip().split(".")) for name in header]
         self.kinds = [kind_of(resource, path) for path in self.paths]
         errors = [
-            _unknown(resource, number, path)
+            _unknown_column(resource, number, path)
             for number, (path, kind) in enumerate(zip(self.paths, self.kinds, strict=True), 1)
             if kind is None
         ]
@@ -51,55 +57,58 @@ class Columns:
             raise Invalid(*errors)
 
     def record(self, cells: Sequence[Cell]) -> tuple[dict[str, Any], dict[str, str]]:
-        """What a row says, and the columns whose values stand elsewhere in it, by their JSON Pointer.
+        """Return the record of a row, without members for empty cells, and a map of the values that moved.
 
-        An empty cell says nothing.
+        The numbers in the names of a table's columns may have gaps, the items of a list have none: the values of
+        `roles.1` and `roles.3` become items 0 and 1. The map then contains `/roles/0: roles.1` and `/roles/1: roles.3`,
+        from which `column_of` finds the column of an error.
         """
-        if any(not _blank(cell) for cell in cells[len(self.paths) :]):
-            raise Invalid(ErrorItem(code="unknown_column", detail="There is something beyond the named columns."))
+        if any(not _is_blank(cell) for cell in cells[len(self.paths) :]):
+            raise Invalid(ErrorItem(code="unknown_column", detail="The row has a value after the last named column."))
         tree: dict[str, Any] = {}
         for path, kind, cell in zip(self.paths, self.kinds, cells, strict=False):
             if isinstance(cell, str) and cell.strip() in CELL_ERRORS:
-                said = f"Column {'.'.join(path)} holds an error of the spreadsheet."
-                raise Invalid(ErrorItem(pointer=f"/{'/'.join(path)}", code="invalid_value", detail=said))
-            if not _blank(cell):
-                _place(tree, path, _value(cell, str(kind)))
+                detail = f"Column {'.'.join(path)} contains an error of the spreadsheet."
+                raise Invalid(ErrorItem(pointer=f"/{'/'.join(path)}", code="invalid_value", detail=detail))
+            if not _is_blank(cell):
+                _set_value(tree, path, _json_value(cell, str(kind)))
         moved: dict[str, str] = {}
-        return {name: _listed(value, f"/{name}", name, moved) for name, value in tree.items()}, moved
+        record = {name: _with_lists(value, f"/{name}", name, moved) for name, value in tree.items()}
+        return record, moved
 
 
-def _blank(cell: Cell) -> bool:
+def _is_blank(cell: Cell) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _unknown(resource: Resource, number: int, path: Path) -> ErrorItem:
+def _unknown_column(resource: Resource, number: int, path: Path) -> ErrorItem:
     hint = suggestion(".".join(path), column_names(resource))
-    return ErrorItem(code="unknown_column", detail=f"Column {number} does not name a place in a record.{hint}")
+    return ErrorItem(code="unknown_column", detail=f"Column {number} is not the path of a value in a record.{hint}")
 
 
-def _place(tree: dict[str, Any], path: Path, value: Any) -> None:
+def _set_value(tree: dict[str, Any], path: Path, value: Any) -> None:
     for step in path[:-1]:
-        inner = tree.setdefault(step, {})
-        tree = inner if isinstance(inner, dict) else {}  # `period` beside `period.edtf`: the first stands
+        branch = tree.setdefault(step, {})
+        tree = branch if isinstance(branch, dict) else {}  # of `period` and `period.edtf`, the first column counts
     tree.setdefault(path[-1], value)
 
 
-def _listed(value: Any, at: str, column: str, moved: dict[str, str]) -> Any:
-    """A tree with lists where its steps are numbers, without gaps."""
+def _with_lists(value: Any, pointer: str, column: str, moved: dict[str, str]) -> Any:
+    """Return the tree with a list in place of each object whose keys are numbers. Add moved items to `moved`."""
     if not isinstance(value, dict):
         return value
     if not all(map(INDEX.fullmatch, value)):
-        return {name: _listed(each, f"{at}/{name}", f"{column}.{name}", moved) for name, each in value.items()}
+        return {name: _with_lists(value[name], f"{pointer}/{name}", f"{column}.{name}", moved) for name in value}
     items = []
-    for place, number in enumerate(sorted(value, key=int)):
-        if str(place) != number:
-            moved[f"{at}/{place}"] = f"{column}.{number}"
-        items.append(_listed(value[number], f"{at}/{place}", f"{column}.{number}", moved))
+    for position, number in enumerate(sorted(value, key=int)):
+        if str(position) != number:
+            moved[f"{pointer}/{position}"] = f"{column}.{number}"
+        items.append(_with_lists(value[number], f"{pointer}/{position}", f"{column}.{number}", moved))
     return items
 
 
 def column_of(pointer: str, moved: dict[str, str]) -> str:
-    """The name of the column that holds the value at a JSON Pointer."""
+    """Return the name of the column that contains the value at a JSON Pointer."""
     steps = pointer.split("/")
     for end in range(len(steps), 1, -1):
         if column := moved.get("/".join(steps[:end])):
@@ -107,22 +116,22 @@ def column_of(pointer: str, moved: dict[str, str]) -> str:
     return ".".join(steps[1:])
 
 
-def _value(cell: Cell, kind: str) -> Any:
-    """A cell as JSON has it: text as it is, numbers and truth where the record has them, dates in ISO."""
+def _json_value(cell: Cell, kind: str) -> Any:
+    """Return a cell as JSON: numbers and booleans where the record has them, otherwise text; dates in ISO 8601."""
     if isinstance(cell, bool):
         return cell if kind == "boolean" else str(cell).lower()
     if isinstance(cell, int | float):
-        whole = int(cell) if cell == cell // 1 else float(f"{cell:.15g}")  # as many digits as Excel shows
-        return whole if kind in ("number", "integer") else str(whole)
+        number = int(cell) if cell == cell // 1 else float(f"{cell:.15g}")  # Excel shows 15 digits
+        return number if kind in ("number", "integer") else str(number)
     if isinstance(cell, datetime):
         return cell.date().isoformat() if not (cell.hour or cell.minute) else cell.isoformat(timespec="minutes")
-    return _text_value(str(cell).strip(), kind)
+    return _value_of_text(str(cell).strip(), kind)
 
 
-def _text_value(text: str, kind: str) -> Any:
+def _value_of_text(text: str, kind: str) -> Any:
     if kind == "boolean":
         return {"true": True, "false": False}.get(text.lower(), text)
-    if kind in ("number", "integer") and WHOLE.fullmatch(text):
+    if kind in ("number", "integer") and INTEGER.fullmatch(text):
         return int(text)
     return float(text) if kind == "number" and DECIMAL.fullmatch(text) else text
 
@@ -133,76 +142,71 @@ def _schema(resource: Resource) -> dict[str, Any]:
 
 
 def kind_of(resource: Resource, path: Path) -> str | None:
-    """The type of the values at a place in a record, as JSON Schema calls it; None where there is no single value."""
+    """Return the JSON Schema type of the values at a path. Return None if there is no single value at this path."""
     node: Any = _schema(resource)
     for step in path:
-        node = _below(_plain(resource, node), step)
+        node = _child(_resolved(resource, node), step)
         if node is None:
             return None
-    node = _plain(resource, node)
-    if "edtf" in node.get("properties", ()):
+    node = _resolved(resource, node)
+    if "edtf" in node.get("properties", ()):  # a date can be written as one text
         return "string"
     return node["type"] if node.get("type") in ("string", "number", "integer", "boolean") else None
 
 
-def _plain(resource: Resource, node: dict[str, Any]) -> dict[str, Any]:
-    """A node without references and without null; of numbers the widest."""
+def _resolved(resource: Resource, node: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without references and null. Of several types, return the last, which is the widest."""
     while "$ref" in node or "anyOf" in node:
         if "$ref" in node:
             node = _schema(resource)["$defs"][node["$ref"].rpartition("/")[2]]
         else:
-            node = [each for each in node["anyOf"] if each != {"type": "null"}][-1]
+            node = [option for option in node["anyOf"] if option != {"type": "null"}][-1]
     return node
 
 
-def _below(node: dict[str, Any], step: str) -> Any:
+def _child(node: dict[str, Any], step: str) -> Any:
+    """Return the schema of an item or a member of a resolved schema, or None."""
     if node.get("type") == "array":
         return node["items"] if INDEX.fullmatch(step) else None
     if step in node.get("properties", ()):
         return node["properties"][step]
     patterns = node.get("patternProperties", {})
-    return next((inner for pattern, inner in patterns.items() if re.fullmatch(pattern, step)), None)
+    return next((schema for pattern, schema in patterns.items() if re.fullmatch(pattern, step)), None)
 
 
 @cache
 def column_names(resource: Resource) -> tuple[str, ...]:
-    """The columns of a template: every place of a record, lists once or twice, texts in Vietnamese and English."""
-    own = [name for name in _schema(resource)["properties"] if name not in Record.model_fields]
-    found = [name for member in own for name in _names(resource, _schema(resource)["properties"][member], member)]
-    return ("id", *found)
+    """Return the columns of a template: the id, and the path of every value that a writer can set."""
+    names = ["id"]
+    for member, node in _schema(resource)["properties"].items():
+        if member not in Record.model_fields:
+            names += _value_paths(resource, node, member)
+    return tuple(names)
 
 
-def _names(resource: Resource, node: Any, at: str) -> Iterator[str]:
-    node = _plain(resource, node)
+def _value_paths(resource: Resource, node: Any, path: str) -> Iterator[str]:
+    node = _resolved(resource, node)
     if node.get("type") == "array":
-        for place in range(REPEATED.get(at, 2)):
-            yield from _names(resource, node["items"], f"{at}.{place}")
-    elif "edtf" in node.get("properties", ()) or "type" not in node or node["type"] != "object":
-        yield at
+        for position in range(TEMPLATE_ITEMS.get(path, DEFAULT_ITEMS)):
+            yield from _value_paths(resource, node["items"], f"{path}.{position}")
+    elif "edtf" in node.get("properties", ()) or node.get("type") != "object":
+        yield path
     elif "properties" in node:
-        for name, inner in node["properties"].items():
-            yield from _names(resource, inner, f"{at}.{name}")
-    else:
-        yield from (f"{at}.{tag}" for tag in LANGUAGES if _below(node, tag) and at != "breakdown")
-
-
-def csv_template(resource: Resource) -> bytes:
-    """The names of the columns as CSV; with a byte order mark, by which Excel knows UTF-8."""
-    text = io.StringIO()
-    csv.writer(text).writerow(column_names(resource))
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
+        for name, child in node["properties"].items():
+            yield from _value_paths(resource, child, f"{path}.{name}")
+    elif path != "breakdown":  # its names are free; those of other maps are languages
+        yield from (f"{path}.{language}" for language in TEMPLATE_LANGUAGES if _child(node, language))
 
 
 def column_descriptions(resource: Resource) -> Iterator[tuple[str, str, str, str]]:
-    """For each column of the template: its name, its type, whether a new record needs it, what it may hold."""
-    schema = _schema(resource)
-    needed = {name for name, entry in resource.fields.model_fields.items() if entry.is_required()}
+    """Yield the name, type, requirement ("yes" or blank) and codes or description of each column of a template."""
+    required = {name for name, entry in resource.fields.model_fields.items() if entry.is_required()}
     for name in column_names(resource):
-        node: Any = schema
-        said = ""
+        node: Any = _schema(resource)
+        description = ""
         for step in name.split("."):
-            node = _below(_plain(resource, node), step)
-            said = node.get("description", said).split("\n")[0]
-        codes = ", ".join(map(str, _plain(resource, node).get("enum", ())))
-        must = "yes" if name.partition(".")[0] in needed else ""
-        yield name, str(kind_of(resource, tuple(name.split(".")))), must, codes or said
+            node = _child(_resolved(resource, node), step)
+            description = node.get("description", description).split("\n")[0]
+        codes = ", ".join(map(str, _resolved(resource, node).get("enum", ())))
+        requirement = "yes" if name.partition(".")[0] in required else ""
+        yield name, str(kind_of(resource, tuple(name.split(".")))), requirement, codes or description

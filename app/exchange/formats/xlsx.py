@@ -1,95 +1,95 @@
-"""The rows of an XLSX workbook, in bounded memory whatever it unpacks to.
+"""Tables as XLSX workbooks, read in bounded memory.
 
-A part is weighed by a parser that keeps nothing before openpyxl sees it: openpyxl keeps every element it has met, but
-for the content of rows; and what it reads whole, such as styles, all of it.
+A small file can decompress to gigabytes, and openpyxl keeps in memory every XML element that it has read, except the
+content of rows; some parts, such as the styles, it reads at once. So each part is first read by a parser that keeps
+nothing and estimates the memory that openpyxl would need.
 """
 
+import io
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import IO, Any
 from xml.parsers import expat
 
 from app.core.errors import BadFile, TooLarge
-from app.exchange.formats.columns import MAX_COLUMNS, Cell
+from app.core.model.resource import Resource
+from app.exchange.formats.columns import MAX_COLUMNS, Cell, column_descriptions
 
-MAX_ROWS = 1_048_576  # of a sheet, as Excel has it
+MAX_ROWS = 1_048_576  # of a sheet, as in Excel
 
 MAX_ARCHIVE_PARTS = 1_000
+MAX_UNPACKED = 500_000_000  # bytes of all parts
+MAX_TAG = 1_000_000  # bytes
 
-MAX_UNPACKED = 500_000_000  # bytes that a workbook may unpack to,
-
-MAX_KEPT = 300_000_000  # that its elements and texts may take in memory while one part is read, roughly,
-
-MAX_OF_ROW = 50_000_000  # and those of one row
-
-IN_ROW, WHOLE, EMPTIED = 300, 200, 100  # bytes that an element takes: a cell, one of a tree, one that is behind
-
-LONGEST_MARK = 1_000_000  # bytes between two marks
+# Estimated bytes of memory, without the text: the limits of one part and one row, and the size of an element. openpyxl
+# clears the elements of a sheet after reading them, but does not remove them.
+MAX_PART_MEMORY = 300_000_000
+MAX_ROW_MEMORY = 50_000_000
+ELEMENT_IN_ROW = 300
+ELEMENT_OF_TREE = 200
+CLEARED_ELEMENT = 100
+ATTRIBUTE = 100
 
 BLOCK = 65_536
-
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+ROW_PATH = [f"{MAIN} {step}" for step in ("worksheet", "sheetData", "row")]
 
 LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')  # in a number format: texts, colours, languages
 
-ROW = ("worksheet", "sheetData", "row")
+NOT_A_WORKBOOK = "The file is not an XLSX workbook with a sheet."
 
 
-def rows_of_sheet(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
-    """The rows of a workbook's first sheet; of formulas, the values that were saved with them.
+def xlsx_rows(file: IO[bytes]) -> Iterator[tuple[int, list[Cell]]]:
+    """Yield the numbered rows of the first sheet that are not blank. A formula has the value that was saved with it.
 
-    BadFile or TooLarge where it is no workbook, declares a document type (entities), or unpacks to too much.
+    Raise BadFile if the file is not a workbook or declares a document type (which could define entities), and TooLarge
+    if reading it would need too much memory.
     """
     try:
-        book = _opened(file)
+        book = _open_workbook(file)
         sheet: Any = book.worksheets[0]
         sheet.reset_dimensions()
-        header = next(sheet.iter_rows(max_row=1, max_col=MAX_COLUMNS + 1, values_only=True), ())
+        header = list(next(sheet.iter_rows(max_row=1, max_col=MAX_COLUMNS + 1, values_only=True), ()))
     except (BadFile, TooLarge):
         raise
-    except Exception:  # a malformed workbook raises anything
-        raise BadFile("The file is no XLSX workbook with a sheet.") from None
-    names = list(header)
-    while names and names[-1] is None:
-        names.pop()
-    yield 1, names
-    read = sheet.iter_rows(min_row=2, max_row=MAX_ROWS, max_col=len(names) + 1)
-    rows = ([_cell_value(cell) for cell in row] for row in read)
+    except Exception:  # openpyxl raises many kinds of exceptions for a malformed workbook
+        raise BadFile(NOT_A_WORKBOOK) from None
+    while header and header[-1] is None:
+        header.pop()
+    yield 1, header
     number = 1
-    while True:
-        try:
-            cells = next(rows, None)
-        except Exception:
-            raise BadFile(f"The workbook breaks off behind row {number}.") from None
-        if cells is None:
-            break
-        number += 1
-        if any(cell is not None for cell in cells):
-            yield number, cells
+    try:
+        for number, row in enumerate(sheet.iter_rows(min_row=2, max_row=MAX_ROWS, max_col=len(header) + 1), 2):
+            cells = [_cell_value(cell) for cell in row]
+            if any(cell is not None for cell in cells):
+                yield number, cells
+    except Exception:
+        raise BadFile(f"The workbook cannot be read after row {number}.") from None
     book.close()
 
 
 def _cell_value(cell: Any) -> Cell:
-    """What a cell says; a date no more precisely than it is shown."""
+    """Return the value of a cell. A date whose format shows only the year, or year and month, becomes such a text."""
     value: Cell = cell.value
     if not isinstance(value, datetime):
         return value
-    shown = LITERAL.sub("", cell.number_format.lower())
-    if "y" not in shown or "d" in shown or "h" in shown:
+    date_format = LITERAL.sub("", cell.number_format.lower())
+    if "y" not in date_format or "d" in date_format or "h" in date_format:
         return value
-    return value.strftime("%Y-%m" if "m" in shown else "%Y")
+    return value.strftime("%Y-%m" if "m" in date_format else "%Y")
 
 
-def _opened(file: IO[bytes]) -> Any:
-    from openpyxl.reader.excel import ExcelReader  # noqa: PLC0415 - takes a while to import, and few processes need it
+def _open_workbook(file: IO[bytes]) -> Any:
+    from openpyxl.reader.excel import ExcelReader  # noqa: PLC0415 - slow to import, and few processes need it
 
     try:
-        archive = _Archive(file)
+        archive = _LimitedArchive(file)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
-        raise BadFile("The file is no XLSX workbook.") from None
+        raise BadFile("The file is not an XLSX workbook.") from None
     file.seek(0)
     reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
     reader.archive = archive
@@ -97,81 +97,105 @@ def _opened(file: IO[bytes]) -> Any:
     return reader.wb
 
 
-class _Archive(zipfile.ZipFile):
-    """openpyxl reads parts whole by `read`, and row by row by `open`; here each is weighed before."""
+class _LimitedArchive(zipfile.ZipFile):
+    """An archive that checks each part before openpyxl reads it, at once with `read` or row by row with `open`."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
-        self._weighed: set[str] = set()
+        self._checked: set[str] = set()
         parts = self.infolist()
         if len(parts) > MAX_ARCHIVE_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
-            raise TooLarge(f"The workbook unpacks to more than {MAX_UNPACKED} bytes, or has too many parts.")
+            raise TooLarge(f"The workbook has too many parts, or decompresses to more than {MAX_UNPACKED} bytes.")
 
     def read(self, name: Any, pwd: bytes | None = None) -> bytes:
         with super().open(name, pwd=pwd) as part:
-            _Weighing(drops_rows=False).take(part)
+            _MemoryCheck(clears_rows=False).check(part)
         with super().open(name, pwd=pwd) as part:
             return part.read()
 
     def open(self, name: Any, mode: Any = "r", pwd: bytes | None = None, *, force_zip64: bool = False) -> IO[bytes]:
-        if name not in self._weighed:
+        if name not in self._checked:
             with super().open(name, mode, pwd) as part:
-                _Weighing(drops_rows=True).take(part)
-            self._weighed.add(name)
+                _MemoryCheck(clears_rows=True).check(part)
+            self._checked.add(name)
         return super().open(name, mode, pwd, force_zip64=force_zip64)
 
 
-class _Weighing:
-    """What the elements and texts of a part take in memory; BadFile or TooLarge when that is not to be borne."""
+class _MemoryCheck:
+    """An estimate of the memory that openpyxl needs for one part. `clears_rows`: it reads the part row by row."""
 
-    def __init__(self, *, drops_rows: bool) -> None:
-        self._row = [f"{MAIN} {step}" for step in ROW] if drops_rows else []
-        self._element = EMPTIED if drops_rows else WHOLE
+    def __init__(self, *, clears_rows: bool) -> None:
+        self._row_path = ROW_PATH if clears_rows else []
+        self._element_size = CLEARED_ELEMENT if clears_rows else ELEMENT_OF_TREE
         self._path: list[str] = []
-        self._kept = self._of_row = 0
-        self._is_in_row = self._is_quiet = False
+        self._part_memory = 0
+        self._row_memory = 0
+        self._is_in_row = False
+        self._is_inside_tag = False
 
-    def take(self, part: IO[bytes]) -> None:
-        """Parse it to its end."""
+    def check(self, part: IO[bytes]) -> None:
+        """Parse the part. Raise BadFile if it is not well-formed XML, and TooLarge if it exceeds a limit."""
         parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartDoctypeDeclHandler = self._refuse
-        parser.StartElementHandler, parser.EndElementHandler = self._begin, self._end
-        parser.CharacterDataHandler = parser.CommentHandler = self._text
-        quiet = 0
+        parser.StartDoctypeDeclHandler = self._refuse_document_type
+        parser.StartElementHandler = self._start_element
+        parser.EndElementHandler = self._end_element
+        parser.CharacterDataHandler = self._add_text
+        parser.CommentHandler = self._add_text
+        tag_size = 0
         try:
             while block := part.read(BLOCK):
-                self._is_quiet = True
+                self._is_inside_tag = True  # until the parser has an event
                 parser.Parse(block)
-                quiet = quiet + len(block) if self._is_quiet else 0
-                if quiet > LONGEST_MARK:
-                    raise TooLarge("The workbook has a mark that is too long.")
+                tag_size = tag_size + len(block) if self._is_inside_tag else 0
+                if tag_size > MAX_TAG:
+                    raise TooLarge(f"The workbook contains an XML tag of more than {MAX_TAG} bytes.")
         except (expat.ExpatError, zipfile.BadZipFile, EOFError, zlib.error, LookupError, ValueError):
-            raise BadFile("The file is no XLSX workbook with a sheet.") from None
+            raise BadFile(NOT_A_WORKBOOK) from None
 
-    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+    def _start_element(self, name: str, attributes: dict[str, str]) -> None:
         self._path.append(name)
-        if len(self._path) == len(ROW):
-            self._is_in_row = self._path == self._row
-        element = IN_ROW if self._is_in_row else self._element
-        self._add(element + sum(map(len, attributes.values())) + 100 * len(attributes))
+        if len(self._path) == len(ROW_PATH):
+            self._is_in_row = self._path == self._row_path
+        element = ELEMENT_IN_ROW if self._is_in_row else self._element_size
+        self._add(element + sum(map(len, attributes.values())) + ATTRIBUTE * len(attributes))
 
-    def _end(self, _: str) -> None:
+    def _end_element(self, _: str) -> None:
         self._path.pop()
-        if self._is_in_row and len(self._path) < len(ROW):
-            self._is_in_row, self._of_row = False, 0
-            self._kept += EMPTIED
+        if self._is_in_row and len(self._path) < len(ROW_PATH):
+            self._is_in_row = False
+            self._row_memory = 0
+            self._part_memory += CLEARED_ELEMENT
 
-    def _text(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
         self._add(len(text))
 
-    def _add(self, weight: int) -> None:
-        self._is_quiet = False
+    def _add(self, size: int) -> None:
+        self._is_inside_tag = False
         if self._is_in_row:
-            self._of_row += weight
+            self._row_memory += size
         else:
-            self._kept += weight
-        if self._kept > MAX_KEPT or self._of_row > MAX_OF_ROW:
-            raise TooLarge("A part of the workbook, or a row, has more in it than fits in memory.")
+            self._part_memory += size
+        if self._part_memory > MAX_PART_MEMORY or self._row_memory > MAX_ROW_MEMORY:
+            raise TooLarge("A part or a row of the workbook contains more than fits in memory.")
 
-    def _refuse(self, *_: Any) -> None:
+    def _refuse_document_type(self, *_: Any) -> None:
         raise BadFile("A part of the workbook declares a document type.")
+
+
+@cache
+def xlsx_template(resource: Resource) -> bytes:
+    """Return a workbook with an empty table of the resource, and a second sheet that describes its columns."""
+    from openpyxl import Workbook  # noqa: PLC0415 - slow to import, and few processes need it
+
+    columns = list(column_descriptions(resource))
+    book = Workbook(write_only=True)
+    table = book.create_sheet(resource.name)
+    table.freeze_panes = "B2"
+    table.append([name for name, *_ in columns])
+    explanation = book.create_sheet("columns")
+    explanation.append(["column", "type", "required", "codes or description"])
+    for row in columns:
+        explanation.append(list(row))
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()

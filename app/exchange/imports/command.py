@@ -1,4 +1,4 @@
-"""`hoptac import`: a file is brought into a database from the command line, by the same road as over HTTP."""
+"""`hoptac import`: the import of a file from the command line, by the same steps as over HTTP."""
 
 import json
 from pathlib import Path
@@ -11,51 +11,55 @@ from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.errors import Problem
 from app.core.model.resource import RESOURCES
-from app.exchange.formats.files import JSON_LINES, SUFFIXES, parse_file
-from app.exchange.imports import store as ledger
-from app.exchange.imports.models import COUNTS, IMPORTS, LINES, Sending
+from app.exchange.formats.media_types import SUFFIXES, allows_resource, parse_file
+from app.exchange.imports import store
+from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.run import Pace, run
+from app.exchange.imports.tables import COUNTS, LINES, Import
 
 
-def import_file(database: Database, path: Path, given: dict[str, Any], partner: str | None) -> tuple[list[str], str]:
-    """What is wrong, a line each, and what became of the rest; ValueError when it is asked in a wrong way.
+def import_file(database: Database, path: Path, options: dict[str, Any], partner: str | None) -> tuple[list[str], str]:
+    """Import a file. Return a message for each error, and a summary.
 
-    For a partner it writes what that partner keeps, otherwise every record.
+    With `partner`, only records that this partner manages are written. Raise ValueError if the file or the options
+    cannot be used.
     """
-    kind = SUFFIXES.get(path.suffix.lower())
-    if kind is None or not path.is_file():
-        raise ValueError(f"{path}: is no file that ends in {', '.join(SUFFIXES)}")
-    resource = RESOURCES.get(given["resource"] or "")
-    if (kind == JSON_LINES) != (given["resource"] is None) or (kind != JSON_LINES and resource is None):
-        raise ValueError(f"--resource: a table takes one of {', '.join(RESOURCES)}; JSON Lines say their own")
+    file_format = SUFFIXES.get(path.suffix.lower())
+    if file_format is None or not path.is_file():
+        raise ValueError(f"{path}: this is not a file with the suffix {', '.join(SUFFIXES)}")
+    if not allows_resource(file_format, options["resource"]):
+        raise ValueError(
+            f"--resource: use it with a table, not with JSON Lines, and with one of {', '.join(RESOURCES)}"
+        )
+    resource = RESOURCES.get(options["resource"] or "")
     caller = Caller("", frozenset(["records:write:own" if partner else "records:write"]), partner)
-    claim = ledger.new_claim()
+    claim = store.new_claim()
     try:
         with path.open("rb") as file:
-            import_id = ledger.store_import(database, caller, Sending(**given), parse_file(file, kind, resource), claim)
+            lines = parse_file(file, file_format, resource)
+            import_id = store.store_import(database, caller, ImportOptions(**options), lines, claim)
     except Problem as problem:
-        return [f"{path}: {each.detail}" for each in problem.errors] or [
-            f"{path}: {problem.detail}"
-        ], "Nothing was read."
+        details = [error.detail for error in problem.errors] or [problem.detail]
+        return [f"{path}: {detail}" for detail in details], "Nothing was imported."
     try:
         run(database, import_id, claim, Pace())
     except BaseException:
-        with ledger.import_transaction(database) as session:
-            ledger.finish_import(session, import_id, claim, "failed", "It was stopped.")
+        with store.import_transaction(database) as session:
+            store.finish_import(session, import_id, claim, "failed", "It was stopped.")
         raise
-    with ledger.import_transaction(database) as session:
+    with store.import_transaction(database) as session:
         return _outcome(session, import_id)
 
 
 def _outcome(session: Session, import_id: str) -> tuple[list[str], str]:
-    found = session.execute(select(IMPORTS).where(IMPORTS.c.id == import_id)).mappings().one()
-    lines = select(LINES.c.number, LINES.c.errors).where(LINES.c.import_id == import_id, LINES.c.verdict == "refused")
-    refused = [
-        f"line {number}: "
-        + "; ".join(f"{each.get('pointer', '')} {each['detail']}".strip() for each in json.loads(detail))
-        for number, detail in session.execute(lines.order_by(LINES.c.number))
-    ]
-    counts = ", ".join(f"{found[name]} {name}" for name in COUNTS)
-    written = found["status"] == "done" and not found["dry_run"]
-    detail = f"{found['lines']} lines: {counts}." + ("" if written else " Nothing was written.")
-    return (refused if found["status"] != "failed" else [*refused, str(found["reason"])]), detail
+    row = session.get_one(Import, import_id)
+    query = select(LINES.c.number, LINES.c.errors).where(LINES.c.import_id == import_id, LINES.c.verdict == "refused")
+    messages = []
+    for number, errors in session.execute(query.order_by(LINES.c.number)):
+        details = [f"{error.get('pointer', '')} {error['detail']}".strip() for error in json.loads(errors)]
+        messages.append(f"line {number}: {'; '.join(details)}")
+    if row.reason:
+        messages.append(row.reason)
+    counts = ", ".join(f"{getattr(row, name)} {name}" for name in COUNTS)
+    has_written = row.status == "done" and not row.dry_run
+    return messages, f"{row.lines} lines: {counts}." + ("" if has_written else " Nothing was written.")

@@ -1,56 +1,72 @@
-"""An order of lines in which each comes after those that it names; lines that name each other stay together."""
+"""The order in which lines are written: a line comes after the lines to which it links.
+
+Lines that link to each other, directly or through others, must be written in one transaction, since neither can come
+first. They form a group. For example, if line 1 links to 2 and 3, 2 links to 1, and 3 links to 4:
+
+    1 <-> 2,  1 -> 3 -> 4        the groups, in order: [4], [3], [1, 2]
+
+In the terms of graph theory, the groups are the strongly connected components, in reverse topological order.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 
-def components(below: Mapping[int, Sequence[int]]) -> list[list[int]]:
-    """The strongly connected components of a graph, each after those that it points to."""
-    walk = _Walk(below)
-    for node in below:
-        walk.begin(node)
-    return walk.found
+def components(links: Mapping[int, Sequence[int]]) -> list[list[int]]:
+    """Return the groups of a graph, each after those to which it links. `links` maps a node to its targets."""
+    search = _Search(links)
+    for node in links:
+        search.visit(node)
+    return search.groups
 
 
-class _Walk:
-    """Tarjan's algorithm, without recursion: chains may be as long as the file."""
+class _Search:
+    """Tarjan's algorithm, a depth-first search. It does not recurse, because a chain can be as long as the file.
 
-    def __init__(self, below: Mapping[int, Sequence[int]]) -> None:
-        self.found: list[list[int]] = []
-        self._below = below
-        self._order: dict[int, int] = {}
-        self._low: dict[int, int] = {}
+    Nodes are numbered in the order of their visits. The nodes on `_stack` were visited and are in no group yet.
+    `_lowest` is the lowest number of these nodes that is known to be reachable from a node. If that is the number of
+    the node itself, the node and all above it on the stack form a group.
+    """
+
+    def __init__(self, links: Mapping[int, Sequence[int]]) -> None:
+        self.groups: list[list[int]] = []
+        self._links = links
+        self._number: dict[int, int] = {}
+        self._lowest: dict[int, int] = {}
         self._stack: list[int] = []
-        self._open: set[int] = set()
+        self._on_stack: set[int] = set()
 
-    def begin(self, start: int) -> None:
-        path = [] if start in self._order else [self._enter(start)]
+    def visit(self, start: int) -> None:
+        """Visit every node that can be reached from `start` and was not visited before."""
+        path = [] if start in self._number else [self._enter(start)]
         while path:
-            node, rest = path[-1]
-            after = next(rest, None)
-            if after is None:
+            node, targets = path[-1]
+            target = next(targets, None)
+            if target is None:
                 path.pop()
                 self._leave(node)
                 if path:
-                    self._reach(path[-1][0], self._low[node])
-            elif after not in self._order:
-                path.append(self._enter(after))
-            elif after in self._open:
-                self._reach(node, self._order[after])
+                    self._lower(path[-1][0], self._lowest[node])
+            elif target not in self._number:
+                path.append(self._enter(target))
+            elif target in self._on_stack:
+                self._lower(node, self._number[target])
 
     def _enter(self, node: int) -> tuple[int, Iterator[int]]:
-        self._order[node] = self._low[node] = len(self._order)
+        number = len(self._number)
+        self._number[node] = number
+        self._lowest[node] = number
         self._stack.append(node)
-        self._open.add(node)
-        return node, iter(self._below.get(node, ()))
+        self._on_stack.add(node)
+        return node, iter(self._links.get(node, ()))
 
-    def _reach(self, node: int, order: int) -> None:
-        self._low[node] = min(self._low[node], order)
+    def _lower(self, node: int, number: int) -> None:
+        self._lowest[node] = min(self._lowest[node], number)
 
     def _leave(self, node: int) -> None:
-        if self._low[node] != self._order[node]:
+        if self._lowest[node] != self._number[node]:
             return
         group: list[int] = []
         while not group or group[-1] != node:
             group.append(self._stack.pop())
-        self._open.difference_update(group)
-        self.found.append(sorted(group))
+        self._on_stack.difference_update(group)
+        self.groups.append(sorted(group))

@@ -1,10 +1,14 @@
-"""`/v1/imports`: files of many records are sent, looked at and followed; templates for tables."""
+"""`/v1/imports`: sending a file, following its import, and templates of tables.
+
+An import is read with the compiled statements of the reader and not with a session, since a client that waits for its
+end causes ten reads a second.
+"""
 
 import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -18,85 +22,97 @@ from app.core.http.bodies import stream_body, type_of
 from app.core.http.operations import PathParameter, operation
 from app.core.http.resource_writes import WRITERS
 from app.core.http.responses import private_json
-from app.core.model.resource import RESOURCES, Resource
+from app.core.model.resource import RESOURCES
 from app.core.reading.parameters import Digits
-from app.exchange.formats.columns import column_of, csv_template
-from app.exchange.formats.files import CSV, JSON_LINES, TYPES, XLSX, parse_file, xlsx_template
-from app.exchange.imports import store as ledger
-from app.exchange.imports.models import IMPORTS, LINES, OPEN, VERDICT, ImportPage, ImportShown, LinePage, Sending
+from app.exchange.formats.columns import column_of
+from app.exchange.formats.media_types import (
+    CSV,
+    FORMATS,
+    JSON_LINES,
+    SUFFIXES,
+    TEMPLATES,
+    XLSX,
+    allows_resource,
+    parse_file,
+)
+from app.exchange.imports.models import ImportOptions, ImportPage, ImportShown, LinePage
+from app.exchange.imports.store import store_import
+from app.exchange.imports.tables import IMPORTS, LINES, OPEN, VERDICT
 
 READERS = (*WRITERS, "keys")
 
 ImportId = Annotated[str, StringConstraints(pattern="^[0-9]{20}[a-z]{12}$")]
-
 PATH = {"import_id": PathParameter("Id of the import.", "20261122090000000000abcdefghijkl", ImportId)}
-
-LAST = "~"  # behind every id
+AFTER_ALL_IDS = "~"
 
 POLL_SECONDS = 0.1
+BLOCK = 1 << 20  # bytes that are written to a temporary file at once
 
-BLOCK = 1 << 20
+_IMPORT_COLUMNS = [IMPORTS.c[name] for name in ImportShown.model_fields]
+READ_IMPORT = Query(select(*_IMPORT_COLUMNS, IMPORTS.c.key).where(IMPORTS.c.id == bindparam("id")), alone=True)
+_PAGE = (
+    select(*_IMPORT_COLUMNS)
+    .where(IMPORTS.c.id < bindparam("before"))
+    .order_by(IMPORTS.c.id.desc())
+    .limit(bindparam("limit"))
+)
+ALL_IMPORTS = Query(_PAGE, alone=True)
+OWN_IMPORTS = Query(_PAGE.where(IMPORTS.c.key == bindparam("key")), alone=True)
 
-_SHOWN = [IMPORTS.c[name] for name in ImportShown.model_fields]
-
-READ_IMPORT = Query(select(*_SHOWN, IMPORTS.c.key).where(IMPORTS.c.id == bindparam("id")), alone=True)
-
-_PAGE = select(*_SHOWN).where(IMPORTS.c.id < bindparam("before")).order_by(IMPORTS.c.id.desc()).limit(bindparam("most"))
-
-EVERY, OWN = Query(_PAGE, alone=True), Query(_PAGE.where(IMPORTS.c.key == bindparam("key")), alone=True)
-
+LINE_COLUMNS = ("number", "verdict", "resource", "record_id", "matched_by", "errors", "diff", "moved")
 _LINES = (
-    select(
-        *(LINES.c[n] for n in ("number", "verdict", "resource", "record_id", "matched_by", "errors", "diff", "moved"))
-    )
+    select(*(LINES.c[name] for name in LINE_COLUMNS))
     .where(LINES.c.import_id == bindparam("id"), LINES.c.number > bindparam("after"))
     .order_by(LINES.c.number)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
 )
-
 ALL_LINES = Query(_LINES, alone=True)
-
-SOME_LINES = Query(_LINES.where(LINES.c.verdict == bindparam("verdict")), alone=True)
+LINES_WITH_VERDICT = Query(_LINES.where(LINES.c.verdict == bindparam("verdict")), alone=True)
 
 
 class ImportsQuery(BaseModel):
-    """Where to go on, and how far."""
+    """The parameters of the list of imports."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Digits = Field(default=50, ge=1, le=200, description="Items a page.")
-    cursor: ImportId | None = Field(default=None, description="Where to go on: taken from `next`.")
+    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on a page.")
+    cursor: ImportId | None = Field(default=None, description="Start of the page, from `next` of the previous page.")
 
 
 class ImportQuery(BaseModel):
-    """Whether to wait."""
+    """The parameters of one import."""
 
     model_config = ConfigDict(extra="forbid")
 
-    wait: Digits = Field(default=0, ge=0, le=30, description="Seconds to wait for its end, if it has not ended yet.")
+    wait: Digits = Field(
+        default=0, ge=0, le=30, description="Seconds to wait for the end of the import before responding."
+    )
 
 
 class LinesQuery(BaseModel):
-    """Which lines."""
+    """The parameters of the lines of an import."""
 
     model_config = ConfigDict(extra="forbid")
 
     verdict: Annotated[str, VERDICT] | None = Field(default=None, description="Only lines with this verdict.")
-    limit: Digits = Field(default=50, ge=1, le=200, description="Items a page.")
+    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on a page.")
     cursor: Digits | None = Field(
-        default=None, ge=0, le=2**31 - 1, description="Where to go on: taken from `next`; a line's number."
+        default=None,
+        ge=0,
+        le=2**31 - 1,
+        description="Start of the page, from `next` of the previous page: the number of a line.",
     )
 
 
 FILE = {
-    JSON_LINES: {"schema": {"type": "string", "description": "A record a line, each with its `resource`."}},
-    CSV: {"schema": {"type": "string", "description": "UTF-8; separated by comma, semicolon or tab."}},
-    XLSX: {"schema": {"type": "string", "format": "binary", "description": "The first sheet of the workbook."}},
+    JSON_LINES: {"schema": {"type": "string", "description": "One record on each line, with its `resource`."}},
+    CSV: {"schema": {"type": "string", "description": "UTF-8, separated by commas, semicolons or tabs."}},
+    XLSX: {"schema": {"type": "string", "format": "binary", "description": "The first sheet of the workbook is read."}},
 }
-
 TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": {"type": "string", "format": "binary"}}}
 
 
+TAG = {"name": "imports", "description": "Imports of many records from JSON Lines, CSV or XLSX files."}
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 
@@ -108,42 +124,38 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
     returns=ImportShown,
     accepts=FILE,
     scopes=WRITERS,
-    statuses={"202": "Received whole, and kept: it is run by itself. Location says where to look."},
+    statuses={"202": "The file was received and stored. The import runs in the background; its URL is in Location."},
     problems=(BadBody, TooLarge, UnsupportedType),
 )
-async def send_import(request: Request, caller: Caller, query: Sending) -> Response:
-    """JSON Lines of any records, as reads show them; or a CSV or XLSX table of one resource, with named columns.
+async def send_import(request: Request, caller: Caller, query: ImportOptions) -> Response:
+    """The file contains JSON Lines with records of any resource, as the API returns them, or a CSV or XLSX table of one
+    resource, whose columns are named as in its template.
 
-    A line changes what it says and leaves the rest of its record; a new record gets defaults. One without `id` is about
-    the record with one of its identifiers, a partner's also about the one with its name or an alias, otherwise about
-    the one whose id and title its title makes. A partner may be named by its name wherever its id stands. Links may
-    lead to any line of the file. With `version` a line changes that version only. The rules are those of single writes.
+    A line changes the members that it contains and leaves the others as they are. In a new record the others get their
+    default. A line without `id` updates the record that has one of its identifiers. A partner is also found by its name
+    or an alias. Otherwise, the title of the line is turned into an id, and the line updates the record with this id and
+    title, or creates it.
+
+    A link to a partner can contain the partner's name instead of its id. Links can lead to any line of the file. A line
+    with `version` is refused if the record has another version. Every rule of single writes applies.
     """
-    kind = TYPES[type_of(request, TYPES)]
-    resource = _resource_of(query, kind)
+    file_format = FORMATS[type_of(request, FORMATS)]
+    if not allows_resource(file_format, query.resource):
+        detail = "A table needs the name of its resource, such as projects. In JSON Lines, each line states its own."
+        raise Invalid(ErrorItem(parameter="resource", code="unknown_resource", detail=detail))
+    resource = RESOURCES.get(query.resource or "")
     importer = request.app.state.importer
     with tempfile.TemporaryFile() as file:
         await _receive(request, file, request.app.state.settings.max_import)
-        import_id = await asyncio.to_thread(
-            lambda: ledger.store_import(
-                importer.database, caller, query, parse_file(file, kind, resource), importer.claim
-            )
-        )
+        lines = parse_file(file, file_format, resource)
+        import_id = await asyncio.to_thread(store_import, importer.database, caller, query, lines, importer.claim)
     importer.send(import_id)
-    found = await _find(request, caller, import_id)
-    return private_json(found, 202, {"Location": f"/v1/imports/{import_id}"})
-
-
-def _resource_of(query: Sending, kind: str) -> Resource | None:
-    resource = RESOURCES.get(query.resource or "")
-    if (kind == JSON_LINES) != (query.resource is None) or (query.resource is not None and resource is None):
-        detail = "A table is of one resource, such as projects; JSON Lines say their own."
-        raise Invalid(ErrorItem(parameter="resource", code="unknown_resource", detail=detail))
-    return resource
+    import_shown = await _read(request, caller, import_id)
+    return private_json(import_shown.model_dump(), 202, {"Location": f"/v1/imports/{import_id}"})
 
 
 async def _receive(request: Request, file: IO[bytes], limit: int) -> None:
-    """Write the body to a file, in large blocks; TooLarge past so many bytes."""
+    """Write the body to a file in large blocks. Raise TooLarge if it has more than `limit` bytes."""
     block = bytearray()
     async for piece in stream_body(request, limit):
         block += piece
@@ -163,12 +175,12 @@ async def _receive(request: Request, file: IO[bytes], limit: int) -> None:
     scopes=READERS,
 )
 async def list_imports(request: Request, caller: Caller, query: ImportsQuery) -> Response:
-    """Those that were sent with the key that asks, the latest first; to administrators, all of them."""
-    values = {"before": query.cursor or LAST, "most": query.limit + 1, "key": caller.key}
-    rows = await request.app.state.reader.run(lambda: _rows(EVERY if "keys" in caller.scopes else OWN, values))
-    items = [_import(row) for row in rows[: query.limit]]
-    more = f"/v1/imports?limit={query.limit}&cursor={items[-1]['id']}" if len(rows) > len(items) else None
-    return private_json({"items": items, "next": more})
+    """The imports that were sent with this key, the latest first. A key with the scope `keys` sees all imports."""
+    values = {"before": query.cursor or AFTER_ALL_IDS, "limit": query.limit + 1, "key": caller.key}
+    rows = await _rows(request, ALL_IMPORTS if "keys" in caller.scopes else OWN_IMPORTS, values)
+    items = [_shown_import(row).model_dump() for row in rows[: query.limit]]
+    next_page = f"/v1/imports?limit={query.limit}&cursor={items[-1]['id']}" if len(rows) > len(items) else None
+    return private_json({"items": items, "next": next_page})
 
 
 @operation(
@@ -182,13 +194,17 @@ async def list_imports(request: Request, caller: Caller, query: ImportsQuery) ->
     problems=(NotFound,),
 )
 async def read_import(request: Request, caller: Caller, query: ImportQuery, import_id: str) -> Response:
-    """How far it is, and how many lines came to what. One that is all or nothing shows its counts at its end."""
-    until, waiting = time.monotonic() + query.wait, request.app.state.waiting
-    while (found := await _find(request, caller, import_id))["status"] in OPEN:
-        left = until - time.monotonic()
-        if left <= 0 or not await waiting.pause(min(left, POLL_SECONDS), request.receive):
+    """The status of an import and its counts. With the mode `all`, the counts are shown when the import has ended."""
+    deadline = time.monotonic() + query.wait
+    import_shown = await _read(request, caller, import_id)
+    while import_shown.status in OPEN:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
             break
-    return private_json(found)
+        if not await request.app.state.waiting.pause(min(remaining, POLL_SECONDS), request.receive):
+            break
+        import_shown = await _read(request, caller, import_id)
+    return private_json(import_shown.model_dump())
 
 
 @operation(
@@ -202,90 +218,87 @@ async def read_import(request: Request, caller: Caller, query: ImportQuery, impo
     problems=(NotFound,),
 )
 async def list_import_lines(request: Request, caller: Caller, query: LinesQuery, import_id: str) -> Response:
-    """The verdict on each line, what is wrong with it, or what it changes."""
-    found = await _find(request, caller, import_id)
+    """Each line with its verdict: the errors for which it is refused, or what it changes."""
+    import_shown = await _read(request, caller, import_id)
     after = -1 if query.cursor is None else query.cursor
-    values = {"id": import_id, "after": after, "most": query.limit + 1, "verdict": query.verdict}
-    rows = await request.app.state.reader.run(lambda: _rows(SOME_LINES if query.verdict else ALL_LINES, values))
-    items = [_line(*row, table=found["resource"] is not None) for row in rows[: query.limit]]
-    more = None
+    values = {"id": import_id, "after": after, "limit": query.limit + 1, "verdict": query.verdict}
+    rows = await _rows(request, LINES_WITH_VERDICT if query.verdict else ALL_LINES, values)
+    is_table = import_shown.resource is not None
+    items = [_shown_line(dict(zip(LINE_COLUMNS, row, strict=True)), is_table) for row in rows[: query.limit]]
+    next_page = None
     if len(rows) > len(items):
-        only = f"&verdict={query.verdict}" if query.verdict else ""
-        more = f"/v1/imports/{import_id}/lines?limit={query.limit}{only}&cursor={items[-1]['number']}"
-    return private_json({"items": items, "next": more})
+        verdict = f"&verdict={query.verdict}" if query.verdict else ""
+        next_page = f"/v1/imports/{import_id}/lines?limit={query.limit}{verdict}&cursor={items[-1]['number']}"
+    return private_json({"items": items, "next": next_page})
 
 
 @operation(
     router,
     "GET",
     "/templates/{table}",
-    "An empty table of a resource",
+    "Download a template",
     in_path={"table": PathParameter("Resource and format.", "projects.csv", str)},
     answers=TEMPLATE,
+    statuses={"200": "The empty table."},
     tagged=False,
     problems=(NotFound,),
 )
 async def read_import_template(request: Request, table: str) -> Response:
-    """A table with the names of the columns; any may be left out, and lists can have more. Its first row is the header.
+    """An empty table of a resource. Its first row has the names of the columns.
 
-    The workbook explains the columns on its second sheet.
+    Columns can be left out, and the items of a list continued (`places.2`, `places.3` …). The second sheet of the
+    workbook explains the columns.
     """
-    name, _dot, end = table.rpartition(".")
+    name, dot, suffix = table.rpartition(".")
     resource = RESOURCES.get(name)
-    if resource is None or end not in ("csv", "xlsx"):
+    media_type = SUFFIXES.get(dot + suffix, "")
+    if resource is None or media_type not in TEMPLATES:
         raise NotFound
-    content = csv_template(resource) if end == "csv" else await asyncio.to_thread(xlsx_template, resource)
+    content = await asyncio.to_thread(TEMPLATES[media_type], resource)
     headers = {
-        "Content-Disposition": f'attachment; filename="{name}.{end}"',
+        "Content-Disposition": f'attachment; filename="{table}"',
         "Cache-Control": request.app.state.settings.cache_control,
     }
-    return Response(content, 200, headers, media_type=f"{CSV}; charset=utf-8" if end == "csv" else XLSX)
+    return Response(content, 200, headers, media_type=media_type)
 
 
-async def _find(request: Request, caller: Caller, import_id: str) -> dict[str, Any]:
-    """The import as ImportShown; NotFound unless it is the caller's, or the caller is an administrator."""
+async def _read(request: Request, caller: Caller, import_id: str) -> ImportShown:
+    """Return an import. Raise NotFound unless the caller sent it or has the scope `keys`."""
     if not (import_id.isascii() and import_id.isalnum()):
         raise NotFound
-    rows = await request.app.state.reader.run(lambda: _rows(READ_IMPORT, {"id": import_id}))
-    if not rows or (rows[0][-1] != caller.key and "keys" not in caller.scopes):
+    rows = await _rows(request, READ_IMPORT, {"id": import_id})
+    if not rows:
         raise NotFound
-    return _import(rows[0][:-1])
+    *row, key = rows[0]
+    if key != caller.key and "keys" not in caller.scopes:
+        raise NotFound
+    return _shown_import(row)
 
 
-def _rows(query: Query, values: Mapping[str, Any]) -> Read:
-    return (yield query, values)
+async def _rows(request: Request, query: Query, values: Mapping[str, Any]) -> Any:
+    def read() -> Read:
+        return (yield query, values)
+
+    return await request.app.state.reader.run(read)
 
 
-def _import(row: Any) -> dict[str, Any]:
-    shown = dict(zip(ImportShown.model_fields, row, strict=True))
-    return {**shown, "dry_run": bool(shown["dry_run"])}
+def _shown_import(row: Any) -> ImportShown:
+    return ImportShown.model_validate(dict(zip(ImportShown.model_fields, row, strict=True)))
 
 
-def _line(
-    number: int,
-    verdict: str | None,
-    resource: str | None,
-    record_id: str | None,
-    matched_by: str | None,
-    errors: str | None,
-    diff: str | None,
-    moved: str | None,
-    *,
-    table: bool,
-) -> dict[str, Any]:
+def _shown_line(line: dict[str, Any], is_table: bool) -> dict[str, Any]:
+    """Return a stored line as LineShown. The errors of a table name the column."""
+    errors = json.loads(line["errors"] or "[]")
+    moved = json.loads(line["moved"] or "{}")
+    for error in errors:
+        if is_table and error.get("pointer"):
+            error["column"] = column_of(error["pointer"], moved)
     return {
-        "number": number,
-        "verdict": verdict,
-        "resource": resource,
-        "id": record_id,
-        "matched_by": matched_by,
-        "errors": list(_errors(errors, moved, table=table)),
-        "diff": json.loads(diff or "[]"),
+        "number": line["number"],
+        "verdict": line["verdict"],
+        "resource": line["resource"],
+        "id": line["record_id"],
+        "matched_by": line["matched_by"],
+        "errors": errors,
+        "diff": json.loads(line["diff"] or "[]"),
     }
-
-
-def _errors(errors: str | None, moved: str | None, *, table: bool) -> Iterator[dict[str, Any]]:
-    """The errors of a line; of a table, with the column of each."""
-    for each in json.loads(errors or "[]"):
-        pointer = each.get("pointer")
-        yield {**each, "column": column_of(pointer, json.loads(moved or "{}"))} if table and pointer else each

@@ -1,7 +1,7 @@
-"""An import is run: planned, and then written in one transaction, or in one for each chunk of lines.
+"""Running an import: it is planned, then written in one transaction (mode `all`) or in chunks of lines (mode `rows`).
 
-A dry run is the import itself, rolled back. A run that breaks off has written nothing, or the chunks that the database
-has with their verdicts: the next run goes on behind them.
+A dry run does the same and is rolled back. If a run in chunks is interrupted, the chunks so far are in the database
+with their verdicts, and the next run continues after them.
 """
 
 import contextlib
@@ -9,130 +9,155 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session
 
-from app import no_collector
 from app.core.access.caller import Caller
 from app.core.access.keys import current_caller
 from app.core.database.engine import Database
 from app.core.errors import ErrorItem, Problem, ReadOnly, Unauthorized
+from app.core.garbage_collection import without_garbage_collection
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.editor import PATIENCE
-from app.exchange.imports import store as ledger
-from app.exchange.imports.identify import Plan, PlanKey
+from app.exchange.imports import store
+from app.exchange.imports.line import ImportLine, RecordKey
+from app.exchange.imports.plan import Plan
 from app.exchange.imports.store import ClaimLost, errors_json
-from app.exchange.imports.write_lines import ImportLine, LineWriter, dangling_referrers
+from app.exchange.imports.tables import Import
+from app.exchange.imports.write_lines import LineWriter, referrer_errors
 
-CHUNK = 250  # lines that hold the lock of the writers at once
+CHUNK = 250  # lines that are written before other writers get their turn
 
-# Between transactions, for those who wait for the lock: on SQLite they look every tenth of a second.
-PAUSE, SHORT_PAUSE = 0.12, 0.005
+# Seconds between two transactions. Writers that wait for the lock of SQLite try again every tenth of a second.
+PAUSE = 0.12
+SHORT_PAUSE = 0.005
 
 
 class Interrupted(Exception):
-    """The process is to end: another one goes on."""
+    """The process is about to end. Another one continues the import."""
 
 
 class Pace:
-    """Whether a run goes on, and how it leaves room for others; `ending` and `crowded` are asked again and again."""
+    """Decides before each transaction of a run whether to continue, and how long other writers get before it."""
 
-    def __init__(self, ending: Callable[[], bool] = lambda: False, crowded: Callable[[], bool] = lambda: False) -> None:
-        self._ending, self._crowded = ending, crowded
+    def __init__(self, is_ending: Callable[[], bool] = lambda: False, is_busy: Callable[[], bool] = lambda: False):
+        self._is_ending = is_ending
+        self._is_busy = is_busy
 
     def check(self) -> None:
-        """Interrupted when the process is to end."""
-        if self._ending():
+        """Raise Interrupted if the process is about to end."""
+        if self._is_ending():
             raise Interrupted
 
     def pause(self) -> None:
-        """Between two transactions: let others write."""
+        """Let others write between two transactions. Raise Interrupted as `check` does."""
         self.check()
-        time.sleep(PAUSE if self._crowded() else SHORT_PAUSE)
+        time.sleep(PAUSE if self._is_busy() else SHORT_PAUSE)
 
 
-class _RolledBack(Exception):
-    """Nothing is to stay."""
+class _RollBack(Exception):
+    """The import must not change any record."""
 
 
 def run(database: Database, import_id: str, claim: str, pace: Pace) -> bool:
-    """Run an import if it is there to be run, to its end; whether it was. Interrupted when the pace says so."""
-    with ledger.import_transaction(database) as session:
-        row = ledger.claim_import(session, import_id, claim)
-    if row is None:
+    """Run an import to its end. Return False if it has ended or another process has claimed it.
+
+    Raise Interrupted if `pace` does, and the error of a database that does not respond: the import can be run again.
+    """
+    with store.import_transaction(database) as session:
+        row = store.claim_import(session, import_id, claim)
+        import_run = None if row is None else _Run(database, row, pace)
+    if import_run is None:
         return False
     try:
-        reason = _try(database, row, claim, pace)
+        failure = _failure(import_run)
     except Interrupted:
-        with ledger.import_transaction(database) as session:
-            ledger.release_claim(session, import_id, claim)
+        with store.import_transaction(database) as session:
+            store.release_claim(session, import_id, claim)
         raise
-    if reason is not None:
-        with ledger.import_transaction(database) as session:
-            ledger.finish_import(session, import_id, claim, "failed", reason)
+    if failure is not None:
+        with store.import_transaction(database) as session:
+            store.finish_import(session, import_id, claim, "failed", failure)
     return True
 
 
-def _try(database: Database, row: Mapping[str, Any], claim: str, pace: Pace) -> str | None:
-    """Run it; why it must be given up, if so. What may pass, such as a database that is away, is raised."""
+def _failure(import_run: "_Run") -> str | None:
+    """Run an import and return the reason if it failed for good."""
     try:
-        _Run(database, row, claim, pace).run()
+        import_run.run()
     except ClaimLost:
         return None
     except Unauthorized:
         return "The key was revoked or has expired."
-    except ReadOnly as error:  # a mirror since it was received
+    except ReadOnly as error:  # the database became a mirror after the file was received
         return error.detail
     except IntegrityError as error:
         structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
-        return "The database refused it."
+        return "The database refused the records."
     except (Interrupted, Problem, SQLAlchemyError, sqlite3.Error):
         raise
     except Exception:
         structlog.get_logger("hoptac.error").exception("import")
-        return "It failed here, and was logged."
+        return "An internal error occurred. It was logged."
     return None
 
 
 class _Run:
-    def __init__(self, database: Database, row: Mapping[str, Any], claim: str, pace: Pace) -> None:
-        self.database, self.id, self.claim, self.pace = database, row["id"], claim, pace
-        self.dry, self.each, self.table = row["dry_run"], row["mode"] == "rows", row["resource"] is not None
-        scope = "records:write:own" if row["partner"] else "records:write"
-        self.caller = Caller(row["key"] or "", frozenset([scope]), row["partner"])
-        self.refused: set[PlanKey] = set()
-        self.withdrawn: list[tuple[int, str, str]] = []  # to be judged when all is written: others may be with them
-        self.known_wrong = row["refused"]
+    """One run of a claimed import."""
+
+    def __init__(self, database: Database, row: Import, pace: Pace) -> None:
+        self.database = database
+        self.pace = pace
+        self.id = row.id
+        self.claim = row.claim
+        self.dry_run = row.dry_run
+        self.by_line = row.mode == "rows"
+        self.is_table = row.resource is not None
+        scope = "records:write:own" if row.partner else "records:write"
+        self.caller = Caller(row.key or "", frozenset([scope]), row.partner)
+        self.unreadable_lines = row.refused
+        self.refused: set[RecordKey] = set()
+        self.unpublished: list[tuple[int, str, str]] = []  # number of the line, resource and id of the record
 
     def run(self) -> None:
-        with ledger.import_transaction(self.database) as session:
-            self.caller = self._renew(session)
+        """Run it. Raise ClaimLost, Interrupted, and errors of the database, of the key and of the program."""
+        with store.import_transaction(self.database) as session:
+            self._update_caller(session)
         self.plan = Plan(self.caller, self.id)
         self.plan.make(self._reading)
-        if self.each and not self.dry:
-            self._in_chunks()
+        if self.by_line and not self.dry_run:
+            self._write_in_chunks()
         else:
-            self._at_once()
+            self._write_at_once()
 
-    def _renew(self, session: Session) -> Caller:
-        """Whoever sent it, as the database knows them now."""
-        return current_caller(session, self.caller) if self.caller.key else self.caller
+    def _update_caller(self, session: Session) -> None:
+        """Read the scopes of the key that sent the file. Raise Unauthorized if it is no longer valid."""
+        if self.caller.key:
+            self.caller = current_caller(session, self.caller)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Session]:
-        """A short transaction for looking, in which the claim is held on."""
+        """Open a short transaction for planning, which also renews the claim."""
         self.pace.pause()
-        with ledger.import_transaction(self.database) as session:
-            ledger.renew_claim(session, self.id, self.claim)
+        with store.import_transaction(self.database) as session:
+            store.renew_claim(session, self.id, self.claim)
+            yield session
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """Open a transaction that writes records, which also renews the claim."""
+        with without_garbage_collection(), self.database.write(patience=PATIENCE) as session:
+            store.renew_claim(session, self.id, self.claim)
+            self._update_caller(session)
             yield session
 
     def _chunks(self) -> Iterator[list[list[int]]]:
-        """Groups of lines, as many as are written at once; a group is never parted."""
+        """Yield the groups of lines that are written together: about CHUNK lines, and no part of a group."""
         chunk: list[list[int]] = []
         for group in self.plan.groups:
             if chunk and sum(map(len, chunk)) + len(group) > CHUNK:
@@ -142,85 +167,84 @@ class _Run:
         if chunk:
             yield chunk
 
-    def _in_chunks(self) -> None:
+    def _write_in_chunks(self) -> None:
         for chunk in self._chunks():
             self.pace.pause()
-            with no_collector(), self.database.write(patience=PATIENCE) as session:
-                ledger.renew_claim(session, self.id, self.claim)
-                self.caller = self._renew(session)
-                ledger.record_verdicts(
-                    session, self.id, self.claim, [line.row() for line in self._write(session, chunk)]
-                )
-        with ledger.import_transaction(self.database) as session:
-            ledger.finish_import(session, self.id, self.claim, "done")
+            with self._writing() as session:
+                results = [line.result() for line in self._write(session, chunk)]
+                store.record_verdicts(session, self.id, self.claim, results)
+        with store.import_transaction(self.database) as session:
+            store.finish_import(session, self.id, self.claim, "done")
 
-    def _at_once(self) -> None:
-        """All in one transaction, with the verdicts; where nothing is to stay, those are noted after it."""
-        with tempfile.TemporaryFile() as verdicts:
+    def _write_at_once(self) -> None:
+        """Write all lines in one transaction. If it must be rolled back, store the verdicts in another one."""
+        with tempfile.TemporaryFile() as results:
             try:
-                with no_collector(), self.database.write(patience=PATIENCE) as session:
-                    ledger.renew_claim(session, self.id, self.claim)
-                    self.caller = self._renew(session)
-                    wrong = self.known_wrong + self._note(verdicts, self._each_line(session))
-                    late = self._left_behind(session)
-                    wrong += len(late)
-                    status = "refused" if wrong and not self.each else "done"
-                    if self.dry or status == "refused":
-                        raise _RolledBack
-                    self._record(session, verdicts, status, late)
-            except _RolledBack:
-                with ledger.import_transaction(self.database) as session:
-                    self._record(session, verdicts, status, late)
+                with self._writing() as session:
+                    refused = self.unreadable_lines + self._write_all(session, results)
+                    late_errors = self._referrer_errors(session)
+                    refused += len(late_errors)
+                    status = "refused" if refused and not self.by_line else "done"
+                    if self.dry_run or status == "refused":
+                        raise _RollBack
+                    self._record(session, results, status, late_errors)
+            except _RollBack:
+                with store.import_transaction(self.database) as session:
+                    self._record(session, results, status, late_errors)
 
-    def _each_line(self, session: Session) -> Iterator[ImportLine]:
+    def _write_all(self, session: Session, results: IO[bytes]) -> int:
+        """Write all lines, and their verdicts to a file. Return the number of refused lines."""
+        refused = 0
         for chunk in self._chunks():
             self.pace.check()
-            yield from self._write(session, chunk)
+            for line in self._write(session, chunk):
+                results.write(to_json(line.result()) + b"\n")
+                refused += line.is_refused
+        return refused
 
-    def _note(self, verdicts: IO[bytes], lines: Iterable[ImportLine]) -> int:
-        """Keep verdicts beside the database; returns how many lines are refused."""
-        wrong = 0
-        for line in lines:
-            verdicts.write(to_json(line.row()) + b"\n")
-            wrong += line.verdict == "refused"
-        return wrong
+    def _referrer_errors(self, session: Session) -> dict[int, list[ErrorItem]]:
+        """Return the errors of lines, by number, whose records cannot become drafts because others link to them.
 
-    def _left_behind(self, session: Session) -> dict[int, list[ErrorItem]]:
-        """By their lines, why records cannot be withdrawn, now that everything else is written."""
-        found = {
-            number: dangling_referrers(session, self.caller, RESOURCES[name], record_id)
-            for number, name, record_id in self.withdrawn
+        In the mode `all` this is checked after all lines, since later lines may turn the linking records into drafts.
+        """
+        errors = {
+            number: referrer_errors(session, self.caller, RESOURCES[resource], record_id)
+            for number, resource, record_id in self.unpublished
         }
-        return {number: errors for number, errors in found.items() if errors}
+        return {number: items for number, items in errors.items() if items}
 
     def _record(
-        self, session: Session, verdicts: IO[bytes], status: str, late: Mapping[int, Sequence[ErrorItem]]
+        self, session: Session, results: IO[bytes], status: str, late_errors: Mapping[int, Sequence[ErrorItem]]
     ) -> None:
-        verdicts.seek(0)
-        ledger.record_verdicts(session, self.id, self.claim, (_deferred(json.loads(row), late) for row in verdicts))
-        ledger.finish_import(session, self.id, self.claim, status)
+        results.seek(0)
+        verdicts = (_with_late_errors(json.loads(result), late_errors) for result in results)
+        store.record_verdicts(session, self.id, self.claim, verdicts)
+        store.finish_import(session, self.id, self.claim, status)
 
     def _write(self, session: Session, chunk: list[list[int]]) -> list[ImportLine]:
-        """Write groups of lines; returns the lines with their verdicts."""
-        said = ledger.lines_by_number(session, self.id, [number for group in chunk for number in group])
-        groups = [[self._line(session, number, *said[number]) for number in group] for group in chunk]
-        for line in (line for group in groups if len(group) > 1 for line in group):
-            line.is_independent = False
-        LineWriter(session, self.caller, each=self.each, refused=self.refused).write(groups)
-        lines = [line for group in groups for line in group]
-        if not self.each:
-            self.withdrawn += [(line.number, line.resource.name, line.record_id) for line in lines if line.unpublishes]
-        return lines
+        """Write groups of lines, and return the lines with their verdicts."""
+        contents = store.lines_by_number(session, self.id, [number for group in chunk for number in group])
+        groups = []
+        for group in chunk:
+            lines = [self._line(session, number, *contents[number]) for number in group]
+            for line in lines:
+                line.is_independent = len(lines) == 1
+            groups.append(lines)
+        LineWriter(session, self.caller, by_line=self.by_line, refused=self.refused).write(groups)
+        written = [line for lines in groups for line in lines]
+        if not self.by_line:
+            self.unpublished += [(line.number, *line.key) for line in written if line.unpublishes]
+        return written
 
-    def _line(self, session: Session, number: int, name: str, given: dict[str, Any]) -> ImportLine:
+    def _line(self, session: Session, number: int, name: str, content: dict[str, Any]) -> ImportLine:
         resource = RESOURCES[name]
-        wrong = self.plan.refused.get(number)
-        known = [wrong] if wrong else self.plan.resolve(session, resource, given)
-        record_id, matched_by = self.plan.found.get(number, (given.get("id", ""), None))
-        return ImportLine(number, resource, record_id, given, matched_by, self.table, known)
+        refusal = self.plan.refused.get(number)
+        errors = [refusal] if refusal else self.plan.resolve_names(session, resource, content)
+        record_id, matched_by = self.plan.matches.get(number, (content.get("id", ""), None))
+        return ImportLine(number, resource, record_id, content, matched_by, self.is_table, errors)
 
 
-def _deferred(row: dict[str, Any], late: Mapping[int, Sequence[ErrorItem]]) -> dict[str, Any]:
-    """The verdict on a line, unless it was refused after it."""
-    errors = late.get(row["number"])
-    return {**row, "verdict": "refused", "errors": errors_json(errors), "diff": None} if errors else row
+def _with_late_errors(result: dict[str, Any], late_errors: Mapping[int, Sequence[ErrorItem]]) -> dict[str, Any]:
+    """Return the result of a line, as refused if it has an error that was found after all lines were written."""
+    errors = late_errors.get(result["number"])
+    return {**result, "verdict": "refused", "errors": errors_json(errors), "diff": None} if errors else result

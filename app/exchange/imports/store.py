@@ -1,42 +1,46 @@
-"""Imports in the database: received, claimed by one process at a time, with a verdict on each line, and forgotten.
+"""Imports in the database: storing a file, claiming an import, recording verdicts, and deleting old imports.
 
-An import that is claimed belongs to the claim until it expires; whatever its run writes names the claim, in the same
-transaction. So of two processes that believe to be at it, one writes.
+One process at a time runs an import. It claims the import for the time of a lease and renews the lease with everything
+that it writes, in the same transaction. When the lease ends because the process was stopped, another process takes
+over. If the first one is still running, its next write raises ClaimLost and is rolled back.
 """
 
 import contextlib
 import json
 import secrets
-import string
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, literal_column, or_, select, update
-from sqlmodel import Session
+from sqlalchemy import bindparam, delete, insert, literal_column, or_, update
+from sqlmodel import Session, col, select
 
 from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.database.statements import Query
 from app.core.errors import ErrorItem, ReadOnly, Unavailable
-from app.core.log import MIRRORS, instant, now
+from app.core.log import MirrorMark, instant, now
+from app.core.values.ids import LETTERS, random_text
 from app.core.values.json import to_json
-from app.exchange.formats.files import ParsedLine
-from app.exchange.imports.models import COUNTS, IMPORTS, LINES, OPEN, Sending
+from app.exchange.formats.lines import ParsedLine
+from app.exchange.imports.models import ImportOptions
+from app.exchange.imports.tables import IMPORTS, LINES, OPEN, Import
 
-CHUNK = 500  # lines that are written in one transaction
-
+CHUNK = 500  # lines that are stored or read in one transaction
 CHUNK_BYTES = 4_000_000
 
-LEASE = timedelta(seconds=30)  # after which another process takes over what one left
-
+LEASE = timedelta(seconds=30)
 IMPORT_RETENTION = timedelta(days=30)
 
 MAX_OPEN = 100
-
 MAX_ATTEMPTS = 5
 
+NOT_RECEIVED = "The upload was interrupted. Send the file again."
+TOO_MANY_ATTEMPTS = "It was interrupted too often."
+
+# SQL of a reader has no lists of values, so this is OR and not IN.
 UNCLAIMED_IMPORTS = Query(
     select(IMPORTS.c.id)
     .where(or_(*(IMPORTS.c.status == status for status in OPEN)), IMPORTS.c.claimed_until < bindparam("now"))
@@ -47,59 +51,63 @@ UNCLAIMED_IMPORTS = Query(
 
 
 class ClaimLost(Exception):
-    """The import is another process's now, or was given up."""
-
-
-def instant_in(by: timedelta) -> str:
-    """The instant in so long."""
-    return instant(datetime.now(UTC) + by)
+    """Another process has claimed the import, or it has ended."""
 
 
 def new_claim() -> str:
-    """A name for one process's hold on an import."""
+    """Return a name under which a process claims imports."""
     return secrets.token_hex(8)
 
 
-def new_id() -> str:
-    """An id that sorts by time and cannot be guessed."""
+def _new_id() -> str:
+    """Return an id that sorts by time and cannot be guessed."""
     digits = "".join(filter(str.isdigit, now()))
-    return digits + "".join(secrets.choice(string.ascii_lowercase) for _ in range(12))
+    return digits + random_text(12, LETTERS)
 
 
-def store_import(database: Database, caller: Caller, sending: Sending, lines: Iterator[ParsedLine], claim: str) -> str:
-    """Keep every line of a file in the database, under the claim; returns the id. Nothing stays when that fails.
+def _from_now(duration: timedelta) -> str:
+    return instant(datetime.now(UTC) + duration)
 
-    ReadOnly in a mirror.
+
+@contextlib.contextmanager
+def import_transaction(database: Database) -> Iterator[Session]:
+    """Open a transaction that writes no record. On PostgreSQL it does not wait for those that do."""
+    with Session(database.engine) as session, session.begin():
+        yield session
+
+
+def store_import(
+    database: Database, caller: Caller, options: ImportOptions, lines: Iterator[ParsedLine], claim: str
+) -> str:
+    """Store the lines of a file as an import with this claim, and return its id. Store nothing if that fails.
+
+    Raise ReadOnly in a mirror, and Unavailable if too many imports are waiting.
     """
-    import_id = new_id()
-    values = {
-        "id": import_id,
-        "key": caller.key or None,
-        "partner": None if caller.key else caller.partner,
-        "resource": sending.resource,
-        "mode": sending.mode,
-        "dry_run": sending.dry_run,
-        "status": "receiving",
-        "created_at": now(),
-        "claim": claim,
-        "claimed_until": instant_in(LEASE),
-        **dict.fromkeys(("lines", "attempts", *COUNTS), 0),
-    }
+    import_id = _new_id()
     with import_transaction(database) as session:
-        if session.execute(select(MIRRORS.c.source)).first():
-            raise ReadOnly
-        delete_expired_imports(session)
-        still = select(IMPORTS.c.id).where(IMPORTS.c.status.in_(OPEN)).limit(MAX_OPEN)
-        if len(session.execute(still).all()) == MAX_OPEN:
-            raise Unavailable("Too many imports are waiting.")
-        session.execute(insert(IMPORTS), values)
+        _refuse_import(session)
+        _delete_expired_imports(session)
+        session.add(
+            Import(
+                **options.model_dump(),
+                id=import_id,
+                key=caller.key or None,
+                partner=None if caller.key else caller.partner,
+                status="receiving",
+                created_at=now(),
+                claim=claim,
+                claimed_until=_from_now(LEASE),
+            )
+        )
     try:
         for chunk in _chunks(lines):
             with import_transaction(database) as session:
-                renew_claim(session, import_id, claim)
-                _add(session, import_id, chunk)
+                row = renew_claim(session, import_id, claim)
+                row.lines += len(chunk)
+                row.refused += sum(1 for line in chunk if line.errors)
+                session.execute(insert(LINES), [_line_values(import_id, line) for line in chunk])
         with import_transaction(database) as session:
-            renew_claim(session, import_id, claim, more={"status": "waiting"})
+            renew_claim(session, import_id, claim).status = "waiting"
     except BaseException:
         with import_transaction(database) as session:
             session.execute(delete(IMPORTS).where(IMPORTS.c.id == import_id))
@@ -107,11 +115,16 @@ def store_import(database: Database, caller: Caller, sending: Sending, lines: It
     return import_id
 
 
-@contextlib.contextmanager
-def import_transaction(database: Database) -> Iterator[Session]:
-    """A transaction that writes no record, so that on PostgreSQL it does not wait for those that do."""
-    with Session(database.engine) as session, session.begin():
-        yield session
+def _refuse_import(session: Session) -> None:
+    if session.exec(select(MirrorMark)).first() is not None:
+        raise ReadOnly
+    unfinished = select(Import.id).where(col(Import.status).in_(OPEN)).limit(MAX_OPEN)
+    if len(session.exec(unfinished).all()) == MAX_OPEN:
+        raise Unavailable("Too many imports are waiting.")
+
+
+def _delete_expired_imports(session: Session) -> None:
+    session.execute(delete(IMPORTS).where(IMPORTS.c.finished_at < _from_now(-IMPORT_RETENTION)))
 
 
 def _chunks(lines: Iterator[ParsedLine]) -> Iterator[list[ParsedLine]]:
@@ -119,128 +132,123 @@ def _chunks(lines: Iterator[ParsedLine]) -> Iterator[list[ParsedLine]]:
     size = 0
     for line in lines:
         chunk.append(line)
-        size += len(line.given or b"")
+        size += len(line.record or b"")
         if len(chunk) == CHUNK or size > CHUNK_BYTES:
             yield chunk
-            chunk, size = [], 0
+            chunk = []
+            size = 0
     if chunk:
         yield chunk
 
 
-def _add(session: Session, import_id: str, lines: list[ParsedLine]) -> None:
-    rows = [
-        {
-            "import_id": import_id,
-            "number": line.number,
-            "given": None if line.errors or line.given is None else line.given.decode(),
-            "moved": to_json(line.moved).decode() if line.moved else None,
-            "resource": line.resource,
-            "verdict": "refused" if line.errors else None,
-            "errors": errors_json(line.errors),
-        }
-        for line in lines
-    ]
-    session.execute(insert(LINES), rows)
-    refused = sum(1 for line in lines if line.errors)
-    counted = {"lines": IMPORTS.c.lines + len(lines), "refused": IMPORTS.c.refused + refused}
-    session.execute(update(IMPORTS).where(IMPORTS.c.id == import_id).values(counted))
+def _line_values(import_id: str, line: ParsedLine) -> dict[str, Any]:
+    return {
+        "import_id": import_id,
+        "number": line.number,
+        "given": None if line.errors or line.record is None else line.record.decode(),
+        "moved": to_json(line.moved).decode() if line.moved else None,
+        "resource": line.resource,
+        "verdict": "refused" if line.errors else None,
+        "errors": errors_json(line.errors),
+    }
 
 
 def errors_json(errors: Iterable[ErrorItem]) -> str | None:
-    """Errors as a line keeps them; None for none."""
-    found = [each.model_dump(exclude_none=True) for each in errors]
-    return to_json(found).decode() if found else None
+    """Return errors as a line stores them; None if there are none."""
+    items = [error.model_dump(exclude_none=True) for error in errors]
+    return to_json(items).decode() if items else None
 
 
-def _is_claimed_by(import_id: str, claim: str) -> Any:
-    return update(IMPORTS).where(IMPORTS.c.id == import_id, IMPORTS.c.claim == claim, IMPORTS.c.status.in_(OPEN))
+def claim_import(session: Session, import_id: str, claim: str) -> Import | None:
+    """Claim an import to run it. Return None if it has ended or another process has claimed it.
 
-
-def renew_claim(session: Session, import_id: str, claim: str, *, more: Mapping[str, Any] = {}) -> None:
-    """Keep the claim for as long again, with other values; Lost when it is not ours any more."""
-    held = _is_claimed_by(import_id, claim).values(claimed_until=instant_in(LEASE), **more).returning(IMPORTS.c.id)
-    if session.execute(held).first() is None:
-        raise ClaimLost
-
-
-def claim_import(session: Session, import_id: str, claim: str) -> Mapping[str, Any] | None:
-    """Claim an import that is nobody's, or ours, to be run; None when there is nothing to run.
-
-    Whoever runs it holds its row on PostgreSQL: then it is passed by. One that broke off while it was received, or that
-    ended every process that tried, is given up.
+    PostgreSQL skips the row while another process runs the import, since its transactions lock it. An import fails here
+    if its upload was interrupted, or if each of several processes ended before it had finished the import.
     """
-    free = or_(IMPORTS.c.claim == claim, IMPORTS.c.claimed_until < now())
-    query = (
-        select(IMPORTS)
-        .where(IMPORTS.c.id == import_id, IMPORTS.c.status.in_(OPEN), free)
-        .with_for_update(skip_locked=True)
-    )
-    row = session.execute(query).mappings().first()
+    is_free = or_(col(Import.claim) == claim, col(Import.claimed_until) < now())
+    query = select(Import).where(Import.id == import_id, col(Import.status).in_(OPEN), is_free)
+    row = session.exec(query.with_for_update(skip_locked=True)).first()
     if row is None:
         return None
-    mine = update(IMPORTS).where(IMPORTS.c.id == import_id)
-    values = {"claim": claim, "claimed_until": instant_in(LEASE), "attempts": row["attempts"] + 1}
-    if row["status"] == "receiving" or row["attempts"] >= MAX_ATTEMPTS:
-        reason = (
-            "It broke off while it was received: send it again." if row["status"] == "receiving" else TOO_MANY_ATTEMPTS
-        )
-        session.execute(mine.values(**values, status="failed", reason=reason, finished_at=now()))
+    row.claim = claim
+    row.claimed_until = _from_now(LEASE)
+    if row.status == "receiving":
+        _finish(row, "failed", NOT_RECEIVED)
         return None
-    session.execute(mine.values(**values, status="running"))
-    return dict(row)
+    if row.attempts >= MAX_ATTEMPTS:
+        _finish(row, "failed", TOO_MANY_ATTEMPTS)
+        return None
+    row.status = "running"
+    row.attempts += 1
+    return row
 
 
-TOO_MANY_ATTEMPTS = "It broke off too often."
+def _claimed(session: Session, import_id: str, claim: str) -> Import | None:
+    """Return the import, locked until the end of the transaction, if it is open and has this claim."""
+    row = session.get(Import, import_id, with_for_update=True)
+    return row if row is not None and row.claim == claim and row.status in OPEN else None
+
+
+def renew_claim(session: Session, import_id: str, claim: str) -> Import:
+    """Start the lease again and return the import, locked. Raise ClaimLost if the import no longer has this claim."""
+    row = _claimed(session, import_id, claim)
+    if row is None:
+        raise ClaimLost
+    row.claimed_until = _from_now(LEASE)
+    return row
 
 
 def release_claim(session: Session, import_id: str, claim: str) -> None:
-    """Let go of an import that is not finished: whoever looks next goes on with it."""
-    session.execute(_is_claimed_by(import_id, claim).values(claimed_until="", attempts=IMPORTS.c.attempts - 1))
+    """End the lease of an import that is not finished, so that another process can continue it at once."""
+    row = _claimed(session, import_id, claim)
+    if row is not None:
+        row.claimed_until = ""
+        row.attempts -= 1
 
 
 def pending_lines(session: Session, import_id: str, after: int) -> list[Any]:
-    """The next lines without a verdict, as (number, resource, given)."""
+    """Return the next lines without a verdict, as (number, resource, JSON of the record)."""
     query = select(LINES.c.number, LINES.c.resource, LINES.c.given)
     query = query.where(LINES.c.import_id == import_id, LINES.c.verdict.is_(None), LINES.c.number > after)
     return list(session.execute(query.order_by(LINES.c.number).limit(CHUNK)))
 
 
-def lines_by_number(session: Session, import_id: str, numbers: list[int]) -> dict[int, Any]:
-    """What these lines say, by their number, as (resource, value)."""
+def lines_by_number(session: Session, import_id: str, numbers: list[int]) -> dict[int, tuple[str, dict[str, Any]]]:
+    """Return the resource and record of these lines, by number."""
     query = select(LINES.c.number, LINES.c.resource, LINES.c.given)
     query = query.where(LINES.c.import_id == import_id, LINES.c.number.in_(numbers))
-    return {number: (resource, json.loads(said)) for number, resource, said in session.execute(query)}
+    return {number: (resource, json.loads(record)) for number, resource, record in session.execute(query)}
 
 
-def written_records(session: Session, import_id: str) -> Iterator[tuple[str, str, int]]:
-    """The records, as (resource, id, number), of lines that have been written."""
+def written_records(session: Session, import_id: str) -> dict[tuple[str, str], int]:
+    """Return the records of lines that an interrupted run has written: (resource, id) with the number of the line."""
     query = select(LINES.c.resource, LINES.c.record_id, LINES.c.number)
-    done = query.where(LINES.c.import_id == import_id, LINES.c.verdict.in_(COUNTS[:3]))
-    yield from ((row[0], row[1], row[2]) for row in session.execute(done))
+    query = query.where(LINES.c.import_id == import_id, LINES.c.verdict.in_(("created", "updated", "unchanged")))
+    return {(resource, record_id): number for resource, record_id, number in session.execute(query)}
 
 
 def record_verdicts(session: Session, import_id: str, claim: str, verdicts: Iterable[Mapping[str, Any]]) -> None:
-    """Note what became of lines; what they said is not needed any more."""
-    lines = update(LINES).where(LINES.c.import_id == import_id, LINES.c.number == bindparam("line"))
+    """Store verdicts, delete the records of their lines, and count them. Raise ClaimLost as renew_claim does."""
     names = ("verdict", "resource", "record_id", "matched_by", "errors", "diff")
-    noting = lines.values(given=None, **{name: bindparam(f"new_{name}") for name in names})
-    counts = dict.fromkeys(COUNTS, 0)
-    waiting = iter(verdicts)
-    while chunk := list(islice(waiting, CHUNK)):
-        rows = [{"line": each["number"], **{f"new_{name}": each[name] for name in names}} for each in chunk]
-        session.connection().execute(noting, rows)
-        for each in chunk:
-            counts[each["verdict"]] += 1
-    renew_claim(
-        session, import_id, claim, more={name: IMPORTS.c[name] + count for name, count in counts.items() if count}
-    )
+    line = update(LINES).where(LINES.c.import_id == import_id, LINES.c.number == bindparam("line"))
+    statement = line.values(given=None, **{name: bindparam(f"new_{name}") for name in names})
+    counts: Counter[str] = Counter()
+    remaining = iter(verdicts)
+    while chunk := list(islice(remaining, CHUNK)):
+        rows = [{"line": verdict["number"], **{f"new_{name}": verdict[name] for name in names}} for verdict in chunk]
+        session.connection().execute(statement, rows)
+        counts.update(verdict["verdict"] for verdict in chunk)
+    row = renew_claim(session, import_id, claim)
+    for name, count in counts.items():
+        setattr(row, name, getattr(row, name) + count)
 
 
 def finish_import(session: Session, import_id: str, claim: str, status: str, reason: str | None = None) -> None:
-    """The import has ended."""
-    renew_claim(session, import_id, claim, more={"status": status, "reason": reason, "finished_at": now()})
+    """Give the import its last status. Raise ClaimLost as renew_claim does."""
+    _finish(renew_claim(session, import_id, claim), status, reason)
 
 
-def delete_expired_imports(session: Session) -> None:
-    """Delete what has ended long ago."""
-    session.execute(delete(IMPORTS).where(IMPORTS.c.finished_at < instant(datetime.now(UTC) - IMPORT_RETENTION)))
+def _finish(row: Import, status: str, reason: str | None) -> None:
+    row.status = status
+    row.reason = reason
+    row.finished_at = now()

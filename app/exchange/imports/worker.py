@@ -1,4 +1,7 @@
-"""Runs imports beside the server, in a thread of its own: those sent here at once, those that others left in time."""
+"""The background task of a process that runs imports, one at a time, in a thread of its own.
+
+It runs the imports that this process received, and those that another process left unfinished.
+"""
 
 import asyncio
 import contextlib
@@ -15,63 +18,65 @@ from app.core.database.statements import Read, Reader
 from app.core.errors import Problem
 from app.core.log import now
 from app.core.writing.editor import Editor
-from app.exchange.imports import store as ledger
+from app.exchange.imports import store
 from app.exchange.imports.run import Interrupted, Pace, run
 
-IMPORT_CHECK_SECONDS = 5.0  # seconds
+CHECK_SECONDS = 5.0  # between two queries for imports of other processes
 
 
 class Importer:
-    """The imports of this process; its claim tells them from those of others."""
+    """Runs imports under the claim of this process."""
 
     def __init__(self, database: Database, reader: Reader, editor: Editor) -> None:
-        self.database, self._reader = database, reader
-        self.claim = ledger.new_claim()
-        self._ending, self._wake = threading.Event(), asyncio.Event()
+        self.database = database
+        self.claim = store.new_claim()
+        self._reader = reader
+        self._ending = threading.Event()
+        self._wake = asyncio.Event()
         self._pace = Pace(self._ending.is_set, lambda: editor.has_waiting_writes)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="import")
-        self._sent: list[str] = []
-        self._task = asyncio.ensure_future(self._watch())
+        self._received: list[str] = []
+        self._task = asyncio.ensure_future(self._run_imports())
 
     def send(self, import_id: str) -> None:
-        """Run this one next: it was received here, under the claim of this process."""
-        self._sent.append(import_id)
+        """Run an import that this process received, after those that it received before."""
+        self._received.append(import_id)
         self._wake.set()
 
-    async def _watch(self) -> None:
+    async def _run_imports(self) -> None:
         while not self._ending.is_set():
             try:
-                while import_id := await self._next():
+                while import_id := await self._next_import():
                     await asyncio.get_running_loop().run_in_executor(self._thread, self._run, import_id)
             except Interrupted:
                 return
-            except (Problem, SQLAlchemyError, sqlite3.Error):  # the database is away: look again
+            except (Problem, SQLAlchemyError, sqlite3.Error):  # the database does not respond: try again later
                 pass
             except Exception:
                 structlog.get_logger("hoptac.error").exception("import")
             self._wake.clear()
-            if not self._sent:
+            if not self._received:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), IMPORT_CHECK_SECONDS)
+                    await asyncio.wait_for(self._wake.wait(), CHECK_SECONDS)
 
-    async def _next(self) -> str | None:
-        if self._sent:
-            return self._sent.pop(0)
-        found: str | None = await self._reader.run(_left)
-        return found
+    async def _next_import(self) -> str | None:
+        if self._received:
+            return self._received.pop(0)
+        import_id: str | None = await self._reader.run(_unclaimed_import)
+        return import_id
 
     def _run(self, import_id: str) -> Any:
         return run(self.database, import_id, self.claim, self._pace)
 
     async def close(self) -> None:
-        """Stop at the next chunk; what is not finished is gone on with by whoever looks next."""
+        """Stop after the current chunk. Another process continues an import that is not finished."""
         self._ending.set()
         self._wake.set()
         await self._task
         self._thread.shutdown(wait=True)
 
 
-def _left() -> Read:
-    """An import that waits to be run and is nobody's."""
-    rows = yield ledger.UNCLAIMED_IMPORTS, {"now": now()}
+def _unclaimed_import() -> Read:
+    """Read the id of the earliest unfinished import whose claim has expired, or None."""
+    rows = yield store.UNCLAIMED_IMPORTS, {"now": now()}
     return rows[0][0] if rows else None

@@ -1,1 +1,1 @@
-"""A registry that follows another registry's change feed and verifies it."""
+"""Mirrors: databases that are built from the change feed of another registry and that verify it."""

@@ -1,6 +1,7 @@
-"""A mirror: a database built and kept from the feed of another registry alone, which answers as that one does.
+"""The follower of a mirror, which copies the change feed of another registry into a database.
 
-It has the same Changes with the same numbers in the same chain; of drafts' it has number, entry and chain value alone.
+A mirror has the same Changes with the same numbers and chain values as its source, and gives the same responses. Of the
+Changes of drafts it has only the number, the entry and the chain value.
 """
 
 import contextlib
@@ -22,22 +23,26 @@ from app.core.writing.batch import Batch
 from app.core.writing.representation import StoredRecord
 from app.exchange.mirrors.source import WAIT, NotMirrored, Source, SourceChange, SourcePage
 
-MirroredKey = tuple[str, str]
+MirroredKey = tuple[str, str]  # resource and id of a record
 
-SHORT = 2.0  # seconds to wait for those who use the file
-
-NEWER = "A record of Change {} cannot be read: the source is of another version. Update this program."
+SCRUB_SECONDS = 2.0  # to wait for other users of the database file
+OTHER_VERSION = "The record of Change {} cannot be read, because the source has another version. Update this program."
 
 
 class MirrorFollower:
-    """The mirror of a source in a database; `tell` hears the last Change whenever the two are alike."""
+    """A process that brings a database up to date with a source; it calls `report` with the last Change when it is."""
 
     def __init__(self, database: Database, source: Source, report: Callable[[int], None] = lambda _: None) -> None:
-        self.database, self.source, self.tell = database, source, report
-        self._is_scrubbed = True
+        self.database = database
+        self.source = source
+        self.report = report
+        self._is_scrubbed = True  # whether the file contains nothing that a redaction removed
 
     def follow(self, *, once: bool = False) -> None:
-        """Copy what the source tells, for ever or `once`, until it is like the source; NotMirrored when it cannot."""
+        """Copy the Changes of the source, without end or, with `once`, until the mirror is up to date.
+
+        Raise NotMirrored if that is impossible.
+        """
         self._claim()
         while True:
             sequence, chain = self._head()
@@ -45,21 +50,21 @@ class MirrorFollower:
             try:
                 self._is_scrubbed &= not self._copy(page, sequence)
             except IntegrityError as error:
-                raise NotMirrored(f"The database refuses what the source tells: {error.orig}") from error
+                raise NotMirrored(f"The database rejects the records of the source: {error.orig}") from error
             self._scrub()
             if page.is_last and (page.items or once):
-                self.tell(self._head()[0])
+                self.report(self._head()[0])
             if page.is_last and once:
                 return
 
     def _claim(self) -> None:
-        """Mark the database as a mirror; NotMirrored when it has Changes of its own."""
+        """Mark the database as a mirror. Raise NotMirrored if it has Changes and is not a mirror."""
         name = str(self.source.client.base_url)
         with self.database.write() as session:
             if session.execute(select(MIRRORS)).first():
                 session.execute(update(MIRRORS).values(source=name))
             elif session.execute(LATEST_CHANGE).first():
-                raise NotMirrored("The database has records of its own: a mirror needs one that is empty.")
+                raise NotMirrored("The database has records of its own. A mirror needs an empty database.")
             else:
                 session.execute(insert(MIRRORS), {"source": name, "since": now()})
 
@@ -69,25 +74,25 @@ class MirrorFollower:
             return (last.sequence, last.chain) if last else (0, "")
 
     def _scrub(self) -> None:
-        """Take what was taken down out of the file too; while others hold it up, after the next page."""
+        """Remove redacted text from the file as well. If others use the file, try again after the next page."""
         if not self._is_scrubbed:
             with contextlib.suppress(sqlite3.OperationalError):
-                self._is_scrubbed = self.database.scrub(SHORT)
+                self._is_scrubbed = self.database.scrub(SCRUB_SECONDS)
 
     def _copy(self, page: SourcePage, sequence: int) -> bool:
-        """Write the whole transactions that the page begins with; one that is longer, page after page, as one.
+        """Write the complete transactions of a page, and return whether one of them redacted a text.
 
-        Whether text was taken down.
+        A transaction that is longer than a page is written with its next pages, so that readers see all of it at once.
         """
         if not page.items:
             return False
         with self.database.write() as session:
             copy = MirrorTransaction(session, self.source)
-            if copy.sequence != sequence:  # another mirror was quicker
+            if copy.sequence != sequence:  # another follower has written meanwhile
                 return False
             while True:
-                *whole, rest = page.transactions()
-                for items in whole:
+                *complete, rest = page.transactions()
+                for items in complete:
                     copy.add_changes(items)
                 if page.is_last:
                     copy.add_changes(rest)
@@ -105,23 +110,27 @@ def _instant(items: Iterable[SourceChange]) -> str | None:
 
 
 class MirrorTransaction:
-    """What is copied in one transaction: Changes as they come, records when a transaction of the source is whole."""
+    """The Changes that one transaction of the mirror copies, and the records that follow from them.
+
+    Changes are written as they arrive. Records are written at the end of each transaction of the source.
+    """
 
     def __init__(self, session: Session, source: Source) -> None:
-        self.session, self.source = session, source
+        self.session = session
+        self.source = source
         last = session.execute(LATEST_CHANGE).first()
         self.sequence: int = last.sequence if last else 0
         self.chain: str = last.chain if last else ""
         self._last_at: str = last.at if last else ""
         self.at: str | None = None  # of the transaction that is being copied
-        self._records: dict[
-            MirroredKey, int | None
-        ] = {}  # the Change that says what a record is; None: it is not public
-        self._redacted: dict[MirroredKey, dict[int, set[str]]] = {}  # by the Change that did it: what stands in its log
+        # The last Change of each record that was written, or None if the record is no longer public.
+        self._records: dict[MirroredKey, int | None] = {}
+        # The digests that each redaction logged, by record and by the number of its Change.
+        self._redacted: dict[MirroredKey, dict[int, set[str]]] = {}
         self.has_redacted = False
 
     def add_changes(self, items: list[SourceChange]) -> None:
-        """Verify Changes of one transaction, and write them; what was taken of another one before is settled."""
+        """Verify and write Changes of one transaction; first write the records of the transaction before."""
         at = _instant(items)
         if self.at is not None and at is not None and at != self.at:
             self.write_records()
@@ -129,19 +138,23 @@ class MirrorTransaction:
         rows = []
         for item in items:
             item.verify(self.sequence, self.chain)
-            self.sequence, self.chain, self._last_at = item.sequence, item.proof.chain, item.at or self._last_at
+            self.sequence = item.sequence
+            self.chain = item.proof.chain
+            self._last_at = item.at or self._last_at
             rows.append(item.row(self._last_at))
             self._note(item)
         if rows:
             self.session.execute(insert(CHANGES), rows)
-        if logs := [item.log() for item in items if item.redacts]:
+        logs = [item.log() for item in items if item.redacts]
+        if logs:
             self.session.execute(insert(REDACTIONS), logs)
 
     def _note(self, item: SourceChange) -> None:
+        """Note which record is to be written after this Change."""
         if item.is_sealed:
             return
         if item.resource not in RESOURCES:
-            raise NotMirrored(NEWER.format(item.sequence))
+            raise NotMirrored(OTHER_VERSION.format(item.sequence))
         if item.redacts:
             self._redacted.setdefault(item.key, {})[item.sequence] = set(item.proof.digests or [])
         if item.action == "delete":
@@ -150,13 +163,12 @@ class MirrorTransaction:
             self._records[item.key] = item.sequence
 
     def write_records(self) -> None:
-        """Bring the records to what the Changes taken say."""
-        told, self._records, self.at = self._records, {}, None
-        groups = list(chunks(told.items()))
-        for group in groups if len(groups) > 1 else []:  # codes may pass from any record to any other
-            self._write([each for each in group if each[1] is None])
-            for name, resource in RESOURCES.items():
-                Batch(self.session, "").free(resource, [key[1] for key, change in group if change and key[0] == name])
+        """Write the records that follow from the Changes that were added, and replace redacted representations."""
+        groups = list(chunks(self._records.items()))
+        self._records = {}
+        self.at = None
+        if len(groups) > 1:
+            self._free_unique_values(groups)
         for group in groups:
             self._write(group)
         for (resource_name, record_id), logs in self._redacted.items():
@@ -166,35 +178,48 @@ class MirrorTransaction:
             self.has_redacted = True
         self._redacted.clear()
 
+    def _free_unique_values(self, groups: list[list[tuple[MirroredKey, int | None]]]) -> None:
+        """Delete records and clear unique values first, because a record of one group may take those of another."""
+        for group in groups:
+            self._write([(key, change) for key, change in group if change is None])
+            for name, resource in RESOURCES.items():
+                ids = [key[1] for key, change in group if change and key[0] == name]
+                Batch(self.session, "").free(resource, ids)
+
     def _write(self, group: list[tuple[MirroredKey, int | None]]) -> None:
-        batch, present = Batch(self.session, ""), self._present(group)
+        batch = Batch(self.session, "")
+        present = self._present(group)
         changes = [change for _, change in group if change]
         query = select(CHANGES.c.sequence, CHANGES.c.body).where(CHANGES.c.sequence.in_(changes))
         bodies: dict[int, Any] = dict(map(tuple, self.session.execute(query)))
         for key, change in group:
-            resource, stored = RESOURCES[key[0]], present.get(key)
+            resource = RESOURCES[key[0]]
+            stored = present.get(key)
             if change is not None:
                 try:
                     batch.copy(resource, bodies[change], change, stored)
                 except (ValidationError, ValueError, KeyError) as error:
-                    raise NotMirrored(NEWER.format(change)) from error
+                    raise NotMirrored(OTHER_VERSION.format(change)) from error
             elif stored is not None:
                 batch.delete(resource, key[1], stored)
         batch.write_records()
 
     def _present(self, group: list[tuple[MirroredKey, int | None]]) -> dict[MirroredKey, StoredRecord]:
-        found: dict[MirroredKey, StoredRecord] = {}
-        for name in dict.fromkeys(name for (name, _), _ in group):
-            ids = [record_id for (of, record_id), _ in group if of == name]
-            found |= {(name, each): row for each, row in Batch(self.session, "").stored(RESOURCES[name], ids).items()}
-        return found
+        ids: dict[str, list[str]] = {}
+        for (name, record_id), _ in group:
+            ids.setdefault(name, []).append(record_id)
+        present: dict[MirroredKey, StoredRecord] = {}
+        for name, ids_of_resource in ids.items():
+            stored = Batch(self.session, "").stored(RESOURCES[name], ids_of_resource)
+            present |= {(name, record_id): row for record_id, row in stored.items()}
+        return present
 
     def _redact(self, items: Iterable[SourceChange], logs: Mapping[int, set[str]]) -> None:
-        """Replace the copies of a record's Changes by what the source has of them now, as these logs say."""
+        """Replace the representations of a record by those that the source has now, if the digests in `logs` match."""
         for item in items:
-            logged = logs.get(item.proof.redacted or 0)
-            if logged is not None and item.body is not None and item.replaced() not in logged:
-                raise NotMirrored(f"The record of Change {item.sequence} is not what took the place of another.")
-            said = {"body": item.body, "salt": item.proof.salt, "redacted": item.proof.redacted}
-            same = (CHANGES.c.sequence == item.sequence, CHANGES.c.digest == item.proof.digest)
-            self.session.execute(update(CHANGES).where(*same).values(said))
+            digests = logs.get(item.proof.redacted or 0)
+            if digests is not None and item.body is not None and item.redacted_digest() not in digests:
+                raise NotMirrored(f"The record of Change {item.sequence} is not the one that its redaction wrote.")
+            values = {"body": item.body, "salt": item.proof.salt, "redacted": item.proof.redacted}
+            same_change = (CHANGES.c.sequence == item.sequence, CHANGES.c.digest == item.proof.digest)
+            self.session.execute(update(CHANGES).where(*same_change).values(values))

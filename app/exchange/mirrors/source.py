@@ -1,4 +1,4 @@
-"""The registry that a mirror follows, over HTTP: its feed, of which nothing is believed that is not verified."""
+"""The source of a mirror, over HTTP: its change feed, of which every Change is verified before it is used."""
 
 import ipaddress
 import json
@@ -21,27 +21,22 @@ from app.core.reading.parameters import MAX_ITEMS
 from app.core.values.json import to_json
 from app.core.values.text import clean
 
-WAIT = 30  # seconds that the source is asked to wait for something
-
-RETRY_SECONDS = 60.0  # seconds beyond that for its answer
-
-LARGEST = 200_000_000  # bytes of a page
-
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between attempts
-
-FEW = 6  # attempts of who does not stay
-
-PASSING = (429, 500, 502, 503, 504)  # what an answer says when another attempt may find another one
-
+WAIT = 30  # seconds of a long poll
+RESPONSE_SECONDS = 60.0  # for the response, in addition to the long poll
+MAX_RESPONSE_BYTES = 200_000_000
+MIN_PAUSE = 0.5  # seconds before the second attempt
+MAX_PAUSE = 60.0  # seconds between attempts
+MAX_ATTEMPTS = 6  # of a source that does not retry forever
+TEMPORARY = (429, 500, 502, 503, 504)  # statuses after which another attempt may succeed
 RECORD = ',"record":'
 
 
 class NotMirrored(Exception):
-    """The mirror cannot go on; the message says why and what to do."""
+    """Raised when a mirror cannot continue; the message states the reason and what to do."""
 
 
 class SourceChange(BaseModel):
-    """A Change as the feed tells it with proof; `text` is its record, byte for byte."""
+    """A Change of the feed with its proof; `text` is the JSON of its record, byte for byte."""
 
     sequence: int = Field(ge=1, le=LAST_NUMBER)
     at: Instant | None = None
@@ -54,99 +49,99 @@ class SourceChange(BaseModel):
     text: str | None = None
 
     @model_validator(mode="after")
-    def _is_whole(self) -> "SourceChange":
+    def _is_complete(self) -> "SourceChange":
         proof = self.proof
-        told = (self.action, self.at, self.text, proof.action, proof.digest)
-        if self.is_sealed != (proof.entry is not None) or (not self.is_sealed and None in told):
-            raise ValueError("is neither told nor sealed")
+        required = (self.action, self.at, self.text, proof.action, proof.digest)
+        if self.is_sealed != (proof.entry is not None) or (not self.is_sealed and None in required):
+            raise ValueError("is neither complete nor sealed")
         for text in filter(None, (self.actor, proof.reason)):
             clean(text)
         return self
 
     @property
     def is_sealed(self) -> bool:
-        """Whether it is a draft's, of which nothing is told."""
+        """Whether it belongs to a draft, so that the feed has only its proof."""
         return self.resource == SEALED
 
     @property
     def key(self) -> tuple[str, str]:
-        """Which record it is about."""
+        """The resource and id of its record."""
         return self.resource, self.id
 
     @property
     def body(self) -> str | None:
-        """The representation of the Change itself, if it was told."""
+        """The representation that this Change wrote, or None if it is a draft's."""
         return None if self.proof.withheld else self.text
 
     @property
     def redacts(self) -> bool:
-        """Whether it took text down from the record, gone or not."""
+        """Whether it is a redaction, also of a deleted record."""
         return self.proof.digests is not None
 
     @property
     def digests(self) -> str:
-        """The log of a redaction, as it is stored."""
+        """The digests that a redaction logged, as they are stored."""
         return to_json(self.proof.digests or []).decode()
 
     def verify(self, sequence: int, chain: str) -> None:
-        """NotMirrored unless this is what follows the Change with this number and chain value."""
-        said = self.proof
+        """Raise NotMirrored unless this Change follows the one with this number and chain value."""
+        proof = self.proof
         if self.sequence != sequence + 1:
-            raise NotMirrored(f"Change {sequence + 1} is missing: after {sequence} the source tells {self.sequence}.")
-        sealed = said.entry or chain_entry(
-            str(self.at), self.actor, str(said.action), self.resource, self.id, self.version, str(said.digest)
+            raise NotMirrored(f"Change {sequence + 1} is missing: {sequence} is followed by {self.sequence}.")
+        entry = proof.entry or chain_entry(
+            str(self.at), self.actor, str(proof.action), self.resource, self.id, self.version, str(proof.digest)
         )
-        if chain_value(chain, self.sequence, sealed) != said.chain:
-            raise NotMirrored(f"Change {self.sequence} is not what the chain says: the source's past was changed.")
+        if chain_value(chain, self.sequence, entry) != proof.chain:
+            raise NotMirrored(f"The chain value of Change {self.sequence} is wrong: the log of the source was altered.")
         if self.redacts and self.actor != redaction_actor(self.digests):
-            raise NotMirrored(f"The log of what Change {self.sequence} took down is not the one that was written.")
-        if self.body is None or said.redacted is not None:
+            raise NotMirrored(f"The log of the redaction in Change {self.sequence} is not the one that was written.")
+        if self.body is None or proof.redacted is not None:
             return
-        if digest(self.body.encode(), said.salt or "") != said.digest:
+        if digest(self.body.encode(), proof.salt or "") != proof.digest:
             raise NotMirrored(f"The record of Change {self.sequence} is not the one that was published.")
 
-    def replaced(self) -> str:
-        """What stands for its representation in the log of the redaction that took text from it."""
+    def redacted_digest(self) -> str:
+        """Return the digest of its representation in the log of the redaction that wrote it."""
         return redacted_digest(self.sequence, str(self.body).encode(), self.proof.salt or "")
 
     def log(self) -> dict[str, Any]:
-        """The log of a redaction, as a row of its table."""
+        """Return the log of a redaction as a row of its table."""
         return {"change": self.sequence, "at": self.at, "reason": self.proof.reason or "", "digests": self.digests}
 
     def row(self, at: str) -> dict[str, Any]:
-        """The Change as it is stored; a sealed one stands at the instant of the one before it."""
-        said = self.proof
+        """Return the Change as a row of its table; a sealed one gets `at`, the time of the Change before it."""
+        proof = self.proof
         return {
             "sequence": self.sequence,
             "at": self.at or at,
             "actor": self.actor,
-            "action": said.action or "update",
+            "action": proof.action or "update",
             "resource": self.resource,
             "record_id": "" if self.is_sealed else self.id,
             "version": self.version,
             "shown": "redact" if self.redacts else self.action,
-            "digest": said.entry or said.digest,
-            "salt": said.salt,
-            "redacted": said.redacted,
-            "chain": said.chain,
+            "digest": proof.entry or proof.digest,
+            "salt": proof.salt,
+            "redacted": proof.redacted,
+            "chain": proof.chain,
             "body": self.body,
         }
 
 
 @dataclass(frozen=True)
 class SourcePage:
-    """A page of the feed."""
+    """A page of the change feed."""
 
     items: list[SourceChange]
     last: int
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing follows it, so that the transaction at its end is whole."""
+        """Whether no Change follows it, so that its last transaction is complete."""
         return not self.items or self.items[-1].sequence == self.last
 
     def transactions(self) -> list[list[SourceChange]]:
-        """Its items by the instant of their transaction; sealed ones, which have none, go with those before them."""
+        """Return its items by transaction. Sealed ones, which have no time, are added to the one before them."""
         runs: list[list[SourceChange]] = [[]]
         at: str | None = None
         for item in self.items:
@@ -158,109 +153,117 @@ class SourcePage:
 
     @classmethod
     def read(cls, text: str) -> "SourcePage":
-        """From JSON; the text of each record stays as it is. ValueError when it is no page of a feed."""
-        page, items = json.loads(text), []
-        for item, start, end in _pieces(text):
-            place = text.find(RECORD, start, end)
-            cut = None if place < 0 else text[place + len(RECORD) : end - 1]
-            items.append(SourceChange.model_validate({**item, "text": cut}))
+        """Read a page from JSON, with the text of each record as it is. Raise ValueError if it is not a page."""
+        page = json.loads(text)
+        items = []
+        for item, start, end in _items(text):
+            position = text.find(RECORD, start, end)
+            record = None if position < 0 else text[position + len(RECORD) : end - 1]
+            items.append(SourceChange.model_validate({**item, "text": record}))
         return cls(items, int(page["last"]))
 
 
-def _pieces(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """Each item with the place of its text."""
-    decoder, place = json.JSONDecoder(), text.index("[") + 1
-    while text[place] != "]":
-        item, end = decoder.raw_decode(text, place)
-        yield item, place, end
-        place = end + (text[end] == ",")
+def _items(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
+    """Yield each item of a page, with the start and end of its JSON in the text."""
+    decoder = json.JSONDecoder()
+    start = text.index("[") + 1
+    while text[start] != "]":
+        item, end = decoder.raw_decode(text, start)
+        yield item, start, end
+        start = end + 1 if text[end] == "," else end
 
 
 @dataclass
 class Source:
-    """Asks again, ever more rarely, while the source or the way to it is disturbed; `stays`: for ever."""
+    """The client of a source, which repeats a request after growing pauses while the source cannot be reached."""
 
     client: httpx.Client
     retries_forever: bool = True
     pause: Callable[[float], None] = field(default=time.sleep)
 
     def read_after(self, sequence: int, chain: str, wait: int = 0) -> SourcePage:
-        """What follows this Change, as soon as there is something, or after so many seconds."""
-        known = {"chain": chain} if chain else {}
-        return self._page({"after": sequence, **known, "limit": MAX_ITEMS, "proof": "true", "wait": wait})
+        """Return the page after this Change, as soon as it has an item or after `wait` seconds."""
+        query: dict[str, Any] = {"after": sequence, "limit": MAX_ITEMS, "proof": "true", "wait": wait}
+        if chain:
+            query["chain"] = chain
+        return self._page(query)
 
     def read_record(self, resource: str, record_id: str) -> Iterator[SourceChange]:
-        """Every Change of a record that is public, as the source has it now."""
-        asked: dict[str, Any] = {"record": f"{resource}/{record_id}", "limit": MAX_ITEMS, "proof": "true"}
-        page = self._page({"after": 0, **asked})
+        """Yield every public Change of a record, as the source has it now."""
+        query: dict[str, Any] = {"record": f"{resource}/{record_id}", "limit": MAX_ITEMS, "proof": "true"}
+        page = self._page({"after": 0, **query})
         while page.items:
             yield from page.items
-            page = self._page({"after": page.items[-1].sequence, **asked})
+            page = self._page({"after": page.items[-1].sequence, **query})
 
     def _page(self, query: dict[str, Any]) -> SourcePage:
         try:
             page = SourcePage.read(self._text(query))
         except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
-            raise NotMirrored("The source does not answer with a feed that this program knows.") from error
+            raise NotMirrored("The response of the source is not a change feed that this program can read.") from error
         numbers = [query["after"], *(item.sequence for item in page.items)]
         if numbers != sorted(set(numbers)):
-            raise NotMirrored("The source does not tell its Changes in order.")
+            raise NotMirrored("The Changes of the source are not in order.")
         return page
 
     def _text(self, query: dict[str, Any]) -> str:
-        pause, attempts = FIRST_PAUSE, 0
+        pause = MIN_PAUSE
+        attempts = 0
         while True:
-            why, least = "", 0.0
+            retry_after = 0.0
             try:
-                with self.client.stream("GET", PATH, params=query) as answer:
-                    if answer.status_code == 200:
-                        return _bounded(answer).decode()
-                    why = f"it answers {answer.status_code}"
-                    if answer.status_code not in PASSING:
-                        raise NotMirrored(_rejection(answer.status_code))
-                    least = _seconds(answer.headers.get("retry-after", ""))
+                with self.client.stream("GET", PATH, params=query) as response:
+                    if response.status_code == 200:
+                        return _read_body(response).decode()
+                    if response.status_code not in TEMPORARY:
+                        raise NotMirrored(_rejection(response.status_code))
+                    reason = f"its response has the status {response.status_code}"
+                    retry_after = _seconds(response.headers.get("retry-after", ""))
             except httpx.HTTPError as error:
-                why = str(error) or type(error).__name__
+                reason = str(error) or type(error).__name__
             attempts += 1
-            if not self.retries_forever and attempts == FEW:
-                raise NotMirrored(f"The source cannot be read: {why}.")
-            self.pause(max(least, pause * random.uniform(0.5, 1)))
-            pause = min(pause * 2, LONGEST_PAUSE)
+            if not self.retries_forever and attempts == MAX_ATTEMPTS:
+                raise NotMirrored(f"The source cannot be read: {reason}.")
+            self.pause(max(retry_after, pause * random.uniform(0.5, 1)))
+            pause = min(pause * 2, MAX_PAUSE)
 
 
-def _bounded(answer: httpx.Response) -> bytes:
+def _read_body(response: httpx.Response) -> bytes:
     body = bytearray()
-    for piece in answer.iter_bytes():
-        body += piece
-        if len(body) > LARGEST:
-            raise NotMirrored("The source answers with more than a page can have.")
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise NotMirrored("The response of the source is larger than any page of a change feed.")
     return bytes(body)
 
 
 def _seconds(text: str) -> float:
-    return min(float(text), LONGEST_PAUSE) if text.isascii() and text.isdigit() else 0.0
+    return min(float(text), MAX_PAUSE) if text.isascii() and text.isdigit() else 0.0
 
 
 def _rejection(status: int) -> str:
     if status == 409:
         return (
-            "The source does not have the last Change of this mirror: it was restored to an earlier state, or is "
+            "The source does not have the last Change of this mirror: it was restored to an earlier state, or it is "
             "another registry. Mirror it into a new database."
         )
-    return f"The source refuses with {status}: is this the address of a registry?"
+    return f"The source rejects the request with the status {status}. Is this the address of a registry?"
 
 
 def client_of(url: str, *, insecure: bool = False) -> httpx.Client:
-    """A client for the registry at this address; ValueError unless it is https, or on this machine, or `insecure`."""
+    """Return a client for the registry at this address.
+
+    Raise ValueError unless the address uses https, is on this machine, or `insecure` is true.
+    """
     try:
         base = httpx.URL(url if "://" in url else f"https://{url}")
     except httpx.InvalidURL:
-        raise ValueError("This is no URL: give the address of a registry, such as https://registry.example") from None
+        raise ValueError("This is not a URL. Use the address of a registry, such as https://registry.example") from None
     if base.scheme not in ("https", "http") or not base.host:
-        raise ValueError("Give the address of a registry, such as https://registry.example")
+        raise ValueError("Use the address of a registry, such as https://registry.example")
     if base.scheme == "http" and not insecure and not _is_local(base.host):
-        raise ValueError("Over http anybody on the way can change what is told: use https, or say --insecure.")
-    timeout = httpx.Timeout(WAIT + RETRY_SECONDS, connect=10)
+        raise ValueError("Over http, anybody on the network can alter the responses. Use https, or add --insecure.")
+    timeout = httpx.Timeout(WAIT + RESPONSE_SECONDS, connect=10)
     return httpx.Client(base_url=base, timeout=timeout, headers={"User-Agent": f"hoptac-mirror/{__version__}"})
 
 

@@ -1,4 +1,4 @@
-"""Finds out who calls before anything else looks at the request."""
+"""The authentication middleware: it puts the caller into the scope of a request, before any other code reads it."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.caller import Caller
-from app.core.access.keys import KEYS, READ_KEY_BY_ID, _caller, _is_valid, _matches, id_of_token
+from app.core.access.keys import KEYS, READ_KEY_BY_ID, caller_of_token, id_of_token
 from app.core.database.engine import Database
 from app.core.database.statements import Read
 from app.core.errors import Problem, Unauthorized
@@ -21,26 +21,27 @@ USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 class AuthenticationMiddleware:
-    """Pure ASGI: tells everything behind it who asks, and refuses a key that does not count, on reads too."""
+    """An ASGI middleware that sets `scope["caller"]`. It refuses an invalid key for every request, reads included."""
 
     def __init__(self, app: ASGIApp, state: Any) -> None:
-        self.app, self.state = app, state
+        self.app = app
+        self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/v1"):
-            given = [value for name, value in scope["headers"] if name == b"authorization"]
-            if given:
+            headers = [value for name, value in scope["headers"] if name == b"authorization"]
+            if headers:
                 try:
-                    scope["caller"] = await self._identify_and_count(given, scope.get("meter"))
+                    scope["caller"] = await self._identify_and_count(headers, scope.get("meter"))
                 except Problem as problem:
                     await problem.response()(scope, receive, send)
                     return
         await self.app(scope, receive, send)
 
-    async def _identify_and_count(self, given: list[bytes], meter: Any) -> Caller:
-        """Who asks; the meter, where there is one, is told whether the key is valid."""
+    async def _identify_and_count(self, headers: list[bytes], meter: Any) -> Caller:
+        """Return the caller, and count the request for the rate limits if there are any (`meter`)."""
         try:
-            caller = await self._identify(given)
+            caller = await self._identify(headers)
         except Unauthorized:
             if meter is not None:
                 meter.count_invalid_key()
@@ -49,16 +50,16 @@ class AuthenticationMiddleware:
             meter.count_for_key(caller.key)
         return caller
 
-    async def _identify(self, given: list[bytes]) -> Caller:
-        scheme, _, text = given[0].decode("latin-1").partition(" ")
-        if len(given) > 1 or scheme.lower() != "bearer":
+    async def _identify(self, headers: list[bytes]) -> Caller:
+        scheme, _, credentials = headers[0].decode("latin-1").partition(" ")
+        if len(headers) > 1 or scheme.lower() != "bearer":
             raise Unauthorized
-        key_id, at = id_of_token(text.strip()), now()
+        token = credentials.strip()
+        key_id = id_of_token(token)
         key = await self.state.reader.run(lambda: _find_key(key_id))
-        if key is None or not _matches(key, text.strip(), at) or not _is_valid(key, at):
-            raise Unauthorized
+        caller = caller_of_token(key, token)
         self.state.uses.record(key)
-        return _caller(key)
+        return caller
 
 
 def _find_key(key_id: str) -> Read:
@@ -67,7 +68,7 @@ def _find_key(key_id: str) -> Read:
 
 
 class KeyUseRecorder:
-    """Notes when keys were used, at most once a minute each, beside the requests and without a Change."""
+    """Records when keys were last used: at most once a minute for each, in the background and without a Change."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -75,21 +76,21 @@ class KeyUseRecorder:
         self._recorded_at: dict[str, str] = {}
 
     def record(self, key: Any) -> None:
-        """This key is used now."""
-        before = instant(datetime.now(UTC) - USE_RECORDED_EVERY)
-        if max(key.last_used_at or "", self._recorded_at.get(key.id, "")) > before:
+        """Record that the key is used now."""
+        limit = instant(datetime.now(UTC) - USE_RECORDED_EVERY)
+        if max(key.last_used_at or "", self._recorded_at.get(key.id, "")) > limit:
             return
         self._recorded_at[key.id] = now()
-        task = asyncio.ensure_future(asyncio.to_thread(self._write, key.id, before))
+        task = asyncio.ensure_future(asyncio.to_thread(self._write, key.id, limit))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _write(self, key_id: str, before: str) -> None:
-        stale = or_(KEYS.c.last_used_at.is_(None), KEYS.c.last_used_at < before)
-        used = update(KEYS).where(KEYS.c.id == key_id, stale).values(last_used_at=now())
+    def _write(self, key_id: str, limit: str) -> None:
+        is_older = or_(KEYS.c.last_used_at.is_(None), KEYS.c.last_used_at < limit)
+        statement = update(KEYS).where(KEYS.c.id == key_id, is_older).values(last_used_at=now())
         with contextlib.suppress(SQLAlchemyError), self.database.engine.begin() as connection:
-            connection.execute(used)
+            connection.execute(statement)
 
     async def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for the writes that have started."""
         await asyncio.gather(*self._tasks)

@@ -1,0 +1,59 @@
+"""The filters of a list as SQL: the shape that decides the statement, its conditions and the values to bind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from app.core.model.filters import Parameter
+from app.core.model.resource import Resource, owner_of
+
+FilterShape = tuple[tuple[str, bool], ...]  # names of the filters in use, and whether each has a single value
+
+# Names in a shape that are not parameters:
+MATCHES_OF_QUERY = "q"  # only records that match the query
+DRAFTS = "drafts"  # drafts instead of published records, with one of these flags:
+OWN = True
+ALL = False
+
+
+def filter_shape(parameters: Mapping[str, Parameter], filters: Mapping[str, Any]) -> tuple[FilterShape, dict[str, Any]]:
+    """Return the shape of the filters, and the values to bind."""
+    shape: list[tuple[str, bool]] = []
+    values: dict[str, Any] = {}
+    for name, value in filters.items():
+        many = parameters[name].many
+        single = not many or len(value) == 1
+        shape.append((name, single))
+        values |= parameters[name].encode(name, value[0] if many and single else value)
+    return tuple(shape), values
+
+
+def conditions(parameters: Mapping[str, Parameter], shape: FilterShape) -> list[ColumnElement[bool]]:
+    """Return the conditions of a shape. Those on one link table must hold for the same link."""
+    clauses: list[ColumnElement[bool]] = []
+    clauses_by_link: dict[Any, list[ColumnElement[bool]]] = {}
+    for name, single in shape:
+        parameter = parameters[name]
+        clause = parameter.where(name, single)
+        if parameter.link is None:
+            clauses.append(clause)
+        else:
+            clauses_by_link.setdefault(parameter.link, []).append(clause)
+    for link, link_clauses in clauses_by_link.items():
+        clauses.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*link_clauses)))
+    return clauses
+
+
+def filter_conditions(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:
+    """Return the conditions of a shape on a resource. Merged records match only filters by `id` or `merged_into`."""
+    clauses = conditions(resource.parameters, shape)
+    merged = resource.merged_into_column
+    if merged is not None and not any(name in ("id", "merged_into") for name, _ in shape):
+        clauses.append(merged.is_(None))
+    return clauses
+
+
+def state_of(shape: FilterShape) -> str:
+    """Return the state of the records that a shape selects."""
+    return "draft" if any(name == DRAFTS for name, _ in shape) else "published"

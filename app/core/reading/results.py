@@ -1,0 +1,105 @@
+"""Requests and results of reads, and the ETags of results that are made from several records."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import literal_column, select
+
+from app.core.access.caller import ANONYMOUS, Caller
+from app.core.database.statements import Query, Read, Reader
+from app.core.errors import Moved, Unavailable
+from app.core.log import CHANGE_NAME, CHANGES, LAST_OF_RECORD
+from app.core.model.fields import RENDERING
+from app.core.search.index import INDEXING
+from app.core.tags import is_any, names
+from app.core.values.json import to_json
+
+_LAST = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
+LAST_CHANGE = Query(_LAST, alone=True)
+LAST_CHANGE_OF_RECORD = Query(LAST_OF_RECORD)
+NO_CHANGE = "0"
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """The body, the tag and, for a list, the path of the next page.
+
+    `body` is None if the caller's copy is current. `private` results contain drafts, so no shared cache may store them.
+    """
+
+    body: bytes | None
+    tag: str
+    next: str | None = None
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """The path, query string, If-None-Match header and caller of a read, unchanged."""
+
+    path: str
+    query: bytes = b""
+    tags: str = ""
+    caller: Caller = ANONYMOUS
+
+    def matches(self, tag: str) -> bool:
+        """Return whether If-None-Match contains the tag (weak comparison)."""
+        return names(self.tags, tag)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the last Change alone can prove the caller's copy current. For `*` the record must exist too."""
+        return bool(self.tags) and not is_any(self.tags)
+
+    def result(self, body: bytes, last: str, next_path: str | None = None, *, private: bool = False) -> ReadResult:
+        """Return a result that was read when `last` was the last Change."""
+        tag = self.tag(last)
+        return ReadResult(None if self.matches(tag) else body, tag, next_path, private)
+
+    def tag(self, last: str) -> str:
+        """Return the tag of a result made from several records: the last Change and a digest of the request."""
+        request = b"%d%s?%s#%s" % (INDEXING, self.path.encode(), self.query, self.caller.key.encode())
+        digest = hashlib.blake2b(request, digest_size=8).hexdigest()
+        return f"{last}-{RENDERING}-{digest}"
+
+
+def moved_to(request: ReadRequest, record_id: str, into: str) -> Moved:
+    """Return the redirect from a merged record to the one that remains, with the same query string."""
+    query = f"?{request.query.decode('ascii')}" if request.query else ""
+    return Moved(headers={"Location": request.path.replace(f"/{record_id}", f"/{into}", 1) + query})
+
+
+async def last_change(reader: Reader) -> object:
+    """Return the name of the last Change, or None when the database does not answer."""
+    try:
+        return await reader.run(last_change_name)
+    except Unavailable:
+        return None
+
+
+def last_change_name() -> Read:
+    """Read the name of the last Change."""
+    rows = yield LAST_CHANGE, {}
+    return rows[0][0] if rows else NO_CHANGE
+
+
+def last_change_tag(request: ReadRequest) -> Read:
+    """Read the tag that a result made from several records would have now."""
+    return request.tag((yield from last_change_name()))
+
+
+def computed(
+    request: ReadRequest, read: Callable[[], Read], *, suffix: str = "", encode: Callable[[Any], Any] | None = None
+) -> Read:
+    """Return the result of a read over several records, or read nothing if the caller's copy is current.
+
+    `read` returns the content, which is sent as JSON, and the path of the next page or None. `suffix` is appended to
+    the tag of a result that depends on more than the last Change. `encode` is passed to `to_json`.
+    """
+    tag = (yield from last_change_tag(request)) + suffix
+    if request.matches(tag):
+        return ReadResult(None, tag)
+    content, next_path = yield from read()
+    return ReadResult(to_json(content, encode), tag, next_path)

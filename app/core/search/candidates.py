@@ -1,0 +1,90 @@
+"""The candidates of a stage: the statements that read the next window of them from the index.
+
+A window is up to `WINDOW` records in the order of their docids. `ranking` sorts them.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, true, union_all
+
+from app.core.database.sql import holds, holds_unindexed
+from app.core.database.statements import Query
+from app.core.model.resource import Resource
+from app.core.search.index import RECORDS, TERMS
+from app.core.search.interpretation import fts5
+
+WINDOW = 100  # candidates that are ranked together
+WALKED_ROWS = 10_000  # rows that PostgreSQL checks in order before it uses its index
+
+NO_TERMS = "'0'"  # matches nothing: no term starts with 0
+
+# Literals and not bound values, so that the planner knows them.
+_WINDOW: Any = literal_column(str(WINDOW))
+_WALKED_ROWS: Any = literal_column(str(WALKED_ROWS))
+_NO_OFFSET: Any = literal_column("0")
+
+
+class Candidates:
+    """The statement that reads a window of candidates, of all records or of those that fulfil a condition.
+
+    Its values are those of `term_values`, `docid_after`, `docid_upto` (inclusive) and `docid_walk`: PostgreSQL checks
+    rows in order up to this docid; `docid_after` if it should use its index at once.
+    """
+
+    def __init__(self, condition: ColumnElement[bool] | None = None) -> None:
+        where = [] if condition is None else [condition]
+        self.window = Query(_window_on_sqlite(where), _window_on_postgresql(where))
+
+
+def is_match(resource: Resource) -> ColumnElement[bool]:
+    """Return the condition that a record is a hit, for the values of `Ranking.match_values`."""
+    return resource.table.id.in_(_matches(select(RECORDS.c.record_id), ()))  # type: ignore[no-any-return]
+
+
+def term_values(terms: str) -> dict[str, str]:
+    """Return the values with which the statements search for this expression of terms."""
+    return {"fts5": fts5(terms), "tsquery": terms}
+
+
+def _matches(statement: Select[Any], where: Iterable[ColumnElement[bool]]) -> Select[Any]:
+    # Every row has a record, so an inner join would return the same. With the outer join SQLite starts with the terms.
+    joined = statement.select_from(TERMS).outerjoin(RECORDS, RECORDS.c.docid == TERMS.c.rowid)
+    return joined.where(holds(), *_between("docid_after", "docid_upto"), *where)
+
+
+def _between(after: str, upto: str) -> list[ColumnElement[bool]]:
+    return [TERMS.c.rowid > bindparam(after), TERMS.c.rowid <= bindparam(upto)]
+
+
+def _window_on_sqlite(where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Return the statement for SQLite. FTS5 returns matching rows in the order of docid and stops after the window."""
+    return _matches(select(RECORDS), where).order_by(TERMS.c.rowid).limit(_WINDOW)
+
+
+def _window_on_postgresql(where: Sequence[ColumnElement[bool]]) -> Any:
+    """Return the statement for PostgreSQL, whose GIN index does not return rows in the order of docid.
+
+    The first part walks: it checks the terms of the next `WALKED_ROWS` rows, which soon fills a window if the words are
+    frequent. If the walk does not fill it, the second part gathers all matching docids from the index and looks up the
+    first of them, which is fast if the words are rare. The planner cannot know how many records contain a combination
+    of words, so the statement leaves it no choice.
+    """
+    next_rows = select(TERMS.c.rowid, TERMS.c.terms).where(*_between("docid_after", "docid_walk"))
+    ahead = next_rows.order_by(TERMS.c.rowid).limit(_WALKED_ROWS).subquery("ahead")
+    checked = select(RECORDS).join(ahead, ahead.c.rowid == RECORDS.c.docid)
+    checked = checked.where(holds_unindexed(ahead.c.terms), *where)
+    walked = checked.order_by(RECORDS.c.docid).limit(_WINDOW).cte("walked")
+    is_full = select(func.count() >= _WINDOW).select_from(walked).scalar_subquery()
+
+    gathered = select(TERMS.c.rowid).where(holds(), ~is_full).cte("gathered").prefix_with("MATERIALIZED")
+    in_range = gathered.c.rowid > bindparam("docid_after"), gathered.c.rowid <= bindparam("docid_upto")
+    docids = select(gathered.c.rowid).where(*in_range).order_by(gathered.c.rowid).subquery("docids")
+    # LATERAL with OFFSET makes PostgreSQL look up one record after the other, and stop when the window is full.
+    looked_up = select(RECORDS).where(RECORDS.c.docid == docids.c.rowid, *where).offset(_NO_OFFSET)
+    record = looked_up.lateral("record")
+    from_index = select(*record.c).select_from(docids.join(record, true()))
+    from_index = from_index.order_by(docids.c.rowid).limit(_WINDOW)
+
+    window = union_all(select(walked).where(is_full), from_index)
+    return window.order_by(literal_column("docid"))

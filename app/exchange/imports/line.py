@@ -1,0 +1,115 @@
+"""A line while it is written: its record before and after, and its verdict."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.core.errors import ErrorItem
+from app.core.model.fields import RecordFields
+from app.core.model.resource import Resource
+from app.core.reading.history import compare
+from app.core.values.json import to_json
+from app.core.writing.patch import merge
+from app.core.writing.representation import Content, StoredRecord, writable_members
+from app.exchange.imports.partner_names import normalized_name, normalized_names_of
+from app.exchange.imports.store import errors_json
+
+RecordKey = tuple[str, str]  # resource and id
+
+
+@dataclass
+class ImportLine:
+    """A line and its record. `merged` and `fields` are the record as it would be after the write."""
+
+    number: int
+    resource: Resource
+    record_id: str
+    content: dict[str, Any]
+    matched_by: str | None = None
+    is_row: bool = False  # of a table: a cell changes one value, a member of a JSON line is replaced
+    plan_errors: list[ErrorItem] = field(default_factory=list)
+    is_independent: bool = True  # no line to which it links also links to it
+    verdict: str = ""
+    errors: list[ErrorItem] = field(default_factory=list)
+    present: StoredRecord | None = None
+    merged: dict[str, Any] = field(default_factory=dict)
+    fields: RecordFields | None = None
+
+    @property
+    def key(self) -> RecordKey:
+        """The resource and id of the record."""
+        return self.resource.name, self.record_id
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the line changed the database."""
+        return self.verdict in ("created", "updated")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the verdict is `refused`."""
+        return self.verdict == "refused"
+
+    @property
+    def unpublishes(self) -> bool:
+        """Whether the line turns a published record into a draft."""
+        was_published = self.present is not None and self.present.state == "published"
+        return self.verdict == "updated" and was_published and self.merged.get("state") == "draft"
+
+    def is_stale(self, present: StoredRecord) -> bool:
+        """Return whether the line states another version than the present one and would change the record."""
+        if self.fields is None or self.content.get("version") in (None, present.version):
+            return False
+        return not Content(self.resource, self.record_id, self.fields).is_stored(present)
+
+    def refuse(self, errors: Sequence[ErrorItem]) -> None:
+        """Give the line the verdict `refused`."""
+        self.verdict = "refused"
+        self.errors = list(errors)
+
+    def reset(self) -> None:
+        """Remove the verdict, so that the line can be written again."""
+        self.verdict = ""
+        self.errors = []
+        self.merged = {}
+        self.fields = None
+
+    def merged_record(self) -> dict[str, Any]:
+        """Return the record as the line changes it. What the line leaves out stays; null gives a member its default.
+
+        A member of a JSON line replaces the member of the record. A cell of a table replaces one value, but the cells
+        of a list together replace the list.
+        """
+        content = writable_members(self.content)
+        before = {} if self.present is None else writable_members(json.loads(self.present.body))
+        names = content.get("name")
+        if self.matched_by == "name" and isinstance(names, dict):
+            # A name by which the partner was found may be its alias or abbreviation, so it does not replace the name.
+            old_names = normalized_names_of(before)
+            new = {tag: text for tag, text in names.items() if normalized_name(str(text)) not in old_names}
+            content = {**content, "name": {**before.get("name", {}), **new}}
+        if self.is_row:
+            patched: dict[str, Any] = merge(before, content)
+            return patched
+        merged = {**before, **content}
+        return {name: value for name, value in merged.items() if value is not None or name == "managed_by"}
+
+    def result(self) -> dict[str, Any]:
+        """Return the verdict as the columns of the stored line."""
+        return {
+            "number": self.number,
+            "verdict": self.verdict,
+            "resource": self.resource.name,
+            "record_id": self.record_id or None,
+            "matched_by": self.matched_by,
+            "errors": errors_json(self.errors),
+            "diff": self._diff(),
+        }
+
+    def _diff(self) -> str | None:
+        if self.verdict != "updated" or self.present is None or self.fields is None:
+            return None
+        before = writable_members(json.loads(self.present.body))
+        after = json.loads(self.fields.model_dump_json(by_alias=True))
+        return to_json(list(compare(before, after))).decode()
