@@ -71,7 +71,7 @@ class AuditQuery(BaseModel, defer_build=True):
         default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of findings in a page."
     )
     cursor: str | None = Field(
-        default=None, max_length=1000, description="Start of the page, copied from `next` of the page before."
+        default=None, max_length=1000, description="Start of the page, from `next` of the previous page."
     )
 
 
@@ -141,14 +141,7 @@ class Rules(BaseModel, defer_build=True):
 router = APIRouter(prefix=PATH, tags=["registry"])
 
 
-@operation(
-    router,
-    "GET",
-    "",
-    "Audit the records",
-    returns=AuditPage,
-    problems=OF_LISTS,
-)
+@operation(router, "GET", "", "Audit the records", returns=AuditPage, problems=OF_LISTS)
 async def read_audit(request: Request, query: AuditQuery) -> Response:
     """The audit compares published records with each other and with the day `as_of`. It reports:
 
@@ -163,13 +156,7 @@ async def read_audit(request: Request, query: AuditQuery) -> Response:
     return await write_response(request, lambda: read_findings(query, read_request(request), today()))
 
 
-@operation(
-    router,
-    "GET",
-    "/rules",
-    "List the rules of the audit",
-    returns=Rules,
-)
+@operation(router, "GET", "/rules", "List the rules of the audit", returns=Rules)
 async def list_audit_rules(request: Request) -> Response:
     """Each rule with its severity, the resources that it examines, and when it reports a finding."""
     return json_response(request, _rules())

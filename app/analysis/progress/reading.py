@@ -238,7 +238,7 @@ class ProgressList:
         fields = filter_fields(self.parameters.values())
         limit = "Maximum number of projects in a page."
         fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=limit))
-        cursor = "Start of the page, copied from `next` of the page before. It needs the same filters."
+        cursor = "Start of the page, from `next` of the previous page with the same filters."
         fields["cursor"] = (str | None, Field(default=None, description=cursor, max_length=1000))
         return query_model("ProgressListQuery", fields)
 
