@@ -1,12 +1,12 @@
 """Numbers, dates and legal instrument numbers as Vietnamese news texts write them.
 
-The checker of the seed data uses them twice: to prove that a stored value equals what a quoted token says
-(«265,4 tỷ USD» is 265400000000 USD), and to list what a text states and no record accounts for. So a reading is
-exact or absent, and no digit is passed over except in what `_NO_FIGURE` and `_NO_FIGURE_BY_DATES` name.
+The check of the dataset uses them to prove that a stored value equals a quoted token («265,4 tỷ USD» is
+265400000000 USD), and to list the numbers and dates of a text that no record stores. So a value is exact or absent,
+and the only digits that are ignored are those that `_NO_FIGURE` and `_NO_FIGURE_BY_DATES` match.
 
-A text is folded (NFC, plain blanks and dashes) with a map back, then read in three passes, each masking what it took:
-instruments (35/2022/NĐ-CP is no date), dates, numbers. A span holds the least text that reads as the value; hedges
-(gần), verbs (tăng) and cue words (năm, vào) stay outside.
+A text is folded (NFC, plain blanks and dashes) with a map to the original offsets. Then instruments (35/2022/NĐ-CP is
+not a date), dates and numbers are matched in this order, and each match is masked for the next. A span is the shortest
+text with this value, without hedges (gần), verbs (tăng) and cue words (năm, vào).
 """
 
 import re
@@ -23,7 +23,7 @@ __all__ = ["Instrument", "Moment", "Number", "instruments", "moments", "numbers"
 
 @dataclass(frozen=True)
 class Moment:
-    """A date or period as EDTF; parts the text leaves open are X."""
+    """A date or period as EDTF; parts that the text does not state are X."""
 
     start: int
     end: int
@@ -33,7 +33,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Instrument:
-    """The number of a legal instrument, spelt the official way; a short form («Nghị định 35») stays short."""
+    """The number of a legal instrument in its official spelling; a short form («Nghị định 35») stays short."""
 
     start: int
     end: int
@@ -41,7 +41,7 @@ class Instrument:
     number: str
 
 
-_Found = TypeVar("_Found", Number, Moment, Instrument)
+_Token = TypeVar("_Token", Number, Moment, Instrument)
 
 
 def numbers(text: str) -> list[Number]:
@@ -60,32 +60,37 @@ def instruments(text: str) -> list[Instrument]:
 
 
 def parse_number(token: str) -> Number:
-    """Read the one number of a short token; ValueError where there is none, or another."""
-    found = numbers(token)
-    if len(found) != 1:
-        raise ValueError(f"{len(found)} numbers in {token!r}")
-    return found[0]
+    """Return the number in a short token. Raise ValueError unless there is exactly one."""
+    parsed = numbers(token)
+    if len(parsed) != 1:
+        raise ValueError(f"{len(parsed)} numbers in {token!r}")
+    return parsed[0]
 
 
 def parse_moment(token: str) -> Moment:
-    """Read the one date of a short token, also of «2050» and «2/3» quoted without the cue word before them."""
+    """Return the date in a short token, which may lack its cue word, as «2050» and «2/3».
+
+    Raise ValueError unless there is exactly one.
+    """
     for cue in ("", "ngày ", "năm "):
-        found = moments(cue + token)
-        if found:
+        parsed = moments(cue + token)
+        if parsed:
             break
-    if len(found) != 1:
-        raise ValueError(f"{len(found)} dates in {token!r}")
-    start, end = max(0, found[0].start - len(cue)), found[0].end - len(cue)
-    return Moment(start, end, token[start:end], found[0].edtf)
+    if len(parsed) != 1:
+        raise ValueError(f"{len(parsed)} dates in {token!r}")
+    start = max(0, parsed[0].start - len(cue))
+    end = parsed[0].end - len(cue)
+    return Moment(start, end, token[start:end], parsed[0].edtf)
 
 
 @lru_cache(maxsize=1024)  # more than the source texts have paragraphs: a check reads each several times
 def _scan(text: str) -> tuple[tuple[Number, ...], tuple[Moment, ...], tuple[Instrument, ...]]:
     folded, starts, ends = _fold(text)
 
-    def place(found: _Found) -> _Found:
-        start, end = starts[found.start], ends[found.end - 1]
-        return replace(found, start=start, end=end, text=text[start:end])
+    def place(token: _Token) -> _Token:
+        start = starts[token.start]
+        end = ends[token.end - 1]
+        return replace(token, start=start, end=end, text=text[start:end])
 
     masked = mask(folded, [m.span() for m in _NO_FIGURE.finditer(folded)], _OTHER_MARK)
     acts = _find_instruments(masked)
@@ -117,7 +122,7 @@ _PLAIN = {"inside": "", "unseen": "", "blank": " ", "line": "\n"}
 
 
 def _fold(text: str) -> tuple[str, list[int], list[int]]:
-    """NFC with single blanks, plain dashes, ASCII digits; and for each character its start and end in the text."""
+    """Return the text as NFC with single blanks, plain dashes and ASCII digits, and the original offsets."""
     folded: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -136,7 +141,7 @@ def _fold(text: str) -> tuple[str, list[int], list[int]]:
     return "".join(folded), starts, ends
 
 
-# What is no figure; instruments
+# Text that is not a figure; instruments
 
 _NO_FIGURE = re.compile(
     r"(?:https?://|www\.)[^\s\"'<>]+|(?<![\w.+-])[\w.+-]+@[\w.-]+"
@@ -173,14 +178,14 @@ _INSTRUMENTS = tuple(
 
 
 def _find_instruments(text: str) -> list[Instrument]:
-    """Full numbers first; then short ones by their cue word («Nghị định 35/2022 và 40/2023»)."""
-    found: list[Instrument] = []
+    """Return the instruments: full numbers, and short ones after a cue word («Nghị định 35/2022 và 40/2023»)."""
+    matched: list[Instrument] = []
     for shape in _INSTRUMENTS:
         core = "core" if "core" in shape.groupindex else 0
         acts = [Instrument(*m.span(core), "", _official(m[core])) for m in shape.finditer(text)]
         text = mask(text, [(act.start, act.end) for act in acts], _OTHER_MARK)
-        found += acts
-    return sorted(found, key=lambda act: act.start)
+        matched += acts
+    return sorted(matched, key=lambda act: act.start)
 
 
 def _official(number: str) -> str:

@@ -1,7 +1,7 @@
-"""Dates and periods of Vietnamese news, read from folded text (NFC, plain blanks and dashes; see seed.vietnamese).
+"""Dates and periods in folded Vietnamese text (NFC, plain blanks and dashes; see seed.vietnamese).
 
-Single dates are found shape by shape, the most telling first, and what a shape takes is masked for those after it.
-Then neighbours are joined: in «ngày 3 đến ngày 5/6/2024» the first end borrows month and year from the second.
+Single dates are matched shape by shape, the most specific first, and each match is masked for the next shapes. Then
+neighbours are joined: in «ngày 3 đến ngày 5/6/2024» the first date takes month and year from the second.
 """
 
 import re
@@ -9,14 +9,9 @@ from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
 
-DATE_MARK = "\ue000"
+from seed.vietnamese_words import MONTHS, PARTS_OF_YEAR, QUARTERS
 
-_MONTHS = {"giêng": 1, "một": 1, "hai": 2, "ba": 3, "tư": 4, "bốn": 4, "năm": 5, "sáu": 6, "bảy": 7, "bẩy": 7}
-_MONTHS |= {"tám": 8, "chín": 9, "mười": 10, "mười một": 11, "mười hai": 12, "chạp": 12}
-_MONTHS |= {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6}
-_MONTHS |= {"jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12}
-_QUARTERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "một": 1, "hai": 2, "ba": 3, "tư": 4}
-_EDGES = {"nửa đầu": (1, 6), "nửa cuối": (7, 12), "nửa sau": (7, 12), "đầu": (1, 3), "giữa": (6, 7), "cuối": (12, 12)}
+DATE_MARK = "\ue000"
 
 # A shape is a regular expression with «pieces»; «day:first» is the piece day, captured under the name "first".
 _PIECES = {
@@ -56,7 +51,7 @@ def pattern(template: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class MomentMatch:
-    """A date: the least text that reads as one, and from `cue` on the words it needed beside it («năm», «ngày»)."""
+    """A date: the shortest text with this value. `cue` is the offset of the cue word before it («năm», «ngày»)."""
 
     start: int
     end: int
@@ -69,9 +64,9 @@ def find_moments(text: str) -> list[MomentMatch]:
     hits: list[MomentMatch] = []
     masked = text
     for shape, read in _SHAPES:
-        found = [hit for m in shape.finditer(masked) if (hit := _hit(m, read(m)))]
-        masked = mask(masked, [(hit.cue, hit.end) for hit in found], DATE_MARK)
-        hits += found
+        matches = [hit for m in shape.finditer(masked) if (hit := _hit(m, read(m)))]
+        masked = mask(masked, [(hit.cue, hit.end) for hit in matches], DATE_MARK)
+        hits += matches
     hits += _bare_years(masked)
     joined: list[MomentMatch] = []
     for hit in sorted(hits, key=lambda h: h.start):
@@ -84,8 +79,9 @@ def find_moments(text: str) -> list[MomentMatch]:
 
 
 def mask(text: str, spans: list[tuple[int, int]], mark: str) -> str:
-    """Blot out spans (sorted, apart) with a mark of equal length, so that offsets stay."""
-    pieces, at = [], 0
+    """Replace sorted, disjoint spans by a mark of equal length, so that offsets stay valid."""
+    pieces = []
+    at = 0
     for start, end in spans:
         pieces += [text[at:start], mark * (end - start)]
         at = end
@@ -93,7 +89,7 @@ def mask(text: str, spans: list[tuple[int, int]], mark: str) -> str:
 
 
 def before(text: str, at: int, width: int = 80) -> str:
-    """Return what stands just before an offset: a bounded window keeps the scan linear."""
+    """Return the text before an offset, at most `width` characters, so that the time of a scan stays linear."""
     return text[max(0, at - width) : at]
 
 
@@ -108,10 +104,10 @@ def _number(word: str, names: dict[str, int]) -> int:
 
 
 def _ymd(m: re.Match[str]) -> str | None:
-    """EDTF from the groups y, m, d that the shape has; unwritten parts are X. None where there is no such day."""
+    """Return EDTF from the groups y, m and d of a shape, with X for missing parts; None if there is no such day."""
     named = m.groupdict()
     year = named.get("y") or ("20" + named["yy"] if "yy" in named else "XXXX")
-    month = _number(named["m"], _MONTHS) if named.get("m") else 0
+    month = _number(named["m"], MONTHS) if named.get("m") else 0
     day = int(named.get("d") or 0)
     if day > (monthrange(int(year) if year.isdigit() else 2000, month)[1] if month else 31):
         return None
@@ -119,13 +115,16 @@ def _ymd(m: re.Match[str]) -> str | None:
 
 
 def _lone_day(m: re.Match[str]) -> str | None:
-    """A lone 17/9 is a date; 2/3 is rather a fraction, 24/7 an idiom."""
+    """Return the date of a lone 17/9; None for 2/3, which is rather a fraction, and for the idiom 24/7."""
     return _ymd(m) if int(m["d"]) >= int(m["m"]) and m[0] != "24/7" else None
 
 
 def _days(m: re.Match[str]) -> str | None:
-    """3-5/6: the first day borrows month and year; «3, 4 và 5/6» only where one day follows the other."""
-    first, last, listed, end = int(m["first"]), int(m["d"]), m["listed"].count(","), _ymd(m)
+    """Return the period of 3-5/6, whose days share month and year; «3, 4 và 5/6» must be successive days."""
+    first = int(m["first"])
+    last = int(m["d"])
+    listed = m["listed"].count(",")
+    end = _ymd(m)
     link = m["link"].strip()
     if not end or first >= last or (link == "," and not listed) or (link in {",", "và"} and last - first > 1 + listed):
         return None
@@ -133,15 +132,16 @@ def _days(m: re.Match[str]) -> str | None:
 
 
 def _cumulated(m: re.Match[str]) -> str | None:
-    """«8 tháng (đầu) năm 2024» is January to August; with neither year nor «đầu năm» it is a duration."""
-    count, part = _number(m["n"], _MONTHS), (m["part"] or "").casefold()
+    """Return January to August for «8 tháng (đầu) năm 2024»; None for a duration, without a year and «đầu năm»."""
+    count = _number(m["n"], MONTHS)
+    part = (m["part"] or "").casefold()
     if not (m["y"] or (part and m["of"])) or not 1 <= count <= 12:
         return None
     return _months(m["y"], 13 - count, 12) if part == "cuối" else _months(m["y"], 1, count)
 
 
 def _edge(m: re.Match[str]) -> str:
-    return _months(m["y"], *_EDGES[m["edge"].casefold()])
+    return _months(m["y"], *PARTS_OF_YEAR[m["edge"].casefold()])
 
 
 def _months(year: str | None, first: int, last: int) -> str:
@@ -150,11 +150,11 @@ def _months(year: str | None, first: int, last: int) -> str:
 
 
 def _quarter(m: re.Match[str]) -> str:
-    return f"{m['y'] or 'XXXX'}-{32 + _number(m['q'], _QUARTERS)}"
+    return f"{m['y'] or 'XXXX'}-{32 + _number(m['q'], QUARTERS)}"
 
 
 def _quarters(m: re.Match[str]) -> str | None:
-    first, last = _number(m["first"], _QUARTERS), _number(m["q"], _QUARTERS)
+    first, last = _number(m["first"], QUARTERS), _number(m["q"], QUARTERS)
     return _months(m["y"], 3 * first - 2, 3 * last) if first < last else None
 
 
@@ -247,7 +247,7 @@ _NAME = re.compile(r"(?:^|(?P<inside>[^.!?:\n] )|\W)(?P<word>\w+)[”\"’']? $"
 
 
 def _bare_years(text: str) -> list[MomentMatch]:
-    """Years alone: after «năm» or another cue, in a proper name (VIMEXPO 2023), or next in a list of years."""
+    """Return years alone: after «năm» or another cue, in a proper name (VIMEXPO 2023), or next in a list of years."""
     hits: list[MomentMatch] = []
     for m in _YEAR.finditer(text):
         chained = bool(hits) and text[hits[-1].end : m.start()] in {", ", " và ", ", và ", " hoặc ", "; ", " - ", "-"}
@@ -266,7 +266,7 @@ def _is_year(m: re.Match[str]) -> bool:
 
 
 def _is_name(window: str) -> bool:
-    """Whether the last word is a name: capitals of its own, not those of a sentence's first word."""
+    """Return whether the last word is a name: its capitals are not those of the first word of a sentence."""
     m = _NAME.search(window)
     return bool(m and m["word"][0].isupper() and (m["inside"] or (m["word"].isupper() and len(m["word"]) > 2)))
 
@@ -287,7 +287,7 @@ _CLOCK_BEFORE = pattern(
 
 
 def _pair(text: str, first: MomentMatch, second: MomentMatch) -> list[MomentMatch]:
-    """Join two dates with «đến» or a dash between them; across «và» or a comma only lend month and year."""
+    """Join two dates with «đến» or a dash between them. Across «và» or a comma, only share month and year."""
     gap = text[first.end : second.cue] if second.cue - first.end < 40 else ""
     a, b = _lend(_bounds(first.edtf)[0], _bounds(second.edtf)[1])
     rising = a[:4] == b[:4] == "XXXX" or a[: len(b)] < b[: len(a)]
@@ -302,14 +302,16 @@ def _pair(text: str, first: MomentMatch, second: MomentMatch) -> list[MomentMatc
 
 
 def _bounds(edtf: str) -> tuple[str, str]:
-    """First and last date of a period, quarters as months."""
+    """Return the first and last date of a period, with quarters as months."""
     first, _, last = edtf.partition("/")
-    quarter = int(first[5:7]) - 32 if first[5:] in {"33", "34", "35", "36"} else 0
-    return (f"{first[:5]}{3 * quarter - 2:02}", f"{first[:5]}{3 * quarter:02}") if quarter else (first, last or first)
+    if first[5:] not in {"33", "34", "35", "36"}:
+        return first, last or first
+    end = 3 * (int(first[5:7]) - 32)
+    return f"{first[:5]}{end - 2:02}", f"{first[:5]}{end:02}"
 
 
 def _lend(a: str, b: str) -> tuple[str, str]:
-    """Fill what one end of a period leaves open from the other; «28/12 - 3/1/2025» begins the year before."""
+    """Complete one end of a period from the other; «28/12 - 3/1/2025» starts in the year before."""
     a = a[:5] + b[5:7] + a[7:] if a[5:7] == "XX" and len(b) == 10 else a
     if a[:4] == "XXXX" and b[:4].isdigit():
         return f"{int(b[:4]) - (a[4:] > b[4:])}{a[4:]}", b
@@ -319,14 +321,15 @@ def _lend(a: str, b: str) -> tuple[str, str]:
 
 
 def _clocked(text: str, hit: MomentMatch, floor: int, ceiling: int) -> MomentMatch:
-    """Attach the clock time beside a single day: «07/09/2021, 21:02», «14h30 ngày 5/3/2024»."""
+    """Add the clock time next to a single day: «07/09/2021, 21:02», «14h30 ngày 5/3/2024»."""
     if len(hit.edtf) != 10:
         return hit
     after = _CLOCK_AFTER.match(text, hit.end, ceiling)
     clock = after or _CLOCK_BEFORE.search(text, max(floor, hit.cue - 40), hit.cue)
     if not clock:
         return hit
-    hour, half = int(clock["h"]), (clock["half"] or "").casefold()
+    hour = int(clock["h"])
+    half = (clock["half"] or "").casefold()
     hour = hour + 12 if half in {"pm", "ch", "chiều", "tối"} and hour < 12 else hour
     edtf = f"{hit.edtf}T{hour:02}:{clock['min'] or '00'}"
     if after:
@@ -336,7 +339,7 @@ def _clocked(text: str, hit: MomentMatch, floor: int, ceiling: int) -> MomentMat
 
 
 def _opened(text: str, hit: MomentMatch, floor: int, ceiling: int) -> MomentMatch:
-    """«từ năm 2015 (đến nay)» has no end: 2015/.. ."""
+    """Return a period without end for «từ năm 2015 (đến nay)»: 2015/.. ."""
     since = _FROM.search(text, max(floor, hit.cue - 20), hit.cue)
     now = _UNTIL_NOW.match(text, hit.end, ceiling)
     if not now and (not since or "/" in hit.edtf):

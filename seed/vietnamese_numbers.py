@@ -1,6 +1,6 @@
-"""Numbers of Vietnamese news, read from folded text in which dates and instruments are masked.
+"""Numbers in folded Vietnamese text in which dates and instruments are masked.
 
-Digits, words and scales give the value; hedge, direction and the sense of «trên» come from the words around it.
+Digits, words and scales give the value; the neighbouring words give hedge, direction and the meaning of «trên».
 """
 
 import re
@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 
 from seed.vietnamese_dates import before
+from seed.vietnamese_words import DIGITS, ENGLISH_SCALES, SCALES, UNIT_OF
 
 
 @dataclass(frozen=True)
 class Number:
-    """A figure, unscaled and never negative; `high` is the upper end of a range."""
+    """A number with its scale applied and without sign; `high` is the upper end of a range."""
 
     start: int
     end: int
@@ -28,31 +29,6 @@ class Number:
 
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 _ROUND = Context(prec=28, traps=[])
-_ENGLISH = {"thousand": 3, "million": 6, "mn": 6, "billion": 9, "bn": 9, "trillion": 12}
-_POWERS = {1: "chục", 2: "trăm", 3: "nghìn|ngàn|k", 4: "vạn", 6: "triệu|tr.|tr", 9: "tỷ|tỉ"}
-_SCALES = _ENGLISH | {name: power for power, names in _POWERS.items() for name in names.split("|")}
-_DIGITS = {"không": 0, "một": 1, "mốt": 1, "hai": 2, "ba": 3, "bốn": 4, "tư": 4, "năm": 5, "lăm": 5, "nhăm": 5}
-_DIGITS |= {"sáu": 6, "bảy": 7, "bẩy": 7, "tám": 8, "chín": 9, "mười": 10, "nhất": 1, "nhì": 2}
-_UNITS = {
-    "%": "%|phần trăm",
-    "percentage_point": "điểm phần trăm|điểm %",
-    "USD": "US$|$|USD|đô la Mỹ|đô-la Mỹ|đô la|đô-la|đôla|đô",
-    "VND": "VND|VNĐ|đồng|đ|₫",
-    "EUR": "EUR|euro|€",
-    "CHF": "CHF|franc Thụy Sĩ|franc Thụy Sỹ|franc Thuỵ Sĩ|franc Thuỵ Sỹ",
-    "JPY": "JPY|yên|yen|¥",
-    "GBP": "GBP|bảng Anh|£",
-    "CNY": "CNY|nhân dân tệ|NDT",
-    "KRW": "KRW|won",
-    "AUD": "AUD|đô la Úc|đô la Australia",
-    "CAD": "CAD|đô la Canada",
-    "SGD": "SGD|đô la Singapore",
-    "THB": "THB|baht",
-    "year": "năm",
-    "month": "tháng",
-    "times": "lần",
-}
-_UNIT_OF = {word.casefold(): unit for unit, words in _UNITS.items() for word in words.split("|")}
 
 
 def _any(words: Iterable[str]) -> str:
@@ -60,22 +36,22 @@ def _any(words: Iterable[str]) -> str:
     return "|".join(sorted(ended, key=len, reverse=True))
 
 
-_ONE = "một|hai|ba|bốn|năm|sáu|bảy|bẩy|tám|chín"
-_TENS = rf"(?:(?:{_ONE}) mươi|mười)(?: (?:mốt|một|hai|ba|bốn|tư|lăm|nhăm|sáu|bảy|bẩy|tám|chín)(?!\w))?"
-_WORDS = rf"(?<!\w)(?:(?:{_ONE}|không) trăm(?: (?:(?:linh|lẻ) (?:{_ONE})|{_TENS}))?|{_TENS}|{_ONE})(?!\w)(?!-\w)"
-_SCALED = rf" ?(?:{_any(_SCALES)})(?! (?:lệ|giá|trọng|suất|phú)(?!\w))"
+_DIGIT = "một|hai|ba|bốn|năm|sáu|bảy|bẩy|tám|chín"
+_TENS = rf"(?:(?:{_DIGIT}) mươi|mười)(?: (?:mốt|một|hai|ba|bốn|tư|lăm|nhăm|sáu|bảy|bẩy|tám|chín)(?!\w))?"
+_WORDS = rf"(?<!\w)(?:(?:{_DIGIT}|không) trăm(?: (?:(?:linh|lẻ) (?:{_DIGIT})|{_TENS}))?|{_TENS}|{_DIGIT})(?!\w)(?!-\w)"
+_SCALED = rf" ?(?:{_any(SCALES)})(?! (?:lệ|giá|trọng|suất|phú)(?!\w))"
 _GROUP = re.compile(
     r"(?:(?P<code>(?<!\d)(?:0\d{2,3}(?: \d{3,4}){2}(?!\d)|\d+(?:[-/]\d+){2,}))"
     r"|(?P<literal>(?<!\d)(?:\d{1,3}(?: \d{3}){2,}(?! \d{3}|\d)|\d+(?:[.,]\d+)*))"
-    rf"|(?P<words>{_WORDS}|(?:linh|lẻ) (?:{_ONE})(?!\w)))"
+    rf"|(?P<words>{_WORDS}|(?:linh|lẻ) (?:{_DIGIT})(?!\w)))"
     rf"(?:(?P<hedge> hơn| gần)?(?P<scales>(?:{_SCALED}){{1,3}}))?(?P<half> rưỡi(?!\w))?",
     re.IGNORECASE,
 )
-_SCALE = re.compile(_any(_SCALES), re.IGNORECASE)
+_SCALE = re.compile(_any(SCALES), re.IGNORECASE)
 _UNIT = re.compile(
     r"(?! (?:đồng (?:bộ|thời|nghĩa|hành|ý|chí|bào|chủ|đều|thuận|tổ|minh|hồ|nghiệp|đội|sáng|tài|loạt)|đô (?:thị|vật|hộ)"
     r"|lần thứ)(?!\w))"
-    rf" ?(?P<unit>{_any(_UNIT_OF)})(?P<half> rưỡi(?!\w))?",
+    rf" ?(?P<unit>{_any(UNIT_OF)})(?P<half> rưỡi(?!\w))?",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(r"(?<!\w)(?P<unit>US\$|USD|EUR|CHF|VND|GBP|JPY|[$€£¥]) ?(?=\d)", re.IGNORECASE)
@@ -85,7 +61,7 @@ _START = re.compile(
     r"|(?P<name>một|hai|ba|bốn)(?=[,.;:)]| của|\n|$)))(?![.,/-]\d)(?!\w)"
     r"(?! ?(?:%|(?:phần|tỷ|tỉ|triệu|nghìn|ngàn|đồng|USD|năm|tháng|tuần|ngày|giờ|phút|lần)(?!\w))))"
     r"|(?P<first>(?<!\w)đầu tiên(?!\w))|(?P<double>(?<!\w)gấp (?:đôi|rưỡi)(?!\w))|(?P<even>(?<!\w)một nửa(?!\w))"
-    rf"|(?P<part>(?<!\w)(?P<top>{_ONE}) phần (?P<bottom>tư|mười|{_ONE})(?!\w))"
+    rf"|(?P<part>(?<!\w)(?P<top>{_DIGIT}) phần (?P<bottom>tư|mười|{_DIGIT})(?!\w))"
     r"|(?P<fraction>(?<![\d/])(?P<over>\d{1,9})/(?P<under>\d{1,9})(?![\d/])(?![.,]\d))"
     rf"|(?P<amount>{_PREFIX.pattern.replace('?P<unit>', '?:')}|(?<!\d)\d|{_WORDS})",
     re.IGNORECASE,
@@ -114,7 +90,7 @@ def _ordinal(m: re.Match[str]) -> Number | None:
 
 
 def _portion(m: re.Match[str]) -> Number | None:
-    """«gấp rưỡi», «một nửa», «một phần ba», 2/3."""
+    """Return the value of «gấp rưỡi», «một nửa», «một phần ba» or 2/3."""
     if m["double"]:
         return Number(*m.span(), "", Decimal("1.5" if m["double"].casefold() == "gấp rưỡi" else 2), unit="times")
     if m["even"]:
@@ -122,28 +98,30 @@ def _portion(m: re.Match[str]) -> Number | None:
     if m["part"]:
         return Number(*m.span(), "", _ROUND.divide(Decimal(_spelt(m["top"])), Decimal(_spelt(m["bottom"]))))
     if m["fraction"]:
-        over, under = Decimal(m["over"]), Decimal(m["under"])
+        over = Decimal(m["over"])
+        under = Decimal(m["under"])
         return Number(*m.span(), "", _plain(_ROUND.divide(over, under)) if under else Decimal(m["over"] + m["under"]))
     return None
 
 
 def _spelt(words: str) -> int:
-    """0 to 999 in words: «một trăm linh năm», «hai mươi mốt»."""
+    """Return the value of words from 0 to 999: «một trăm linh năm», «hai mươi mốt»."""
     total = digit = 0
     for word in words.casefold().split():
         if word in {"trăm", "mươi"}:
-            total, digit = total + digit * (100 if word == "trăm" else 10), 0
+            total += digit * (100 if word == "trăm" else 10)
+            digit = 0
         elif word == "mười":
             total += 10
         else:
-            digit = _DIGITS.get(word, 0)
+            digit = DIGITS.get(word, 0)
     return total + digit
 
 
 def _literal(digits: str, english: bool, symbol: bool) -> Decimal:
-    """Dots group and a comma is decimal, unless the shape or an English scale says otherwise.
+    """Return the value of digits. Dots separate groups and a comma decimals, unless shape or scale are English.
 
-    What is no number either way (0912.345.678, 1.2.3) is a code: its digits in a row.
+    Digits that fit neither rule (0912.345.678, 1.2.3) are a code, read as one row of digits.
     """
     *whole, last = re.split("[.,]", digits)
     signs = re.sub(r"\d", "", digits)
@@ -158,7 +136,7 @@ def _literal(digits: str, english: bool, symbol: bool) -> Decimal:
 
 @dataclass(frozen=True)
 class _Amount:
-    """A number without its unit; `scale` is that of its first group, which a range may share."""
+    """A number without its unit; `scale` is the scale of its first group, which both ends of a range may share."""
 
     end: int
     value: Decimal
@@ -167,7 +145,7 @@ class _Amount:
 
 
 def _amount(text: str, at: int, symbol: bool = False) -> _Amount | None:
-    """«1 triệu 250 nghìn», «3 tỷ 2», «một nghìn rưỡi»: groups of falling scale add up."""
+    """Return the sum of groups with falling scales: «1 triệu 250 nghìn», «3 tỷ 2», «một nghìn rưỡi»."""
     m = _GROUP.match(text, at)
     if not m or (m["words"] and not _is_numeral(m)):
         return None
@@ -178,26 +156,32 @@ def _amount(text: str, at: int, symbol: bool = False) -> _Amount | None:
         part = part if 1 < small < step else _tail(more, step) if small == 1 else Decimal(0)
         if not part:
             break
-        value, step, end, m = _EXACT.add(value, part), small, more.end(), more
+        value = _EXACT.add(value, part)
+        step = small
+        end = more.end()
+        m = more
     return _Amount(end, _plain(value), scale, (m["hedge"] or "").strip().casefold())
 
 
 def _group(m: re.Match[str], symbol: bool) -> tuple[Decimal, Decimal]:
-    """One literal or spelt number times its scale words; «rưỡi» adds half of the last scale."""
+    """Return value and scale of a number with its scale words; «rưỡi» adds half of the last scale."""
     names = [name.casefold() for name in _SCALE.findall(m["scales"] or "")]
-    scale = Decimal(10 ** sum(_SCALES[name] for name in names))
+    scale = Decimal(10 ** sum(SCALES[name] for name in names))
     if m["words"]:
         base = Decimal(_spelt(m["words"]))
     else:
-        base = _literal(re.sub("[-/ ]", "", m["code"] or m["literal"]), bool(_ENGLISH.keys() & names), symbol)
+        base = _literal(re.sub("[-/ ]", "", m["code"] or m["literal"]), bool(ENGLISH_SCALES.keys() & names), symbol)
     value = _EXACT.multiply(base, scale)
-    whole = 100 if scale == 1 and (m["words"] or "").casefold().endswith("trăm") else scale
-    return (_EXACT.add(value, whole * Decimal("0.5")) if m["half"] else value), scale
+    if m["half"]:
+        hundred = scale == 1 and (m["words"] or "").casefold().endswith("trăm")
+        value = _EXACT.add(value, (100 if hundred else scale) * Decimal("0.5"))
+    return value, scale
 
 
 def _tail(m: re.Match[str], step: Decimal) -> Decimal:
-    """What follows a scale bare: «hai nghìn lẻ năm» as it is, «3 tỷ 2» as a decimal where the amount ends there."""
-    words, digits = m["words"] or "", m["literal"] or ""
+    """Return the value of a number without scale after a scale: 5 in «hai nghìn lẻ năm», 0.2 tỷ in «3 tỷ 2»."""
+    words = m["words"] or ""
+    digits = m["literal"] or ""
     if " " in words:
         return Decimal(_spelt(words))
     digits = str(_spelt(words)) if words else digits
@@ -206,8 +190,8 @@ def _tail(m: re.Match[str], step: Decimal) -> Decimal:
 
 
 def _plain(value: Decimal) -> Decimal:
-    whole = value.to_integral_value()
-    return whole.quantize(Decimal(1), context=_EXACT) if value == whole else value
+    integral = value.to_integral_value()
+    return integral.quantize(Decimal(1), context=_EXACT) if value == integral else value
 
 
 _FIVE = re.compile(
@@ -228,8 +212,9 @@ _ORGAN = re.compile(r" (?:Bộ|Bên|Sở|Cục|Vụ|Chính|Nước|Tỉnh|Cơ)(?
 
 
 def _is_numeral(m: re.Match[str]) -> bool:
-    """Whether a spelt number is one: «một» alone is an article, «năm» mostly a year, «Ba» in names a name."""
-    words, window = m["words"].casefold(), before(m.string, m.start(), 24)
+    """Return whether words are a number: «một» alone is an article, «năm» mostly a year, «Ba» may be part of a name."""
+    words = m["words"].casefold()
+    window = before(m.string, m.start(), 24)
     if _VAGUE.search(window) or _OTHER_WORD.match(m.string, m.start()) or words.startswith(("linh", "lẻ")):
         return False
     if " " in words or m["scales"]:
@@ -246,13 +231,13 @@ def _is_numeral(m: re.Match[str]) -> bool:
 
 
 def _quantity(text: str, at: int) -> Number | None:
-    """An amount with its unit; «10-15%» is one range, «từ 10 lên 15%» two numbers of one unit."""
+    """Return an amount with its unit; «10-15%» is one range, «từ 10 lên 15%» two numbers with one unit."""
     prefix = _PREFIX.match(text, at)
     low = _amount(text, prefix.end() if prefix else at, bool(prefix and prefix["unit"][-1] in "$€£"))
     if not low:
         return None
     value, unit, end = _united(text, low)
-    unit = unit or (_UNIT_OF[prefix["unit"].casefold()] if prefix else None)
+    unit = unit or (UNIT_OF[prefix["unit"].casefold()] if prefix else None)
     number = Number(at, end, "", value, unit=unit, qualifier=_HEDGES.get(low.hedge))
     link = _LINK.match(text, end)
     if link and (ranged := _ranged(number, text, link.end(), low.scale == 1, bool(prefix))):
@@ -266,7 +251,7 @@ def _quantity(text: str, at: int) -> Number | None:
 
 
 def _ranged(low: Number, text: str, at: int, unscaled: bool, prefixed: bool) -> Number | None:
-    """Unit and scale at the end serve both ends: «10 - 15 triệu USD», «2,5-3 tỷ», «US$2-3 million»."""
+    """Return a range, whose unit and scale hold for both ends: «10 - 15 triệu USD», «2,5-3 tỷ», «US$2-3 million»."""
     top = _amount(text, at)
     if not top:
         return None
@@ -278,12 +263,12 @@ def _ranged(low: Number, text: str, at: int, unscaled: bool, prefixed: bool) -> 
 
 
 def _united(text: str, amount: _Amount) -> tuple[Decimal, str | None, int]:
-    """Value, unit and end; «2 năm rưỡi» is 2.5 years."""
+    """Return value, unit and end of an amount; «2 năm rưỡi» is 2.5 years."""
     m = _UNIT.match(text, amount.end)
     if not m:
         return amount.value, None, amount.end
     half = Decimal("0.5") if m["half"] else Decimal(0)
-    return _EXACT.add(amount.value, half), _UNIT_OF[m["unit"].casefold()], m.end()
+    return _EXACT.add(amount.value, half), UNIT_OF[m["unit"].casefold()], m.end()
 
 
 _COMPARING = "cao|thấp|nhiều|ít|lớn|nhỏ|sớm|muộn|nhanh|chậm|đắt|rẻ|dài|ngắn"
@@ -318,7 +303,7 @@ _AFTER_CHANGE = re.compile(
 
 
 def _in_context(text: str, number: Number) -> Number:
-    """Add what the neighbouring words say: hedge, direction, «gấp», «trở lên»."""
+    """Add the qualifier, unit and direction that the neighbouring words give."""
     window = before(text, number.start, 60).rpartition("\n")[2].casefold()
     words = window.replace("(", " ").split() if window.endswith(" ") else []
     qualifier = number.qualifier or _hedge(words)
@@ -332,7 +317,10 @@ def _in_context(text: str, number: Number) -> Number:
 
 
 def _hedge(words: list[str]) -> str | None:
-    """The longest hedge the words end in («không quá» before «quá»), with «đạt», «là» … between it and the number."""
+    """Return the qualifier of the longest hedge at the end of the words, «không quá» rather than «quá».
+
+    Words such as «đạt» and «là» may be between the hedge and the number.
+    """
     for end in range(len(words), max(0, len(words) - 3), -1):
         for phrase in (" ".join(words[max(0, end - size) : end]) for size in (4, 3, 2, 1)):
             if phrase in _HEDGES:
@@ -343,7 +331,7 @@ def _hedge(words: list[str]) -> str | None:
 
 
 def _direction(words: list[str]) -> int:
-    """Whether the words end in «tăng» or «giảm», up to four small words between them and the number."""
+    """Return 1 for «tăng», -1 for «giảm», with up to four small words between them and the number; else 0."""
     verb = len(words) - 1
     while verb > max(0, len(words) - 5) and _AFTER_CHANGE.fullmatch(words[verb]):
         verb -= 1
