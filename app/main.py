@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     for router in routers:
         app.include_router(router)
     pages(app, settings.site_name)
-    app.openapi = cache(lambda: _openapi(settings, routers))  # type: ignore[method-assign]
+    app.openapi = partial(_openapi, settings, routers)  # type: ignore[method-assign]
     app.add_exception_handler(Problem, _problem_response)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected_error)

@@ -16,7 +16,7 @@ def mount(app: FastAPI) -> Observe:
     """Serve `/metrics`, and return the function to call for each request. Each server process has its own counts."""
     registry = CollectorRegistry()
     requests = Counter("hoptac_requests", "Requests.", ["method", "route", "status"], registry=registry)
-    seconds = Histogram("hoptac_request_seconds", "Seconds to the end of the answer.", ["route"], registry=registry)
+    seconds = Histogram("hoptac_request_seconds", "Seconds to the end of the response.", ["route"], registry=registry)
 
     @app.get("/metrics", include_in_schema=False)
     async def read_metrics() -> Response:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +74,16 @@ def openapi_document(
     examples: Path,
 ) -> dict[str, Any]:
     """Return the OpenAPI document. `examples` is a file with one record of each resource."""
-    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    declared: list[Operation] = []
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        operation = operation_of(route.endpoint)
-        paths.setdefault(route.path, {})[operation.method.lower()] = _operation(route, operation)
-    schemas = schemas_of([operation_of(route.endpoint) for route in routes])
+    for route in chain.from_iterable(router.routes for router in routers):
+        if isinstance(route, APIRoute):
+            operation = operation_of(route.endpoint)
+            declared.append(operation)
+            paths.setdefault(route.path, {})[operation.method.lower()] = _operation(route, operation)
+    schemas = schemas_of(declared)
     add_examples(schemas, resources, json.loads(examples.read_text("utf-8")) if examples.exists() else {})
-    operations = [operation for path in (*paths.values(), *webhooks.values()) for operation in path.values()]
+    operations = [*chain.from_iterable(path.values() for path in (*paths.values(), *webhooks.values()))]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -194,8 +197,8 @@ def _share_parameters(operations: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _share_responses(operations: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Replace the problems that several operations have by references; return these problems, each once."""
     shared = _Shared("responses")
-    responses = [item for operation in operations for item in operation["responses"].items() if item[0] >= "304"]
-    counts = Counter(_text(response) for _, response in responses)
+    responses = chain.from_iterable(operation["responses"].items() for operation in operations)
+    counts = Counter(_text(response) for status, response in responses if status >= "304")
     for operation in operations:
         for status, response in operation["responses"].items():
             if status >= "304" and counts[_text(response)] > 1:

@@ -53,7 +53,7 @@ def pages(app: FastAPI, title: str) -> None:
 
     @router.get("/openapi.json")
     async def read_openapi(request: Request) -> Response:
-        return json_response(request, openapi_document(app))
+        return json_response(request, _openapi(app))
 
     @router.get("/docs")
     async def read_docs() -> Response:
@@ -84,8 +84,7 @@ def pages(app: FastAPI, title: str) -> None:
 
 
 @cache
-def openapi_document(app: FastAPI) -> bytes:
-    """Return the OpenAPI document as it is served."""
+def _openapi(app: FastAPI) -> bytes:
     return to_json(app.openapi())
 
 

@@ -16,7 +16,7 @@ class Freshness:
     """The last Change of the database, as far as this process knows it.
 
     Commits of this process are noticed at once, and commits of other processes within `staleness` seconds. `look` asks
-    the database (None: it does not answer); `commits` returns the number of commits of this process.
+    the database (None: it does not respond); `commits` returns the number of commits of this process.
     """
 
     def __init__(self, look: ReadLastChange, commits: Callable[[], int], staleness: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache, cached_property
+from itertools import chain
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -52,7 +53,7 @@ class Queries:
         fields = filter_fields(self.resource.parameters.values())
         text = "Words to find anywhere in a record, as in /v1/search. Without `sort`, the best hits come first."
         fields["q"] = (SearchWords | None, Field(default=None, description=text, examples=["khu cong nghiep"]))
-        sorts = [sign + name for name in self.resource.all_sorts for sign in ("", "-")]
+        sorts = list(chain.from_iterable((name, f"-{name}") for name in self.resource.all_sorts))
         text = "The order; `-` means descending. Absent values come last. Equal values are ordered by id."
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"
         sort = Annotated[str, StringConstraints(pattern=pattern)]

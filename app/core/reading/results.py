@@ -72,7 +72,7 @@ def moved_to(request: ReadRequest, record_id: str, into: str) -> Moved:
 
 
 async def last_change(reader: Reader) -> object:
-    """Return the name of the last Change, or None when the database does not answer."""
+    """Return the name of the last Change, or None if the database does not respond."""
     try:
         return await reader.run(last_change_name)
     except Unavailable:
