@@ -6,11 +6,12 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from re import _constants, _parser  # the type stubs do not have them
 from typing import Any
 
 import pytest
 
+_constants: Any = importlib.import_module("re._constants")  # the type stubs do not have these modules
+_parser: Any = importlib.import_module("re._parser")
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("app", "seed", "migrations", "examples")
 IMPORTED = ("app", "seed")  # their modules have no effect when they are imported
