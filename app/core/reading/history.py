@@ -33,8 +33,12 @@ class HistoryQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of versions.")
-    cursor: str | None = Field(default=None, max_length=1000, description="Cursor from `next`.")
+    limit: Digits = Field(
+        default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of versions on a page."
+    )
+    cursor: str | None = Field(
+        default=None, max_length=1000, description="Start of the page, from `next` of the previous page."
+    )
 
 
 class FieldChange(BaseModel):
