@@ -62,7 +62,7 @@ class Queries:
         fields["state"] = (Annotated[str, STATE], Field(default="published", description=text))
         fields["limit"] = (
             Digits,
-            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum page size."),
+            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of items on a page."),
         )
         text = "Cursor from `next`, for the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=text, max_length=1000))
