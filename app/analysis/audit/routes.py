@@ -68,7 +68,7 @@ class AuditQuery(BaseModel, defer_build=True):
     document: list[Id] | None = _many("Only findings whose first record cites one of these documents.")
     as_of: Day | None = Field(default=None, description="Day for which the audit is made. Default: today in UTC.")
     limit: Digits = Field(
-        default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of findings in a page."
+        default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of findings on a page."
     )
     cursor: str | None = Field(
         default=None, max_length=1000, description="Start of the page, from `next` of the previous page."
@@ -118,7 +118,7 @@ class AuditPage(BaseModel, defer_build=True):
     items: list[FindingShown] = Field(
         description="Findings. There can be fewer than `limit`, even none, although there is a next page."
     )
-    next: str | None = Field(description="Path of the next page. Null: this is the last page.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
 class RuleShown(BaseModel, defer_build=True):

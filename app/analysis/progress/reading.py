@@ -84,7 +84,7 @@ class ProgressPage:
     """A page of projects that have targets, plans, baselines or actuals."""
 
     items: Annotated[list[ProjectProgress], Field(description="Projects, ordered by id.")]
-    next: Annotated[str | None, Field(description="Path of the next page. Null: this is the last page.")]
+    next: Annotated[str | None, Field(description="Path of the next page; null on the last page.")]
 
 
 def _is_shown_figure() -> ColumnElement[bool]:
@@ -236,7 +236,7 @@ class ProgressList:
     def query(self) -> type[BaseModel]:
         """The model of the query string."""
         fields = filter_fields(self.parameters.values())
-        limit = "Maximum number of projects in a page."
+        limit = "Maximum number of projects on a page."
         fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=limit))
         cursor = "Start of the page, from `next` of the previous page with the same filters."
         fields["cursor"] = (str | None, Field(default=None, description=cursor, max_length=1000))

@@ -76,4 +76,4 @@ class TimelinePage(BaseModel, defer_build=True):
     items: list[EntryShown] = Field(
         description="Entries in the order of their days. There can be fewer than `limit` although there is a next page."
     )
-    next: str | None = Field(description="Path of the next page. Null: this is the last page.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")

@@ -156,7 +156,7 @@ def page_model(resource: Resource) -> Any:
     """Return the model of a page of a list, for the OpenAPI document."""
     fields: dict[str, Any] = {
         "items": (list[resource.shown], Field(description="The records in the order of `sort`.")),  # type: ignore[name-defined]
-        "next": (str | None, Field(description="Path of the next page, or null.")),
+        "next": (str | None, Field(description="Path of the next page; null on the last page.")),
         "total": (int, Field(default=0, description="Number of all matching records. Only with total=true.")),
         "reading": (
             Annotated[str, INTERPRETATION],

@@ -74,7 +74,7 @@ class HistoryPage(BaseModel):
     """A page of versions, the newest first."""
 
     items: list[VersionShown]
-    next: str | None = Field(description="Path of the next page; null at the end.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
 _OF_RECORD = (CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))

@@ -46,7 +46,7 @@ class ImportPage(BaseModel):
     """A page of imports, the latest first."""
 
     items: list[ImportShown]
-    next: str | None = Field(description="Path of the next page, or null on the last page.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
 class LineError(ErrorItem):
@@ -73,4 +73,4 @@ class LinePage(BaseModel):
     """A page of lines, in the order of the file."""
 
     items: list[LineShown]
-    next: str | None = Field(description="Path of the next page, or null on the last page.")
+    next: str | None = Field(description="Path of the next page; null on the last page.")

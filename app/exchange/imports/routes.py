@@ -74,7 +74,7 @@ LINES_WITH_VERDICT = Query(_LINES.where(LINES.c.verdict == bindparam("verdict"))
 class ImportsQuery(PageQuery):
     """The parameters of the list of imports."""
 
-    cursor: ImportId | None = Field(default=None, description="Start of the page, taken from `next`.")
+    cursor: ImportId | None = Field(default=None, description="Start of the page, from `next` of the previous page.")
 
 
 class ImportQuery(BaseModel):
@@ -93,9 +93,9 @@ class LinesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     verdict: Annotated[str, VERDICT] | None = Field(default=None, description="Only lines with this verdict.")
-    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on the page.")
+    limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on a page.")
     cursor: Digits | None = Field(
-        default=None, ge=0, le=2**31 - 1, description="Start of the page, taken from `next`: the number of a line."
+        default=None, ge=0, le=2**31 - 1, description="Start of the page, from `next` of the previous page."
     )
 
 
