@@ -18,7 +18,7 @@ from app.core.values.text import LanguageMap, LanguageTag, Line
 
 DOCUMENT_KIND = CodeList(
     "document_kind",
-    "The sort of text. "
+    "The type of text. "
     "`news`: an article of a news site or newspaper. "
     "`legal_instrument`: a law, decree, circular, resolution or the like. "
     "`strategy_or_plan`: a strategy, plan or roadmap. "
@@ -56,7 +56,7 @@ class DocumentFields(HasIdentifiers, RecordFields):
     """A text that records cite, or an instrument, plan or publication that they refer to."""
 
     kind: Annotated[str, DOCUMENT_KIND] = Field(
-        description="Sort of text. `/v1/codelists/document_kind` explains the codes."
+        description="Type of text. `/v1/codelists/document_kind` explains the codes."
     )
     status: Annotated[str, DOCUMENT_STATUS] | None = Field(
         default=None,

@@ -19,13 +19,13 @@ from app.core.values.text import LanguageMap
 
 PROJECT_KIND = CodeList(
     "project_kind",
-    "The sort of cooperation. "
+    "The type of cooperation. "
     "A `framework` is a standing cooperation that can contain programmes and projects. "
-    "A `programme` or a `project` is what the source calls so. "
+    "A `programme` or a `project` is one that the source calls by this word. "
     "A `phase` is a stage in time of a programme or project, and a `batch` one round of it. "
     "A `group` stands for several projects that the source mentions without naming each of them. "
-    "An `initiative`, a `plan` and a `mechanism` (a standing procedure by which partners work together) are named as "
-    "in the source. "
+    "An `initiative`, a `plan` or a `mechanism` (a standing procedure by which partners work together) is one that the "
+    "source calls by this word. "
     "With `requested_support` a partner asks another partner for help.",
     {
         "framework": Code("Framework", "Khuôn khổ, quan hệ hợp tác"),
@@ -51,7 +51,7 @@ PROJECT_STATUS = CodeList(
     "`past`: it took place, and no source states that it was completed. "
     "`completed`: a source states that it was completed. "
     "`suspended`: it was stopped for some time. "
-    "`cancelled`: it was given up. "
+    "`cancelled`: it was stopped for good, or will not take place. "
     "`unknown`: no source states a stage. "
     "`iati` is the code of IATI ActivityStatus.",
     {
@@ -166,7 +166,7 @@ class ProjectFields(HasIdentifiers, RecordFields):
         default=None, description="Summary in the words of the registry, by language."
     )
     kind: Annotated[str, PROJECT_KIND] = Field(
-        description="Sort of cooperation. `/v1/codelists/project_kind` explains the codes."
+        description="Type of cooperation. `/v1/codelists/project_kind` explains the codes."
     )
     status: Annotated[str, PROJECT_STATUS] = Field(
         description="Stage that the latest cited document states. `/v1/codelists/project_status` explains the codes."

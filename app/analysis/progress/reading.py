@@ -44,7 +44,7 @@ class ProjectProgress:
 
     project: Annotated[str, Field(description="Id of the project.", examples=[PROJECTS.example])]
     title: Annotated[LanguageMap, Field(description="Title of the project, by language.")]
-    kind: Annotated[str, PROJECT_KIND, Field(description="Sort of cooperation.")]
+    kind: Annotated[str, PROJECT_KIND, Field(description="Type of cooperation.")]
     status: Annotated[str, PROJECT_STATUS, Field(description="Stage that the latest cited document states.")]
     period: Annotated[Edtf | None, Field(description="Time from its start to its end. Null: unknown.")]
     managed_by: Annotated[

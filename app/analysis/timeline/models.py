@@ -32,7 +32,7 @@ class TimelineQuery(BaseModel, defer_build=True):
     parts: bool = Field(default=False, description="Whether to include entries of all sub-projects of the projects.")
     agreement: list[Id] | None = _many("Only entries of these agreements, or of the projects that they are about.")
     place: list[Id] | None = _many("Only entries in these places or their parts. Statements have no place.")
-    what: list[Annotated[str, WHAT]] | None = _many("Only entries of these sorts.")
+    what: list[Annotated[str, WHAT]] | None = _many("Only entries of these types.")
     period: EdtfText | None = Field(
         default=None, description="Only entries that can be within this EDTF date or interval."
     )
