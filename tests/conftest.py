@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what was imported and collected, and run less often: it took a tenth."""
+    """Exclude what was imported and collected from garbage collection, and run it less often: it took 10 %."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 50)

@@ -100,6 +100,7 @@ def test_two_workers_serve_one_address(new_database: NewDatabase, seeded: str) -
     assert len(answers) == 1
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_said(new_database: NewDatabase, seeded: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -135,6 +136,7 @@ RAW: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_head_leaves_the_connection_whole(new_database: NewDatabase, seeded: str) -> None:
     """Over a real socket: HEAD with a length, HEAD of a streamed file, then GET, all on one connection."""
     with server(new_database(seeded)) as (base, _):
@@ -148,6 +150,7 @@ def test_head_leaves_the_connection_whole(new_database: NewDatabase, seeded: str
     assert parts[4:] == [b'{"status":"ok"}']
 
 
+@pytest.mark.slow
 def test_no_bytes_end_the_server(new_database: NewDatabase, seeded: str) -> None:
     with server(new_database(seeded)) as (base, process):
         for name, request in RAW.items():

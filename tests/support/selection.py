@@ -23,8 +23,13 @@ BOTH_ENGINES = {
     "test_writes": "transactions and constraints",
 }
 
-# Tests of those modules that never reach the engine.
-ONE_ENGINE = {"test_every_mistake_is_told_with_its_place"}
+# Tests of those modules that run on SQLite alone, and why.
+ONE_ENGINE = {
+    "test_every_mistake_is_told_with_its_place": "they never reach the engine",
+    "test_a_count_is_what_the_list_finds": "test_counts_hold_under_other_filters runs the same SQL and more",
+    "test_opposite_parameters_agree_with_includes": "the SQL of filters and includes, which other tests run",
+    "test_a_list_finds_what_search_finds": "the SQL of search, which other tests run",
+}
 
 # Modules that start many processes or take their time by intent.
 SLOW = {
