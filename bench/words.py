@@ -97,7 +97,7 @@ class Zipf:
 
 def names(rng: random.Random, count: int) -> list[str]:
     """Return distinct Vietnamese names of two syllables, such as «Khánh Trường»."""
-    syllables = [onset + rime for onset in _ONSETS for rime in _RIMES]
+    syllables = [onset + rime for onset, rime in itertools.product(_ONSETS, _RIMES)]
     chosen: dict[str, None] = {}
     while len(chosen) < count:
         chosen[f"{rng.choice(syllables).capitalize()} {rng.choice(syllables).capitalize()}"] = None

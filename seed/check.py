@@ -6,6 +6,7 @@ To add a rule, write the function and add it to RULES.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from app.core.model.fields import RecordFields
@@ -20,7 +21,7 @@ CheckRule = Callable[[Dataset], Iterator[str]]
 
 def check(dataset: Dataset) -> list[str]:
     """Return all problems that the rules find, in a stable order."""
-    return [problem for rule in RULES for problem in rule(dataset)]
+    return list(chain.from_iterable(rule(dataset) for rule in RULES))
 
 
 def references(dataset: Dataset) -> Iterator[str]:
@@ -33,11 +34,11 @@ def references(dataset: Dataset) -> Iterator[str]:
 
 def cycles(dataset: Dataset) -> Iterator[str]:
     """Check that no record is part of itself, follows itself or contains itself, directly or through other records."""
-    trees: dict[str, Mapping[str, list[str]]] = {
-        f"{name}.{field}": {key: _ids(getattr(fields, field)) for key, fields in dataset.of(name).items()}
-        for name, resource in RESOURCES.items()
-        for field in resource.trees
-    }
+    trees: dict[str, Mapping[str, list[str]]] = {}
+    for name, resource in RESOURCES.items():
+        records = dataset.of(name)
+        for field in resource.trees:
+            trees[f"{name}.{field}"] = {key: _ids(getattr(fields, field)) for key, fields in records.items()}
     trees["figures.relations part_of"] = {
         key: [relation.figure for relation in fields.relations if relation.kind == "part_of"]
         for key, fields in dataset.of("figures").items()
@@ -208,9 +209,10 @@ DATES = ("date", "signed_on", "due", "happened_on", "published_on", "period")
 def supported_dates(dataset: Dataset) -> Iterator[str]:
     """Check that a citation supports each date or period of a record."""
     for key, fields in dataset.records.items():
-        cited = {name.partition(".")[0] for citation in fields.citations for name in citation.supports}
+        supported = chain.from_iterable(citation.supports for citation in fields.citations)
+        names = {name.partition(".")[0] for name in supported}
         for name in DATES:
-            if getattr(fields, name, None) is not None and name not in cited:
+            if getattr(fields, name, None) is not None and name not in names:
                 yield f"{_at(key)}: no citation supports its {name}"
 
 

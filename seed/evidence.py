@@ -101,7 +101,8 @@ def _prove_citation(fields: Any, citation: Citation, lines: list[str], years: se
     if not citation.paragraph or citation.paragraph > len(lines):
         yield f"{at} does not exist"
         return
-    words, line = str(citation.as_written), lines[citation.paragraph - 1]
+    words = str(citation.as_written)
+    line = lines[citation.paragraph - 1]
     if not _places(words, line):
         yield f"{at} does not contain «{words}» as whole words"
         return

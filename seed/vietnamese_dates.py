@@ -111,7 +111,9 @@ def _ymd(m: re.Match[str]) -> str | None:
     day = int(named.get("d") or 0)
     if day > (monthrange(int(year) if year.isdigit() else 2000, month)[1] if month else 31):
         return None
-    return year + (f"-{month:02}" if month else "-XX" if day else "") + (f"-{day:02}" if day else "")
+    if not day:
+        return f"{year}-{month:02}" if month else year
+    return f"{year}-{month:02}-{day:02}" if month else f"{year}-XX-{day:02}"
 
 
 def _lone_day(m: re.Match[str]) -> str | None:
@@ -154,7 +156,8 @@ def _quarter(m: re.Match[str]) -> str:
 
 
 def _quarters(m: re.Match[str]) -> str | None:
-    first, last = _number(m["first"], QUARTERS), _number(m["q"], QUARTERS)
+    first = _number(m["first"], QUARTERS)
+    last = _number(m["q"], QUARTERS)
     return _months(m["y"], 3 * first - 2, 3 * last) if first < last else None
 
 
@@ -334,8 +337,7 @@ def _clocked(text: str, hit: MomentMatch, floor: int, ceiling: int) -> MomentMat
     edtf = f"{hit.edtf}T{hour:02}:{clock['min'] or '00'}"
     if after:
         return MomentMatch(hit.start, after.end(), edtf, hit.cue)
-    start = clock.start()
-    return MomentMatch(start, hit.end, edtf, start)
+    return MomentMatch(clock.start(), hit.end, edtf, clock.start())
 
 
 def _opened(text: str, hit: MomentMatch, floor: int, ceiling: int) -> MomentMatch:

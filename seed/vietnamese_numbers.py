@@ -150,11 +150,13 @@ def _amount(text: str, at: int, symbol: bool = False) -> _Amount | None:
     if not m or (m["words"] and not _is_numeral(m)):
         return None
     value, scale = _group(m, symbol)
-    step, end = scale, m.end()
+    step = scale
+    end = m.end()
     while step > 1 and not m["half"] and (more := _GROUP.match(text, end + text.startswith(" ", end))):
         part, small = _group(more, symbol)
-        part = part if 1 < small < step else _tail(more, step) if small == 1 else Decimal(0)
-        if not part:
+        if small == 1:
+            part = _tail(more, step)
+        if small >= step or not part:
             break
         value = _EXACT.add(value, part)
         step = small

@@ -28,7 +28,8 @@ class Recorder:
     """A reader that records the statements of each read."""
 
     def __init__(self, reader: Reader, dialect: Any) -> None:
-        self._reader, self._dialect = reader, dialect
+        self._reader = reader
+        self._dialect = dialect
         self.reads: list[list[Statement]] = []
 
     async def run(self, read: Callable[[], Read], **how: Any) -> Any:
