@@ -6,14 +6,14 @@ Modules that need all of them import this one: the application, the commands, th
 from types import ModuleType
 
 from app.agreements.models import AGREEMENTS
-from app.core import log
+from app.core import change_log
 from app.core.access import keys
 from app.core.database.engine import WHEN_RESTORED
 from app.core.model.resource import declare
 from app.core.search import index
 from app.core.writing import idempotency
 from app.documents.models import DOCUMENTS
-from app.exchange.imports import tables as imports
+from app.exchange.imports import database_tables as imports
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
 from app.milestones.models import MILESTONES
@@ -27,7 +27,7 @@ from app.webhooks.disabling import disable_restored
 RESOURCES = declare(PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
 
 # The modules that declare the other tables.
-TABLES: tuple[ModuleType, ...] = (log, index, keys, idempotency, imports, webhooks)
+TABLES: tuple[ModuleType, ...] = (change_log, index, keys, idempotency, imports, webhooks)
 
 # A restored database must not send the events that the original registry sends.
 WHEN_RESTORED.append(disable_restored)

@@ -56,7 +56,7 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
 def worker(_: argparse.Namespace, settings: Settings) -> int:
     """Send webhooks, in addition to the server or instead of it. Any number of workers can run."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.core.asgi.middleware import set_up_logs
+    from app.core.asgi.http_middleware import set_up_logs
     from app.server.run import work
 
     set_up_logs()
@@ -160,7 +160,7 @@ def _report_mirrored(sequence: int) -> None:
 def key(options: argparse.Namespace, settings: Settings) -> int:
     """Create, list, rotate or revoke a key, as `options.act` says."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.core.access.credentials import Rotation
+    from app.core.access.rotation import Rotation
     from app.core.errors import Problem
     from app.core.model.validation import validate
     from app.keys import models as keys
@@ -236,7 +236,7 @@ def _check_log(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _check_dataset(options: argparse.Namespace) -> int:
-    from seed.check import check
+    from seed.consistency import check
     from seed.evidence import prove
     from seed.files import DATASET, DatasetError, read
 

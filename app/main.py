@@ -23,20 +23,20 @@ from app.catalogue import RESOURCES
 from app.changes import routes as changes
 from app.changes.long_poll import LongPolls
 from app.core.asgi.authentication import AuthenticationMiddleware, KeyUseRecorder
-from app.core.asgi.middleware import HttpMiddleware, set_up_logs
+from app.core.asgi.http_middleware import HttpMiddleware, set_up_logs
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.response_cache import ResponseCache
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.http import site
 from app.core.http.dispatch import Dispatch
+from app.core.http.html_pages import pages
 from app.core.http.openapi import openapi_document
-from app.core.http.pages import pages
 from app.core.maintenance.schema import head
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
 from app.core.settings import Settings
-from app.core.writing.editor import Editor
+from app.core.writing.writer_thread import Editor
 from app.documents.routes import documents_router
 from app.exchange.imports import routes as imports
 from app.exchange.imports.worker import Importer

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.core.garbage_collection import without_garbage_collection
-from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
 from app.core.writing.references import referrers

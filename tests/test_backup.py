@@ -16,8 +16,8 @@ from sqlalchemy import select, update
 from sqlmodel import SQLModel
 
 from app.cli import main
+from app.core.change_log import CHANGES
 from app.core.database.engine import INITIAL_ROWS, Database
-from app.core.log import CHANGES
 from app.core.maintenance import backup
 from app.core.maintenance.backup import INDEX, NotCopied, back_up, restore
 from app.core.maintenance.redact import Redaction, redact

@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 
 from app.changes import feed
 from app.changes.long_poll import LongPolls
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
-from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES
 from app.core.reading.freshness import Freshness
 from app.core.writing.batch import Batch

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Citation, Voice
-from seed.check import check
+from seed.consistency import check
 from seed.evidence import prove
 from seed.files import DATASET, Dataset, DatasetError, IgnoredTokens, read
 

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
-from app.core.log import CHANGES
 from app.core.reading.history import compare
 from tests.support.history import NAMES, ONE, delete_partner, history, put_partner, versions
 from tests.support.http import walk

@@ -21,7 +21,7 @@ from app.core.database.engine import Database
 from app.core.database.sqlite import SqliteReader
 from app.core.database.statements import Query, Read
 from app.core.errors import QueryTooSlow, Unavailable, family
-from app.core.http import resource_reads
+from app.core.http import read_endpoints
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES as RESOURCES_BY_NAME
 from app.core.reading.cursors import Cursors
@@ -223,7 +223,7 @@ def test_an_error_of_ours_is_a_problem_without_a_trace(client: TestClient, monke
     async def fails(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(resource_reads, "write_response", fails)
+    monkeypatch.setattr(read_endpoints, "write_response", fails)
     with capture_logs() as logs:
         response = client.get("/v1/projects?limit=17")
     problem(response, 500, "internal_error")

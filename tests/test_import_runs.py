@@ -15,16 +15,16 @@ import pytest
 from sqlalchemy import func, select, update
 from starlette.testclient import TestClient
 
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
-from app.core.log import CHANGES
 from app.exchange.formats.media_types import JSON_LINES, parse_file
 from app.exchange.imports import run as importing
 from app.exchange.imports import store
+from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.ordering import components
 from app.exchange.imports.plan import Plan
 from app.exchange.imports.run import Interrupted, Pace, run
-from app.exchange.imports.tables import IMPORTS, LINES
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, problem, walk
 from tests.support.imports import (

@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from app.core.access.keys import KEYS, TOKEN_PATTERN, id_of_token, new_token
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.core.errors import Unauthorized
-from app.core.log import CHANGES
 from tests.support.databases import url_of
 from tests.support.http import client_of, problem
 from tests.support.keys import change_key, id_of, key_of

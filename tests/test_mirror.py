@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
+from app.core.change_log import CHANGES, SEALED
 from app.core.database import sql
 from app.core.database.engine import Database
-from app.core.log import CHANGES, SEALED
 from app.core.model.resource import RESOURCES
 from app.core.writing import batch
 from app.core.writing.batch import Batch

@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
+from app.core.change_log import REDACTIONS, SEALED
 from app.core.database.engine import Database
 from app.core.errors import ReadOnly
-from app.core.log import REDACTIONS, SEALED
 from app.core.maintenance.backup import back_up, restore
 from app.core.maintenance.redact import Redaction
 from app.core.maintenance.redact import redact as take_down
 from app.exchange.formats.media_types import CSV, JSON_LINES
+from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.run import Pace
 from app.exchange.imports.run import run as run_import
-from app.exchange.imports.tables import IMPORTS, LINES
 from app.exchange.mirrors.mirror import MirrorFollower
 from app.exchange.mirrors.source import NotMirrored
 from seed.files import Dataset

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.analysis.progress.progress import progress
+from app.analysis.progress.assembly import progress
 from app.analysis.progress.reading import MAX_FIGURES, parts_below
 from app.core.database.engine import Database
 from app.figures.models import FIGURES

@@ -9,8 +9,8 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import select, text
 from starlette.testclient import TestClient
 
+from app.core.change_log import REDACTIONS, digest
 from app.core.database.engine import Database
-from app.core.log import REDACTIONS, digest
 from app.core.maintenance.redact import Redaction, redact
 from app.core.model.resource import RESOURCES
 from app.core.search.index import RECORDS

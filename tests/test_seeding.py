@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from app.core.change_log import chain_entry, chain_value, digest
 from app.core.database.engine import Database
-from app.core.log import chain_entry, chain_value, digest
 from app.core.maintenance import rerender
 from app.core.maintenance.rerender import render_again
 from app.core.model.fields import RENDERING

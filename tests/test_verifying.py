@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 from sqlmodel import Session
 
+from app.core.change_log import CHANGES, chain_entry, chain_value, digest
 from app.core.database.engine import Database
-from app.core.log import CHANGES, chain_entry, chain_value, digest
 from app.core.maintenance import record_history, rerender
 from app.core.maintenance.rerender import render_again
 from app.core.maintenance.verify import ChainHead, Verifier

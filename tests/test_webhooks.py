@@ -13,8 +13,8 @@ import standardwebhooks
 from sqlalchemy import event, func, insert, select, update
 from starlette.testclient import TestClient
 
+from app.core.change_log import CHANGES, instant
 from app.core.database.engine import Database
-from app.core.log import CHANGES, instant
 from app.core.model.resource import RESOURCES
 from app.webhooks import client as webhook_client
 from app.webhooks import fan_out, queue, subscriptions

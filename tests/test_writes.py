@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
-from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES
 from app.core.values.links import links_in
 from app.core.values.text import slug

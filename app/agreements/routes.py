@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.agreements.models import AGREEMENTS
-from app.core.http.resource_routes import resource_router
+from app.core.http.resource_router import resource_router
 
 
 def agreements_router() -> APIRouter:

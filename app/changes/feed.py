@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_, select
 
+from app.core.change_log import CHANGES, EARLIER_PUBLIC, REDACTIONS, chain_entry_of
 from app.core.database.sql import one_of, unindexed, utf8
 from app.core.database.statements import Query, Read
 from app.core.errors import Rewound
-from app.core.log import CHANGES, EARLIER_PUBLIC, REDACTIONS, chain_entry_of
 from app.core.reading.results import ReadRequest, ReadResult
 from app.core.values.json import to_json
 from app.core.writing.representation import is_public, partners_of

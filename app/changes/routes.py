@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from app.changes.feed import PATH, SCANNED, FeedPage, read_feed
+from app.core.change_log import ACTION, PUBLIC_ACTION
 from app.core.errors import Rewound
 from app.core.http.operations import operation
-from app.core.http.resource_reads import OF_LISTS
+from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import PreparedResponse, read_request, write_response
-from app.core.log import ACTION, PUBLIC_ACTION
 from app.core.model.fields import Instant
 from app.core.model.resource import RESOURCES, Id
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, query_model

@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import SCOPE
-from app.core.access.credentials import Rotation
 from app.core.access.keys import ID_LENGTH, Key, new_token, token_hash
+from app.core.access.rotation import Rotation
+from app.core.change_log import instant, now
 from app.core.errors import ErrorItem, Invalid, NotFound
-from app.core.log import instant, now
 from app.core.model.resource import RESOURCES
 from app.core.values.ids import random_text
 from app.core.values.text import Line, Slug

@@ -4,12 +4,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.core.access.caller import Caller
-from app.core.access.credentials import Rotation
+from app.core.access.rotation import Rotation
 from app.core.errors import NotFound
+from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
 from app.core.http.operations import PathParameter, operation
-from app.core.http.private import PageQuery, page_of, run_transaction
-from app.core.http.resource_writes import OF_BODIES
 from app.core.http.responses import private_json
+from app.core.http.write_endpoints import OF_BODIES
 from app.keys import models as keys
 from app.keys.models import KeyCreated, KeyFields, KeyShown
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.core.http.resource_routes import resource_router
+from app.core.http.resource_router import resource_router
 from app.milestones.models import MILESTONES
 
 

@@ -23,9 +23,9 @@ from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
 from app.core.writing.batch import Batch
-from app.core.writing.conditions import Conditions
 from app.core.writing.edit import WriteResult, actor
 from app.core.writing.integrity import Proposal, trees
+from app.core.writing.preconditions import Conditions
 from app.core.writing.references import referrers
 from app.core.writing.representation import StoredRecord, accepted_fields, writable_members
 

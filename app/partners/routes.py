@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.access.caller import Caller
 from app.core.errors import Conflict, NotFound, Stale
 from app.core.http.operations import checked_id, id_in_path, operation
-from app.core.http.resource_routes import resource_router
-from app.core.http.resource_writes import OF_BODIES, conditions_of, written_response
+from app.core.http.resource_router import resource_router
+from app.core.http.write_endpoints import OF_BODIES, conditions_of, written_response
 from app.core.values.links import PartnerId
 from app.core.writing.edit import WriteResult
 from app.partners.merging import merge

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app.core.database.statements import Read
 from app.core.http.operations import operation
-from app.core.http.resource_reads import OF_LISTS
+from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES
 from app.core.reading.cursors import Cursors

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from app.core.access.keys import KEYS
-from app.core.log import instant
+from app.core.change_log import instant
 from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
 DISABLED_AFTER = timedelta(hours=24)  # without success

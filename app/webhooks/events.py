@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, select
 
-from app.core.log import CHANGES, EARLIER_PUBLIC, PUBLIC_ACTION
+from app.core.change_log import CHANGES, EARLIER_PUBLIC, PUBLIC_ACTION
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.representation import is_public, partners_of

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal_column, select, update
 
-from app.core.log import CHANGES, now
+from app.core.change_log import CHANGES, now
 from app.webhooks.events import change_payload, partners_concerned
 from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 from app.webhooks.queue import new_delivery

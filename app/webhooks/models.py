@@ -11,9 +11,9 @@ from pydantic import Field as Described
 from sqlalchemy import Boolean, Index, Integer, Table, Text, TypeDecorator, literal_column
 from sqlmodel import Field, SQLModel
 
+from app.core.change_log import PUBLIC_ACTION
 from app.core.database.engine import INITIAL_ROWS
 from app.core.database.tables import BYTEWISE, SEQUENCE, in_codes, only_where
-from app.core.log import PUBLIC_ACTION
 from app.core.model.resource import RESOURCES
 from app.core.values.codelists import Code, CodeList
 from app.core.values.links import PartnerId

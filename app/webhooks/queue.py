@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, text, update
 
-from app.core.log import instant
+from app.core.change_log import instant
 from app.webhooks.disabling import DISABLED_AFTER, disable
 from app.webhooks.models import DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.access.caller import Caller
-from app.core.access.credentials import RandomId, Rotation
 from app.core.access.keys import ID_LENGTH
+from app.core.access.rotation import RandomId, Rotation
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.http.bodies import MERGE_PATCH, read_json
+from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
 from app.core.http.operations import PathParameter, operation
-from app.core.http.private import PageQuery, page_of, run_transaction
-from app.core.http.resource_writes import OF_BODIES
 from app.core.http.responses import private_json
+from app.core.http.write_endpoints import OF_BODIES
 from app.core.reading.parameters import Digits
 from app.webhooks import subscriptions
 from app.webhooks.egress import EgressPolicy, EgressRefused

@@ -16,9 +16,9 @@ import structlog
 from sqlalchemy import and_, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.change_log import CHANGES, now
 from app.core.database.engine import Database
 from app.core.database.statements import Query, Read, Reader
-from app.core.log import CHANGES, now
 from app.webhooks.disabling import disable_keyless
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.fan_out import fan_out

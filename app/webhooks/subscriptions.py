@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Text, delete, func, or_, true, tuple_, typ
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import Caller
-from app.core.access.credentials import Rotation
 from app.core.access.keys import ID_LENGTH, Key
+from app.core.access.rotation import Rotation
+from app.core.change_log import Change, now
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
-from app.core.log import Change, now
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import validate
 from app.core.values.ids import random_text

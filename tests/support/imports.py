@@ -14,8 +14,8 @@ from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.exchange.formats.media_types import JSON_LINES, parse_file
 from app.exchange.imports import store
+from app.exchange.imports.database_tables import IMPORTS
 from app.exchange.imports.models import ImportOptions
-from app.exchange.imports.tables import IMPORTS
 
 Record = dict[str, Any]
 PORTS: Record = {

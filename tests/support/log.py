@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
-from app.core.log import CHANGES
 from app.core.maintenance import redact as redacting
 from app.core.maintenance.redact import Redaction
 from app.core.maintenance.verify import ChainHead, Verifier

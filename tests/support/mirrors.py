@@ -7,8 +7,8 @@ import httpx
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from app.core.change_log import CHANGES, REDACTIONS
 from app.core.database.engine import Database
-from app.core.log import CHANGES, REDACTIONS
 from app.core.model.resource import RESOURCES
 from app.exchange.mirrors.mirror import MirrorFollower
 from app.exchange.mirrors.source import Source

@@ -16,10 +16,10 @@ from seed.loader import load
 from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
 from tests.torture.clusters import Cluster
-from tests.torture.ground import Row
 from tests.torture.kills import postgres_killed, replica_promoted, server_killed
 from tests.torture.mirrors import mirror_killed
 from tests.torture.races import crowd, one_effect
+from tests.torture.setting import Row
 from tests.torture.slow import slow_clients
 from tests.torture.webhooks import senders_killed
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
-from app.core.log import CHANGES
 from app.core.maintenance.backup import restore
-from tests.torture.ground import ROOT, Row, Server, Writers, new_key
+from tests.torture.setting import ROOT, Row, Server, Writers, new_key
 from tests.torture.whole import broken
 
 

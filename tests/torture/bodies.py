@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 from app.core.database.engine import Database
 from app.core.settings import Settings
 from app.main import assemble
-from tests.torture.ground import Row, Server, new_key
+from tests.torture.setting import Row, Server, new_key
 
 Body = bytes | Iterable[bytes]
 MOST = 60  # megabytes that the server may grow by

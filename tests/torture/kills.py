@@ -4,7 +4,7 @@ import random
 import time
 
 from tests.torture.clusters import Cluster
-from tests.torture.ground import Row, Server, Writers, client_of, new_key, unexpected
+from tests.torture.setting import Row, Server, Writers, client_of, new_key, unexpected
 from tests.torture.whole import broken
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.core.change_log import CHANGES, LATEST_CHANGE, SEALED
 from app.core.database.engine import Database
-from app.core.log import CHANGES, LATEST_CHANGE, SEALED
 from app.core.maintenance.redact import Redaction, redact
-from tests.torture.ground import ROOT, Row, Server, Writers, new_key, unexpected
+from tests.torture.setting import ROOT, Row, Server, Writers, new_key, unexpected
 from tests.torture.whole import broken
 
 PATIENCE = 120.0  # seconds that the mirror may take to be like its source, when nobody writes any more

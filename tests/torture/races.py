@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.torture.ground import PARTNER, Row, Server, client_of, new_key, unexpected
+from tests.torture.setting import PARTNER, Row, Server, client_of, new_key, unexpected
 from tests.torture.whole import broken
 
 AT_ONCE = 20

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.torture.ground import Row, Server, new_key
+from tests.torture.setting import Row, Server, new_key
 
 ADDRESSES = 40  # of the loopback network: no client gets near the bound of one address
 AT_ONCE = 100

@@ -32,7 +32,7 @@ from tests.support.receivers import (
     receiving,
     redirect_to,
 )
-from tests.torture.ground import ROOT, Row
+from tests.torture.setting import ROOT, Row
 from tests.torture.whole import broken
 
 MOST_MORE = 50_000  # KiB that a sender may grow by

@@ -6,13 +6,13 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 import app.catalogue  # noqa: F401 - declares every resource
+from app.core.change_log import CHANGES, digest
 from app.core.database.engine import Database
 from app.core.database.sql import CHUNK
-from app.core.log import CHANGES, digest
 from app.core.maintenance.verify import Verifier
 from app.core.model.resource import RESOURCES, Resource
 from app.core.search.index import RECORDS
-from tests.torture.ground import Told
+from tests.torture.setting import Told
 
 
 def broken(url: str, told: Iterable[Told] = ()) -> list[str]:

@@ -24,7 +24,7 @@ from app.analysis.aggregates.hierarchy import Hierarchy, read_hierarchy
 from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, total
 from app.core.database.statements import Query, Read
 from app.core.model.filters import Parameter
-from app.core.reading.conditions import FilterShape, conditions, filter_shape
+from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
 from app.core.reading.includes import select_stored
 from app.core.reading.parameters import MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from app.analysis.aggregates.reading import MAX_ADDED, Aggregate, Aggregates
 from app.core.http.operations import operation
-from app.core.http.resource_reads import OF_LISTS
+from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
 
 DESCRIPTION = f"""\

@@ -14,7 +14,7 @@ from app.analysis.audit.walk import FILTERS, AuditPosition, AuditRequest, findin
 from app.core.database.statements import Read
 from app.core.errors import BadCursor
 from app.core.http.operations import operation
-from app.core.http.resource_reads import OF_LISTS
+from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import json_response, read_request, write_response
 from app.core.model.resource import Id
 from app.core.reading.cursors import Cursors

@@ -15,7 +15,7 @@ from app.analysis.audit.rules import ALL
 from app.core.database.engine import Database
 from app.core.database.statements import Query, Read
 from app.core.model.resource import Resource, on_record
-from app.core.reading.conditions import FilterShape, filter_shape
+from app.core.reading.filter_conditions import FilterShape, filter_shape
 from app.core.reading.includes import select_stored
 from app.core.values.json import from_json
 

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, literal_column, select
 
+from app.analysis.progress.assembly import KINDS, IndicatorProgress, is_counted, progress
 from app.analysis.progress.grouping import MAX_LEVELS
-from app.analysis.progress.progress import KINDS, IndicatorProgress, is_counted, progress
 from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
 from app.core.model.resource import Id
-from app.core.reading.conditions import FilterShape, conditions, filter_shape
 from app.core.reading.cursors import Cursors
+from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
 from app.core.reading.includes import select_stored
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of

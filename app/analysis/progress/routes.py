@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.progress.reading import ProgressList, ProgressPage, WholeProgress, read_progress
 from app.core.http.operations import checked_id, id_in_path, operation
-from app.core.http.resource_reads import OF_DETAILS, OF_LISTS
+from app.core.http.read_endpoints import OF_DETAILS, OF_LISTS
 from app.core.http.responses import read_request, write_response
 from app.core.model.resource import Id
 from app.core.reading.parameters import MAX_ITEMS

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from app.analysis.timeline.models import Precision, TimelineQuery
+from app.analysis.timeline.query import SUB_PROJECTS, TimelineShape, bound_values, statement
 from app.analysis.timeline.sources import SOURCES, WHAT
-from app.analysis.timeline.statement import SUB_PROJECTS, TimelineShape, bound_values, statement
 from app.core.database.statements import Read
 from app.core.errors import BadCursor
 from app.core.reading.cursors import Cursors

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from app.analysis.timeline.models import TimelinePage, TimelineQuery
 from app.analysis.timeline.reading import PATH, read_entries
 from app.core.http.operations import operation
-from app.core.http.resource_reads import OF_LISTS
+from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
 
 router = APIRouter(tags=["registry"])

@@ -11,10 +11,10 @@ from sqlalchemy import Text, bindparam, select
 from sqlmodel import Field, Session, SQLModel
 
 from app.core.access.caller import Caller
+from app.core.change_log import now
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 from app.core.errors import Unauthorized
-from app.core.log import now
 from app.core.values.ids import random_text
 
 BASE_62 = string.digits + string.ascii_uppercase + string.ascii_lowercase

@@ -12,10 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.caller import Caller
 from app.core.access.keys import KEYS, READ_KEY_BY_ID, caller_of_token, id_of_token
+from app.core.change_log import instant, now
 from app.core.database.engine import Database
 from app.core.database.statements import Read
 from app.core.errors import Problem, Unauthorized
-from app.core.log import instant, now
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
 

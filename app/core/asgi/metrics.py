@@ -9,7 +9,7 @@ from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.types import Scope
 
-from app.core.asgi.middleware import Observe
+from app.core.asgi.http_middleware import Observe
 
 
 def mount(app: FastAPI) -> Observe:

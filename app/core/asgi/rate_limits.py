@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.asgi.middleware import HttpMiddleware
+from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.errors import TooMany
 
 WINDOW = 60  # seconds

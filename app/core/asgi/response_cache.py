@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.asgi.middleware import HttpMiddleware, request_id_of
+from app.core.asgi.http_middleware import HttpMiddleware, request_id_of
+from app.core.etags import matching
 from app.core.reading.freshness import Freshness
-from app.core.tags import matching
 
 MAX_BODY_SIZE = 1_000_000  # bytes of one response
 ENTRY_OVERHEAD = 2_000  # approximate size of an entry without its body, in bytes

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Table, create_engine, delete, insert, select,
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
+from app.core.change_log import LATEST_CHANGE
 from app.core.database.engine import INITIAL_ROWS, WHEN_RESTORED, Database
-from app.core.log import LATEST_CHANGE
 from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import ChainHead, Verifier
 from app.core.search.index import RECORDS, STATE, fill_index

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Table
 
-from app.core.log import REDACTOR, digest, public_action, redacted_digest
+from app.core.change_log import REDACTOR, digest, public_action, redacted_digest
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource

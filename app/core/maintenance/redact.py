@@ -18,9 +18,9 @@ from pydantic_core import to_json as encode_json
 from sqlalchemy import Column, Connection, bindparam, func, insert, select, tuple_, update
 from sqlmodel import Session, SQLModel
 
+from app.core.change_log import CHANGES, LATEST_CHANGE, REDACTIONS, new_salt, redacted_digest, redaction_actor
 from app.core.database.engine import Database
 from app.core.database.sql import CHUNK
-from app.core.log import CHANGES, LATEST_CHANGE, REDACTIONS, new_salt, redacted_digest, redaction_actor
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.texts import name_texts, other_texts
 from app.core.search.index import clear_index

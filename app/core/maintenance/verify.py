@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, exists, select, tuple_
 
+from app.core.change_log import CHANGES, MIRRORS, REDACTIONS, SEALED, chain_entry_of, chain_value, redaction_actor
 from app.core.database.sql import CHUNK
-from app.core.log import CHANGES, MIRRORS, REDACTIONS, SEALED, chain_entry_of, chain_value, redaction_actor
 from app.core.maintenance.record_history import RecordHistory, comparable_link
 from app.core.model.resource import RESOURCES, Resource
 

@@ -12,7 +12,7 @@ from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read
 from app.core.model.filters import EqualFilter
 from app.core.model.resource import RESOURCES, Resource
-from app.core.reading.conditions import FilterShape, filter_conditions, filter_shape
+from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
 from app.core.reading.includes import select_stored
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed

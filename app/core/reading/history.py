@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import bindparam, select
 
 from app.core.access.keys import KEYS
+from app.core.change_log import CHANGE_NAME, CHANGES, PUBLIC_ACTION, REDACTOR, WITHHELD
 from app.core.database.sql import one_of, utf8
 from app.core.database.statements import Query, Read
 from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Gone, Invalid, NotFound
-from app.core.log import CHANGE_NAME, CHANGES, PUBLIC_ACTION, REDACTOR, WITHHELD
 from app.core.model.fields import Instant
 from app.core.model.filters import stored_instant
 from app.core.model.resource import Resource

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Select, func, literal_column, select, union_all
 
+from app.core.change_log import CHANGES
 from app.core.database.sql import utf8
 from app.core.database.statements import Query, Read, Rows
 from app.core.errors import ErrorItem, Invalid
-from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES, Include, Resource, on_record
 from app.core.reading.cursors import Cursors
 

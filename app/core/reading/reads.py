@@ -8,14 +8,14 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, bindparam, cast, func, literal_column, null, select
 
+from app.core.change_log import CHANGE_NAME, CHANGES
 from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read, Rows
 from app.core.errors import ERROR_DETAILS, ErrorItem, Gone, Invalid, NotFound
-from app.core.log import CHANGE_NAME, CHANGES
 from app.core.model.resource import Include, Resource
-from app.core.reading.conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
+from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
 from app.core.reading.includes import includes_of, select_stored, union_in_order
-from app.core.reading.pages import ListPage
+from app.core.reading.list_pages import ListPage
 from app.core.reading.results import (
     LAST_CHANGE_OF_RECORD,
     NO_CHANGE,

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import literal_column, select
 
 from app.core.access.caller import ANONYMOUS, Caller
+from app.core.change_log import CHANGE_NAME, CHANGES, LAST_OF_RECORD
 from app.core.database.statements import Query, Read, Reader
 from app.core.errors import Moved, Unavailable
-from app.core.log import CHANGE_NAME, CHANGES, LAST_OF_RECORD
+from app.core.etags import is_any, matches_any
 from app.core.model.fields import RENDERING
 from app.core.search.index import INDEXING
-from app.core.tags import is_any, names
 from app.core.values.json import to_json
 
 _LAST = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
@@ -46,7 +46,7 @@ class ReadRequest:
 
     def matches(self, tag: str) -> bool:
         """Return whether If-None-Match contains the tag (weak comparison)."""
-        return names(self.tags, tag)
+        return matches_any(self.tags, tag)
 
     @property
     def is_conditional(self) -> bool:

@@ -30,12 +30,12 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel
 
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.core.database.sql import chunks
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE, SEQUENCE
 from app.core.errors import Unavailable
-from app.core.log import CHANGES
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.texts import name_texts, other_texts
 from app.core.search.tokens import TEXT, terms, tokenize

@@ -19,9 +19,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlmodel import Session
 
-from app.core.database.sql import chunks
-from app.core.errors import ReadOnly
-from app.core.log import (
+from app.core.change_log import (
     CHANGE_NAME,
     CHANGES,
     LATEST_CHANGE,
@@ -34,6 +32,8 @@ from app.core.log import (
     now,
     public_action,
 )
+from app.core.database.sql import chunks
+from app.core.errors import ReadOnly
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource

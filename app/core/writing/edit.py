@@ -10,17 +10,17 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
+from app.core.change_log import CHANGES, LAST_OF_RECORD
 from app.core.database.sql import chunks
 from app.core.errors import MAX_ERRORS, ErrorItem, Forbidden, Gone, IdTaken, Invalid, NotFound, ReferredTo
-from app.core.log import CHANGES, LAST_OF_RECORD
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.validation import top_member, validate, validate_partly
 from app.core.values.text import RESERVED, id_stem
 from app.core.writing.batch import Batch
-from app.core.writing.conditions import UNCONDITIONAL, Conditions
 from app.core.writing.integrity import Proposal, violations
 from app.core.writing.patch import merge, writable_body
+from app.core.writing.preconditions import UNCONDITIONAL, Conditions
 from app.core.writing.references import referrers
 from app.core.writing.representation import Content, StoredRecord, writable_members
 

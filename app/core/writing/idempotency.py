@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Integer, delete, insert, select
 from sqlmodel import Field, Session, SQLModel
 
+from app.core.change_log import CHANGE_NAME, CHANGES, instant, now
 from app.core.database.tables import BYTEWISE, SEQUENCE
 from app.core.errors import ErrorItem, Invalid
-from app.core.log import CHANGE_NAME, CHANGES, instant, now
 
 RETENTION = timedelta(hours=24)
 HEADER = "Idempotency-Key"

@@ -13,9 +13,9 @@ from app.core.errors import Problem
 from app.core.model.resource import RESOURCES
 from app.exchange.formats.media_types import SUFFIXES, allows_resource, parse_file
 from app.exchange.imports import store
+from app.exchange.imports.database_tables import COUNTS, LINES, Import
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.run import Pace, run
-from app.exchange.imports.tables import COUNTS, LINES, Import
 
 
 def import_file(database: Database, path: Path, options: dict[str, Any], partner: str | None) -> tuple[list[str], str]:

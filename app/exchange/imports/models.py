@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.errors import ErrorItem
 from app.core.reading.history import FieldChange
-from app.exchange.imports.tables import MODE, STATUS, VERDICT
+from app.exchange.imports.database_tables import MODE, STATUS, VERDICT
 
 
 class ImportOptions(BaseModel):

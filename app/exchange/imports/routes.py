@@ -19,10 +19,10 @@ from app.core.access.caller import Caller
 from app.core.database.statements import Query, Read
 from app.core.errors import BadBody, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
 from app.core.http.bodies import stream_body, type_of
+from app.core.http.guarded_endpoints import PageQuery, page_of
 from app.core.http.operations import PathParameter, operation
-from app.core.http.private import PageQuery, page_of
-from app.core.http.resource_writes import WRITERS
 from app.core.http.responses import private_json
+from app.core.http.write_endpoints import WRITERS
 from app.core.model.resource import RESOURCES
 from app.core.reading.parameters import Digits
 from app.exchange.formats.columns import column_of
@@ -36,9 +36,9 @@ from app.exchange.formats.media_types import (
     allows_resource,
     parse_file,
 )
+from app.exchange.imports.database_tables import IMPORTS, LINES, OPEN, VERDICT
 from app.exchange.imports.models import ImportOptions, ImportPage, ImportShown, LinePage
 from app.exchange.imports.store import store_import
-from app.exchange.imports.tables import IMPORTS, LINES, OPEN, VERDICT
 
 READERS = (*WRITERS, "keys")
 

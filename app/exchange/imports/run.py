@@ -23,12 +23,12 @@ from app.core.errors import ErrorItem, Problem, ReadOnly, Unauthorized
 from app.core.garbage_collection import without_garbage_collection
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
-from app.core.writing.editor import PATIENCE
+from app.core.writing.writer_thread import PATIENCE
 from app.exchange.imports import store
+from app.exchange.imports.database_tables import Import
 from app.exchange.imports.line import ImportLine, RecordKey
 from app.exchange.imports.plan import Plan
 from app.exchange.imports.store import ClaimLost, errors_json
-from app.exchange.imports.tables import Import
 from app.exchange.imports.write_lines import LineWriter, referrer_errors
 
 CHUNK = 250  # lines that are written before other writers get their turn

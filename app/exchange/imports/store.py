@@ -18,15 +18,15 @@ from sqlalchemy import bindparam, delete, insert, literal_column, or_, update
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import Caller
+from app.core.change_log import MirrorMark, instant, now
 from app.core.database.engine import Database
 from app.core.database.statements import Query
 from app.core.errors import ErrorItem, ReadOnly, Unavailable
-from app.core.log import MirrorMark, instant, now
 from app.core.values.ids import LETTERS, random_text
 from app.core.values.json import to_json
 from app.exchange.formats.lines import ParsedLine
+from app.exchange.imports.database_tables import IMPORTS, LINES, OPEN, Import
 from app.exchange.imports.models import ImportOptions
-from app.exchange.imports.tables import IMPORTS, LINES, OPEN, Import
 
 CHUNK = 500  # lines that are stored or read in one transaction
 CHUNK_BYTES = 4_000_000

@@ -13,11 +13,11 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.change_log import now
 from app.core.database.engine import Database
 from app.core.database.statements import Read, Reader
 from app.core.errors import Problem
-from app.core.log import now
-from app.core.writing.editor import Editor
+from app.core.writing.writer_thread import Editor
 from app.exchange.imports import store
 from app.exchange.imports.run import Interrupted, Pace, run
 

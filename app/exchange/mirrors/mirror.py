@@ -14,9 +14,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from app.core.change_log import CHANGES, LATEST_CHANGE, MIRRORS, REDACTIONS, now
 from app.core.database.engine import Database
 from app.core.database.sql import chunks
-from app.core.log import CHANGES, LATEST_CHANGE, MIRRORS, REDACTIONS, now
 from app.core.model.resource import RESOURCES
 from app.core.search.index import clear_index
 from app.core.writing.batch import Batch

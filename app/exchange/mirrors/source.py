@@ -14,7 +14,15 @@ from pydantic import BaseModel, Field, model_validator
 from app import __version__
 from app.changes.feed import PATH
 from app.changes.routes import LAST_NUMBER, Proof
-from app.core.log import PUBLIC_ACTION, SEALED, chain_entry, chain_value, digest, redacted_digest, redaction_actor
+from app.core.change_log import (
+    PUBLIC_ACTION,
+    SEALED,
+    chain_entry,
+    chain_value,
+    digest,
+    redacted_digest,
+    redaction_actor,
+)
 from app.core.model.fields import Instant
 from app.core.model.resource import Id
 from app.core.reading.parameters import MAX_ITEMS

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.access.credentials import RandomId
+from app.core.access.rotation import RandomId
 from app.core.errors import NotFound
 from app.core.reading.parameters import Digits
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.access.keys import ID_LENGTH
-from app.core.log import instant
+from app.core.change_log import instant
 
 DAY = 86_400  # seconds
 RandomId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-z]{{{ID_LENGTH}}}$")]

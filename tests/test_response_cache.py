@@ -13,7 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.asgi.middleware import HttpMiddleware
+from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.response_cache import ENTRY_OVERHEAD, ResponseCache
 from app.core.database.engine import Database
 from app.core.reading import freshness

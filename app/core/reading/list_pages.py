@@ -8,8 +8,8 @@ from typing import Any
 from app.core.access.caller import Caller
 from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Invalid
 from app.core.model.resource import Resource
-from app.core.reading.conditions import ALL, DRAFTS, OWN, FilterShape, filter_shape
 from app.core.reading.cursors import Cursors
+from app.core.reading.filter_conditions import ALL, DRAFTS, OWN, FilterShape, filter_shape
 from app.core.reading.sorts import Sort, is_number, nullable
 from app.core.search.ranking import SearchPosition
 

@@ -15,7 +15,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import Failed
-from app.core.tags import matching, without_codings
+from app.core.etags import matching, without_codings
 
 log = structlog.get_logger("hoptac.access")
 

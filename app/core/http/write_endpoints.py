@@ -24,10 +24,10 @@ from app.core.http.bodies import JSON, MERGE_PATCH, parse_model, read_body, read
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.model.resource import Resource
 from app.core.values.text import SLUGS
-from app.core.writing.conditions import Conditions
 from app.core.writing.edit import Edit, WriteResult, free_id
 from app.core.writing.idempotency import HEADER, find_replay, store_replay
 from app.core.writing.patch import writable_body
+from app.core.writing.preconditions import Conditions
 
 WRITERS = ("records:write", "records:write:own")
 OF_BODIES = (TooLarge, UnsupportedType)

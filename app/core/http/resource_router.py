@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from app.core.http.resource_reads import add_reads
-from app.core.http.resource_writes import add_writes
+from app.core.http.read_endpoints import add_reads
+from app.core.http.write_endpoints import add_writes
 from app.core.model.resource import Resource
 
 

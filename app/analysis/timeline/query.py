@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 
 from app.analysis.timeline.sources import FROM, MILESTONE, PUBLISHED, SOURCES, TO, WHAT_OF_KIND, EntrySource
+from app.core.change_log import CHANGES
 from app.core.database.sql import one_of, unindexed, utf8
 from app.core.database.statements import Query
-from app.core.log import CHANGES
 from app.core.model.resource import Resource, on_record
 from app.milestones.models import MILESTONES
 from app.projects.models import PARTS, PROJECTS

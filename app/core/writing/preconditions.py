@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlmodel import Session
 
+from app.core.change_log import CHANGES
 from app.core.errors import BadRequest, NoCondition, Stale
-from app.core.log import CHANGES
-from app.core.tags import has_tags, is_any, names, strong_tags
+from app.core.etags import has_tags, is_any, matches_any, strong_tags
 from app.core.writing.representation import StoredRecord
 
 # The tag of a response that was made from several records (`ReadRequest.tag`): the last Change at that time, the
@@ -34,7 +34,7 @@ class Conditions:
                 raise BadRequest("If-Match and If-None-Match take ETags in quotes, or *.")
         if self.if_match and (present is None or not self._matches(session, present)):
             raise Stale
-        if present is not None and names(self.if_none_match, present.tag):
+        if present is not None and matches_any(self.if_none_match, present.tag):
             raise Stale
 
     def require(self) -> None:

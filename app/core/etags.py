@@ -33,7 +33,7 @@ def is_any(tags: str) -> bool:
     return tags.strip() == "*"
 
 
-def names(tags: str, tag: str) -> bool:
+def matches_any(tags: str, tag: str) -> bool:
     """Return whether If-None-Match contains this tag or is `*` (weak comparison)."""
     if not tags:
         return False
