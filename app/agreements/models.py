@@ -53,7 +53,7 @@ class Party(Value):
     partner: PartnerId = Field(description="Id of the partner.")
     side: Line | None = Field(
         default=None,
-        description="Side on which this partner takes part, such as a country that several partners represent.",
+        description="Name of the side of the agreement to which it belongs, such as the country it represents.",
     )
 
 
@@ -104,7 +104,7 @@ class AgreementFields(HasIdentifiers, RecordFields):
 
 
 class AgreementShown(AgreementFields, Record):
-    """An agreement as the registry shows it."""
+    """An agreement as the registry returns it."""
 
     resource: Literal["agreements"]
 

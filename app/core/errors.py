@@ -96,7 +96,7 @@ class ProblemShown(BaseModel, defer_build=True):
     status: int = Field(description="HTTP status code.", examples=[422])
     detail: str = Field(description="Explanation of this occurrence.", examples=["The request has one error."])
     code: str = Field(description="Stable code for programs.", examples=["invalid"])
-    errors: list[ErrorItem] = Field(description="The single errors, at most 50.")
+    errors: list[ErrorItem] = Field(description="The first 50 errors of the request.")
 
 
 class Problem(Exception):

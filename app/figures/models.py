@@ -62,7 +62,7 @@ class Relation(Value):
 
 
 class FigureFields(RecordFields):
-    """One number that a source states, with what decides which other numbers it can be compared with."""
+    """A number that a source states, and the properties that decide which numbers it can be compared with."""
 
     indicator: IndicatorId = Field(description="Id of the indicator: what the number measures.")
     kind: Annotated[str, FIGURE_KIND] = Field(
@@ -107,7 +107,7 @@ class FigureFields(RecordFields):
     )
     said_by: Voice | None = Field(default=None, description="Who stated the number. Null: the document itself.")
     relayed_for: Voice | None = Field(
-        default=None, description="Who the number comes from, if the speaker relayed another party's number."
+        default=None, description="Source of the number, if the speaker quoted the number of another party."
     )
     as_written: Line | None = Field(default=None, description="The number as the source writes it.")
 
@@ -263,7 +263,7 @@ FIGURES = Resource(
         "partner": Link(
             "partners",
             (Figure.partner, Figure.said_by_id, Figure.relayed_for_id),
-            "Figures about this partner, stated by it, or relayed for it.",
+            "Figures about this partner, stated by it, or quoted from it.",
             "partners",
             "figures",
         ),

@@ -97,7 +97,7 @@ class MilestoneFields(RecordFields):
 
 
 class MilestoneShown(MilestoneFields, Record):
-    """A milestone as the registry shows it."""
+    """A milestone as the registry returns it."""
 
     resource: Literal["milestones"]
 
@@ -161,7 +161,7 @@ MILESTONES = Resource(
         "agreement": Link(
             "agreements", (Milestone.agreement,), "Belongs to this agreement.", "agreements", "milestones"
         ),
-        "place": Link("places", (Milestone.place,), "Takes place here.", "places", "milestones", tree=True),
+        "place": Link("places", (Milestone.place,), "Milestones in this place.", "places", "milestones", tree=True),
         "about_document": Link(
             "documents",
             (DOCUMENTS_OF.c.document_id,),

@@ -65,7 +65,7 @@ class StatementFields(RecordFields):
 
 
 class StatementShown(StatementFields, Record):
-    """A statement as the registry shows it."""
+    """A statement as the registry returns it."""
 
     resource: Literal["statements"]
 
@@ -120,12 +120,12 @@ STATEMENTS = Resource(
         "partner": Link(
             "partners",
             (Statement.said_by_id, Statement.relayed_for_id, ADDRESSEES.c.partner_id),
-            "Was made by, relayed for, or addressed to this partner.",
+            "Statements made by this partner, quoted from it, or addressed to it.",
             "partners",
             "statements",
         ),
         "speaker": Link("partners", (Statement.said_by_id,), "Was made by this partner."),
-        "relayed_for": Link("partners", (Statement.relayed_for_id,), "Was relayed for this partner."),
+        "relayed_for": Link("partners", (Statement.relayed_for_id,), "Statements quoted from this partner."),
         "to": Link("partners", (ADDRESSEES.c.partner_id,), "Is addressed to this partner."),
         "project": Link("projects", (Statement.project,), "Is about this project.", "projects", "statements"),
         "agreement": Link("agreements", (Statement.agreement,), "Is about this agreement.", "agreements", "statements"),

@@ -45,7 +45,7 @@ class Event(BaseModel, defer_build=True):
     """The body of a webhook. It states which record changed, and where its current version can be read."""
 
     type: str = Field(
-        description="Kind of record and what happened to it, or `webhook.test`.", examples=["project.updated"]
+        description="Singular name of the resource and the action, or `webhook.test`.", examples=["project.updated"]
     )
     timestamp: str = Field(description="Time of the Change or of the test.")
     data: Told | Tested

@@ -209,7 +209,7 @@ class WebhookShown(WebhookFields):
     failing_since: str | None = Described(description="Time of the first failed attempt since the last success.")
     last_accepted_at: str | None = Described(description="Time of the last success.")
     previous_until: str | None = Described(
-        description="Time until which the secret before the last rotation signs too."
+        description="Time until which messages are also signed with the previous secret."
     )
 
 
@@ -229,7 +229,7 @@ class DeliveryShown(BaseModel, defer_build=True):
     attempts: int = Described(description="Number of attempts so far.")
     created_at: str
     due_at: str | None = Described(
-        description="Time of the next attempt. During an attempt, the time after which it counts as lost."
+        description="Time of the next attempt. During an attempt: time at which it is treated as failed."
     )
     first_attempt_at: str | None
     last_attempt_at: str | None

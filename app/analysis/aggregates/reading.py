@@ -75,8 +75,8 @@ class Aggregate(BaseModel, defer_build=True):
     groups: list[AggregateGroup] = Field(description="Groups, ordered by key.")
     more: bool = Field(description="Whether there are more groups than `limit`.")
     empty_because: list[str] | None = Field(
-        description="If there is no group: the filters of which a single one, if removed, would lead to groups. Empty: "
-        "more than one filter must be removed. Null: there are groups, or the request has no filter."
+        description="Null: there are groups, or the request has no filter. Otherwise: each filter whose removal alone "
+        "would lead to groups. An empty list: it is not enough to remove one filter."
     )
 
 

@@ -64,9 +64,9 @@ class LeftOut:
     """A figure that is not in the sum of its group."""
 
     figure: Annotated[str, Field(description="Id of the figure.")]
-    reason: Annotated[str, LEFT_OUT, Field(description="Why. `/v1/codelists/left_out` explains the codes.")]
+    reason: Annotated[str, LEFT_OUT, Field(description="Reason. `/v1/codelists/left_out` explains the codes.")]
     because_of: Annotated[
-        str | None, Field(description="Id of the other figure that is the reason. Null: the reason is in itself.")
+        str | None, Field(description="Id of the figure that conflicts with it. Null: there is no such figure.")
     ]
 
 

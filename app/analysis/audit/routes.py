@@ -94,7 +94,7 @@ class ComputedShown(BaseModel, defer_build=True):
 
     how: str = Field(description="Formula with its numbers or dates.", examples=["2028 − 2024 + 1"])
     expected: int | float | str | None = Field(description="Number or date that the sources state.")
-    found: int | float | str | None = Field(description="Number or date that the computation results in.")
+    found: int | float | str | None = Field(description="Conflicting value: computed, stated, or the day `as_of`.")
 
 
 class FindingShown(BaseModel, defer_build=True):
@@ -102,7 +102,7 @@ class FindingShown(BaseModel, defer_build=True):
 
     rule: Annotated[str, RULE] = Field(description="Rule that found it. `/v1/audit/rules` describes the rules.")
     severity: Annotated[str, SEVERITY] = Field(
-        description="`note`: nothing need be wrong. `warning`: something is missing or does not fit. `error`: two "
+        description="`note`: it may be correct. `warning`: something is missing or does not fit. `error`: two "
         "statements cannot both be true."
     )
     message: LanguageMap = Field(description="Explanation in Vietnamese and English.")

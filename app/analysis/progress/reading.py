@@ -67,7 +67,7 @@ class PartProgress(ProjectProgress):
 
 @dataclass(frozen=True)
 class WholeProgress(ProjectProgress):
-    """A project with its sub-projects, each shown once: under its roll-up, if that is part of the project too."""
+    """A project with its sub-projects. Each is shown once, under the first of its wider projects that are shown."""
 
     parts: Annotated[list[PartProgress], Field(description="Projects that are part of this one.")]
     more_parts: Annotated[

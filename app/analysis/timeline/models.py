@@ -63,7 +63,7 @@ class EntryShown(BaseModel, defer_build=True):
     title: LanguageMap = Field(description="Title of the record, or summary of a statement, by language.")
     status: str | None = Field(description="Status of the record. Null: statements have none.")
     projects: list[str] = Field(description="Ids of the projects that it belongs to.")
-    agreement: str | None = Field(description="Id of the agreement that it belongs to, or that the record is.")
+    agreement: str | None = Field(description="Id of its agreement. For an agreement, its own id.")
     places: list[str] = Field(description="Ids of the places where it takes place.")
     partners: list[str] = Field(
         description="Ids of the partners that take part, are parties, have a role, speak or are addressed."

@@ -57,7 +57,7 @@ KEY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "hoptac_<id>_<secret>",
-    "description": "A key that an administrator of the registry creates. Reads need none.",
+    "description": "A key that an administrator of the registry creates. Reads need no key.",
 }
 
 NOT_MODIFIED = "Not modified: the client's copy, with the ETag in If-None-Match, is current."

@@ -36,7 +36,7 @@ def schemas_of(operations: Sequence[Operation]) -> dict[str, Any]:
 
 def add_examples(schemas: dict[str, Any], resources: Sequence[Resource], records: dict[str, Any]) -> None:
     """Add an example of each resource, and to the request bodies the members that only the registry writes."""
-    ignored = {"readOnly": True, "description": "May be sent back unchanged."}
+    ignored = {"readOnly": True, "description": "Set by the registry. A request may contain the value of a response."}
     id_texts = {"description": "The id in the path. With POST, the id of the new record."}
     for resource in resources:
         record_schema = schemas[resource.shown.__name__]

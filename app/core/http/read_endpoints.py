@@ -64,7 +64,7 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
         router,
         "GET",
         "/facets",
-        f"Count {resource.name} by their values",
+        f"Count {resource.name} by the values of filters",
         name=f"count_{resource.name}",
         about="Takes the filters of the list. Each count is the number of records that the list would have with this "
         "value as a further filter. Filters on the same link apply to it: with `role=funding`, `facet=partner` counts "
@@ -132,7 +132,7 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
         router,
         "GET",
         f"/{{{id_name}}}/{include.name}",
-        f"List the {include.name} of one {owner.one}",
+        f"List linked records of one {owner.one}: {include.name}",
         name=f"list_{owner.one}_{include.name}",
         about=f"The same as `/v1/{target.name}?{include.parameter}=…`. Takes the other parameters of that list.",
         returns=lambda: page_model(target),

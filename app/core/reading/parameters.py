@@ -76,8 +76,8 @@ class Queries:
             "response then lacks fields that its model requires."
         )
         include = (
-            f"Add linked records, separated by commas: {', '.join(self.resource.includes)}. They are followed in the "
-            "order of this parameter, so `figures,indicators` also adds the indicators of the figures."
+            f"Add linked records, separated by commas: {', '.join(self.resource.includes)}. The links of added "
+            "records can be named after them: for projects, `figures,indicators` adds figures and their indicators."
         )
         return {
             "fields": (NameList | None, Field(default=None, description=fields, examples=["id,citations"])),
