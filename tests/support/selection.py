@@ -34,6 +34,7 @@ ONE_ENGINE = {
 # Modules that start many processes or take their time by intent.
 SLOW = {
     "test_bench": "measures",
+    "test_contributing": "runs make, ruff and pytest on a copy of the tree",
     "test_examples": "each test starts a server and several programs",
     "test_recovery": "stops and starts a PostgreSQL",
     "test_torture": "kills, crowds and stalls servers",
