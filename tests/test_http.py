@@ -282,6 +282,7 @@ def test_a_replaced_database_file_is_seen(tmp_path: Path, dataset: Dataset) -> N
         assert len(found.json()["items"]) == 50
         path.write_bytes(b"this is no database" * 1000)
         problem(client.get("/v1/projects"), 503, "unavailable")
+        problem(client.get("/v1/projects/facets?facet=status"), 503, "unavailable")  # a read in a thread
         path.unlink()
         path.write_bytes(whole)
         assert client.get("/v1/projects").status_code == 200

@@ -120,9 +120,9 @@ class _SqliteConnection:
         try:
             self._driver.execute("PRAGMA query_only=ON")
             self._driver.execute(f"PRAGMA cache_size=-{cache}")
-        except sqlite3.DatabaseError:  # the file is no database
+        except sqlite3.DatabaseError as error:  # the file is not a database
             self._driver.close()
-            raise
+            raise Unavailable from error
         self._clock: Callable[[], float] = time.monotonic
         self._until = float("inf")
         self._driver.set_progress_handler(lambda: self._clock() > self._until, 10_000)
