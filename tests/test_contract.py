@@ -1,6 +1,8 @@
 """The contract: valid, complete, committed, and true of what is answered."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,25 @@ OPERATIONS = [(path, operation) for path, methods in CONTRACT["paths"].items() f
 
 def test_the_committed_contract_is_the_programs() -> None:
     assert contract.contract() == contract.CONTRACT.read_text("utf-8"), "run `make contract` and look at the difference"
+
+
+OTHER_ORDER = """
+import app.webhooks.models, app.statements.models, app.places.models, app.analysis.audit.rules
+from tests import contract
+import sys
+sys.stdout.write(contract.contract())
+"""
+
+
+def test_the_order_of_imports_does_not_reach_the_contract() -> None:
+    command = [sys.executable, "-c", OTHER_ORDER]
+    printed = subprocess.run(command, cwd=contract.ROOT, check=True, capture_output=True, text=True).stdout
+    assert printed == contract.CONTRACT.read_text("utf-8")
+
+
+def test_code_lists_are_in_the_order_of_their_names(client: TestClient) -> None:
+    listed = [codelist["name"] for codelist in client.get("/v1/codelists").json()["items"]]
+    assert listed == sorted(listed)
 
 
 def test_the_examples_are_the_datasets() -> None:

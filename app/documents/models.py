@@ -29,7 +29,7 @@ DOCUMENT_KIND = CodeList(
     {
         "news": Code("News article", "Bài báo"),
         "legal_instrument": Code("Legal instrument", "Văn bản quy phạm pháp luật"),
-        "strategy_or_plan": Code("Strategy or plan", "Chiến lược, kế hoạch, lộ trình"),
+        "strategy_or_plan": Code("Strategy, plan or roadmap", "Chiến lược, kế hoạch, lộ trình"),
         "publication": Code("Publication", "Ấn phẩm"),
         "international_goals": Code("International goals", "Mục tiêu, cam kết quốc tế"),
         "report": Code("Report", "Báo cáo"),

@@ -32,7 +32,7 @@ PLACE_LEVEL = CodeList(
         "world": Code("World", "Thế giới"),
         "world_region": Code("Region of the world", "Khu vực trên thế giới"),
         "country": Code("Country", "Quốc gia"),
-        "region": Code("Region within a country", "Vùng, miền như văn bản viết"),
+        "region": Code("Region within a country, as written", "Vùng, miền như văn bản viết"),
         "province": Code("Province or centrally run city", "Tỉnh, thành phố trực thuộc trung ương"),
         "locality": Code("Locality below a province", "Địa phương dưới cấp tỉnh"),
     },

@@ -28,7 +28,7 @@ PROJECT_KIND = CodeList(
     "source calls by this word. "
     "With `requested_support` a partner asks another partner for help.",
     {
-        "framework": Code("Framework", "Khuôn khổ, quan hệ hợp tác"),
+        "framework": Code("Framework or standing cooperation", "Khuôn khổ, quan hệ hợp tác"),
         "programme": Code("Programme", "Chương trình"),
         "project": Code("Project", "Dự án"),
         "phase": Code("Phase", "Giai đoạn"),

@@ -178,7 +178,8 @@ def _index(settings: Settings, version: str) -> bytes:
 
 @cache
 def _codelists() -> bytes:
-    return to_json({"items": [codelist.as_dict() for codelist in codelists.ALL.values()], "next": None})
+    lists = [codelists.ALL[name].as_dict() for name in sorted(codelists.ALL)]
+    return to_json({"items": lists, "next": None})
 
 
 def _uncached_json(content: Mapping[str, Any]) -> Response:
