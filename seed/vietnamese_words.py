@@ -2,7 +2,9 @@
 
 ENGLISH_SCALES = {"thousand": 3, "million": 6, "mn": 6, "billion": 9, "bn": 9, "trillion": 12}
 _POWERS = {1: "chục", 2: "trăm", 3: "nghìn|ngàn|k", 4: "vạn", 6: "triệu|tr.|tr", 9: "tỷ|tỉ"}
-SCALES = ENGLISH_SCALES | {name: power for power, names in _POWERS.items() for name in names.split("|")}
+SCALES = dict(ENGLISH_SCALES)
+for power, names in _POWERS.items():
+    SCALES |= dict.fromkeys(names.split("|"), power)
 DIGITS = {"không": 0, "một": 1, "mốt": 1, "hai": 2, "ba": 3, "bốn": 4, "tư": 4, "năm": 5, "lăm": 5, "nhăm": 5}
 DIGITS |= {"sáu": 6, "bảy": 7, "bẩy": 7, "tám": 8, "chín": 9, "mười": 10, "nhất": 1, "nhì": 2}
 UNITS = {
@@ -24,7 +26,9 @@ UNITS = {
     "month": "tháng",
     "times": "lần",
 }
-UNIT_OF = {word.casefold(): unit for unit, words in UNITS.items() for word in words.split("|")}
+UNIT_OF: dict[str, str] = {}
+for unit, words in UNITS.items():
+    UNIT_OF |= dict.fromkeys(words.casefold().split("|"), unit)
 
 MONTHS = {"giêng": 1, "một": 1, "hai": 2, "ba": 3, "tư": 4, "bốn": 4, "năm": 5, "sáu": 6, "bảy": 7, "bẩy": 7}
 MONTHS |= {"tám": 8, "chín": 9, "mười": 10, "mười một": 11, "mười hai": 12, "chạp": 12}

@@ -105,11 +105,10 @@ def _public_bodies(connection: Connection, change: Any) -> Iterator[str]:
 
 def webhooks_document() -> dict[str, Any]:
     """Return the `webhooks` of the OpenAPI document: one operation for each type of event."""
-    summaries = {
-        event_type(name, action): f"{resource.one.capitalize()}: {code.en.lower()}"
-        for name, resource in sorted(RESOURCES.items())
-        for action, code in PUBLIC_ACTION.codes.items()
-    }
+    summaries = {}
+    for name, resource in sorted(RESOURCES.items()):
+        for action, code in PUBLIC_ACTION.codes.items():
+            summaries[event_type(name, action)] = f"{resource.one.capitalize()}: {code.en.lower()}"
     summaries[TEST] = "Test event"
     return {kind: {"post": _posted(kind, summary)} for kind, summary in summaries.items()}
 

@@ -10,6 +10,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import IO, Any
 
 import structlog
@@ -224,7 +225,7 @@ class _Run:
 
     def _write(self, session: Session, chunk: list[list[int]]) -> list[ImportLine]:
         """Write groups of lines, and return the lines with their verdicts."""
-        contents = store.lines_by_number(session, self.id, [number for group in chunk for number in group])
+        contents = store.lines_by_number(session, self.id, list(chain.from_iterable(chunk)))
         groups = []
         for group in chunk:
             lines = [self._line(session, number, *contents[number]) for number in group]
@@ -232,7 +233,7 @@ class _Run:
                 line.is_independent = len(lines) == 1
             groups.append(lines)
         LineWriter(session, self.caller, by_line=self.by_line, refused=self.refused).write(groups)
-        written = [line for lines in groups for line in lines]
+        written = list(chain.from_iterable(groups))
         if not self.by_line:
             self.unpublished += [(line.number, *line.key) for line in written if line.unpublishes]
         return written

@@ -4,6 +4,7 @@ Since the rules run after the writes, they see the lines of the same group and a
 record had been written by a request of its own.
 """
 
+from itertools import chain
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -38,7 +39,7 @@ class LineWriter:
 
     def write(self, groups: list[list[ImportLine]]) -> None:
         """Write the groups and give each line its verdict."""
-        lines = [line for group in groups for line in group]
+        lines = list(chain.from_iterable(groups))
         try:
             with self.session.begin_nested():
                 self._put(lines)
@@ -60,7 +61,7 @@ class LineWriter:
         accepted = []
         conflicting = []
         for group in groups:
-            errors = [error for line in group if line.is_refused for error in line.errors]
+            errors = list(chain.from_iterable(line.errors for line in group if line.is_refused))
             if not errors:
                 accepted.append(group)
             elif len(groups) > 1 and any(error.code == "taken" for error in errors):
