@@ -237,8 +237,8 @@ def _check_log(options: argparse.Namespace, settings: Settings) -> int:
 
 def _check_dataset(options: argparse.Namespace) -> int:
     from seed.consistency import check
-    from seed.evidence import prove
     from seed.files import DATASET, DatasetError, read
+    from seed.quotations import prove
 
     if options.documents is not None and not options.documents.is_dir():
         raise ValueError(f"--documents: {options.documents} is not a folder")

@@ -36,7 +36,7 @@ from app.core.maintenance.schema import head
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
 from app.core.settings import Settings
-from app.core.writing.writer_thread import Editor
+from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
 from app.exchange.imports import routes as imports
 from app.exchange.imports.worker import Importer
@@ -140,7 +140,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database = database
     app.state.reader = database.reader()
-    app.state.editor = Editor(database)
+    app.state.editor = WriterThread(database)
     app.state.uses = KeyUseRecorder(database)
     app.state.importer = Importer(database, app.state.reader, app.state.editor)
     long_polls = LongPolls(app.state.fresh)

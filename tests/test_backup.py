@@ -19,7 +19,7 @@ from app.cli import main
 from app.core.change_log import CHANGES
 from app.core.database.engine import INITIAL_ROWS, Database
 from app.core.maintenance import backup
-from app.core.maintenance.backup import INDEX, NotCopied, back_up, restore
+from app.core.maintenance.backup import NOT_COPIED, NotCopied, back_up, restore
 from app.core.maintenance.redact import Redaction, redact
 from app.exchange.imports.run import Pace
 from app.exchange.imports.run import run as run_import
@@ -251,7 +251,7 @@ def test_a_changed_change_is_told_and_not_restored(
     assert not any(
         contents(empty)[each.name]
         for each in SQLModel.metadata.sorted_tables
-        if each not in INDEX and INITIAL_ROWS not in each.info
+        if each not in NOT_COPIED and INITIAL_ROWS not in each.info
     )
     assert str(restore(file, empty, unproved=True).broken).startswith("Change 7: ")
     assert contents(empty) == contents(seeded_database)

@@ -10,8 +10,8 @@ import pytest
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Citation, Voice
 from seed.consistency import check
-from seed.evidence import prove
 from seed.files import DATASET, Dataset, DatasetError, IgnoredTokens, read
+from seed.quotations import prove
 
 DOCUMENTS = Path(__file__).parents[2] / "shared" / "documents"
 with_texts = pytest.mark.skipif(not DOCUMENTS.is_dir(), reason="the source texts are not on this machine")

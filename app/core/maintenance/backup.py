@@ -26,7 +26,7 @@ from app.core.search.index import RECORDS, STATE, fill_index
 from app.core.search.vocabulary import PAIRS, WORDS
 
 ROWS = 1_000  # rows that are copied by one statement
-INDEX = (RECORDS, STATE, WORDS, PAIRS)
+NOT_COPIED = (RECORDS, STATE, WORDS, PAIRS)
 
 
 class NotCopied(Exception):
@@ -87,7 +87,7 @@ def _check_schema(source: Connection, path: Path) -> None:
 
 
 def _copied_tables() -> list[Table]:
-    return [table for table in SQLModel.metadata.sorted_tables if table not in INDEX]
+    return [table for table in SQLModel.metadata.sorted_tables if table not in NOT_COPIED]
 
 
 def _copy(

@@ -1,4 +1,7 @@
-"""The filters of a list as SQL: the shape that decides the statement, its conditions and the values to bind."""
+"""How the filters of a request are combined: the shape that decides the statement, its conditions, and their values.
+
+The SQL of each kind of filter is in `app/core/model/filters.py`.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,7 @@
-"""The sort of a list: its parameter, and the SQL condition for the rows after a cursor."""
+"""The sort of a list: its parameter, and the SQL condition for the rows after a cursor.
+
+`parameters` accepts the parameter, and `reads` orders the rows. The sorts of a resource are in its `models.py`.
+"""
 
 from dataclasses import dataclass
 from functools import cache

@@ -21,7 +21,7 @@ PATIENCE = 30  # seconds that a write waits for the writes of other processes
 Outcome = TypeVar("Outcome")
 
 
-class Editor:
+class WriterThread:
     """The writes of this process, executed in the order of their arrival in a thread of their own."""
 
     def __init__(self, database: Database) -> None:

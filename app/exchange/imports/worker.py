@@ -17,7 +17,7 @@ from app.core.change_log import now
 from app.core.database.engine import Database
 from app.core.database.statements import Read, Reader
 from app.core.errors import Problem
-from app.core.writing.writer_thread import Editor
+from app.core.writing.writer_thread import WriterThread
 from app.exchange.imports import store
 from app.exchange.imports.run import Interrupted, Pace, run
 
@@ -27,7 +27,7 @@ CHECK_SECONDS = 5.0  # between two queries for imports of other processes
 class Importer:
     """Runs imports under the claim of this process."""
 
-    def __init__(self, database: Database, reader: Reader, editor: Editor) -> None:
+    def __init__(self, database: Database, reader: Reader, editor: WriterThread) -> None:
         self.database = database
         self.claim = store.new_claim()
         self._reader = reader

@@ -1,10 +1,10 @@
 """All rules. Importing a module registers the rules in it."""
 
 from app.analysis.audit.rule import RULES
-from app.analysis.audit.rules import dates, evidence, links, overdue, sums
+from app.analysis.audit.rules import dates, links, overdue, sources, sums
 from app.core.values.codelists import CodeList
 
-__all__ = ["ALL", "RULE", "dates", "evidence", "links", "overdue", "sums"]
+__all__ = ["ALL", "RULE", "dates", "links", "overdue", "sources", "sums"]
 
 ALL = sorted(RULES, key=lambda rule: (rule.name, rule.resource.name))
 
