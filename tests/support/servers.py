@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -55,11 +56,15 @@ def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "s
         command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert process.stdout is not None
-    with process.stdout:
+    output = process.stdout
+    # A server whose output nobody reads stops at its next message, once the pipe is full.
+    reader = threading.Thread(target=lambda: output.read(), daemon=True)
+    with output:
         try:
-            for line in process.stdout:
+            for line in output:
                 found = re.search(r"API +(http://[0-9.:]+)/v1", line)
                 if found:
+                    reader.start()
                     _wait(found[1])
                     yield found[1], process
                     break
@@ -68,6 +73,8 @@ def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "s
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=120)
+            if reader.ident is not None:
+                reader.join(timeout=60)
 
 
 def _wait(base: str) -> None:
