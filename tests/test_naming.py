@@ -66,6 +66,8 @@ def vague_names(place: str) -> list[str]:
     """Return the vague names of a file, or of the files in a folder, as `file:line name`."""
     vague: list[str] = []
     for path in [ROOT / place] if place.endswith(".py") else sorted((ROOT / place).rglob("*.py")):
+        if ".venv" in path.parts:
+            continue
         file = path.relative_to(ROOT).as_posix()
         definitions = names(ast.parse(path.read_text("utf-8")))
         vague += [f"{file}:{line} {name}" for line, name, is_field in definitions if is_vague(name, is_field=is_field)]
