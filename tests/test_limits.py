@@ -7,9 +7,10 @@ import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
+from app.core.access.clients import network_of
 from app.core.access.keys import new_token
 from app.core.asgi import rate_limits as limits
-from app.core.asgi.rate_limits import RateLimit, network_of
+from app.core.asgi.rate_limits import RateLimit
 from app.core.database.engine import Database
 from app.core.errors import TooMany
 from app.core.settings import Settings

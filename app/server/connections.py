@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.core.asgi.rate_limits import network_of
+from app.core.access.clients import network_of
 from app.core.settings import Settings
 
 if sys.platform != "win32":  # Windows has no limit on open files

@@ -6,15 +6,14 @@ Headers: draft-ietf-httpapi-ratelimit-headers, `RateLimit-Policy: "key";q=100;w=
 """
 
 import hashlib
-import ipaddress
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.access.clients import network_of
 from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.errors import TooMany
 
@@ -23,20 +22,6 @@ MAX_CALLERS = 50_000  # whose requests are counted, for keys and for addresses
 UNLIMITED_PATHS = ("/livez", "/readyz", "/metrics")
 
 Headers = list[tuple[bytes, bytes]]
-
-
-@lru_cache(maxsize=4096)
-def network_of(address: str) -> str:
-    """Return what counts as one address: an IPv4 address, or the /64 network of an IPv6 address."""
-    try:
-        parsed = ipaddress.ip_address(address[:64].partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is None:
-            return str(ipaddress.IPv6Network((parsed, 64), strict=False))
-        parsed = parsed.ipv4_mapped
-    return str(parsed)
 
 
 class RateLimit:
