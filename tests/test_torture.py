@@ -1,4 +1,4 @@
-"""What `make torture` does in full, with smaller counts: a real server is killed, crowded and stalled."""
+"""What `make torture` does in full, with smaller counts: a real server is killed, crowded, stalled and attacked."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from app.core.database.engine import Database
-from tests.support.databases import NewDatabase, url_of
+from tests.support.databases import NewDatabase, drop_database, url_of
 from tests.torture.__main__ import seeded
+from tests.torture.attacks import ATTACKS, PROJECTS, attacked
+from tests.torture.attacks.target import generated
 from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
 from tests.torture.clusters import Cluster
@@ -27,6 +29,23 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     made = Cluster.made(tmp_path_factory.mktemp("torture") / "cluster")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def attacked_registry(new_database: NewDatabase) -> str:
+    return generated(new_database(None), PROJECTS)
+
+
+@pytest.fixture
+def attacked_url(new_database: NewDatabase, attacked_registry: str) -> Iterator[str]:
+    url = new_database(attacked_registry)
+    yield url
+    drop_database(Database(url))
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_stays_within_its_bounds(name: str, attacked_url: str) -> None:
+    assert attacked(name, attacked_url, full=False).problems == []
 
 
 def test_a_server_that_is_killed_loses_nothing(url: str) -> None:

@@ -1,18 +1,25 @@
-"""`python -m tests.torture [--full] [WORD …]`: every row whose name has the words, on both engines, as a table."""
+"""`python -m tests.torture [--full] [--engine ENGINE] [WORD …]`: rows whose name has one of the words, as a table.
+
+`attacks` selects all attacks of `tests.torture.attacks`, and a part of the name of one, such as `misspelt`, that one.
+"""
 
 import argparse
 import itertools
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from seed.files import read
 from seed.loader import load
+from tests.torture.attacks import ATTACKS, PROJECTS, PROJECTS_IN_FULL, attacked
+from tests.torture.attacks.target import generated
 from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
 from tests.torture.clusters import Cluster
@@ -23,7 +30,7 @@ from tests.torture.setting import Row
 from tests.torture.slow import slow_clients
 from tests.torture.webhooks import senders_killed
 
-Make = Callable[[], str]
+Make = Callable[..., str]  # makes a database, empty or as a copy of another one, and returns its URL
 
 
 def migrated(url: str) -> str:
@@ -60,6 +67,21 @@ def rows(new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[
     }
 
 
+def attack_rows(new: Make, drop: Callable[[str], None], *, full: bool) -> dict[str, Callable[[], list[Row]]]:
+    """The attacks, each on a copy of one generated registry, which `drop` deletes afterwards."""
+    templates = list[str]()
+
+    def carried_out(name: str) -> list[Row]:
+        if not templates:
+            templates.append(generated(new(), PROJECTS_IN_FULL if full else PROJECTS))
+        url = new(templates[0])
+        row = attacked(name, url, full=full)
+        drop(url)
+        return [row]
+
+    return {name: partial(carried_out, name) for name in ATTACKS}
+
+
 def of_postgres(cluster: Cluster, new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[Row]]]:
     """What is tried on PostgreSQL alone; the last row leaves the cluster dead."""
 
@@ -88,26 +110,59 @@ def carry_out(engine: str, tried: dict[str, Callable[[], list[Row]]], words: lis
         print(f"{'':<11}({name}: {time.monotonic() - began:.0f} s)", flush=True)
 
 
+def of_sqlite(options: argparse.Namespace, folder: Path) -> Iterator[bool]:
+    """Try what is asked for on SQLite."""
+    numbers = itertools.count()
+
+    def new(template: str | None = None) -> str:
+        file = folder / f"{next(numbers)}.db"
+        if template:
+            shutil.copy(template.removeprefix("sqlite:///"), file)
+        return f"sqlite:///{file}"
+
+    def drop(url: str) -> None:
+        for file in folder.glob(f"{Path(url).name}*"):
+            file.unlink()
+
+    tried = rows(new, folder, full=options.full) | attack_rows(new, drop, full=options.full)
+    yield from carry_out("sqlite", tried, options.words)
+
+
+def of_postgresql(options: argparse.Namespace, folder: Path) -> Iterator[bool]:
+    """Try what is asked for on a PostgreSQL of its own."""
+    numbers = itertools.count()
+    with closing(Cluster.made(folder / "cluster")) as cluster:
+
+        def new(template: str | None = None) -> str:
+            source = template.rpartition("/")[2] if template else "template0"
+            cluster.ask(f"CREATE DATABASE torture_{(number := next(numbers))} TEMPLATE {source}")
+            return cluster.url(f"torture_{number}")
+
+        def drop(url: str) -> None:
+            cluster.ask(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+        tried = rows(new, folder, full=options.full) | attack_rows(new, drop, full=options.full)
+        tried |= of_postgres(cluster, new, folder, full=options.full)
+        yield from carry_out("postgresql", tried, options.words)
+
+
+ENGINES = {"sqlite": of_sqlite, "postgresql": of_postgresql}
+
+
 def main() -> int:
     """0 when everything held."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", help="only rows whose name has one of these")
     parser.add_argument("--full", action="store_true", help="all of it, with full counts")
+    parser.add_argument("--engine", choices=ENGINES, help="only this engine")
     options = parser.parse_args()
-    numbers, held = itertools.count(), list[bool]()
+    held = list[bool]()
     with tempfile.TemporaryDirectory(prefix="hoptac-torture-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user
-        tried = rows(lambda: f"sqlite:///{folder}/{next(numbers)}.db", folder, full=options.full)
-        held += carry_out("sqlite", tried, options.words)
-        with closing(Cluster.made(folder / "cluster")) as cluster:
-
-            def new() -> str:
-                cluster.ask(f"CREATE DATABASE torture_{(number := next(numbers))} TEMPLATE template0")
-                return cluster.url(f"torture_{number}")
-
-            tried = {**rows(new, folder, full=options.full), **of_postgres(cluster, new, folder, full=options.full)}
-            held += carry_out("postgresql", tried, options.words)
+        for engine, act in ENGINES.items():
+            if options.engine in (None, engine):
+                held += act(options, folder)
     print(f"{sum(held)} of {len(held)} rows held")
     return 0 if all(held) else 1
 

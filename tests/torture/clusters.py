@@ -71,10 +71,10 @@ class Cluster:
         """
         pid = int((self.data / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGSTOP)
-        others = [each for each, parent in _parents() if parent == pid]
+        others = [each for each, parent in running_processes() if parent == pid]
         os.kill(pid, signal.SIGKILL)
         until = time.monotonic() + 60
-        while not {each for each, _ in _parents()}.isdisjoint(others):
+        while not {each for each, _ in running_processes()}.isdisjoint(others):
             assert time.monotonic() < until, "processes of a killed PostgreSQL are still there"
             time.sleep(0.05)
 
@@ -121,7 +121,7 @@ class Cluster:
             shutil.chown(self.data, USER)
 
 
-def _parents() -> Iterator[tuple[int, int]]:
+def running_processes() -> Iterator[tuple[int, int]]:
     """Every process that runs, with its parent; not those that have ended and were not waited for."""
     for process in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):

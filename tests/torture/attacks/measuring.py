@@ -1,0 +1,136 @@
+"""What an attack does to a process and to other clients: memory, disk, silence and waiting times."""
+
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.torture.attacks.target import OTHERS, Target
+from tests.torture.setting import Row
+
+PROBER = Path(__file__).with_name("prober.py")
+IDLE_SECONDS = 2.0
+SILENCE = 1.0  # seconds for which /livez may be silent, whatever is sent
+WRITE_WAIT = 3.0  # seconds for which a write of another client may wait
+TIMES_IDLE = 3
+NOISE = 20.0  # milliseconds that a busy machine adds to a median
+SHORT_READS = ("livez", "readyz", "cached list", "list of 50")
+
+Results = dict[str, dict[str, list[tuple[int, float]]]]
+
+
+def at_most(row: Row, what: str, value: float, bound: float) -> None:
+    """Note a measure beside its bound, and that it did not hold if it is larger."""
+    row.figures = {**row.figures, what: f"{value:.4g} (≤ {bound:.4g})"}
+    row.need(value <= bound, f"{what}: {value:.4g}, at most {bound:.4g}")
+
+
+def note(row: Row, **figures: object) -> None:
+    """Note measures that have no bound."""
+    row.figures = {**row.figures, **figures}
+
+
+class Watch:
+    """Measures from before an attack to its end: a context around it, which first measures the idle server."""
+
+    def __init__(self, target: Target, idle_seconds: float = IDLE_SECONDS) -> None:
+        self.target = target
+        self.idle_seconds = idle_seconds
+        self.peak_memory = 0.0
+        self.peak_disk = 0.0
+        self.peak_log = 0.0
+        self.results: Results = {}
+        self._ended = threading.Event()
+
+    def __enter__(self) -> "Watch":
+        port, token = str(self.target.server.port), self.target.other_token
+        command = [sys.executable, str(PROBER), port, OTHERS, token, "other"]
+        self._prober = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._phase("warm")
+        time.sleep(0.5)
+        self._phase("idle")
+        time.sleep(self.idle_seconds)
+        self.memory_before = self.target.memory()
+        self.disk_before = self.target.disk()
+        self._phase("attack")
+        self._sampler = threading.Thread(target=self._sample, daemon=True)
+        self._sampler.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._sampler.join(30)
+        try:
+            said, _error = self._prober.communicate(timeout=30)
+            self.results = json.loads(said)
+        finally:
+            self._prober.kill()
+            self._prober.wait()
+
+    @property
+    def memory_growth(self) -> float:
+        """Megabytes that the process and its children had more at most, than when it was idle."""
+        return self.peak_memory - self.memory_before
+
+    @property
+    def disk_growth(self) -> float:
+        """Megabytes that were on the disk at most, more than before."""
+        return self.peak_disk - self.disk_before
+
+    def longest(self, kind: str, phase: str = "attack") -> float:
+        """The longest wait for this kind of request in seconds."""
+        return max((took for _, took in self.results.get(phase, {}).get(kind, [])), default=0.0) / 1_000
+
+    def median(self, kind: str, phase: str = "attack") -> float:
+        """The median wait in milliseconds."""
+        return statistics.median([took for _, took in self.results.get(phase, {}).get(kind, [])] or [0.0])
+
+    def failed(self, kind: str) -> int:
+        """How many requests had no answer, or an error of the server."""
+        return sum(status == 0 or status >= 500 for status, _ in self.results.get("attack", {}).get(kind, []))
+
+    def _phase(self, name: str) -> None:
+        assert self._prober.stdin is not None
+        self._prober.stdin.write(f"{name}\n")
+        self._prober.stdin.flush()
+
+    def _sample(self) -> None:
+        number = 0
+        while not self._ended.is_set():
+            self.peak_memory = max(self.peak_memory, self.target.memory())
+            if number % 5 == 0:
+                self.peak_disk = max(self.peak_disk, self.target.disk())
+                self.peak_log = max(self.peak_log, self.target.write_ahead_log())
+            number += 1
+            self._ended.wait(0.1)
+        self.peak_disk = max(self.peak_disk, self.target.disk())
+
+
+@contextmanager
+def watched(target: Target, row: Row) -> Iterator[Watch]:
+    """Watch an attack; afterwards the process answers, others were served, and nothing failed unexpectedly."""
+    with Watch(target) as watch:
+        yield watch
+    judge(row, watch)
+
+
+def judge(row: Row, watch: Watch) -> None:
+    """Hold the measures of other clients against the bounds that every attack has.
+
+    What the idle server takes on this machine is added to the bounds: others may keep its processors busy.
+    """
+    at_most(row, "silence, s", watch.longest("livez"), SILENCE + watch.longest("livez", "idle"))
+    for kind in SHORT_READS:
+        idle = watch.median(kind, "idle")
+        at_most(row, f"{kind}, ms", watch.median(kind), max(TIMES_IDLE * idle, idle + NOISE))
+        row.need(not watch.failed(kind), f"{kind}: {watch.failed(kind)} failed")
+    at_most(row, "longest write, s", watch.longest("write"), WRITE_WAIT + watch.longest("write", "idle"))
+    row.need(not watch.failed("write"), f"write: {watch.failed('write')} failed")
+    target = watch.target
+    row.need(target.server.process.poll() is None, "the process ended")
+    row.need("Traceback" not in target.server.said(), "it logged an error")
