@@ -51,8 +51,9 @@ migration: .venv/dev ## Write a migration after a change of the models: make mig
 	$(BIN)/ruff format --quiet migrations/versions
 
 .PHONY: torture
-torture: .venv/dev ## Kill, crowd, stall and promote a real server on both engines, in full; prints what held
+torture: .venv/dev ## Kill, crowd, stall, attack and promote a real server on both engines, in full; prints what held
 	$(BIN)/python -m tests.torture --full
+	bash .ci/attacks --full
 
 .PHONY: bench
 bench: .venv/dev bench/.venv/done ## Measure beside limits and peers on 100,000 projects; the first run makes them
