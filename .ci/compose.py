@@ -8,6 +8,18 @@ import yaml
 
 from app.cli import _parser
 from app.core.settings import Settings
+from tests.torture.attacks.together import WHOLE_MEMORY
+
+
+def _megabytes(size: str) -> int:
+    return int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]]
+
+
+def _spool_megabytes() -> int:
+    """The most that temporary files may take, which lie in memory."""
+    (folder,) = program["tmpfs"]
+    return _megabytes(folder.partition("size=")[2].partition(",")[0])
+
 
 composed = yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))
 program, database = composed["services"]["hoptac"], composed["services"]["database"]
@@ -21,4 +33,9 @@ mounts = [each.partition(":")[0] for service in composed["services"].values() fo
 assert set(mounts) == set(composed["volumes"]), "volumes used and declared differ"
 password = database["environment"]["POSTGRES_PASSWORD"]
 assert password in program["environment"]["HOPTAC_DATABASE_URL"], "the two services have different passwords"
-print("   compose.yaml: settings, command and services agree")
+for name, service in composed["services"].items():
+    assert service["mem_limit"] == service["memswap_limit"], f"{name} may swap"
+    assert service["pids_limit"] <= 500, name
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}, f"the log of {name} grows for ever"
+assert _megabytes(program["mem_limit"]) >= _spool_megabytes() + max(WHOLE_MEMORY.values()), "the process does not fit"
+print("   compose.yaml: limits, settings, command and services agree")
