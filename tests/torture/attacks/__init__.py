@@ -48,6 +48,7 @@ ATTACKS: dict[str, Callable[..., Row]] = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "attacks codings": {"hot_cache": reads.CACHE_MEGABYTES},
     "attacks queries": {"hot_cache": reads.CACHE_MEGABYTES},
+    "attacks webhook_tests": {"webhook_allow": f"127.0.0.0/8 {clients.NOBODY}"},
     "attacks logs": {"access_log": True},
 }
 PROJECTS = 1_000
