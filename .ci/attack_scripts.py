@@ -213,6 +213,8 @@ def fat(attack: Attack) -> None:
 def forge(attack: Attack) -> None:
     shim = attack.setting.folder / "shim/app/core"
     shim.mkdir(parents=True, exist_ok=True)
+    for package in (shim, shim.parent):
+        (package / "__init__.py").touch()
     (shim / "paging.py").write_text(SHIM)
     said = attack.run("forge.py", attack.target.server.port, CHECKOUT=str(shim.parents[1]))
     errors = [line for line in said.splitlines() if line.startswith("5xx")]

@@ -134,9 +134,9 @@ def revoked(target: Target, *, full: bool) -> Row:
     row = Row("a key revoked while its import runs", {})
     administrator = target.new_token("keys")
     with target.attacker() as client, target.client(administrator, OTHERS) as keys:
-        sent = client.send(json_lines(100_000 if full else 20_000), JSON_LINES)
+        sent = client.send(json_lines(200_000 if full else 30_000), JSON_LINES)
         row.need(sent.status == 202, f"the import got {sent.status}")
-        time.sleep(1)
+        time.sleep(4)  # until it writes
         began = time.monotonic()
         answer = keys.ask("DELETE", f"/v1/keys/{target.partner_token.split('_')[1]}")
         at_most(row, "revoking, s", time.monotonic() - began, REVOKE_SECONDS)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 PAUSE = 0.04
 WRITE_PAUSE = 0.25
 TIMEOUT = 60
+WAITING = 1  # instead of a status
 
 
 def _list_of_50(number: int) -> str:
@@ -48,10 +49,10 @@ class Prober:
             threading.Thread(target=self._write, daemon=True).start()
 
     def summary(self) -> dict[str, dict[str, list[tuple[int, float]]]]:
-        """All results. A request that has no answer yet counts with the time that it has waited."""
+        """All results. A request that has no answer yet counts with the time that it has waited, and no failure."""
         now = time.perf_counter()
         for kind, began in list(self.began.items()):
-            self.results[self.phase][kind].append((0, (now - began) * 1_000))
+            self.results[self.phase][kind].append((WAITING, (now - began) * 1_000))
         return self.results
 
     def _read(self, kind: str, path: Callable[[int], str]) -> None:
