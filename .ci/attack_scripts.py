@@ -199,9 +199,11 @@ def open100(attack: Attack) -> None:
 
 
 def fat(attack: Attack) -> None:
+    with attack.target.client() as client:
+        start = client.get("/v1/changes?after=0&limit=1").json()["last"]
     said = attack.run("fat.py", attack.target.server.port, attack.setting.keys_file, 100 if attack.setting.full else 15)
     attack.row.need(re.search(r"^\d+ records of \d+ bytes in", said, re.MULTILINE), "the records were not written")
-    paths = {"/v1/projects?managed_by=unido": PAGE_BYTES, "/v1/changes?partner=unido&after=0": FEED_BYTES}
+    paths = {"/v1/projects?managed_by=unido": PAGE_BYTES, f"/v1/changes?after={start}": FEED_BYTES}
     paths["/v1/search?q=fat+fatword"] = PAGE_BYTES
     for path, bound in paths.items():
         with attack.target.client() as client:
@@ -258,7 +260,7 @@ def carried_out(name: str, setting: Setting) -> Row:
     output = ""
     try:
         with Target(setting.url, **settings) as target:
-            with watched(target, row) as watch:
+            with watched(target, row, 0 if settings is SMALL_CACHE else 0.25) as watch:
                 attack = Attack(row, target, watch, setting)
                 act(attack)
             output = attack.output

@@ -84,7 +84,7 @@ def words(client: Client, chance: random.Random) -> int:
 def large_pages(client: Client, chance: random.Random) -> int:
     """Pages of the largest records, in a list, in the feed or in a search."""
     path = chance.choice(
-        ("/v1/projects?managed_by=unido&", "/v1/changes?partner=unido&after=0&", "/v1/search?q=large+largest&")
+        ("/v1/projects?managed_by=unido&", "/v1/changes?partner=unido&after=2000&", "/v1/search?q=large+largest&")
     )
     return client.get(f"{path}limit={chance.randint(100, 200)}").status
 

@@ -36,11 +36,14 @@ def note(row: Row, **figures: object) -> None:
 
 
 class Watch:
-    """Measures from before an attack to its end: a context around it, which first measures the idle server."""
+    """Measures from before an attack to its end: a context around it, which first measures the idle server.
 
-    def __init__(self, target: Target, idle_seconds: float = IDLE_SECONDS) -> None:
+    `write_pause`: seconds between two writes of another client, each of which empties the response cache. 0: no writes.
+    """
+
+    def __init__(self, target: Target, write_pause: float = 0.25) -> None:
         self.target = target
-        self.idle_seconds = idle_seconds
+        self.write_pause = write_pause
         self.peak_memory = 0.0
         self.peak_disk = 0.0
         self.peak_log = 0.0
@@ -49,12 +52,12 @@ class Watch:
 
     def __enter__(self) -> "Watch":
         port, token = str(self.target.server.port), self.target.other_token
-        command = [sys.executable, str(PROBER), port, OTHERS, token, "other"]
+        command = [sys.executable, str(PROBER), port, OTHERS, token, "other", str(self.write_pause)]
         self._prober = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._phase("warm")
         time.sleep(0.5)
         self._phase("idle")
-        time.sleep(self.idle_seconds)
+        time.sleep(IDLE_SECONDS)
         self.memory_before = self.target.memory()
         self.disk_before = self.target.disk()
         self._phase("attack")
@@ -112,9 +115,9 @@ class Watch:
 
 
 @contextmanager
-def watched(target: Target, row: Row) -> Iterator[Watch]:
+def watched(target: Target, row: Row, write_pause: float = 0.25) -> Iterator[Watch]:
     """Watch an attack; afterwards the process answers, others were served, and nothing failed unexpectedly."""
-    with Watch(target) as watch:
+    with Watch(target, write_pause) as watch:
         yield watch
     judge(row, watch)
 

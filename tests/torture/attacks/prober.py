@@ -1,4 +1,4 @@
-"""Time the requests of other clients, in a process of its own: `prober.py PORT ADDRESS TOKEN PARTNER`.
+"""Time the requests of other clients, in a process of its own: `prober.py PORT ADDRESS TOKEN PARTNER WRITE_PAUSE`.
 
 Each line of its input starts a phase with that name. At the end of the input it prints, as JSON, the status and the
 time in milliseconds of each request, by phase and kind. It imports nothing of the program, so that it starts at once.
@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable
 
 PAUSE = 0.04
-WRITE_PAUSE = 0.25
 TIMEOUT = 60
 WAITING = 1  # instead of a status
 
@@ -35,17 +34,18 @@ KINDS: dict[str, Callable[[int], str]] = {
 class Prober:
     """A thread for each kind of request, so that none of them waits for another."""
 
-    def __init__(self, port: int, address: str, token: str, partner: str) -> None:
+    def __init__(self, port: int, address: str, token: str, partner: str, write_pause: str) -> None:
         self.port = port
         self.address = address
         self.token = token
         self.partner = partner
+        self.write_pause = float(write_pause)
         self.phase = ""
         self.began: dict[str, float] = {}
         self.results: dict[str, dict[str, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))
         for kind, path in KINDS.items():
             threading.Thread(target=self._read, args=(kind, path), daemon=True).start()
-        if token:
+        if self.write_pause:
             threading.Thread(target=self._write, daemon=True).start()
 
     def summary(self) -> dict[str, dict[str, list[tuple[int, float]]]]:
@@ -68,7 +68,7 @@ class Prober:
             number += 1
             body = {"name": {"en": f"Probe {number}"}, "kind": "other", "managed_by": self.partner}
             self._timed("write", "POST", "/v1/partners", json.dumps(body))
-            time.sleep(WRITE_PAUSE)
+            time.sleep(self.write_pause)
 
     def _timed(self, kind: str, method: str, path: str, body: str | None) -> None:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} if body else {}
@@ -90,7 +90,7 @@ class Prober:
 
 
 if __name__ == "__main__":
-    prober = Prober(int(sys.argv[1]), *sys.argv[2:5])
+    prober = Prober(int(sys.argv[1]), *sys.argv[2:6])
     for line in sys.stdin:
         prober.phase = line.strip()
     json.dump(prober.summary(), sys.stdout)

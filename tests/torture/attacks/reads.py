@@ -55,21 +55,23 @@ def filters(target: Target, *, full: bool) -> Row:
 
 def codings(target: Target, *, full: bool) -> Row:
     """Made-up codings, each of which a cache might keep."""
-    return _repeated(target, "made-up codings", [loads.codings] * 2, 30 if full else 5, CACHE_MEMORY)
+    return _repeated(target, "made-up codings", [loads.codings] * 2, 30 if full else 5, CACHE_MEMORY, 0)
 
 
 def queries(target: Target, *, full: bool) -> Row:
     """Long query strings, each of which a cache might keep."""
-    return _repeated(target, "long query strings", [loads.queries] * 2, 30 if full else 5, CACHE_MEMORY)
+    return _repeated(target, "long query strings", [loads.queries] * 2, 30 if full else 5, CACHE_MEMORY, 0)
 
 
 def large_pages(target: Target, *, full: bool) -> Row:
     """Pages of records that are as large as a partner may make them."""
     row, sizes = Row("pages of large records", {}), {}
+    with target.client() as client:
+        start = client.get("/v1/changes?after=0&limit=1").json()["last"]
     fill(target, 100 if full else 15)
     bounds = {
         "/v1/projects?managed_by=unido&limit=200": PAGE_BYTES,
-        "/v1/changes?partner=unido&after=0&limit=200": FEED_BYTES,
+        f"/v1/changes?after={start}&limit=200": FEED_BYTES,
         "/v1/search?q=large+largest&limit=200": PAGE_BYTES,
     }
     with watched(target, row) as watch, target.client() as client:
@@ -173,9 +175,11 @@ def overlapping_reads(target: Target, *, full: bool) -> Row:
     return row
 
 
-def _repeated(target: Target, name: str, acts: list[Act], seconds: float, most_memory: float = 150) -> Row:
+def _repeated(
+    target: Target, name: str, acts: list[Act], seconds: float, most_memory: float = 150, write_pause: float = 0.25
+) -> Row:
     row = Row(name, {})
-    with watched(target, row) as watch, crowd(target, *acts) as attackers:
+    with watched(target, row, write_pause) as watch, crowd(target, *acts) as attackers:
         go_on(seconds, lambda: target.server.process.poll() is None)
     at_most(row, "memory, MB more", watch.memory_growth, most_memory)
     note(row, clients=len(acts), answers=dict(sorted(attackers.statuses.items())))
