@@ -1,5 +1,7 @@
 """What attackers send again and again, and crowds of them."""
 
+import itertools
+import json
 import random
 import threading
 import time
@@ -8,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.torture.attacks import workbooks
-from tests.torture.attacks.target import JSON_LINES, Client, Target
+from tests.torture.attacks.target import JSON, JSON_LINES, PROJECT, Client, Target
 
 FACETS = [
     *("kind", "unit", "qualifier", "measured", "dimension", "dimension_value", "relation", "indicator", "project"),
@@ -81,6 +83,46 @@ def words(client: Client, chance: random.Random) -> int:
     return client.get(f"/v1/search?q={query}+x{chance.randint(1, 999)}&limit=200").status
 
 
+def mixed(client: Client, chance: random.Random) -> int:
+    """The other reads that cost much, in words that no cache has."""
+    number, year = chance.randint(1, 10**9), chance.randint(1900, 2020)
+    groups = "indicator,project,partner,place,period,year,dimension"
+    includes = "partners,places,wholes,parts,earlier,later,agreements,figures,milestones,statements,documents"
+    paths = (
+        f"/v1/figures/aggregate?limit=1000&group_by={groups}&value_gte=-{number}",
+        f"/v1/timeline?limit=200&place=viet-nam&period={year}/9999",
+        f"/v1/progress?limit={chance.randint(100, 200)}",
+        f"/v1/projects?limit=200&total=true&include={includes}&period_gte={year}",
+        f"/v1/projects?limit={chance.randint(100, 200)}&place=viet-nam&sort=title&period_gte={year}",
+        f"/v1/changes?after={chance.randint(0, 1_000)}&limit=200&partner=nobody",
+        f"/v1/places/viet-nam/history?limit={chance.randint(1, 200)}",
+    )
+    return client.get(chance.choice(paths)).status
+
+
+def templates(client: Client, chance: random.Random) -> int:
+    """Documents that are made for the one who asks for them."""
+    resource = chance.choice(("projects", "figures", "agreements", "milestones"))
+    return client.get(f"/v1/imports/templates/{resource}.xlsx").status
+
+
+def guesses(client: Client, chance: random.Random) -> int:
+    """Keys that do not exist."""
+    token = f"Bearer hoptac_{chance.getrandbits(48):010x}"[:24] + f"_{chance.getrandbits(128):x}"
+    return client.ask("GET", "/v1/imports", Authorization=token).status
+
+
+def large_writes(client: Client, chance: random.Random) -> int:
+    """Versions of a record that has as many texts as it may have."""
+    letters = [a + b for a, b in itertools.product("abcdefghij", "aeiou")][:45]
+    description = dict.fromkeys(letters, f"{chance.getrandbits(64)} {'word ' * 3_500}")
+    body = json.dumps({**PROJECT, "description": description}).encode()
+    answer = client.ask("PUT", "/v1/projects/large-written", body, Content_Type=JSON, If_Match="*")
+    if answer.status == 412:
+        answer = client.ask("PUT", "/v1/projects/large-written", body, Content_Type=JSON)
+    return answer.status
+
+
 def large_pages(client: Client, chance: random.Random) -> int:
     """Pages of the largest records, in a list, in the feed or in a search."""
     path = chance.choice(
@@ -136,7 +178,7 @@ class Crowd:
             while not self.ended.is_set():
                 status = act(client, chance)
                 self.statuses[status] += 1
-                if status not in (200, 202):
+                if status in (0, 429, 503):
                     self.ended.wait(0.1)
 
 

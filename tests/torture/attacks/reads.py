@@ -19,8 +19,8 @@ from tests.torture.attacks.measuring import at_most, note, watched
 from tests.torture.attacks.target import PROJECT, Target
 from tests.torture.setting import Row
 
-CACHE_MEGABYTES = 8  # setting of the attacks on caches: what passes it shows sooner
-CACHE_MEMORY = 2 * CACHE_MEGABYTES + 30.0  # megabytes of growth: twice the setting, and what any load takes
+CACHE_MEGABYTES = 1  # setting of the attacks on caches: what passes it shows sooner
+CACHE_MEMORY = 2 * CACHE_MEGABYTES + 25.0  # megabytes of growth: twice the setting, and what any load takes
 STATEMENT_MEMORY = 100.0
 PAGE_BYTES = 10e6
 FEED_BYTES = 4e6 + 1.2e6  # the promised size, and the last record
@@ -43,6 +43,29 @@ def searches(target: Target, *, full: bool) -> Row:
     return _repeated(target, "searches from one address", [loads.words] * (32 if full else 8), 15 if full else 5)
 
 
+def mixed(target: Target, *, full: bool) -> Row:
+    """Aggregates, timelines, progress and lists with everything, from one address."""
+    return _repeated(target, "other reads from one address", [loads.mixed] * (32 if full else 8), 15 if full else 5)
+
+
+def templates(target: Target, *, full: bool) -> Row:
+    """Workbooks that are made anew for each request."""
+    return _repeated(target, "templates from one address", [loads.templates] * (32 if full else 8), 10 if full else 4)
+
+
+def guesses(target: Target, *, full: bool) -> Row:
+    """Keys that are guessed."""
+    return _repeated(target, "guesses at keys", [loads.guesses] * (32 if full else 8), 10 if full else 4)
+
+
+def large_writes(target: Target, *, full: bool) -> Row:
+    """The largest records, written again and again with one key."""
+    count, seconds = (16, 15) if full else (4, 5)
+    return _repeated(
+        target, "large writes with one key", [loads.large_writes] * count, seconds, token=target.partner_token
+    )
+
+
 def misspelt(target: Target, *, full: bool) -> Row:
     """Unknown parameters that are compared with every known one."""
     return _repeated(target, "thousands of misspelt names", [loads.misspelt] * (40 if full else 16), 8 if full else 4)
@@ -55,12 +78,12 @@ def filters(target: Target, *, full: bool) -> Row:
 
 def codings(target: Target, *, full: bool) -> Row:
     """Made-up codings, each of which a cache might keep."""
-    return _repeated(target, "made-up codings", [loads.codings] * 2, 30 if full else 5, CACHE_MEMORY, 0)
+    return _repeated(target, "made-up codings", [loads.codings] * 2, 30 if full else 8, CACHE_MEMORY, 0)
 
 
 def queries(target: Target, *, full: bool) -> Row:
     """Long query strings, each of which a cache might keep."""
-    return _repeated(target, "long query strings", [loads.queries] * 2, 30 if full else 5, CACHE_MEMORY, 0)
+    return _repeated(target, "long query strings", [loads.queries] * 2, 30 if full else 8, CACHE_MEMORY, 0)
 
 
 def large_pages(target: Target, *, full: bool) -> Row:
@@ -176,10 +199,16 @@ def overlapping_reads(target: Target, *, full: bool) -> Row:
 
 
 def _repeated(
-    target: Target, name: str, acts: list[Act], seconds: float, most_memory: float = 150, write_pause: float = 0.25
+    target: Target,
+    name: str,
+    acts: list[Act],
+    seconds: float,
+    most_memory: float = 150,
+    write_pause: float = 0.25,
+    token: str = "",
 ) -> Row:
     row = Row(name, {})
-    with watched(target, row, write_pause) as watch, crowd(target, *acts) as attackers:
+    with watched(target, row, write_pause) as watch, crowd(target, *acts, token=token) as attackers:
         go_on(seconds, lambda: target.server.process.poll() is None)
     at_most(row, "memory, MB more", watch.memory_growth, most_memory)
     note(row, clients=len(acts), answers=dict(sorted(attackers.statuses.items())))

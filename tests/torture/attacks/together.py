@@ -14,6 +14,7 @@ WHOLE_DISK = 600.0
 ANONYMOUS = (
     *(loads.audit, loads.audit, loads.facets, loads.facets, loads.misspelt, loads.misspelt, loads.filters),
     *(loads.codings, loads.queries, loads.words, loads.large_pages, loads.large_pages),
+    *(loads.mixed, loads.templates, loads.guesses),
 )
 WITH_KEY = (loads.long_marks, loads.repeated_strings, loads.short_lines, loads.small_imports, loads.small_imports)
 
