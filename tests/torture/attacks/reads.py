@@ -19,7 +19,7 @@ from tests.torture.attacks.measuring import at_most, note, watched
 from tests.torture.attacks.target import PROJECT, Target
 from tests.torture.setting import Row
 
-CACHE_MEGABYTES = 1  # setting of the attacks on caches: what passes it shows sooner
+CACHE_MEGABYTES = 2  # setting of the attacks on caches: what passes it shows sooner
 CACHE_MEMORY = 2 * CACHE_MEGABYTES + 25.0  # megabytes of growth: twice the setting, and what any load takes
 STATEMENT_MEMORY = 100.0
 PAGE_BYTES = 10e6
