@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.core.database.engine import Database
-from tests.support.databases import NewDatabase, drop_database, url_of
+from tests.support.databases import NewDatabase, drop_database, new_sqlite, url_of
 from tests.torture.__main__ import seeded
-from tests.torture.attacks import ATTACKS, PROJECTS, attacked
+from tests.torture.attacks import EACH_ENGINE, EITHER_ENGINE, PROJECTS, attacked
 from tests.torture.attacks.target import generated
 from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
@@ -43,9 +43,19 @@ def attacked_url(new_database: NewDatabase, attacked_registry: str) -> Iterator[
     drop_database(Database(url))
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.fixture(scope="session")
+def attacked_sqlite(folder: Path) -> str:
+    return generated(new_sqlite(folder, None), PROJECTS)
+
+
+@pytest.mark.parametrize("name", EACH_ENGINE)
 def test_an_attack_stays_within_its_bounds(name: str, attacked_url: str) -> None:
     assert attacked(name, attacked_url, full=False).problems == []
+
+
+@pytest.mark.parametrize("name", EITHER_ENGINE)
+def test_an_attack_stays_within_its_bounds_on_either_engine(name: str, folder: Path, attacked_sqlite: str) -> None:
+    assert attacked(name, new_sqlite(folder, attacked_sqlite), full=False).problems == []
 
 
 def test_a_server_that_is_killed_loses_nothing(url: str) -> None:

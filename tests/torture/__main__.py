@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from seed.files import read
 from seed.loader import load
-from tests.torture.attacks import ATTACKS, PROJECTS, PROJECTS_IN_FULL, attacked
+from tests.torture.attacks import ATTACKS, EACH_ENGINE, PROJECTS, PROJECTS_IN_FULL, attacked
 from tests.torture.attacks.target import generated
 from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
@@ -67,8 +67,10 @@ def rows(new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[
     }
 
 
-def attack_rows(new: Make, drop: Callable[[str], None], *, full: bool) -> dict[str, Callable[[], list[Row]]]:
-    """The attacks, each on a copy of one generated registry, which `drop` deletes afterwards."""
+def attack_rows(
+    new: Make, drop: Callable[[str], None], names: Iterable[str], *, full: bool
+) -> dict[str, Callable[[], list[Row]]]:
+    """Attacks, each on a copy of one generated registry, which `drop` deletes afterwards."""
     templates = list[str]()
 
     def carried_out(name: str) -> list[Row]:
@@ -79,7 +81,7 @@ def attack_rows(new: Make, drop: Callable[[str], None], *, full: bool) -> dict[s
         drop(url)
         return [row]
 
-    return {name: partial(carried_out, name) for name in ATTACKS}
+    return {name: partial(carried_out, name) for name in names}
 
 
 def of_postgres(cluster: Cluster, new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[Row]]]:
@@ -124,7 +126,7 @@ def of_sqlite(options: argparse.Namespace, folder: Path) -> Iterator[bool]:
         for file in folder.glob(f"{Path(url).name}*"):
             file.unlink()
 
-    tried = rows(new, folder, full=options.full) | attack_rows(new, drop, full=options.full)
+    tried = rows(new, folder, full=options.full) | attack_rows(new, drop, ATTACKS, full=options.full)
     yield from carry_out("sqlite", tried, options.words)
 
 
@@ -141,7 +143,8 @@ def of_postgresql(options: argparse.Namespace, folder: Path) -> Iterator[bool]:
         def drop(url: str) -> None:
             cluster.ask(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
-        tried = rows(new, folder, full=options.full) | attack_rows(new, drop, full=options.full)
+        names = ATTACKS if options.full else EACH_ENGINE
+        tried = rows(new, folder, full=options.full) | attack_rows(new, drop, names, full=options.full)
         tried |= of_postgres(cluster, new, folder, full=options.full)
         yield from carry_out("postgresql", tried, options.words)
 

@@ -14,13 +14,26 @@ from tests.torture.attacks.target import Target
 from tests.torture.attacks.together import everything
 from tests.torture.setting import Row
 
-ATTACKS: dict[str, Callable[..., Row]] = {
+Attack = Callable[..., Row]
+EITHER_ENGINE: dict[str, Attack] = {  # the database has no part in them
     "attacks long_marks": files.long_marks,
     "attacks waiting_partner": files.waiting_partner,
-    "attacks repeated_strings": files.repeated_strings,
     "attacks empty_cells": files.empty_cells,
     "attacks crowded_directory": files.crowded_directory,
     "attacks blank_lines": files.blank_lines,
+    "attacks templates": reads.templates,
+    "attacks guesses": reads.guesses,
+    "attacks misspelt": reads.misspelt,
+    "attacks codings": reads.codings,
+    "attacks queries": reads.queries,
+    "attacks poisoned_cache": clients.poisoned_cache,
+    "attacks unusual_http": clients.unusual_http,
+    "attacks bad_urls": clients.bad_urls,
+    "attacks logs": clients.logs,
+    "attacks file_modes": clients.file_modes,
+}
+EACH_ENGINE: dict[str, Attack] = {  # each engine answers in its own way
+    "attacks repeated_strings": files.repeated_strings,
     "attacks short_lines": files.short_lines,
     "attacks long_dry_run": files.long_dry_run,
     "attacks flood": files.flood,
@@ -29,26 +42,17 @@ ATTACKS: dict[str, Callable[..., Row]] = {
     "attacks facets": reads.facets,
     "attacks searches": reads.searches,
     "attacks mixed": reads.mixed,
-    "attacks templates": reads.templates,
-    "attacks guesses": reads.guesses,
     "attacks large_writes": reads.large_writes,
-    "attacks misspelt": reads.misspelt,
     "attacks filters": reads.filters,
-    "attacks codings": reads.codings,
-    "attacks queries": reads.queries,
     "attacks large_pages": reads.large_pages,
     "attacks followers": reads.followers,
     "attacks forged_cursors": reads.forged_cursors,
     "attacks overlapping_reads": reads.overlapping_reads,
-    "attacks poisoned_cache": clients.poisoned_cache,
-    "attacks unusual_http": clients.unusual_http,
     "attacks squatted_name": clients.squatted_name,
     "attacks webhook_tests": clients.webhook_tests,
-    "attacks bad_urls": clients.bad_urls,
-    "attacks file_modes": clients.file_modes,
-    "attacks logs": clients.logs,
     "attacks everything": everything,
 }
+ATTACKS = EITHER_ENGINE | EACH_ENGINE
 SETTINGS: dict[str, dict[str, Any]] = {
     "attacks codings": {"hot_cache": reads.CACHE_MEGABYTES},
     "attacks queries": {"hot_cache": reads.CACHE_MEGABYTES},

@@ -14,7 +14,7 @@ from tests.torture.attacks.target import OTHERS, Target
 from tests.torture.setting import Row
 
 PROBER = Path(__file__).with_name("prober.py")
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 1.5
 SILENCE = 1.0  # seconds for which /livez may be silent, whatever is sent
 WRITE_WAIT = 3.0  # seconds for which a write of another client may wait
 TIMES_IDLE = 3
@@ -55,7 +55,7 @@ class Watch:
         command = [sys.executable, str(PROBER), port, OTHERS, token, "other", str(self.write_pause)]
         self._prober = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._phase("warm")
-        time.sleep(0.5)
+        time.sleep(0.3)
         self._phase("idle")
         time.sleep(IDLE_SECONDS)
         self.memory_before = self.target.memory()

@@ -21,7 +21,7 @@ from tests.torture.setting import Row
 
 CACHE_MEGABYTES = 2  # setting of the attacks on caches: what passes it shows sooner
 CACHE_MEMORY = 2 * CACHE_MEGABYTES + 25.0  # megabytes of growth: twice the setting, and what any load takes
-STATEMENT_MEMORY = 100.0
+STATEMENT_MEMORY = 40.0  # megabytes for statements, whatever their number
 PAGE_BYTES = 10e6
 FEED_BYTES = 4e6 + 1.2e6  # the promised size, and the last record
 LOG_MEGABYTES = 100.0
@@ -30,37 +30,37 @@ FOLLOWERS = 500
 
 def audits(target: Target, *, full: bool) -> Row:
     """Audits of a whole country, from one address."""
-    return _repeated(target, "audits from one address", [loads.audit] * (32 if full else 8), 15 if full else 5)
+    return _repeated(target, "audits from one address", [loads.audit] * (32 if full else 8), 15 if full else 3)
 
 
 def facets(target: Target, *, full: bool) -> Row:
     """All facets at once, from one address."""
-    return _repeated(target, "facets from one address", [loads.facets] * (32 if full else 8), 15 if full else 5)
+    return _repeated(target, "facets from one address", [loads.facets] * (32 if full else 8), 15 if full else 3)
 
 
 def searches(target: Target, *, full: bool) -> Row:
     """Searches for many words, from one address."""
-    return _repeated(target, "searches from one address", [loads.words] * (32 if full else 8), 15 if full else 5)
+    return _repeated(target, "searches from one address", [loads.words] * (32 if full else 8), 15 if full else 3)
 
 
 def mixed(target: Target, *, full: bool) -> Row:
     """Aggregates, timelines, progress and lists with everything, from one address."""
-    return _repeated(target, "other reads from one address", [loads.mixed] * (32 if full else 8), 15 if full else 5)
+    return _repeated(target, "other reads from one address", [loads.mixed] * (32 if full else 8), 15 if full else 3)
 
 
 def templates(target: Target, *, full: bool) -> Row:
     """Workbooks that are made anew for each request."""
-    return _repeated(target, "templates from one address", [loads.templates] * (32 if full else 8), 10 if full else 4)
+    return _repeated(target, "templates from one address", [loads.templates] * (32 if full else 8), 10 if full else 2)
 
 
 def guesses(target: Target, *, full: bool) -> Row:
     """Keys that are guessed."""
-    return _repeated(target, "guesses at keys", [loads.guesses] * (32 if full else 8), 10 if full else 4)
+    return _repeated(target, "guesses at keys", [loads.guesses] * (32 if full else 8), 10 if full else 2)
 
 
 def large_writes(target: Target, *, full: bool) -> Row:
     """The largest records, written again and again with one key."""
-    count, seconds = (16, 15) if full else (4, 5)
+    count, seconds = (16, 15) if full else (4, 3)
     return _repeated(
         target, "large writes with one key", [loads.large_writes] * count, seconds, token=target.partner_token
     )
@@ -68,22 +68,22 @@ def large_writes(target: Target, *, full: bool) -> Row:
 
 def misspelt(target: Target, *, full: bool) -> Row:
     """Unknown parameters that are compared with every known one."""
-    return _repeated(target, "thousands of misspelt names", [loads.misspelt] * (40 if full else 16), 8 if full else 4)
+    return _repeated(target, "thousands of misspelt names", [loads.misspelt] * (40 if full else 16), 8 if full else 3)
 
 
 def filters(target: Target, *, full: bool) -> Row:
     """Filters in ever new combinations."""
-    return _repeated(target, "filters in new combinations", [loads.filters] * 2, 90 if full else 12, STATEMENT_MEMORY)
+    return _repeated(target, "filters in new combinations", [loads.filters] * 2, 90 if full else 8, STATEMENT_MEMORY)
 
 
 def codings(target: Target, *, full: bool) -> Row:
     """Made-up codings, each of which a cache might keep."""
-    return _repeated(target, "made-up codings", [loads.codings] * 2, 30 if full else 8, CACHE_MEMORY, 0)
+    return _repeated(target, "made-up codings", [loads.codings] * 2, 30 if full else 6, CACHE_MEMORY, 0)
 
 
 def queries(target: Target, *, full: bool) -> Row:
     """Long query strings, each of which a cache might keep."""
-    return _repeated(target, "long query strings", [loads.queries] * 2, 30 if full else 8, CACHE_MEMORY, 0)
+    return _repeated(target, "long query strings", [loads.queries] * 2, 30 if full else 6, CACHE_MEMORY, 0)
 
 
 def large_pages(target: Target, *, full: bool) -> Row:
@@ -101,7 +101,7 @@ def large_pages(target: Target, *, full: bool) -> Row:
         for path in bounds:
             sizes[path] = len(client.get(path).body)
         with crowd(target, *[loads.large_pages] * 4) as attackers:
-            go_on(10 if full else 4)
+            go_on(10 if full else 2)
     for path, bound in bounds.items():
         at_most(row, f"{path.partition('?')[0]}, MB", sizes[path] / 1e6, bound / 1e6)
     at_most(row, "memory, MB more", watch.memory_growth, 300)
@@ -190,7 +190,7 @@ def overlapping_reads(target: Target, *, full: bool) -> Row:
     row, written = Row("long reads that overlap writes", {}), Counter[int]()
     long = {"en": " ".join(f"w{number}" for number in range(3_000))}
     with watched(target, row) as watch, crowd(target, *[loads.audit] * 3), target.other() as client:
-        until = time.monotonic() + (25 if full else 6)
+        until = time.monotonic() + (25 if full else 4)
         while time.monotonic() < until:
             written[client.post("/v1/projects", {**PROJECT, "description": long}).status] += 1
     note(row, writes=dict(written))

@@ -21,7 +21,7 @@ WITH_KEY = (loads.long_marks, loads.repeated_strings, loads.short_lines, loads.s
 
 def everything(target: Target, *, full: bool) -> Row:
     """All attacks at once, from one address and with one key."""
-    seconds = 60 if full else 12
+    seconds = 60 if full else 8
     row = Row(f"every attack at once, {seconds} s", {})
     fill(target, 60 if full else 10)
     engine = "sqlite" if target.is_sqlite else "postgresql"
