@@ -53,10 +53,14 @@ EACH_ENGINE: dict[str, Attack] = {  # each engine answers in its own way
     "attacks everything": everything,
 }
 ATTACKS = EITHER_ENGINE | EACH_ENGINE
+UNLIMITED = {"rate_limit_key": 0, "rate_limit_address": 0}  # rate limits would hide how memory grows
 SETTINGS: dict[str, dict[str, Any]] = {
-    "attacks codings": {"hot_cache": reads.CACHE_MEGABYTES},
-    "attacks queries": {"hot_cache": reads.CACHE_MEGABYTES},
-    "attacks webhook_tests": {"webhook_allow": f"127.0.0.0/8 {clients.NOBODY}"},
+    "attacks codings": {**UNLIMITED, "hot_cache": reads.CACHE_MEGABYTES},
+    "attacks queries": {**UNLIMITED, "hot_cache": reads.CACHE_MEGABYTES},
+    "attacks filters": UNLIMITED,
+    "attacks forged_cursors": UNLIMITED,
+    "attacks large_pages": UNLIMITED,
+    "attacks webhook_tests": {**UNLIMITED, "webhook_allow": f"127.0.0.0/8 {clients.NOBODY}"},
     "attacks logs": {"access_log": True},
 }
 PROJECTS = 1_000

@@ -117,9 +117,10 @@ def fill(target: Target, records: int) -> None:
     prose = {code: " ".join(chance.choices(words, k=6_000))[:19_800] for code in itertools.islice(codes, 47)}
     with target.attacker() as client:
         for number in range(records):
-            description = {**prose, "aa": f"large largest w{number} {prose['aa'][:19_700]}"}
-            answer = client.put(f"/v1/projects/large-{number}", {**PROJECT, "description": description})
-            assert answer.status in (200, 201, 429), answer
+            record = {**PROJECT, "description": {**prose, "aa": f"large largest w{number} {prose['aa'][:19_700]}"}}
+            while (answer := client.put(f"/v1/projects/large-{number}", record)).status == 429:
+                time.sleep(1)
+            assert answer.status in (200, 201), answer
 
 
 def followers(target: Target, *, full: bool) -> Row:
