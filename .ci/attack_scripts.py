@@ -8,6 +8,7 @@ another address, and have the bounds of `tests.torture.attacks.measuring`. `--fu
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -279,6 +280,7 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="only scripts whose name has one of these")
     parser.add_argument("--full", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # through the ends of the contexts, which stop servers
     generated(options.url, 30_000 if options.full else 1_000)
     with Database(options.url) as database:
         write(database, [Record("projects", "smart-factory-cooperation", PROJECT)])

@@ -6,6 +6,7 @@
 import argparse
 import itertools
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -159,6 +160,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="all of it, with full counts")
     parser.add_argument("--engine", choices=ENGINES, help="only this engine")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # through the ends of the contexts, which stop servers
     held = list[bool]()
     with tempfile.TemporaryDirectory(prefix="hoptac-torture-") as name:
         folder = Path(name)

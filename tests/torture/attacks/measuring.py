@@ -20,6 +20,7 @@ SILENCE = 1.0  # seconds for which /livez may be silent, whatever is sent
 WRITE_WAIT = 3.0  # seconds for which a write of another client may wait
 TIMES_IDLE = 3
 NOISE = 20.0  # milliseconds that may be added to a median, on a machine on which nothing else runs
+CONNECTIONS = 24  # that a process opens to PostgreSQL
 SHORT_READS = ("livez", "readyz", "cached list", "list of 50")
 
 Results = dict[str, dict[str, list[tuple[int, float]]]]
@@ -48,6 +49,7 @@ class Watch:
         self.peak_memory = 0.0
         self.peak_disk = 0.0
         self.peak_log = 0.0
+        self.peak_connections = 0
         self.results: Results = {}
         # When others use this machine too, a process waits for its turn behind them.
         self.noise = NOISE * max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
@@ -112,6 +114,7 @@ class Watch:
             if number % 5 == 0:
                 self.peak_disk = max(self.peak_disk, self.target.disk())
                 self.peak_log = max(self.peak_log, self.target.write_ahead_log())
+                self.peak_connections = max(self.peak_connections, self.target.connections())
             number += 1
             self._ended.wait(0.1)
         self.peak_disk = max(self.peak_disk, self.target.disk())
@@ -138,5 +141,7 @@ def judge(row: Row, watch: Watch) -> None:
     at_most(row, "longest write, s", watch.longest("write"), WRITE_WAIT + watch.longest("write", "idle"))
     row.need(not watch.failed("write"), f"write: {watch.failed('write')} failed")
     target = watch.target
+    if not target.is_sqlite:
+        at_most(row, "connections", watch.peak_connections, CONNECTIONS)
     row.need(target.server.process.poll() is None, "the process ended")
     row.need("Traceback" not in target.server.said(), "it logged an error")

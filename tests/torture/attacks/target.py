@@ -176,6 +176,15 @@ class Target:
         """Megabytes of the write-ahead log of SQLite."""
         return _size(self.file.with_name(f"{self.file.name}-wal")) / 1e6
 
+    def connections(self) -> int:
+        """Connections to PostgreSQL that the server has open."""
+        if self.is_sqlite:
+            return 0
+        others = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {others}".encode()).fetchone()
+        return int(row[0]) if row else 0
+
     def _database_bytes(self) -> int:
         if self.is_sqlite:
             return sum(_size(self.file.with_name(f"{self.file.name}{suffix}")) for suffix in ("", "-wal", "-shm"))
