@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 
 from app.core.database.engine import Database
-from app.keys.models import KeyFields, create
 from bench.generate import Generator, Record
 from bench.load import load, write
+from tests.support.servers import run
 from tests.torture.clusters import running_processes
 from tests.torture.setting import Server
 
@@ -43,8 +43,10 @@ def generated(url: str, projects: int) -> str:
 
 def key_of(url: str, *scopes: str, partner: str | None = None) -> str:
     """The token of a new key."""
-    with Database(url) as database, database.write() as session:
-        return create(session, KeyFields(name="attacks", scopes=list(scopes), partner=partner)).key
+    arguments = [*(f"--scope={scope}" for scope in scopes), *([f"--partner={partner}"] if partner else [])]
+    made = run("key", "create", "--name=attacks", *arguments, HOPTAC_DATABASE_URL=url)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
 
 
 @dataclass(frozen=True)
