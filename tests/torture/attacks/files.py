@@ -130,17 +130,20 @@ def flood(target: Target, *, full: bool) -> Row:
 
 
 def revoked(target: Target, *, full: bool) -> Row:
-    """The key of an import that runs is revoked: at once, and the import ends."""
-    row = Row("a key revoked while its import runs", {})
+    """Keys are revoked at once while an import runs, at last the key of the import, which ends."""
+    row, took = Row("keys revoked while an import runs", {}), list[float]()
+    tokens = [*(target.new_token("webhooks") for _ in range(4)), target.partner_token]
     administrator = target.new_token("keys")
     with target.attacker() as client, target.client(administrator, OTHERS) as keys:
         sent = client.send(json_lines(200_000 if full else 30_000), JSON_LINES)
         row.need(sent.status == 202, f"the import got {sent.status}")
-        time.sleep(4)  # until it writes
-        began = time.monotonic()
-        answer = keys.ask("DELETE", f"/v1/keys/{target.partner_token.split('_')[1]}")
-        at_most(row, "revoking, s", time.monotonic() - began, REVOKE_SECONDS)
-        row.need(answer.status == 204, f"revoking got {answer.status}")
+        for token in tokens:
+            time.sleep(1.5)
+            began = time.monotonic()
+            answer = keys.ask("DELETE", f"/v1/keys/{token.split('_')[1]}")
+            took.append(time.monotonic() - began)
+            row.need(answer.status == 204, f"revoking got {answer.status}")
+        at_most(row, "revoking, s", max(took), REVOKE_SECONDS)
         end = keys.end_of(sent, 4)
         note(row, ended=end, after=f"{time.monotonic() - began:.1f} s")
         row.need(end not in ("done", "running", "waiting"), f"the import of the revoked key is {end}")
