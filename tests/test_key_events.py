@@ -149,6 +149,17 @@ def test_refused_uses_take_a_bounded_place(seeded_database: Database) -> None:
         assert connection.execute(total).scalar_one() == 2 * 2 * 300
 
 
+def test_refused_uses_write_few_lines_of_log(seeded_database: Database) -> None:
+    activity, key = KeyActivity(seeded_database), key_of(seeded_database, "webhooks")
+    refusals = {
+        Refusal(id_of(key), "expired", f"192.0.2.{number}"): RefusalCount(2, now(), now()) for number in range(200)
+    }
+    with capture_logs() as logs:
+        activity._write(set(), refusals)
+    assert len(logs) <= 21
+    assert sum(line["number"] for line in logs) == 400
+
+
 def test_old_events_go_and_refused_uses_displace_no_others(
     seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from app.core.access.caller import SCOPE, Caller
 from app.core.access.rotation import Rotation
-from app.core.errors import Conflict, ErrorItem, Invalid, NotFound, TooMany, Unauthorized
+from app.core.errors import Conflict, ErrorItem, Invalid, NotFound, TooMany, Unauthorized, Unavailable
 from app.core.http.bodies import JSON, MERGE_PATCH, parse_model, read_body, read_json
 from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
 from app.core.http.operations import PathParameter, operation
@@ -82,7 +82,7 @@ async def create_key(request: Request, caller: Caller, body: KeyFields) -> Respo
     "Revoke a leaked key",
     body=LeakedKey,
     statuses={"204": "The key is not valid, or is no longer. The response does not say whether it was."},
-    problems=(*OF_BODIES, TooMany),
+    problems=(*OF_BODIES, TooMany, Unavailable),
 )
 async def revoke_leaked_key(request: Request) -> Response:
     """Revoke the key whose token is in the body, such as one found in a public repository. This needs no other key.

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ OLD_REMOVED_EVERY = timedelta(days=1)
 PAUSE = 2.0  # seconds between two batches
 PATIENCE = 30  # seconds that a batch waits for other writes
 MAX_REFUSALS = 200  # counts in a batch; further refused uses are counted without their address, or not at all
+MAX_LOGGED = 20  # counts in a batch that have a line of the log each
 MAX_USES = 1_000  # in a batch; further ones are recorded with the next use of the key
 
 
@@ -79,8 +81,10 @@ class KeyActivity:
 
     def _write(self, uses: set[str], refusals: dict[Refusal, RefusalCount]) -> None:
         log = structlog.get_logger("hoptac.keys")
-        for refusal, count in refusals.items():
+        for refusal, count in islice(refusals.items(), MAX_LOGGED):
             log.warning("key refused", **refusal._asdict(), **vars(count))
+        if others := list(islice(refusals.values(), MAX_LOGGED, None)):
+            log.warning("other keys refused", number=sum(count.number for count in others))
         try:
             with self.database.write(patience=PATIENCE) as session:
                 for key_id in uses:
