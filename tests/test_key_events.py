@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import event, func, insert, select
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
@@ -147,6 +147,22 @@ def test_refused_uses_take_a_bounded_place(seeded_database: Database) -> None:
     with seeded_database.engine.connect() as connection:
         total = select(func.sum(KEY_EVENTS.c.count)).where(KEY_EVENTS.c.action == "refuse")
         assert connection.execute(total).scalar_one() == 2 * 2 * 300
+
+
+def test_a_batch_of_refused_uses_takes_few_statements(seeded_database: Database) -> None:
+    """Other writes wait for its transaction."""
+    keys = [id_of(key_of(seeded_database, "webhooks")) for _ in range(10)]
+    statements: list[str] = []
+    event.listen(seeded_database.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    for _ in range(2):
+        refusals = {
+            Refusal(keys[number % 10], "expired", f"192.0.2.{number}"): RefusalCount(1, now(), now())
+            for number in range(200)
+        }
+        with seeded_database.write() as session:
+            add_refusals(session, refusals)
+    assert len(statements) <= 2 * 8, statements
+    assert rows(seeded_database, {"Authorization": f"Bearer hoptac_{keys[0]}_"}) == 20
 
 
 def test_refused_uses_write_few_lines_of_log(seeded_database: Database) -> None:

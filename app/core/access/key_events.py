@@ -4,13 +4,14 @@ Refused uses are counted: one row for each key, reason, address and hour. Each k
 row is older than a year. Every function runs in a transaction with the writer lock.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Index, Integer, Table, Text, delete, event, func, insert, select, update
+from sqlalchemy import Index, Integer, Table, Text, bindparam, delete, event, func, insert, select, update
 from sqlmodel import Field, Session, SQLModel
 
 from app.core.access.caller import Caller
@@ -59,6 +60,14 @@ class KeyEvent(SQLModel, table=True):
 KEY_EVENTS: Table = SQLModel.metadata.tables["key_events"]
 
 _IS_REFUSAL = KEY_EVENTS.c.action == "refuse"
+_ADD_TO_ROW = (
+    update(KEY_EVENTS)
+    .where(KEY_EVENTS.c.id == bindparam("row"))
+    .values(count=KEY_EVENTS.c.count + bindparam("number"), last_at=bindparam("at"))
+)
+
+# The ids of rows by key and reason, and then by address. A row without id is not stored yet.
+HourRows = dict[tuple[str, str], dict[str | None, int | None]]
 
 
 class Refusal(NamedTuple):
@@ -77,6 +86,11 @@ class RefusalCount:
     first_at: str
     last_at: str
 
+    def plus(self, other: "RefusalCount") -> "RefusalCount":
+        """Return the count of both."""
+        first_at = min(self.first_at, other.first_at)
+        return RefusalCount(self.number + other.number, first_at, max(self.last_at, other.last_at))
+
 
 def actor_of(caller: Caller | None) -> str:
     """Return the actor of an event: the key of an administrator, or the command line if there is no caller."""
@@ -92,7 +106,8 @@ def add_event(
     """
     at = now()
     entry = {"key": key_id, "action": action, "actor": actor, "address": address, "detail": detail}
-    _insert(session, {**entry, "count": 1, "first_at": at, "last_at": at})
+    values = {**entry, "count": 1, "first_at": at, "last_at": at}
+    session.execute(insert(KEY_EVENTS).values(id=_next_id(session), **values))
     _limit(session, key_id, refused=False)
 
     @event.listens_for(session, "after_commit", once=True)
@@ -102,14 +117,20 @@ def add_event(
 
 
 def add_refusals(session: Session, refusals: Mapping[Refusal, RefusalCount]) -> None:
-    """Add counts of refused uses to the rows of this hour."""
-    rows: dict[tuple[str, str], dict[str | None, int]] = {}
+    """Add counts of refused uses to the rows of this hour. It takes few statements, because writes wait meanwhile."""
+    keys = sorted({refusal.key for refusal in refusals})
+    rows = _rows_of_hour(session, keys)
+    sums: dict[Refusal, RefusalCount] = {}
     for refusal, count in refusals.items():
-        group = (refusal.key, refusal.reason)
-        if group not in rows:
-            rows[group] = _rows_of_hour(session, *group)
-        _add_refusal(session, rows[group], refusal, count)
-    for key_id in {refusal.key for refusal in refusals}:
+        addresses = rows[refusal.key, refusal.reason]
+        if refusal.address not in addresses and len(addresses) >= MAX_ADDRESSES:
+            refusal = refusal._replace(address=None)
+        addresses.setdefault(refusal.address, None)
+        sums[refusal] = count if refusal not in sums else sums[refusal].plus(count)
+    _write_sums(session, sums, rows)
+    counted = func.count() > MAX_OF_KEY
+    query = select(KEY_EVENTS.c.key).where(KEY_EVENTS.c.key.in_(keys), _IS_REFUSAL)
+    for key_id in session.scalars(query.group_by(KEY_EVENTS.c.key).having(counted)).all():
         _limit(session, key_id, refused=True)
 
 
@@ -118,33 +139,38 @@ def remove_old_events(session: Session) -> None:
     session.execute(delete(KEY_EVENTS).where(KEY_EVENTS.c.last_at < instant(datetime.now(UTC) - LONGEST)))
 
 
-def _rows_of_hour(session: Session, key_id: str, reason: str) -> dict[str | None, int]:
-    """Return the ids of the rows of this hour by their addresses."""
+def _rows_of_hour(session: Session, keys: Sequence[str]) -> HourRows:
+    """Return the ids of the rows of this hour, by key and reason, and then by address."""
     hour = instant(datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
-    query = select(KEY_EVENTS.c.address, KEY_EVENTS.c.id).where(
-        KEY_EVENTS.c.key == key_id, _IS_REFUSAL, KEY_EVENTS.c.reason == reason, KEY_EVENTS.c.first_at >= hour
-    )
-    return {row.address: row.id for row in session.execute(query)}
+    columns = (KEY_EVENTS.c.key, KEY_EVENTS.c.reason, KEY_EVENTS.c.address, KEY_EVENTS.c.id)
+    query = select(*columns).where(KEY_EVENTS.c.key.in_(keys), _IS_REFUSAL, KEY_EVENTS.c.first_at >= hour)
+    rows: HourRows = defaultdict(dict)
+    for row in session.execute(query):
+        rows[row.key, row.reason][row.address] = row.id
+    return rows
 
 
-def _add_refusal(session: Session, rows: dict[str | None, int], refusal: Refusal, count: RefusalCount) -> None:
-    address = refusal.address
-    if address not in rows and len(rows) >= MAX_ADDRESSES:
-        address = None
-    if address in rows:
-        number = KEY_EVENTS.c.count + count.number
-        statement = update(KEY_EVENTS).where(KEY_EVENTS.c.id == rows[address])
-        session.execute(statement.values(count=number, last_at=count.last_at))
-        return
-    values = {**refusal._asdict(), "address": address, "action": "refuse", "count": count.number}
-    rows[address] = _insert(session, {**values, "first_at": count.first_at, "last_at": count.last_at})
+def _write_sums(session: Session, sums: Mapping[Refusal, RefusalCount], rows: HourRows) -> None:
+    next_id = _next_id(session)
+    inserts: list[dict[str, Any]] = []
+    updates: list[dict[str, Any]] = []
+    for refusal, count in sums.items():
+        row_id = rows[refusal.key, refusal.reason][refusal.address]
+        if row_id is not None:
+            updates.append({"row": row_id, "number": count.number, "at": count.last_at})
+            continue
+        values = {"count": count.number, "first_at": count.first_at, "last_at": count.last_at}
+        inserts.append({"id": next_id + len(inserts), "action": "refuse", **refusal._asdict(), **values})
+    if inserts:
+        session.execute(insert(KEY_EVENTS), inserts)
+    if updates:
+        session.connection().execute(_ADD_TO_ROW, updates)
 
 
-def _insert(session: Session, values: dict[str, Any]) -> int:
-    """Insert a row with the next id. The writer lock keeps two rows from the same id."""
-    row_id: int = session.execute(select(func.coalesce(func.max(KEY_EVENTS.c.id), 0) + 1)).scalar_one()
-    session.execute(insert(KEY_EVENTS).values(id=row_id, **values))
-    return row_id
+def _next_id(session: Session) -> int:
+    """Return the id of the next row. The writer lock keeps two rows from the same id."""
+    next_id: int = session.execute(select(func.coalesce(func.max(KEY_EVENTS.c.id), 0) + 1)).scalar_one()
+    return next_id
 
 
 def _limit(session: Session, key_id: str, *, refused: bool) -> None:
