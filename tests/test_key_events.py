@@ -20,8 +20,9 @@ from app.core.access.keys import new_token
 from app.core.change_log import now
 from app.core.database.engine import Database
 from tests.support.databases import url_of
-from tests.support.http import PATCH, client_of, problem, walk
+from tests.support.http import PATCH, client_of, problem, put, walk
 from tests.support.keys import Key, change_key, id_of, key_of
+from tests.support.records import PARTNER
 from tests.support.servers import server
 from tests.support.waiting import eventually
 
@@ -80,6 +81,19 @@ def test_everything_done_to_a_key_is_recorded(seeded_database: Database, admin: 
     assert [line["action"] for line in lines] == [each["action"] for each in reversed(found)]
     for secret in (made["key"], new):
         assert secret[18:] not in json.dumps([found, logs], default=str)
+
+
+def test_a_merge_of_partners_is_an_event_of_their_keys(
+    registry: TestClient, seeded_database: Database, admin: Key
+) -> None:
+    put(registry, admin, "partners/twin", PARTNER)
+    key = key_of(seeded_database, "records:write:own", partner="twin")
+    merged = registry.post("/v1/partners/twin/merge", json={"into": "moit"}, headers={**admin, "If-Match": "*"})
+    assert merged.status_code == 200, merged.text
+    assert registry.get("/v1/keys/self", headers=key).json()["partner"] == "moit"
+    newest = events(registry, admin, key)[0]
+    assert (newest["action"], newest["actor"]) == ("change", f"key:{id_of(admin)}")
+    assert newest["detail"] == "partner: twin → moit"
 
 
 def test_what_is_rolled_back_leaves_no_trace(registry: TestClient, seeded_database: Database, admin: Key) -> None:
