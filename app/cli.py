@@ -123,19 +123,33 @@ def _add_copies(group: Any) -> None:
 
 
 def _add_keys(group: Any) -> None:
-    keys = group.add_parser("key", help="Create, list, rotate and revoke keys.")
+    keys = group.add_parser("key", help="Create, list, change, rotate and revoke keys.")
     actions = keys.add_subparsers(metavar="ACTION", required=True)
     create = _command(actions, "create", commands.key, "Create a key and print its token, which is not shown again.")
     create.add_argument("--name", required=True, help="who uses the key, and for what")
     create.add_argument("--scope", required=True, action="append", help="a permission of the key; repeat for several")
     create.add_argument("--partner", help="id of the partner that uses the key")
-    create.add_argument("--expires", help="when the key expires, such as 2027-01-01T00:00:00Z; by default never")
+    _add_bounds(create, "by default in a year")
     _command(actions, "list", commands.key, "List the keys, without their tokens.")
+    change = _command(actions, "change", commands.key, "Change a key. Its token stays the same.")
+    change.add_argument("id", help="id of the key")
+    change.add_argument("--name", help="who uses the key, and for what")
+    change.add_argument("--scope", action="append", help="a permission of the key; repeat for several")
+    _add_bounds(change, "by default as before")
     rotate = _command(actions, "rotate", commands.key, "Replace the token of a key and print the new one.")
     rotate.add_argument("id", help="id of the key")
     rotate.add_argument("--overlap", type=int, default=86_400, help="seconds for which the previous token stays valid")
     revoke = _command(actions, "revoke", commands.key, "Revoke a key for good.")
-    revoke.add_argument("id", help="id of the key")
+    revoke.add_argument("id", metavar="KEY", help="id of the key, or its whole token")
+    revoke.add_argument("--force", action="store_true", help="also if it is the only one with the scope keys")
+    events = _command(actions, "events", commands.key, "List the events of a key, the latest first.")
+    events.add_argument("id", help="id of the key")
+
+
+def _add_bounds(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--expires", help=f"when the key expires, such as 2027-01-01T00:00:00Z, or never; {default}")
+    text = "a network or address from which the key can be used, or any; repeat for several"
+    parser.add_argument("--network", action="append", help=text)
 
 
 def _command(group: Any, name: str, run: Callable[..., int], text: str | None = None) -> argparse.ArgumentParser:

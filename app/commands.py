@@ -158,36 +158,21 @@ def _report_mirrored(sequence: int) -> None:
 
 
 def key(options: argparse.Namespace, settings: Settings) -> int:
-    """Create, list, rotate or revoke a key, as `options.act` says."""
+    """Create, list, change, rotate or revoke a key, or list its events, as `options.act` says."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.core.access.rotation import Rotation
     from app.core.errors import Problem
-    from app.core.model.validation import validate
-    from app.keys import models as keys
+    from app.keys.command import COMMANDS
 
     try:
         with Database(settings.database_url) as database, database.write() as session:
-            if options.act == "create":
-                body = {"name": options.name, "scopes": options.scope, "partner": options.partner}
-                fields = validate(keys.KeyFields, {**body, "expires_at": options.expires})
-                print(keys.create(session, fields).key)
-            elif options.act == "rotate":
-                rotation = validate(Rotation, {"overlap": options.overlap})
-                print(keys.rotate(session, options.id, rotation).key)
-            elif options.act == "revoke":
-                keys.revoke(session, options.id)
-            else:
-                _list_keys(keys.show_keys(session, limit=10_000))
+            output = COMMANDS[options.act](session, options, settings.key_max_days)
     except Problem as problem:
         return report([f"{error.pointer}: {error.detail}" for error in problem.errors] or [problem.detail])
+    for line in output.lines:
+        print(line)
+    if output.note:
+        print(output.note, file=sys.stderr)
     return DONE
-
-
-def _list_keys(rows: Sequence[Any]) -> None:
-    for key in rows:
-        validity = f"revoked {key.revoked_at}" if key.revoked_at else f"until {key.expires_at or 'revoked'}"
-        usage = f"used {key.last_used_at}" if key.last_used_at else "never used"
-        print(key.id, ",".join(key.scopes), key.partner or "-", validity, usage, key.name, sep="  ")
 
 
 def import_(options: argparse.Namespace, settings: Settings) -> int:

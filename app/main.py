@@ -22,7 +22,8 @@ from app.analysis.timeline import routes as timeline
 from app.catalogue import RESOURCES
 from app.changes import routes as changes
 from app.changes.long_poll import LongPolls
-from app.core.asgi.authentication import AuthenticationMiddleware, KeyUseRecorder
+from app.core.access.key_activity import KeyActivity
+from app.core.asgi.authentication import AuthenticationMiddleware
 from app.core.asgi.http_middleware import HttpMiddleware, set_up_logs
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.response_cache import ResponseCache
@@ -42,6 +43,7 @@ from app.exchange.imports import routes as imports
 from app.exchange.imports.worker import Importer
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
+from app.keys.revocation import PendingRevocations
 from app.milestones.routes import milestones_router
 from app.partners.routes import partners_router
 from app.places.routes import places_router
@@ -141,7 +143,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database = database
     app.state.reader = database.reader()
     app.state.editor = WriterThread(database)
-    app.state.uses = KeyUseRecorder(database)
+    app.state.key_activity = KeyActivity(database)
+    app.state.key_revocations = PendingRevocations()
     app.state.importer = Importer(database, app.state.reader, app.state.editor)
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()
@@ -154,7 +157,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await sender.stop()
     await long_polls.close()
     await app.state.importer.close()
-    await app.state.uses.close()
+    await app.state.key_activity.close()
     app.state.editor.close()
     await app.state.reader.close()
     database.close()

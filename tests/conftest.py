@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -156,7 +157,7 @@ def registry_settings() -> dict[str, object]:
 
 
 @pytest.fixture
-def registry(seeded_database: Database, registry_settings: dict[str, object]) -> Iterator[TestClient]:
+def registry(seeded_database: Database, registry_settings: dict[str, Any]) -> Iterator[TestClient]:
     """A client of the application over a seeded database of this test's own."""
     with client_of(url_of(seeded_database), **registry_settings) as made:
         yield made

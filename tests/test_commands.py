@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -166,15 +167,28 @@ def test_no_bytes_end_the_server(new_database: NewDatabase, seeded: str) -> None
 def test_keys_are_made_listed_rotated_and_revoked(seeded_database: Database) -> None:
     url = url_of(seeded_database)
 
-    def key(*arguments: str, code: int = 0) -> str:
-        found = run("key", *arguments, HOPTAC_DATABASE_URL=url)
+    def key(*arguments: str, code: int = 0, **settings: str) -> str:
+        found = run("key", *arguments, HOPTAC_DATABASE_URL=url, **settings)
         assert found.returncode == code, found
         assert "Traceback" not in found.stderr
-        return found.stdout + found.stderr
+        notes.append(found.stderr)
+        return found.stdout or found.stderr
 
-    made = key("create", "--name", "MOIT", "--scope", "records:write:own", "--partner", "moit").strip()
+    notes: list[str] = []
+    bounds = ("--network", "10.1.2.3/8", "--network", "2001:db8::1")
+    made = key("create", "--name", "MOIT", "--scope", "records:write:own", "--partner", "moit", *bounds).strip()
     key_id = id_of_token(made)
-    assert re.fullmatch(rf"{key_id}  records:write:own  moit  until revoked  never used  MOIT\n", key("list"))
+    year = datetime.now(UTC) + timedelta(days=365)
+    assert notes[-1].startswith(f"The key {key_id} expires at {year:%Y-%m-}"), notes
+    heading, row = key("list").splitlines()
+    assert heading.split() == ["ID", "SCOPES", "PARTNER", "VALID", "NETWORKS", "LAST", "USED", "NAME"]
+    networks = "10.0.0.0/8,2001:db8::1/128"
+    assert re.fullmatch(rf"{key_id}  records:write:own  moit +until {year:%Y-%m-}.{{9}} +{networks}  never +MOIT", row)
+    key("change", key_id, "--network", "any", "--expires", "never")
+    assert notes[-1] == f"The key {key_id} never expires.\n"
+    assert re.search("until revoked +any", key("list"))
+    too_long = ("create", "--name", "x", "--scope", "keys", "--expires", "never")
+    assert "at most 90 days" in key(*too_long, code=1, HOPTAC_KEY_MAX_DAYS="90")
     with client_of(url) as client:
         new = key("rotate", key_id, "--overlap", "0").strip()
         statuses = [client.get("/v1", headers={"Authorization": f"Bearer {each}"}).status_code for each in (made, new)]
@@ -182,6 +196,15 @@ def test_keys_are_made_listed_rotated_and_revoked(seeded_database: Database) -> 
         key("revoke", key_id)
         assert client.get("/v1", headers={"Authorization": f"Bearer {new}"}).status_code == 401
     assert "revoked 20" in key("list")
+    events = [line.split()[2:4] for line in key("events", key_id).splitlines()[1:]]
+    by_command = [action for action, actor in events if actor == "command"]
+    assert by_command == ["revoke", "rotate", "change", "create"]
+    administrator = key("create", "--name", "x", "--scope", "keys", "--expires", "never").strip()
+    assert "only valid key" in key("revoke", id_of_token(administrator), code=1)
+    key("revoke", id_of_token(administrator), "--force")
+    leaked = key("create", "--name", "x", "--scope", "keys").strip()
+    key("revoke", leaked)
+    assert "No key has this token" in key("revoke", leaked, code=1)
     assert "/scopes/0" in key("create", "--name", "x", "--scope", "all", code=1)
     assert "/partner" in key("create", "--name", "x", "--scope", "keys", "--partner", "nobody", code=1)
     key("revoke", "nobody", code=1)

@@ -24,7 +24,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def admin(seeded_database: Database) -> dict[str, str]:
-    return key_of(seeded_database, "keys")
+    return key_of(seeded_database, "keys", "records:write")
 
 
 def test_the_text_of_a_key_can_be_recognised() -> None:
@@ -82,6 +82,11 @@ def test_pages_of_keys(registry: TestClient, seeded_database: Database, admin: d
         ({"name": "x", "scopes": ["keys"], "expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
         ({"name": "x", "scopes": ["keys"], "expires_at": "2099-13-01T00:00:00Z"}, "/expires_at"),
         ({"name": "x", "scopes": ["keys"], "expires_at": 4102444800}, "/expires_at"),
+        ({"name": "x", "scopes": ["keys"], "networks": []}, "/networks"),
+        ({"name": "x", "scopes": ["keys"], "networks": ["office"]}, "/networks"),
+        ({"name": "x", "scopes": ["keys"], "networks": ["10.0.0.0/33"]}, "/networks"),
+        ({"name": "x", "scopes": ["keys"], "networks": ["1" * 65]}, "/networks/0"),
+        ({"name": "x", "scopes": ["keys"], "networks": [f"10.0.0.{number}" for number in range(51)]}, "/networks"),
         ({"name": "x\u0000", "scopes": ["keys"]}, "/name"),
         ({"name": "x", "scopes": ["keys"], "zq7": 1}, ""),
         ([], ""),
@@ -144,8 +149,8 @@ def test_use_is_noted_without_a_change(registry: TestClient, seeded_database: Da
 
 
 def test_the_text_of_a_key_is_nowhere_else(seeded_database: Database) -> None:
-    with capture_logs() as logs, client_of(url_of(seeded_database), access_log=True) as client:
-        admin = key_of(seeded_database, "keys")
+    with client_of(url_of(seeded_database), access_log=True) as client, capture_logs() as logs:
+        admin = key_of(seeded_database, "keys", "records:write")
         made = client.post("/v1/keys", json={"name": "x", "scopes": ["records:write"]}, headers=admin)
         secret = made.json()["key"]
         key = {"Authorization": f"Bearer {secret}"}

@@ -55,8 +55,12 @@ ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
     "GET /v1/keys": (NEVER, NEVER, NEVER, (200, 200, 200)),
     "POST /v1/keys": (NEVER, NEVER, NEVER, (201, 201, 201)),
     "GET /v1/keys/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
+    "GET /v1/keys/{id}/events": (NEVER, NEVER, NEVER, (200, 200, 404)),
+    "PATCH /v1/keys/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
     "POST /v1/keys/{id}/rotate": (NEVER, NEVER, NEVER, (200, 200, 404)),
     "DELETE /v1/keys/{id}": (NEVER, NEVER, NEVER, (204, 204, 404)),
+    "GET /v1/keys/self": ((200, 200, 200), (200, 200, 200), (200, 200, 200), (200, 200, 200)),
+    "POST /v1/keys/self/rotate": ((422, 422, 422), (422, 422, 422), (422, 422, 422), (422, 422, 422)),  # see attempt
     "GET /v1/webhooks": (NEVER, NEVER, NEVER, (200, 200, 200)),
     "POST /v1/webhooks": (NEVER, NEVER, NEVER, (201, 201, 201)),
     "GET /v1/webhooks/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
@@ -69,7 +73,7 @@ ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
 }
 # The key with the scope webhooks ("reader": it writes no records) may do what the administrator may, with its own.
 SUBSCRIBER = {name: (row[3][0], 404 if "{id}" in name else row[3][1], row[3][2]) for name, row in ROWS.items()}
-SUBSCRIBER = {name: row for name, row in SUBSCRIBER.items() if "/v1/webhooks" in name}
+SUBSCRIBER = {name: row for name, row in SUBSCRIBER.items() if "/v1/webhooks" in name or "/v1/keys/self" in name}
 OPEN: dict[str, Row] = {
     "GET /v1/{resource}": (200, 200, 200),
     "GET /v1/{resource}/{id}": READ,
@@ -88,6 +92,7 @@ OPEN: dict[str, Row] = {
     "GET /v1": (200, 200, 200),
     "GET /v1/codelists": (200, 200, 200),
     "GET /v1/codelists/{codelist}": READ,
+    "POST /v1/keys/revoke": (204, 204, 204),
     "GET /livez": (200, 200, 200),
     "GET /readyz": (200, 200, 200),
 }
@@ -117,7 +122,7 @@ def test_every_operation_has_a_row_and_says_what_it_takes() -> None:
         assert not guarded or {"401", "403"} <= set(operation["responses"]), (method, path)
         has_body = method in ("POST", "PUT", "PATCH") and not path.endswith(("/test", "/repeat"))
         assert ("requestBody" in operation) == has_body, (method, path)
-        assert guarded or method == "GET"
+        assert guarded or method == "GET" or path == "/v1/keys/revoke"
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +196,12 @@ def webhook_target(client: TestClient, owner: dict[str, str], path: str, record:
 MUST_BE_ASKED = {"/facets": "?facet=document", "/search": "?q=hop+tac", "/aggregate": "?group_by=indicator"}
 
 
+KEY_BODIES: dict[str, dict[str, Any]] = {
+    "/v1/keys/revoke": {"key": new_token("0123456789")},
+    "/v1/keys/self/rotate": {"overlap": -1},  # or the key would be another one afterwards
+}
+
+
 def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[str, str]) -> int:
     headers, content = dict(key), None
     if method in ("PUT", "PATCH", "DELETE") and there:
@@ -198,7 +209,7 @@ def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[s
     if method in ("POST", "PUT", "PATCH"):
         headers["Content-Type"] = "application/json" if method != "PATCH" else "application/merge-patch+json"
         if path.startswith("/v1/keys"):
-            content = {} if path.endswith("rotate") else {"name": "x", "scopes": ["webhooks"]}
+            content = KEY_BODIES.get(path, {} if path.endswith("rotate") else {"name": "x", "scopes": ["webhooks"]})
         elif path == "/v1/imports":
             headers["Content-Type"], content = "application/x-ndjson", {"resource": "projects", "id": "probe"}
         elif path.startswith("/v1/webhooks"):

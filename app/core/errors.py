@@ -177,7 +177,10 @@ class BadFile(BadRequest):
 
 
 class Unauthorized(Problem):
-    """The operation needs a key, or the key is unknown, expired or revoked. Send `Authorization: Bearer hoptac_…`."""
+    """The operation needs a key, or the key is unknown, expired, revoked or bound to other networks.
+
+    Send `Authorization: Bearer hoptac_…`.
+    """
 
     status = 401
     code = "unauthorized"

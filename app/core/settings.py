@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         description="Maximum number of requests per minute from one address (IPv6: /64) without a valid key, "
         "per process. 0: no limit.",
     )
+    key_max_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Maximum number of days for which a new key is valid. 0: no limit, and keys that never expire.",
+    )
     trusted_proxies: str = Field(
         default="",
         max_length=2_000,

@@ -1,4 +1,4 @@
-"""Keys as administrators see them, and the functions that create, rotate and revoke them.
+"""Keys and their events as the API shows them, and the members of a key that an administrator sets.
 
 The table, and the check of a token that a request sends, are in `app/core/access/keys.py`.
 """
@@ -7,15 +7,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from sqlmodel import Session, col, select
 
 from app.core.access.caller import SCOPE
-from app.core.access.keys import ID_LENGTH, Key, new_token, token_hash
-from app.core.access.rotation import Rotation
-from app.core.change_log import instant, now
-from app.core.errors import ErrorItem, Invalid, NotFound
-from app.core.model.resource import RESOURCES
-from app.core.values.ids import random_text
+from app.core.access.key_events import KEY_ACTION
+from app.core.access.keys import REFUSAL, Key
+from app.core.access.networks import MAX_LENGTH, MAX_NETWORKS, normal_networks
+from app.core.change_log import instant
 from app.core.values.text import Line, Slug
 
 
@@ -28,8 +25,8 @@ def _future_instant(text: str) -> str:
     return instant(moment)
 
 
-def _split_scopes(scopes: object) -> object:
-    return scopes.split() if isinstance(scopes, str) else scopes
+def _split(texts: object) -> object:
+    return texts.split() if isinstance(texts, str) else texts
 
 
 class KeyFields(BaseModel, defer_build=True):
@@ -44,9 +41,22 @@ class KeyFields(BaseModel, defer_build=True):
     partner: Slug | None = Field(
         default=None, description="Id of the partner that uses the key. New records are managed by this partner."
     )
+    networks: (
+        Annotated[
+            list[Annotated[str, Field(max_length=MAX_LENGTH)]],
+            Field(min_length=1, max_length=MAX_NETWORKS),
+            AfterValidator(normal_networks),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Networks or addresses (IPv4 or IPv6) from which the key can be used. With null, from any address.",
+        examples=[["192.0.2.0/24", "2001:db8::/32"]],
+    )
     expires_at: Annotated[str, Field(max_length=40), AfterValidator(_future_instant)] | None = Field(
         default=None,
-        description="Time at which the key expires (RFC 3339). With null it never expires.",
+        description="Time at which the key expires (RFC 3339). If it is left out, the key expires a year after its "
+        "creation. With null it never expires, if the registry allows that.",
         examples=["2099-01-01T00:00:00Z"],
     )
 
@@ -56,10 +66,11 @@ class KeyShown(BaseModel, defer_build=True):
 
     id: str
     name: str
-    scopes: Annotated[list[str], BeforeValidator(_split_scopes)]
+    scopes: Annotated[list[str], BeforeValidator(_split)]
     partner: str | None
+    networks: Annotated[list[str] | None, BeforeValidator(_split)]
     created_at: str
-    expires_at: str | None
+    expires_at: str | None = Field(description="Time at which the key expires; null if it never does.")
     revoked_at: str | None
     last_used_at: str | None = Field(description="Time of the last use, accurate to about one minute.")
     previous_until: str | None = Field(description="Time until which the token before the last rotation stays valid.")
@@ -73,37 +84,46 @@ class KeyCreated(KeyShown):
     )
 
 
-def create(session: Session, fields: KeyFields) -> KeyCreated:
-    """Create a key. Raise Invalid if its partner is missing or unknown."""
-    if fields.partner is not None:
-        _ensure_partner(session, fields.partner)
-    elif "records:write:own" in fields.scopes:
-        detail = "A key with the scope records:write:own needs the partner that manages its records."
-        raise Invalid(ErrorItem(pointer="/partner", code="invalid_value", detail=detail))
-    key_id = random_text(ID_LENGTH)
-    token = new_token(key_id)
-    key = Key(
-        id=key_id,
-        name=fields.name,
-        hash=token_hash(token),
-        scopes=" ".join(code for code in SCOPE.codes if code in fields.scopes),
-        partner=fields.partner,
-        created_at=now(),
-        expires_at=fields.expires_at,
+class KeyPage(BaseModel, defer_build=True):
+    """A page of keys, in the order of their ids."""
+
+    items: list[KeyShown]
+    next: str | None = Field(description="Path of the next page; null on the last page.")
+
+
+class KeyEventShown(BaseModel, defer_build=True):
+    """Something that happened to a key, or the refused uses of an hour with the same reason and address."""
+
+    id: int
+    action: Annotated[str, KEY_ACTION]
+    reason: Annotated[str, REFUSAL] | None = Field(description="Why uses were refused; null for other events.")
+    actor: str | None = Field(
+        description="Who did it: `key:` and the id of the key, `command` for the command line, or `token` for a "
+        "revocation by the token itself. Null for refused uses."
     )
-    session.add(key)
-    return _with_token(key, token)
+    address: str | None = Field(
+        description="Address of the client (IPv6: its /64 for refused uses). Null for the command line. Also null for "
+        "refused uses from many addresses, which are counted together."
+    )
+    detail: str | None = Field(description="The values that were set or changed.")
+    count: int = Field(description="Number of refused uses; 1 for other events.")
+    first_at: str
+    last_at: str = Field(description="Time of the last of these refused uses; `first_at` for other events.")
 
 
-def _ensure_partner(session: Session, partner_id: str) -> None:
-    table = RESOURCES["partners"].table
-    public = select(table.id).where(table.id == partner_id, table.state == "published", table.merged_into.is_(None))
-    if session.exec(public).first() is None:
-        raise Invalid(ErrorItem(pointer="/partner", code="unknown_record", detail="There is no such partner."))
+class KeyEventPage(BaseModel, defer_build=True):
+    """A page of the events of a key, the latest first."""
+
+    items: list[KeyEventShown]
+    next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
-def _with_token(key: Key, token: str) -> KeyCreated:
-    return KeyCreated(**key_shown(key).model_dump(), key=token)
+class LeakedKey(BaseModel, defer_build=True):
+    """The token of a key that somebody else may have read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(max_length=200, description="The whole token.", examples=["hoptac_<id>_<secret>"])
 
 
 def key_shown(key: Key) -> KeyShown:
@@ -111,38 +131,6 @@ def key_shown(key: Key) -> KeyShown:
     return KeyShown.model_validate(key, from_attributes=True)
 
 
-def _find(session: Session, key_id: str) -> Key:
-    key = session.get(Key, key_id)
-    if key is None:
-        raise NotFound
-    return key
-
-
-def show_key(session: Session, key_id: str) -> KeyShown:
-    """Return a key. Raise NotFound if it does not exist."""
-    return key_shown(_find(session, key_id))
-
-
-def show_keys(session: Session, after: str = "", limit: int = 200) -> list[KeyShown]:
-    """Return the keys whose ids follow `after`, in the order of their ids."""
-    page = select(Key).where(col(Key.id) > after).order_by(col(Key.id)).limit(limit)
-    return [key_shown(key) for key in session.exec(page)]
-
-
-def rotate(session: Session, key_id: str, rotation: Rotation) -> KeyCreated:
-    """Give a key a new token. Raise NotFound if the key does not exist or was revoked."""
-    key = session.get(Key, key_id)
-    if key is None or key.revoked_at is not None:
-        raise NotFound("The key does not exist or was revoked.")
-    token = new_token(key_id)
-    key.previous_hash = key.hash
-    key.previous_until = rotation.previous_until()
-    key.hash = token_hash(token)
-    return _with_token(key, token)
-
-
-def revoke(session: Session, key_id: str) -> None:
-    """Revoke a key for good; a revoked key stays as it is. Raise NotFound if it does not exist."""
-    key = _find(session, key_id)
-    if key.revoked_at is None:
-        key.revoked_at = now()
+def key_created(key: Key, token: str) -> KeyCreated:
+    """Return a key with its new token."""
+    return KeyCreated(**key_shown(key).model_dump(), key=token)

@@ -17,6 +17,7 @@ from sqlalchemy import update
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
+from app.core.access.key_events import add_event
 from app.core.access.keys import KEYS
 from app.core.errors import ErrorItem, IdTaken, Invalid, NotFound
 from app.core.model.fields import RecordFields
@@ -60,7 +61,9 @@ def merge(session: Session, caller: Caller, duplicate: str, into: str, condition
     tombstone = old_fields.model_copy(update={"merged_into": into, "identifiers": []})
     batch.put(partners, duplicate, tombstone, present[duplicate])
     batch.flush()
-    session.execute(update(KEYS).where(KEYS.c.partner == duplicate).values(partner=into))
+    moved_keys = update(KEYS).where(KEYS.c.partner == duplicate).values(partner=into).returning(KEYS.c.id)
+    for key_id in session.scalars(moved_keys).all():
+        add_event(session, key_id, "change", actor(caller), caller.address, f"partner: {duplicate} → {into}")
     for call in WHEN_MERGED:
         call(session, duplicate, into)
     _check_trees(proposals)

@@ -15,14 +15,17 @@ from tests.support.keys import Key
 PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
-def client_of(url: str, **settings: object) -> TestClient:
-    """A client of the whole application over a database; a machine that is busy otherwise fails no test."""
+def client_of(url: str, *, address: str = "testclient", **settings: object) -> TestClient:
+    """A client of the whole application over a database; a machine that is busy otherwise fails no test.
+
+    `address` is where its requests come from.
+    """
     given = {"database_url": url, "access_log": False, "query_deadline": 60, **settings}
     for each in vars(models).values():  # or it keeps thousands of routes of applications that are gone
         if hasattr(each, "cache_clear"):
             each.cache_clear()
     app = create_app(Settings(**given))  # type: ignore[arg-type]
-    return TestClient(app, base_url="http://hoptac.test", raise_server_exceptions=False)
+    return TestClient(app, base_url="http://hoptac.test", raise_server_exceptions=False, client=(address, 50_000))
 
 
 def get(client: TestClient, path: str, status: int = 200) -> Any:

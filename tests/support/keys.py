@@ -6,7 +6,8 @@ from sqlalchemy import update
 
 from app.core.access.keys import KEYS
 from app.core.database.engine import Database
-from app.keys.models import KeyFields, create
+from app.keys.administration import create
+from app.keys.models import KeyFields
 
 Key = dict[str, str]  # the Authorization header
 

@@ -14,6 +14,8 @@ BOTH_ENGINES = {
     "test_facets": "counts are made in SQL",
     "test_import_runs": "claims are taken and renewed under locks",
     "test_index": "each engine has its own tables for search",
+    "test_key_events": "counts are added up under the writer lock",
+    "test_key_powers": "rights are read again under the writer lock",
     "test_keys": "comparison of instants, and counters of use",
     "test_races": "locks and isolation",
     "test_reading": "sort order, collation and row comparison of cursors",

@@ -21,7 +21,8 @@ from typing import Any
 import httpx
 
 from app.core.database.engine import Database
-from app.keys.models import KeyFields, create
+from app.keys.administration import create
+from app.keys.models import KeyFields
 
 ROOT = Path(__file__).parents[2]
 PARTNER: dict[str, Any] = {"name": {"en": "Tried"}, "kind": "other", "managed_by": "unido"}  # of the dataset

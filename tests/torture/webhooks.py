@@ -16,7 +16,8 @@ from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
-from app.keys import models as keys
+from app.keys import administration
+from app.keys.models import KeyFields
 from app.webhooks.models import DELIVERIES, WEBHOOKS, WebhookFields
 from app.webhooks.subscriptions import create
 from tests.support.receivers import (
@@ -125,7 +126,7 @@ def senders_killed(url: str, events: int, kills: int, workers: int = 2, records:
         database = stack.enter_context(Database(url))
         told = receivers(stack)
         with database.write() as session:
-            key = keys.create(session, keys.KeyFields(name="torture", scopes=["webhooks"]))
+            key = administration.create(session, KeyFields(name="torture", scopes=["webhooks"]))
             caller = Caller(key.id, frozenset(["webhooks"]))
             made = {name: create(session, caller, WebhookFields(url=each.url)) for name, each in told.items()}
         running = Workers(url, workers)

@@ -1,7 +1,7 @@
 """The caller of a request and the permissions of their key."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.core.errors import Forbidden, Unauthorized
 from app.core.values.codelists import Code, CodeList
@@ -22,11 +22,12 @@ SCOPE = CodeList(
 
 @dataclass(frozen=True)
 class Caller:
-    """The holder of a key, or anonymous."""
+    """The holder of a key, or anonymous. `address` is where the request came from, if there is a request."""
 
     key: str = ""
     scopes: frozenset[str] = frozenset()
     partner: str | None = None
+    address: str = field(default="", compare=False)
 
     @property
     def writes_all(self) -> bool:

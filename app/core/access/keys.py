@@ -11,10 +11,12 @@ from sqlalchemy import Text, bindparam, select
 from sqlmodel import Field, Session, SQLModel
 
 from app.core.access.caller import Caller
+from app.core.access.networks import contain
 from app.core.change_log import now
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 from app.core.errors import Unauthorized
+from app.core.values.codelists import Code, CodeList
 from app.core.values.ids import random_text
 
 BASE_62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -25,6 +27,28 @@ CHECK_LENGTH = 6
 
 # Secret scanners can search for this pattern. The last six characters are the CRC-32 of the rest, in base 62.
 TOKEN_PATTERN = re.compile(rf"hoptac_([0-9a-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}}")
+
+REFUSAL = CodeList(
+    "key_refusal",
+    "The reason why the use of a key was refused.",
+    {
+        "wrong_secret": Code("The secret was not that of the key", "Bí mật không phải của khóa"),
+        "replaced": Code("A rotation had replaced the token", "Mã khóa đã được thay khi đổi khóa"),
+        "revoked": Code("The key was revoked", "Khóa đã bị thu hồi"),
+        "expired": Code("The key had expired", "Khóa đã hết hạn"),
+        "wrong_network": Code("The key was bound to other networks", "Khóa chỉ dùng được từ mạng khác"),
+        "missing_scope": Code("The key lacked the scope", "Khóa thiếu quyền"),
+    },
+)
+
+# What the client is told. A client with a wrong secret gets the same text as one with an unknown id.
+DETAILS = {
+    "wrong_secret": "The key is unknown, expired or revoked.",
+    "replaced": "The token was replaced by a rotation of the key.",
+    "revoked": "The key was revoked.",
+    "expired": "The key has expired.",
+    "wrong_network": "The key cannot be used from this address, because it is bound to other networks.",
+}
 
 
 class Key(SQLModel, table=True):
@@ -43,6 +67,9 @@ class Key(SQLModel, table=True):
     last_used_at: str | None = Field(default=None, sa_type=BYTEWISE)
     previous_hash: str | None = Field(default=None, sa_type=BYTEWISE)
     previous_until: str | None = Field(default=None, sa_type=BYTEWISE)
+    networks: str | None = Field(
+        default=None, sa_type=BYTEWISE, description="Separated by spaces. None: the key can be used from any address."
+    )
 
 
 KEYS = SQLModel.metadata.tables["keys"]
@@ -80,32 +107,46 @@ def id_of_token(token: str) -> str:
     return match[1]
 
 
-def caller_of_token(key: Any | None, token: str) -> Caller:
-    """Return the holder of a stored key; Unauthorized if the token is not its token or the key is not valid."""
+def refusal_of(key: Any, token: str, address: str) -> str | None:
+    """Return why a stored key cannot be used with this token from this address (a code of REFUSAL), or None."""
     at = now()
-    if key is None or not _has_token(key, token, at) or not _is_valid(key, at):
-        raise Unauthorized
-    return _caller(key)
+    sent = token_hash(token)
+    if not hmac.compare_digest(sent, key.hash):
+        if key.previous_hash is None or not hmac.compare_digest(sent, key.previous_hash):
+            return "wrong_secret"
+        if not (key.previous_until and key.previous_until > at):
+            return "replaced"
+    return _end_of(key, at) or (None if contain(key.networks, address) else "wrong_network")
+
+
+def caller_of(key: Any, address: str = "") -> Caller:
+    """Return the holder of a stored key, whose request came from this address."""
+    return Caller(key.id, frozenset(key.scopes.split()), key.partner, address)
 
 
 def current_caller(session: Session, caller: Caller) -> Caller:
-    """Read the caller again; Unauthorized if the key was revoked or has expired since the request arrived."""
+    """Read the caller again; Unauthorized if the key can no longer be used as it could when the request arrived.
+
+    What runs without a request, such as an import, has no address, so the networks of the key are not checked again.
+    """
     key = session.execute(_KEY_BY_ID, {"id": caller.key}).first()
-    if key is None or not _is_valid(key, now()):
+    if key is None:
         raise Unauthorized
-    return _caller(key)
+    refusal = _end_of(key, now())
+    if refusal is None and caller.address and not contain(key.networks, caller.address):
+        refusal = "wrong_network"
+    if refusal is not None:
+        raise Unauthorized(DETAILS[refusal])
+    return caller_of(key, caller.address)
 
 
-def _has_token(key: Any, token: str, at: str) -> bool:
-    """Return whether this is the token of the key, or its previous token within the overlap."""
-    sent = token_hash(token)
-    previous = key.previous_hash if key.previous_until and key.previous_until > at else None
-    return hmac.compare_digest(sent, key.hash) or (previous is not None and hmac.compare_digest(sent, previous))
+def is_valid(key: Any) -> bool:
+    """Return whether a stored key is neither revoked nor expired."""
+    return _end_of(key, now()) is None
 
 
-def _is_valid(key: Any, at: str) -> bool:
-    return key.revoked_at is None and (key.expires_at is None or key.expires_at > at)
-
-
-def _caller(key: Any) -> Caller:
-    return Caller(key.id, frozenset(key.scopes.split()), key.partner)
+def _end_of(key: Any, at: str) -> str | None:
+    """Return whether the key is `revoked` or `expired` at an instant, or None."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= at else None

@@ -1,23 +1,16 @@
 """The authentication middleware: it puts the caller into the scope of a request, before any other code reads it."""
 
-import asyncio
-import contextlib
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import or_, update
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.caller import Caller
-from app.core.access.keys import KEYS, READ_KEY_BY_ID, caller_of_token, id_of_token
-from app.core.change_log import instant, now
-from app.core.database.engine import Database
+from app.core.access.keys import DETAILS, KEYS, READ_KEY_BY_ID, caller_of, id_of_token, refusal_of
 from app.core.database.statements import Read
-from app.core.errors import Problem, Unauthorized
+from app.core.errors import BadRequest, Problem, Unauthorized
 
-USE_RECORDED_EVERY = timedelta(minutes=1)
+TOKEN_IN_PATH = "/v1/keys/hoptac_"
 
 
 class AuthenticationMiddleware:
@@ -30,18 +23,20 @@ class AuthenticationMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/v1"):
             headers = [value for name, value in scope["headers"] if name == b"authorization"]
-            if headers:
-                try:
-                    scope["caller"] = await self._identify_and_count(headers, scope.get("meter"))
-                except Problem as problem:
-                    await problem.response()(scope, receive, send)
-                    return
+            try:
+                _refuse_token_in_path(scope["path"])
+                if headers:
+                    scope["caller"] = await self._identify_and_count(headers, scope)
+            except Problem as problem:
+                await problem.response()(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
-    async def _identify_and_count(self, headers: list[bytes], meter: Any) -> Caller:
+    async def _identify_and_count(self, headers: list[bytes], scope: Scope) -> Caller:
         """Return the caller, and count the request for the rate limits if there are any (`meter`)."""
+        meter = scope.get("meter")
         try:
-            caller = await self._identify(headers)
+            caller = await self._identify(headers, (scope.get("client") or ("",))[0])
         except Unauthorized:
             if meter is not None:
                 meter.count_invalid_key()
@@ -50,47 +45,37 @@ class AuthenticationMiddleware:
             meter.count_for_key(caller.key)
         return caller
 
-    async def _identify(self, headers: list[bytes]) -> Caller:
+    async def _identify(self, headers: list[bytes], address: str) -> Caller:
         scheme, _, credentials = headers[0].decode("latin-1").partition(" ")
         if len(headers) > 1 or scheme.lower() != "bearer":
             raise Unauthorized
         token = credentials.strip()
-        key_id = id_of_token(token)
-        key = await self.state.reader.run(lambda: _find_key(key_id))
-        caller = caller_of_token(key, token)
-        self.state.uses.record(key)
-        return caller
+        key = await read_key(self.state.reader, id_of_token(token))
+        if key is None:
+            raise Unauthorized
+        refusal = refusal_of(key, token, address)
+        if refusal is not None:
+            self.state.key_activity.refused(key.id, refusal, address)
+            raise Unauthorized(DETAILS[refusal])
+        self.state.key_activity.used(key)
+        return caller_of(key, address)
 
 
-def _find_key(key_id: str) -> Read:
-    rows = yield READ_KEY_BY_ID, {"id": key_id}
-    return SimpleNamespace(**dict(zip(KEYS.c.keys(), rows[0], strict=True))) if rows else None
+async def read_key(reader: Any, key_id: str) -> Any | None:
+    """Return the stored key with this id, as it is in the database now: no process keeps keys in memory."""
+
+    def read() -> Read:
+        rows = yield READ_KEY_BY_ID, {"id": key_id}
+        return SimpleNamespace(**dict(zip(KEYS.c.keys(), rows[0], strict=True))) if rows else None
+
+    return await reader.run(read)
 
 
-class KeyUseRecorder:
-    """Records when keys were last used: at most once a minute for each, in the background and without a Change."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self._tasks: set[asyncio.Future[None]] = set()
-        self._recorded_at: dict[str, str] = {}
-
-    def record(self, key: Any) -> None:
-        """Record that the key is used now."""
-        limit = instant(datetime.now(UTC) - USE_RECORDED_EVERY)
-        if max(key.last_used_at or "", self._recorded_at.get(key.id, "")) > limit:
-            return
-        self._recorded_at[key.id] = now()
-        task = asyncio.ensure_future(asyncio.to_thread(self._write, key.id, limit))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _write(self, key_id: str, limit: str) -> None:
-        is_older = or_(KEYS.c.last_used_at.is_(None), KEYS.c.last_used_at < limit)
-        statement = update(KEYS).where(KEYS.c.id == key_id, is_older).values(last_used_at=now())
-        with contextlib.suppress(SQLAlchemyError), self.database.engine.begin() as connection:
-            connection.execute(statement)
-
-    async def close(self) -> None:
-        """Wait for the writes that have started."""
-        await asyncio.gather(*self._tasks)
+def _refuse_token_in_path(path: str) -> None:
+    """Explain how to revoke a leaked key to a client that has put its token into the path."""
+    if path.startswith(TOKEN_IN_PATH):
+        raise BadRequest(
+            "The path contains a token. Paths are written to logs, so a token must never be part of one. To revoke a"
+            ' leaked key, send POST /v1/keys/revoke with the body {"key": "hoptac_…"}, which needs no other key. The'
+            " id of a key is the part of its token between `hoptac_` and the next `_`."
+        )

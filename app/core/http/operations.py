@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from app.core.access.caller import ANONYMOUS, Caller
-from app.core.errors import NotFound, Problem
+from app.core.errors import Forbidden, NotFound, Problem
 from app.core.http.bodies import JSON, read_json
 from app.core.model.resource import Id, Resource
 from app.core.model.validation import validate
@@ -88,7 +88,8 @@ class Operation:
         )
         endpoint.operation = declared  # type: ignore[attr-defined]
         endpoint.__signature__ = _ONLY_REQUEST  # type: ignore[attr-defined]
-        route = GuardedRoute if self.scopes else ReadRoute
+        is_open_read = self.method == "GET" and not self.scopes
+        route = ReadRoute if is_open_read else GuardedRoute
         self.router.add_api_route(self.path, endpoint, methods=[self.method], route_class_override=route)
         return endpoint
 
@@ -137,7 +138,7 @@ class ReadRoute(APIRoute):
 
 
 class GuardedRoute(APIRoute):
-    """A route that needs a key. The scopes of the key are checked before anything else is read."""
+    """A route that needs a key, or takes a body. The scopes of the key are checked before anything else is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint = self.endpoint
@@ -146,9 +147,12 @@ class GuardedRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             caller: Caller = request.scope.get("caller", ANONYMOUS)
-            caller.require(*declared.scopes)
+            if declared.scopes:
+                _require(request, caller, declared.scopes)
             query = parse_query(model_of(declared.query), request.scope["query_string"])
-            arguments: dict[str, Any] = {"caller": caller, **request.path_params}
+            arguments: dict[str, Any] = {**request.path_params}
+            if "caller" in parameters:
+                arguments["caller"] = caller
             if "query" in parameters:
                 arguments["query"] = query
             if "body" in parameters and declared.body is not None:
@@ -158,6 +162,15 @@ class GuardedRoute(APIRoute):
             return response
 
         return handle
+
+
+def _require(request: Request, caller: Caller, scopes: tuple[str, ...]) -> None:
+    """Require one of the scopes. A key that lacks them leaves a trace."""
+    try:
+        caller.require(*scopes)
+    except Forbidden:
+        request.app.state.key_activity.refused(caller.key, "missing_scope", caller.address)
+        raise
 
 
 def _parameters(endpoint: Any) -> frozenset[str]:

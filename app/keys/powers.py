@@ -1,0 +1,104 @@
+"""What a key permits, and the rule that no key creates, changes or rotates a key that permits more than itself.
+
+Otherwise the holder of one token could make another one that is valid from other networks, for longer or for more
+scopes. The command line has no limits: whoever runs it has the database.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from app.core.access.caller import Caller
+from app.core.access.keys import Key, is_valid
+from app.core.access.networks import are_within
+from app.core.change_log import instant, now
+from app.core.errors import Conflict, ErrorItem, Forbidden, Invalid
+
+DEFAULT_DAYS = 365
+
+
+class Powers(NamedTuple):
+    """What a key permits: to whom, from where and until when."""
+
+    scopes: frozenset[str]
+    partner: str | None
+    networks: str | None
+    expires_at: str | None
+
+    @property
+    def administers(self) -> bool:
+        """Whether the key administers keys."""
+        return "keys" in self.scopes
+
+
+def powers_of(key: Key) -> Powers:
+    """Return what a stored key permits."""
+    return Powers(frozenset(key.scopes.split()), key.partner, key.networks, key.expires_at)
+
+
+def powers_of_caller(session: Session, caller: Caller | None) -> Powers | None:
+    """Return what the key of an administrator permits, or None for the command line, which has no limits."""
+    return None if caller is None else powers_of(session.get_one(Key, caller.key))
+
+
+def ensure_within(powers: Powers, holder: Powers | None) -> None:
+    """Raise Forbidden if a key permits more than the key of the administrator who hands it out."""
+    if holder is None:
+        return
+    if missing := powers.scopes - _covered(holder.scopes):
+        raise Forbidden(f"This needs a key that has these scopes itself: {', '.join(sorted(missing))}.")
+    if holder.partner is not None and powers.partner != holder.partner:
+        raise Forbidden("Your key is bound to a partner, so it administers only keys of this partner.")
+    if not are_within(powers.networks, holder.networks):
+        raise Forbidden("Your key is bound to networks, so it administers only keys that are bound to parts of these.")
+    if powers.administers and _earlier(powers.expires_at, holder.expires_at) != powers.expires_at:
+        raise Forbidden("A key with the scope keys cannot be valid for longer than the key that administers it.")
+
+
+def _covered(scopes: frozenset[str]) -> frozenset[str]:
+    """Return the scopes with those that they include."""
+    covered = set(scopes)
+    if "records:write" in scopes:
+        covered.add("records:write:own")
+    if "keys" in scopes:  # an administrator manages the subscriptions of everybody
+        covered.add("webhooks")
+    return frozenset(covered)
+
+
+def _earlier(first: str | None, second: str | None) -> str | None:
+    """Return the earlier of two ends; None means never."""
+    return min(filter(None, (first, second)), default=None)
+
+
+def default_expiry(powers: Powers, holder: Powers | None, max_days: int) -> str:
+    """Return when a new key expires if nothing is stated: after a year, or earlier if it may not be valid so long."""
+    days = min(DEFAULT_DAYS, max_days or DEFAULT_DAYS)
+    expiry = instant(datetime.now(UTC) + timedelta(days=days))
+    if holder is None or holder.expires_at is None or not powers.administers:
+        return expiry
+    return min(expiry, holder.expires_at)
+
+
+def ensure_allowed_expiry(expires_at: str | None, max_days: int) -> None:
+    """Raise Invalid if a key would be valid for longer than the settings allow."""
+    if max_days and (expires_at is None or expires_at > instant(datetime.now(UTC) + timedelta(days=max_days))):
+        detail = f"A key of this registry is valid for at most {max_days} days."
+        raise Invalid(ErrorItem(pointer="/expires_at", code="invalid_value", detail=detail))
+
+
+def ensure_administrator_remains(session: Session, key: Key) -> None:
+    """Raise Conflict if no other valid key has the scope `keys`.
+
+    It runs under the writer lock, so two administrators cannot revoke each other at once.
+    """
+    if "keys" not in key.scopes.split() or not is_valid(key):
+        return
+    is_current = or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now())
+    others = select(Key).where(col(Key.id) != key.id, col(Key.revoked_at).is_(None), is_current)
+    if not any("keys" in other.scopes.split() for other in session.exec(others)):
+        raise Conflict(
+            "This is the only valid key with the scope keys. Create another one first, or run `hoptac key revoke"
+            " --force` on the server."
+        )
