@@ -35,6 +35,7 @@ from app.core.http.openapi import openapi_document
 from app.core.maintenance.schema import head
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
+from app.core.reading.shared_reads import SharedReads
 from app.core.settings import Settings
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
@@ -91,7 +92,10 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     )
     state = app.state
     state.settings = settings
-    state.fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
+    state.shared_reads = SharedReads()
+    state.fresh = Freshness(
+        lambda: last_change(state.separate_reader), lambda: state.database.commits(), settings.hot_staleness
+    )
     routers = _routers(settings)
     for router in routers:
         app.include_router(router)
@@ -140,6 +144,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database = database
     app.state.reader = database.reader()
+    app.state.separate_reader = database.separate_reader()
     app.state.editor = WriterThread(database)
     app.state.uses = KeyUseRecorder(database)
     app.state.importer = Importer(database, app.state.reader, app.state.editor)
@@ -157,6 +162,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.uses.close()
     app.state.editor.close()
     await app.state.reader.close()
+    await app.state.separate_reader.close()
     database.close()
 
 

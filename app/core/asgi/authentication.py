@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.caller import Caller
+from app.core.access.clients import client_of
 from app.core.access.keys import KEYS, READ_KEY_BY_ID, caller_of_token, id_of_token
 from app.core.change_log import instant, now
 from app.core.database.engine import Database
@@ -32,16 +33,17 @@ class AuthenticationMiddleware:
             headers = [value for name, value in scope["headers"] if name == b"authorization"]
             if headers:
                 try:
-                    scope["caller"] = await self._identify_and_count(headers, scope.get("meter"))
+                    scope["caller"] = await self._identify_and_count(headers, scope)
                 except Problem as problem:
                     await problem.response()(scope, receive, send)
                     return
         await self.app(scope, receive, send)
 
-    async def _identify_and_count(self, headers: list[bytes], meter: Any) -> Caller:
+    async def _identify_and_count(self, headers: list[bytes], scope: Scope) -> Caller:
         """Return the caller, and count the request for the rate limits if there are any (`meter`)."""
+        meter = scope.get("meter")
         try:
-            caller = await self._identify(headers)
+            caller = await self._identify(headers, client_of(scope))
         except Unauthorized:
             if meter is not None:
                 meter.count_invalid_key()
@@ -50,13 +52,13 @@ class AuthenticationMiddleware:
             meter.count_for_key(caller.key)
         return caller
 
-    async def _identify(self, headers: list[bytes]) -> Caller:
+    async def _identify(self, headers: list[bytes], client: str) -> Caller:
         scheme, _, credentials = headers[0].decode("latin-1").partition(" ")
         if len(headers) > 1 or scheme.lower() != "bearer":
             raise Unauthorized
         token = credentials.strip()
         key_id = id_of_token(token)
-        key = await self.state.reader.run(lambda: _find_key(key_id))
+        key = await self.state.reader.run(lambda: _find_key(key_id), client=client)
         caller = caller_of_token(key, token)
         self.state.uses.record(key)
         return caller

@@ -18,6 +18,9 @@ from app.core.errors import Unavailable
 # Key of the advisory lock for which writers and migrations of a PostgreSQL database wait; no other program uses it.
 WRITER_LOCK = 0x686F7074
 
+# The most connections to PostgreSQL that a process uses for writes, imports and webhooks. Reads have their own.
+WRITE_CONNECTIONS = 8
+
 # Functions that restore calls at its end, in its transaction.
 WHEN_RESTORED: list[Callable[[Connection], object]] = []
 
@@ -46,12 +49,20 @@ class Database:
 
     def reader(self) -> Reader:
         """Return a new reader. Each event loop needs its own."""
+        return self._new_reader()
+
+    def separate_reader(self) -> Reader:
+        """Return a reader with a single connection, for quick reads that must not wait for those of clients."""
+        return self._new_reader(threads=1) if self.is_sqlite else self._new_reader(short_reads=1, long_reads=0)
+
+    def _new_reader(self, **limits: int) -> Reader:
         if self.is_sqlite:
-            return SqliteReader(str(self.url.database), budget=self._inline_budget, deadline=self._deadline)
+            path = str(self.url.database)
+            return SqliteReader(path, budget=self._inline_budget, deadline=self._deadline, **limits)
         from app.core.database.postgres import PostgresReader  # noqa: PLC0415 - importing the driver takes time
 
         conninfo = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return PostgresReader(conninfo, deadline=self._deadline)
+        return PostgresReader(conninfo, budget=self._inline_budget, deadline=self._deadline, **limits)
 
     @contextlib.contextmanager
     def write(self, patience: int = 0) -> Iterator[Session]:
@@ -151,5 +162,11 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _postgres_engine(url: URL) -> Engine:
     return create_engine(
-        url, pool_pre_ping=True, pool_timeout=3, hide_parameters=True, connect_args={"connect_timeout": 2}
+        url,
+        pool_size=WRITE_CONNECTIONS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_timeout=3,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 2},
     )
