@@ -1,5 +1,6 @@
 """The application. Only this module knows all resources and features."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -53,6 +54,9 @@ from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
 from app.webhooks.sender import Sender
+
+# Seconds after which a thread has to hand over the interpreter to the event loop. By default, it is ten times as long.
+SWITCH_INTERVAL = 0.0005
 
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
 
@@ -141,6 +145,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
+    sys.setswitchinterval(SWITCH_INTERVAL)
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database = database
     app.state.reader = database.reader()

@@ -165,6 +165,26 @@ def test_what_python_does_is_under_the_deadline(new_database: NewDatabase, migra
     assert silence < 0.4
 
 
+def test_one_long_read_at_a_time_runs_python(new_database: NewDatabase, migrated: str) -> None:
+    """The event loop competes with one thread for the interpreter, however many long reads there are."""
+    now: list[int] = []
+    most: list[int] = []
+
+    def busy() -> Read:
+        for _ in range(5):
+            now.append(1)
+            most.append(len(now))
+            time.sleep(0.005)
+            now.pop()
+            yield SOME_ROWS, {}
+
+    async def work(_: Database, reader: Reader) -> None:
+        await asyncio.gather(*(reader.run(busy, long=True, client=str(number)) for number in range(4)))
+
+    run(new_database(migrated), work)
+    assert max(most) == 1
+
+
 def test_a_read_adds_its_time_to_the_cost_of_the_request(new_database: NewDatabase, migrated: str) -> None:
     async def work(_: Database, reader: Reader) -> list[float]:
         costs = []

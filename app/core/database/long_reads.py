@@ -1,16 +1,17 @@
 """Long reads: they run in threads, at most two at a time for one client."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from app.core.database.fair_queue import FairQueue
-from app.core.database.statements import Read
+from app.core.database.statements import Read, Rows
 from app.core.errors import QueryTooSlow
 from app.core.request_cost import RequestCost, add_cost
-from app.core.time_limit import OutOfTime, clear_limit, set_limit
+from app.core.time_limit import LIMIT, OutOfTime, clear_limit, set_limit
 
 THREADS = 4  # long reads that run at once
 OF_CLIENT = 2  # of them, those of one client
@@ -53,6 +54,7 @@ class LongReads:
         self._connect = connect
         self._deadline = deadline
         self._clock = clock
+        self._python = threading.Lock()
         self._idle: list[Connection] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._queue = FairQueue(
@@ -86,11 +88,32 @@ class LongReads:
         connection = self._take()
         try:
             set_limit(time.monotonic, time.monotonic() + self._deadline)
-            return connection.drive(read())
+            return connection.drive(self._in_turn(read()))
         finally:
             clear_limit()
             self._idle.append(connection)
             cost.seconds = self._clock() - started
+
+    def _in_turn(self, read: Read) -> Read:
+        """Run the Python code of a read while no other long read runs Python code.
+
+        Then the event loop competes with one thread for the interpreter, instead of with all of them. Statements do
+        not need the interpreter, so they run at the same time.
+        """
+        rows: Rows | None = None
+        try:
+            while True:
+                if not self._python.acquire(timeout=max(0.0, LIMIT.until - time.monotonic())):
+                    raise OutOfTime
+                try:
+                    following = read.send(rows)  # type: ignore[arg-type]
+                finally:
+                    self._python.release()
+                rows = yield following
+        except StopIteration as done:
+            return done.value
+        finally:
+            read.close()
 
     def _take(self) -> Connection:
         while self._idle:
