@@ -250,8 +250,8 @@ def test_all_followers_of_a_partner_are_answered_at_its_change(seeded_database: 
     key = key_of(seeded_database, "records:write")
 
     async def follow(base: str) -> list[int]:
-        limits = httpx.Limits(max_connections=400)
-        async with httpx.AsyncClient(base_url=base, limits=limits, timeout=120, trust_env=False) as client:
+        how: dict[str, Any] = {"limits": httpx.Limits(max_connections=400), "headers": {"Connection": "close"}}
+        async with httpx.AsyncClient(base_url=base, timeout=120, trust_env=False, **how) as client:
             path = "/v1/changes?after=0&limit=200&partner=unido"
             while (page := (await client.get(path)).json())["items"]:
                 path = page["next"]
