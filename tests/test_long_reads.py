@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -163,6 +164,30 @@ def test_what_python_does_is_under_the_deadline(new_database: NewDatabase, migra
     took, silence = run(new_database(migrated), work, deadline=0.5)
     assert took < 3
     assert silence < 0.4
+
+
+def test_a_client_with_many_long_reads_gets_less_of_the_event_loop(new_database: NewDatabase, migrated: str) -> None:
+    loop_thread = threading.get_ident()
+    spent: dict[str, list[float]] = {"a": [], "b": []}
+
+    def parses(client: str) -> Read:
+        yield SOME_ROWS, {}
+        started = time.thread_time()
+        try:
+            while threading.get_ident() == loop_thread:
+                from_json(b"{}")
+        finally:
+            spent[client].append(time.thread_time() - started)
+
+    async def work(_: Database, reader: Reader) -> None:
+        crowd = [asyncio.ensure_future(reader.run(endless, long=True, client="a")) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        await asyncio.gather(reader.run(lambda: parses("b"), client="b"), return_exceptions=True)
+        last = asyncio.ensure_future(reader.run(lambda: parses("a"), client="a"))
+        await asyncio.gather(last, *crowd, return_exceptions=True)
+
+    run(new_database(migrated), work, deadline=0.5, inline_budget=0.05)
+    assert spent["a"][0] < 0.02 < spent["b"][0]
 
 
 def test_one_long_read_at_a_time_runs_python(new_database: NewDatabase, migrated: str) -> None:

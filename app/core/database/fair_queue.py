@@ -77,6 +77,10 @@ class FairQueue:
         self._queues.move_to_end(following)
         self._drop_if_empty(following)
 
+    def count(self, client: str) -> int:
+        """Return how much work of this client runs or waits."""
+        return self._running[client] + len(self._queues.get(client, ()))
+
     def _start(self, client: str) -> None:
         self._free -= 1
         self._running[client] += 1

@@ -15,6 +15,7 @@ from app.core.time_limit import LIMIT, OutOfTime, clear_limit, set_limit
 
 THREADS = 4  # long reads that run at once
 OF_CLIENT = 2  # of them, those of one client
+LEAST_BUDGET = 0.002  # seconds that a short read may always use in the event loop
 WAITING = 500
 WAITING_OF_CLIENT = 30
 
@@ -82,6 +83,14 @@ class LongReads:
             raise QueryTooSlow from None
         finally:
             add_cost(cost.seconds)
+
+    def budget_of_short_read(self, client: str, budget: float) -> float:
+        """Return how long the next read of a client may take before it becomes a long one.
+
+        It is shorter if many long reads of the client run or wait, because the next one is likely to be long, too, and
+        its time in the event loop would be wasted.
+        """
+        return max(budget / (1 + self._queue.count(client)), min(budget, LEAST_BUDGET))
 
     def _work(self, read: Callable[[], Read], cost: RequestCost) -> Any:
         started = self._clock()

@@ -80,34 +80,36 @@ class PostgresReader:
             raise Unavailable from error
 
     async def _run_short(self, read: Callable[[], Read], client: str) -> Any:
+        budget = self._budget
+        if self._long_reads is not None:
+            budget = self._long_reads.budget_of_short_read(client, budget)
         await self._queue.enter(client)
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._deadline):
                 is_new = not self._idle
                 try:
-                    return await self._attempt(read())
+                    return await self._attempt(read(), budget)
                 except psycopg.OperationalError as error:
                     if is_new or isinstance(error, psycopg.errors.QueryCanceled):
                         raise
                     await self._close_idle()  # the connection was lost while it was idle: try once more
-                    return await self._attempt(read())
+                    return await self._attempt(read(), budget)
         except TimeoutError:
             raise QueryTooSlow from None
         finally:
             self._queue.leave(client)
             add_cost(time.monotonic() - started)
 
-    async def _attempt(self, read: Read) -> Any:
+    async def _attempt(self, read: Read, budget: float) -> Any:
         try:
             async with self._connection() as connection, connection.cursor(binary=True) as cursor:
-                return await self._drive(read, cursor)
+                return await self._drive(read, budget, cursor)
         finally:
             read.close()
 
-    async def _drive(self, read: Read, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
+    async def _drive(self, read: Read, budget: float, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
         in_transaction = False
-        budget = self._budget
         rows: Rows | None = None
         try:
             while True:

@@ -50,14 +50,14 @@ class SqliteReader:
         try:
             if not long:
                 with contextlib.suppress(OutOfTime):
-                    return self._run_inline(read())
+                    return self._run_inline(read(), self._long_reads.budget_of_short_read(client, self._budget))
             return await self._long_reads.run(read, client)
         except sqlite3.DatabaseError as error:
             raise Unavailable from error
 
-    def _run_inline(self, read: Read) -> Any:
+    def _run_inline(self, read: Read, budget: float) -> Any:
         started = time.thread_time()
-        set_limit(time.thread_time, started + self._budget)
+        set_limit(time.thread_time, started + budget)
         try:
             if self._inline is None or not self._inline.is_usable:
                 self._close_inline()
