@@ -72,6 +72,7 @@ def migrate(options: argparse.Namespace, settings: Settings) -> int:
     from app.core.search.index import fill_index
 
     with Database(settings.database_url) as database:
+        database.restrict_access()
         if options.down or database.schema_version() != head():
             from app.core.maintenance.schema import migrate
 

@@ -1,5 +1,6 @@
 """The application. Only this module knows all resources and features."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -36,6 +37,7 @@ from app.core.http.openapi import openapi_document
 from app.core.maintenance.schema import head
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
+from app.core.reading.shared_reads import SharedReads
 from app.core.settings import Settings
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
@@ -54,6 +56,9 @@ from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
 from app.webhooks.sender import Sender
+
+# Seconds after which a thread has to hand over the interpreter to the event loop. By default, it is ten times as long.
+SWITCH_INTERVAL = 0.0005
 
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
 
@@ -93,7 +98,10 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     )
     state = app.state
     state.settings = settings
-    state.fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
+    state.shared_reads = SharedReads()
+    state.fresh = Freshness(
+        lambda: last_change(state.separate_reader), lambda: state.database.commits(), settings.hot_staleness
+    )
     routers = _routers(settings)
     for router in routers:
         app.include_router(router)
@@ -139,9 +147,11 @@ def _routers(settings: Settings) -> list[APIRouter]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
+    sys.setswitchinterval(SWITCH_INTERVAL)
     database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
     app.state.database = database
     app.state.reader = database.reader()
+    app.state.separate_reader = database.separate_reader()
     app.state.editor = WriterThread(database)
     app.state.key_activity = KeyActivity(database)
     app.state.key_revocations = PendingRevocations()
@@ -160,6 +170,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.key_activity.close()
     app.state.editor.close()
     await app.state.reader.close()
+    await app.state.separate_reader.close()
     database.close()
 
 

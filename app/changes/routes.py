@@ -14,7 +14,7 @@ from app.core.change_log import ACTION, PUBLIC_ACTION
 from app.core.errors import Rewound
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
-from app.core.http.responses import PreparedResponse, read_request, write_response
+from app.core.http.responses import PreparedResponse, read_request, run_read, write_response
 from app.core.model.fields import Instant
 from app.core.model.resource import RESOURCES, Id
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, query_model
@@ -99,7 +99,9 @@ async def _wait_for_page(request: Request, query: Any) -> FeedPage:
     deadline = time.monotonic() + query.wait
     unconditional = replace(read_request(request), tags="")
     while True:
-        page: FeedPage = await state.reader.run(partial(read_feed, query, unconditional), long=bool(query.partner))
+        read = partial(read_feed, query, unconditional)
+        key = (unconditional, query.after, query.chain)
+        page: FeedPage = await run_read(request, read, long=bool(query.partner), key=key)
         seconds = deadline - time.monotonic()
         if not page.is_idle or not await state.waiting.wait_for_change(page.scanned_to, seconds, request.receive):
             return page

@@ -22,13 +22,17 @@ class Settings(BaseSettings):
         default=False, description="Serve Prometheus metrics at `/metrics` (needs the extra `metrics`)."
     )
     query_deadline: float = Field(
-        default=5.0, gt=0, le=300, description="Maximum time of a read in seconds. A longer read is answered with 503."
+        default=5.0,
+        gt=0,
+        le=300,
+        description="Maximum time in seconds that a read runs, and that a long read waits for its turn. "
+        "Then the answer is 503.",
     )
     inline_budget: float = Field(
         default=0.01,
         ge=0,
         le=1,
-        description="SQLite only: CPU seconds that a read may use in the event loop before it moves to a thread.",
+        description="CPU seconds that a read may use in the event loop before it moves to a thread.",
     )
     hot_cache: int = Field(
         default=64,

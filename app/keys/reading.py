@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 from sqlalchemy import bindparam, select
 
+from app.core.access.clients import client_of
 from app.core.access.key_events import KEY_EVENTS
 from app.core.access.keys import KEYS
 from app.core.asgi.authentication import read_key
@@ -29,7 +30,9 @@ _EVENTS = Query(
 
 async def show_key(request: Request, key_id: str) -> KeyShown:
     """Return a key. Raise NotFound if it does not exist, or if no key can have this id."""
-    key = await read_key(request.app.state.reader, key_id) if key_id.isascii() and key_id.isalnum() else None
+    if not (key_id.isascii() and key_id.isalnum()):
+        raise NotFound
+    key = await read_key(request.app.state.reader, key_id, client_of(request.scope))
     if key is None:
         raise NotFound
     return KeyShown.model_validate(vars(key))
@@ -53,4 +56,4 @@ async def _rows(request: Request, query: Query, values: Mapping[str, Any]) -> An
     def read() -> Read:
         return (yield query, values)
 
-    return await request.app.state.reader.run(read)
+    return await request.app.state.reader.run(read, client=client_of(request.scope))

@@ -10,7 +10,7 @@ from fastapi import Request
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.access.clients import network_of
+from app.core.access.clients import client_of, network_of
 from app.core.access.key_events import TOKEN, actor_of, add_event
 from app.core.access.keys import Key, caller_of, id_of_token, refusal_of, token_hash
 from app.core.asgi.authentication import read_key
@@ -82,7 +82,7 @@ async def revoke_leaked(request: Request, token: str) -> None:
     address = request.client.host if request.client else ""
     with request.app.state.key_revocations.admit(network_of(address)):
         started = time.monotonic()
-        key = await read_key(request.app.state.reader, key_id)
+        key = await read_key(request.app.state.reader, key_id, client_of(request.scope))
         if key is not None:
             await _revoke_or_count(request.app.state, key, token, address)
         await asyncio.sleep(max(0.0, started + ANSWER_SECONDS - time.monotonic()))

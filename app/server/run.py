@@ -53,6 +53,7 @@ def ensure_ready(settings: Settings) -> None:
         raise NotReady("HOPTAC_METRICS needs an extra. Run: pip install 'hoptac[metrics]'")
     EgressPolicy.parse(settings.webhook_allow)
     with Database(settings.database_url) as database:
+        database.restrict_access()
         url = database.url.render_as_string(hide_password=True)
         if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:
             print(

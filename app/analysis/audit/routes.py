@@ -153,7 +153,7 @@ async def read_audit(request: Request, query: AuditQuery) -> Response:
     Each finding states its rule, the records involved, their citations and the computation. It takes rounding, ranges
     and imprecise dates into account.
     """
-    return await write_response(request, lambda: read_findings(query, read_request(request), today()))
+    return await write_response(request, lambda: read_findings(query, read_request(request), today()), long=True)
 
 
 @operation(router, "GET", "/rules", "List the rules of the audit", returns=Rules)

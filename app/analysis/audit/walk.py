@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
 from app.analysis.audit.rule import SEVERITY, Case, Finding, Rule
 from app.analysis.audit.rules import ALL
@@ -23,6 +23,7 @@ RECORDS = 10_000  # maximum number of records that one step passes
 CANDIDATES = 200  # maximum number of candidates among them
 STEPS = 40  # maximum cost of a page, in steps
 HEAVY = 50  # number of candidates that cost as much as one step
+HEAVY_TREE = 1_250  # number of records that cost as much as one step, if each is looked up in a tree of places
 
 END = "~"  # sorts after every id
 SEVERITIES = list(SEVERITY.codes)
@@ -68,6 +69,11 @@ class AuditRequest:
         """The part of the filters that decides the SQL."""
         return tuple((name, len(ids) == 1) for name, ids in (self.only or {}).items())
 
+    @property
+    def has_tree(self) -> bool:
+        """Whether a filter also matches everything below what it names."""
+        return "place" in (self.only or {})
+
     def values(self, resource: Resource) -> dict[str, Any]:
         """Return the bound values of the statements about a resource."""
         parameters = {name: parameter for name in self.only or () if (parameter := resource.parameter_of(name))}
@@ -90,8 +96,8 @@ def findings(request: AuditRequest, limit: int, start: AuditPosition | None = No
         while at.after != END:
             if steps >= STEPS:
                 return page, at
-            cases, until = yield from _step(rule, request, at.after)
-            steps += 1 + len(cases) // HEAVY
+            cases, until, passed = yield from _step(rule, request, at.after)
+            steps += 1 + len(cases) // HEAVY + (passed // HEAVY_TREE if request.has_tree else 0)
             at, is_full = _examine(rule, cases, at, page, limit)
             if is_full:
                 return page, at
@@ -134,10 +140,10 @@ def _examine(
 
 
 def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
-    """Return the next candidates as cases, and the id up to which records were searched for them."""
+    """Return the next candidates as cases, the id up to which records were searched for them, and their number."""
     values = {**request.values(rule.resource), "after": after}
-    rows = yield _window(rule.resource, request.shape), values
-    until = rows[0][0] if rows else END
+    ((last, passed),) = yield _window(rule.resource, request.shape), values
+    until = last if passed == RECORDS else END
     rows = yield _candidates(rule, request.shape), {**values, "until": until}
     if len(rows) == CANDIDATES:
         until = rows[-1][0]
@@ -146,15 +152,16 @@ def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
         rows = yield query, {"ids": list(cases), "as_of": request.as_of}
         for candidate_id, body in rows:
             cases[candidate_id].related.append(from_json(body))
-    return list(cases.values()), until
+    return list(cases.values()), until, passed
 
 
 @lru_cache(maxsize=256)
 def _window(resource: Resource, shape: FilterShape) -> Query:
-    """Return the query for the id at which the next step ends; no row if fewer records than a step are left."""
+    """Return the query for the last id of the next step, and the number of its records."""
     table = resource.table
-    statement = select(table.id).where(*_records_after(resource, shape)).order_by(table.id)
-    return Query(statement.offset(literal_column(str(RECORDS - 1))).limit(literal_column("1")))
+    following = select(table.id).where(*_records_after(resource, shape)).order_by(table.id)
+    records = following.limit(literal_column(str(RECORDS))).subquery()
+    return Query(select(func.max(records.c.id), func.count()))
 
 
 @lru_cache(maxsize=1024)

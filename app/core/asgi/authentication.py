@@ -6,6 +6,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.caller import Caller
+from app.core.access.clients import client_of
 from app.core.access.keys import DETAILS, KEYS, READ_KEY_BY_ID, caller_of, id_of_token, refusal_of
 from app.core.database.statements import Read
 from app.core.errors import BadRequest, Problem, Unauthorized
@@ -36,7 +37,7 @@ class AuthenticationMiddleware:
         """Return the caller, and count the request for the rate limits if there are any (`meter`)."""
         meter = scope.get("meter")
         try:
-            caller = await self._identify(headers, (scope.get("client") or ("",))[0])
+            caller = await self._identify(headers, scope)
         except Unauthorized:
             if meter is not None:
                 meter.count_invalid_key()
@@ -45,12 +46,13 @@ class AuthenticationMiddleware:
             meter.count_for_key(caller.key)
         return caller
 
-    async def _identify(self, headers: list[bytes], address: str) -> Caller:
+    async def _identify(self, headers: list[bytes], scope: Scope) -> Caller:
         scheme, _, credentials = headers[0].decode("latin-1").partition(" ")
         if len(headers) > 1 or scheme.lower() != "bearer":
             raise Unauthorized
         token = credentials.strip()
-        key = await read_key(self.state.reader, id_of_token(token))
+        address = (scope.get("client") or ("",))[0]
+        key = await read_key(self.state.reader, id_of_token(token), client_of(scope))
         if key is None:
             raise Unauthorized
         refusal = refusal_of(key, token, address)
@@ -61,14 +63,14 @@ class AuthenticationMiddleware:
         return caller_of(key, address)
 
 
-async def read_key(reader: Any, key_id: str) -> Any | None:
+async def read_key(reader: Any, key_id: str, client: str) -> Any | None:
     """Return the stored key with this id, as it is in the database now: no process keeps keys in memory."""
 
     def read() -> Read:
         rows = yield READ_KEY_BY_ID, {"id": key_id}
         return SimpleNamespace(**dict(zip(KEYS.c.keys(), rows[0], strict=True))) if rows else None
 
-    return await reader.run(read)
+    return await reader.run(read, client=client)
 
 
 def _refuse_token_in_path(path: str) -> None:

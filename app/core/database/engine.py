@@ -12,11 +12,24 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlmodel import Session
 
 from app.core.database.sqlite import CACHE_KIB, SqliteReader
+from app.core.database.sqlite_file import MAX_WAL, WalLimit, create_file, reset_wal, restrict_access
 from app.core.database.statements import Reader
 from app.core.errors import Unavailable
 
 # Key of the advisory lock for which writers and migrations of a PostgreSQL database wait; no other program uses it.
 WRITER_LOCK = 0x686F7074
+
+# The most connections to PostgreSQL that a process uses for writes, imports and webhooks. Reads have their own.
+WRITE_CONNECTIONS = 8
+
+# Settings of a connection to SQLite that writes.
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"cache_size=-{CACHE_KIB}",
+    f"journal_size_limit={MAX_WAL}",
+)
 
 # Functions that restore calls at its end, in its transaction.
 WHEN_RESTORED: list[Callable[[Connection], object]] = []
@@ -43,15 +56,24 @@ class Database:
         self._deadline = deadline
         self._inline_budget = inline_budget
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        self._wal_limit = WalLimit(str(self.url.database)) if self.is_sqlite else None
 
     def reader(self) -> Reader:
         """Return a new reader. Each event loop needs its own."""
+        return self._new_reader()
+
+    def separate_reader(self) -> Reader:
+        """Return a reader with a single connection, for quick reads that must not wait for those of clients."""
+        return self._new_reader(threads=1) if self.is_sqlite else self._new_reader(short_reads=1, long_reads=0)
+
+    def _new_reader(self, **limits: int) -> Reader:
         if self.is_sqlite:
-            return SqliteReader(str(self.url.database), budget=self._inline_budget, deadline=self._deadline)
+            path = str(self.url.database)
+            return SqliteReader(path, budget=self._inline_budget, deadline=self._deadline, **limits)
         from app.core.database.postgres import PostgresReader  # noqa: PLC0415 - importing the driver takes time
 
         conninfo = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return PostgresReader(conninfo, deadline=self._deadline)
+        return PostgresReader(conninfo, budget=self._inline_budget, deadline=self._deadline, **limits)
 
     @contextlib.contextmanager
     def write(self, patience: int = 0) -> Iterator[Session]:
@@ -62,6 +84,8 @@ class Database:
         `patience`: seconds to wait for the lock on PostgreSQL before OperationalError (0: without limit). SQLite always
         waits up to 30 seconds.
         """
+        if self._wal_limit is not None:
+            self._wal_limit.apply()
         with Session(self.engine) as session, session.begin():
             if not self.is_sqlite:
                 session.connection().execute(text(f"SET LOCAL lock_timeout = {patience * 1000:d}"))
@@ -77,6 +101,11 @@ class Database:
         with self.engine.connect() as connection, connection.execution_options(**options).begin():
             yield connection
 
+    def restrict_access(self) -> None:
+        """Make an SQLite file readable for its owner only, as new files are."""
+        if self.is_sqlite:
+            restrict_access(str(self.url.database))
+
     def commits(self) -> int:
         """Return the number of commits of this process to this database."""
         return COMMITS[self._name]
@@ -91,8 +120,7 @@ class Database:
         driver = sqlite3.connect(str(self.url.database), timeout=patience, isolation_level=None)
         with contextlib.closing(driver) as connection:
             connection.execute("VACUUM")
-            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return not busy
+        return reset_wal(str(self.url.database), patience)
 
     def schema_version(self) -> str | None:
         """Return the revision of the schema, None without a schema; Unavailable if the database does not respond."""
@@ -135,10 +163,14 @@ def _parsed_url(database_url: str) -> URL:
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
 
+    @event.listens_for(engine, "do_connect")
+    def _create_file(*_: Any) -> None:
+        create_file(str(url.database))
+
     @event.listens_for(engine, "connect")
     def _prepare(driver: sqlite3.Connection, _: Any) -> None:
         driver.isolation_level = None  # transactions are started below, not by the driver
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KIB}"):
+        for pragma in PRAGMAS:
             driver.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -151,5 +183,11 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _postgres_engine(url: URL) -> Engine:
     return create_engine(
-        url, pool_pre_ping=True, pool_timeout=3, hide_parameters=True, connect_args={"connect_timeout": 2}
+        url,
+        pool_size=WRITE_CONNECTIONS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_timeout=3,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 2},
     )

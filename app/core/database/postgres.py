@@ -1,73 +1,127 @@
-"""Reads on PostgreSQL: an asynchronous pool, and one snapshot for each read."""
+"""Reads on PostgreSQL: short ones in the event loop, long ones in threads; each in one snapshot."""
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg.pq import TransactionStatus
 from sqlalchemy.dialects import postgresql
 
-from app.core.database.statements import Read, Rows
+from app.core.database.fair_queue import FairQueue
+from app.core.database.long_reads import LongReads
+from app.core.database.statements import MAX_ROWS, Query, Read, Rows
 from app.core.errors import QueryTooSlow, Unavailable
+from app.core.request_cost import add_cost
+from app.core.time_limit import LIMIT, OutOfTime, check_time, clear_limit, set_limit
+
+# The most connections of a process, and how many of them one client can use at once.
+SHORT_READS = 6
+SHORT_READS_OF_CLIENT = 4
+LONG_READS = 4
+
+SHORT = 0.25  # seconds that a statement of a short read may take
+ROWS_OF_SHORT = 2_000  # rows that it may return
+PATIENCE = 1.5  # seconds that a short read waits for a connection
+WAITING = 2_000
+WAITING_OF_CLIENT = 500
+
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+DIALECT = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+
+AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 class PostgresReader:
-    """Runs reads on an asynchronous pool, each in one snapshot and with the deadline as `statement_timeout`."""
+    """Runs a read on an asynchronous connection. A read that takes longer starts again as a long read.
 
-    dialect = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+    A short read may use `budget` seconds of CPU time in the event loop, and SHORT seconds for each statement. With
+    `long_reads` 0 there are no long reads: a statement may then take as long as the deadline.
+    """
 
-    def __init__(self, conninfo: str, *, deadline: float = 5.0, connections: int = 8) -> None:
-        self._conninfo = conninfo
+    dialect = DIALECT
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        budget: float = 0.01,
+        deadline: float = 5.0,
+        short_reads: int = SHORT_READS,
+        long_reads: int = LONG_READS,
+    ) -> None:
+        self._budget = budget if long_reads else deadline
         self._deadline = deadline
-        self._connections = connections
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] | None = None
+        short = min(SHORT, deadline) if long_reads else deadline
+        self._how = _connection_settings(conninfo, short)
+        self._idle: list[AsyncConnection] = []
+        self._queue = FairQueue(
+            running=short_reads,
+            running_of_client=min(short_reads, SHORT_READS_OF_CLIENT),
+            waiting=WAITING,
+            waiting_of_client=WAITING_OF_CLIENT,
+            patience=PATIENCE,
+        )
+        how = _connection_settings(conninfo, deadline)
+        self._long_reads = LongReads(lambda: _LongConnection(how), deadline, threads=long_reads) if long_reads else None
 
-    async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:  # noqa: ARG002
-        """Run a read; Unavailable if there is no connection, QueryTooSlow after the deadline."""
+    async def run(self, read: Callable[[], Read], *, long: bool = False, client: str = "") -> Any:
+        """Run a read as a short one first, then as a long read."""
         try:
-            async with asyncio.timeout(self._deadline):
-                try:
-                    return await self._attempt(read)
-                except psycopg.errors.QueryCanceled:
-                    raise
-                except psycopg.OperationalError:  # the connection may have been lost while idle: try once more
-                    await self._forget()
-                    return await self._attempt(read)
-        except (psycopg.errors.QueryCanceled, TimeoutError):
-            raise QueryTooSlow from None
+            if not long or self._long_reads is None:
+                with contextlib.suppress(OutOfTime, psycopg.errors.QueryCanceled):
+                    return await self._run_short(read, client)
+            if self._long_reads is None:
+                raise QueryTooSlow
+            return await self._long_reads.run(read, client)
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
             raise Unavailable from error
 
-    async def _attempt(self, read: Callable[[], Read]) -> Any:
-        plan = read()
+    async def _run_short(self, read: Callable[[], Read], client: str) -> Any:
+        budget = self._budget
+        if self._long_reads is not None:
+            budget = self._long_reads.budget_of_short_read(client, budget)
+        await self._queue.enter(client)
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._deadline):
+                is_new = not self._idle
+                try:
+                    return await self._attempt(read(), budget)
+                except psycopg.OperationalError as error:
+                    if is_new or isinstance(error, psycopg.errors.QueryCanceled):
+                        raise
+                    await self._close_idle()  # the connection was lost while it was idle: try once more
+                    return await self._attempt(read(), budget)
+        except TimeoutError:
+            raise QueryTooSlow from None
+        finally:
+            self._queue.leave(client)
+            add_cost(time.monotonic() - started)
+
+    async def _attempt(self, read: Read, budget: float) -> Any:
         try:
             async with self._connection() as connection, connection.cursor(binary=True) as cursor:
-                return await self._drive(plan, cursor)
-        except PoolTimeout as error:
-            await self._forget()
-            raise Unavailable from error
+                return await self._drive(read, budget, cursor)
         finally:
-            plan.close()
+            read.close()
 
-    async def _forget(self) -> None:
-        """Drop the pool. After losing the server it reconnects with growing delays; a new pool connects at once."""
-        if self._pool is not None:
-            pool = self._pool
-            self._pool = None
-            await pool.close(timeout=0)
-
-    async def _drive(self, plan: Read, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
+    async def _drive(self, read: Read, budget: float, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
         in_transaction = False
+        rows: Rows | None = None
         try:
-            rows: Rows | None = None
             while True:
-                query, values = plan.send(rows)  # type: ignore[arg-type]
+                started = time.thread_time()
+                query, values = _next_query(read, rows, started + budget)
+                budget -= time.thread_time() - started
                 if not query.alone and not in_transaction:
                     in_transaction = True
-                    await cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                await cursor.execute(*query.sql(self.dialect, values))
+                    await cursor.execute(BEGIN)
+                await cursor.execute(*query.sql(DIALECT, values))
+                if cursor.rowcount > ROWS_OF_SHORT:
+                    raise OutOfTime
                 rows = await cursor.fetchall()
         except StopIteration as done:
             return done.value
@@ -77,28 +131,96 @@ class PostgresReader:
                     await cursor.execute("ROLLBACK")
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
-        if self._pool is None:
-            milliseconds = int(self._deadline * 1000)
-            pool = AsyncConnectionPool(
-                self._conninfo,
-                min_size=1,
-                max_size=self._connections,
-                timeout=1.5,
-                kwargs={
-                    "autocommit": True,
-                    "connect_timeout": 2,
-                    # Reads rely on UNION ALL returning its parts in order, which parallel plans do not do.
-                    "options": f"-c statement_timeout={milliseconds} -c max_parallel_workers_per_gather=0",
-                },
-                open=False,
-            )
-            self._pool = pool
-            await pool.open()
-        async with self._pool.connection() as connection:
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection, or use an idle one. The queue limits their number."""
+        connection = self._idle.pop() if self._idle else await psycopg.AsyncConnection.connect(**self._how)
+        try:
             yield connection
+        finally:
+            if _is_idle(connection):
+                self._idle.append(connection)
+            else:
+                await connection.close()
+
+    async def _close_idle(self) -> None:
+        """Close the idle connections after the server was lost: they were lost too."""
+        while self._idle:
+            await self._idle.pop().close()
 
     async def close(self) -> None:
-        """Close the pool and its connections."""
-        if self._pool is not None:
-            await self._pool.close()
+        """Wait for the threads and close all connections."""
+        if self._long_reads is not None:
+            self._long_reads.close()
+        await self._close_idle()
+
+
+class _LongConnection:
+    """A connection for long reads, used by one thread at a time."""
+
+    def __init__(self, how: dict[str, Any]) -> None:
+        self._driver: psycopg.Connection[tuple[Any, ...]] = psycopg.connect(**how)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the server still answers on the connection."""
+        try:
+            self._driver.execute("SELECT 1")
+        except psycopg.Error:
+            return False
+        return _is_idle(self._driver)
+
+    def drive(self, read: Read) -> Any:
+        """Run a read in one snapshot; OutOfTime after the time limit of this thread."""
+        try:
+            with self._driver.cursor(binary=True) as cursor:
+                return self._run(read, cursor)
+        except psycopg.errors.QueryCanceled:
+            raise OutOfTime from None
+        finally:
+            clear_limit()
+            read.close()
+            if self._driver.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                self._driver.execute("ROLLBACK")
+
+    def _run(self, read: Read, cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
+        cursor.execute(BEGIN)
+        rows: Rows | None = None
+        try:
+            while True:
+                query, values = read.send(rows)  # type: ignore[arg-type]
+                check_time()
+                if rows is not None:
+                    left = max(1, int((LIMIT.until - time.monotonic()) * 1000))
+                    cursor.execute(f"SET LOCAL statement_timeout = {left}")
+                cursor.execute(*query.sql(DIALECT, values))
+                if cursor.rowcount > MAX_ROWS:
+                    raise OutOfTime
+                rows = cursor.fetchall()
+        except StopIteration as done:
+            return done.value
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._driver.close()
+
+
+def _next_query(read: Read, rows: Rows | None, until: float) -> tuple[Query, Any]:
+    """Return the next query of a read and its values; OutOfTime if that takes too much CPU time."""
+    set_limit(time.thread_time, until)
+    try:
+        following = read.send(rows)  # type: ignore[arg-type]
+        check_time()
+        return following
+    finally:
+        clear_limit()
+
+
+def _is_idle(connection: AsyncConnection | psycopg.Connection[Any]) -> bool:
+    return not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
+
+
+def _connection_settings(conninfo: str, statement_timeout: float) -> dict[str, Any]:
+    """Return the parameters of a new connection. `statement_timeout` is in seconds."""
+    # Reads rely on UNION ALL returning its parts in order, which parallel plans do not do.
+    options = f"-c statement_timeout={int(statement_timeout * 1000)} -c max_parallel_workers_per_gather=0"
+    return {"conninfo": conninfo, "autocommit": True, "connect_timeout": 2, "options": options}

@@ -1,18 +1,22 @@
 """Reads on SQLite: in the event loop for some milliseconds, then in a thread."""
 
-import asyncio
+import contextlib
 import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy.dialects import sqlite
 
-from app.core.database.statements import Read, Rows
-from app.core.errors import QueryTooSlow, Unavailable
+from app.core.database.long_reads import LongReads
+from app.core.database.statements import MAX_ROWS, Read, Rows
+from app.core.errors import Unavailable
+from app.core.request_cost import add_cost
+from app.core.time_limit import OutOfTime, clear_limit, is_out_of_time, set_limit
+
+INTERRUPTED = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 # Page cache of a connection in KiB: of the event loop and of writers, and of each thread. With the default of 2 MiB,
 # lists and bulk writes take a third longer.
@@ -21,80 +25,55 @@ CACHE_OF_THREAD_KIB = 16_384
 
 
 class SqliteReader:
-    """Runs a read in the event loop for some milliseconds. A read that takes longer starts again in a thread.
+    """Runs a read in the event loop for some milliseconds. A read that takes longer starts again as a long read.
 
     The budget in the event loop is CPU time, so that other threads that hold the interpreter do not use up the budget
-    of a quick read. The deadline is wall-clock time since the arrival of the read. If too many reads wait for a thread,
-    further ones are refused.
+    of a quick read. `limits` are those of `LongReads`.
     """
 
     dialect = sqlite.dialect(paramstyle="qmark")
 
-    def __init__(
-        self, path: str, *, budget: float = 0.01, deadline: float = 5.0, threads: int = 4, waiting: int = 60
-    ) -> None:
+    def __init__(self, path: str, *, budget: float = 0.01, deadline: float = 5.0, **limits: int) -> None:
         self._path = path
         self._budget = budget
-        self._deadline = deadline
-        self._free_places = threads + waiting
         self._inline: _SqliteConnection | None = None
-        self._idle: list[_SqliteConnection] = []
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
+        busy = min(deadline, 2.0)
+        self._long_reads = LongReads(
+            lambda: _SqliteConnection(path, busy=busy, cache=CACHE_OF_THREAD_KIB, operations=100_000),
+            deadline,
+            clock=time.thread_time,
+            **limits,
+        )
 
-    async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:
-        """Run a read in the event loop first, then in a thread."""
-        arrived = time.monotonic()
+    async def run(self, read: Callable[[], Read], *, long: bool = False, client: str = "") -> Any:
+        """Run a read in the event loop first, then as a long read."""
         try:
-            if long:
-                raise _OutOfTime
-            if self._inline is None or not self._inline.is_current():
+            if not long:
+                with contextlib.suppress(OutOfTime):
+                    return self._run_inline(read(), self._long_reads.budget_of_short_read(client, self._budget))
+            return await self._long_reads.run(read, client)
+        except sqlite3.DatabaseError as error:
+            raise Unavailable from error
+
+    def _run_inline(self, read: Read, budget: float) -> Any:
+        started = time.thread_time()
+        set_limit(time.thread_time, started + budget)
+        try:
+            if self._inline is None or not self._inline.is_usable:
                 self._close_inline()
-                self._inline = _SqliteConnection(self._path, busy=0.05, cache=CACHE_KIB)
-            return self._inline.drive(read(), time.thread_time, self._budget)
-        except _OutOfTime:
-            pass
-        except sqlite3.DatabaseError as error:
+                self._inline = _SqliteConnection(self._path, busy=0.05, cache=CACHE_KIB, operations=10_000)
+            return self._inline.drive(read)
+        except sqlite3.DatabaseError:
             self._close_inline()  # whatever the error was, the next read opens the file again
-            raise Unavailable from error
-        if self._free_places == 0:
-            raise Unavailable("Too many slow reads are waiting.")
-        self._free_places -= 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._long, read, arrived + self._deadline)
-        finally:
-            self._free_places += 1
-
-    def _long(self, read: Callable[[], Read], until: float) -> Any:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise QueryTooSlow
-        connection = self._idle.pop() if self._idle else None
-        if connection and not connection.is_current():
-            connection.close()
-            connection = None
-        if connection is None:
-            connection = _SqliteConnection(self._path, busy=min(left, 2.0), cache=CACHE_OF_THREAD_KIB)
-        try:
-            result = connection.drive(read(), time.monotonic, left)
-        except _OutOfTime:
-            self._idle.append(connection)
-            raise QueryTooSlow from None
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise Unavailable from error
-        except BaseException:
-            self._idle.append(connection)
             raise
-        self._idle.append(connection)
-        return result
+        finally:
+            clear_limit()
+            add_cost(time.thread_time() - started)
 
     async def close(self) -> None:
         """Wait for the threads and close all connections."""
-        self._threads.shutdown(wait=True)
+        self._long_reads.close()
         self._close_inline()
-        for connection in self._idle:
-            connection.close()
 
     def _close_inline(self) -> None:
         if self._inline:
@@ -102,16 +81,13 @@ class SqliteReader:
             self._inline = None
 
 
-class _OutOfTime(Exception):
-    """A read has used up its budget or reached its deadline."""
-
-
 class _SqliteConnection:
     """A read-only connection, used by one thread at a time."""
 
-    def __init__(self, path: str, *, busy: float, cache: int) -> None:
+    def __init__(self, path: str, *, busy: float, cache: int, operations: int) -> None:
         self._path = path
         self._file = _identity(path)
+        self._is_broken = False
         if self._file is None:
             raise Unavailable("The database does not exist.")
         self._driver = sqlite3.connect(
@@ -123,28 +99,27 @@ class _SqliteConnection:
         except sqlite3.DatabaseError as error:  # the file is not a database
             self._driver.close()
             raise Unavailable from error
-        self._clock: Callable[[], float] = time.monotonic
-        self._until = float("inf")
-        self._driver.set_progress_handler(lambda: self._clock() > self._until, 10_000)
+        # A thread that runs a statement needs the interpreter each time that SQLite asks whether to go on.
+        self._driver.set_progress_handler(is_out_of_time, operations)
 
-    def is_current(self) -> bool:
-        """Return whether the file was neither removed nor replaced; otherwise the connection reads the old file."""
-        return self._file == _identity(self._path)
+    @property
+    def is_usable(self) -> bool:
+        """Whether the file was neither removed nor replaced; otherwise the connection reads the old file."""
+        return not self._is_broken and self._file == _identity(self._path)
 
-    def drive(self, read: Read, clock: Callable[[], float], seconds: float) -> Any:
-        """Run a read in one snapshot; _OutOfTime after so many seconds of the clock, or if the file is locked."""
-        self._clock = clock
-        self._until = clock() + seconds
+    def drive(self, read: Read) -> Any:
+        """Run a read in one snapshot; OutOfTime after the time limit of this thread, or if the file is locked."""
         try:
             try:
                 return self._run(read)
             finally:
-                self._until = float("inf")
+                clear_limit()
                 if self._driver.in_transaction:
                     self._driver.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise _OutOfTime from None
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) in INTERRUPTED:
+                raise OutOfTime from None
+            self._is_broken = True
             raise
         finally:
             read.close()
@@ -160,7 +135,9 @@ class _SqliteConnection:
                 for position, value in enumerate(parameters):
                     if type(value) is list:
                         parameters[position] = json.dumps(value)
-                rows = self._driver.execute(sql, parameters).fetchall()
+                rows = self._driver.execute(sql, parameters).fetchmany(MAX_ROWS + 1)
+                if len(rows) > MAX_ROWS:
+                    raise OutOfTime
         except StopIteration as done:
             return done.value
 

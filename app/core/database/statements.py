@@ -8,6 +8,8 @@ from sqlalchemy.sql import Executable
 
 Rows = Sequence[tuple[Any, ...]]
 
+MAX_ROWS = 50_000  # rows that one statement of a read may return
+
 
 class Query:
     """A statement that is compiled once for each engine and then executed by the driver with new values.
@@ -40,10 +42,12 @@ Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 class Reader(Protocol):
     """Runs reads, each in one snapshot of the database."""
 
-    async def run(self, read: Callable[[], Read], *, long: bool = False) -> Any:
+    async def run(self, read: Callable[[], Read], *, long: bool = False, client: str = "") -> Any:
         """Return the result of a read; Unavailable without a database, QueryTooSlow after the deadline.
 
-        `long`: the read is known to take more than some milliseconds, so it is not tried in the event loop first.
+        `long`: the read is known to take more than some milliseconds, so it is a long read from the start. Any other
+        read becomes one when it has taken too long. What one `client` can run at once is limited: TooMany or
+        Unavailable if too much waits. The default is this process itself.
         """
 
     async def close(self) -> None:

@@ -120,7 +120,7 @@ def _add_history(router: APIRouter, resource: Resource) -> None:
     )
     async def read(request: Request, query: Any, **path: str) -> Response:
         record_id = checked_id(path[id_name])
-        return await write_response(request, lambda: history.page(record_id, query, read_request(request)), long=True)
+        return await write_response(request, lambda: history.page(record_id, query, read_request(request)))
 
 
 def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> None:

@@ -1,12 +1,13 @@
 """Responses: of reads, of constant JSON, and of JSON that only the caller may see."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from fastapi import Request, Response
 
 from app.core.access.caller import ANONYMOUS
+from app.core.access.clients import client_of
 from app.core.reading.results import ReadRequest, ReadResult
 from app.core.values.json import to_json
 
@@ -18,10 +19,27 @@ def read_request(request: Request) -> ReadRequest:
     return ReadRequest(scope["path"], scope["query_string"], tags, scope.get("caller", ANONYMOUS))
 
 
+async def run_read(request: Request, read: Callable[[], Any], *, long: bool = False, key: Hashable = None) -> Any:
+    """Return the result of a read for the client of a request.
+
+    A `long` read runs once for all equal requests that wait for it. By default they are equal if path, query, caller
+    and If-None-Match are; `key` replaces these.
+    """
+    state = request.scope["app"].state
+    client = client_of(request.scope)
+    if not long:
+        return await state.reader.run(read, client=client)
+    marker = await state.fresh.marker()
+    if marker is None:
+        return await state.reader.run(read, long=True, client=client)
+    equal = (marker, key or read_request(request))
+    return await state.shared_reads.run(equal, lambda: state.reader.run(read, long=True, client=client))
+
+
 async def write_response(request: Request, read: Callable[[], Any], *, long: bool = False) -> Response:
     """Run a read and return its body, ETag and next page, or 304. A `long` read does not block the event loop."""
     state = request.scope["app"].state
-    result: ReadResult = await state.reader.run(read, long=long)
+    result: ReadResult = await run_read(request, read, long=long)
     caching = "private, no-cache" if result.private else state.settings.cache_control
     headers = [(b"etag", b'"%s"' % result.tag.encode()), (b"cache-control", caching.encode())]
     if result.next:

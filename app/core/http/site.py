@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
+from app.core.access.clients import client_of
 from app.core.database.statements import Query, Read
 from app.core.errors import NotFound, Unavailable
 from app.core.http.operations import PathParameter, operation
@@ -118,7 +119,7 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
     )
     async def read_readyz(request: Request) -> Response:
         """The database responds and has the schema that this program needs."""
-        schema_version = await request.app.state.reader.run(_schema)
+        schema_version = await request.app.state.separate_reader.run(_schema, client=client_of(request.scope))
         if schema_version != schema:
             raise Unavailable("The database does not have the schema of this program. Run `hoptac migrate`.")
         return _uncached_json({"status": "ok", "schema_version": schema_version})

@@ -21,7 +21,7 @@ from app.core.errors import BadBody, ErrorItem, Invalid, NotFound, TooLarge, Uns
 from app.core.http.bodies import stream_body, type_of
 from app.core.http.guarded_endpoints import PageQuery, page_of
 from app.core.http.operations import PathParameter, operation
-from app.core.http.responses import private_json
+from app.core.http.responses import private_json, run_read
 from app.core.http.write_endpoints import WRITERS
 from app.core.model.resource import RESOURCES
 from app.core.reading.parameters import Digits
@@ -265,7 +265,7 @@ async def _rows(request: Request, query: Query, values: Mapping[str, Any]) -> An
     def read() -> Read:
         return (yield query, values)
 
-    return await request.app.state.reader.run(read)
+    return await run_read(request, read)
 
 
 def _shown_import(row: Any) -> ImportShown:

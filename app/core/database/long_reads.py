@@ -1,0 +1,139 @@
+"""Long reads: they run in threads, at most two at a time for one client."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from app.core.database.fair_queue import FairQueue
+from app.core.database.statements import Read, Rows
+from app.core.errors import QueryTooSlow
+from app.core.request_cost import RequestCost, add_cost
+from app.core.time_limit import LIMIT, OutOfTime, clear_limit, set_limit
+
+THREADS = 4  # long reads that run at once
+OF_CLIENT = 2  # of them, those of one client
+LEAST_BUDGET = 0.002  # seconds that a short read may always use in the event loop
+WAITING = 500
+WAITING_OF_CLIENT = 30
+
+
+class Connection(Protocol):
+    """A connection for one long read at a time."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another read can use the connection."""
+
+    def drive(self, read: Read) -> Any:
+        """Return the result of a read, in one snapshot; OutOfTime after the time limit of this thread."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class LongReads:
+    """Runs reads in threads, each with a connection of its own.
+
+    A read waits at most `deadline` seconds for its turn, and then runs at most `deadline` seconds, in SQL and Python.
+    `clock` measures its cost in its thread.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        deadline: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        threads: int = THREADS,
+        of_client: int = OF_CLIENT,
+        waiting: int = WAITING,
+        waiting_of_client: int = WAITING_OF_CLIENT,
+    ) -> None:
+        self._connect = connect
+        self._deadline = deadline
+        self._clock = clock
+        self._python = threading.Lock()
+        self._idle: list[Connection] = []
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
+        self._queue = FairQueue(
+            running=threads,
+            running_of_client=of_client,
+            waiting=waiting,
+            waiting_of_client=waiting_of_client,
+            patience=deadline,
+        )
+
+    async def run(self, read: Callable[[], Read], client: str) -> Any:
+        """Return the result of a read; TooMany or Unavailable if too many wait, QueryTooSlow after the deadline."""
+        await self._queue.enter(client)
+        cost = RequestCost()
+        try:
+            work = asyncio.get_running_loop().run_in_executor(self._threads, self._work, read, cost)
+        except BaseException:
+            self._queue.leave(client)
+            raise
+        # A cancelled request leaves its place when its thread has ended, not before.
+        work.add_done_callback(lambda _: self._queue.leave(client))
+        try:
+            return await asyncio.shield(work)
+        except OutOfTime:
+            raise QueryTooSlow from None
+        finally:
+            add_cost(cost.seconds)
+
+    def budget_of_short_read(self, client: str, budget: float) -> float:
+        """Return how long the next read of a client may take before it becomes a long one.
+
+        It is shorter if many long reads of the client run or wait, because the next one is likely to be long, too, and
+        its time in the event loop would be wasted.
+        """
+        return max(budget / (1 + self._queue.count(client)), min(budget, LEAST_BUDGET))
+
+    def _work(self, read: Callable[[], Read], cost: RequestCost) -> Any:
+        started = self._clock()
+        connection = self._take()
+        try:
+            set_limit(time.monotonic, time.monotonic() + self._deadline)
+            return connection.drive(self._in_turn(read()))
+        finally:
+            clear_limit()
+            self._idle.append(connection)
+            cost.seconds = self._clock() - started
+
+    def _in_turn(self, read: Read) -> Read:
+        """Run the Python code of a read while no other long read runs Python code.
+
+        Then the event loop competes with one thread for the interpreter, instead of with all of them. Statements do
+        not need the interpreter, so they run at the same time.
+        """
+        rows: Rows | None = None
+        try:
+            while True:
+                if not self._python.acquire(timeout=max(0.0, LIMIT.until - time.monotonic())):
+                    raise OutOfTime
+                try:
+                    following = read.send(rows)  # type: ignore[arg-type]
+                finally:
+                    self._python.release()
+                rows = yield following
+        except StopIteration as done:
+            return done.value
+        finally:
+            read.close()
+
+    def _take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_usable:
+                return connection
+            connection.close()
+        return self._connect()
+
+    def close(self) -> None:
+        """Wait for the threads and close all connections."""
+        self._threads.shutdown(wait=True)
+        for connection in self._idle:
+            connection.close()

@@ -1,0 +1,60 @@
+"""The files of an SQLite database: who may read them, and how large the write-ahead log (WAL) becomes."""
+
+import contextlib
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+MAX_WAL = 64_000_000  # bytes; one transaction can need more
+WAL_PATIENCE = 12.0  # seconds that a write waits for reads that keep the WAL from being reset
+RETRY_WAL = 60.0  # seconds between two attempts when reads lasted longer
+
+ONLY_OWNER = 0o600
+
+
+def create_file(path: str) -> None:
+    """Create the file that only its owner can read, if it is missing. SQLite gives the WAL the same permissions."""
+    if not Path(path).exists():
+        with contextlib.suppress(FileNotFoundError):  # of the folder: SQLite reports that itself
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, ONLY_OWNER))
+
+
+def restrict_access(path: str) -> None:
+    """Take the access to an existing database from everybody but its owner, if this user is the owner."""
+    for name in (path, f"{path}-wal", f"{path}-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            status = os.stat(name)  # noqa: PTH116
+            if status.st_uid == os.geteuid() and status.st_mode & 0o077:
+                os.chmod(name, ONLY_OWNER)  # noqa: PTH101
+
+
+class WalLimit:
+    """Resets the WAL before a write if it is too large.
+
+    SQLite writes the content of the WAL to the database while others read, but starts the WAL again only at a moment
+    without reads. Reads that overlap let it grow without limit. This waits for such a moment with the lock of writers:
+    reads that begin after that no longer need the WAL, so it waits for the reads that run now, but not for others.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._retry_at = 0.0
+
+    def apply(self) -> None:
+        """Reset the WAL if it is larger than MAX_WAL. If that fails, writes continue, and the WAL grows."""
+        try:
+            size = os.stat(f"{self._path}-wal").st_size  # noqa: PTH116 - before every write
+        except FileNotFoundError:
+            return
+        if size > MAX_WAL and time.monotonic() >= self._retry_at and not reset_wal(self._path, WAL_PATIENCE):
+            self._retry_at = time.monotonic() + RETRY_WAL
+
+
+def reset_wal(path: str, patience: float) -> bool:
+    """Write the content of the WAL to the database, and empty it; False if reads or writes prevented that."""
+    driver = sqlite3.connect(path, timeout=patience, isolation_level=None)
+    with contextlib.closing(driver) as connection, contextlib.suppress(sqlite3.OperationalError):
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    return False
