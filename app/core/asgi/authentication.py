@@ -34,6 +34,7 @@ class AuthenticationMiddleware:
                 try:
                     scope["caller"] = await self._identify_and_count(headers, scope.get("meter"))
                 except Problem as problem:
+                    scope["refused"] = getattr(problem, "reason", problem.code)  # for the access log
                     await problem.response()(scope, receive, send)
                     return
         await self.app(scope, receive, send)
