@@ -23,6 +23,7 @@ MIN_BYTES_PER_SECOND = 1_000
 MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a body
 MAX_HEADERS = 16_384  # bytes of the values of all headers
 NEVER = float("inf")
+SLICE = 262_144  # bytes of a body that are written at once
 OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header Connection
 
 
@@ -45,6 +46,7 @@ class Connection(HttpToolsProtocol):
         self._offer = b""  # head of a request that offers another protocol, without the offer
         self._running: RequestResponseCycle | None = None
         self._deferred: tuple[RequestResponseCycle, Any] | None = None  # waits until the client has read
+        self.sending = 0  # bytes of the body that is being sent
         self.is_half_closed = False  # the client sends nothing more
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -172,7 +174,7 @@ class Connection(HttpToolsProtocol):
             self._deferred = (cycle, app)
             return
         self._running = cycle
-        super()._start_asgi_task(cycle, UntilHalfClosed(self, app))
+        super()._start_asgi_task(cycle, Exchange(self, app))
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -181,23 +183,24 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._mark_slow()
-        self._note_unsent(self.transport.get_write_buffer_size())
+        self.note_unsent()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._sent_until = NEVER
         self._unmark_slow()
-        self.shared.unsent.forget(self)
+        if not self.sending:
+            self.shared.unsent.forget(self)
         if self._deferred is not None:
             cycle, app = self._deferred
             self._deferred = None
             self._start_asgi_task(cycle, app)
 
-    def _note_unsent(self, size: int) -> None:
-        """Count the bytes in the buffer for the client. Those of a proxy are of many clients."""
+    def note_unsent(self) -> None:
+        """Count what this response keeps in memory for the client. A proxy has many clients, so each counts alone."""
         address = self.client[0] if self.client else ""
         client = str(id(self)) if self.shared.is_proxy(address) else self._network
-        self.shared.unsent.note(self, client, size)
+        self.shared.unsent.note(self, client, self.sending or self.transport.get_write_buffer_size())
 
     def _mark_slow(self) -> None:
         """Note progress of a body or a response that is not complete."""
@@ -225,7 +228,7 @@ class Connection(HttpToolsProtocol):
     def _is_unsent(self, now: float) -> bool:
         unsent = self.transport.get_write_buffer_size()
         if self.flow.write_paused:
-            self._note_unsent(unsent)
+            self.note_unsent()
         progress = max(0, self._unsent - unsent)
         self._unsent = unsent
         if not unsent:
@@ -246,24 +249,53 @@ class Connection(HttpToolsProtocol):
         self.loop.call_soon(self.abort)
 
 
-class UntilHalfClosed:
-    """The application for one request. When the client has closed its side, it waits for no further message."""
+class Exchange:
+    """One request and its response, between the application and uvicorn.
 
-    __slots__ = ("_app", "_connection", "_is_complete", "_receive")
+    A large body is written in slices, and counts as a whole until the last one is written. After the request, a client
+    that has closed its side is a disconnect.
+    """
+
+    __slots__ = ("_app", "_connection", "_is_complete", "_receive", "_send")
 
     def __init__(self, connection: Connection, app: Any) -> None:
         self._connection = connection
         self._app = app
         self._is_complete = False
         self._receive: Any = None
+        self._send: Any = None
 
     def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
         self._receive = receive
-        response: Awaitable[None] = self._app(scope, self.receive, send)
+        self._send = send
+        response: Awaitable[None] = self._app(scope, self.receive, self.send)
         return response
 
+    def send(self, message: Any) -> Awaitable[None]:
+        """Send a message, the body in slices if it is large."""
+        if len(message.get("body", b"")) > SLICE:
+            return self._send_slices(message)
+        sent: Awaitable[None] = self._send(message)
+        return sent
+
+    async def _send_slices(self, message: Any) -> None:
+        connection = self._connection
+        body = message["body"]
+        connection.sending = len(body)
+        try:
+            for start in range(0, len(body), SLICE):
+                part = body[start : start + SLICE]
+                more_body = message.get("more_body", False) or start + SLICE < len(body)
+                await self._send({"type": "http.response.body", "body": part, "more_body": more_body})
+        finally:
+            connection.sending = 0
+            if connection.flow.write_paused:
+                connection.note_unsent()
+            else:
+                connection.shared.unsent.forget(connection)
+
     async def receive(self) -> ASGIReceiveEvent:
-        """Return the next message: after the body, a disconnect if the client has closed its side."""
+        """Return the next message."""
         if not self._is_complete:
             message: Any = await self._receive()
             self._is_complete = not message.get("more_body", False)
