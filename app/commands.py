@@ -56,7 +56,7 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
 def worker(_: argparse.Namespace, settings: Settings) -> int:
     """Send webhooks, in addition to the server or instead of it. Any number of workers can run."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.core.asgi.http_middleware import set_up_logs
+    from app.core.logs import set_up_logs
     from app.server.run import work
 
     set_up_logs()

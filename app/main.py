@@ -12,7 +12,6 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 from starlette.types import ASGIApp
-from starlette_compress import CompressMiddleware
 
 from app import __version__
 from app.agreements.routes import agreements_router
@@ -25,15 +24,19 @@ from app.changes import routes as changes
 from app.changes.long_poll import LongPolls
 from app.core.access.key_activity import KeyActivity
 from app.core.asgi.authentication import AuthenticationMiddleware
-from app.core.asgi.http_middleware import HttpMiddleware, set_up_logs
+from app.core.asgi.compression import Compression
+from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.rate_limits import RateLimitMiddleware
+from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import ResponseCache
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
+from app.core.gauges import register_gauge
 from app.core.http import site
 from app.core.http.dispatch import Dispatch
 from app.core.http.html_pages import pages
 from app.core.http.openapi import openapi_document
+from app.core.logs import set_up_logs
 from app.core.maintenance.schema import head
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
@@ -73,7 +76,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
 
         observe = mount(app)
-    inner = CompressMiddleware(AuthenticationMiddleware(Dispatch(app, routers), app.state), minimum_size=500)
+    inner = Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state))
     http = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
     outermost: ASGIApp = http
     if settings.hot_cache:
@@ -82,7 +85,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     of_address = settings.rate_limit_address
     if of_key or of_address:
         outermost = RateLimitMiddleware(outermost, http, of_key=of_key, of_address=of_address)
-    return outermost
+    return RequestHeaders(outermost, http)
 
 
 def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
@@ -155,6 +158,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.editor = WriterThread(database)
     app.state.key_activity = KeyActivity(database)
     app.state.key_revocations = PendingRevocations()
+    register_gauge("writes", "Writes that run or wait.", lambda: app.state.editor.waiting_writes)
     app.state.importer = Importer(database, app.state.reader, app.state.editor)
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()

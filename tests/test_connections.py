@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from tests.support.waiting import eventually
 
 HALF = b"GET /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: "
 BODY = b"PUT /v1/partners/x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-SHORT = {"head_deadline": "1", "stall_deadline": "1"}
+SHORT: dict[str, Any] = {"head_deadline": "1", "stall_deadline": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +199,7 @@ def test_workers_have_deadlines_too(url: str) -> None:
 @pytest.mark.slow
 def test_who_waits_for_a_change_has_no_deadline_and_counts_once(url: str) -> None:
     """Longer than any deadline, and again on the same connection."""
-    settings = {"head_deadline": "5", "stall_deadline": "5", "rate_limit_address": "100"}
+    settings: dict[str, Any] = {"head_deadline": "5", "stall_deadline": "5", "rate_limit_address": "100"}
     with (
         server(url, **settings) as (base, _),
         httpx.Client(base_url=base, trust_env=False, timeout=30) as client,

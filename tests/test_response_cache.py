@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from app.core.asgi.http_middleware import HttpMiddleware
-from app.core.asgi.response_cache import ENTRY_OVERHEAD, ResponseCache
+from app.core.asgi.request_headers import RequestHeaders
+from app.core.asgi.response_cache import MAX_KEY_SIZE, ResponseCache
 from app.core.database.engine import Database
 from app.core.reading import freshness
 from app.core.reading.freshness import Freshness
@@ -23,7 +24,7 @@ from app.main import create_app
 from tests.support.databases import url_of
 from tests.support.http import client_of
 from tests.support.records import rename
-from tests.support.servers import ROOT, server
+from tests.support.servers import ROOT, memory_of, server
 
 PATH = "/v1/partners/unido"
 PATHS = [
@@ -142,20 +143,70 @@ def ask(hot: ResponseCache, *paths: str, **headers: str) -> None:
         for path in paths:
             named = [(name.encode(), value.encode()) for name, value in headers.items()]
             scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": named}
-            await hot(scope, receive, send)
+            await RequestHeaders(hot, hot.app)(scope, receive, send)
 
     asyncio.run(run())
 
 
 def test_what_is_kept_is_bounded() -> None:
-    app = Counting(body=b"x" * (100_000 - ENTRY_OVERHEAD))
+    app = Counting(body=b"x" * 95_000)
     hot = hot_of(app)
     ask(hot, *(f"/v1/{number}" for number in range(25)))
-    assert (app.asked, len(hot._entries), hot._size) == (25, 10, 1_000_000)
+    assert (app.asked, len(hot._entries)) == (25, 10)
+    assert hot._size == sum(entry.size for entry in hot._entries.values()) <= 1_000_000
     ask(hot, "/v1/24", "/v1/15")
     assert app.asked == 25
     ask(hot, "/v1/0")  # the oldest went first
     assert app.asked == 26
+
+
+def test_codings_that_choose_the_same_share_an_entry() -> None:
+    app = Counting()
+    hot = hot_of(app)
+    for coding in ("gzip", "gzip, deflate", "GZIP;q=0.3", "x-gzip, gzip", "br;q=0, gzip", "gzip, made-up"):
+        ask(hot, "/v1/a", **{"accept-encoding": coding})
+    assert app.asked == 1
+    for coding in ("identity", "", "made-up", "gzip;q=0", "a" * 10_000):
+        ask(hot, "/v1/a", **{"accept-encoding": coding})
+    assert (app.asked, len(hot._entries)) == (2, 2)
+
+
+def test_what_has_a_long_name_is_never_kept() -> None:
+    app = Counting()
+    hot = hot_of(app)
+    ask(hot, *["/v1/" + "a" * MAX_KEY_SIZE] * 2)
+    assert (app.asked, len(hot._entries)) == (2, 0)
+
+
+def made_up(number: int) -> list[tuple[str, dict[str, str]]]:
+    """Requests whose answers cannot have been kept: codings, queries, names that are too long, tags."""
+    long = "&".join(f"id={number:06}{'a' * 20}x{each}" for each in range(45))
+    tags = ",".join(f'"{number}-{each}"' for each in range(500))
+    return [
+        ("/v1/partners/unido", {"Accept-Encoding": f"{number:06}{'a' * 15_000}"}),
+        ("/v1/partners/unido", {"Accept-Encoding": f"gzip, x-{number}"}),
+        (f"/v1/projects?fields=id&limit=1&id={number:06}{'a' * 60}", {}),
+        (f"/v1/projects?fields=id&limit=1&{long}", {}),
+        (f"/v1/figures?limit=100&value_gte=-{number}", {"Accept-Encoding": "identity", "If-None-Match": tags}),
+    ]
+
+
+@pytest.mark.slow
+def test_a_process_grows_by_twice_the_setting_at_most(seeded: str) -> None:
+    """Keys, queries and headers are weighed too: what anyone can make up in them fills no memory."""
+    megabytes = 8
+    with (
+        server(seeded, hot_cache=str(megabytes)) as (base, process),
+        httpx.Client(base_url=base, trust_env=False, timeout=60) as client,
+    ):
+        for number in range(50):  # statements are compiled, and pools filled
+            for path, headers in made_up(number):
+                client.get(path, headers=headers)
+        before = memory_of(process.pid)
+        for number in range(1_000, 2_200):
+            for path, headers in made_up(number):
+                assert client.get(path, headers=headers).status_code == 200
+        assert memory_of(process.pid) - before < 2 * megabytes * 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -198,6 +249,9 @@ def plain(seeded: str) -> Iterator[TestClient]:
 
 
 def test_it_can_be_switched_off(plain: TestClient) -> None:
-    assert isinstance(plain.app, HttpMiddleware)
+    assert isinstance(plain.app, RequestHeaders)
+    assert isinstance(plain.app.app, HttpMiddleware)
     assert plain.get(PATH).content == plain.get(PATH).content
-    assert isinstance(create_app(Settings()), ResponseCache)
+    whole = create_app(Settings())
+    assert isinstance(whole, RequestHeaders)
+    assert isinstance(whole.app, ResponseCache)

@@ -186,7 +186,8 @@ class Unauthorized(Problem):
     code = "unauthorized"
     title = "A valid key is required"
 
-    def __init__(self, detail: str = "The key is unknown, expired or revoked.") -> None:
+    def __init__(self, detail: str = "The key is unknown, expired or revoked.", reason: str = "unknown_key") -> None:
+        self.reason = reason  # for the access log
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="hoptac"'})
 
 

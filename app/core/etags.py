@@ -49,10 +49,11 @@ def matching(tags: str, quoted: str) -> str | None:
     if tags == quoted:
         return quoted
     plain = without_codings(quoted)
+    beginning = plain[:-1]
     for item in tags.split(","):
         candidate = item.strip().removeprefix("W/")
         if candidate == "*":
             return quoted
-        if without_codings(candidate) == plain:
+        if candidate.startswith(beginning) and without_codings(candidate) == plain:
             return candidate
     return None

@@ -15,7 +15,7 @@ from app.core.errors import NotReady, Unavailable
 from app.core.garbage_collection import without_garbage_collection
 from app.core.maintenance.schema import explain, head
 from app.core.settings import Settings
-from app.server.connections import ServerConfig
+from app.server.config import ServerConfig
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.sender import Sender
 

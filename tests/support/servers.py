@@ -47,8 +47,10 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
 
 
 @contextmanager
-def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """A real server on a free port; yields its address and process, and ends it."""
+def server(
+    url: str, *arguments: str, lines: list[str] | None = None, **settings: str
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A real server on a free port; yields its address and process, and ends it. `lines` gets what it writes."""
     environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false"}
     environment |= {f"HOPTAC_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
@@ -58,7 +60,7 @@ def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "s
     assert process.stdout is not None
     output = process.stdout
     # A server whose output nobody reads stops at its next message, once the pipe is full.
-    reader = threading.Thread(target=lambda: output.read(), daemon=True)
+    reader = threading.Thread(target=lambda: (lines if lines is not None else []).extend(output), daemon=True)
     with output:
         try:
             for line in output:
@@ -75,6 +77,12 @@ def server(url: str, *arguments: str, **settings: str) -> Iterator[tuple[str, "s
             process.wait(timeout=120)
             if reader.ident is not None:
                 reader.join(timeout=60)
+
+
+def memory_of(pid: int) -> int:
+    """Bytes of memory that a process has."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in status if line.startswith("VmRSS"))) * 1024
 
 
 def _wait(base: str) -> None:

@@ -29,6 +29,7 @@ class AuthenticationMiddleware:
                 if headers:
                     scope["caller"] = await self._identify_and_count(headers, scope)
             except Problem as problem:
+                scope["refused"] = getattr(problem, "reason", problem.code)  # for the access log
                 await problem.response()(scope, receive, send)
                 return
         await self.app(scope, receive, send)
@@ -58,7 +59,7 @@ class AuthenticationMiddleware:
         refusal = refusal_of(key, token, address)
         if refusal is not None:
             self.state.key_activity.refused(key.id, refusal, address)
-            raise Unauthorized(DETAILS[refusal])
+            raise Unauthorized(DETAILS[refusal], refusal)
         self.state.key_activity.used(key)
         return caller_of(key, address)
 

@@ -4,17 +4,16 @@ It answers HEAD for every GET, gives each content coding its own ETag, adds CORS
 writes the access log, and returns problem+json for unexpected errors.
 """
 
-import logging
 import re
-import sys
 import time
 from collections.abc import Callable
-from secrets import token_hex
+from random import getrandbits
+from urllib.parse import unquote
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.errors import Failed
+from app.core.errors import Failed, Problem
 from app.core.etags import matching, without_codings
 
 log = structlog.get_logger("hoptac.access")
@@ -49,6 +48,11 @@ PREFLIGHT = [
     (b"access-control-max-age", b"86400"),
 ]
 
+# The longest values in a line of the access log, in characters.
+MAX_PATH = 300
+MAX_QUERY = 300
+MAX_AGENT = 150
+
 Observe = Callable[[str, Scope, int, float], None]
 
 
@@ -64,12 +68,19 @@ class HttpMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        await self._answer(self.app, scope, receive, send)
+
+    async def refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request with a problem instead of the application."""
+        await self._answer(problem.response(), scope, receive, send)
+
+    async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = RequestResponse(scope, send)
         try:
             if exchange.is_preflight:
                 await exchange.preflight()
             else:
-                await self.app(exchange.enter(), receive, exchange.send)
+                await app(exchange.enter(), receive, exchange.send)
         except Exception:
             structlog.get_logger("hoptac.error").exception("unhandled", request_id=exchange.request_id)
             if exchange.status and not exchange.complete:  # the connection breaks, so the client sees the error
@@ -79,27 +90,45 @@ class HttpMiddleware:
         finally:
             scope["fastapi"] = exchange.inner.get("fastapi")  # the route, for the middleware around this one
             if self.is_observed:
-                self.report(scope, exchange.inner, exchange.status, exchange.started, exchange.request_id)
+                self.report(exchange.inner, exchange.status, exchange.started, exchange.request_id, exchange.size)
 
     @property
     def is_observed(self) -> bool:
         """Whether requests are logged or observed."""
         return self.access_log or self.observe is not None
 
-    def report(self, scope: Scope, inner: Scope, status: int, started: float, request_id: str) -> None:
-        """Log and observe a request that has ended."""
+    def report(self, scope: Scope, status: int, started: float, request_id: str, size: int) -> None:
+        """Log and observe a request that has ended. `size` is the number of bytes of the body that was sent."""
         seconds = time.perf_counter() - started
         if self.observe is not None:
-            self.observe(scope["method"], inner, status, seconds)
+            self.observe(scope["method"], scope, status, seconds)
         if self.access_log:
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round(seconds * 1000, 2),
-                request_id=request_id,
-            )
+            log.info("request", **_log_fields(scope, status, seconds, request_id, size))
+
+
+def _log_fields(scope: Scope, status: int, seconds: float, request_id: str, size: int) -> dict[str, object]:
+    """Return the line of a request in the access log. Whatever the client chooses has a bounded length."""
+    fields: dict[str, object] = {
+        "method": scope["method"],
+        "path": scope["path"][:MAX_PATH],
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+        "bytes": size,
+        "client": (scope.get("client") or ("",))[0],
+        "request_id": request_id,
+    }
+    caller = scope.get("caller")
+    if caller is not None:
+        fields["key"] = caller.key
+    if "refused" in scope:
+        fields["refused"] = scope["refused"]
+    query = scope["query_string"]
+    if query:
+        fields["query"] = unquote(query[:MAX_QUERY].decode("latin-1"))
+    agent = scope.get("header_values", {}).get(b"user-agent")
+    if agent:
+        fields["agent"] = agent[:MAX_AGENT].decode("latin-1")
+    return fields
 
 
 class RequestResponse:
@@ -112,17 +141,13 @@ class RequestResponse:
         self.status = 0
         self.complete = False
         self.is_head = scope["method"] == "HEAD"
-        self.is_preflight = False
-        self.if_none_match = ""
-        requested_id = b""
-        for name, value in scope["headers"]:
-            if name == b"if-none-match":
-                self.if_none_match += f",{value.decode('latin-1')}" if self.if_none_match else value.decode("latin-1")
-            elif name == b"x-request-id":
-                requested_id = value
-            elif name == b"access-control-request-method":
-                self.is_preflight = scope["method"] == "OPTIONS"
-        self.request_id = request_id_of(requested_id)
+        self.size = 0
+        values = scope.get("header_values")
+        if values is None:  # there is no RequestHeaders around this middleware
+            values = scope["header_values"] = dict(scope["headers"])
+        self.if_none_match = values.get(b"if-none-match", b"").decode("latin-1")
+        self.is_preflight = scope["method"] == "OPTIONS" and b"access-control-request-method" in values
+        self.request_id = request_id_of(values.get(b"x-request-id", b""))
         self.inner = scope
 
     def enter(self) -> Scope:
@@ -152,6 +177,7 @@ class RequestResponse:
             self.complete = not message.get("more_body", False)
             if self.is_head:
                 message = {**message, "body": b""}
+            self.size += len(message.get("body", b""))
         await self._send(message)
 
     def id_header(self) -> tuple[bytes, bytes]:
@@ -180,20 +206,5 @@ class RequestResponse:
 
 
 def request_id_of(requested: bytes) -> str:
-    """Return the id that the client sent if it is safe to log, or a new one."""
-    return requested.decode() if requested and REQUEST_ID.match(requested) else token_hex(16)
-
-
-def set_up_logs() -> None:
-    """Configure the logs: JSON lines on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING)
+    """Return the id that the client sent if it is safe to log, or a new one, which is no secret."""
+    return requested.decode() if requested and REQUEST_ID.match(requested) else f"{getrandbits(128):032x}"

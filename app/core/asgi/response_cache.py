@@ -1,27 +1,31 @@
 """The response cache: complete responses to public GET requests, kept in memory until the next Change.
 
-Each content coding has its own entry. HEAD and If-None-Match are answered from the entries too. The total size is
-bounded. Requests with a key and responses without an ETag are never cached.
+The content coding that was chosen for a response is part of its key. HEAD and If-None-Match are answered from the
+entries too. The total size is bounded, and an entry counts with all that it keeps in memory. Requests with a key and
+responses without an ETag are never cached.
 """
 
 import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from sys import getsizeof
 
 from starlette.types import Message, Receive, Scope, Send
 
 from app.core.asgi.http_middleware import HttpMiddleware, request_id_of
 from app.core.etags import matching
+from app.core.gauges import register_gauge
 from app.core.reading.freshness import Freshness
 
 MAX_BODY_SIZE = 1_000_000  # bytes of one response
-ENTRY_OVERHEAD = 2_000  # approximate size of an entry without its body, in bytes
+MAX_KEY_SIZE = 2_048  # bytes of a path with its query
+ENTRY_OVERHEAD = 600  # bytes of the objects of an entry that are not weighed: measured as memory of the process
 PRIVATE = re.compile(rb"no-store|private", re.IGNORECASE)
 NOT_IN_304 = (b"content-type", b"content-length", b"content-encoding")
 
 Headers = list[tuple[bytes, bytes]]
-CacheKey = tuple[str, bytes, bytes]
+CacheKey = tuple[str, bytes, str]
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class CachedResponse:
     unchanged: Headers
     body: bytes
     route: object
+    size: int = 0  # what the entry takes in memory, in bytes
 
 
 class ResponseCache:
@@ -45,6 +50,8 @@ class ResponseCache:
         self._entries: OrderedDict[CacheKey, CachedResponse] = OrderedDict()
         self._marker: object = None
         self._size = 0
+        register_gauge("cached_bytes", "Bytes in the response cache.", lambda: self._size)
+        register_gauge("cached_responses", "Responses in the response cache.", lambda: len(self._entries))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _cacheable_request(scope)
@@ -83,21 +90,21 @@ class ResponseCache:
         headers = [header for header in messages[0]["headers"] if header[0] != b"x-request-id"]
         values = dict(headers)
         body = b"".join([message.get("body", b"") for message in messages[1:]])
-        size = len(body) + ENTRY_OVERHEAD
-        is_cacheable = b"etag" in values and not PRIVATE.search(values.get(b"cache-control", b""))
-        if (
-            not is_cacheable
-            or size > min(MAX_BODY_SIZE, self.capacity)
-            or marker != self._marker
-            or not self.freshness.is_unchanged_since(marker)
-        ):
+        if b"etag" not in values or PRIVATE.search(values.get(b"cache-control", b"")) or len(body) > MAX_BODY_SIZE:
             return
-        if key not in self._entries:
-            self._size += size
-        unchanged = [header for header in headers if header[0] not in NOT_IN_304]
-        self._entries[key] = CachedResponse(values[b"etag"], headers, unchanged, body, scope.get("fastapi"))
+        if marker == self._marker and self.freshness.is_unchanged_since(marker):
+            unchanged = [header for header in headers if header[0] not in NOT_IN_304]
+            self._store(key, CachedResponse(values[b"etag"], headers, unchanged, body, scope.get("fastapi")))
+
+    def _store(self, key: CacheKey, entry: CachedResponse) -> None:
+        entry.size = _size(key, entry)
+        if entry.size > self.capacity or len(key[0]) + len(key[1]) > MAX_KEY_SIZE:
+            return
+        replaced = self._entries.pop(key, None)
+        self._entries[key] = entry
+        self._size += entry.size - (replaced.size if replaced else 0)
         while self._size > self.capacity:
-            self._size -= len(self._entries.popitem(last=False)[1].body) + ENTRY_OVERHEAD
+            self._size -= self._entries.popitem(last=False)[1].size
 
     async def _send_cached(
         self, entry: CachedResponse, tags: bytes, requested_id: bytes, scope: Scope, send: Send
@@ -117,23 +124,22 @@ class ResponseCache:
         await send({"type": "http.response.start", "status": status, "headers": [*headers, id_header]})
         await send({"type": "http.response.body", "body": body})
         if self.app.is_observed:
-            self.app.report(scope, {"fastapi": entry.route}, status, started, request_id)
+            scope["fastapi"] = entry.route
+            self.app.report(scope, status, started, request_id, len(body))
 
 
-def _cacheable_request(scope: Scope) -> tuple[bytes, bytes, bytes] | None:
-    """Return Accept-Encoding, If-None-Match and X-Request-ID of a public read, or None for any other request."""
+def _cacheable_request(scope: Scope) -> tuple[str, bytes, bytes] | None:
+    """Return content coding, If-None-Match and X-Request-ID of a public read, or None for any other request."""
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not scope["path"].startswith("/v1/"):
         return None
-    coding = b""
-    tags = b""
-    requested_id = b""
-    for name, value in scope["headers"]:
-        if name == b"accept-encoding":
-            coding = value
-        elif name == b"if-none-match":
-            tags = b"%s,%s" % (tags, value) if tags else value
-        elif name == b"x-request-id":
-            requested_id = value
-        elif name == b"authorization":
-            return None
-    return coding, tags, requested_id
+    values = scope["header_values"]
+    if b"authorization" in values:
+        return None
+    return scope["coding"], values.get(b"if-none-match", b""), values.get(b"x-request-id", b"")
+
+
+def _size(key: CacheKey, entry: CachedResponse) -> int:
+    """Return how many bytes an entry takes in memory."""
+    headers = sum(getsizeof(header) + getsizeof(header[0]) + getsizeof(header[1]) for header in entry.headers)
+    lists = getsizeof(entry.headers) + getsizeof(entry.unchanged)
+    return ENTRY_OVERHEAD + getsizeof(key[0]) + getsizeof(key[1]) + headers + lists + getsizeof(entry.body)

@@ -34,6 +34,11 @@ class WriterThread:
         """Whether a write is running or waiting."""
         return self._waiting > 0
 
+    @property
+    def waiting_writes(self) -> int:
+        """The number of writes that run or wait."""
+        return self._waiting
+
     async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
         """Run `work` in a transaction and return its result after the commit.
 

@@ -1,0 +1,113 @@
+"""The header lines of a request: repeated lines are joined or refused before any other code reads them.
+
+Behind this middleware each name occurs once. `scope["header_values"]` has the value of each name, and `scope["coding"]`
+the content coding of the response. The response cache and the compression both use that coding.
+"""
+
+import contextlib
+import re
+from functools import lru_cache
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.core.asgi.http_middleware import HttpMiddleware
+from app.core.errors import BadRequest
+
+MAX_NAMES = 100  # the server bounds their size
+MAX_HOST = 300  # bytes
+MAX_CODINGS = 256  # bytes of Accept-Encoding: a longer one is ignored
+CACHED_VALUES = 512  # of Host and of Accept-Encoding, with what they mean
+
+# Headers whose value cannot be a list. All others are joined with commas (RFC 9110, section 5.3).
+SINGLE = {
+    *(b"access-control-request-method", b"authorization", b"content-length", b"content-location", b"content-range"),
+    *(b"content-type", b"date", b"from", b"host", b"idempotency-key", b"if-modified-since", b"if-range"),
+    *(b"if-unmodified-since", b"max-forwards", b"origin", b"proxy-authorization", b"range", b"referer"),
+    *(b"user-agent", b"x-request-id"),
+}
+
+# A host name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 3986, section 3.2.2).
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,255})(?::[0-9]{0,5})?")
+
+CODINGS = ("zstd", "br", "gzip")  # the best first
+
+HeaderLines = list[tuple[bytes, bytes]]
+
+
+class RequestHeaders:
+    """An ASGI middleware, outside of everything that reads headers."""
+
+    def __init__(self, app: ASGIApp, http: HttpMiddleware) -> None:
+        self.app = app
+        self.http = http
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                _read(scope)
+            except BadRequest as problem:
+                scope["header_values"] = {}
+                await self.http.refuse(problem, scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+def _read(scope: Scope) -> None:
+    """Put the headers and the content coding into the scope; BadRequest if the headers are malformed."""
+    lines: HeaderLines = scope["headers"]
+    values = dict(lines)
+    if len(values) != len(lines):
+        values = _joined(lines)
+        scope["headers"] = list(values.items())
+    if len(values) > MAX_NAMES:
+        raise BadRequest(f"The request has more than {MAX_NAMES} headers.")
+    host = values.get(b"host")
+    if host is None:
+        if scope.get("http_version") == "1.1":
+            raise BadRequest("The header Host is missing.")
+    elif len(host) > MAX_HOST or not _is_host(host):
+        raise BadRequest("The header Host must be one host name or address, with or without a port.")
+    accepted = values.get(b"accept-encoding")
+    scope["header_values"] = values
+    scope["coding"] = chosen_coding(accepted) if accepted and len(accepted) <= MAX_CODINGS else ""
+
+
+def _joined(lines: HeaderLines) -> dict[bytes, bytes]:
+    """Join repeated lines; BadRequest if one of them must not be repeated."""
+    parts: dict[bytes, list[bytes]] = {}
+    for name, value in lines:
+        parts.setdefault(name, []).append(value)
+    repeated = sorted(name.decode("latin-1") for name, values in parts.items() if name in SINGLE and values[1:])
+    if repeated:
+        raise BadRequest(f"The request repeats a header that must occur only once: {', '.join(repeated)}.")
+    return {name: (b"; " if name == b"cookie" else b", ").join(values) for name, values in parts.items()}
+
+
+@lru_cache(CACHED_VALUES)
+def _is_host(host: bytes) -> bool:
+    return HOST.fullmatch(host) is not None
+
+
+@lru_cache(CACHED_VALUES)
+def chosen_coding(accepted: bytes) -> str:
+    """Return the content coding of the response to a request with this Accept-Encoding; "" for none.
+
+    The server chooses among the codings that the client accepts. It does not compare their weights.
+    """
+    weights: dict[str, bool] = {}
+    for item in accepted.decode("latin-1").lower().split(","):
+        coding, _, parameters = item.partition(";")
+        weights[coding.strip()] = _is_acceptable(parameters)
+    every = weights.get("*", False)
+    return next((coding for coding in CODINGS if weights.get(coding, every)), "")
+
+
+def _is_acceptable(parameters: str) -> bool:
+    """Return whether the weight in the parameters of a coding is above 0. A malformed weight counts as 0."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            with contextlib.suppress(ValueError):
+                return float(value) > 0
+            return False
+    return True

@@ -1,0 +1,31 @@
+"""A bound on the bytes that some kind of work keeps in memory: in all, and for one client."""
+
+from collections import Counter
+
+
+class ByteBudget:
+    """The bytes in use by client. A client that uses none may always have as many as are left in all."""
+
+    def __init__(self, total: int, per_client: int) -> None:
+        self.used = 0
+        self._total = total
+        self._per_client = per_client
+        self._by_client: Counter[str] = Counter()
+
+    def take(self, client: str, size: int) -> bool:
+        """Return whether the client may use so many bytes now. If so, they count until they are given back."""
+        used = self._by_client[client]
+        if self.used and (self.used + size > self._total or (used and used + size > self._per_client)):
+            if not used:
+                del self._by_client[client]
+            return False
+        self._by_client[client] += size
+        self.used += size
+        return True
+
+    def give_back(self, client: str, size: int) -> None:
+        """Count the bytes no longer."""
+        self.used -= size
+        self._by_client[client] -= size
+        if not self._by_client[client]:
+            del self._by_client[client]

@@ -1,0 +1,22 @@
+"""Numbers of this process that `/metrics` shows: how much of something there is at this moment.
+
+Whoever has such a number registers a function that returns it. It is called for each scrape, in the event loop.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Gauge(NamedTuple):
+    """What the number is, and the function that returns it."""
+
+    description: str
+    read: Callable[[], float]
+
+
+GAUGES: dict[str, Gauge] = {}
+
+
+def register_gauge(name: str, description: str, read: Callable[[], float]) -> None:
+    """Show a number as `hoptac_<name>`. It replaces an earlier one with the same name."""
+    GAUGES[name] = Gauge(description, read)

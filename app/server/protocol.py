@@ -1,0 +1,307 @@
+"""The protocol of one connection: its deadlines, and what uvicorn lacks of HTTP/1.1.
+
+A connection waits for the head of a request, receives a body, or sends a response. There are deadlines for waiting, for
+receiving, and for a response that the client does not read; there is none for the time that the application needs.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import httptools
+import structlog
+from uvicorn._types import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from app.core.access.clients import network_of
+from app.server.connections import Connections
+
+log = structlog.get_logger("hoptac.access")
+
+MIN_BYTES_PER_SECOND = 1_000
+MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a body
+MAX_HEADERS = 16_384  # bytes of the values of all headers
+NEVER = float("inf")
+SLICE = 262_144  # bytes of a body that are written at once
+OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header Connection
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's httptools protocol, with deadlines and what it lacks of RFC 9110 and RFC 9112.
+
+    An offer of another protocol is ignored. A client that has closed its side of the connection gets its response. The
+    next request of a connection is answered when the client has read the last response.
+    """
+
+    def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, *args, **kwargs)
+        self.shared: Connections = config.connections
+        self._network = ""
+        self._head_until = NEVER  # deadline of the head that is being received
+        self._body_until = NEVER  # deadline of the body that is being received
+        self._sent_until = NEVER  # deadline of the response that the client has to read
+        self._unsent = 0  # bytes of this response
+        self._unparsed = 0  # bytes received since the last complete head, chunk of a body, or message
+        self._offer = b""  # head of a request that offers another protocol, without the offer
+        self._running: RequestResponseCycle | None = None
+        self._deferred: tuple[RequestResponseCycle, Any] | None = None  # waits until the client has read
+        self.sending = 0  # bytes of the body that is being sent
+        self.is_half_closed = False  # the client sends nothing more
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        address = self.client[0] if self.client else ""
+        self._network = network_of(address)
+        if self.shared.admit(self, self._network, address):
+            self._head_until = time.monotonic() + self.shared.head_deadline
+            self.shared.waiting[self] = None
+        else:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._deferred = None
+        self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True  # uvicorn tells only the request that arrived last
+            self._running.message_event.set()
+        self.shared.leave(self, self._network)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection open while a request that has arrived is not answered."""
+        if self.cycle is None or self.cycle.response_complete or self._body_until != NEVER:
+            return False
+        self.is_half_closed = True
+        self._head_until = NEVER
+        self.cycle.keep_alive = False
+        if self._running is not None:
+            self._running.message_event.set()
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        # Blank lines count too, although they start no message.
+        if self._head_until == NEVER and self in self.shared.waiting:
+            self._head_until = time.monotonic() + self.shared.head_deadline
+        self._unparsed += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stop:
+            self._parse_again(memoryview(data)[stop.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse()
+        if self._unparsed > MAX_HEAD and not self.transport.is_closing():
+            self._refuse()
+        elif self._body_until != NEVER:
+            self._mark_slow()
+
+    def _parse_again(self, rest: memoryview) -> None:
+        """Parse a request with an offer again, without the offer, and then the rest of the data.
+
+        The parser stops after the head of such a request, so a new one is needed.
+        """
+        try:
+            while self._offer:
+                head = self._offer
+                self._offer = b""
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+                self.parser.feed_data(head)
+                try:
+                    self.parser.feed_data(rest)
+                except httptools.HttpParserUpgrade as stop:
+                    rest = rest[stop.args[0] :]
+        except httptools.HttpParserError:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Answer bytes that are not HTTP."""
+        if self.shared.logs_malformed:
+            log.info("malformed", status=400, client=self.client[0] if self.client else "")
+        self.send_400_response("Invalid HTTP request received.")  # the text that uvicorn sends
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_until == NEVER:
+            self._head_until = time.monotonic() + self.shared.head_deadline
+
+    def on_headers_complete(self) -> None:
+        if self._unparsed > MAX_HEADERS and sum(len(value) for _, value in self.headers) > MAX_HEADERS:
+            raise ValueError("The headers are too large.")  # the parser turns it into an error of its own
+        self._unparsed = 0
+        self._head_until = NEVER
+        is_offer = self.parser.should_upgrade()
+        if is_offer and self.parser.get_method() != b"CONNECT":
+            self._offer = self._head_without_offer()
+            return
+        self._body_until = time.monotonic() + self.shared.stall_deadline
+        self.shared.waiting.pop(self, None)
+        super().on_headers_complete()
+        if is_offer:
+            self.cycle.keep_alive = False  # the client may send anything after CONNECT
+
+    def _head_without_offer(self) -> bytes:
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                options = [option.strip() for option in value.split(b",")]
+                remaining = b", ".join(option for option in options if option.lower() not in OFFERS)
+                lines.append(b"connection: " + remaining)
+            elif name not in OFFERS:
+                lines.append(b"%s: %s" % (name, value))
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def on_body(self, body: bytes) -> None:
+        self._unparsed = 0
+        if not self.cycle.response_complete:  # after the response, the rest of a body is ignored
+            until = self._body_until + len(body) / MIN_BYTES_PER_SECOND
+            self._body_until = min(until, time.monotonic() + self.shared.stall_deadline)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unparsed = 0
+        if self._offer:
+            return
+        self._body_until = NEVER
+        self._unmark_slow()
+        super().on_message_complete()
+        self._wait()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Start to answer a request, once the client has read the response before it."""
+        if self.flow.write_paused:
+            self._deferred = (cycle, app)
+            return
+        self._running = cycle
+        super()._start_asgi_task(cycle, Exchange(self, app))
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._mark_slow()
+        self.note_unsent()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._sent_until = NEVER
+        self._unmark_slow()
+        if not self.sending:
+            self.shared.unsent.forget(self)
+        if self._deferred is not None:
+            cycle, app = self._deferred
+            self._deferred = None
+            self._start_asgi_task(cycle, app)
+
+    def note_unsent(self) -> None:
+        """Count what this response keeps in memory for the client. A proxy has many clients, so each counts alone."""
+        address = self.client[0] if self.client else ""
+        client = str(id(self)) if self.shared.is_proxy(address) else self._network
+        self.shared.unsent.note(self, client, self.sending or self.transport.get_write_buffer_size())
+
+    def _mark_slow(self) -> None:
+        """Note progress of a body or a response that is not complete."""
+        self.shared.slow[self] = time.monotonic()
+        self.shared.slow.move_to_end(self)
+
+    def _unmark_slow(self) -> None:
+        if self._body_until == NEVER and not self.flow.write_paused:
+            self.shared.slow.pop(self, None)
+
+    def _wait(self) -> None:
+        """Note that the connection is between two requests. uvicorn closes it if that lasts too long."""
+        if self.cycle.response_complete and self._body_until == NEVER and not self.pipeline:
+            self.shared.waiting[self] = None
+
+    def is_late(self, now: float) -> bool:
+        """Return whether the client has missed a deadline."""
+        if self.flow.read_paused:  # the server itself does not read now
+            if self._head_until != NEVER:
+                self._head_until = now + self.shared.head_deadline
+            if self._body_until != NEVER:
+                self._body_until = now + self.shared.stall_deadline
+        return self._is_unsent(now) or now > min(self._head_until, self._body_until)
+
+    def _is_unsent(self, now: float) -> bool:
+        unsent = self.transport.get_write_buffer_size()
+        if self.flow.write_paused:
+            self.note_unsent()
+        progress = max(0, self._unsent - unsent)
+        self._unsent = unsent
+        if not unsent:
+            self._sent_until = NEVER
+        elif self._sent_until == NEVER:
+            self._sent_until = now + self.shared.stall_deadline
+        else:
+            until = self._sent_until + progress / MIN_BYTES_PER_SECOND
+            self._sent_until = min(until, now + self.shared.stall_deadline)
+        return now > self._sent_until
+
+    def abort(self) -> None:
+        """Close the connection at once. The application is notified of the disconnect."""
+        self.transport.abort()
+
+    def abort_soon(self) -> None:
+        """Close the connection after the current callback, which may be writing to it."""
+        self.loop.call_soon(self.abort)
+
+
+class Exchange:
+    """One request and its response, between the application and uvicorn.
+
+    A large body is written in slices, and counts as a whole until the last one is written. After the request, a client
+    that has closed its side is a disconnect.
+    """
+
+    __slots__ = ("_app", "_connection", "_is_complete", "_receive", "_send")
+
+    def __init__(self, connection: Connection, app: Any) -> None:
+        self._connection = connection
+        self._app = app
+        self._is_complete = False
+        self._receive: Any = None
+        self._send: Any = None
+
+    def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
+        self._receive = receive
+        self._send = send
+        response: Awaitable[None] = self._app(scope, self.receive, self.send)
+        return response
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Send a message, the body in slices if it is large."""
+        if len(message.get("body", b"")) > SLICE:
+            return self._send_slices(message)
+        sent: Awaitable[None] = self._send(message)
+        return sent
+
+    async def _send_slices(self, message: Any) -> None:
+        connection = self._connection
+        body = message["body"]
+        connection.sending = len(body)
+        try:
+            for start in range(0, len(body), SLICE):
+                part = body[start : start + SLICE]
+                more_body = message.get("more_body", False) or start + SLICE < len(body)
+                await self._send({"type": "http.response.body", "body": part, "more_body": more_body})
+        finally:
+            connection.sending = 0
+            if connection.flow.write_paused:
+                connection.note_unsent()
+            else:
+                connection.shared.unsent.forget(connection)
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Return the next message."""
+        if not self._is_complete:
+            message: Any = await self._receive()
+            self._is_complete = not message.get("more_body", False)
+            return message  # type: ignore[no-any-return]
+        if not self._connection.is_half_closed:
+            message = await self._receive()
+            if not self._connection.is_half_closed:
+                return message  # type: ignore[no-any-return]
+        return {"type": "http.disconnect"}

@@ -1,0 +1,209 @@
+"""HTTP/1.1 against a real server: offers of other protocols, hosts, half-closed connections, responses nobody reads."""
+
+import json
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.core.database.engine import Database
+from app.core.maintenance.schema import migrate
+from app.server import unsent_responses
+from app.server.unsent_responses import UnsentResponses
+from tests.support.keys import Key, key_of
+from tests.support.servers import ROOT, answers, memory_of, server
+from tests.support.sockets import answers_to, connect, statuses
+from tests.support.waiting import eventually
+
+GET = b"GET /v1/partners HTTP/1.1\r\nHost: x\r\n"
+LAST = GET + b"Connection: close\r\n\r\n"
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: YQ==\r\n"
+BODY = json.dumps({"name": {"en": "Nobody"}, "kind": "other"}).encode()
+UNPROVED = 422  # the status of that body: it was read, and lacks evidence
+DOWNLOAD = b"GET /docs/assets/redoc.standalone.js HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> str:
+    """A database of one engine: what is here happens before a database is asked."""
+    with Database(f"sqlite:///{folder}/protocol.db") as made:
+        migrate(made)
+    return f"sqlite:///{folder}/protocol.db"
+
+
+@pytest.fixture(scope="module")
+def key(url: str) -> Key:
+    with Database(url) as database:
+        return key_of(database, "records:write")
+
+
+@pytest.fixture(scope="module")
+def base(url: str) -> Iterator[str]:
+    with server(url) as (address, _):
+        yield address
+
+
+def put(key: Key, record: str, *headers: bytes) -> bytes:
+    head = f"PUT /v1/partners/{record} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
+    return head + f"Authorization: {key['Authorization']}\r\n".encode() + b"".join(headers) + b"\r\n"
+
+
+@pytest.mark.parametrize("offer", [H2C, WEBSOCKET])
+def test_an_offer_of_another_protocol_is_ignored(base: str, key: Key, offer: bytes) -> None:
+    assert statuses(answers_to(base, (GET + offer + b"\r\n") * 3 + LAST)) == [200] * 4
+    name = offer[-8:-4].hex()
+    length = b"Content-Length: %d\r\n" % len(BODY)
+    chunked = b"Transfer-Encoding: chunked\r\n"
+    whole = put(key, f"a-{name}", offer, length) + BODY
+    parts = [put(key, f"b-{name}", offer, length) + BODY[:9], BODY[9:] + GET + offer + b"\r\n", LAST]
+    chunks = [put(key, f"c-{name}", offer, chunked) + b"5\r\n" + BODY[:5], b"\r\n%x\r\n" % len(BODY[5:])]
+    chunks += [BODY[5:] + b"\r\n0\r\n\r\n" + LAST]
+    assert statuses(answers_to(base, whole + LAST)) == [UNPROVED, 200]
+    assert statuses(answers_to(base, *parts)) == [UNPROVED, 200, 200]
+    assert statuses(answers_to(base, *chunks)) == [UNPROVED, 200]
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 3\r\nContent-Length: 4\r\n",
+        b"Transfer-Encoding: gzip, chunked, identity\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+    ],
+)
+def test_an_offer_hides_no_second_request(base: str, key: Key, framing: bytes) -> None:
+    for offer in (b"", H2C):
+        assert statuses(answers_to(base, put(key, "d", offer, framing) + b"0\r\n\r\n" + LAST)) == [400]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_curl_may_offer_http2(base: str, key: Key) -> None:
+    command = ["curl", "-s", "--noproxy", "*", "--http2", "-X", "PUT", "-d", BODY.decode(), "-w", "%{http_code}"]
+    command += ["-H", "Content-Type: application/json", "-H", f"Authorization: {key['Authorization']}"]
+    done = subprocess.run([*command, f"{base}/v1/partners/curl"], capture_output=True, text=True, check=False)
+    assert done.stdout.endswith(str(UNPROVED)), done
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /livez HTTP/1.1\r\n", 400),
+        (b"GET /livez HTTP/1.0\r\n", 200),
+        (b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\nHost:\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\nHost: a b\r\n", 400),
+        (b"GET http://a/livez HTTP/1.1\r\nHost: a\r\n", 200),
+        (b"CONNECT /livez HTTP/1.1\r\nHost: a\r\n", 405),
+        (b"GET /livez HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 17_000 + b"\r\n", 400),
+    ],
+)
+def test_one_valid_host_is_required(base: str, head: bytes, status: int) -> None:
+    assert statuses(answers_to(base, head + b"Connection: close\r\n\r\n")) == [status]
+
+
+def test_a_client_that_half_closes_gets_its_answers(base: str, key: Key) -> None:
+    length = b"Content-Length: %d\r\n" % len(BODY)
+    write = put(key, "half", length) + BODY
+    uncached = b"".join(b"GET /v1/projects?limit=%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(5, 8))
+    assert statuses(answers_to(base, uncached + write, half_close=True)) == [200, 200, 200, UNPROVED]
+    assert answers_to(base, DOWNLOAD, half_close=True).count(b"HTTP/1.1 200") == 1
+    assert answers_to(base, GET, half_close=True, seconds=5) == b""  # the request is not complete
+
+
+def test_a_long_poll_ends_when_its_client_goes(base: str) -> None:
+    last = httpx.get(f"{base}/v1/changes", trust_env=False).json()["last"]
+    began = time.monotonic()
+    poll = b"GET /v1/changes?wait=30&after=%d HTTP/1.1\r\nHost: x\r\n\r\n" % last
+    assert statuses(answers_to(base, poll, half_close=True)) == [200]
+    assert time.monotonic() - began < 15
+
+
+def test_broken_off_downloads_leave_no_trace(url: str) -> None:
+    """Also with requests behind them, and where the server itself ends them."""
+    lines: list[str] = []
+    with server(url, lines=lines, stall_deadline="0.5") as (base, _):
+        for number in range(12):
+            with connect(base, 4096) as connection:
+                connection.sendall(DOWNLOAD * (1 if number % 2 else 5))
+                connection.recv(2_000)
+                if number % 3 == 0:  # reset it
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                elif number % 3 == 1:
+                    time.sleep(1.2)
+        time.sleep(1)
+        assert answers(base)
+    assert [line for line in lines if "Traceback" in line or "handler is closed" in line] == []
+
+
+LARGE_RESPONSES = """
+import os, socket, uvicorn
+from app.core.settings import Settings
+from app.server.config import ServerConfig
+
+async def application(scope, receive, send):
+    headers = [(b"content-length", b"4000000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": os.urandom(4_000_000)})
+
+config = ServerConfig(Settings(port=0, stall_deadline=120), application, lifespan="off")
+listening = config.bind_socket()
+print(listening.getsockname()[1], flush=True)
+uvicorn.Server(config).run(sockets=[listening])
+"""
+
+
+@pytest.mark.slow
+def test_what_clients_do_not_read_is_bounded() -> None:
+    """From one address, over many connections, with more requests behind; a client that reads gets all of it."""
+    command = [sys.executable, "-c", LARGE_RESPONSES]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process, ExitStack() as stack:
+        stack.callback(process.terminate)
+        assert process.stdout is not None
+        base = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        eventually(lambda: answers(base))
+        before = memory_of(process.pid)
+        for _ in range(60):
+            stack.enter_context(connect(base, 4096)).sendall((GET + b"\r\n") * 3 + LAST)
+        time.sleep(3)
+        assert memory_of(process.pid) - before < 2 * unsent_responses.MAX_UNSENT_CLIENT
+        assert len(httpx.get(base, trust_env=False, timeout=60).content) == 4_000_000
+
+
+class Closing:
+    """A connection that notes that it is closed."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def abort_soon(self) -> None:
+        self.is_closed = True
+
+
+def test_the_client_with_the_most_unsent_bytes_loses_its_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unsent_responses, "MAX_UNSENT", 100)
+    monkeypatch.setattr(unsent_responses, "MAX_UNSENT_CLIENT", 60)
+    unsent = UnsentResponses()
+    greedy = [Closing() for _ in range(4)]
+    other = Closing()
+    large = Closing()
+    for connection in greedy:
+        unsent.note(connection, "greedy", 20)
+    assert [each.is_closed for each in greedy] == [True, False, False, False]
+    unsent.note(other, "other", 30)
+    unsent.note(large, "large", 70)  # more than a client may have, but all that it has
+    assert [each.is_closed for each in greedy] == [True, True, True, True] or large.is_closed
+    assert not other.is_closed
+    unsent.note(other, "other", 5)
+    unsent.forget(other)
+    unsent.forget(other)
+    assert unsent.total() <= 100
