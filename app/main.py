@@ -26,6 +26,7 @@ from app.core.asgi.authentication import AuthenticationMiddleware, KeyUseRecorde
 from app.core.asgi.http_middleware import HttpMiddleware, set_up_logs
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.response_cache import ResponseCache
+from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.http import site
@@ -56,8 +57,8 @@ from app.webhooks.sender import Sender
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
 
 
-def create_app(settings: Settings | None = None) -> ASGIApp:
-    """Return the ASGI application with its middleware."""
+def create_app(settings: Settings | None = None, usage: UsageTable | None = None) -> ASGIApp:
+    """Return the ASGI application with its middleware. `usage` is the table that it shares with other workers."""
     settings = settings or Settings()
     set_up_logs()
     app, routers = assemble(settings)
@@ -74,7 +75,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
-        outermost = RateLimitMiddleware(outermost, http, of_key=of_key, of_address=of_address)
+        table = usage or UsageTable()
+        outermost = RateLimitMiddleware(outermost, http, table, of_key=of_key, of_address=of_address)
     return outermost
 
 

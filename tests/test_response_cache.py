@@ -200,4 +200,4 @@ def plain(seeded: str) -> Iterator[TestClient]:
 def test_it_can_be_switched_off(plain: TestClient) -> None:
     assert isinstance(plain.app, HttpMiddleware)
     assert plain.get(PATH).content == plain.get(PATH).content
-    assert isinstance(create_app(Settings()), ResponseCache)
+    assert isinstance(create_app(Settings(rate_limit_key=0, rate_limit_address=0)), ResponseCache)

@@ -17,7 +17,8 @@ PATCH = {"Content-Type": "application/merge-patch+json"}
 
 def client_of(url: str, **settings: object) -> TestClient:
     """A client of the whole application over a database; a machine that is busy otherwise fails no test."""
-    given = {"database_url": url, "access_log": False, "query_deadline": 60, **settings}
+    limits = {"rate_limit_key": 0, "rate_limit_address": 0}
+    given = {"database_url": url, "access_log": False, "query_deadline": 60, **limits, **settings}
     for each in vars(models).values():  # or it keeps thousands of routes of applications that are gone
         if hasattr(each, "cache_clear"):
             each.cache_clear()
