@@ -52,6 +52,7 @@ from app.statements.routes import statements_router
 from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
+from app.webhooks.limits import ManualLimits
 from app.webhooks.sender import Sender
 
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     settings = settings or Settings()
     set_up_logs()
     app, routers = assemble(settings)
+    app.state.usage = usage or UsageTable()
     observe = None
     if settings.metrics:
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
@@ -75,8 +77,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
-        table = usage or UsageTable()
-        outermost = RateLimitMiddleware(outermost, http, table, of_key=of_key, of_address=of_address)
+        outermost = RateLimitMiddleware(outermost, http, app.state.usage, of_key=of_key, of_address=of_address)
     return outermost
 
 
@@ -148,12 +149,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()
     app.state.waiting = long_polls
+    app.state.manual_limits = ManualLimits(app.state.usage)
     policy = EgressPolicy.parse(settings.webhook_allow)
     sender = Sender(database, app.state.reader, policy, settings.public_url)
     if settings.webhook_sender:
         sender.start()
     yield
     await sender.stop()
+    app.state.manual_limits.close()
     await long_polls.close()
     await app.state.importer.close()
     await app.state.uses.close()
