@@ -29,6 +29,7 @@ from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import ResponseCache
+from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.gauges import register_gauge
@@ -58,6 +59,7 @@ from app.statements.routes import statements_router
 from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
+from app.webhooks.limits import ManualLimits
 from app.webhooks.sender import Sender
 
 # Seconds after which a thread has to hand over the interpreter to the event loop. By default, it is ten times as long.
@@ -66,11 +68,12 @@ SWITCH_INTERVAL = 0.0005
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
 
 
-def create_app(settings: Settings | None = None) -> ASGIApp:
-    """Return the ASGI application with its middleware."""
+def create_app(settings: Settings | None = None, usage: UsageTable | None = None) -> ASGIApp:
+    """Return the ASGI application with its middleware. `usage` is the table that it shares with other workers."""
     settings = settings or Settings()
     set_up_logs()
     app, routers = assemble(settings)
+    app.state.usage = usage or UsageTable()
     observe = None
     if settings.metrics:
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
@@ -84,7 +87,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
-        outermost = RateLimitMiddleware(outermost, http, of_key=of_key, of_address=of_address)
+        outermost = RateLimitMiddleware(outermost, http, app.state.usage, of_key=of_key, of_address=of_address)
     return RequestHeaders(outermost, http)
 
 
@@ -163,12 +166,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()
     app.state.waiting = long_polls
+    app.state.manual_limits = ManualLimits(app.state.usage)
     policy = EgressPolicy.parse(settings.webhook_allow)
     sender = Sender(database, app.state.reader, policy, settings.public_url)
     if settings.webhook_sender:
         sender.start()
     yield
     await sender.stop()
+    app.state.manual_limits.close()
     await long_polls.close()
     await app.state.importer.close()
     await app.state.key_activity.close()

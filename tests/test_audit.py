@@ -215,6 +215,30 @@ LINK = "link_to_ended"
 HALF = {"unit": "USD", "as_written": "1,2 tỷ"}
 # What it shows: (the rule, the records, the first records of the findings of that rule)
 CASES: dict[str, tuple[str, Records, set[str]]] = {
+    "names of curated partners": (
+        "name_of_curated_partner",
+        {
+            "partners": {
+                "curated": {
+                    "name": {"en": "Sea Bureau", "vi": "Cục Biển"},
+                    "abbreviation": "SBX",
+                    "aliases": ["Sea B."],
+                },
+                "other": {"name": {"en": "Other Bureau"}},
+                "alias": {"name": {"en": "Alias"}, "aliases": ["A", "sbx", "B"], "managed_by": "a"},
+                "name": {"name": {"en": "Name", "vi": "cuc bien"}, "managed_by": "a"},
+                "abbreviation": {"name": {"en": "Abbreviation"}, "abbreviation": "SEA B.", "managed_by": "a"},
+                "itself": {
+                    "name": {"en": "Sea"},
+                    "aliases": ["Bureau", "Sea Bureau of a town"],
+                    "managed_by": "@itself",
+                },
+                "draft": {"name": {"en": "Sea Bureau"}, "managed_by": "a", "state": "draft"},
+                "twin": {"name": {"en": "Sea"}, "managed_by": "a"},
+            }
+        },
+        {"alias", "name", "abbreviation"},
+    ),
     "parts beyond the total": (
         PARTS,
         figures(total={"value": 5}, p=part(3, **by("p")), q=part(3, **by("q"))),

@@ -195,6 +195,32 @@ def test_partners_are_known_by_identifier_name_or_alias(registry: TestClient, ed
     assert [line["errors"][0]["code"] for line in lines] == ["ambiguous", "ambiguous"]
 
 
+def test_a_name_means_the_curated_partner_or_else_ones_own(registry: TestClient, seeded_database: Database) -> None:
+    """Whatever names others give to their own records."""
+    squatter = key_of(seeded_database, "records:write:own", partner="seco")
+    for record_id, aliases in (("squat", ["UNIDO"]), ("harbour", ["Harbour Board"])):
+        body = {"name": {"en": record_id}, "aliases": aliases, "kind": "other", "managed_by": "seco"}
+        assert registry.put(f"/v1/partners/{record_id}", json=body, headers=squatter).status_code == 201
+    own = key_of(seeded_database, "records:write:own", partner="moit")
+    ports = {**PORTS, "managed_by": "moit"}
+
+    def partner_of(name: str, *more: Record) -> tuple[str, list[str]]:
+        line = {**ports, "roles": [{"partner": name, "role": "lead"}]}
+        _, lines = ended(registry, own, lines_of(line, *more), "?dry_run=true")
+        roles = [each["after"][0]["partner"] for each in lines[0]["diff"] or [] if each["pointer"] == "/roles"]
+        return "".join(roles), [error["code"] for error in lines[0]["errors"]]
+
+    assert registry.put("/v1/projects/green-ports", json=ports, headers=own).status_code == 201
+    assert partner_of("UNIDO") == ("unido", [])
+    assert partner_of("Harbour Board") == ("harbour", [])
+    mine = {**COAST, "id": "my-board", "name": {"en": "Harbour board"}, "aliases": [], "managed_by": "moit"}
+    assert partner_of("Harbour Board", mine) == ("my-board", [])
+    assert registry.put("/v1/partners/my-board", json=mine, headers=own).status_code == 201
+    assert partner_of("Harbour Board") == ("my-board", [])
+    assert registry.put("/v1/partners/my-second", json={**mine, "id": "my-second"}, headers=own).status_code == 201
+    assert partner_of("Harbour Board") == ("", ["ambiguous"])
+
+
 def test_a_line_without_id_is_known_again(registry: TestClient, editor: Key, seeded_database: Database) -> None:
     without = {name: value for name, value in PORTS.items() if name != "id"}
     agency = {**COAST, "id": None, "name": {"en": "Sea Bureau"}, "aliases": []}

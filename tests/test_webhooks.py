@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,13 @@ import standardwebhooks
 from sqlalchemy import event, func, insert, select, update
 from starlette.testclient import TestClient
 
+from app.core.asgi.usage_table import UsageTable
 from app.core.change_log import CHANGES, instant
 from app.core.database.engine import Database
+from app.core.errors import TooMany
 from app.core.model.resource import RESOURCES
 from app.webhooks import client as webhook_client
-from app.webhooks import fan_out, queue, subscriptions
+from app.webhooks import fan_out, limits, queue, subscriptions
 from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
 from tests.support.databases import url_of
 from tests.support.http import client_of, problem
@@ -585,6 +588,123 @@ def test_a_key_has_a_bounded_number_of_subscriptions(
     for _ in range(2):
         subscribe(registry, subscriber, receiver.url)
     problem(registry.post("/v1/webhooks", json={"url": receiver.url}, headers=subscriber), 409, "conflict")
+
+
+def test_all_keys_together_have_a_bounded_number_of_subscriptions(
+    registry: TestClient, subscriber: Headers, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "MAX_IN_ALL", 1)
+    subscribe(registry, subscriber, receiver.url)
+    problem(registry.post("/v1/webhooks", json={"url": receiver.url}, headers=subscriber), 409, "conflict")
+
+
+def test_tests_are_bounded(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, receiver: Receiver
+) -> None:
+    """Those that have not ended, those of a minute, and those that can still be read."""
+    receiver.behaviour = hang
+    made = subscribe(registry, subscriber, receiver.url)
+    found = [registry.post(f"/v1/webhooks/{made['id']}/test", headers=subscriber) for _ in range(100)]
+    assert [each.status_code for each in found[:4]] == [202, 202, 202, 429]
+    problem(found[3], 429, "too_many_requests")
+    assert found[3].headers["retry-after"] == "10"
+    rate, of_key, _ = limits.RATES["tests"]
+    assert {each.status_code for each in found[3:]} == {429}
+    assert found[-1].headers["ratelimit-policy"] == f'"tests-of-subscription";q={rate};w=60'
+    assert count_tests(seeded_database) == 3
+    for _ in range(of_key // rate - 1):
+        other = subscribe(registry, subscriber, receiver.url)
+        for _ in range(rate):
+            last = registry.post(f"/v1/webhooks/{other['id']}/test", headers=subscriber)
+    other = subscribe(registry, subscriber, receiver.url)
+    last = registry.post(f"/v1/webhooks/{other['id']}/test", headers=subscriber)
+    problem(last, 429, "too_many_requests")
+    assert last.headers["ratelimit-policy"] == f'"tests-of-key";q={of_key};w=60'
+
+
+def count_tests(database: Database) -> int:
+    with database.engine.connect() as connection:
+        tests = select(func.count()).select_from(DELIVERIES).where(DELIVERIES.c.sequence.is_(None))
+        return int(connection.execute(tests).scalar_one())
+
+
+def test_the_last_tests_are_kept(
+    registry: TestClient,
+    seeded_database: Database,
+    subscriber: Headers,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscriptions, "MAX_TESTS", 2)
+    made = subscribe(registry, subscriber, receiver.url)
+    for number in range(4):
+        assert registry.post(f"/v1/webhooks/{made['id']}/test", headers=subscriber).status_code == 202
+        receiver.wait(number + 1)
+        eventually(lambda: deliveries(registry, subscriber, made, "?state=pending") == [])
+    assert count_tests(seeded_database) == 2
+    latest = [message.id for message in receiver.messages[-2:]]
+    assert [each["id"] for each in deliveries(registry, subscriber, made)] == latest[::-1]
+
+
+def test_repetitions_are_bounded(
+    registry: TestClient, subscriber: Headers, editor: Headers, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "MAX_OPEN_REPETITIONS", 1)
+    made = subscribe(registry, subscriber, receiver.url)
+    for number in range(2):
+        put_project(registry, editor, f"port-{number}")
+    ids = [message.id for message in receiver.wait(2)]
+    eventually(lambda: deliveries(registry, subscriber, made, "?state=pending") == [])
+    receiver.behaviour = hang
+    paths = [f"/v1/webhooks/{made['id']}/deliveries/{each}/repeat" for each in ids]
+    found = [registry.post(path, headers=subscriber) for path in paths]
+    assert [each.status_code for each in found] == [202, 429]
+    found = [registry.post(paths[1], headers=subscriber) for _ in range(limits.RATES["repetitions"][0])]
+    assert found[-1].headers["ratelimit-policy"] == '"repetitions-of-subscription";q=60;w=60'
+
+
+def test_rotations_are_bounded(registry: TestClient, subscriber: Headers, receiver: Receiver) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    rate = limits.RATES["rotations"][0]
+    found = [registry.post(f"/v1/webhooks/{made['id']}/rotate", json={}, headers=subscriber) for _ in range(rate + 1)]
+    assert [each.status_code for each in found] == [200] * rate + [429]
+
+
+def test_a_key_has_two_lookups_at_a_time() -> None:
+    done = threading.Event()
+    manual = limits.ManualLimits(UsageTable())
+    try:
+        running = [manual.lookups_of("a").submit(done.wait) for _ in range(2)]
+        with pytest.raises(TooMany) as refused:
+            manual.lookups_of("a")
+        assert refused.value.headers == {"Retry-After": "5"}
+        manual.lookups_of("b")
+        done.set()
+        assert [each.result(30) for each in running] == [True, True]
+        eventually(lambda: not manual._running)
+        manual.lookups_of("a")
+    finally:
+        done.set()
+        manual.close()
+
+
+def test_a_subscription_keeps_a_bounded_number_of_deliveries(
+    seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MAX_DELIVERIES", 3)
+    monkeypatch.setattr(queue, "PRUNED_AT_ONCE", 2)
+    at = instant(datetime.now(UTC))
+    with seeded_database.engine.begin() as connection:
+        rows = [queue.new_delivery(f"k2v9x0q4ma-{number}", "k2v9x0q4ma", "{}", at) for number in range(7)]
+        rows += [queue.new_delivery(f"other-{number}", "other", "{}", at) for number in range(3)]
+        for row in rows[1:]:
+            row.update(done_at=at, state="accepted")
+        connection.execute(insert(DELIVERIES), rows)
+        pruned = [queue.delete_surplus(connection, name) for name in ("k2v9x0q4ma", "k2v9x0q4ma", "other")]
+        assert pruned == [True, False, False]
+        left = select(DELIVERIES.c.id).where(DELIVERIES.c.webhook == "k2v9x0q4ma")
+        assert set(connection.execute(left).scalars()) == {f"k2v9x0q4ma-{number}" for number in (0, 4, 5, 6)}
+        assert connection.execute(select(func.count()).where(DELIVERIES.c.webhook == "other")).scalar_one() == 3
 
 
 # Several senders

@@ -307,7 +307,7 @@ class NoCondition(Problem):
 
 
 class TooMany(Problem):
-    """The key or the address has sent more requests than allowed. Try again after `Retry-After` seconds."""
+    """The key or the address has used more than its limit allows. Try again after `Retry-After` seconds."""
 
     status = 429
     code = "too_many_requests"

@@ -50,17 +50,17 @@ class Settings(BaseSettings):
         default=1_000_000, ge=1_000, le=1_000_000_000, description="Maximum size of a request body in bytes."
     )
     rate_limit_key: int = Field(
-        default=0,
+        default=12_000,
         ge=0,
         le=10_000_000,
-        description="Maximum number of requests per minute with one key, per process. 0: no limit.",
+        description="Maximum number of units per minute with one key. A request costs one unit, and one more for each "
+        "2 ms that the server works for it. 0: no limit.",
     )
     rate_limit_address: int = Field(
-        default=0,
+        default=12_000,
         ge=0,
         le=10_000_000,
-        description="Maximum number of requests per minute from one address (IPv6: /64) without a valid key, "
-        "per process. 0: no limit.",
+        description="Maximum number of units per minute from one address (IPv6: /64) without a valid key. 0: no limit.",
     )
     key_max_days: int = Field(
         default=0,

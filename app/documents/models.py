@@ -15,6 +15,7 @@ from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.links import PartnerId
 from app.core.values.text import LanguageMap, LanguageTag, Line
+from app.core.values.urls import WebUrl
 
 DOCUMENT_KIND = CodeList(
     "document_kind",
@@ -74,8 +75,9 @@ class DocumentFields(HasIdentifiers, RecordFields):
         default=None, description="Date of the event that the document reports, if it states one."
     )
     language: LanguageTag | None = Field(default=None, description="Language of the text, as a BCP 47 tag.")
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f]+$", max_length=2000)] | None = Field(
-        default=None, description="Web address of the text."
+    url: WebUrl | None = Field(
+        default=None,
+        description="Web address of the text, percent-encoded and without a user name. It is stored as it was sent.",
     )
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         default=None,

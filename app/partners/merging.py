@@ -23,6 +23,7 @@ from app.core.errors import ErrorItem, IdTaken, Invalid, NotFound
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
+from app.core.values.urls import STORED
 from app.core.writing.batch import Batch
 from app.core.writing.edit import WriteResult, actor
 from app.core.writing.integrity import Proposal, trees
@@ -130,7 +131,7 @@ def _relinked(resource: Resource, record_id: str, present: StoredRecord, duplica
     for name, value in members.items():
         if isinstance(value, list):
             members[name] = _distinct(value)
-    return resource.fields.model_validate(members)
+    return resource.fields.model_validate(members, context=STORED)
 
 
 def _set_member(value: Any, path: list[str], new: str | None) -> None:

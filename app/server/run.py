@@ -4,12 +4,16 @@ import asyncio
 import gc
 import signal
 import sqlite3
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from app.core.asgi.usage_table import open_usage_table, usage_file
 from app.core.database.engine import Database
 from app.core.errors import NotReady, Unavailable
 from app.core.garbage_collection import without_garbage_collection
@@ -25,7 +29,15 @@ WAL_RESET_FIXED = (3, 51, 3)
 def serve(settings: Settings) -> None:
     """Serve until the process is stopped; raises NotReady if the database is missing or has another schema."""
     ensure_ready(settings)
-    application = _application(settings) if settings.workers == 1 else "app.main:create_app"
+    with ExitStack() as stack:
+        if settings.workers == 1:
+            application: Any = _application(settings)
+        else:
+            application = WorkerApplication(stack.enter_context(usage_file()))
+        _run(settings, application)
+
+
+def _run(settings: Settings, application: Any) -> None:
     config = ServerConfig(settings, application, factory=settings.workers > 1)
     listening = config.bind_socket()
     listening.listen(config.backlog)  # accepts connections already; the server starts a moment later
@@ -35,6 +47,18 @@ def serve(settings: Settings) -> None:
         Multiprocess(config, sockets=[listening]).run()
     else:
         uvicorn.Server(config).run(sockets=[listening])
+
+
+@dataclass(frozen=True)
+class WorkerApplication:
+    """Makes the application of a worker process, which has this file in common with the other workers."""
+
+    usage_path: str
+
+    def __call__(self) -> ASGIApp:
+        from app.main import create_app  # noqa: PLC0415 - the parent process does not need it
+
+        return create_app(usage=open_usage_table(self.usage_path))
 
 
 def _application(settings: Settings) -> ASGIApp:

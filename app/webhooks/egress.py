@@ -12,14 +12,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from app.core.values.urls import parse_web_url
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_URL = re.compile(
-    r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(/[a-z0-9._~:/@!$&'()*+,;=%-]*)?"
-    r"(\?[a-z0-9._~:/?@!$&'()*+,;=%-]*)?",
-    re.IGNORECASE,
-)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
@@ -91,18 +88,23 @@ class EgressPolicy:
 
     def endpoint(self, url: str) -> Endpoint:
         """Return the endpoint of a URL, without a lookup. Raise EgressRefused for its form, scheme, host or port."""
-        match = _URL.fullmatch(url)
-        if match is None:
+        try:
+            parts = parse_web_url(url)
+        except ValueError:
+            parts = None
+        if parts is None or "#" in url:
             raise EgressRefused("is not an absolute https URL in ASCII without user name, spaces or fragment")
-        scheme = match[1].lower()
-        host = _host(match[2].lower())
-        port = int(match[3] or (443 if scheme == "https" else 80))
+        name = parts.hostname or ""
+        written_host = f"[{name}]" if ":" in name else name
+        host = _host(written_host)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         if not (port in (80, 443) or 1024 <= port <= 65_535):
             raise EgressRefused("has a port other than 80, 443 and 1024 to 65535")
-        origin = f"http://{match[2].lower()}"
-        if scheme == "http" and not self.origins & {origin, f"{origin}:{port}"}:
+        origin = f"http://{written_host}"
+        if parts.scheme == "http" and not self.origins & {origin, f"{origin}:{port}"}:
             raise EgressRefused("is not https")
-        return Endpoint(scheme, host, port, (match[4] or "/") + (match[5] or ""))
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return Endpoint(parts.scheme, host, port, target)
 
     def permits(self, address: Address) -> bool:
         """Return whether the registry may connect to an address."""

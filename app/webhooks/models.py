@@ -173,6 +173,7 @@ class WebhookFields(BaseModel):
     url: Annotated[str, Described(min_length=1, max_length=2_000)] = Described(
         description="URL to which events are posted. It uses https, a public address, port 443 or 1024 to 65535, "
         "and has no user name and no fragment.",
+        json_schema_extra={"format": "uri"},
         examples=["https://partner.example/hoptac"],
     )
     resources: list[Annotated[str, AfterValidator(_check_resource)]] = Described(

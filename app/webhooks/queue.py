@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, text, tuple_, update
 
 from app.core.change_log import instant
 from app.webhooks.disabling import DISABLED_AFTER, disable
@@ -24,6 +24,7 @@ MAX_DELAY = 7_200.0
 FAILURES_BEFORE_BACK_OFF = 3  # from this number on, all deliveries of the subscription are delayed
 MAX_BACK_OFF = 300.0
 DELIVERY_RETENTION = timedelta(days=7)  # after a delivery was accepted or failed
+MAX_DELIVERIES = 5_000  # deliveries of one subscription, whatever their age
 MAX_CLAIMED = 4  # attempts for one subscription at the same time
 PRUNED_AT_ONCE = 5_000
 OUTCOME = ("status", "error", "took_ms")  # columns with the result of the last attempt
@@ -257,3 +258,17 @@ def delete_done(connection: Connection) -> bool:
     oldest = instant(datetime.now(UTC) - DELIVERY_RETENTION)
     old = select(DELIVERIES.c.id).where(DELIVERIES.c.done_at < oldest).limit(PRUNED_AT_ONCE)
     return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(old))).rowcount == PRUNED_AT_ONCE
+
+
+def delete_surplus(connection: Connection, webhook_id: str) -> bool:
+    """Delete the oldest deliveries of a subscription that has too many. Return whether there may be more."""
+    own = DELIVERIES.c.webhook == webhook_id
+    position = tuple_(DELIVERIES.c.created_at, DELIVERIES.c.id)
+    latest_first = (DELIVERIES.c.created_at.desc(), DELIVERIES.c.id.desc())
+    query = select(DELIVERIES.c.created_at, DELIVERIES.c.id).where(own).order_by(*latest_first)
+    first = connection.execute(query.offset(MAX_DELIVERIES).limit(1)).first()
+    if first is None:
+        return False
+    is_surplus = and_(own, ~IS_PENDING, position <= tuple_(first.created_at, first.id))
+    surplus = select(DELIVERIES.c.id).where(is_surplus).limit(PRUNED_AT_ONCE)
+    return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(surplus))).rowcount == PRUNED_AT_ONCE

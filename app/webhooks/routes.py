@@ -1,7 +1,6 @@
 """`/v1/webhooks`: subscriptions to Changes, and the deliveries of their events."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -89,7 +88,7 @@ async def create_webhook(request: Request, caller: Caller, body: WebhookFields) 
 
     The response contains the secret with which messages are signed.
     """
-    await _check_url(request, body.url)
+    await _check_url(request, caller, body.url)
     webhook = await run_transaction(request, caller, subscriptions.create, body)
     return private_json(webhook.model_dump(), 201, {"Location": f"{PATH}/{webhook.id}"})
 
@@ -132,7 +131,7 @@ async def patch_webhook(request: Request, caller: Caller, webhook_id: str) -> Re
         raise Invalid(ErrorItem(pointer="", code="invalid_value", detail="The body must be an object."))
     fields = await run_transaction(request, caller, subscriptions.patched, webhook_id, patch)
     if "url" in patch or "state" in patch:
-        await _check_url(request, fields.url)
+        await _check_url(request, caller, fields.url)
     webhook = await run_transaction(request, caller, subscriptions.patch_subscription, webhook_id, patch)
     return private_json(webhook.model_dump())
 
@@ -169,6 +168,7 @@ async def rotate_webhook(request: Request, caller: Caller, webhook_id: str, body
     For `overlap` seconds, by default for one day, each message has two signatures: one with the new secret and one
     with the previous secret.
     """
+    request.app.state.manual_limits.take("rotations", caller.key, webhook_id)
     webhook = await run_transaction(request, caller, subscriptions.rotate, webhook_id, body)
     return private_json(webhook.model_dump())
 
@@ -185,7 +185,12 @@ async def rotate_webhook(request: Request, caller: Caller, webhook_id: str, body
     problems=(NotFound, Conflict),
 )
 async def ping_webhook(request: Request, caller: Caller, webhook_id: str) -> Response:
-    """Send an event of the type `webhook.test`. There is only one attempt."""
+    """Send an event of the type `webhook.test`. There is only one attempt.
+
+    A subscription can have 3 tests that have not ended, and 10 a minute; a key can have 30 a minute. The last 20 tests
+    of a subscription can be read.
+    """
+    request.app.state.manual_limits.take("tests", caller.key, webhook_id)
     delivery = await run_transaction(request, caller, subscriptions.send_test, webhook_id)
     return private_json(delivery.model_dump(), 202)
 
@@ -203,7 +208,8 @@ async def ping_webhook(request: Request, caller: Caller, webhook_id: str) -> Res
 async def list_deliveries(request: Request, caller: Caller, query: DeliveriesQuery, webhook_id: str) -> Response:
     """Return the deliveries of a subscription, the latest first.
 
-    A delivery can be read for seven days after it was accepted or has failed.
+    A delivery can be read for seven days after it was accepted or has failed, if it is one of the last 5,000 of its
+    subscription.
     """
     rows = await run_transaction(
         request, caller, subscriptions.deliveries, webhook_id, query.state, query.cursor, query.limit + 1
@@ -224,25 +230,27 @@ async def list_deliveries(request: Request, caller: Caller, query: DeliveriesQue
     problems=(NotFound, Conflict),
 )
 async def repeat_delivery(request: Request, caller: Caller, webhook_id: str, delivery_id: str) -> Response:
-    """Send an event once more under the same id. If the delivery is pending, its next attempt is made now."""
+    """Send an event once more under the same id. If the delivery is pending, its next attempt is made now.
+
+    A subscription can have 100 repetitions that have not ended, and 60 a minute; a key can have 120 a minute.
+    """
+    request.app.state.manual_limits.take("repetitions", caller.key, webhook_id)
     delivery = await run_transaction(request, caller, subscriptions.redeliver, webhook_id, delivery_id)
     return private_json(delivery.model_dump(), 202)
 
 
-async def _check_url(request: Request, url: str) -> None:
+async def _check_url(request: Request, caller: Caller, url: str) -> None:
     """Raise Invalid unless the egress policy permits the URL now. Each attempt checks it again."""
     policy = EgressPolicy.parse(request.app.state.settings.webhook_allow)
-    lookups = ThreadPoolExecutor(1)
     try:
         endpoint = policy.endpoint(url)
+        lookups = request.app.state.manual_limits.lookups_of(caller.key)
         async with asyncio.timeout(LOOKUP_TIMEOUT):
             await policy.addresses(endpoint.host, endpoint.port, lookups)
     except EgressRefused as error:
         raise _not_callable(str(error)) from None
     except TimeoutError:
         raise _not_callable("has a host that was not found in time") from None
-    finally:
-        lookups.shutdown(wait=False)
 
 
 def _not_callable(reason: str) -> Invalid:

@@ -29,6 +29,7 @@ from app.webhooks.queue import (
     DeliveryAttempt,
     claim_due,
     delete_done,
+    delete_surplus,
     lock_deliveries,
     record_results,
     release_attempts,
@@ -181,8 +182,14 @@ class Sender:
     def _prune(self) -> None:
         with self.database.engine.begin() as connection:
             lock_deliveries(connection)
-            if not delete_done(connection):
-                self._pruned_at += PRUNED_EVERY
+            is_done = not delete_done(connection)
+            webhook_ids = connection.execute(select(WEBHOOKS.c.id)).scalars().all()
+        for webhook_id in webhook_ids:
+            with self.database.engine.begin() as connection:  # one for each, so that no write waits for long
+                lock_deliveries(connection)
+                is_done &= not delete_surplus(connection, webhook_id)
+        if is_done:
+            self._pruned_at += PRUNED_EVERY
 
     def _finish(self, unfinished: list[DeliveryAttempt]) -> None:
         with self.database.engine.begin() as connection:

@@ -6,14 +6,14 @@ Each function runs in one transaction of one caller. It raises NotFound for a su
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, delete, func, or_, true, tuple_, type_coerce
+from sqlalchemy import ColumnElement, Text, and_, delete, func, or_, true, tuple_, type_coerce
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import Caller
 from app.core.access.keys import ID_LENGTH, Key
 from app.core.access.rotation import Rotation
 from app.core.change_log import Change, now
-from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
+from app.core.errors import Conflict, ErrorItem, Invalid, NotFound, TooMany
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import validate
 from app.core.values.ids import random_text
@@ -23,6 +23,7 @@ from app.webhooks.disabling import disable
 from app.webhooks.events import ping_payload
 from app.webhooks.models import (
     DELIVERIES,
+    IS_PENDING,
     Delivery,
     DeliveryShown,
     Webhook,
@@ -37,6 +38,11 @@ from app.webhooks.queue import lock_deliveries, new_delivery
 from app.webhooks.signing import new_secret
 
 MAX_OF_ONE_KEY = 100
+MAX_IN_ALL = 2_000  # since a Change can make a delivery for each of them
+MAX_OPEN_TESTS = 3  # of one subscription
+MAX_OPEN_REPETITIONS = 100
+MAX_TESTS = 20
+RETRY_OPEN = 10  # seconds, in which an attempt ends
 LISTS = ("resources", "actions", "partners")
 
 
@@ -46,6 +52,8 @@ def create(session: Session, caller: Caller, fields: WebhookFields) -> WebhookCr
     own = select(func.count()).select_from(Webhook).where(col(Webhook.key) == caller.key)
     if session.exec(own).one() >= MAX_OF_ONE_KEY:
         raise Conflict(f"A key has at most {MAX_OF_ONE_KEY} subscriptions.")
+    if session.exec(select(func.count()).select_from(Webhook)).one() >= MAX_IN_ALL:
+        raise Conflict(f"The registry has at most {MAX_IN_ALL:,} subscriptions.")
     at = now()
     webhook = Webhook(
         id=random_text(ID_LENGTH),
@@ -199,13 +207,31 @@ def deliveries(
 
 
 def send_test(session: Session, caller: Caller, webhook_id: str) -> DeliveryShown:
-    """Add a test event to the queue. Raise Conflict if the subscription is disabled."""
+    """Add a test event to the queue. Raise Conflict if the subscription is disabled, TooMany if too many are open."""
+    lock_deliveries(session.connection())
     _ensure_active(session, caller, webhook_id)
+    prefix = f"{webhook_id}-test-"
+    _make_room(session, prefix)
     at = now()
-    row = new_delivery(f"{webhook_id}-test-{random_text(8)}", webhook_id, ping_payload(webhook_id, at), at, once=True)
+    row = new_delivery(f"{prefix}{random_text(8)}", webhook_id, ping_payload(webhook_id, at), at, once=True)
     delivery = Delivery(**row)
     session.add(delivery)
     return delivery_shown(delivery)
+
+
+def _make_room(session: Session, prefix: str) -> None:
+    """Delete the oldest tests of a subscription. Raise TooMany if too many are open."""
+    of_webhook = and_(DELIVERIES.c.id > prefix, DELIVERIES.c.id < f"{prefix}~")  # a range of the primary key
+    if session.execute(select(func.count()).where(of_webhook, IS_PENDING)).scalar_one() >= MAX_OPEN_TESTS:
+        raise _too_many_open(f"{MAX_OPEN_TESTS} tests")
+    latest = select(DELIVERIES.c.id).where(of_webhook)
+    latest = latest.order_by(DELIVERIES.c.created_at.desc(), DELIVERIES.c.id.desc()).limit(MAX_TESTS - 1)
+    session.execute(delete(DELIVERIES).where(of_webhook, ~IS_PENDING, DELIVERIES.c.id.not_in(latest)))
+
+
+def _too_many_open(what: str) -> TooMany:
+    headers = {"Retry-After": str(RETRY_OPEN)}
+    return TooMany(f"A subscription can have {what} that have not ended.", headers=headers)
 
 
 def redeliver(session: Session, caller: Caller, webhook_id: str, delivery_id: str) -> DeliveryShown:
@@ -215,6 +241,9 @@ def redeliver(session: Session, caller: Caller, webhook_id: str, delivery_id: st
     delivery = session.get(Delivery, delivery_id)
     if delivery is None or delivery.webhook != webhook_id:
         raise NotFound
+    is_open = and_(DELIVERIES.c.webhook == webhook_id, IS_PENDING, DELIVERIES.c.once.is_(True))
+    if session.execute(select(func.count()).where(is_open)).scalar_one() >= MAX_OPEN_REPETITIONS:
+        raise _too_many_open(f"{MAX_OPEN_REPETITIONS} repetitions")
     delivery.due_at = now()
     if delivery.state != "pending":
         delivery.state = "pending"

@@ -20,7 +20,8 @@ def client_of(url: str, *, address: str = "testclient", **settings: object) -> T
 
     `address` is where its requests come from.
     """
-    given = {"database_url": url, "access_log": False, "query_deadline": 60, **settings}
+    limits = {"rate_limit_key": 0, "rate_limit_address": 0}
+    given = {"database_url": url, "access_log": False, "query_deadline": 60, **limits, **settings}
     for each in vars(models).values():  # or it keeps thousands of routes of applications that are gone
         if hasattr(each, "cache_clear"):
             each.cache_clear()

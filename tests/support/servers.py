@@ -18,6 +18,8 @@ from app.cli import main
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
+# All requests of a test come from one address, in a number that no honest client sends.
+NO_RATE_LIMITS = {"HOPTAC_RATE_LIMIT_KEY": "0", "HOPTAC_RATE_LIMIT_ADDRESS": "0"}
 
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -51,7 +53,7 @@ def server(
     url: str, *arguments: str, lines: list[str] | None = None, **settings: str
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """A real server on a free port; yields its address and process, and ends it. `lines` gets what it writes."""
-    environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false"}
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false", **NO_RATE_LIMITS}
     environment |= {f"HOPTAC_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
     process = subprocess.Popen(

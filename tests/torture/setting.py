@@ -23,6 +23,7 @@ import httpx
 from app.core.database.engine import Database
 from app.keys.administration import create
 from app.keys.models import KeyFields
+from tests.support.servers import NO_RATE_LIMITS
 
 ROOT = Path(__file__).parents[2]
 PARTNER: dict[str, Any] = {"name": {"en": "Tried"}, "kind": "other", "managed_by": "unido"}  # of the dataset
@@ -46,7 +47,7 @@ class Server:
     """A server process at one port, which may die and come again."""
 
     def __init__(self, url: str, **settings: object) -> None:
-        self.environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false"}
+        self.environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false", **NO_RATE_LIMITS}
         self.environment |= {f"HOPTAC_{name.upper()}": str(value) for name, value in settings.items()}
         self._folder = tempfile.TemporaryDirectory(prefix="hoptac-torture-")
         self._said = Path(self._folder.name) / "said"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, LargeBinary, bindparam
+from sqlalchemy import ColumnElement, Integer, LargeBinary, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
@@ -51,6 +51,23 @@ def _unindexed_sqlite(element: unindexed, compiler: Any, **kwargs: Any) -> str:
 @compiles(unindexed, "postgresql")
 def _unindexed_postgresql(element: unindexed, compiler: Any, **kwargs: Any) -> str:
     return str(compiler.process(element.clauses, **kwargs))
+
+
+class position_of(FunctionElement[int]):  # noqa: N801
+    """The position of a text in another one, from 1; 0 if it does not occur."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(position_of, "sqlite")
+def _position_of_sqlite(element: position_of, compiler: Any, **kwargs: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **kwargs)})"
+
+
+@compiles(position_of, "postgresql")
+def _position_of_postgresql(element: position_of, compiler: Any, **kwargs: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **kwargs)})"
 
 
 class one_of(FunctionElement[Any]):  # noqa: N801

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from app.core.values.codelists import Code, CodeList
 from app.core.values.links import DocumentId, PartnerId
 from app.core.values.text import LanguageMap, Line, Prose
+from app.core.values.urls import is_web_url
 
 BASIS = CodeList(
     "basis",
@@ -59,4 +60,9 @@ class Identifier(Value):
     scheme: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)] = Field(
         description="The register, such as `iati-org`, `iso3166-1`, `vn-legal` or `url`.", examples=["iso3166-2"]
     )
-    value: Line = Field(examples=["VN-DN"])
+    value: Line = Field(description="The code. With the scheme `url`, an absolute URL.", examples=["VN-DN"])
+
+    @field_validator("value")
+    @classmethod
+    def _is_url_of_scheme_url(cls, value: str, info: ValidationInfo) -> str:
+        return is_web_url(value, info) if info.data.get("scheme") == "url" else value

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from app.core.model.fields import Record, RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
+from app.core.values.urls import STORED
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def render(resource: Resource, record_id: str, fields: RecordFields, version: in
 
 def accepted_fields(resource: Resource, body: str | bytes) -> RecordFields:
     """Return the fields in a representation. Raise ValidationError if the current model does not accept them."""
-    return resource.fields.model_validate(writable_members(json.loads(body)))
+    return resource.fields.model_validate(writable_members(json.loads(body)), context=STORED)
 
 
 def writable_members(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Partners by name: for lines about a partner, and for links in which a name stands in place of the id."""
+"""Partners by name: for lines about a partner, and for links in which a name stands in place of the id.
+
+Everybody can give any name to a record of their own. So a name that several partners have means the one that the
+registry curates (`managed_by` is null), or else the caller's own one.
+"""
 
 import json
 import unicodedata
@@ -54,6 +58,7 @@ class PartnerNames:
         self._by_folded_name: dict[str, list[str]] | None = None
         self._records: dict[str, dict[str, Any]] = {}  # the partners that were candidates so far
         self._names: dict[str, set[str]] = {}  # and their names
+        self._managers: dict[str, str | None] = {}  # of the partners that the caller can see
         self._in_file: dict[str, set[str]] = {}
 
     def add(self, record: dict[str, Any], record_id: str) -> None:
@@ -62,7 +67,7 @@ class PartnerNames:
             self._in_file.setdefault(name, set()).add(record_id)
 
     def find(self, session: Session, text: str) -> set[str]:
-        """Return the ids of the partners with this name, alias or abbreviation."""
+        """Return the ids of the partners that this name, alias or abbreviation can mean."""
         name = normalized_name(text)
         candidates = self._candidates(session).get(" ".join(fold(text).split()), [])
         unread = [partner for partner in candidates if partner not in self._records]
@@ -70,7 +75,15 @@ class PartnerNames:
             self._records[partner] = json.loads(present.body)
             self._names[partner] = normalized_names_of(self._records[partner])
         matches = {partner for partner in candidates if name in self._names.get(partner, ())}
-        return matches | self._in_file.get(name, set())
+        return self._preferred(matches | self._in_file.get(name, set()))
+
+    def _preferred(self, partners: set[str]) -> set[str]:
+        """Return the curated ones of partners with one name, or else the caller's own, or else all of them."""
+        unknown = self.caller.partner  # a partner that exists only in the file is the caller's own
+        managers = {partner: self._managers.get(partner, unknown) for partner in partners}
+        curated = {partner for partner in partners if partner in self._managers and managers[partner] is None}
+        own = {partner for partner in partners if managers[partner] == self.caller.partner}
+        return curated or own or partners
 
     def is_compatible(self, partner: str, record: dict[str, Any]) -> bool:
         """Return whether a line can be about this partner, with which it shares a name.
@@ -102,6 +115,7 @@ class PartnerNames:
             query = select(table.id, table.name_text, table.state, table.managed_by)
             for partner, names, state, manager in session.execute(query.where(table.merged_into.is_(None))):
                 if self.caller.can_see(state, manager):
+                    self._managers[partner] = manager
                     for name in names.split(" | "):
                         self._by_folded_name.setdefault(" ".join(name.split()), []).append(partner)
         return self._by_folded_name
