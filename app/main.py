@@ -33,6 +33,7 @@ from app.core.http.dispatch import Dispatch
 from app.core.http.html_pages import pages
 from app.core.http.openapi import openapi_document
 from app.core.maintenance.schema import head
+from app.core.reading.cursors import CursorSigner
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
 from app.core.settings import Settings
@@ -91,6 +92,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     )
     state = app.state
     state.settings = settings
+    state.cursor_signer = CursorSigner()
     state.fresh = Freshness(lambda: last_change(state.reader), lambda: state.database.commits(), settings.hot_staleness)
     routers = _routers(settings)
     for router in routers:

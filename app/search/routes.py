@@ -14,7 +14,7 @@ from app.core.model.resource import RESOURCES
 from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
-from app.core.reading.results import computed
+from app.core.reading.results import ReadRequest, computed
 from app.core.search.candidates import WINDOW, Candidates
 from app.core.search.interpretation import INTERPRETATION, MAX_WORDS, TIER, Interpretation
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
@@ -106,13 +106,13 @@ router = APIRouter(tags=["search"])
 async def search(request: Request, query: BaseModel) -> Response:
     """Return a page of hits."""
     caller = read_request(request)
-    return await write_response(request, lambda: computed(caller, lambda: _search(query)))
+    return await write_response(request, lambda: computed(caller, lambda: _search(query, caller)))
 
 
-def _search(query: Any) -> Read:
+def _search(query: Any, request: ReadRequest) -> Read:
     """Read the page, and its path of the next page by itself for the Link header."""
     pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
-    cursors = Cursors(PATH, pairs)
+    cursors: Cursors = yield from request.cursors(pairs)
     position = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
     resources = [RESOURCES[name] for _, name in pairs[1:]]
     ranked: RankedPage = yield from Ranking(query.q, CANDIDATES, resources).read_page(position, query.limit)

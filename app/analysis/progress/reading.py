@@ -249,12 +249,12 @@ class ProgressList:
 
     def page(self, query: Any, request: ReadRequest) -> Read:
         """Read a page of projects with their progress, by id. Each sub-project is an item of its own."""
-        return (yield from computed(request, lambda: self._page(query, request.path), encode=vars))
+        return (yield from computed(request, lambda: self._page(query, request), encode=vars))
 
-    def _page(self, query: Any, path: str) -> Read:
+    def _page(self, query: Any, request: ReadRequest) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
         shape, values = filter_shape(self.parameters, filters)
-        cursors = Cursors(path, list(_pairs(filters)))
+        cursors: Cursors = yield from request.cursors(list(_pairs(filters)))
         after = cursors.read(query.cursor)[1] if query.cursor is not None else ""
         rows = yield self.statement(shape), {**values, "after": after, "most": query.limit + 1}
         projects = [from_json(body) for (body,) in rows[: query.limit]]

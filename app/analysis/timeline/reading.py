@@ -27,11 +27,11 @@ PRECISION_BY_LENGTH: dict[int, Precision] = {len("2022"): "year", len("2022-02")
 
 def read_entries(query: TimelineQuery, request: ReadRequest) -> Read:
     """Read a page of entries."""
-    return (yield from computed(request, lambda: _page(query)))
+    return (yield from computed(request, lambda: _page(query, request)))
 
 
-def _page(query: TimelineQuery) -> Read:
-    cursors = Cursors(PATH, list(_pairs(query)))
+def _page(query: TimelineQuery, request: ReadRequest) -> Read:
+    cursors: Cursors = yield from request.cursors(list(_pairs(query)))
     after = _position(cursors, query.cursor) if query.cursor is not None else None
     items, position = yield from _entries(query, after)
     next_path = None

@@ -134,7 +134,7 @@ class History:
         tag = yield from last_change_tag(request)
         if request.is_conditional and request.matches(tag):
             return ReadResult(None, tag, private=may_write)
-        cursors = Cursors(request.path)
+        cursors: Cursors = yield from request.cursors()
         before = AFTER_ALL_CHANGES if query.cursor is None else _position(cursors, query.cursor)
         values = {"resource": self.resource.name, "id": record_id, "before": before, "most": query.limit + 1}
         rows = yield (_ALL_VERSIONS if may_write else _PUBLIC_VERSIONS), values

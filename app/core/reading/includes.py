@@ -14,6 +14,7 @@ from app.core.database.statements import Query, Read, Rows
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Include, Resource, on_record
 from app.core.reading.cursors import Cursors
+from app.core.reading.results import ReadRequest
 
 MAX_INCLUDED = 200  # records for each step
 MAX_IN_PATH = 100  # ids in the path of further records
@@ -83,7 +84,7 @@ class Includes:
     def _build(self, single: bool) -> Query:
         return Query(union_in_order(*self.parts("ids", single)))
 
-    def read(self, ids: Sequence[str], rows: Rows | None = None) -> Read:
+    def read(self, request: ReadRequest, ids: Sequence[str], rows: Rows | None = None) -> Read:
         """Return the last members of a response: `"included": …, "included_next": …`.
 
         `ids` are those of the requested records. `rows` are the rows of `parts` if they have been read already.
@@ -102,7 +103,7 @@ class Includes:
             source_ids = ids_by_resource[step.source]
             pairs = next(remaining) if step.in_first_statement else (yield self._later[step], {"ids": list(source_ids)})
             if len(pairs) > MAX_INCLUDED:
-                paths = _next_paths(step.include, source_ids, pairs[MAX_INCLUDED - 1][0])
+                paths = yield from _next_paths(request, step.include, source_ids, pairs[MAX_INCLUDED - 1][0])
                 next_paths.setdefault(step.name, []).extend(paths)
             records.update(pairs[:MAX_INCLUDED])
             resource = step.include.resource.name
@@ -132,12 +133,14 @@ def _object(members: Mapping[str, bytes]) -> bytes:
     return b"{%s}" % b",".join([b'"%s":%s' % (name.encode(), value) for name, value in members.items()])
 
 
-def _next_paths(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
-    """Yield paths of the records after the last included one. Each path has few enough ids to stay short."""
-    path = f"/v1/{edge.resource.name}"
+def _next_paths(request: ReadRequest, edge: Include, ids: Sequence[str], last: str) -> Read:
+    """Return paths of the records after the last included one. Each path has few enough ids to stay short."""
+    paths = []
     for start in range(0, len(ids), MAX_IN_PATH):
         parameters = [(edge.parameter, record_id) for record_id in ids[start : start + MAX_IN_PATH]]
-        yield Cursors(path, parameters).next((), last, last)
+        cursors: Cursors = yield from request.cursors(parameters, f"/v1/{edge.resource.name}")
+        paths.append(cursors.next((), last, last))
+    return paths
 
 
 def _no_include(sources: Sequence[str]) -> ErrorItem:

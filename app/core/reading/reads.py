@@ -105,7 +105,7 @@ class ResourceReads:
             return (yield from self._draft_or_missing(record_id, query, request))
         body = select_fields(rows[0][2])
         if includes is not None:
-            members = yield from includes.read([record_id], rows[1:])
+            members = yield from includes.read(request, [record_id], rows[1:])
             body = b"%s,%s}" % (body[:-1], members)
         return request.result(body, last)
 
@@ -139,7 +139,8 @@ class ResourceReads:
 
     def page(self, query: Any, request: ReadRequest, fixed_filters: Mapping[str, Any] | None = None) -> Read:
         """Read a page of the list."""
-        page = ListPage(self.resource, query, fixed_filters or {}, request.path)
+        yield from request.signer.load()
+        page = ListPage(self.resource, query, fixed_filters or {}, request.path, request.signer)
         private = query.state == "draft"
         if private:
             page.narrow_to_drafts(request.caller)
@@ -162,7 +163,7 @@ class ResourceReads:
             parts.append(b',"total":%d' % count)
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in interpretation.items()]
         if includes is not None:
-            parts += [b",", (yield from includes.read([row[1] for row in rows]))]
+            parts += [b",", (yield from includes.read(request, [row[1] for row in rows]))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
 
     def bodies(self, ids: Sequence[str]) -> Read:

@@ -21,6 +21,7 @@ is used up, and the sixth starts at `0.1.1099511627955.0`, if that is the last d
 has the other 30 hits. The seventh page starts at `0.1.1099511627955.20`, shows the last 10 and continues with stage 2.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ from app.core.search.index import INDEXING, READY, SPAN
 from app.core.search.interpretation import ALL_WORDS, CORRECTED, SOME_WORDS, Interpretation, TypedQuery, interpret
 
 INTERPRETATIONS = (ALL_WORDS, CORRECTED, SOME_WORDS)
+_POSITION = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19}){3}")
 ALL_DOCIDS = (0, 1 << 62)
 FREQUENT = 4_000  # records; PostgreSQL walks only if all words of the query are in more
 
@@ -59,10 +61,9 @@ class SearchPosition(NamedTuple):
     @classmethod
     def from_cursor(cls, value: Any) -> "SearchPosition":
         """Return the position in a cursor. Raise BadCursor if it cannot be one."""
-        try:
-            position = cls(*map(int, str(value).split(".")))
-        except (ValueError, TypeError):
-            raise BadCursor from None
+        if not isinstance(value, str) or not _POSITION.fullmatch(value):
+            raise BadCursor
+        position = cls(*map(int, value.split(".")))
         in_range = all(0 <= number < ALL_DOCIDS[1] for number in position)
         if position.interpretation not in INTERPRETATIONS or not in_range:
             raise BadCursor
