@@ -13,6 +13,7 @@ from app.analysis.audit.rules import ALL
 from app.analysis.audit.walk import AuditRequest, read_all_findings
 from app.cli import main
 from app.core.database.engine import Database
+from app.core.database.statement_cache import StatementCache
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
 from tests.support.cursors import signed
@@ -610,15 +611,12 @@ def test_steps_and_short_pages_do_not_lose_findings(
     monkeypatch.setattr(walking, "STEPS", 3)
     monkeypatch.setattr(walking, "CANDIDATES", 4)
     monkeypatch.setattr(walking, "RECORDS", 9)
-    walking._window.cache_clear()
-    walking._candidates.cache_clear()
+    monkeypatch.setattr(walking, "STATEMENTS", StatementCache())
     database = Database(cases_url)
     try:
         found = asyncio.run(read_all_findings(database, AuditRequest(DAY)))
     finally:
         database.close()
-        walking._window.cache_clear()
-        walking._candidates.cache_clear()
     assert [brief(json.loads(json.dumps(vars(each)))) for each in found] == [brief(each) for each in all_findings]
 
 

@@ -6,7 +6,6 @@ All callers see the same feed. It leaves out the Changes of drafts. With `proof`
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -14,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_
 
 from app.core.change_log import CHANGES, EARLIER_PUBLIC, REDACTIONS, chain_entry_of
 from app.core.database.sql import one_of, unindexed, utf8
+from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query, Read
 from app.core.errors import Rewound
 from app.core.reading.results import ReadRequest, ReadResult
@@ -134,7 +134,7 @@ def _items(query: Any, last: int) -> Read:
     resource, _, record_id = (query.record or "").partition("/")
     values = {"resources": query.resource, "resource": resource, "id": record_id, "quoted": f'"{query.partner}"'}
     until = last if query.record else min(last, query.after + SCANNED)
-    statement = _statement(query.proof, bool(query.resource), bool(query.record), bool(query.partner))
+    statement = STATEMENTS.query(_statement, query.proof, bool(query.resource), bool(query.record), bool(query.partner))
     items: list[bytes] = []
     scanned_to = query.after
     size = 0
@@ -150,7 +150,6 @@ def _items(query: Any, last: int) -> Read:
     return items, scanned_to
 
 
-@lru_cache(maxsize=16)
 def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Query:
     """Return the statement of the next Changes up to a bound.
 

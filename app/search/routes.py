@@ -15,7 +15,7 @@ from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
-from app.core.search.candidates import WINDOW, Candidates
+from app.core.search.candidates import WINDOW, window_of_candidates
 from app.core.search.interpretation import INTERPRETATION, MAX_WORDS, TIER, Interpretation
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
 from app.core.values.json import from_json
@@ -24,7 +24,7 @@ from app.search.snippets import snippet
 
 PATH = "/v1/search"
 DEFAULT_LIMIT = 20
-CANDIDATES = Candidates()
+CANDIDATES = window_of_candidates()
 
 DESCRIPTION = f"""Find records by the words in their names and texts, in all resources or in those given by `resource`.
 

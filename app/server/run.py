@@ -25,7 +25,7 @@ WAL_RESET_FIXED = (3, 51, 3)
 def serve(settings: Settings) -> None:
     """Serve until the process is stopped; raises NotReady if the database is missing or has another schema."""
     ensure_ready(settings)
-    application = _application(settings) if settings.workers == 1 else "app.main:create_app"
+    application = _application(settings) if settings.workers == 1 else "app.server.run:worker_application"
     config = ServerConfig(settings, application, factory=settings.workers > 1)
     listening = config.bind_socket()
     listening.listen(config.backlog)  # accepts connections already; the server starts a moment later
@@ -35,6 +35,11 @@ def serve(settings: Settings) -> None:
         Multiprocess(config, sockets=[listening]).run()
     else:
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def worker_application() -> ASGIApp:
+    """Return the application of one of several workers, with the settings of the environment."""
+    return _application(Settings())
 
 
 def _application(settings: Settings) -> ASGIApp:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -22,6 +22,7 @@ from app.analysis.aggregates.grouping import (
 )
 from app.analysis.aggregates.hierarchy import Hierarchy, read_hierarchy
 from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, total
+from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query, Read
 from app.core.model.filters import Parameter
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
@@ -90,11 +91,6 @@ class Members(NamedTuple):
 class Aggregates:
     """Aggregates of the figures that a list with the same filters returns."""
 
-    def __init__(self) -> None:
-        self._groups = lru_cache(maxsize=256)(self._build_groups)
-        self._figures = lru_cache(maxsize=256)(self._build_figures)
-        self._any = lru_cache(maxsize=256)(self._build_any)
-
     @property
     def parameters(self) -> Mapping[str, Parameter]:
         """The filters of the list of figures."""
@@ -120,7 +116,7 @@ class Aggregates:
         filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit"})
         shape, values = filter_shape(self.parameters, filters)
         names = tuple(dict.fromkeys([*query.group_by.split(","), "kind", "unit"]))
-        rows = yield self._groups(names, shape), {**values, "most": query.limit + 1}
+        rows = yield STATEMENTS.query(self._build_groups, names, shape), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
         members = (yield from self._read_members(names, shape, values)) if rows and not _too_many(names, rows) else None
         groups = [_group(names, row, members) for row in rows[: query.limit]]
@@ -156,13 +152,13 @@ class Aggregates:
         for name in filters:
             others = {other: value for other, value in filters.items() if other != name}
             shape, values = filter_shape(self.parameters, others)
-            if (yield self._any(shape), values):
+            if (yield STATEMENTS.query(self._build_any, shape), values):
                 names.append(name)
         return names
 
     def _read_members(self, names: Sequence[str], shape: FilterShape, values: Mapping[str, Any]) -> Read:
         """Read the Members of the groups; None if there are too many figures."""
-        rows = yield self._figures(shape), values
+        rows = yield STATEMENTS.query(self._build_figures, shape), values
         if len(rows) > MAX_ADDED:
             return None
         figures = [StatedFigure.of(body) for (body,) in rows]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, lit
 from app.analysis.progress.assembly import KINDS, IndicatorProgress, is_counted, progress
 from app.analysis.progress.grouping import MAX_LEVELS
 from app.core.database.sql import one_of
+from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query, Read
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
@@ -220,9 +221,6 @@ def _members(project: Mapping[str, Any], results: Mapping[str, list[IndicatorPro
 class ProgressList:
     """The projects that have figures, page by page, with the filters of the list of projects."""
 
-    def __init__(self) -> None:
-        self.statement = lru_cache(maxsize=256)(self._build)
-
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The filters of the list of projects, and the indicators to show."""
@@ -256,7 +254,7 @@ class ProgressList:
         shape, values = filter_shape(self.parameters, filters)
         cursors: Cursors = yield from request.cursors(list(_pairs(filters)))
         after = cursors.read(query.cursor)[1] if query.cursor is not None else ""
-        rows = yield self.statement(shape), {**values, "after": after, "most": query.limit + 1}
+        rows = yield STATEMENTS.query(self._build, shape), {**values, "after": after, "most": query.limit + 1}
         projects = [from_json(body) for (body,) in rows[: query.limit]]
         next_path = None
         if len(rows) > query.limit:

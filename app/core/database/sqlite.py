@@ -114,9 +114,8 @@ class _SqliteConnection:
         self._file = _identity(path)
         if self._file is None:
             raise Unavailable("The database does not exist.")
-        self._driver = sqlite3.connect(
-            path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
-        )
+        # The driver keeps 128 prepared statements of a connection.
+        self._driver = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
         try:
             self._driver.execute("PRAGMA query_only=ON")
             self._driver.execute(f"PRAGMA cache_size=-{cache}")

@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, literal_column, select, union_all
 
 from app.core.change_log import CHANGES
 from app.core.database.sql import utf8
+from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query, Read, Rows
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Include, Resource, on_record
@@ -60,6 +61,7 @@ class Includes:
 
     def __init__(self, resource: Resource, names: str) -> None:
         self.resource = resource
+        self.names = names
         self.steps: list[IncludeStep] = []
         sources = [resource.name]
         root_only = True
@@ -73,16 +75,11 @@ class Includes:
             root_only = root_only and all(edge.resource is not resource for edge, _ in edges)
         self.first_steps = [step for step in self.steps if step.in_first_statement]
         self.needs_more = len(self.first_steps) < len(self.steps)
-        self._first = lru_cache(maxsize=2)(self._build)
-        self._later = {step: Query(step.select("ids", False)) for step in self.steps if not step.in_first_statement}
 
     def parts(self, bind: str, single: bool) -> Iterator[Select[Any]]:
         """Yield a select of (number, id, body) for each step of the first statement."""
         for number, step in enumerate(self.first_steps):
             yield step.select(bind, single, literal_column(str(number)).label("part"))
-
-    def _build(self, single: bool) -> Query:
-        return Query(union_in_order(*self.parts("ids", single)))
 
     def read(self, request: ReadRequest, ids: Sequence[str], rows: Rows | None = None) -> Read:
         """Return the last members of a response: `"included": …, "included_next": …`.
@@ -90,7 +87,8 @@ class Includes:
         `ids` are those of the requested records. `rows` are the rows of `parts` if they have been read already.
         """
         if rows is None:
-            rows = (yield self._first(False), {"ids": list(ids)}) if self.first_steps and ids else ()
+            first = STATEMENTS.query(_first_statement, self.resource, self.names)
+            rows = (yield first, {"ids": list(ids)}) if self.first_steps and ids else ()
         first_pairs: list[list[tuple[str, bytes]]] = [[] for _ in self.first_steps]
         for number, record_id, body in rows:
             first_pairs[number].append((record_id, body))
@@ -101,7 +99,10 @@ class Includes:
         for step in self.steps:
             records = included.setdefault(step.name, {})
             source_ids = ids_by_resource[step.source]
-            pairs = next(remaining) if step.in_first_statement else (yield self._later[step], {"ids": list(source_ids)})
+            if step.in_first_statement:
+                pairs: Rows = next(remaining)
+            else:
+                pairs = yield STATEMENTS.query(_later_statement, step), {"ids": list(source_ids)}
             if len(pairs) > MAX_INCLUDED:
                 paths = yield from _next_paths(request, step.include, source_ids, pairs[MAX_INCLUDED - 1][0])
                 next_paths.setdefault(step.name, []).extend(paths)
@@ -113,7 +114,15 @@ class Includes:
         return b'"included":%s,"included_next":%s' % (members, json.dumps(next_paths).encode() if next_paths else b"{}")
 
 
-@lru_cache(maxsize=512)
+def _first_statement(resource: Resource, names: str) -> Query:
+    return Query(union_in_order(*includes_of(resource, names).parts("ids", False)))
+
+
+def _later_statement(step: IncludeStep) -> Query:
+    return Query(step.select("ids", False))
+
+
+@lru_cache(maxsize=64)
 def includes_of(resource: Resource, names: str) -> Includes:
     """Parse a value of `include`; raises Invalid if a name in it cannot be followed."""
     return Includes(resource, names)

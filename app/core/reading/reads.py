@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, bindparam, c
 
 from app.core.change_log import CHANGE_NAME, CHANGES
 from app.core.database.sql import one_of
+from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query, Read, Rows
 from app.core.errors import ERROR_DETAILS, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
@@ -26,7 +27,7 @@ from app.core.reading.results import (
     moved_to,
 )
 from app.core.reading.sorts import Sort, after_position, nullable
-from app.core.search.candidates import Candidates, is_match
+from app.core.search.candidates import is_match, window_of_candidates
 from app.core.search.index import RECORDS
 from app.core.search.ranking import RankedPage, Ranking
 from app.core.values.json import from_json, to_json
@@ -59,11 +60,7 @@ class ResourceReads:
         self._any_state = Query(select(table.state, table.managed_by, merged).where(has_id), alone=True)
         draft = select_stored(resource, CHANGE_NAME, table.rendering, state="draft").where(has_id)
         self._draft = Query(draft, alone=True)
-        self._shaped = lru_cache(maxsize=512)(self._build_shaped)
         self._by_ids = Query(select_stored(resource, table.id).where(one_of(table.id, "ids")))
-        self._statement = lru_cache(maxsize=1024)(self._build)
-        self._candidates = lru_cache(maxsize=256)(self._build_candidates)
-        self._count = lru_cache(maxsize=256)(self._build_count)
 
     def detail(self, record_id: str, query: Any, request: ReadRequest) -> Read:
         """Read one record: all of it, or with `fields` and `include`."""
@@ -100,7 +97,7 @@ class ResourceReads:
         select_fields = field_selector(query.fields, self.resource)
         if request.is_conditional and request.matches(tag := (yield from last_change_tag(request))):
             return ReadResult(None, tag)
-        last, rows = _split((yield self._shaped(query.include), {"id": record_id}))
+        last, rows = _split((yield STATEMENTS.query(self._build_shaped, query.include), {"id": record_id}))
         if not rows:
             return (yield from self._draft_or_missing(record_id, query, request))
         body = select_fields(rows[0][2])
@@ -159,7 +156,7 @@ class ResourceReads:
             bodies = [select_fields(body) for body in bodies]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(next_path).encode()]
         if query.total:
-            ((count,),) = yield self._count(page.shape), page.values
+            ((count,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
             parts.append(b',"total":%d' % count)
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in interpretation.items()]
         if includes is not None:
@@ -173,7 +170,7 @@ class ResourceReads:
 
     def _sorted_page(self, page: ListPage, *, alone: bool) -> Read:
         """Read the last Change, the rows of the page in the order of its sort, and the path of the next page."""
-        statement = self._statement(page.shape, page.sort, page.segments, alone)
+        statement = STATEMENTS.query(self._build, page.shape, page.sort, page.segments, alone)
         last, rows = _split((yield statement, {**page.values, **page.after, "most": page.limit + 2}))
         has_next = len(rows) > page.limit
         rows = rows[: page.limit]
@@ -181,7 +178,8 @@ class ResourceReads:
 
     def _search_page(self, page: ListPage) -> Read:
         """Read the rows of the page, the path of the next page, and how the query was understood."""
-        ranking = Ranking(page.query.q, self._candidates(page.shape), [self.resource], page.values)
+        window = STATEMENTS.query(self._build_window, page.shape)
+        ranking = Ranking(page.query.q, window, [self.resource], page.values)
         ranked: RankedPage = yield from ranking.read_page(page.position, page.limit if page.by_relevance else 1)
         page.narrow(MATCHES_OF_QUERY, ranking.match_values(ranked.interpretation))
         interpretation = {"reading": ranked.reading, "corrected": ranked.corrected}
@@ -203,11 +201,14 @@ class ResourceReads:
             clauses.append(self.resource.table.managed_by == bindparam("manager"))
         return clauses
 
-    def _build_candidates(self, shape: FilterShape) -> Candidates:
-        """Return candidates that match the other filters. OFFSET makes every planner look up each candidate."""
+    def _build_window(self, shape: FilterShape) -> Query:
+        """Return the statement of candidates that match the other filters.
+
+        OFFSET makes every planner look up each candidate.
+        """
         table = self.resource.table
         matching = select(table.id).where(table.id == RECORDS.c.record_id, *self._where(shape))
-        return Candidates(matching.offset(literal_column("0")).exists() if shape else None)
+        return window_of_candidates(matching.offset(literal_column("0")).exists() if shape else None)
 
     def _build(self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)

@@ -26,10 +26,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from app.core.database.statements import Read
+from app.core.database.statements import Query, Read
 from app.core.errors import BadCursor, Unavailable
 from app.core.model.resource import Resource
-from app.core.search.candidates import NO_TERMS, WINDOW, Candidates, term_values
+from app.core.search.candidates import NO_TERMS, WINDOW, term_values
 from app.core.search.index import INDEXING, READY, SPAN
 from app.core.search.interpretation import ALL_WORDS, CORRECTED, SOME_WORDS, Interpretation, TypedQuery, interpret
 
@@ -95,11 +95,11 @@ class RankedPage(NamedTuple):
 class Ranking:
     """A query over some resources, or over all if the list is empty.
 
-    `values` are the bound values of the condition of `candidates`.
+    `window` is the statement of `window_of_candidates`, and `values` are the bound values of its condition.
     """
 
     query: str
-    candidates: Candidates
+    window: Query
     resources: Sequence[Resource] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -132,7 +132,7 @@ class Ranking:
         while position is not None and position.stage < len(interpretation.stages):
             stage = interpretation.stages[position.stage]
             bounds = self._bounds(interpretation, position)
-            rows = yield self.candidates.window, {**self.values, **term_values(stage.terms), **bounds}
+            rows = yield self.window, {**self.values, **term_values(stage.terms), **bounds}
             ranked = sorted(rows, key=key)
             end = position.skip + limit - len(hits)
             hits += [Hit(row[1], row[2], stage.tier) for row in ranked[position.skip : end]]
