@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from app.core.database.statements import Read
+from app.core.database.statements import Read, fitting
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
@@ -24,6 +24,7 @@ from app.search.snippets import snippet
 
 PATH = "/v1/search"
 DEFAULT_LIMIT = 20
+MAX_READ_BYTES = 1_000_000  # of the records of a page, each of which is searched for its snippet
 CANDIDATES = window_of_candidates()
 
 DESCRIPTION = f"""Find records by the words in their names and texts, in all resources or in those given by `resource`.
@@ -115,12 +116,16 @@ def _search(query: Any, request: ReadRequest) -> Read:
     cursors: Cursors = yield from request.cursors(pairs)
     position = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
     resources = [RESOURCES[name] for _, name in pairs[1:]]
-    ranked: RankedPage = yield from Ranking(query.q, CANDIDATES, resources).read_page(position, query.limit)
+    ranking = Ranking(query.q, CANDIDATES, resources)
+    ranked: RankedPage = yield from ranking.read_page(position, query.limit)
+    items = yield from _items(ranked)
+    if len(items) < len(ranked.hits):
+        ranked = yield from ranking.read_page(position, len(items))
     following = None
     if ranked.next:
         following = cursors.next([("limit", query.limit)], str(ranked.next), "")
     page = {
-        "items": (yield from _items(ranked)),
+        "items": items,
         "next": following,
         "reading": ranked.reading,
         "corrected": ranked.corrected,
@@ -129,14 +134,19 @@ def _search(query: Any, request: ReadRequest) -> Read:
 
 
 def _items(page: RankedPage) -> Read:
-    """Read the records of the hits, one statement for each resource, and return the items of the response."""
+    """Read the records of the hits, one statement for each resource, and return the items of the response.
+
+    If the records have too many bytes, there are items for the first of them.
+    """
     if page.interpretation is None:
         return []
     bodies: dict[tuple[str, str], bytes] = {}
     for name in dict.fromkeys(hit.resource for hit in page.hits):
+        reads = reading_of(RESOURCES[name])
         ids = [hit.record_id for hit in page.hits if hit.resource == name]
-        bodies |= {(name, key): body for key, body in (yield from reading_of(RESOURCES[name]).bodies(ids)).items()}
-    return [_item(hit, bodies[hit.resource, hit.record_id], page.interpretation) for hit in page.hits]
+        bodies |= {(name, key): body for key, body in (yield from reads.bodies(ids, MAX_READ_BYTES)).items()}
+    rows = fitting([(hit, bodies.get((hit.resource, hit.record_id), b"")) for hit in page.hits], MAX_READ_BYTES)
+    return [_item(hit, body, page.interpretation) for hit, body in rows]
 
 
 def _item(hit: Hit, body: bytes, interpretation: Interpretation) -> dict[str, Any]:

@@ -159,13 +159,34 @@ class _SqliteConnection:
                 for position, value in enumerate(parameters):
                     if type(value) is list:
                         parameters[position] = json.dumps(value)
-                rows = self._driver.execute(sql, parameters).fetchall()
+                cursor = self._driver.execute(sql, parameters)
+                most_bytes = values.get("most_bytes")
+                rows = cursor.fetchall() if most_bytes is None else _fetch(cursor, most_bytes)
         except StopIteration as done:
             return done.value
 
     def close(self) -> None:
         """Close the connection."""
         self._driver.close()
+
+
+def _fetch(cursor: sqlite3.Cursor, most_bytes: int) -> Rows:
+    """Return the rows of a `bounded` statement. The one with which they have too many bytes is the last, without them.
+
+    The rows after it are not read.
+    """
+    rows: list[tuple[Any, ...]] = []
+    left = most_bytes
+    for row in cursor:
+        body = row[-1]
+        if body is not None:
+            left -= len(body)
+            if left < 0 and left + len(body) < most_bytes:
+                rows.append((*row[:-1], b""))
+                break
+        rows.append(row)
+    cursor.close()
+    return rows
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -49,6 +49,25 @@ class Query:
         return BYTES_OF_EXPRESSION * bool(self._statements) + 1_000 + compiled
 
 
+# A page ends before the record with which its records have more bytes than this. It has at least one record.
+MAX_PAGE_BYTES = 4_000_000
+
+
+def fitting(rows: Rows, most_bytes: int = MAX_PAGE_BYTES) -> Rows:
+    """Return the rows of a `bounded` statement, until those whose last values have more bytes than this in all."""
+    bodies = [row[-1] for row in rows if row[-1] is not None]
+    if sum(map(len, bodies)) <= most_bytes and b"" not in bodies:
+        return rows
+    size = 0
+    for number, row in enumerate(rows):
+        if row[-1] is None:
+            continue
+        if row[-1] == b"" or (size and size + len(row[-1]) > most_bytes):
+            return rows[:number]
+        size += len(row[-1])
+    return rows
+
+
 # A read yields its queries one after the other and returns its result. It does no input or output itself.
 Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 

@@ -86,6 +86,10 @@ class Cursors:
         cursor = ("cursor", self.cursor(value, record_id))
         return f"{self.path}?{urlencode([*self.parameters, *shaping, cursor])}"
 
+    def start(self) -> str:
+        """Return the path of the first page."""
+        return f"{self.path}?{urlencode(self.parameters)}"
+
     def read(self, cursor: str) -> tuple[Any, str]:
         """Return the sort value and the id of the row before the page; raises BadCursor if it is for another list."""
         try:

@@ -6,15 +6,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Column, ColumnElement, Select, bindparam, func, literal_column, select, union, union_all
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, literal_column, select, union
 
 from app.core.database.sql import one_of
 from app.core.database.statement_cache import STATEMENTS
-from app.core.database.statements import Query, Read
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import EqualFilter
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
-from app.core.reading.includes import select_stored
+from app.core.reading.includes import select_texts, union_in_order
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.codelists import CodeList
@@ -142,8 +142,8 @@ class Facets:
                 ids.setdefault(target, []).extend(value for value, _ in rows[:limit])
         if not ids:
             return {}
-        rows = yield STATEMENTS.query(_labelled_targets, tuple(ids)), ids
-        return {(_text(target), _text(record_id)): _label(from_json(body)) for target, record_id, body in rows}
+        rows = yield STATEMENTS.query(_labelled_targets, tuple(ids)), {**ids, "most_bytes": MAX_PAGE_BYTES}
+        return {(_text(target), _text(record_id)): _label(from_json(body)) for target, record_id, body in fitting(rows)}
 
     def _facet_values(self, name: str, rows: Sequence[Any], labels: Mapping[Any, Any], limit: int) -> dict[str, Any]:
         facet = self.facets[name]
@@ -184,12 +184,12 @@ def _ancestors_of(resource: Resource) -> Any:
 
 def _labelled_targets(targets: tuple[str, ...]) -> Query:
     selects = [_bodies(RESOURCES[name]) for name in targets]
-    return Query(union_all(*selects) if len(selects) > 1 else selects[0])
+    return Query(union_in_order(*selects))
 
 
 def _bodies(resource: Resource) -> Select[Any]:
-    name: ColumnElement[str] = literal_column(f"'{resource.name}'")
-    return select_stored(resource, name, resource.table.id).where(one_of(resource.table.id, resource.name))
+    name: ColumnElement[str] = literal_column(f"'{resource.name}'").label("target")
+    return select_texts(resource, name, resource.table.id).where(one_of(resource.table.id, resource.name))
 
 
 def _label(record: Mapping[str, Any]) -> Any:

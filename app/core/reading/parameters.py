@@ -19,6 +19,7 @@ MAX_QUERY_LENGTH = 32_768  # bytes
 MAX_PARAMETERS = 1_000
 DEFAULT_LIMIT = 50
 MAX_ITEMS = 200
+LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` has as many as fit into 4 MB."
 
 NameList = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
 SearchWords = Annotated[str, StringConstraints(max_length=300)]
@@ -62,7 +63,7 @@ class Queries:
         fields["state"] = (Annotated[str, STATE], Field(default="published", description=text))
         fields["limit"] = (
             Digits,
-            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of items on a page."),
+            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=LIMIT_TEXT),
         )
         text = "Start of the page, from `next` of the previous page with the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=text, max_length=1000))

@@ -41,6 +41,7 @@ def not_reserved(slug: str) -> str:
 
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+MAX_CACHED_WORD = 40  # characters; texts contain longer words too, which would take much memory
 MAX_SUGGESTIONS = 5  # in one response
 LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 
@@ -103,9 +104,12 @@ def sort_key(text: str) -> str:
     return f"{letters}\t{tones}"[:400]
 
 
-@lru_cache(maxsize=50_000)
 def _word_key(word: str) -> tuple[str, str]:
     """Return the letters of a word with their marks, and its tones."""
+    return _key_of_short_word(word) if len(word) <= MAX_CACHED_WORD else _key_of_word(word)
+
+
+def _key_of_word(word: str) -> tuple[str, str]:
     letters: list[str] = []
     tones: list[str] = []
     for character in unicodedata.normalize("NFD", word.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
@@ -120,6 +124,9 @@ def _word_key(word: str) -> tuple[str, str]:
             letters.append(character + "0")
             tones.append("0")
     return "".join(letters), "".join(tones)
+
+
+_key_of_short_word = lru_cache(maxsize=1 << 14)(_key_of_word)
 
 
 def slug(text: str) -> str:
