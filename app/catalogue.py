@@ -10,6 +10,7 @@ from app.core import change_log
 from app.core.access import key_events, keys
 from app.core.database.engine import WHEN_RESTORED
 from app.core.model.resource import declare
+from app.core.reading import cursors
 from app.core.search import index
 from app.core.writing import idempotency
 from app.documents.models import DOCUMENTS
@@ -27,7 +28,7 @@ from app.webhooks.disabling import disable_restored
 RESOURCES = declare(PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
 
 # The modules that declare the other tables.
-TABLES: tuple[ModuleType, ...] = (change_log, index, keys, key_events, idempotency, imports, webhooks)
+TABLES: tuple[ModuleType, ...] = (change_log, index, keys, key_events, cursors, idempotency, imports, webhooks)
 
 # A restored database must not send the events that the original registry sends.
 WHEN_RESTORED.append(disable_restored)

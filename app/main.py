@@ -39,6 +39,7 @@ from app.core.http.html_pages import pages
 from app.core.http.openapi import openapi_document
 from app.core.logs import set_up_logs
 from app.core.maintenance.schema import head
+from app.core.reading.cursors import CursorSigner
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
 from app.core.reading.shared_reads import SharedReads
@@ -104,6 +105,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     )
     state = app.state
     state.settings = settings
+    state.cursor_signer = CursorSigner()
     state.shared_reads = SharedReads()
     state.fresh = Freshness(
         lambda: last_change(state.separate_reader), lambda: state.database.commits(), settings.hot_staleness

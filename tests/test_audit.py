@@ -13,9 +13,10 @@ from app.analysis.audit.rules import ALL
 from app.analysis.audit.walk import AuditRequest, read_all_findings
 from app.cli import main
 from app.core.database.engine import Database
+from app.core.database.statement_cache import StatementCache
 from app.core.model.resource import RESOURCES
-from app.core.reading.cursors import Cursors
 from app.core.writing.batch import Batch
+from tests.support.cursors import signed
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, get, walk
 
@@ -634,15 +635,12 @@ def test_steps_and_short_pages_do_not_lose_findings(
     monkeypatch.setattr(walking, "STEPS", 3)
     monkeypatch.setattr(walking, "CANDIDATES", 4)
     monkeypatch.setattr(walking, "RECORDS", 9)
-    walking._window.cache_clear()
-    walking._candidates.cache_clear()
+    monkeypatch.setattr(walking, "STATEMENTS", StatementCache())
     database = Database(cases_url)
     try:
         found = asyncio.run(read_all_findings(database, AuditRequest(DAY)))
     finally:
         database.close()
-        walking._window.cache_clear()
-        walking._candidates.cache_clear()
     assert [brief(json.loads(json.dumps(vars(each)))) for each in found] == [brief(each) for each in all_findings]
 
 
@@ -732,9 +730,9 @@ def test_a_cursor_is_bound_to_what_was_asked(client: TestClient) -> None:
 @pytest.mark.parametrize(
     "place", [["\0", "x", "y", 0], ["overdue_target", "figures", "x", 2**70], ["zzz", "", "", -1], 7, None]
 )
-def test_a_cursor_made_by_hand_does_no_harm(client: TestClient, place: Any) -> None:
+def test_a_cursor_made_by_hand_does_no_harm(client: TestClient, seeded: str, place: Any) -> None:
     for record_id in ("x", "~", "ÿ", "\ud800", "\0"):
-        made_up = Cursors("/v1/audit", [("as_of", DAY), ("severity", "note")]).cursor(place, record_id)
+        made_up = signed(seeded, "/v1/audit", [("as_of", DAY), ("severity", "note")], place, record_id)
         assert client.get(f"/v1/audit?as_of={DAY}&cursor={made_up}").status_code in (200, 400)
 
 

@@ -24,12 +24,12 @@ from app.core.errors import QueryTooSlow, Unavailable, family
 from app.core.http import read_endpoints
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES as RESOURCES_BY_NAME
-from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import Queries
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields
 from seed.files import Dataset
 from seed.loader import load
+from tests.support.cursors import signed
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, problem
 from tests.support.selection import examples
@@ -336,8 +336,10 @@ def test_numbers_that_no_figure_can_have_are_refused(client: TestClient, asked: 
 @pytest.mark.parametrize("sort", ["title", "period", "id"])
 @pytest.mark.parametrize("value", [None, True, 5, [1], {}, "\x00", "\ud800", "a" * 300])
 @pytest.mark.parametrize("record_id", [None, 5, {}, "\x00", "unido"])
-def test_a_forged_cursor_breaks_nothing(client: TestClient, sort: str, value: Any, record_id: Any) -> None:
-    forged = Cursors("/v1/projects", [("sort", sort)]).cursor(value, record_id)
+def test_a_signed_cursor_for_any_position_breaks_nothing(
+    client: TestClient, seeded: str, sort: str, value: Any, record_id: Any
+) -> None:
+    forged = signed(seeded, "/v1/projects", [("sort", sort)], value, record_id)
     assert client.get(f"/v1/projects?sort={sort}&cursor={forged}").status_code in (200, 400)
 
 

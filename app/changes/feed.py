@@ -6,15 +6,15 @@ All callers see the same feed. It leaves out the Changes of drafts. With `proof`
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_, select
 
 from app.core.change_log import CHANGES, EARLIER_PUBLIC, REDACTIONS, chain_entry_of
-from app.core.database.sql import one_of, unindexed, utf8
-from app.core.database.statements import Query, Read
+from app.core.database.sql import bounded, one_of, unindexed, utf8
+from app.core.database.statement_cache import STATEMENTS
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.errors import Rewound
 from app.core.reading.results import ReadRequest, ReadResult
 from app.core.values.json import to_json
@@ -23,7 +23,6 @@ from app.core.writing.representation import is_public, partners_of
 PATH = "/v1/changes"
 SCANNED = 4_000  # Changes that one page examines at most while it looks for those that the filters select
 ROWS_OF_ROUND = 50  # representations that one statement fetches at most
-MAX_PAGE_BYTES = 4_000_000  # bytes of items after which a page ends
 HEAD = 8  # characters of a chain value in `next`; tags use as many
 
 C = CHANGES.c
@@ -57,6 +56,7 @@ class FeedRow(NamedTuple):
 
 _COLUMNS = [C[name] for name in FeedRow._fields if name != "body"]
 _FEED_ROWS = select(*_COLUMNS, case((C.shown.is_not(None), utf8(C.body))))
+_FEED_TEXTS = select(*_COLUMNS, case((C.shown.is_not(None), C.body)).label("body"))
 _LAST = Query(select(C.sequence, C.chain).order_by(C.sequence.desc()).limit(literal_column("1")))
 _REDACTION = Query(
     select(REDACTIONS.c.reason, REDACTIONS.c.digests).where(REDACTIONS.c.change == bindparam("sequence"))
@@ -130,27 +130,35 @@ def _next_path(query: Any, scanned_to: int, chain: str) -> str:
 
 
 def _items(query: Any, last: int) -> Read:
-    """Return the items of a page and the number of the last Change that was examined."""
+    """Return the items of a page and the number of the last Change that was examined.
+
+    A page ends before the item with which it has too many bytes, or too many bytes were read for it.
+    """
     resource, _, record_id = (query.record or "").partition("/")
     values = {"resources": query.resource, "resource": resource, "id": record_id, "quoted": f'"{query.partner}"'}
     until = last if query.record else min(last, query.after + SCANNED)
-    statement = _statement(query.proof, bool(query.resource), bool(query.record), bool(query.partner))
+    statement = STATEMENTS.query(_statement, query.proof, bool(query.resource), bool(query.record), bool(query.partner))
     items: list[bytes] = []
     scanned_to = query.after
     size = 0
     while scanned_to < until and len(items) < query.limit and size < MAX_PAGE_BYTES:
         limit = min(ROWS_OF_ROUND, query.limit - len(items))
-        rows = yield statement, {**values, "after": scanned_to, "until": until, "limit": limit}
-        for row in rows:
+        bounds = {"after": scanned_to, "until": until, "limit": limit, "most_bytes": MAX_PAGE_BYTES - size}
+        rows = yield statement, {**values, **bounds}
+        fitted = fitting(rows, MAX_PAGE_BYTES - size)
+        for row in fitted:
             item = yield from _item(FeedRow(*row), query)
-            if item is not None:
-                items.append(item)
-                size += len(item)
+            size += len(item or b"")
+            if items and size > MAX_PAGE_BYTES:
+                return items, scanned_to
+            items += [] if item is None else [item]
+            scanned_to = row[0]
+        if len(fitted) < len(rows):
+            break
         scanned_to = rows[-1][0] if len(rows) == limit else until
     return items, scanned_to
 
 
-@lru_cache(maxsize=16)
 def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Query:
     """Return the statement of the next Changes up to a bound.
 
@@ -165,7 +173,7 @@ def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Que
         where.append(and_(C.resource == bindparam("resource"), C.record_id == bindparam("id")))
     if partner:
         where.append(_may_name_partner())
-    return Query(_FEED_ROWS.where(*where).order_by(C.sequence).limit(bindparam("limit")))
+    return Query(bounded(_FEED_TEXTS.where(*where).order_by(C.sequence).limit(bindparam("limit"))))
 
 
 def _may_name_partner() -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import PreparedResponse, read_request, run_read, write_response
 from app.core.model.fields import Instant
 from app.core.model.resource import RESOURCES, Id
-from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, query_model
+from app.core.reading.parameters import DEFAULT_LIMIT, LIMIT_TEXT, MAX_ITEMS, Digits, query_model
 from app.core.values.text import SLUG
 
 LAST_NUMBER = 2**63 - 1
@@ -149,7 +149,7 @@ def _query() -> type[BaseModel]:
         ),
         "limit": (
             Digits,
-            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of items on a page."),
+            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=LIMIT_TEXT),
         ),
         "wait": (
             Digits,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from app.core.database.statements import Read
+from app.core.database.statements import Read, fitting
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
@@ -14,8 +14,8 @@ from app.core.model.resource import RESOURCES
 from app.core.reading.cursors import Cursors
 from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
-from app.core.reading.results import computed
-from app.core.search.candidates import WINDOW, Candidates
+from app.core.reading.results import ReadRequest, computed
+from app.core.search.candidates import WINDOW, window_of_candidates
 from app.core.search.interpretation import INTERPRETATION, MAX_WORDS, TIER, Interpretation
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
 from app.core.values.json import from_json
@@ -24,7 +24,8 @@ from app.search.snippets import snippet
 
 PATH = "/v1/search"
 DEFAULT_LIMIT = 20
-CANDIDATES = Candidates()
+MAX_READ_BYTES = 1_000_000  # of the records of a page, each of which is searched for its snippet
+CANDIDATES = window_of_candidates()
 
 DESCRIPTION = f"""Find records by the words in their names and texts, in all resources or in those given by `resource`.
 
@@ -106,21 +107,25 @@ router = APIRouter(tags=["search"])
 async def search(request: Request, query: BaseModel) -> Response:
     """Return a page of hits."""
     caller = read_request(request)
-    return await write_response(request, lambda: computed(caller, lambda: _search(query)))
+    return await write_response(request, lambda: computed(caller, lambda: _search(query, caller)))
 
 
-def _search(query: Any) -> Read:
+def _search(query: Any, request: ReadRequest) -> Read:
     """Read the page, and its path of the next page by itself for the Link header."""
     pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
-    cursors = Cursors(PATH, pairs)
+    cursors: Cursors = yield from request.cursors(pairs)
     position = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
     resources = [RESOURCES[name] for _, name in pairs[1:]]
-    ranked: RankedPage = yield from Ranking(query.q, CANDIDATES, resources).read_page(position, query.limit)
+    ranking = Ranking(query.q, CANDIDATES, resources)
+    ranked: RankedPage = yield from ranking.read_page(position, query.limit)
+    items = yield from _items(ranked)
+    if len(items) < len(ranked.hits):
+        ranked = yield from ranking.read_page(position, len(items))
     following = None
     if ranked.next:
         following = cursors.next([("limit", query.limit)], str(ranked.next), "")
     page = {
-        "items": (yield from _items(ranked)),
+        "items": items,
         "next": following,
         "reading": ranked.reading,
         "corrected": ranked.corrected,
@@ -129,14 +134,19 @@ def _search(query: Any) -> Read:
 
 
 def _items(page: RankedPage) -> Read:
-    """Read the records of the hits, one statement for each resource, and return the items of the response."""
+    """Read the records of the hits, one statement for each resource, and return the items of the response.
+
+    If the records have too many bytes, there are items for the first of them.
+    """
     if page.interpretation is None:
         return []
     bodies: dict[tuple[str, str], bytes] = {}
     for name in dict.fromkeys(hit.resource for hit in page.hits):
+        reads = reading_of(RESOURCES[name])
         ids = [hit.record_id for hit in page.hits if hit.resource == name]
-        bodies |= {(name, key): body for key, body in (yield from reading_of(RESOURCES[name]).bodies(ids)).items()}
-    return [_item(hit, bodies[hit.resource, hit.record_id], page.interpretation) for hit in page.hits]
+        bodies |= {(name, key): body for key, body in (yield from reads.bodies(ids, MAX_READ_BYTES)).items()}
+    rows = fitting([(hit, bodies.get((hit.resource, hit.record_id), b"")) for hit in page.hits], MAX_READ_BYTES)
+    return [_item(hit, body, page.interpretation) for hit, body in rows]
 
 
 def _item(hit: Hit, body: bytes, interpretation: Interpretation) -> dict[str, Any]:

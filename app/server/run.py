@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from app.core.asgi.usage_table import open_usage_table, usage_file
+from app.core.asgi.usage_table import UsageTable, open_usage_table, usage_file
 from app.core.database.engine import Database
 from app.core.errors import NotReady, Unavailable
 from app.core.garbage_collection import without_garbage_collection
@@ -56,17 +56,15 @@ class WorkerApplication:
     usage_path: str
 
     def __call__(self) -> ASGIApp:
-        from app.main import create_app  # noqa: PLC0415 - the parent process does not need it
-
-        return create_app(usage=open_usage_table(self.usage_path))
+        return _application(Settings(), open_usage_table(self.usage_path))
 
 
-def _application(settings: Settings) -> ASGIApp:
+def _application(settings: Settings, usage: UsageTable | None = None) -> ASGIApp:
     """Return the application. Its objects are never freed, so the garbage collector does not check them again."""
     with without_garbage_collection():
         from app.main import create_app  # noqa: PLC0415 - several workers each import it themselves
 
-        application = create_app(settings)
+        application = create_app(settings, usage)
     gc.freeze()
     return application
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -22,10 +22,12 @@ from app.analysis.aggregates.grouping import (
 )
 from app.analysis.aggregates.hierarchy import Hierarchy, read_hierarchy
 from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, total
-from app.core.database.statements import Query, Read
+from app.core.database.sql import bounded
+from app.core.database.statement_cache import STATEMENTS
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import Parameter
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
-from app.core.reading.includes import select_stored
+from app.core.reading.includes import select_texts
 from app.core.reading.parameters import MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.numbers import Quantity, quantity_shown
@@ -90,11 +92,6 @@ class Members(NamedTuple):
 class Aggregates:
     """Aggregates of the figures that a list with the same filters returns."""
 
-    def __init__(self) -> None:
-        self._groups = lru_cache(maxsize=256)(self._build_groups)
-        self._figures = lru_cache(maxsize=256)(self._build_figures)
-        self._any = lru_cache(maxsize=256)(self._build_any)
-
     @property
     def parameters(self) -> Mapping[str, Parameter]:
         """The filters of the list of figures."""
@@ -120,7 +117,7 @@ class Aggregates:
         filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit"})
         shape, values = filter_shape(self.parameters, filters)
         names = tuple(dict.fromkeys([*query.group_by.split(","), "kind", "unit"]))
-        rows = yield self._groups(names, shape), {**values, "most": query.limit + 1}
+        rows = yield STATEMENTS.query(self._build_groups, names, shape), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
         members = (yield from self._read_members(names, shape, values)) if rows and not _too_many(names, rows) else None
         groups = [_group(names, row, members) for row in rows[: query.limit]]
@@ -143,8 +140,8 @@ class Aggregates:
 
     def _build_figures(self, shape: FilterShape) -> Query:
         additive = [FIGURE.kind.not_in(literals(NOT_ADDED_KINDS)), FIGURE.unit.not_in(literals(NOT_ADDED_UNITS))]
-        statement = select_stored(FIGURES).where(*additive, *conditions(self.parameters, shape)).order_by(FIGURE.id)
-        return Query(statement.limit(literal_column(str(MAX_ADDED + 1))))
+        statement = select_texts(FIGURES).where(*additive, *conditions(self.parameters, shape)).order_by(FIGURE.id)
+        return Query(bounded(statement.limit(literal_column(str(MAX_ADDED + 1)))))
 
     def _build_any(self, shape: FilterShape) -> Query:
         statement = select(FIGURE.id).where(FIGURE.state == literal_column("'published'"))
@@ -156,14 +153,14 @@ class Aggregates:
         for name in filters:
             others = {other: value for other, value in filters.items() if other != name}
             shape, values = filter_shape(self.parameters, others)
-            if (yield self._any(shape), values):
+            if (yield STATEMENTS.query(self._build_any, shape), values):
                 names.append(name)
         return names
 
     def _read_members(self, names: Sequence[str], shape: FilterShape, values: Mapping[str, Any]) -> Read:
         """Read the Members of the groups; None if there are too many figures."""
-        rows = yield self._figures(shape), values
-        if len(rows) > MAX_ADDED:
+        rows = yield STATEMENTS.query(self._build_figures, shape), {**values, "most_bytes": MAX_PAGE_BYTES}
+        if len(rows) > MAX_ADDED or len(fitting(rows)) < len(rows):
             return None
         figures = [StatedFigure.of(body) for (body,) in rows]
         hierarchy = yield from read_hierarchy(figures)

@@ -181,14 +181,14 @@ def audit_request(query: AuditQuery, today: str) -> AuditRequest:
 def read_findings(query: AuditQuery, request: ReadRequest, today: str) -> Read:
     """Read a page of findings. Its ETag contains the day, since dates become overdue without a Change."""
     as_of = query.as_of or today
-    return (yield from computed(request, lambda: _page(query, as_of), suffix=f"-{as_of}"))
+    return (yield from computed(request, lambda: _page(query, as_of, request), suffix=f"-{as_of}"))
 
 
-def _page(query: AuditQuery, as_of: str) -> Read:
+def _page(query: AuditQuery, as_of: str, request: ReadRequest) -> Read:
     pairs = [("as_of", as_of), ("severity", query.severity)]
     for name in ("rule", "resource", *FILTERS):
         pairs += [(name, value) for value in getattr(query, name) or ()]
-    cursors = Cursors(PATH, pairs)
+    cursors: Cursors = yield from request.cursors(pairs)
     start = _position(cursors, query.cursor) if query.cursor is not None else None
     page, position = yield from findings(audit_request(query, as_of), query.limit, start)
     next_path = None

@@ -5,7 +5,6 @@ A page ends when it has enough findings, or after enough steps. Its position in 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
@@ -13,6 +12,7 @@ from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 from app.analysis.audit.rule import SEVERITY, Case, Finding, Rule
 from app.analysis.audit.rules import ALL
 from app.core.database.engine import Database
+from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query, Read
 from app.core.model.resource import Resource, on_record
 from app.core.reading.filter_conditions import FilterShape, filter_shape
@@ -142,9 +142,9 @@ def _examine(
 def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
     """Return the next candidates as cases, the id up to which records were searched for them, and their number."""
     values = {**request.values(rule.resource), "after": after}
-    ((last, passed),) = yield _window(rule.resource, request.shape), values
+    ((last, passed),) = yield STATEMENTS.query(_window, rule.resource, request.shape), values
     until = last if passed == RECORDS else END
-    rows = yield _candidates(rule, request.shape), {**values, "until": until}
+    rows = yield STATEMENTS.query(_candidates, rule, request.shape), {**values, "until": until}
     if len(rows) == CANDIDATES:
         until = rows[-1][0]
     cases = {row[0]: Case(rule, from_json(row[1]), [], request.as_of) for row in rows}
@@ -155,7 +155,6 @@ def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
     return list(cases.values()), until, passed
 
 
-@lru_cache(maxsize=256)
 def _window(resource: Resource, shape: FilterShape) -> Query:
     """Return the query for the last id of the next step, and the number of its records."""
     table = resource.table
@@ -164,7 +163,6 @@ def _window(resource: Resource, shape: FilterShape) -> Query:
     return Query(select(func.max(records.c.id), func.count()))
 
 
-@lru_cache(maxsize=1024)
 def _candidates(rule: Rule, shape: FilterShape) -> Query:
     table = rule.resource.table
     statement = select_stored(rule.resource, table.id).where(*rule.where, *_records_after(rule.resource, shape))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain
 from typing import Annotated, Any
 
@@ -11,14 +11,15 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, lit
 
 from app.analysis.progress.assembly import KINDS, IndicatorProgress, is_counted, progress
 from app.analysis.progress.grouping import MAX_LEVELS
-from app.core.database.sql import one_of
-from app.core.database.statements import Query, Read
+from app.core.database.sql import bounded, one_of
+from app.core.database.statement_cache import STATEMENTS
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
 from app.core.model.resource import Id
 from app.core.reading.cursors import Cursors
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
-from app.core.reading.includes import select_stored
+from app.core.reading.includes import select_texts
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
@@ -102,30 +103,31 @@ def _tree() -> Select[Any]:
     public = below.join(PROJECT, PROJECT.id == PARTS.c.record_id).where(PROJECT.state == "published")
     tree = tree.union(public.where(tree.c.depth < literal_column(str(MAX_LEVELS + 1))))
     nearest = select(tree.c.id, func.min(tree.c.depth).label("depth")).group_by(tree.c.id).subquery()
-    statement = select_stored(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
+    statement = select_texts(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
     return statement.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
 
 
 def _figures(*where: ColumnElement[bool]) -> Query:
-    statement = select_stored(FIGURES).where(_is_shown_figure(), *where).order_by(FIGURE.id)
-    return Query(statement.limit(literal_column(str(MAX_FIGURES + 1))))
+    statement = select_texts(FIGURES).where(_is_shown_figure(), *where).order_by(FIGURE.id)
+    return Query(bounded(statement.limit(literal_column(str(MAX_FIGURES + 1)))))
 
 
-PROJECT_TREE = Query(_tree())
+PROJECT_TREE = Query(bounded(_tree()))
 OF_PROJECTS = one_of(FIGURE.project, "projects")
 FIGURES_OF_PROJECTS = _figures(OF_PROJECTS)
 FIGURES_OF_INDICATORS = _figures(OF_PROJECTS, one_of(FIGURE.indicator, "indicators"))
 FIGURES_BY_ID = _figures(one_of(FIGURE.id, "ids"))
 MANAGERS = Query(select(PROJECT.id, PROJECT.managed_by).where(one_of(PROJECT.id, "ids")))
-INDICATORS_BY_ID = Query(select_stored(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids")))
+INDICATORS_BY_ID = Query(bounded(select_texts(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids"))))
 
 
 def _progress_of(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None) -> Read:
     """Read the progress of projects, by the id of the project, for all indicators or only these."""
     figures = yield from _read_figures([project["id"] for project in projects], indicators)
     named = yield from _read_named(projects, figures)
-    rows = yield INDICATORS_BY_ID, {"ids": sorted({figure["indicator"] for figure in figures.values()})}
-    records = {indicator_id: from_json(body) for indicator_id, body in rows}
+    indicator_ids = sorted({figure["indicator"] for figure in figures.values()})
+    rows = yield INDICATORS_BY_ID, {"ids": indicator_ids, "most_bytes": MAX_PAGE_BYTES}
+    records = {indicator_id: from_json(body) for indicator_id, body in _all_of(rows)}
     own: dict[str, list[StatedFigure]] = {project["id"]: [] for project in projects}
     for figure in figures.values():
         own[figure["project"]].append(figure)
@@ -138,22 +140,41 @@ def _progress_of(projects: Sequence[Mapping[str, Any]], indicators: list[str] | 
 
 def _read_figures(project_ids: Sequence[str], indicators: list[str] | None) -> Read:
     """Read the figures of projects by id; Invalid if there are too many for one response."""
+    values = {"projects": project_ids, "most_bytes": MAX_PAGE_BYTES}
     if indicators:
-        rows = yield FIGURES_OF_INDICATORS, {"projects": project_ids, "indicators": indicators}
+        rows = yield FIGURES_OF_INDICATORS, {**values, "indicators": indicators}
     else:
-        rows = yield FIGURES_OF_PROJECTS, {"projects": project_ids}
+        rows = yield FIGURES_OF_PROJECTS, values
     if len(rows) > MAX_FIGURES:
-        detail = f"There are more than {MAX_FIGURES} figures. Filter by indicator, or lower limit for fewer projects."
-        raise Invalid(ErrorItem(parameter="indicator", code="too_many_figures", detail=detail))
-    return {figure.id: figure for figure in (StatedFigure.of(body) for (body,) in rows)}
+        raise _too_many_figures()
+    return {figure.id: figure for figure in (StatedFigure.of(body) for (body,) in _all_of(rows))}
+
+
+def _all_of(rows: Rows) -> Rows:
+    """Return the rows; raise Invalid if not all of them fit into a response."""
+    if len(fitting(rows)) < len(rows):
+        raise _too_many_figures()
+    return rows
+
+
+def _too_many_figures() -> Invalid:
+    detail = (
+        f"There are more than {MAX_FIGURES} figures, or they are too long. Filter by indicator, or lower limit for "
+        "fewer projects."
+    )
+    return Invalid(ErrorItem(parameter="indicator", code="too_many_figures", detail=detail))
 
 
 def _read_named(projects: Sequence[Mapping[str, Any]], figures: Mapping[str, StatedFigure]) -> Read:
     """Read the counted figures that others can be compared with: these figures, and those that they name."""
     named_ids = set(chain.from_iterable(figure.related("compared_with") for figure in figures.values()))
     other_ids = named_ids - figures.keys()
-    rows = (yield FIGURES_BY_ID, {"ids": sorted(other_ids)[:MAX_FIGURES]}) if other_ids else ()
-    named = [*figures.values(), *(StatedFigure.of(body) for (body,) in rows)]
+    rows = (
+        (yield FIGURES_BY_ID, {"ids": sorted(other_ids)[:MAX_FIGURES], "most_bytes": MAX_PAGE_BYTES})
+        if other_ids
+        else ()
+    )
+    named = [*figures.values(), *(StatedFigure.of(body) for (body,) in fitting(rows))]
     managers = {project["id"]: project["managed_by"] for project in projects}
     other_projects = {figure["project"] for figure in named} - {None} - managers.keys()
     managers |= dict((yield MANAGERS, {"ids": sorted(other_projects)}) if other_projects else ())
@@ -166,10 +187,10 @@ def read_progress(project_id: str, query: Any, request: ReadRequest) -> Read:
 
 
 def _read_project(project_id: str, query: Any, request: ReadRequest) -> Read:
-    rows = yield PROJECT_TREE, {"id": project_id}
+    rows = yield PROJECT_TREE, {"id": project_id, "most_bytes": MAX_PAGE_BYTES}
     if not rows:
         yield from reading_of(PROJECTS).raise_missing(project_id, request)
-    projects = [from_json(body) for (body,) in rows[: MAX_PROJECT_PARTS + 1]]
+    projects = [from_json(body) for (body,) in fitting(rows[: MAX_PROJECT_PARTS + 1])]
     results = yield from _progress_of(projects, query.indicator)
     below = parts_below(projects)
 
@@ -220,9 +241,6 @@ def _members(project: Mapping[str, Any], results: Mapping[str, list[IndicatorPro
 class ProgressList:
     """The projects that have figures, page by page, with the filters of the list of projects."""
 
-    def __init__(self) -> None:
-        self.statement = lru_cache(maxsize=256)(self._build)
-
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The filters of the list of projects, and the indicators to show."""
@@ -244,22 +262,24 @@ class ProgressList:
 
     def _build(self, shape: FilterShape) -> Query:
         has_figures = exists().where(FIGURE.project == PROJECT.id, _is_shown_figure())
-        statement = select_stored(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
-        return Query(statement.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id).limit(bindparam("most")))
+        statement = select_texts(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
+        statement = statement.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id)
+        return Query(bounded(statement.limit(bindparam("most"))))
 
     def page(self, query: Any, request: ReadRequest) -> Read:
         """Read a page of projects with their progress, by id. Each sub-project is an item of its own."""
-        return (yield from computed(request, lambda: self._page(query, request.path), encode=vars))
+        return (yield from computed(request, lambda: self._page(query, request), encode=vars))
 
-    def _page(self, query: Any, path: str) -> Read:
+    def _page(self, query: Any, request: ReadRequest) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
         shape, values = filter_shape(self.parameters, filters)
-        cursors = Cursors(path, list(_pairs(filters)))
+        cursors: Cursors = yield from request.cursors(list(_pairs(filters)))
         after = cursors.read(query.cursor)[1] if query.cursor is not None else ""
-        rows = yield self.statement(shape), {**values, "after": after, "most": query.limit + 1}
-        projects = [from_json(body) for (body,) in rows[: query.limit]]
+        bounds = {"after": after, "most": query.limit + 1, "most_bytes": MAX_PAGE_BYTES}
+        rows = yield STATEMENTS.query(self._build, shape), {**values, **bounds}
+        projects = [from_json(body) for (body,) in fitting(rows[: query.limit])]
         next_path = None
-        if len(rows) > query.limit:
+        if len(rows) > len(projects):
             last_id = projects[-1]["id"]
             next_path = cursors.next([("limit", query.limit)], last_id, last_id)
         results = yield from _progress_of(projects, query.indicator)

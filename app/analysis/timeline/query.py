@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +20,8 @@ from sqlalchemy import (
 
 from app.analysis.timeline.sources import FROM, MILESTONE, PUBLISHED, SOURCES, TO, WHAT_OF_KIND, EntrySource
 from app.core.change_log import CHANGES
-from app.core.database.sql import one_of, unindexed, utf8
+from app.core.database.sql import bounded, one_of, unindexed
+from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query
 from app.core.model.resource import Resource, on_record
 from app.milestones.models import MILESTONES
@@ -69,25 +69,32 @@ def bound_values(filters: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return values
 
 
-@lru_cache(maxsize=1024)
 def statement(shape: TimelineShape) -> Query | None:
     """Return the query for entries after a position, with their records; None if no source has all filters.
 
     Its rows have: at, other, rank of the source, id, what, and representation. It binds the filters, `most` (the
     maximum number of rows), the days of the period, and after_at, after_other, after_rank and after_id.
     """
+    return STATEMENTS.query(_build, shape) if any(_has_filters(source, shape) for source in SOURCES) else None
+
+
+def _has_filters(source: EntrySource, shape: TimelineShape) -> bool:
+    """Return whether the request includes entries of a source, and the source has all filters."""
+    is_requested = bool(set(source.whats) & set(shape.whats))
+    return is_requested and all(source.resource.parameter_of(name) for name, _ in shape.filters)
+
+
+def _build(shape: TimelineShape) -> Query:
     selects = [
         select(_entries(rank, source, shape).subquery())
         for rank, source in enumerate(SOURCES)
-        if set(source.whats) & set(shape.whats) and all(source.resource.parameter_of(name) for name, _ in shape.filters)
+        if _has_filters(source, shape)
     ]
-    if not selects:
-        return None
     entries = union_all(*selects).subquery().c
-    body = utf8(func.coalesce(entries.body, CHANGES.c.body))
+    body = func.coalesce(entries.body, CHANGES.c.body).label("body")
     rows = select(entries.at, entries.other, entries.rank, entries.id, entries.what, body)
     rows = rows.join(CHANGES, CHANGES.c.sequence == entries.change)
-    return Query(_in_order(rows, (entries.at, entries.other, entries.rank, entries.id), shape))
+    return Query(bounded(_in_order(rows, (entries.at, entries.other, entries.rank, entries.id), shape)))
 
 
 def _entries(rank: int, source: EntrySource, shape: TimelineShape) -> Select[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from app.analysis.timeline.models import Precision, TimelineQuery
 from app.analysis.timeline.query import SUB_PROJECTS, TimelineShape, bound_values, statement
 from app.analysis.timeline.sources import SOURCES, WHAT
-from app.core.database.statements import Read
+from app.core.database.statements import MAX_PAGE_BYTES, Read, fitting
 from app.core.errors import BadCursor
 from app.core.reading.cursors import Cursors
 from app.core.reading.results import ReadRequest, computed
@@ -27,11 +27,11 @@ PRECISION_BY_LENGTH: dict[int, Precision] = {len("2022"): "year", len("2022-02")
 
 def read_entries(query: TimelineQuery, request: ReadRequest) -> Read:
     """Read a page of entries."""
-    return (yield from computed(request, lambda: _page(query)))
+    return (yield from computed(request, lambda: _page(query, request)))
 
 
-def _page(query: TimelineQuery) -> Read:
-    cursors = Cursors(PATH, list(_pairs(query)))
+def _page(query: TimelineQuery, request: ReadRequest) -> Read:
+    cursors: Cursors = yield from request.cursors(list(_pairs(query)))
     after = _position(cursors, query.cursor) if query.cursor is not None else None
     items, position = yield from _entries(query, after)
     next_path = None
@@ -66,14 +66,17 @@ def _entries(query: TimelineQuery, after: dict[str, Any] | None) -> Read:
         if page is None:
             return entries, None
         position = {f"after_{name}": value for name, value in (after or {}).items()}
-        rows = yield page, {**values, **position, "most": query.limit + 1}
-        for row in rows:
+        rows = yield page, {**values, **position, "most": query.limit + 1, "most_bytes": MAX_PAGE_BYTES}
+        fitted = fitting(rows)
+        for row in fitted:
             entry = _entry(row[2], row[0], row[4], from_json(row[5]))
             if _is_within(entry["date"], values):
                 if len(entries) == query.limit:
                     return entries, after
                 entries.append(entry)
             after = dict(zip(("at", "other", "rank", "id"), row, strict=False))
+        if len(fitted) < len(rows):
+            return entries, after
         if len(rows) <= query.limit:
             return entries, None
     return entries, after

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, bindparam
+from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, Select, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
@@ -34,6 +34,40 @@ def _utf8_sqlite(element: utf8, compiler: Any, **kwargs: Any) -> str:
 @compiles(utf8, "postgresql")
 def _utf8_postgresql(element: utf8, compiler: Any, **kwargs: Any) -> str:
     return f"convert_to({compiler.process(element.clauses, **kwargs)}, 'UTF8')"
+
+
+class fits(FunctionElement[bytes]):  # noqa: N801
+    """A text column as UTF-8 bytes, and as no bytes from the row on with which the rows have more than `:most_bytes`.
+
+    The first text is always there. PostgreSQL adds up the lengths, which it knows without reading long texts. On SQLite
+    the reader stops, so this is only the conversion there.
+    """
+
+    type = LargeBinary()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column, bindparam("most_bytes", type_=BigInteger()))
+
+
+@compiles(fits, "sqlite")
+def _fits_sqlite(element: fits, compiler: Any, **kwargs: Any) -> str:
+    return f"CAST({compiler.process(next(iter(element.clauses)), **kwargs)} AS BLOB)"
+
+
+@compiles(fits, "postgresql")
+def _fits_postgresql(element: fits, compiler: Any, **kwargs: Any) -> str:
+    column, most = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    length = f"sum(octet_length({column})) OVER"
+    is_first = f"{length} (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) IS NULL"
+    is_within = f"{length} (ROWS UNBOUNDED PRECEDING) <= {most}"
+    return f"CASE WHEN {is_within} OR {is_first} THEN convert_to({column}, 'UTF8') ELSE ''::bytea END"
+
+
+def bounded(statement: Select[Any]) -> Select[Any]:
+    """Return the rows of a select in their order, with `fits` applied to the last column if it is a text."""
+    *columns, last = statement.subquery().c
+    return select(*columns, last if isinstance(last.type, LargeBinary) else fits(last).label(last.key))
 
 
 class unindexed(FunctionElement[Any]):  # noqa: N801

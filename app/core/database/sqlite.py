@@ -90,9 +90,8 @@ class _SqliteConnection:
         self._is_broken = False
         if self._file is None:
             raise Unavailable("The database does not exist.")
-        self._driver = sqlite3.connect(
-            path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
-        )
+        # The driver keeps 128 prepared statements of a connection.
+        self._driver = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
         try:
             self._driver.execute("PRAGMA query_only=ON")
             self._driver.execute(f"PRAGMA cache_size=-{cache}")
@@ -135,7 +134,9 @@ class _SqliteConnection:
                 for position, value in enumerate(parameters):
                     if type(value) is list:
                         parameters[position] = json.dumps(value)
-                rows = self._driver.execute(sql, parameters).fetchmany(MAX_ROWS + 1)
+                cursor = self._driver.execute(sql, parameters)
+                most_bytes = values.get("most_bytes")
+                rows = cursor.fetchmany(MAX_ROWS + 1) if most_bytes is None else _fetch(cursor, most_bytes)
                 if len(rows) > MAX_ROWS:
                     raise OutOfTime
         except StopIteration as done:
@@ -144,6 +145,25 @@ class _SqliteConnection:
     def close(self) -> None:
         """Close the connection."""
         self._driver.close()
+
+
+def _fetch(cursor: sqlite3.Cursor, most_bytes: int) -> Rows:
+    """Return the rows of a `bounded` statement. The one with which they have too many bytes is the last, without them.
+
+    The rows after it are not read.
+    """
+    rows: list[tuple[Any, ...]] = []
+    left = most_bytes
+    for row in cursor:
+        body = row[-1]
+        if body is not None:
+            left -= len(body)
+            if left < 0 and left + len(body) < most_bytes:
+                rows.append((*row[:-1], b""))
+                break
+        rows.append(row)
+    cursor.close()
+    return rows
 
 
 def _identity(path: str) -> tuple[int, int] | None:

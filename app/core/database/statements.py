@@ -1,10 +1,13 @@
 """The interface between reads and the readers of both engines."""
 
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import Executable
+
+BYTES_OF_EXPRESSION = 50_000  # of a statement that is not compiled yet, as measured for lists with ten filters
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -15,24 +18,56 @@ class Query:
     """A statement that is compiled once for each engine and then executed by the driver with new values.
 
     `on_postgresql` replaces the statement on PostgreSQL. With `alone` it needs no snapshot: it may see a later state
-    than earlier statements of the same read.
+    than earlier statements of the same read. With `rebuild`, which returns an equal query, it forgets the expression
+    once it is compiled: the expression takes ten times the memory of the SQL text.
     """
 
     def __init__(self, statement: Executable, on_postgresql: Executable | None = None, *, alone: bool = False) -> None:
         self._statements = {"sqlite": statement, "postgresql": statement if on_postgresql is None else on_postgresql}
         self.alone = alone
+        self.rebuild: Callable[[], Query] | None = None
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def sql(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Return the SQL text and the values in the order of its placeholders."""
         entry = self._compiled.get(dialect.name)
         if entry is None:
-            compiled: Any = self._statements[dialect.name].compile(dialect=dialect)  # type: ignore[attr-defined]
-            literals = {name: value for name, value in compiled.params.items() if value is not None}
-            entry = (str(compiled), tuple(compiled.positiontup or ()), literals)
-            self._compiled[dialect.name] = entry
+            entry = self._compiled[dialect.name] = self._compile(dialect)
         text, names, literals = entry
         return text, [values[name] if name in values else literals[name] for name in names]
+
+    def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        statements = self._statements or (self.rebuild()._statements if self.rebuild else {})
+        compiled: Any = statements[dialect.name].compile(dialect=dialect)  # type: ignore[attr-defined]
+        if self.rebuild is not None:
+            self._statements = {}
+        literals = {name: value for name, value in compiled.params.items() if value is not None}
+        return str(compiled), tuple(map(sys.intern, compiled.positiontup or ())), literals
+
+    @property
+    def size(self) -> int:
+        """About how much memory the query takes, in bytes."""
+        compiled = sum(len(text) + 8 * len(names) + 200 * len(lits) for text, names, lits in self._compiled.values())
+        return BYTES_OF_EXPRESSION * bool(self._statements) + 1_000 + compiled
+
+
+# A page ends before the record with which its records have more bytes than this. It has at least one record.
+MAX_PAGE_BYTES = 4_000_000
+
+
+def fitting(rows: Rows, most_bytes: int = MAX_PAGE_BYTES) -> Rows:
+    """Return the rows of a `bounded` statement, until those whose last values have more bytes than this in all."""
+    bodies = [row[-1] for row in rows if row[-1] is not None]
+    if sum(map(len, bodies)) <= most_bytes and b"" not in bodies:
+        return rows
+    size = 0
+    for number, row in enumerate(rows):
+        if row[-1] is None:
+            continue
+        if row[-1] == b"" or (size and size + len(row[-1]) > most_bytes):
+            return rows[:number]
+        size += len(row[-1])
+    return rows
 
 
 # A read yields its queries one after the other and returns its result. It does no input or output itself.

@@ -16,7 +16,8 @@ def read_request(request: Request) -> ReadRequest:
     """Return the parts of a request that a read depends on."""
     scope = request.scope
     tags = request.headers.get("if-none-match", "")
-    return ReadRequest(scope["path"], scope["query_string"], tags, scope.get("caller", ANONYMOUS))
+    caller = scope.get("caller", ANONYMOUS)
+    return ReadRequest(scope["path"], scope["query_string"], tags, caller, scope["app"].state.cursor_signer)
 
 
 async def run_read(request: Request, read: Callable[[], Any], *, long: bool = False, key: Hashable = None) -> Any:

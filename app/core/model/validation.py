@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from app.core.errors import MAX_ERRORS, BadBody, ErrorItem, Invalid
 from app.core.values.links import LinksTo
-from app.core.values.text import LANGUAGE_TAG, UNSAFE, suggestion
+from app.core.values.text import LANGUAGE_TAG, UNSAFE, Suggestions
 
 MAX_DEPTH = 100
+COUNTED_ERRORS = 1_000  # a value with more is refused without a list of them, which would take long
 MAX_MEMBERS = 1_000  # of one object; records have far fewer
 
 _LANGUAGE = re.compile(LANGUAGE_TAG)
@@ -90,12 +91,16 @@ def _unsafe(value: Any, pointer: str, depth: int, names: frozenset[str]) -> Iter
 
 
 def validate(model: type[Model], value: Any) -> Model:
-    """Validate a value strictly; Invalid with every error that the model finds."""
+    """Validate a value strictly; Invalid with the errors that the model finds."""
     try:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
+        if error.error_count() > COUNTED_ERRORS:
+            detail = f"The value has more than {COUNTED_ERRORS} errors."
+            raise Invalid(ErrorItem(pointer="", code="invalid_value", detail=detail)) from None
         errors = error.errors(include_url=False, include_input=False, include_context=False)
-        raise Invalid(*(_item(model, item) for item in errors[:MAX_ERRORS])) from None
+        suggestions = Suggestions()
+        raise Invalid(*(_item(model, item, suggestions) for item in errors[:MAX_ERRORS])) from None
 
 
 def validate_partly(model: type[Model], value: dict[str, Any], errors: Iterable[ErrorItem]) -> Model | None:
@@ -127,11 +132,11 @@ def _without_required(model: type[Model]) -> type[Model]:
     return create_model(f"{model.__name__}InPart", __base__=model, **optional)
 
 
-def _item(model: type[BaseModel], error: Any) -> ErrorItem:
+def _item(model: type[BaseModel], error: Any, suggestions: Suggestions) -> ErrorItem:
     names = _member_names(model)
     location = list(error["loc"])
     if error["type"] == "extra_forbidden":
-        detail = f"There is no such member here.{suggestion(str(location.pop()), names)}"
+        detail = f"There is no such member here.{suggestions.similar_to(str(location.pop()), names)}"
         return ErrorItem(pointer=_pointer(location, names), code="unknown_member", detail=detail)
     return ErrorItem(pointer=_pointer(location, names), code="invalid_value", detail=error_detail(error))
 

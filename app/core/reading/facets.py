@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Column, ColumnElement, Select, bindparam, func, literal_column, select, union, union_all
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, literal_column, select, union
 
 from app.core.database.sql import one_of
-from app.core.database.statements import Query, Read
+from app.core.database.statement_cache import STATEMENTS
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import EqualFilter
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
-from app.core.reading.includes import select_stored
+from app.core.reading.includes import select_texts, union_in_order
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.codelists import CodeList
@@ -73,7 +74,6 @@ class Facets:
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
-        self._statement = lru_cache(maxsize=1024)(self._build)
 
     @cached_property
     def facets(self) -> dict[str, Facet]:
@@ -101,7 +101,7 @@ class Facets:
         shape, values = filter_shape(self.resource.parameters, filters)
         counts: dict[str, Sequence[Any]] = {}
         for name in dict.fromkeys(query.facet):
-            rows = yield self._statement(name, shape), {**values, "most": query.limit + 1}
+            rows = yield STATEMENTS.query(self._build, name, shape), {**values, "most": query.limit + 1}
             counts[name] = [(_text(value), count) for value, count in rows]
         labels = yield from self._labels(counts, query.limit)
         facets = {name: self._facet_values(name, rows, labels, query.limit) for name, rows in counts.items()}
@@ -142,8 +142,8 @@ class Facets:
                 ids.setdefault(target, []).extend(value for value, _ in rows[:limit])
         if not ids:
             return {}
-        rows = yield _labelled_targets(tuple(ids)), ids
-        return {(_text(target), _text(record_id)): _label(from_json(body)) for target, record_id, body in rows}
+        rows = yield STATEMENTS.query(_labelled_targets, tuple(ids)), {**ids, "most_bytes": MAX_PAGE_BYTES}
+        return {(_text(target), _text(record_id)): _label(from_json(body)) for target, record_id, body in fitting(rows)}
 
     def _facet_values(self, name: str, rows: Sequence[Any], labels: Mapping[Any, Any], limit: int) -> dict[str, Any]:
         facet = self.facets[name]
@@ -182,15 +182,14 @@ def _ancestors_of(resource: Resource) -> Any:
     return nodes.union(higher.where(table.parent.is_not(None)))
 
 
-@lru_cache(maxsize=256)
 def _labelled_targets(targets: tuple[str, ...]) -> Query:
     selects = [_bodies(RESOURCES[name]) for name in targets]
-    return Query(union_all(*selects) if len(selects) > 1 else selects[0])
+    return Query(union_in_order(*selects))
 
 
 def _bodies(resource: Resource) -> Select[Any]:
-    name: ColumnElement[str] = literal_column(f"'{resource.name}'")
-    return select_stored(resource, name, resource.table.id).where(one_of(resource.table.id, resource.name))
+    name: ColumnElement[str] = literal_column(f"'{resource.name}'").label("target")
+    return select_texts(resource, name, resource.table.id).where(one_of(resource.table.id, resource.name))
 
 
 def _label(record: Mapping[str, Any]) -> Any:

@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, select
 
 from app.core.access.keys import KEYS
 from app.core.change_log import CHANGE_NAME, CHANGES, PUBLIC_ACTION, REDACTOR, WITHHELD
-from app.core.database.sql import one_of, utf8
-from app.core.database.statements import Query, Read
+from app.core.database.sql import bounded, one_of, utf8
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.fields import Instant
 from app.core.model.filters import stored_instant
@@ -25,6 +25,7 @@ from app.core.reading.results import LAST_CHANGE_OF_RECORD, ReadRequest, ReadRes
 from app.core.values.json import from_json, to_json
 from app.core.writing.representation import writable_members
 
+NO_LIMIT = 1 << 40  # bytes
 AFTER_ALL_CHANGES = (1 << 63) - 1  # no Change has this number or a higher one
 
 
@@ -92,8 +93,8 @@ _VERSIONS = (
     .order_by(CHANGES.c.sequence.desc())
     .limit(bindparam("most"))
 )
-_ALL_VERSIONS = Query(_VERSIONS)
-_PUBLIC_VERSIONS = Query(_VERSIONS.where(CHANGES.c.shown.is_not(None)))
+_ALL_VERSIONS = Query(bounded(_VERSIONS))
+_PUBLIC_VERSIONS = Query(bounded(_VERSIONS.where(CHANGES.c.shown.is_not(None))))
 _PARTNERS = Query(select(KEYS.c.id, KEYS.c.partner).where(one_of(KEYS.c.id, "keys")))
 
 
@@ -134,18 +135,19 @@ class History:
         tag = yield from last_change_tag(request)
         if request.is_conditional and request.matches(tag):
             return ReadResult(None, tag, private=may_write)
-        cursors = Cursors(request.path)
+        cursors: Cursors = yield from request.cursors()
         before = AFTER_ALL_CHANGES if query.cursor is None else _position(cursors, query.cursor)
         values = {"resource": self.resource.name, "id": record_id, "before": before, "most": query.limit + 1}
-        rows = yield (_ALL_VERSIONS if may_write else _PUBLIC_VERSIONS), values
+        versions = _ALL_VERSIONS if may_write else _PUBLIC_VERSIONS
+        rows, has_next = yield from _bounded_versions(versions, values, query.limit)
         if not rows and query.cursor is None:
             raise NotFound
         changes = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
         partners = yield from _partners(changes)
-        pairs = zip(changes[: query.limit], [*changes[1:], None], strict=False)
+        pairs = zip(changes[: len(changes) - has_next], [*changes[1:], None], strict=False)
         items = [_version(change, earlier, partners, may_write=may_write) for change, earlier in pairs]
         next_path = None
-        if len(rows) > query.limit:
+        if has_next:
             next_path = cursors.next([("limit", query.limit)], items[-1]["sequence"], record_id)
         body = to_json({"items": items, "next": next_path})
         return ReadResult(None if request.matches(tag) else body, tag, next_path, private=may_write)
@@ -159,6 +161,19 @@ class History:
             return request.caller.may_write(rows[0][0])
         rows = yield LAST_CHANGE_OF_RECORD, {"resource": self.resource.name, "id": record_id}
         return bool(rows) and request.caller.may_write(from_json(rows[0][1] or WITHHELD)["managed_by"])
+
+
+def _bounded_versions(versions: Query, values: Mapping[str, Any], limit: int) -> Read:
+    """Read the versions of a page and, if there is a next page, the one after them, which is compared with the last.
+
+    A page has fewer versions than `limit` if their representations have too many bytes, but at least one.
+    """
+    rows: Rows = yield versions, {**values, "most_bytes": MAX_PAGE_BYTES}
+    fitted = fitting(rows)
+    is_cut = len(fitted) < len(rows)
+    if is_cut and len(fitted) == 1:
+        fitted = yield versions, {**values, "most": 2, "most_bytes": NO_LIMIT}
+    return fitted, is_cut or len(rows) > limit
 
 
 def _position(cursors: Cursors, cursor: str) -> int:

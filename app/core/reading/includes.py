@@ -1,7 +1,7 @@
 """`include`: linked records that a response contains in addition, read in as few statements as possible."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,23 +9,35 @@ from typing import Any
 from sqlalchemy import Select, func, literal_column, select, union_all
 
 from app.core.change_log import CHANGES
-from app.core.database.sql import utf8
-from app.core.database.statements import Query, Read, Rows
+from app.core.database.sql import bounded, utf8
+from app.core.database.statement_cache import STATEMENTS
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Include, Resource, on_record
 from app.core.reading.cursors import Cursors
+from app.core.reading.results import ReadRequest
 
 MAX_INCLUDED = 200  # records for each step
 MAX_IN_PATH = 100  # ids in the path of further records
 
 
 def select_stored(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
-    """Select columns of public records (or drafts), and last the bytes of the representation.
+    """Select columns of public records (or drafts), and last the bytes of the representation."""
+    return _select(utf8, resource, columns, state)
+
+
+def select_texts(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
+    """Select columns of public records (or drafts), and last the text of the representation, for `bounded`."""
+    return _select(lambda text: text.label("body"), resource, columns, state)
+
+
+def _select(encode: Callable[[Any], Any], resource: Resource, columns: Sequence[Any], state: str) -> Select[Any]:
+    """Select columns, and last the representation.
 
     The representation is that of the last Change, unless the record was rendered again since.
     """
     table = resource.table
-    body = utf8(func.coalesce(table.body, CHANGES.c.body))
+    body = encode(func.coalesce(table.body, CHANGES.c.body))
     statement = select(*columns, body).join(CHANGES, CHANGES.c.sequence == table.change)
     return statement.where(table.state == literal_column(f"'{state}'"))
 
@@ -46,7 +58,7 @@ class IncludeStep:
         """Select the linked records of the records whose ids are bound to `bind`."""
         table = self.include.resource.table
         parameter = self.include.resource.parameters[self.include.parameter]
-        linked = select_stored(self.include.resource, *columns, table.id).where(on_record(parameter, bind, single))
+        linked = select_texts(self.include.resource, *columns, table.id).where(on_record(parameter, bind, single))
         return linked.order_by(table.id).limit(literal_column(str(MAX_INCLUDED + 1)))
 
 
@@ -59,6 +71,7 @@ class Includes:
 
     def __init__(self, resource: Resource, names: str) -> None:
         self.resource = resource
+        self.names = names
         self.steps: list[IncludeStep] = []
         sources = [resource.name]
         root_only = True
@@ -72,39 +85,36 @@ class Includes:
             root_only = root_only and all(edge.resource is not resource for edge, _ in edges)
         self.first_steps = [step for step in self.steps if step.in_first_statement]
         self.needs_more = len(self.first_steps) < len(self.steps)
-        self._first = lru_cache(maxsize=2)(self._build)
-        self._later = {step: Query(step.select("ids", False)) for step in self.steps if not step.in_first_statement}
 
     def parts(self, bind: str, single: bool) -> Iterator[Select[Any]]:
         """Yield a select of (number, id, body) for each step of the first statement."""
         for number, step in enumerate(self.first_steps):
             yield step.select(bind, single, literal_column(str(number)).label("part"))
 
-    def _build(self, single: bool) -> Query:
-        return Query(union_in_order(*self.parts("ids", single)))
-
-    def read(self, ids: Sequence[str], rows: Rows | None = None) -> Read:
+    def read(self, request: ReadRequest, ids: Sequence[str], rows: Rows | None = None) -> Read:
         """Return the last members of a response: `"included": …, "included_next": …`.
 
-        `ids` are those of the requested records. `rows` are the rows of `parts` if they have been read already.
+        `ids` are those of the requested records. `rows` are the rows of `parts` if they have been read already, after
+        that of the requested record.
         """
         if rows is None:
-            rows = (yield self._first(False), {"ids": list(ids)}) if self.first_steps and ids else ()
-        first_pairs: list[list[tuple[str, bytes]]] = [[] for _ in self.first_steps]
-        for number, record_id, body in rows:
-            first_pairs[number].append((record_id, body))
+            first = STATEMENTS.query(_first_statement, self.resource, self.names)
+            values = {"ids": list(ids), "most_bytes": MAX_PAGE_BYTES}
+            rows = (yield first, values) if self.first_steps and ids else ()
+        first_reads, left = _split(rows, len(self.first_steps))
+        remaining = iter(first_reads)
         ids_by_resource: dict[str, list[str]] = {self.resource.name: list(ids)}
         included: dict[str, dict[str, bytes]] = {}
         next_paths: dict[str, list[str]] = {}
-        remaining = iter(first_pairs)
         for step in self.steps:
             records = included.setdefault(step.name, {})
             source_ids = ids_by_resource[step.source]
-            pairs = next(remaining) if step.in_first_statement else (yield self._later[step], {"ids": list(source_ids)})
-            if len(pairs) > MAX_INCLUDED:
-                paths = _next_paths(step.include, source_ids, pairs[MAX_INCLUDED - 1][0])
+            read = next(remaining) if step.in_first_statement else (yield from _read_later(step, source_ids, left))
+            left -= 0 if step.in_first_statement else read.size
+            if read.has_more:
+                paths = yield from _next_paths(request, step.include, source_ids, read.last_id)
                 next_paths.setdefault(step.name, []).extend(paths)
-            records.update(pairs[:MAX_INCLUDED])
+            records.update(read.pairs)
             resource = step.include.resource.name
             if self.needs_more:
                 ids_by_resource[resource] = list(dict.fromkeys([*ids_by_resource.get(resource, ()), *records]))
@@ -112,18 +122,73 @@ class Includes:
         return b'"included":%s,"included_next":%s' % (members, json.dumps(next_paths).encode() if next_paths else b"{}")
 
 
-@lru_cache(maxsize=512)
+@dataclass(frozen=True)
+class StepRecords:
+    """The records of a step as pairs of id and body, and whether there are or may be more than one response takes."""
+
+    pairs: Sequence[tuple[str, bytes]]
+    has_more: bool
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[str, bytes]], *, is_cut: bool) -> "StepRecords":
+        """Return at most MAX_INCLUDED of the records."""
+        return cls(pairs[:MAX_INCLUDED], is_cut or len(pairs) > MAX_INCLUDED)
+
+    @property
+    def last_id(self) -> str | None:
+        """The id of the last record, if there is one."""
+        return self.pairs[-1][0] if self.pairs else None
+
+    @property
+    def size(self) -> int:
+        """The bytes of the records."""
+        return sum(len(body) for _, body in self.pairs)
+
+
+def _split(rows: Rows, count: int) -> tuple[list[StepRecords], int]:
+    """Return the records of each step of the first statement, and how many bytes are left for other steps.
+
+    If the rows do not fit into a response, the step of the first one that does not is cut, and so are all later steps.
+    """
+    fitted = fitting(rows)
+    cut_at = count if len(fitted) == len(rows) else rows[len(fitted)][0]
+    pairs: list[list[tuple[str, bytes]]] = [[] for _ in range(count)]
+    for number, record_id, body in fitted:
+        if number >= 0:
+            pairs[number].append((record_id, body))
+    left = MAX_PAGE_BYTES - sum(len(row[2]) for row in fitted) if cut_at == count else 0
+    return [StepRecords.of(step, is_cut=number >= cut_at) for number, step in enumerate(pairs)], left
+
+
+def _read_later(step: IncludeStep, ids: Sequence[str], left: int) -> Read:
+    """Read the records of a step that is not in the first statement, if bytes are left for them."""
+    if left <= 0 or not ids:
+        return StepRecords.of((), is_cut=bool(ids))
+    rows = yield STATEMENTS.query(_later_statement, step), {"ids": list(ids), "most_bytes": left}
+    fitted = fitting(rows, left)
+    return StepRecords.of(fitted, is_cut=len(fitted) < len(rows))
+
+
+def _first_statement(resource: Resource, names: str) -> Query:
+    return Query(union_in_order(*includes_of(resource, names).parts("ids", False)))
+
+
+def _later_statement(step: IncludeStep) -> Query:
+    return Query(bounded(step.select("ids", False)))
+
+
+@lru_cache(maxsize=64)
 def includes_of(resource: Resource, names: str) -> Includes:
     """Parse a value of `include`; raises Invalid if a name in it cannot be followed."""
     return Includes(resource, names)
 
 
 def union_in_order(*parts: Select[Any]) -> Any:
-    """Return a statement with the rows of each select, one select after the other.
+    """Return a `bounded` statement with the rows of each select, one select after the other.
 
     Both engines append in this order: on PostgreSQL, readers switch parallel plans off.
     """
-    wrapped = [select(part.subquery()) for part in parts]
+    wrapped = [bounded(part) for part in parts]
     return wrapped[0] if len(wrapped) == 1 else union_all(*wrapped)
 
 
@@ -132,12 +197,17 @@ def _object(members: Mapping[str, bytes]) -> bytes:
     return b"{%s}" % b",".join([b'"%s":%s' % (name.encode(), value) for name, value in members.items()])
 
 
-def _next_paths(edge: Include, ids: Sequence[str], last: str) -> Iterator[str]:
-    """Yield paths of the records after the last included one. Each path has few enough ids to stay short."""
-    path = f"/v1/{edge.resource.name}"
+def _next_paths(request: ReadRequest, edge: Include, ids: Sequence[str], last: str | None) -> Read:
+    """Return paths of the records after the last included one, or of all records if there is none.
+
+    Each path has few enough ids to stay short.
+    """
+    paths = []
     for start in range(0, len(ids), MAX_IN_PATH):
         parameters = [(edge.parameter, record_id) for record_id in ids[start : start + MAX_IN_PATH]]
-        yield Cursors(path, parameters).next((), last, last)
+        cursors: Cursors = yield from request.cursors(parameters, f"/v1/{edge.resource.name}")
+        paths.append(cursors.start() if last is None else cursors.next((), last, last))
+    return paths
 
 
 def _no_include(sources: Sequence[str]) -> ErrorItem:

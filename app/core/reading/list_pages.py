@@ -8,7 +8,7 @@ from typing import Any
 from app.core.access.caller import Caller
 from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Invalid
 from app.core.model.resource import Resource
-from app.core.reading.cursors import Cursors
+from app.core.reading.cursors import Cursors, CursorSigner
 from app.core.reading.filter_conditions import ALL, DRAFTS, OWN, FilterShape, filter_shape
 from app.core.reading.sorts import Sort, is_number, nullable
 from app.core.search.ranking import SearchPosition
@@ -25,6 +25,7 @@ class ListPage:
     query: Any
     fixed_filters: Mapping[str, Any]
     path: str
+    signer: CursorSigner
     shape: FilterShape = ()
     values: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class ListPage:
 
     @property
     def _cursors(self) -> Cursors:
-        return Cursors(self.path, self.query_pairs)
+        return Cursors(self.path, self.query_pairs, self.signer)
 
     def _read(self, cursor: str) -> tuple[Any, str]:
         value, record_id = self._cursors.read(cursor)

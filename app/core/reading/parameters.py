@@ -1,6 +1,6 @@
 """Query parameters: the models of lists and details, and the parser of a query string."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache, cached_property
 from itertools import chain
 from typing import Annotated, Any
@@ -9,16 +9,17 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from app.core.database.tables import STATE
-from app.core.errors import BadQuery, ErrorItem, Invalid
+from app.core.errors import MAX_ERRORS, BadQuery, ErrorItem, Invalid
 from app.core.model.filters import InstantText, Parameter
 from app.core.model.resource import Resource
 from app.core.model.validation import error_detail
-from app.core.values.text import UNSAFE, suggestion
+from app.core.values.text import UNSAFE, Suggestions
 
 MAX_QUERY_LENGTH = 32_768  # bytes
 MAX_PARAMETERS = 1_000
 DEFAULT_LIMIT = 50
 MAX_ITEMS = 200
+LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` has as many as fit into 4 MB."
 
 NameList = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
 SearchWords = Annotated[str, StringConstraints(max_length=300)]
@@ -62,7 +63,7 @@ class Queries:
         fields["state"] = (Annotated[str, STATE], Field(default="published", description=text))
         fields["limit"] = (
             Digits,
-            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of items on a page."),
+            Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=LIMIT_TEXT),
         )
         text = "Start of the page, from `next` of the previous page with the same filters and sort."
         fields["cursor"] = (str | None, Field(default=None, description=text, max_length=1000))
@@ -124,28 +125,35 @@ def parse_query(model: type[BaseModel], query_string: bytes) -> BaseModel:
     """Parse and check a query string; raises BadQuery if it cannot be decoded, and Invalid with an item per error."""
     if not query_string and (defaults := _defaults(model)) is not None:
         return defaults
-    values: dict[str, Any] = {}
-    errors: list[ErrorItem] = []
-    takes_many = _takes_many(model)
-    for name, value in _pairs(query_string):
-        if name not in takes_many:
-            errors.append(unknown_parameter(name, list(takes_many)))
-        elif takes_many[name]:
-            values.setdefault(name, []).append(value)
-        elif name in values:
-            errors.append(ErrorItem(parameter=name, code="repeated", detail="This parameter can be used only once."))
-        else:
-            values[name] = value
+    values, errors = _values(model, query_string)
     try:
         checked = model.model_validate(values)
     except ValidationError as error:
         errors += [
             ErrorItem(parameter=str(item["loc"][0]), code="invalid_value", detail=error_detail(item))
-            for item in error.errors(include_url=False, include_input=False)
+            for item in error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
         ]
     if errors:
         raise Invalid(*errors)
     return checked
+
+
+def _values(model: type[BaseModel], query_string: bytes) -> tuple[dict[str, Any], list[ErrorItem]]:
+    """Return the values of the known parameters, and the errors of the others."""
+    values: dict[str, Any] = {}
+    unknown: list[str] = []
+    repeated: list[ErrorItem] = []
+    takes_many = _takes_many(model)
+    for name, value in _pairs(query_string):
+        if name not in takes_many:
+            unknown.append(name)
+        elif takes_many[name]:
+            values.setdefault(name, []).append(value)
+        elif name in values:
+            repeated.append(ErrorItem(parameter=name, code="repeated", detail="This parameter can be used only once."))
+        else:
+            values[name] = value
+    return values, [*unknown_parameters(unknown, takes_many), *repeated]
 
 
 def _pairs(query_string: bytes) -> list[tuple[str, str]]:
@@ -162,6 +170,14 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def unknown_parameter(name: str, parameters: list[str]) -> ErrorItem:
-    """Return the error for an unknown parameter, which suggests the closest one. It does not repeat the name."""
-    return ErrorItem(code="unknown_parameter", detail=f"There is no such parameter.{suggestion(name, parameters)}")
+def unknown_parameters(names: Sequence[str], parameters: Collection[str]) -> list[ErrorItem]:
+    """Return the errors for unknown parameters, which suggest the closest ones. They do not repeat the names.
+
+    Raise Invalid with a single error if there are too many.
+    """
+    if len(names) > MAX_ERRORS:
+        detail = f"More than {MAX_ERRORS} parameters do not exist."
+        raise Invalid(ErrorItem(code="unknown_parameter", detail=detail))
+    suggestions = Suggestions()
+    details = [f"There is no such parameter.{suggestions.similar_to(name, parameters)}" for name in names]
+    return [ErrorItem(code="unknown_parameter", detail=detail) for detail in details]

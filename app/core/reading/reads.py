@@ -9,12 +9,13 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, bindparam, cast, func, literal_column, null, select
 
 from app.core.change_log import CHANGE_NAME, CHANGES
-from app.core.database.sql import one_of
-from app.core.database.statements import Query, Read, Rows
+from app.core.database.sql import bounded, one_of
+from app.core.database.statement_cache import STATEMENTS
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ERROR_DETAILS, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
 from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
-from app.core.reading.includes import includes_of, select_stored, union_in_order
+from app.core.reading.includes import includes_of, select_stored, select_texts, union_in_order
 from app.core.reading.list_pages import ListPage
 from app.core.reading.results import (
     LAST_CHANGE_OF_RECORD,
@@ -26,7 +27,7 @@ from app.core.reading.results import (
     moved_to,
 )
 from app.core.reading.sorts import Sort, after_position, nullable
-from app.core.search.candidates import Candidates, is_match
+from app.core.search.candidates import is_match, window_of_candidates
 from app.core.search.index import RECORDS
 from app.core.search.ranking import RankedPage, Ranking
 from app.core.values.json import from_json, to_json
@@ -59,11 +60,7 @@ class ResourceReads:
         self._any_state = Query(select(table.state, table.managed_by, merged).where(has_id), alone=True)
         draft = select_stored(resource, CHANGE_NAME, table.rendering, state="draft").where(has_id)
         self._draft = Query(draft, alone=True)
-        self._shaped = lru_cache(maxsize=512)(self._build_shaped)
-        self._by_ids = Query(select_stored(resource, table.id).where(one_of(table.id, "ids")))
-        self._statement = lru_cache(maxsize=1024)(self._build)
-        self._candidates = lru_cache(maxsize=256)(self._build_candidates)
-        self._count = lru_cache(maxsize=256)(self._build_count)
+        self._by_ids = Query(bounded(select_texts(resource, table.id).where(one_of(table.id, "ids"))))
 
     def detail(self, record_id: str, query: Any, request: ReadRequest) -> Read:
         """Read one record: all of it, or with `fields` and `include`."""
@@ -100,19 +97,20 @@ class ResourceReads:
         select_fields = field_selector(query.fields, self.resource)
         if request.is_conditional and request.matches(tag := (yield from last_change_tag(request))):
             return ReadResult(None, tag)
-        last, rows = _split((yield self._shaped(query.include), {"id": record_id}))
+        statement = STATEMENTS.query(self._build_shaped, query.include)
+        last, rows = _split((yield statement, {"id": record_id, "most_bytes": MAX_PAGE_BYTES}))
         if not rows:
             return (yield from self._draft_or_missing(record_id, query, request))
         body = select_fields(rows[0][2])
         if includes is not None:
-            members = yield from includes.read([record_id], rows[1:])
+            members = yield from includes.read(request, [record_id], rows)
             body = b"%s,%s}" % (body[:-1], members)
         return request.result(body, last)
 
     def _build_shaped(self, include: str | None) -> Query:
         table = self.resource.table
         part: Any = literal_column("-1").label("part")
-        record = select_stored(self.resource, part, table.id).where(table.id == bindparam("id"))
+        record = select_texts(self.resource, part, table.id).where(table.id == bindparam("id"))
         includes = includes_of(self.resource, include) if include else None
         parts = includes.parts("id", True) if includes else ()
         statement = union_in_order(_last_row(Integer), self._unmerged(record), *parts)
@@ -139,7 +137,8 @@ class ResourceReads:
 
     def page(self, query: Any, request: ReadRequest, fixed_filters: Mapping[str, Any] | None = None) -> Read:
         """Read a page of the list."""
-        page = ListPage(self.resource, query, fixed_filters or {}, request.path)
+        yield from request.signer.load()
+        page = ListPage(self.resource, query, fixed_filters or {}, request.path, request.signer)
         private = query.state == "draft"
         if private:
             page.narrow_to_drafts(request.caller)
@@ -158,38 +157,47 @@ class ResourceReads:
             bodies = [select_fields(body) for body in bodies]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(next_path).encode()]
         if query.total:
-            ((count,),) = yield self._count(page.shape), page.values
+            ((count,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
             parts.append(b',"total":%d' % count)
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in interpretation.items()]
         if includes is not None:
-            parts += [b",", (yield from includes.read([row[1] for row in rows]))]
+            parts += [b",", (yield from includes.read(request, [row[1] for row in rows]))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
 
-    def bodies(self, ids: Sequence[str]) -> Read:
-        """Read the representations of these records, by id."""
-        rows = yield self._by_ids, {"ids": list(ids)}
-        return dict(rows)
+    def bodies(self, ids: Sequence[str], most_bytes: int = MAX_PAGE_BYTES) -> Read:
+        """Read the representations of these records, by id: of the first ones, if all have too many bytes."""
+        rows = yield self._by_ids, {"ids": list(ids), "most_bytes": most_bytes}
+        if fitting(rows, most_bytes) is rows:
+            return dict(rows)
+        bodies: dict[str, bytes] = {}
+        for record_id in ids:
+            bodies |= dict((yield self._by_ids, {"ids": [record_id], "most_bytes": most_bytes}))
+            if sum(map(len, bodies.values())) >= most_bytes:
+                break
+        return bodies
 
     def _sorted_page(self, page: ListPage, *, alone: bool) -> Read:
         """Read the last Change, the rows of the page in the order of its sort, and the path of the next page."""
-        statement = self._statement(page.shape, page.sort, page.segments, alone)
-        last, rows = _split((yield statement, {**page.values, **page.after, "most": page.limit + 2}))
-        has_next = len(rows) > page.limit
-        rows = rows[: page.limit]
-        return last, rows, page.next(*rows[-1][:2]) if has_next else None
+        statement = STATEMENTS.query(self._build, page.shape, page.sort, page.segments, alone)
+        values = {**page.values, **page.after, "most": page.limit + 2, "most_bytes": MAX_PAGE_BYTES}
+        last, rows = _split((yield statement, values))
+        fitted = fitting(rows[: page.limit])
+        return last, fitted, page.next(*fitted[-1][:2]) if len(fitted) < len(rows) else None
 
     def _search_page(self, page: ListPage) -> Read:
         """Read the rows of the page, the path of the next page, and how the query was understood."""
-        ranking = Ranking(page.query.q, self._candidates(page.shape), [self.resource], page.values)
+        window = STATEMENTS.query(self._build_window, page.shape)
+        ranking = Ranking(page.query.q, window, [self.resource], page.values)
         ranked: RankedPage = yield from ranking.read_page(page.position, page.limit if page.by_relevance else 1)
         page.narrow(MATCHES_OF_QUERY, ranking.match_values(ranked.interpretation))
         interpretation = {"reading": ranked.reading, "corrected": ranked.corrected}
         if not page.by_relevance:
             _, rows, next_path = yield from self._sorted_page(page, alone=False)
             return rows, next_path, interpretation
-        ids = [hit.record_id for hit in ranked.hits]
-        bodies = yield from self.bodies(ids)
-        rows = [("", record_id, bodies[record_id]) for record_id in ids]
+        bodies = yield from self.bodies([hit.record_id for hit in ranked.hits])
+        rows = fitting([("", hit.record_id, bodies.get(hit.record_id, b"")) for hit in ranked.hits])
+        if len(rows) < len(ranked.hits):
+            ranked = yield from ranking.read_page(page.position, len(rows))
         return rows, page.next(str(ranked.next), "") if ranked.next else None, interpretation
 
     def _where(self, shape: FilterShape) -> list[ColumnElement[bool]]:
@@ -202,11 +210,14 @@ class ResourceReads:
             clauses.append(self.resource.table.managed_by == bindparam("manager"))
         return clauses
 
-    def _build_candidates(self, shape: FilterShape) -> Candidates:
-        """Return candidates that match the other filters. OFFSET makes every planner look up each candidate."""
+    def _build_window(self, shape: FilterShape) -> Query:
+        """Return the statement of candidates that match the other filters.
+
+        OFFSET makes every planner look up each candidate.
+        """
         table = self.resource.table
         matching = select(table.id).where(table.id == RECORDS.c.record_id, *self._where(shape))
-        return Candidates(matching.offset(literal_column("0")).exists() if shape else None)
+        return window_of_candidates(matching.offset(literal_column("0")).exists() if shape else None)
 
     def _build(self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)
@@ -216,7 +227,7 @@ class ResourceReads:
     def _segment(self, shape: FilterShape, sort: Sort, segment: str) -> Select[Any]:
         table = self.resource.table
         column = self.resource.all_sorts[sort.name]
-        stored = select_stored(self.resource, column.label("sort"), table.id, state=state_of(shape))
+        stored = select_texts(self.resource, column.label("sort"), table.id, state=state_of(shape))
         statement = stored.where(*self._where(shape)).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):

@@ -1,8 +1,8 @@
 """Requests and results of reads, and the ETags of results that are made from several records."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import literal_column, select
@@ -13,6 +13,7 @@ from app.core.database.statements import Query, Read, Reader
 from app.core.errors import Moved, Unavailable
 from app.core.etags import is_any, matches_any
 from app.core.model.fields import RENDERING
+from app.core.reading.cursors import Cursors, CursorSigner
 from app.core.search.index import INDEXING
 from app.core.values.json import to_json
 
@@ -37,12 +38,13 @@ class ReadResult:
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """The path, query string, If-None-Match header and caller of a read, unchanged."""
+    """The path, query string, If-None-Match header and caller of a read, unchanged, and what signs its cursors."""
 
     path: str
     query: bytes = b""
     tags: str = ""
     caller: Caller = ANONYMOUS
+    signer: CursorSigner = field(default_factory=CursorSigner)
 
     def matches(self, tag: str) -> bool:
         """Return whether If-None-Match contains the tag (weak comparison)."""
@@ -52,6 +54,11 @@ class ReadRequest:
     def is_conditional(self) -> bool:
         """Whether the last Change alone can prove the caller's copy current. For `*` the record must exist too."""
         return bool(self.tags) and not is_any(self.tags)
+
+    def cursors(self, parameters: Sequence[tuple[str, Any]] = (), path: str | None = None) -> Read:
+        """Return the cursors of a list: of this path, or of another one."""
+        yield from self.signer.load()
+        return Cursors(path or self.path, parameters, self.signer)
 
     def result(self, body: bytes, last: str, next_path: str | None = None, *, private: bool = False) -> ReadResult:
         """Return a result that was read when `last` was the last Change."""

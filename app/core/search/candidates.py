@@ -25,16 +25,14 @@ _WALKED_ROWS: Any = literal_column(str(WALKED_ROWS))
 _NO_OFFSET: Any = literal_column("0")
 
 
-class Candidates:
-    """The statement that reads a window of candidates, of all records or of those that fulfil a condition.
+def window_of_candidates(condition: ColumnElement[bool] | None = None) -> Query:
+    """Return the statement that reads a window of candidates, of all records or of those that fulfil a condition.
 
     Its values are those of `term_values`, `docid_after`, `docid_upto` (inclusive) and `docid_walk`: PostgreSQL checks
     rows in order up to this docid; `docid_after` if it should use its index at once.
     """
-
-    def __init__(self, condition: ColumnElement[bool] | None = None) -> None:
-        where = [] if condition is None else [condition]
-        self.window = Query(_window_on_sqlite(where), _window_on_postgresql(where))
+    where = [] if condition is None else [condition]
+    return Query(_window_on_sqlite(where), _window_on_postgresql(where))
 
 
 def is_match(resource: Resource) -> ColumnElement[bool]:

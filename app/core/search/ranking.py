@@ -21,18 +21,20 @@ is used up, and the sixth starts at `0.1.1099511627955.0`, if that is the last d
 has the other 30 hits. The seventh page starts at `0.1.1099511627955.20`, shows the last 10 and continues with stage 2.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from app.core.database.statements import Read
+from app.core.database.statements import Query, Read
 from app.core.errors import BadCursor, Unavailable
 from app.core.model.resource import Resource
-from app.core.search.candidates import NO_TERMS, WINDOW, Candidates, term_values
+from app.core.search.candidates import NO_TERMS, WINDOW, term_values
 from app.core.search.index import INDEXING, READY, SPAN
 from app.core.search.interpretation import ALL_WORDS, CORRECTED, SOME_WORDS, Interpretation, TypedQuery, interpret
 
 INTERPRETATIONS = (ALL_WORDS, CORRECTED, SOME_WORDS)
+_POSITION = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19}){3}")
 ALL_DOCIDS = (0, 1 << 62)
 FREQUENT = 4_000  # records; PostgreSQL walks only if all words of the query are in more
 
@@ -59,10 +61,9 @@ class SearchPosition(NamedTuple):
     @classmethod
     def from_cursor(cls, value: Any) -> "SearchPosition":
         """Return the position in a cursor. Raise BadCursor if it cannot be one."""
-        try:
-            position = cls(*map(int, str(value).split(".")))
-        except (ValueError, TypeError):
-            raise BadCursor from None
+        if not isinstance(value, str) or not _POSITION.fullmatch(value):
+            raise BadCursor
+        position = cls(*map(int, value.split(".")))
         in_range = all(0 <= number < ALL_DOCIDS[1] for number in position)
         if position.interpretation not in INTERPRETATIONS or not in_range:
             raise BadCursor
@@ -94,11 +95,11 @@ class RankedPage(NamedTuple):
 class Ranking:
     """A query over some resources, or over all if the list is empty.
 
-    `values` are the bound values of the condition of `candidates`.
+    `window` is the statement of `window_of_candidates`, and `values` are the bound values of its condition.
     """
 
     query: str
-    candidates: Candidates
+    window: Query
     resources: Sequence[Resource] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -131,7 +132,7 @@ class Ranking:
         while position is not None and position.stage < len(interpretation.stages):
             stage = interpretation.stages[position.stage]
             bounds = self._bounds(interpretation, position)
-            rows = yield self.candidates.window, {**self.values, **term_values(stage.terms), **bounds}
+            rows = yield self.window, {**self.values, **term_values(stage.terms), **bounds}
             ranked = sorted(rows, key=key)
             end = position.skip + limit - len(hits)
             hits += [Hit(row[1], row[2], stage.tier) for row in ranked[position.skip : end]]

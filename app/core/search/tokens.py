@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from app.core.values.text import fold
 
+CACHED_WORDS = 1 << 14  # an entry takes about 600 bytes
 MAX_TOKEN_LENGTH = 40  # characters; the rest of a longer word is ignored
 
 # Chinese and Japanese are written without spaces, so each of these characters is a token by itself. The lookahead
@@ -46,10 +47,13 @@ class Token(NamedTuple):
     exact: str
 
 
-@lru_cache(maxsize=1 << 16)
 def token_of(spelling: str) -> Token:
     """Return the token of one word, in any spelling."""
-    spelling = spelling[:MAX_TOKEN_LENGTH]
+    return _token_of(spelling[:MAX_TOKEN_LENGTH])
+
+
+@lru_cache(maxsize=CACHED_WORDS)
+def _token_of(spelling: str) -> Token:
     folded = _MARKS.sub("", fold(spelling))
     # The letter eth (Ð, U+00D0) looks exactly like Đ (U+0110), so texts contain either of them.
     decomposed = unicodedata.normalize("NFD", spelling.lower().replace("\u00f0", "đ"))
@@ -83,7 +87,7 @@ def terms(names: Iterable[Sequence[Token]], codes: Iterable[Sequence[Token]], te
     A code, such as an id, adds one term only. It is for queries that consist of exactly this code.
     """
     record_terms: set[str] = set()
-    for spelling in set(_spellings(text)):
+    for spelling in {spelling[:MAX_TOKEN_LENGTH] for spelling in _spellings(text)}:
         record_terms.update(_text_terms(spelling))
     record_terms.update(whole_name_term(token.folded for token in code) for code in codes)
     for name in names:
@@ -97,7 +101,7 @@ def terms(names: Iterable[Sequence[Token]], codes: Iterable[Sequence[Token]], te
     return record_terms
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=CACHED_WORDS)
 def _text_terms(spelling: str) -> tuple[str, ...]:
     folded, exact = token_of(spelling)
     return (TEXT + folded, EXACT_TEXT + exact) if exact != folded else (TEXT + folded,)

@@ -41,6 +41,8 @@ def not_reserved(slug: str) -> str:
 
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+MAX_CACHED_WORD = 40  # characters; texts contain longer words too, which would take much memory
+MAX_SUGGESTIONS = 5  # in one response
 LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=120), AfterValidator(not_reserved)]
@@ -102,9 +104,12 @@ def sort_key(text: str) -> str:
     return f"{letters}\t{tones}"[:400]
 
 
-@lru_cache(maxsize=50_000)
 def _word_key(word: str) -> tuple[str, str]:
     """Return the letters of a word with their marks, and its tones."""
+    return _key_of_short_word(word) if len(word) <= MAX_CACHED_WORD else _key_of_word(word)
+
+
+def _key_of_word(word: str) -> tuple[str, str]:
     letters: list[str] = []
     tones: list[str] = []
     for character in unicodedata.normalize("NFD", word.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
@@ -119,6 +124,9 @@ def _word_key(word: str) -> tuple[str, str]:
             letters.append(character + "0")
             tones.append("0")
     return "".join(letters), "".join(tones)
+
+
+_key_of_short_word = lru_cache(maxsize=1 << 14)(_key_of_word)
 
 
 def slug(text: str) -> str:
@@ -140,9 +148,18 @@ def preferred_text(texts: Mapping[str, str]) -> str:
     return texts.get("vi") or texts.get("en") or next(iter(texts.values()))
 
 
-def suggestion(name: str, candidates: Iterable[str]) -> str:
-    """Return " Did you mean …?" with the candidate most similar to a name; empty if none is similar."""
-    from difflib import get_close_matches  # noqa: PLC0415 - needed only for errors
+class Suggestions:
+    """The suggestions for the unknown names of one request: only for the first ones, because each takes 0.2 ms."""
 
-    similar = get_close_matches(name[:80], candidates, n=1, cutoff=0.5)
-    return f" Did you mean {similar[0]}?" if similar else ""
+    def __init__(self) -> None:
+        self._remaining = MAX_SUGGESTIONS
+
+    def similar_to(self, name: str, candidates: Iterable[str]) -> str:
+        """Return " Did you mean …?" with the candidate most similar to a name; empty if none is similar."""
+        from difflib import get_close_matches  # noqa: PLC0415 - needed only for errors
+
+        if self._remaining == 0:
+            return ""
+        self._remaining -= 1
+        similar = get_close_matches(name[:80], candidates, n=1, cutoff=0.5)
+        return f" Did you mean {similar[0]}?" if similar else ""

@@ -11,10 +11,10 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from app.core.errors import ErrorItem, Invalid
+from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
-from app.core.values.text import suggestion
+from app.core.values.text import Suggestions
 
 MAX_COLUMNS = 1_000
 
@@ -46,11 +46,8 @@ class Columns:
             raise Invalid(ErrorItem(code="unknown_column", detail=detail))
         self.paths = [tuple(str(name).strip().split(".")) for name in header]
         self.kinds = [kind_of(resource, path) for path in self.paths]
-        errors = [
-            _unknown_column(resource, number, path)
-            for number, (path, kind) in enumerate(zip(self.paths, self.kinds, strict=True), 1)
-            if kind is None
-        ]
+        unknown = [(number, self.paths[number - 1]) for number, kind in enumerate(self.kinds, 1) if kind is None]
+        errors = _unknown_columns(resource, unknown)
         if len(set(self.paths)) < len(self.paths):
             errors.append(ErrorItem(code="repeated", detail="Two columns have the same name."))
         if errors:
@@ -81,9 +78,18 @@ def _is_blank(cell: Cell) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _unknown_column(resource: Resource, number: int, path: Path) -> ErrorItem:
-    hint = suggestion(".".join(path), column_names(resource))
-    return ErrorItem(code="unknown_column", detail=f"Column {number} is not the path of a value in a record.{hint}")
+def _unknown_columns(resource: Resource, columns: Sequence[tuple[int, Path]]) -> list[ErrorItem]:
+    """Return an error for each unknown column, given as number and path. Raise Invalid if there are too many."""
+    if len(columns) > MAX_ERRORS:
+        detail = f"More than {MAX_ERRORS} columns are not paths of values in a record."
+        raise Invalid(ErrorItem(code="unknown_column", detail=detail))
+    suggestions = Suggestions()
+    errors = []
+    for number, path in columns:
+        hint = suggestions.similar_to(".".join(path), column_names(resource))
+        detail = f"Column {number} is not the path of a value in a record.{hint}"
+        errors.append(ErrorItem(code="unknown_column", detail=detail))
+    return errors
 
 
 def _set_value(tree: dict[str, Any], path: Path, value: Any) -> None:

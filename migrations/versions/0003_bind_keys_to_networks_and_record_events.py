@@ -5,8 +5,8 @@ from alembic import op
 
 from migrations.tables import BYTEWISE, SEQUENCE
 
-revision: str = "0002"
-down_revision: str | None = "0001"
+revision: str = "0003"
+down_revision: str | None = "0002"
 branch_labels = None
 depends_on = None
 
