@@ -303,7 +303,10 @@ class NoCondition(Problem):
 
 
 class TooMany(Problem):
-    """The key or the address has sent more requests than allowed. Try again after `Retry-After` seconds."""
+    """The key or the address has sent more requests, or keeps more waiting or stored, than allowed.
+
+    Try again after `Retry-After` seconds. Without this header, `detail` states what must be done first.
+    """
 
     status = 429
     code = "too_many_requests"
