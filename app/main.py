@@ -32,6 +32,7 @@ from app.core.http import site
 from app.core.http.dispatch import Dispatch
 from app.core.http.html_pages import pages
 from app.core.http.openapi import openapi_document
+from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.schema import head
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
@@ -39,6 +40,7 @@ from app.core.settings import Settings
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
 from app.exchange.imports import routes as imports
+from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
@@ -142,7 +144,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.reader = database.reader()
     app.state.editor = WriterThread(database)
     app.state.uses = KeyUseRecorder(database)
-    app.state.importer = Importer(database, app.state.reader, app.state.editor)
+    app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
+    app.state.pruner = Pruner(database, prune_imports)
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()
     app.state.waiting = long_polls
@@ -153,6 +156,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await sender.stop()
     await long_polls.close()
+    await app.state.pruner.close()
     await app.state.importer.close()
     await app.state.uses.close()
     app.state.editor.close()
