@@ -37,6 +37,7 @@ from app.core.maintenance.schema import head
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
 from app.core.settings import Settings
+from app.core.writing.idempotency import prune_replays
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
 from app.exchange.imports import routes as imports
@@ -53,6 +54,7 @@ from app.statements.routes import statements_router
 from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
+from app.webhooks.queue import prune_deliveries
 from app.webhooks.sender import Sender
 
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
@@ -145,7 +147,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.editor = WriterThread(database)
     app.state.uses = KeyUseRecorder(database)
     app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
-    app.state.pruner = Pruner(database, prune_imports)
+    app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries)
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()
     app.state.waiting = long_polls

@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 
 from app.core.change_log import now
 from app.core.database.engine import Database
+from app.core.maintenance import pruning
 from app.core.values.json import to_json
+from app.core.writing.idempotency import REPLAYS
 from app.exchange.formats.lines import ParsedLine
 from app.exchange.formats.media_types import CSV, JSON_LINES
 from app.exchange.imports import chunk_reader, plan, store, worker
@@ -22,8 +24,10 @@ from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import begin_run, run
-from app.exchange.imports.storage import claims, line_chunks, quotas
+from app.exchange.imports.storage import claims, deletion, line_chunks, quotas
 from app.exchange.imports.storage.claims import ClaimLost, import_transaction
+from app.webhooks.models import DELIVERIES
+from app.webhooks.queue import new_delivery
 from tests.support.databases import url_of
 from tests.support.http import client_of, problem
 from tests.support.imports import ALL, COAST, FIGURE, PORTS, counts, ended, lines_of, ports, received, send, state
@@ -278,6 +282,42 @@ def test_an_import_that_is_cancelled_or_revoked_while_it_is_received_stores_no_m
 
     with pytest.raises(Exception, match="interrupted"):
         store.store_import(seeded_database, ALL, ImportOptions(), lines_until(lose), "one")
+
+
+def test_what_is_old_is_pruned_without_requests(
+    seeded_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "FIRST_AFTER", 0.1)
+    monkeypatch.setattr(deletion, "BATCH", 20)
+    old = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(50)), "one")
+    new = received(seeded_database, tmp_path / "x.jsonl", lines_of(COAST), "one")
+    for import_id in (old, new):
+        assert run(seeded_database, import_id, "one", Pace())
+    replay = {"key": "k", "request": "r", "change": 1, "rendering": 1}
+    delivery = {**new_delivery("old", "w", "{}", LONG_AGO), "state": "accepted", "done_at": LONG_AGO}
+    with import_transaction(seeded_database) as session:
+        session.execute(update(IMPORTS).where(IMPORTS.c.id == old).values(finished_at=LONG_AGO))
+        session.execute(insert(REPLAYS), [{**replay, "token": "old", "at": LONG_AGO}])
+        session.execute(insert(REPLAYS), [{**replay, "token": "new", "at": now()}])
+        session.execute(insert(DELIVERIES), [delivery])
+
+    def remaining() -> list[int]:
+        return [count_rows(seeded_database, table) for table in (IMPORTS, LINES, REPLAYS, DELIVERIES)]
+
+    assert remaining() == [2, 51, 2, 1]
+    with client_of(url_of(seeded_database)):
+        eventually(lambda: remaining() == [1, 1, 1, 0])
+
+
+def test_an_idempotency_key_can_be_used_again_after_its_time(
+    registry: TestClient, editor: Key, seeded_database: Database
+) -> None:
+    headers = {**editor, "Idempotency-Key": "again"}
+    for name in ("first", "second"):
+        body = {**COAST, "id": name}
+        assert registry.post("/v1/partners", json=body, headers=headers).status_code == 201
+        with import_transaction(seeded_database) as session:
+            session.execute(update(REPLAYS).values(at=LONG_AGO))
 
 
 def test_a_file_that_takes_long_to_its_next_line_is_not_given_up(

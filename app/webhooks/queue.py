@@ -10,9 +10,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from app.core.change_log import instant
+from app.core.database.engine import Database
 from app.webhooks.disabling import DISABLED_AFTER, disable
 from app.webhooks.models import DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
@@ -25,7 +38,7 @@ FAILURES_BEFORE_BACK_OFF = 3  # from this number on, all deliveries of the subsc
 MAX_BACK_OFF = 300.0
 DELIVERY_RETENTION = timedelta(days=7)  # after a delivery was accepted or failed
 MAX_CLAIMED = 4  # attempts for one subscription at the same time
-PRUNED_AT_ONCE = 5_000
+PRUNED_AT_ONCE = 1_000
 OUTCOME = ("status", "error", "took_ms")  # columns with the result of the last attempt
 _EMPTY: dict[str, Any] = dict.fromkeys(DELIVERIES.c.keys())
 
@@ -254,6 +267,19 @@ def release_attempts(connection: Connection, attempts: Iterable[DeliveryAttempt]
 
 def delete_done(connection: Connection) -> bool:
     """Delete deliveries that were done before the retention. Return whether there may be more."""
-    oldest = instant(datetime.now(UTC) - DELIVERY_RETENTION)
-    old = select(DELIVERIES.c.id).where(DELIVERIES.c.done_at < oldest).limit(PRUNED_AT_ONCE)
-    return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(old))).rowcount == PRUNED_AT_ONCE
+    done = select(DELIVERIES.c.id).where(_is_old()).limit(PRUNED_AT_ONCE)
+    return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(done))).rowcount == PRUNED_AT_ONCE
+
+
+def _is_old() -> ColumnElement[bool]:
+    return DELIVERIES.c.done_at < instant(datetime.now(UTC) - DELIVERY_RETENTION)
+
+
+def prune_deliveries(database: Database) -> bool:
+    """Do as `delete_done`, in a transaction of its own if there is something to delete."""
+    with database.snapshot() as connection:
+        if connection.execute(select(DELIVERIES.c.id).where(_is_old()).limit(1)).first() is None:
+            return False
+    with database.engine.begin() as connection:
+        lock_deliveries(connection)
+        return delete_done(connection)
