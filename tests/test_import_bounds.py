@@ -18,7 +18,7 @@ from app.core.values.json import to_json
 from app.core.writing.idempotency import REPLAYS
 from app.exchange.formats.lines import ParsedLine
 from app.exchange.formats.media_types import CSV, JSON_LINES
-from app.exchange.imports import chunk_reader, plan, store, worker
+from app.exchange.imports import chunk_reader, plan, reading, store, worker
 from app.exchange.imports import run as importing
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
@@ -29,7 +29,7 @@ from app.exchange.imports.storage.claims import ClaimLost, import_transaction
 from app.webhooks.models import DELIVERIES
 from app.webhooks.queue import new_delivery
 from tests.support.databases import url_of
-from tests.support.http import client_of, problem
+from tests.support.http import client_of, get, problem, walk
 from tests.support.imports import ALL, COAST, FIGURE, PORTS, counts, ended, lines_of, ports, received, send, state
 from tests.support.keys import Key, key_of
 from tests.support.log import count_changes
@@ -121,6 +121,17 @@ def test_what_is_stored_of_verdicts_is_bounded(
     _, lines = ended(registry, editor, lines_of(many))
     assert len(lines[0]["errors"]) == 1
     assert lines[0]["errors"][0]["detail"]
+
+
+def test_a_page_of_lines_is_bounded_by_bytes(
+    registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, lines = ended(registry, editor, lines_of(*ports(30)))
+    monkeypatch.setattr(reading, "PAGE_LENGTH", 300)
+    registry.headers.update(editor)
+    path = f"/v1/imports/{found['id']}/lines?limit=20"
+    assert len(get(registry, path)["items"]) < 20
+    assert walk(registry, path) == lines
 
 
 def test_chunks_are_bounded_by_bytes(

@@ -36,6 +36,7 @@ from app.exchange.imports.reading import (
     LINE_COLUMNS,
     LINES_WITH_VERDICT,
     OWN_IMPORTS,
+    page_rows,
     read_own_import,
     read_rows,
     shown_import,
@@ -255,13 +256,16 @@ def _own_import(session: Session, caller: Caller, import_id: str) -> Import:
     problems=(NotFound,),
 )
 async def list_import_lines(request: Request, caller: Caller, query: LinesQuery, import_id: str) -> Response:
-    """Return the lines with their verdicts, the errors for which they are refused, and what they change."""
+    """Return the lines with their verdicts, the errors for which they are refused, and what they change.
+
+    A page has fewer lines than `limit` if they are long.
+    """
     import_shown = await read_own_import(request, caller, import_id)
     after = -1 if query.cursor is None else query.cursor
     values = {"id": import_id, "after": after, "limit": query.limit + 1, "verdict": query.verdict}
     rows = await read_rows(request, LINES_WITH_VERDICT if query.verdict else ALL_LINES, values)
     is_table = import_shown.resource is not None
-    items = [shown_line(dict(zip(LINE_COLUMNS, row, strict=True)), is_table) for row in rows[: query.limit]]
+    items = [shown_line(dict(zip(LINE_COLUMNS, row, strict=True)), is_table) for row in page_rows(rows[: query.limit])]
     next_page = None
     if len(rows) > len(items):
         verdict = f"&verdict={query.verdict}" if query.verdict else ""
