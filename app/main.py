@@ -38,15 +38,18 @@ from app.core.http.dispatch import Dispatch
 from app.core.http.html_pages import pages
 from app.core.http.openapi import openapi_document
 from app.core.logs import set_up_logs
+from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.schema import head
 from app.core.reading.cursors import CursorSigner
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
 from app.core.reading.shared_reads import SharedReads
 from app.core.settings import Settings
+from app.core.writing.idempotency import prune_replays
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
 from app.exchange.imports import routes as imports
+from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
@@ -61,6 +64,7 @@ from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
 from app.webhooks.limits import ManualLimits
+from app.webhooks.queue import prune_deliveries
 from app.webhooks.sender import Sender
 
 # Seconds after which a thread has to hand over the interpreter to the event loop. By default, it is ten times as long.
@@ -164,7 +168,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.key_activity = KeyActivity(database)
     app.state.key_revocations = PendingRevocations()
     register_gauge("writes", "Writes that run or wait.", lambda: app.state.editor.waiting_writes)
-    app.state.importer = Importer(database, app.state.reader, app.state.editor)
+    app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
+    app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries)
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()
     app.state.waiting = long_polls
@@ -177,6 +182,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await sender.stop()
     app.state.manual_limits.close()
     await long_polls.close()
+    await app.state.pruner.close()
     await app.state.importer.close()
     await app.state.key_activity.close()
     app.state.editor.close()

@@ -21,7 +21,7 @@ from app.core.database.engine import INITIAL_ROWS, Database
 from app.core.maintenance import backup
 from app.core.maintenance.backup import NOT_COPIED, NotCopied, back_up, restore
 from app.core.maintenance.redact import Redaction, redact
-from app.exchange.imports.run import Pace
+from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import run as run_import
 from app.webhooks.models import WEBHOOKS
 from tests.support.databases import NewDatabase, url_of

@@ -18,13 +18,15 @@ from starlette.testclient import TestClient
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.exchange.formats.media_types import JSON_LINES, parse_file
-from app.exchange.imports import run as importing
 from app.exchange.imports import store
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.ordering import components
+from app.exchange.imports.pace import Interrupted, Pace
 from app.exchange.imports.plan import Plan
-from app.exchange.imports.run import Interrupted, Pace, run
+from app.exchange.imports.run import run
+from app.exchange.imports.storage import claims
+from app.exchange.imports.storage.claims import import_transaction
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, problem, walk
 from tests.support.imports import (
@@ -62,7 +64,7 @@ def test_a_run_that_breaks_off_is_gone_on_with(seeded_database: Database, tmp_pa
     before = count_changes(seeded_database)
     chain = [{**each, "part_of": [f"port-{n - 1}"] if n else []} for n, each in enumerate(ports(600))]
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*chain[::-1]), "one", mode=mode)
-    asked = iter([False] * 6 + [True])  # while it plans, and before the first chunk
+    asked = iter([False] * 8 + [True])  # while it plans, and before the first chunk
     with pytest.raises(Interrupted):
         run(seeded_database, import_id, "one", Pace(lambda: next(asked)))
     found = state(seeded_database, import_id)
@@ -105,7 +107,7 @@ def test_what_broke_off_while_it_was_received_is_given_up(seeded_database: Datab
     with seeded_database.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(LINES)).scalar() == 0
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(3)), "one")
-    with store.import_transaction(seeded_database) as session:
+    with import_transaction(seeded_database) as session:
         session.execute(update(IMPORTS).values(status="receiving"))
     expire(seeded_database)
     assert not run(seeded_database, import_id, "two", Pace())
@@ -114,8 +116,8 @@ def test_what_broke_off_while_it_was_received_is_given_up(seeded_database: Datab
 
 def test_one_that_ends_every_process_is_given_up(seeded_database: Database, tmp_path: Path) -> None:
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(3)), "one")
-    with store.import_transaction(seeded_database) as session:
-        session.execute(update(IMPORTS).values(attempts=store.MAX_ATTEMPTS, status="running"))
+    with import_transaction(seeded_database) as session:
+        session.execute(update(IMPORTS).values(attempts=claims.MAX_ATTEMPTS, status="running"))
     assert not run(seeded_database, import_id, "one", Pace())
     assert "too often" in state(seeded_database, import_id)["reason"]
 
@@ -128,16 +130,6 @@ def test_one_that_fails_here_ends_at_once(
     assert run(seeded_database, import_id, "one", Pace())
     found = state(seeded_database, import_id)
     assert (found["status"], found["reason"]) == ("failed", "An internal error occurred. It was logged.")
-
-
-def test_old_imports_are_forgotten(registry: TestClient, editor: Key, seeded_database: Database) -> None:
-    ended(registry, editor, lines_of(PORTS))
-    with store.import_transaction(seeded_database) as session:
-        session.execute(update(IMPORTS).values(finished_at="2020-01-01T00:00:00.000000Z"))
-    ended(registry, editor, lines_of(COAST))
-    assert len(registry.get("/v1/imports", headers=editor).json()["items"]) == 1
-    with seeded_database.engine.connect() as connection:
-        assert connection.execute(select(func.count()).select_from(LINES)).scalar() == 1
 
 
 def test_only_the_sender_and_administrators_see_an_import(registry: TestClient, seeded_database: Database) -> None:
@@ -176,7 +168,7 @@ def test_a_key_that_is_revoked_meanwhile_ends_its_import(
     registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revoked = threading.Event()
-    monkeypatch.setattr(importing.Pace, "pause", lambda _: revoked.wait(120))
+    monkeypatch.setattr(Pace, "pause", lambda _: revoked.wait(120))
     sent = send(registry, editor, lines_of(*ports(3)), "?mode=rows").json()
     change_key(seeded_database, editor, revoked_at="2020-01-01T00:00:00.000000Z")
     revoked.set()

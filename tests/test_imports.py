@@ -5,7 +5,7 @@ from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.exchange.imports import run as importing
+from app.exchange.imports import chunk_reader
 from app.exchange.imports.line import ImportLine
 from app.exchange.imports.write_lines import LineWriter
 from seed.files import Dataset
@@ -286,7 +286,7 @@ def test_what_others_refer_to_is_not_withdrawn(registry: TestClient, editor: Key
 def test_a_tree_is_withdrawn_at_once_however_large(
     registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 3)
+    monkeypatch.setattr(chunk_reader, "CHUNK", 3)
     tree = [PORTS, *({**PORTS, "id": f"pier-{number}", "part_of": ["green-ports"]} for number in range(8))]
     assert counts(ended(registry, editor, lines_of(*tree))[0]) == (9, 0, 0, 0)
     hidden = [{**each, "state": "draft"} for each in tree]

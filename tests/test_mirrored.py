@@ -19,7 +19,7 @@ from app.core.maintenance.redact import Redaction
 from app.core.maintenance.redact import redact as take_down
 from app.exchange.formats.media_types import CSV, JSON_LINES
 from app.exchange.imports.database_tables import IMPORTS, LINES
-from app.exchange.imports.run import Pace
+from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import run as run_import
 from app.exchange.mirrors.mirror import MirrorFollower
 from app.exchange.mirrors.source import NotMirrored

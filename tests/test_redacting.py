@@ -15,7 +15,7 @@ from app.core.maintenance.redact import Redaction, redact
 from app.core.model.resource import RESOURCES
 from app.core.search.index import RECORDS
 from app.core.search.vocabulary import PAIRS, WORDS
-from app.exchange.imports.run import Pace
+from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import run as run_import
 from seed.files import Dataset
 from tests.support.databases import url_of

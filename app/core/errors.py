@@ -70,6 +70,7 @@ ERROR_DETAILS = {
     "forbidden": "The key may not write this record, because another partner manages it.",
     "stale": "The record has another `version` than the line states. Read the record again.",
     "conflict": "The line conflicts with the current state of the database.",
+    "large_group": "The line and others link to each other in a circle, and they are too many to be written together.",
     "line_refused": "The line depends on another line of the file that was refused.",
     "referrer": "This record links to the record in question.",
     "too_many_figures": "The request concerns more figures than one response can contain. Use a narrower filter.",
@@ -307,7 +308,10 @@ class NoCondition(Problem):
 
 
 class TooMany(Problem):
-    """The key or the address has used more than its limit allows. Try again after `Retry-After` seconds."""
+    """The key or the address has used more than its limit allows, or keeps more waiting or stored.
+
+    Try again after `Retry-After` seconds. Without this header, `detail` states what must be done first.
+    """
 
     status = 429
     code = "too_many_requests"

@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     max_import: int = Field(
         default=100_000_000, ge=1_000, le=10_000_000_000, description="Maximum size of a file to import in bytes."
     )
+    import_quota: int = Field(
+        default=1_000_000_000,
+        ge=1_000,
+        le=1_000_000_000_000,
+        description="Maximum size in bytes of the imports that are stored for one key. All keys: ten times as much.",
+    )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",
         pattern=r"^[ -~]{1,200}$",

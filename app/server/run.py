@@ -17,10 +17,14 @@ from app.core.asgi.usage_table import UsageTable, open_usage_table, usage_file
 from app.core.database.engine import Database
 from app.core.errors import NotReady, Unavailable
 from app.core.garbage_collection import without_garbage_collection
+from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.schema import explain, head
 from app.core.settings import Settings
+from app.core.writing.idempotency import prune_replays
+from app.exchange.imports.storage.deletion import prune_imports
 from app.server.config import ServerConfig
 from app.webhooks.egress import EgressPolicy
+from app.webhooks.queue import prune_deliveries
 from app.webhooks.sender import Sender
 
 WAL_RESET_FIXED = (3, 51, 3)
@@ -102,8 +106,10 @@ def work(settings: Settings) -> None:
             reader = database.reader()
             sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.public_url)
             sender.start()
+            pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries)
             print("Hoptac sends webhooks.", flush=True)
             await stop.wait()
+            await pruner.close()
             await sender.stop()
             await reader.close()
 

@@ -8,11 +8,26 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, or_, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from app.core.change_log import instant
+from app.core.database.engine import Database
 from app.webhooks.disabling import DISABLED_AFTER, disable
 from app.webhooks.models import DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 
@@ -26,7 +41,7 @@ MAX_BACK_OFF = 300.0
 DELIVERY_RETENTION = timedelta(days=7)  # after a delivery was accepted or failed
 MAX_DELIVERIES = 5_000  # deliveries of one subscription, whatever their age
 MAX_CLAIMED = 4  # attempts for one subscription at the same time
-PRUNED_AT_ONCE = 5_000
+PRUNED_AT_ONCE = 1_000
 OUTCOME = ("status", "error", "took_ms")  # columns with the result of the last attempt
 _EMPTY: dict[str, Any] = dict.fromkeys(DELIVERIES.c.keys())
 
@@ -255,8 +270,7 @@ def release_attempts(connection: Connection, attempts: Iterable[DeliveryAttempt]
 
 def delete_done(connection: Connection) -> bool:
     """Delete deliveries that were done before the retention. Return whether there may be more."""
-    oldest = instant(datetime.now(UTC) - DELIVERY_RETENTION)
-    old = select(DELIVERIES.c.id).where(DELIVERIES.c.done_at < oldest).limit(PRUNED_AT_ONCE)
+    old = select(DELIVERIES.c.id).where(_is_old()).limit(PRUNED_AT_ONCE)
     return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(old))).rowcount == PRUNED_AT_ONCE
 
 
@@ -272,3 +286,24 @@ def delete_surplus(connection: Connection, webhook_id: str) -> bool:
     is_surplus = and_(own, ~IS_PENDING, position <= tuple_(first.created_at, first.id))
     surplus = select(DELIVERIES.c.id).where(is_surplus).limit(PRUNED_AT_ONCE)
     return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(surplus))).rowcount == PRUNED_AT_ONCE
+
+
+def _is_old() -> ColumnElement[bool]:
+    return DELIVERIES.c.done_at < instant(datetime.now(UTC) - DELIVERY_RETENTION)
+
+
+def prune_deliveries(database: Database) -> bool:
+    """Delete old and surplus deliveries, in short transactions, if there are any. Return whether there may be more."""
+    per_webhook = select(DELIVERIES.c.webhook).group_by(DELIVERIES.c.webhook)
+    with database.snapshot() as connection:
+        has_old = connection.execute(select(DELIVERIES.c.id).where(_is_old()).limit(1)).first() is not None
+        crowded = connection.execute(per_webhook.having(func.count() > MAX_DELIVERIES)).scalars().all()
+    steps: list[Callable[[Connection], bool]] = [partial(delete_surplus, webhook_id=webhook) for webhook in crowded]
+    if has_old:
+        steps.append(delete_done)
+    has_more = False
+    for step in steps:
+        with database.engine.begin() as connection:
+            lock_deliveries(connection)
+            has_more |= step(connection)
+    return has_more

@@ -28,8 +28,6 @@ from app.webhooks.queue import (
     AttemptResult,
     DeliveryAttempt,
     claim_due,
-    delete_done,
-    delete_surplus,
     lock_deliveries,
     record_results,
     release_attempts,
@@ -40,7 +38,6 @@ TICK = 0.05  # seconds between looks at the commits of this process
 MAX_RUNNING = 256  # attempts at the same time; unreliable and slow subscriptions have at most half of them
 SLOW_MS = 1_000
 GRACE = 1.0  # seconds for which running attempts may continue when the sender stops
-PRUNED_EVERY = 600.0
 
 _AHEAD = select(func.max(CHANGES.c.sequence)).scalar_subquery() > select(CURSOR.c.after).scalar_subquery()
 _HAS_WORK = or_(
@@ -86,7 +83,6 @@ class Sender:
         self._slow: set[str] = set()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._pruned_at = time.monotonic()
         self._healthy = True
         self._loop: asyncio.Task[None] | None = None
 
@@ -167,7 +163,7 @@ class Sender:
     def _transact(
         self, results: list[AttemptResult], free: FreeAttempts, limit: int
     ) -> tuple[list[DeliveryAttempt], bool]:
-        """Run the transaction of one cycle. From time to time, run another one that deletes old deliveries."""
+        """Run the transaction of one cycle."""
         with self.database.engine.begin() as connection:
             lock_deliveries(connection)
             disabled = record_results(connection, results) + disable_keyless(connection)
@@ -175,21 +171,7 @@ class Sender:
             claimed = claim_due(connection, free.of, limit)
         for webhook_id, reason in disabled:
             structlog.get_logger("hoptac.webhooks").warning("webhook disabled", webhook=webhook_id, because=reason)
-        if time.monotonic() - self._pruned_at > PRUNED_EVERY:
-            self._prune()
         return claimed, more
-
-    def _prune(self) -> None:
-        with self.database.engine.begin() as connection:
-            lock_deliveries(connection)
-            is_done = not delete_done(connection)
-            webhook_ids = connection.execute(select(WEBHOOKS.c.id)).scalars().all()
-        for webhook_id in webhook_ids:
-            with self.database.engine.begin() as connection:  # one for each, so that no write waits for long
-                lock_deliveries(connection)
-                is_done &= not delete_surplus(connection, webhook_id)
-        if is_done:
-            self._pruned_at += PRUNED_EVERY
 
     def _finish(self, unfinished: list[DeliveryAttempt]) -> None:
         with self.database.engine.begin() as connection:

@@ -13,9 +13,10 @@ from starlette.testclient import TestClient
 from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.exchange.formats.media_types import JSON_LINES, parse_file
-from app.exchange.imports import store
 from app.exchange.imports.database_tables import IMPORTS
 from app.exchange.imports.models import ImportOptions
+from app.exchange.imports.storage.claims import import_transaction
+from app.exchange.imports.store import store_import
 
 Record = dict[str, Any]
 PORTS: Record = {
@@ -56,7 +57,7 @@ def received(database: Database, path: Path, content: bytes, claim: str, **sendi
     """The id of a new import of this content, which waits for its run."""
     path.write_bytes(content)
     with path.open("rb") as file:
-        return store.store_import(database, ALL, ImportOptions(**sending), parse_file(file, JSON_LINES, None), claim)
+        return store_import(database, ALL, ImportOptions(**sending), parse_file(file, JSON_LINES, None), claim)
 
 
 def state(database: Database, import_id: str) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def state(database: Database, import_id: str) -> dict[str, Any]:
 
 def expire(database: Database) -> None:
     """Let every claim on an import end now."""
-    with store.import_transaction(database) as session:
+    with import_transaction(database) as session:
         session.execute(update(IMPORTS).values(claimed_until=""))
 
 

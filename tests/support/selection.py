@@ -12,6 +12,7 @@ BOTH_ENGINES = {
     "test_aggregate": "sums, groups and decimals are computed in SQL",
     "test_changes": "order of commits, and waiting for those of other processes",
     "test_facets": "counts are made in SQL",
+    "test_import_bounds": "quotas, chunks and deletion are statements under locks",
     "test_import_runs": "claims are taken and renewed under locks",
     "test_index": "each engine has its own tables for search",
     "test_key_events": "counts are added up under the writer lock",

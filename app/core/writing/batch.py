@@ -102,6 +102,16 @@ class Batch:
             records |= {row[0]: StoredRecord(*row[1:]) for row in rows}
         return records
 
+    def stored_sizes(self, resource: Resource, ids: Iterable[str]) -> dict[str, int]:
+        """Return the lengths of the representations of these records, which `stored` would read into memory."""
+        table = resource.table
+        size = func.length(func.coalesce(table.body, CHANGES.c.body))
+        query = select(table.id, size).join(CHANGES, CHANGES.c.sequence == table.change)
+        sizes: dict[str, int] = {}
+        for chunk in chunks(ids):
+            sizes |= {row[0]: row[1] or 0 for row in self.session.execute(query.where(table.id.in_(chunk)))}
+        return sizes
+
     def put(self, resource: Resource, record_id: str, fields: RecordFields, present: StoredRecord | None) -> str:
         """Create or replace a record. Return `created`, `updated`, or `unchanged`, which writes nothing."""
         content = Content(resource, record_id, fields)

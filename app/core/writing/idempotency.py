@@ -2,15 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Integer, delete, insert, select
+from sqlalchemy import Integer, bindparam, delete, insert, select
 from sqlmodel import Field, Session, SQLModel
 
 from app.core.change_log import CHANGE_NAME, CHANGES, instant, now
+from app.core.database.engine import Database
 from app.core.database.tables import BYTEWISE, SEQUENCE
 from app.core.errors import ErrorItem, Invalid
 
 RETENTION = timedelta(hours=24)
 HEADER = "Idempotency-Key"
+PRUNED_AT_ONCE = 1_000
 
 
 class Replay(SQLModel, table=True):
@@ -33,18 +35,22 @@ class Replay(SQLModel, table=True):
 REPLAYS = SQLModel.metadata.tables["replays"]
 
 
+def _oldest() -> str:
+    return instant(datetime.now(UTC) - RETENTION)
+
+
 def find_replay(session: Session, key: str, token: str, request: str) -> tuple[str, str, str] | None:
     """Return the id, tag and body of the response to this request, or None if it was not executed before.
 
     Raise Invalid if the idempotency key was used for another request. Call this inside the transaction of the write:
     of two simultaneous requests, the second waits for the writer lock and then finds the first one here.
     """
-    oldest = instant(datetime.now(UTC) - RETENTION)
-    session.execute(delete(REPLAYS).where(REPLAYS.c.at < oldest))
+    of_token = (REPLAYS.c.key == key, REPLAYS.c.token == token)
+    session.execute(delete(REPLAYS).where(*of_token, REPLAYS.c.at < _oldest()))
     query = (
         select(REPLAYS.c.request, CHANGES.c.record_id, CHANGE_NAME, REPLAYS.c.rendering, CHANGES.c.body)
         .join(CHANGES, CHANGES.c.sequence == REPLAYS.c.change)
-        .where(REPLAYS.c.key == key, REPLAYS.c.token == token)
+        .where(*of_token)
     )
     row = session.execute(query).first()
     if row is None:
@@ -62,3 +68,16 @@ def store_replay(session: Session, key: str, token: str, request: str, tag: str)
     _, _, rendering = rest.rpartition("-")
     row = {"key": key, "token": token, "request": request, "at": now()}
     session.execute(insert(REPLAYS), {**row, "change": int(sequence), "rendering": int(rendering)})
+
+
+def prune_replays(database: Database) -> bool:
+    """Delete a batch of requests that are older than the retention. Return whether there may be more."""
+    expired = select(REPLAYS.c.key, REPLAYS.c.token).where(REPLAYS.c.at < _oldest()).limit(PRUNED_AT_ONCE)
+    with database.snapshot() as connection:
+        rows = [row._asdict() for row in connection.execute(expired)]
+    if rows:
+        own = (REPLAYS.c.key == bindparam("old_key"), REPLAYS.c.token == bindparam("old_token"))
+        values = [{f"old_{name}": value for name, value in row.items()} for row in rows]
+        with database.engine.begin() as connection:
+            connection.execute(delete(REPLAYS).where(*own, REPLAYS.c.at < _oldest()), values)
+    return len(rows) == PRUNED_AT_ONCE

@@ -1,9 +1,12 @@
-"""The editor: runs the writes of a process in transactions, one after the other."""
+"""The editor: runs the writes of a process in transactions, one after the other. Clients take turns."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
@@ -13,56 +16,101 @@ from sqlmodel import Session
 from app.core.access.caller import Caller
 from app.core.access.keys import current_caller
 from app.core.database.engine import Database
-from app.core.errors import Conflict, Unavailable
+from app.core.errors import Conflict, TooMany, Unavailable
+from app.core.request_cost import add_cost
+from app.core.round_robin import RoundRobinQueue
 
+# Writes that wait. Beyond the first number, a key may still have one: it comes next, since keys take turns.
 MAX_WAITING_WRITES = 500
+MAX_WAITING_OF_KEY = 100
 PATIENCE = 30  # seconds that a write waits for the writes of other processes
 
 Outcome = TypeVar("Outcome")
 
 
+@dataclass(eq=False)
+class _WaitingWrite:
+    """A write in the queue. `seconds`: for how long it worked, without the time that it waited for the lock."""
+
+    caller: Caller
+    work: Callable[[Session, Caller], Any]
+    future: "Future[Any]" = field(default_factory=Future)
+    seconds: float = 0.0
+
+
 class WriterThread:
-    """The writes of this process, executed in the order of their arrival in a thread of their own."""
+    """The writes of this process, executed in a thread of their own. The keys that wait take turns."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
-        self._waiting = 0
+        self._queue: RoundRobinQueue[_WaitingWrite] = RoundRobinQueue()
+        self._lock = threading.Lock()
+        self._unfinished = 0
 
     @property
     def has_waiting_writes(self) -> bool:
         """Whether a write is running or waiting."""
-        return self._waiting > 0
+        return self._unfinished > 0
 
     @property
     def waiting_writes(self) -> int:
         """The number of writes that run or wait."""
-        return self._waiting
+        return self._unfinished
 
     async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
         """Run `work` in a transaction and return its result after the commit.
 
         `work` receives the caller as the database has it by then. If it raises an error, everything is rolled back.
-        Raise Unavailable if too many writes are waiting or the database does not answer.
+        Raise TooMany if too many writes of the key are waiting, and Unavailable if too many are waiting in all or the
+        database does not answer.
         """
-        if self._waiting >= MAX_WAITING_WRITES:
-            raise Unavailable("Too many writes are waiting.")
-        self._waiting += 1
+        write = _WaitingWrite(caller, work)
+        self._enqueue(write)
+        self._unfinished += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, caller, work)
+            outcome: Outcome = await asyncio.wrap_future(write.future)
+            return outcome
         finally:
-            self._waiting -= 1
+            self._unfinished -= 1
+            add_cost(write.seconds)
 
-    def _commit(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
+    def _enqueue(self, write: _WaitingWrite) -> None:
+        with self._lock:
+            waiting = self._queue.count(write.caller.key)
+            if waiting >= MAX_WAITING_OF_KEY:
+                raise TooMany("Too many writes of this key are waiting.", headers={"Retry-After": "2"})
+            if waiting and len(self._queue) >= MAX_WAITING_WRITES:
+                raise Unavailable("Too many writes are waiting.")
+            self._queue.put(write.caller.key, write)
+        self._thread.submit(self._run_next)  # as often as there are writes; which one it is follows from the turns
+
+    def _run_next(self) -> None:
+        with self._lock:
+            write = self._queue.pop()
+        if not write.future.set_running_or_notify_cancel():
+            return
+        try:
+            outcome = self._commit(write)
+        except BaseException as error:
+            write.future.set_exception(error)
+        else:
+            write.future.set_result(outcome)
+
+    def _commit(self, write: _WaitingWrite) -> Any:
+        began = time.perf_counter()
         try:
             with self.database.write(patience=PATIENCE) as session:
-                return work(session, current_caller(session, caller))
+                began = time.perf_counter()
+                return write.work(session, current_caller(session, write.caller))
         except IntegrityError as error:
             # An integrity rule should have refused it before. The log shows which one is missing.
             structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
             raise Conflict("The write conflicts with other records.") from None
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise Unavailable from error
+        finally:
+            write.seconds = time.perf_counter() - began
 
     def close(self) -> None:
         """Wait until all writes have finished."""

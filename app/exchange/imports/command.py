@@ -1,6 +1,5 @@
 """`hoptac import`: the import of a file from the command line, by the same steps as over HTTP."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ from app.core.database.engine import Database
 from app.core.errors import Problem
 from app.core.model.resource import RESOURCES
 from app.exchange.formats.media_types import SUFFIXES, allows_resource, parse_file
-from app.exchange.imports import store
 from app.exchange.imports.database_tables import COUNTS, LINES, Import
 from app.exchange.imports.models import ImportOptions
-from app.exchange.imports.run import Pace, run
+from app.exchange.imports.pace import Pace
+from app.exchange.imports.run import run
+from app.exchange.imports.storage.claims import finish_import, import_transaction, new_claim
+from app.exchange.imports.store import read_errors, store_import
 
 
 def import_file(database: Database, path: Path, options: dict[str, Any], partner: str | None) -> tuple[list[str], str]:
@@ -33,21 +34,21 @@ def import_file(database: Database, path: Path, options: dict[str, Any], partner
         )
     resource = RESOURCES.get(options["resource"] or "")
     caller = Caller("", frozenset(["records:write:own" if partner else "records:write"]), partner)
-    claim = store.new_claim()
+    claim = new_claim()
     try:
         with path.open("rb") as file:
             lines = parse_file(file, file_format, resource)
-            import_id = store.store_import(database, caller, ImportOptions(**options), lines, claim)
+            import_id = store_import(database, caller, ImportOptions(**options), lines, claim)
     except Problem as problem:
         details = [error.detail for error in problem.errors] or [problem.detail]
         return [f"{path}: {detail}" for detail in details], "Nothing was imported."
     try:
         run(database, import_id, claim, Pace())
     except BaseException:
-        with store.import_transaction(database) as session:
-            store.finish_import(session, import_id, claim, "failed", "It was stopped.")
+        with import_transaction(database) as session:
+            finish_import(session, import_id, claim, "failed", "It was stopped.")
         raise
-    with store.import_transaction(database) as session:
+    with import_transaction(database) as session:
         return _outcome(session, import_id)
 
 
@@ -56,7 +57,7 @@ def _outcome(session: Session, import_id: str) -> tuple[list[str], str]:
     query = select(LINES.c.number, LINES.c.errors).where(LINES.c.import_id == import_id, LINES.c.verdict == "refused")
     messages = []
     for number, errors in session.execute(query.order_by(LINES.c.number)):
-        details = [f"{error.get('pointer', '')} {error['detail']}".strip() for error in json.loads(errors)]
+        details = [f"{error.get('pointer', '')} {error['detail']}".strip() for error in read_errors(errors)]
         messages.append(f"line {number}: {'; '.join(details)}")
     if row.reason:
         messages.append(row.reason)

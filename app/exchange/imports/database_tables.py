@@ -23,9 +23,13 @@ STATUS = CodeList(
         "done": Code("Done", "Đã xong"),
         "refused": Code("Nothing was written because lines were refused", "Không ghi gì: có dòng bị từ chối"),
         "failed": Code("Failed", "Đã dừng"),
+        "cancelled": Code("Cancelled", "Đã hủy"),
     },
 )
 OPEN = ("receiving", "waiting", "running")
+
+# The status of an import that was deleted or not received, until its lines are deleted too. Clients do not see it.
+DELETED = "deleted"
 
 VERDICT = CodeList(
     "import_verdict",
@@ -61,6 +65,12 @@ class Import(SQLModel, table=True):
     updated: int = Field(default=0, sa_type=Integer)
     unchanged: int = Field(default=0, sa_type=Integer)
     refused: int = Field(default=0, sa_type=Integer)
+    bytes: int = Field(
+        default=0,
+        sa_type=Integer,
+        sa_column_kwargs={"server_default": "0"},
+        description="The sizes of its lines. While it runs, the lines that were processed can count twice.",
+    )
     claim: str = Field(sa_type=BYTEWISE)
     claimed_until: str = Field(sa_type=BYTEWISE)
     attempts: int = Field(default=0, sa_type=Integer)
@@ -71,7 +81,11 @@ LINE_CONTENT = {"info": {TEXTS: "line"}}
 
 
 class StoredLine(SQLModel, table=True):
-    """A line of an import. `record` is JSON and is deleted with the verdict. `moved` is explained at ParsedLine."""
+    """A line of an import. `record` is JSON, and is deleted with the verdict or, in a dry run, at the end.
+
+    `moved` is explained at ParsedLine, `errors` is written and read by `errors_json` and `read_errors`. `size` is how
+    many bytes the line takes, with an estimate for the row itself.
+    """
 
     __tablename__ = "import_lines"
     __table_args__ = (Index(None, "import_id", "verdict", "number"),)
@@ -86,6 +100,7 @@ class StoredLine(SQLModel, table=True):
     matched_by: str | None = Field(sa_type=BYTEWISE)
     errors: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
     diff: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
+    size: int = Field(default=0, sa_type=Integer, sa_column_kwargs={"server_default": "0"})
 
 
 # The tables themselves, for statements about many rows and for compiled reads.

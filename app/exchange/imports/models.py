@@ -40,6 +40,7 @@ class ImportShown(BaseModel):
     updated: int
     unchanged: int
     refused: int
+    bytes: int = Field(description="The space that the lines take, as far as it counts for the quota of the key.")
 
 
 class ImportPage(BaseModel):
@@ -66,7 +67,9 @@ class LineShown(BaseModel):
         description="How the existing record of a line without id was found; null if the line has an id or creates one."
     )
     errors: list[LineError] = Field(description="Why the line is refused.")
-    diff: list[FieldChange] = Field(description="What an update changes.")
+    diff: list[FieldChange] | None = Field(
+        description="What an update changes; null if that is too large to be stored."
+    )
 
 
 class LinePage(BaseModel):

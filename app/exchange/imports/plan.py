@@ -12,12 +12,18 @@ from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import link_paths, text_positions
 from app.core.values.text import SLUGS
-from app.exchange.imports import store
 from app.exchange.imports.identify import Match, identify
 from app.exchange.imports.ordering import components
 from app.exchange.imports.partner_names import PartnerNames
+from app.exchange.imports.storage.line_chunks import PendingLine, pending_lines, written_records
+
+# Lines that link to each other in a circle are written in one transaction. More are refused with mode=rows.
+MAX_GROUP = 1_000
+MAX_GROUP_BYTES = 2_000_000
 
 OpenSession = Callable[[], AbstractContextManager[Session]]
+ReadLine = Callable[[Session, PendingLine, dict[str, Any]], None]
+NO_LINKS: list[int] = []
 
 
 class Plan:
@@ -27,44 +33,66 @@ class Plan:
     writing a line reads its record again.
     """
 
-    def __init__(self, caller: Caller, import_id: str) -> None:
+    def __init__(self, caller: Caller, import_id: str, *, by_line: bool) -> None:
         self.import_id = import_id
         self.caller = caller
         self.names = PartnerNames(caller)
         self.numbers: dict[tuple[str, str], int] = {}  # lines by the resource and id of their record
         self.matches: dict[int, Match] = {}  # of lines without id
+        self.sizes: dict[int, int] = {}
+        self.links: dict[int, list[int]] = {}  # to other lines; lines without such links are left out
         self.refused: dict[int, ErrorItem] = {}
         self.groups: list[list[int]] = []
+        self._by_line = by_line
 
-    def make(self, open_session: OpenSession) -> None:
-        """Read every line that has no verdict yet, once to find its record and once to find its links."""
+    def make(self, open_session: OpenSession) -> Iterator[None]:
+        """Read every line that has no verdict yet, once to find its record and once to find its links.
+
+        Each step of the iteration is one transaction.
+        """
         with open_session() as session:
-            self.numbers = store.written_records(session, self.import_id)
+            self.numbers = written_records(session, self.import_id)
         written = set(self.numbers.values())
-        for session, number, resource, record in self._lines(open_session):
-            try:
-                self._match(session, number, resource, record)
-            except Invalid as invalid:
-                self.refused[number] = invalid.errors[0]
-        links = {
-            number: self._linked_lines(session, resource, record)
-            for session, number, resource, record in self._lines(open_session)
-        }
-        for group in components(links):
+        yield from self._read_lines(open_session, self._add_record)
+        yield from self._read_lines(open_session, self._add_links)
+        graph = {number: self.links.get(number, NO_LINKS) for number in self.sizes}
+        for group in components(graph):
             unwritten = [number for number in group if number not in written]
             if unwritten:
-                self.groups.append(unwritten)
+                self.groups += self._bounded(unwritten)
 
-    def _lines(self, open_session: OpenSession) -> Iterator[tuple[Session, int, Resource, dict[str, Any]]]:
+    def _read_lines(self, open_session: OpenSession, read: ReadLine) -> Iterator[None]:
         after = -1
         while True:
             with open_session() as session:
-                rows = store.pending_lines(session, self.import_id, after)
-                for number, name, record in rows:
-                    yield session, number, RESOURCES[name], json.loads(record)
-            if len(rows) < store.CHUNK:
+                lines = pending_lines(session, self.import_id, after)
+                for line in lines:
+                    read(session, line, json.loads(line.record))
+            if not lines:
                 return
-            after = rows[-1][0]
+            after = lines[-1].number
+            yield
+
+    def _bounded(self, group: list[int]) -> list[list[int]]:
+        """Return the group; if it is too large to be written in one transaction, each of its lines, refused."""
+        is_small = len(group) <= MAX_GROUP and sum(map(self.sizes.__getitem__, group)) <= MAX_GROUP_BYTES
+        if is_small or not self._by_line:
+            return [group]
+        refusal = ErrorItem(code="large_group", detail=ERROR_DETAILS["large_group"])
+        self.refused |= dict.fromkeys(group, refusal)
+        return [[number] for number in group]
+
+    def _add_record(self, session: Session, line: PendingLine, record: dict[str, Any]) -> None:
+        self.sizes[line.number] = line.size
+        try:
+            self._match(session, line.number, RESOURCES[line.resource], record)
+        except Invalid as invalid:
+            self.refused[line.number] = invalid.errors[0]
+
+    def _add_links(self, session: Session, line: PendingLine, record: dict[str, Any]) -> None:
+        links = self._linked_lines(session, RESOURCES[line.resource], record)
+        if links:
+            self.links[line.number] = links
 
     def _match(self, session: Session, number: int, resource: Resource, record: dict[str, Any]) -> None:
         """Find the record of a line. Raise Invalid if it cannot be found, or an earlier line has the same record."""

@@ -1,7 +1,11 @@
-"""Running an import: it is planned, then written in one transaction (mode `all`) or in chunks of lines (mode `rows`).
+"""Running an import in steps, between which other writers and other imports get their turn.
 
-A dry run does the same and is rolled back. If a run in chunks is interrupted, the chunks so far are in the database
-with their verdicts, and the next run continues after them.
+It is planned, then written: with the mode `rows` in chunks of lines, with the mode `all` in one transaction, for which
+everybody else waits and which is bounded for that reason. If a run in chunks is interrupted, the chunks so far are in
+the database with their verdicts, and the next run continues after them.
+
+A dry run does the same and rolls each transaction back. With the mode `rows`, a chunk therefore does not see the
+records of earlier chunks. The lines to which it links are written again before it.
 """
 
 import contextlib
@@ -9,7 +13,8 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import IO, Any
 
@@ -25,44 +30,41 @@ from app.core.garbage_collection import without_garbage_collection
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.writer_thread import PATIENCE
-from app.exchange.imports import store
+from app.exchange.imports.chunk_reader import ChunkReader, Groups
 from app.exchange.imports.database_tables import Import
-from app.exchange.imports.line import ImportLine, RecordKey
+from app.exchange.imports.line import RecordKey
+from app.exchange.imports.pace import Interrupted, Pace
 from app.exchange.imports.plan import Plan
-from app.exchange.imports.store import ClaimLost, errors_json
+from app.exchange.imports.storage.claims import (
+    ClaimLost,
+    claim_import,
+    claim_renewal,
+    finish_import,
+    import_transaction,
+    release_claim,
+    renew_claim,
+)
+from app.exchange.imports.storage.line_chunks import drop_records
+from app.exchange.imports.store import errors_json, record_verdicts
 from app.exchange.imports.write_lines import LineWriter, referrer_errors
 
-CHUNK = 250  # lines that are written before other writers get their turn
-
-# Seconds between two transactions. Writers that wait for the lock of SQLite try again every tenth of a second.
-PAUSE = 0.12
-SHORT_PAUSE = 0.005
-
-
-class Interrupted(Exception):
-    """The process is about to end. Another one continues the import."""
-
-
-class Pace:
-    """Decides before each transaction of a run whether to continue, and how long other writers get before it."""
-
-    def __init__(self, is_ending: Callable[[], bool] = lambda: False, is_busy: Callable[[], bool] = lambda: False):
-        self._is_ending = is_ending
-        self._is_busy = is_busy
-
-    def check(self) -> None:
-        """Raise Interrupted if the process is about to end."""
-        if self._is_ending():
-            raise Interrupted
-
-    def pause(self) -> None:
-        """Let others write between two transactions. Raise Interrupted as `check` does."""
-        self.check()
-        time.sleep(PAUSE if self._is_busy() else SHORT_PAUSE)
+# CPU time for which a transaction with all lines may last. 5,000 lines of 300 bytes take 2 seconds.
+MAX_SECONDS_AT_ONCE = 5.0
 
 
 class _RollBack(Exception):
     """The import must not change any record."""
+
+
+class _TooMuchAtOnce(Exception):
+    """The lines are too much work for one transaction."""
+
+
+def begin_run(database: Database, import_id: str, claim: str, pace: Pace) -> "ImportRun | None":
+    """Claim an import and return its run. Return None if it has ended or another process has claimed it."""
+    with import_transaction(database) as session:
+        row = claim_import(session, import_id, claim)
+        return None if row is None else ImportRun(database, row, pace)
 
 
 def run(database: Database, import_id: str, claim: str, pace: Pace) -> bool:
@@ -71,46 +73,20 @@ def run(database: Database, import_id: str, claim: str, pace: Pace) -> bool:
     Raise Interrupted when the process is about to end, and an error when the database does not respond. In both cases
     the import can be run again.
     """
-    with store.import_transaction(database) as session:
-        row = store.claim_import(session, import_id, claim)
-        import_run = None if row is None else _Run(database, row, pace)
+    import_run = begin_run(database, import_id, claim, pace)
     if import_run is None:
         return False
     try:
-        failure = _failure(import_run)
+        while import_run.step():
+            pass
     except Interrupted:
-        with store.import_transaction(database) as session:
-            store.release_claim(session, import_id, claim)
+        import_run.release()
         raise
-    if failure is not None:
-        with store.import_transaction(database) as session:
-            store.finish_import(session, import_id, claim, "failed", failure)
     return True
 
 
-def _failure(import_run: "_Run") -> str | None:
-    """Run an import and return the reason if it failed for good."""
-    try:
-        import_run.run()
-    except ClaimLost:
-        return None
-    except Unauthorized:
-        return "The key was revoked or has expired."
-    except ReadOnly as error:  # the database became a mirror after the file was received
-        return error.detail
-    except IntegrityError as error:
-        structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
-        return "The database refused the records."
-    except (Interrupted, Problem, SQLAlchemyError, sqlite3.Error):
-        raise
-    except Exception:
-        structlog.get_logger("hoptac.error").exception("import")
-        return "An internal error occurred. It was logged."
-    return None
-
-
-class _Run:
-    """One run of a claimed import."""
+class ImportRun:
+    """One run of a claimed import. Its claim is renewed until the run ends."""
 
     def __init__(self, database: Database, row: Import, pace: Pace) -> None:
         self.database = database
@@ -125,17 +101,62 @@ class _Run:
         self.unreadable_lines = row.refused
         self.refused: set[RecordKey] = set()
         self.unpublished: list[tuple[int, str, str]] = []  # number of the line, resource and id of the record
+        self._steps = self._renewed_steps()
 
-    def run(self) -> None:
-        """Run it. Raise ClaimLost, Interrupted, and errors of the database, of the key and of the program."""
-        with store.import_transaction(self.database) as session:
+    def step(self) -> bool:
+        """Run the next transaction. Return whether there are more.
+
+        Raise Interrupted when the process is about to end, and an error when the database does not respond.
+        """
+        return next(self._steps, self) is None
+
+    def release(self) -> None:
+        """End the run before its end, so that another process can continue it at once."""
+        self._steps.close()
+        with import_transaction(self.database) as session:
+            release_claim(session, self.id, self.claim)
+
+    def _renewed_steps(self) -> Generator[None, None, None]:
+        with claim_renewal(self.database, self.id, self.claim):
+            failure = yield from self._steps_to_end()
+            if failure is not None:
+                with contextlib.suppress(ClaimLost), import_transaction(self.database) as session:
+                    finish_import(session, self.id, self.claim, "failed", failure)
+
+    def _steps_to_end(self) -> Generator[None, None, str | None]:
+        """Run the import. Return the reason if it failed for good."""
+        try:
+            yield from self._run()
+        except ClaimLost:
+            return None
+        except Unauthorized:
+            return "The key was revoked or has expired."
+        except ReadOnly as error:  # the database became a mirror after the file was received
+            return error.detail
+        except _TooMuchAtOnce:
+            return "The lines are too much work for one transaction. Use mode=rows."
+        except IntegrityError as error:
+            structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
+            return "The database refused the records."
+        except (Interrupted, Problem, SQLAlchemyError, sqlite3.Error):
+            raise
+        except Exception:
+            structlog.get_logger("hoptac.error").exception("import")
+            return "An internal error occurred. It was logged."
+        return None
+
+    def _run(self) -> Iterator[None]:
+        with import_transaction(self.database) as session:
             self._update_caller(session)
-        self.plan = Plan(self.caller, self.id)
-        self.plan.make(self._reading)
-        if self.by_line and not self.dry_run:
-            self._write_in_chunks()
-        else:
+        self.plan = Plan(self.caller, self.id, by_line=self.by_line)
+        self._lines = ChunkReader(self.id, self.plan, is_table=self.is_table)
+        yield from self.plan.make(self._reading)
+        if not self.by_line:
             self._write_at_once()
+        elif self.dry_run:
+            yield from self._judge_in_chunks()
+        else:
+            yield from self._write_in_chunks()
 
     def _update_caller(self, session: Session) -> None:
         """Read the scopes of the key that sent the file. Raise Unauthorized if it is no longer valid."""
@@ -144,64 +165,97 @@ class _Run:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Session]:
-        """Open a short transaction for planning, which also renews the claim."""
+        """Open a short transaction that writes no record, which also renews the claim."""
         self.pace.pause()
-        with store.import_transaction(self.database) as session:
-            store.renew_claim(session, self.id, self.claim)
+        with import_transaction(self.database) as session:
+            renew_claim(session, self.id, self.claim)
+            self._update_caller(session)
             yield session
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Session]:
         """Open a transaction that writes records, which also renews the claim."""
-        with without_garbage_collection(), self.database.write(patience=PATIENCE) as session:
-            store.renew_claim(session, self.id, self.claim)
-            self._update_caller(session)
-            yield session
+        began = time.monotonic()
+        try:
+            with without_garbage_collection(), self.database.write(patience=PATIENCE) as session:
+                began = time.monotonic()
+                renew_claim(session, self.id, self.claim)
+                self._update_caller(session)
+                yield session
+        finally:
+            self._lines.adapt(time.monotonic() - began)
 
-    def _chunks(self) -> Iterator[list[list[int]]]:
-        """Yield the groups of lines that are written together: about CHUNK lines, and no part of a group."""
-        chunk: list[list[int]] = []
-        for group in self.plan.groups:
-            if chunk and sum(map(len, chunk)) + len(group) > CHUNK:
-                yield chunk
-                chunk = []
-            chunk.append(group)
-        if chunk:
-            yield chunk
-
-    def _write_in_chunks(self) -> None:
-        for chunk in self._chunks():
+    def _write_in_chunks(self) -> Iterator[None]:
+        waiting = deque(self.plan.groups)
+        while waiting:
             self.pace.pause()
             with self._writing() as session:
-                results = [line.result() for line in self._write(session, chunk)]
-                store.record_verdicts(session, self.id, self.claim, results)
-        with store.import_transaction(self.database) as session:
-            store.finish_import(session, self.id, self.claim, "done")
+                results = self._write(session, self._lines.next_groups(session, waiting))
+                record_verdicts(session, self.id, self.claim, results)
+            yield
+        with import_transaction(self.database) as session:
+            finish_import(session, self.id, self.claim, "done")
+
+    def _judge_in_chunks(self) -> Iterator[None]:
+        """Write each chunk, roll it back, and store its verdicts. The records of the lines stay until the end."""
+        waiting = deque(self.plan.groups)
+        while waiting:
+            self.pace.pause()
+            results = self._judge(waiting)
+            with import_transaction(self.database) as session:
+                record_verdicts(session, self.id, self.claim, results, keeps_records=True)
+            yield
+        after: int | None = -1
+        while after is not None:
+            with self._reading() as session:
+                after = drop_records(session, self.id, after)
+            yield
+        with import_transaction(self.database) as session:
+            finish_import(session, self.id, self.claim, "done")
+
+    def _judge(self, waiting: deque[list[int]]) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = []
+        with contextlib.suppress(_RollBack), self._writing() as session:
+            groups = self._lines.next_groups(session, waiting)
+            context = self._lines.context(session, groups)
+            if context:
+                self._writer(session).put_context(context)
+            results = self._write(session, groups)
+            raise _RollBack
+        return results
 
     def _write_at_once(self) -> None:
         """Write all lines in one transaction. If it must be rolled back, store the verdicts in another one."""
+        self.pace.pause()
         with tempfile.TemporaryFile() as results:
             try:
                 with self._writing() as session:
                     refused = self.unreadable_lines + self._write_all(session, results)
                     late_errors = self._referrer_errors(session)
                     refused += len(late_errors)
-                    status = "refused" if refused and not self.by_line else "done"
+                    status = "refused" if refused else "done"
                     if self.dry_run or status == "refused":
                         raise _RollBack
                     self._record(session, results, status, late_errors)
             except _RollBack:
-                with store.import_transaction(self.database) as session:
+                with import_transaction(self.database) as session:
                     self._record(session, results, status, late_errors)
 
     def _write_all(self, session: Session, results: IO[bytes]) -> int:
         """Write all lines, and their verdicts to a file. Return the number of refused lines."""
         refused = 0
-        for chunk in self._chunks():
+        began = time.thread_time()
+        waiting = deque(self.plan.groups)
+        while waiting:
             self.pace.check()
-            for line in self._write(session, chunk):
-                results.write(to_json(line.result()) + b"\n")
-                refused += line.is_refused
+            groups = self._lines.next_groups(session, waiting)
+            for result in self._write(session, groups):
+                results.write(to_json(result) + b"\n")
+                refused += result["verdict"] == "refused"
+            lines = list(chain.from_iterable(groups))
+            self.unpublished += [(line.number, *line.key) for line in lines if line.unpublishes]
+            if time.thread_time() - began > MAX_SECONDS_AT_ONCE:
+                raise _TooMuchAtOnce
         return refused
 
     def _referrer_errors(self, session: Session) -> dict[int, list[ErrorItem]]:
@@ -220,30 +274,19 @@ class _Run:
     ) -> None:
         results.seek(0)
         verdicts = (_with_late_errors(json.loads(result), late_errors) for result in results)
-        store.record_verdicts(session, self.id, self.claim, verdicts)
-        store.finish_import(session, self.id, self.claim, status)
+        record_verdicts(session, self.id, self.claim, verdicts)
+        finish_import(session, self.id, self.claim, status)
 
-    def _write(self, session: Session, chunk: list[list[int]]) -> list[ImportLine]:
-        """Write groups of lines, and return the lines with their verdicts."""
-        contents = store.lines_by_number(session, self.id, list(chain.from_iterable(chunk)))
-        groups = []
-        for group in chunk:
-            lines = [self._line(session, number, *contents[number]) for number in group]
-            for line in lines:
-                line.is_independent = len(lines) == 1
-            groups.append(lines)
-        LineWriter(session, self.caller, by_line=self.by_line, refused=self.refused).write(groups)
-        written = list(chain.from_iterable(groups))
-        if not self.by_line:
-            self.unpublished += [(line.number, *line.key) for line in written if line.unpublishes]
-        return written
+    def _writer(self, session: Session) -> LineWriter:
+        return LineWriter(session, self.caller, by_line=self.by_line, refused=self.refused)
 
-    def _line(self, session: Session, number: int, name: str, content: dict[str, Any]) -> ImportLine:
-        resource = RESOURCES[name]
-        refusal = self.plan.refused.get(number)
-        errors = [refusal] if refusal else self.plan.resolve_names(session, resource, content)
-        record_id, matched_by = self.plan.matches.get(number, (content.get("id", ""), None))
-        return ImportLine(number, resource, record_id, content, matched_by, self.is_table, errors)
+    def _write(self, session: Session, groups: Groups) -> list[dict[str, Any]]:
+        """Write groups of lines, and return the results of the lines."""
+        for group in groups:
+            for line in group:
+                line.is_independent = len(group) == 1
+        self._writer(session).write(groups)
+        return [line.result() for line in chain.from_iterable(groups)]
 
 
 def _with_late_errors(result: dict[str, Any], late_errors: Mapping[int, Sequence[ErrorItem]]) -> dict[str, Any]:

@@ -1,62 +1,50 @@
-"""Imports in the database: storing a file, claiming an import, recording verdicts, and deleting old imports.
-
-One process at a time runs an import. It claims the import for the time of a lease and renews the lease with everything
-that it writes, in the same transaction. When the lease ends because the process was stopped, another process takes
-over. If the first one is still running, its next write raises ClaimLost and is rolled back.
-"""
+"""Storing the lines of a file as an import, and recording their verdicts. Both are bounded in lines and in bytes."""
 
 import contextlib
 import json
-import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, literal_column, or_, update
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, func, insert, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, select
 
 from app.core.access.caller import Caller
-from app.core.change_log import MirrorMark, instant, now
+from app.core.access.keys import current_caller
+from app.core.change_log import MirrorMark, now
 from app.core.database.engine import Database
-from app.core.database.statements import Query
-from app.core.errors import ErrorItem, ReadOnly, Unavailable
+from app.core.errors import ERROR_DETAILS, Conflict, ErrorItem, ReadOnly, TooLarge, Unavailable
 from app.core.values.ids import LETTERS, random_text
 from app.core.values.json import to_json
 from app.exchange.formats.lines import ParsedLine
-from app.exchange.imports.database_tables import IMPORTS, LINES, OPEN, Import
+from app.exchange.imports.database_tables import LINES, Import
 from app.exchange.imports.models import ImportOptions
-
-CHUNK = 500  # lines that are stored or read in one transaction
-CHUNK_BYTES = 4_000_000
-
-LEASE = timedelta(seconds=30)
-IMPORT_RETENTION = timedelta(days=30)
-
-MAX_OPEN = 100
-MAX_ATTEMPTS = 5
-
-NOT_RECEIVED = "The upload was interrupted. Send the file again."
-TOO_MANY_ATTEMPTS = "It was interrupted too often."
-
-# A compiled statement cannot contain a list of values, so this is OR and not IN.
-UNCLAIMED_IMPORTS = Query(
-    select(IMPORTS.c.id)
-    .where(or_(*(IMPORTS.c.status == status for status in OPEN)), IMPORTS.c.claimed_until < bindparam("now"))
-    .order_by(IMPORTS.c.id)
-    .limit(literal_column("1")),
-    alone=True,
+from app.exchange.imports.storage.claims import (
+    NOT_RECEIVED,
+    ClaimLost,
+    claim_renewal,
+    end_of_lease,
+    import_transaction,
+    renew_claim,
 )
+from app.exchange.imports.storage.deletion import delete_import
+from app.exchange.imports.storage.line_chunks import CHUNK, CHUNK_BYTES, LINE_BYTES
+from app.exchange.imports.storage.quotas import quota_exceeded, room_for_import
 
+# Bounds of one import. The plan of a run takes about 700 bytes of memory for each line.
+MAX_LINES = 200_000
+MAX_BYTES = 250_000_000
+# Bounds of an import that is written in one transaction, for which all other writers wait.
+MAX_LINES_AT_ONCE = 5_000
+MAX_BYTES_AT_ONCE = 5_000_000
 
-class ClaimLost(Exception):
-    """Another process has claimed the import, or it has ended."""
+# What is stored of the verdict of one line.
+MAX_DIFF_BYTES = 50_000
+MAX_ERRORS_BYTES = 10_000
 
-
-def new_claim() -> str:
-    """Return a name under which a process claims imports."""
-    return secrets.token_hex(8)
+CANCELLED = "The import was cancelled while its file was received."
 
 
 def _new_id() -> str:
@@ -65,28 +53,48 @@ def _new_id() -> str:
     return digits + random_text(12, LETTERS)
 
 
-def _from_now(duration: timedelta) -> str:
-    return instant(datetime.now(UTC) + duration)
-
-
-@contextlib.contextmanager
-def import_transaction(database: Database) -> Iterator[Session]:
-    """Open a transaction that writes no record. On PostgreSQL it does not wait for those that do."""
-    with Session(database.engine) as session, session.begin():
-        yield session
-
-
 def store_import(
-    database: Database, caller: Caller, options: ImportOptions, lines: Iterator[ParsedLine], claim: str
+    database: Database,
+    caller: Caller,
+    options: ImportOptions,
+    lines: Iterator[ParsedLine],
+    claim: str,
+    quota: int | None = None,
 ) -> str:
     """Store the lines of a file as an import with this claim, and return its id. Store nothing if that fails.
 
-    Raise ReadOnly in a mirror, and Unavailable if too many imports are waiting.
+    `quota`: how many bytes the imports of the key may take; None, for the command line, means no limit. Raise ReadOnly
+    in a mirror, TooLarge for a file beyond the bounds, TooMany and Unavailable if a quota is reached, Unauthorized if
+    the key is revoked meanwhile, and Conflict if the import is cancelled meanwhile.
     """
     import_id = _new_id()
+    room = _create_import(database, import_id, caller, options, claim, quota)
+    try:
+        with claim_renewal(database, import_id, claim):
+            _store_lines(database, import_id, caller, lines, claim, room)
+    except ClaimLost:
+        raise _interruption(database, import_id) from None
+    except TooManyBytes:
+        _discard(database, import_id)
+        raise quota_exceeded(quota or 0) from None
+    except BaseException:
+        _discard(database, import_id)
+        raise
+    return import_id
+
+
+class TooManyBytes(Exception):
+    """The lines take more bytes than the quota of the key leaves."""
+
+
+def _create_import(
+    database: Database, import_id: str, caller: Caller, options: ImportOptions, claim: str, quota: int | None
+) -> int:
+    """Store an import without lines. Return how many bytes its lines may take."""
     with import_transaction(database) as session:
-        _refuse_import(session)
-        _delete_expired_imports(session)
+        if session.exec(select(MirrorMark)).first() is not None:
+            raise ReadOnly
+        room = MAX_BYTES if quota is None else room_for_import(session, caller.key, quota)
         session.add(
             Import(
                 **options.model_dump(),
@@ -96,43 +104,63 @@ def store_import(
                 status="receiving",
                 created_at=now(),
                 claim=claim,
-                claimed_until=_from_now(LEASE),
+                claimed_until=end_of_lease(),
             )
         )
-    try:
-        for chunk in _chunks(lines):
-            with import_transaction(database) as session:
-                row = renew_claim(session, import_id, claim)
-                row.lines += len(chunk)
-                row.refused += sum(1 for line in chunk if line.errors)
-                session.execute(insert(LINES), [_line_values(import_id, line) for line in chunk])
+    return room
+
+
+def _store_lines(
+    database: Database, import_id: str, caller: Caller, lines: Iterator[ParsedLine], claim: str, room: int
+) -> None:
+    for chunk in _chunks(import_id, lines):
         with import_transaction(database) as session:
-            renew_claim(session, import_id, claim).status = "waiting"
-    except BaseException:
-        with import_transaction(database) as session:
-            session.execute(delete(IMPORTS).where(IMPORTS.c.id == import_id))
-        raise
-    return import_id
+            row = renew_claim(session, import_id, claim)
+            if caller.key:
+                current_caller(session, caller)
+            row.lines += len(chunk)
+            row.refused += sum(1 for values in chunk if values["verdict"])
+            row.bytes += sum(values["size"] for values in chunk)
+            _check_bounds(row)
+            if row.bytes > room:
+                raise TooManyBytes
+            session.execute(insert(LINES), chunk)
+    with import_transaction(database) as session:
+        renew_claim(session, import_id, claim).status = "waiting"
 
 
-def _refuse_import(session: Session) -> None:
-    if session.exec(select(MirrorMark)).first() is not None:
-        raise ReadOnly
-    unfinished = select(Import.id).where(col(Import.status).in_(OPEN)).limit(MAX_OPEN)
-    if len(session.exec(unfinished).all()) == MAX_OPEN:
-        raise Unavailable("Too many imports are waiting.")
+def _check_bounds(row: Import) -> None:
+    if row.mode == "all" and (row.lines > MAX_LINES_AT_ONCE or row.bytes > MAX_BYTES_AT_ONCE):
+        raise TooLarge(
+            f"With mode=all, which writes all lines in one transaction, an import has at most {MAX_LINES_AT_ONCE:,} "
+            f"lines and {MAX_BYTES_AT_ONCE:,} bytes. Use mode=rows."
+        )
+    if row.lines > MAX_LINES:
+        raise TooLarge(f"An import has at most {MAX_LINES:,} lines. Divide the file.")
+    if row.bytes > MAX_BYTES:
+        raise TooLarge(f"The lines of an import take at most {MAX_BYTES:,} bytes as JSON. Divide the file.")
 
 
-def _delete_expired_imports(session: Session) -> None:
-    session.execute(delete(IMPORTS).where(IMPORTS.c.finished_at < _from_now(-IMPORT_RETENTION)))
+def _interruption(database: Database, import_id: str) -> Exception:
+    """Return the problem of an import whose claim was lost while its file was received."""
+    with import_transaction(database) as session:
+        row = session.get(Import, import_id)
+        is_cancelled = row is not None and row.status == "cancelled"
+    return Conflict(CANCELLED) if is_cancelled else Unavailable(NOT_RECEIVED)
 
 
-def _chunks(lines: Iterator[ParsedLine]) -> Iterator[list[ParsedLine]]:
-    chunk: list[ParsedLine] = []
+def _discard(database: Database, import_id: str) -> None:
+    """Delete an import that was not received. If the database does not respond, it ends with its lease."""
+    with contextlib.suppress(SQLAlchemyError):
+        delete_import(database, import_id)
+
+
+def _chunks(import_id: str, lines: Iterator[ParsedLine]) -> Iterator[list[dict[str, Any]]]:
+    chunk: list[dict[str, Any]] = []
     size = 0
     for line in lines:
-        chunk.append(line)
-        size += len(line.record or b"")
+        chunk.append(_line_values(import_id, line))
+        size += chunk[-1]["size"]
         if len(chunk) == CHUNK or size > CHUNK_BYTES:
             yield chunk
             chunk = []
@@ -142,113 +170,84 @@ def _chunks(lines: Iterator[ParsedLine]) -> Iterator[list[ParsedLine]]:
 
 
 def _line_values(import_id: str, line: ParsedLine) -> dict[str, Any]:
+    texts = {
+        "given": None if line.errors or line.record is None else line.record.decode(),
+        "moved": to_json(line.moved).decode() if line.moved else None,
+        "errors": errors_json(line.errors),
+    }
     return {
         "import_id": import_id,
         "number": line.number,
-        "given": None if line.errors or line.record is None else line.record.decode(),
-        "moved": to_json(line.moved).decode() if line.moved else None,
         "resource": line.resource,
         "verdict": "refused" if line.errors else None,
-        "errors": errors_json(line.errors),
+        "size": LINE_BYTES + sum(len(text.encode()) for text in texts.values() if text),
+        **texts,
     }
 
 
 def errors_json(errors: Iterable[ErrorItem]) -> str | None:
-    """Return errors as a line stores them; None if there are none."""
-    items = [error.model_dump(exclude_none=True) for error in errors]
+    """Return errors as a line stores them, as many as fit; None if there are none.
+
+    The detail of most errors follows from their code and is left out. Measured, a line that is not JSON then takes half
+    the space.
+    """
+    items: list[Any] = []
+    size = 0
+    for error in errors:
+        item = error.model_dump(exclude_none=True)
+        if ERROR_DETAILS.get(error.code) == error.detail:
+            del item["detail"]
+        size += len(to_json(item))
+        if items and size > MAX_ERRORS_BYTES:
+            break
+        items.append(item if len(item) > 1 else error.code)
     return to_json(items).decode() if items else None
 
 
-def claim_import(session: Session, import_id: str, claim: str) -> Import | None:
-    """Claim an import to run it. Return None if it has ended or another process has claimed it.
+def read_errors(stored: str | None) -> list[dict[str, Any]]:
+    """Return the errors that `errors_json` has written."""
+    items = [{"code": item} if isinstance(item, str) else item for item in json.loads(stored or "[]")]
+    return [{**item, "detail": item.get("detail") or ERROR_DETAILS[item["code"]]} for item in items]
 
-    PostgreSQL skips the row while another process runs the import, since its transactions lock it. An import fails here
-    if its upload was interrupted, or if each of several processes ended before it had finished the import.
+
+def record_verdicts(
+    session: Session,
+    import_id: str,
+    claim: str,
+    verdicts: Iterable[Mapping[str, Any]],
+    *,
+    keeps_records: bool = False,
+) -> None:
+    """Store verdicts and count them. Raise ClaimLost as renew_claim does.
+
+    The records of the lines are deleted, unless other lines of a dry run still need them.
     """
-    is_free = or_(col(Import.claim) == claim, col(Import.claimed_until) < now())
-    query = select(Import).where(Import.id == import_id, col(Import.status).in_(OPEN), is_free)
-    row = session.exec(query.with_for_update(skip_locked=True)).first()
-    if row is None:
-        return None
-    row.claim = claim
-    row.claimed_until = _from_now(LEASE)
-    if row.status == "receiving":
-        _finish(row, "failed", NOT_RECEIVED)
-        return None
-    if row.attempts >= MAX_ATTEMPTS:
-        _finish(row, "failed", TOO_MANY_ATTEMPTS)
-        return None
-    row.status = "running"
-    row.attempts += 1
-    return row
-
-
-def _claimed(session: Session, import_id: str, claim: str) -> Import | None:
-    """Return the import, locked until the end of the transaction, if it is open and has this claim."""
-    row = session.get(Import, import_id, with_for_update=True)
-    return row if row is not None and row.claim == claim and row.status in OPEN else None
-
-
-def renew_claim(session: Session, import_id: str, claim: str) -> Import:
-    """Start the lease again and return the import, locked. Raise ClaimLost if the import no longer has this claim."""
-    row = _claimed(session, import_id, claim)
-    if row is None:
-        raise ClaimLost
-    row.claimed_until = _from_now(LEASE)
-    return row
-
-
-def release_claim(session: Session, import_id: str, claim: str) -> None:
-    """End the lease of an import that is not finished, so that another process can continue it at once."""
-    row = _claimed(session, import_id, claim)
-    if row is not None:
-        row.claimed_until = ""
-        row.attempts -= 1
-
-
-def pending_lines(session: Session, import_id: str, after: int) -> list[Any]:
-    """Return the next lines without a verdict, as (number, resource, JSON of the record)."""
-    query = select(LINES.c.number, LINES.c.resource, LINES.c.given)
-    query = query.where(LINES.c.import_id == import_id, LINES.c.verdict.is_(None), LINES.c.number > after)
-    return list(session.execute(query.order_by(LINES.c.number).limit(CHUNK)))
-
-
-def lines_by_number(session: Session, import_id: str, numbers: list[int]) -> dict[int, tuple[str, dict[str, Any]]]:
-    """Return the resource and record of these lines, by number."""
-    query = select(LINES.c.number, LINES.c.resource, LINES.c.given)
-    query = query.where(LINES.c.import_id == import_id, LINES.c.number.in_(numbers))
-    return {number: (resource, json.loads(record)) for number, resource, record in session.execute(query)}
-
-
-def written_records(session: Session, import_id: str) -> dict[tuple[str, str], int]:
-    """Return the records of lines that an interrupted run has written: (resource, id) with the number of the line."""
-    query = select(LINES.c.resource, LINES.c.record_id, LINES.c.number)
-    query = query.where(LINES.c.import_id == import_id, LINES.c.verdict.in_(("created", "updated", "unchanged")))
-    return {(resource, record_id): number for resource, record_id, number in session.execute(query)}
-
-
-def record_verdicts(session: Session, import_id: str, claim: str, verdicts: Iterable[Mapping[str, Any]]) -> None:
-    """Store verdicts, delete the records of their lines, and count them. Raise ClaimLost as renew_claim does."""
-    names = ("verdict", "resource", "record_id", "matched_by", "errors", "diff")
+    row = renew_claim(session, import_id, claim)
     line = update(LINES).where(LINES.c.import_id == import_id, LINES.c.number == bindparam("line"))
-    statement = line.values(given=None, **{name: bindparam(f"new_{name}") for name in names})
+    names = ("verdict", "resource", "record_id", "matched_by", "errors", "diff")
+    old_size = LINES.c.size if keeps_records else LINE_BYTES + func.coalesce(func.length(LINES.c.moved), 0)
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names} | {"size": old_size + bindparam("more")}
+    statement = line.values(values if keeps_records else values | {"given": None})
     counts: Counter[str] = Counter()
     remaining = iter(verdicts)
     while chunk := list(islice(remaining, CHUNK)):
-        rows = [{"line": verdict["number"], **{f"new_{name}": verdict[name] for name in names}} for verdict in chunk]
+        rows = []
+        for verdict in chunk:
+            shortened = _shortened(verdict, MAX_BYTES - row.bytes)
+            size = len((shortened["errors"] or "").encode()) + len((shortened["diff"] or "").encode())
+            row.bytes += size
+            rows.append({"line": verdict["number"], "more": size, **{f"new_{name}": shortened[name] for name in names}})
         session.connection().execute(statement, rows)
         counts.update(verdict["verdict"] for verdict in chunk)
-    row = renew_claim(session, import_id, claim)
     for name, count in counts.items():
         setattr(row, name, getattr(row, name) + count)
 
 
-def finish_import(session: Session, import_id: str, claim: str, status: str, reason: str | None = None) -> None:
-    """Give the import its last status. Raise ClaimLost as renew_claim does."""
-    _finish(renew_claim(session, import_id, claim), status, reason)
-
-
-def _finish(row: Import, status: str, reason: str | None) -> None:
-    row.status = status
-    row.reason = reason
-    row.finished_at = now()
+def _shortened(verdict: Mapping[str, Any], room: int) -> Mapping[str, Any]:
+    """Return a verdict without its difference if that is too large, and with one error if there is no room for more."""
+    diff = verdict["diff"]
+    if diff is not None and len(diff.encode()) > min(MAX_DIFF_BYTES, room):
+        verdict = {**verdict, "diff": None}
+    if verdict["errors"] is not None and room < MAX_ERRORS_BYTES:
+        verdict = {**verdict, "errors": to_json(json.loads(verdict["errors"])[:1]).decode()}
+    return verdict

@@ -1,72 +1,194 @@
-"""The background task of a process that runs imports, one at a time, in a thread of its own.
+"""The background work of a process with imports: receiving files, and running imports in turns.
 
-It runs the imports that this process received, and those that another process left unfinished.
+It runs the imports that this process received, and those that another process left unfinished. One thread writes; the
+keys take turns in it, of one transaction each. The imports of one key run one after the other.
 """
 
 import asyncio
 import contextlib
 import sqlite3
 import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
 
 import structlog
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.access.caller import Caller
 from app.core.change_log import now
 from app.core.database.engine import Database
-from app.core.database.statements import Read, Reader
-from app.core.errors import Problem
+from app.core.database.statements import Query, Read, Reader
+from app.core.errors import Problem, TooMany, Unavailable
+from app.core.request_cost import add_cost
+from app.core.round_robin import RoundRobinQueue
 from app.core.writing.writer_thread import WriterThread
-from app.exchange.imports import store
-from app.exchange.imports.run import Interrupted, Pace, run
+from app.exchange.formats.lines import ParsedLine
+from app.exchange.imports.database_tables import IMPORTS
+from app.exchange.imports.models import ImportOptions
+from app.exchange.imports.pace import Interrupted, Pace
+from app.exchange.imports.run import ImportRun, begin_run
+from app.exchange.imports.storage.claims import UNCLAIMED_IMPORTS, new_claim
+from app.exchange.imports.storage.quotas import USAGE, check_usage
+from app.exchange.imports.store import MAX_LINES_AT_ONCE, store_import
 
 CHECK_SECONDS = 5.0  # between two queries for imports of other processes
 
+# Files that are uploaded to this process or read by it. The last places are for keys that have none.
+MAX_UPLOADS_OF_KEY = 3
+MAX_UPLOADS = 8
+RESERVED_UPLOADS = 4
+READERS = 3  # files that are read at the same time, at most one of each key
+
+# Imports that have begun, of which each takes memory for its plan. One with more lines than MAX_LINES_AT_ONCE is large.
+MAX_LARGE_RUNS = 2
+MAX_RUNS = 10
+
+LINE_COUNT = Query(select(IMPORTS.c.lines).where(IMPORTS.c.id == bindparam("id")), alone=True)
+
+
+@dataclass(eq=False)
+class _QueuedImport:
+    """An import of this process. It has a run when it has begun."""
+
+    id: str
+    key: str
+    is_large: bool
+    run: ImportRun | None = None
+
 
 class Importer:
-    """Runs imports under the claim of this process."""
+    """Receives and runs imports under the claim of this process. The imports of one key may take `quota` bytes."""
 
-    def __init__(self, database: Database, reader: Reader, editor: WriterThread) -> None:
+    def __init__(self, database: Database, reader: Reader, editor: WriterThread, quota: int) -> None:
         self.database = database
-        self.claim = store.new_claim()
+        self.claim = new_claim()
         self._reader = reader
+        self._quota = quota
         self._ending = threading.Event()
         self._wake = asyncio.Event()
         self._pace = Pace(self._ending.is_set, lambda: editor.has_waiting_writes)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="import")
-        self._received: list[str] = []
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="import-reader")
+        self._uploads: Counter[str] = Counter()
+        self._reading: dict[str, asyncio.Lock] = {}
+        self._queue: RoundRobinQueue[_QueuedImport] = RoundRobinQueue()
+        self._queued: set[str] = set()  # ids
+        self._runs: set[_QueuedImport] = set()
         self._task = asyncio.ensure_future(self._run_imports())
 
-    def send(self, import_id: str) -> None:
-        """Run an import that this process received, after those that it received before."""
-        self._received.append(import_id)
-        self._wake.set()
+    @contextlib.asynccontextmanager
+    async def upload(self, caller: Caller) -> AsyncIterator[None]:
+        """Hold a place for a file of this key. Raise TooMany or Unavailable if it cannot be received now."""
+        own = self._uploads[caller.key]
+        if own >= MAX_UPLOADS_OF_KEY:
+            raise TooMany("Too many files of this key are being uploaded.", headers={"Retry-After": "10"})
+        if self._uploads.total() >= MAX_UPLOADS + (0 if own else RESERVED_UPLOADS):
+            raise Unavailable("Too many files are being uploaded.")
+        self._uploads[caller.key] += 1
+        try:
+            usage = await self._reader.run(lambda: _usage(caller.key))
+            check_usage(usage, self._quota)
+            yield
+        finally:
+            self._uploads[caller.key] -= 1
+            if not self._uploads[caller.key]:
+                del self._uploads[caller.key]
+                self._reading.pop(caller.key, None)
 
-    async def _run_imports(self) -> None:
-        while not self._ending.is_set():
+    async def receive(self, caller: Caller, options: ImportOptions, lines: Iterator[ParsedLine]) -> str:
+        """Store the lines of a file as an import and return its id, as `store_import` does. It runs from then on."""
+        seconds = 0.0
+
+        def store() -> str:
+            nonlocal seconds
+            began = time.thread_time()
             try:
-                while import_id := await self._next_import():
-                    await asyncio.get_running_loop().run_in_executor(self._thread, self._run, import_id)
-            except Interrupted:
-                return
-            except (Problem, SQLAlchemyError, sqlite3.Error):  # the database does not respond: try again later
-                pass
-            except Exception:
-                structlog.get_logger("hoptac.error").exception("import")
-            self._wake.clear()
-            if not self._received:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), CHECK_SECONDS)
+                return store_import(self.database, caller, options, lines, self.claim, self._quota)
+            finally:
+                seconds = time.thread_time() - began
 
-    async def _next_import(self) -> str | None:
-        if self._received:
-            return self._received.pop(0)
-        import_id: str | None = await self._reader.run(_unclaimed_import)
+        async with self._reading.setdefault(caller.key, asyncio.Lock()):
+            try:
+                import_id = await asyncio.get_running_loop().run_in_executor(self._readers, store)
+            finally:
+                add_cost(seconds)
+        self._add(import_id, caller.key, await self._reader.run(lambda: _count_lines(import_id)))
+        self._wake.set()
         return import_id
 
-    def _run(self, import_id: str) -> Any:
-        return run(self.database, import_id, self.claim, self._pace)
+    def _add(self, import_id: str, key: str, lines: int) -> None:
+        if import_id not in self._queued:
+            self._queued.add(import_id)
+            self._queue.put(key, _QueuedImport(import_id, key, is_large=lines > MAX_LINES_AT_ONCE))
+
+    async def _run_imports(self) -> None:
+        checked_at = 0.0
+        while not self._ending.is_set():
+            try:
+                if not self._queue or time.monotonic() - checked_at > CHECK_SECONDS:
+                    checked_at = time.monotonic()
+                    await self._add_unclaimed()
+                if self._queue:
+                    await self._take_turn()
+                else:
+                    await self._wait()
+            except (Problem, SQLAlchemyError, sqlite3.Error):  # the database does not respond: try again later
+                await self._wait()
+            except Exception:
+                structlog.get_logger("hoptac.error").exception("import")
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._release_runs)
+
+    async def _add_unclaimed(self) -> None:
+        rows = await self._reader.run(_unclaimed_import)
+        for import_id, key, lines in rows:
+            self._add(import_id, key or "", lines)
+
+    async def _wait(self) -> None:
+        self._wake.clear()
+        if not self._ending.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), CHECK_SECONDS)
+
+    async def _take_turn(self) -> None:
+        """Run one transaction of the import whose turn it is. If it must not begin yet, the next one is tried then."""
+        queued = self._queue.pop()
+        has_more = True
+        try:
+            if queued.run is not None or self._may_begin(queued):
+                has_more = await asyncio.get_running_loop().run_in_executor(self._thread, self._step, queued)
+        except Interrupted:
+            return
+        except BaseException:
+            has_more = False
+            raise
+        finally:
+            if has_more:
+                self._queue.put_first(queued.key, queued)
+            else:
+                self._queued.discard(queued.id)
+                self._runs.discard(queued)
+
+    def _may_begin(self, queued: _QueuedImport) -> bool:
+        large_runs = sum(other.is_large for other in self._runs)
+        return len(self._runs) < MAX_RUNS and not (queued.is_large and large_runs >= MAX_LARGE_RUNS)
+
+    def _step(self, queued: _QueuedImport) -> bool:
+        if queued.run is None:
+            queued.run = begin_run(self.database, queued.id, self.claim, self._pace)
+            if queued.run is None:
+                return False
+            self._runs.add(queued)
+        return queued.run.step()
+
+    def _release_runs(self) -> None:
+        for queued in self._runs:
+            if queued.run is not None:
+                with contextlib.suppress(SQLAlchemyError, sqlite3.Error):
+                    queued.run.release()
 
     async def close(self) -> None:
         """Stop after the current chunk. Another process continues an import that is not finished."""
@@ -74,9 +196,19 @@ class Importer:
         self._wake.set()
         await self._task
         self._thread.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
 
 
 def _unclaimed_import() -> Read:
-    """Read the id of the earliest unfinished import whose claim has expired, or None."""
-    rows = yield store.UNCLAIMED_IMPORTS, {"now": now()}
-    return rows[0][0] if rows else None
+    """Read id, key and lines of the earliest unfinished import whose claim has expired."""
+    return (yield UNCLAIMED_IMPORTS, {"now": now()})
+
+
+def _usage(key: str) -> Read:
+    rows = yield USAGE, {"key": key}
+    return rows[0]
+
+
+def _count_lines(import_id: str) -> Read:
+    rows = yield LINE_COUNT, {"id": import_id}
+    return rows[0][0] if rows else 0

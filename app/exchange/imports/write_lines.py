@@ -4,6 +4,7 @@ Since the rules run after the writes, they see the lines of the same group and a
 record had been written by a request of its own.
 """
 
+import contextlib
 from itertools import chain
 from typing import Any
 
@@ -52,6 +53,16 @@ class LineWriter:
             self._write_without_conflicts(groups)
         else:
             self._add_refused(lines)
+
+    def put_context(self, lines: list[ImportLine]) -> None:
+        """Write lines that were judged before, without the rules, so that the lines of this chunk can link to them."""
+        try:
+            with self.session.begin_nested():
+                self._put(lines)
+        except IntegrityError:  # such as a code that an earlier line of the file has released
+            for line in lines:
+                with contextlib.suppress(IntegrityError), self.session.begin_nested():
+                    self._put([line])
 
     def _write_without_refused(self, groups: list[list[ImportLine]]) -> None:
         """Write the groups without refused lines again, and then, each alone, those with an identifier in use.

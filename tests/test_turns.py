@@ -1,0 +1,104 @@
+"""Turns: however much one key has waiting, the work of another one is next."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from app.core.access.caller import Caller
+from app.core.access.keys import KEYS
+from app.core.database.engine import Database
+from app.core.errors import TooMany, Unavailable
+from app.core.request_cost import COST, RequestCost
+from app.core.round_robin import RoundRobinQueue
+from app.core.writing import writer_thread
+from app.core.writing.writer_thread import WriterThread
+from tests.support.keys import id_of, key_of
+
+
+def test_clients_take_turns_in_a_queue() -> None:
+    queue: RoundRobinQueue[str] = RoundRobinQueue()
+    for item in ("a1", "a2", "a3", "b1"):
+        queue.put(item[0], item)
+    assert (queue.pop(), queue.count("a"), len(queue)) == ("a1", 2, 3)
+    queue.put("c", "c1")
+    queue.put_first("a", "a1 again")
+    assert [queue.pop() for _ in range(len(queue))] == ["b1", "a1 again", "c1", "a2", "a3"]
+    with pytest.raises(KeyError):
+        queue.pop()
+
+
+def test_many_writes_of_one_key_delay_no_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second key's write comes after at most two of the first one's, of which the bound refuses the rest."""
+    monkeypatch.setattr(writer_thread, "MAX_WAITING_OF_KEY", 60)
+    many, single = (Caller(id_of(key_of(database, "records:write"))) for _ in range(2))
+    free = threading.Event()
+    order: list[str] = []
+
+    def work(_: Session, caller: Caller) -> None:
+        free.wait(60)
+        order.append(caller.key)
+
+    async def write_all() -> list[Any]:
+        editor = WriterThread(database)
+        writes = [asyncio.ensure_future(editor.run(many, work)) for _ in range(80)]
+        await asyncio.sleep(0.2)
+        writes.append(asyncio.ensure_future(editor.run(single, work)))
+        await asyncio.sleep(0.2)
+        busy = [editor.has_waiting_writes]
+        free.set()
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+        busy.append(editor.has_waiting_writes)
+        assert busy == [True, False]
+        editor.close()
+        return outcomes
+
+    outcomes = asyncio.run(write_all())
+    assert order.index(single.key) <= 2
+    refused = [outcome for outcome in outcomes if outcome is not None]
+    assert 19 <= len(refused) <= 20, refused
+    assert all(isinstance(problem, TooMany) and problem.headers["Retry-After"] for problem in refused)
+
+
+def test_a_full_queue_has_a_place_for_who_waits_with_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_thread, "MAX_WAITING_WRITES", 5)
+    many, single = (Caller(id_of(key_of(database, "records:write"))) for _ in range(2))
+    free = threading.Event()
+
+    async def write_all() -> list[Any]:
+        editor = WriterThread(database)
+        writes = [asyncio.ensure_future(editor.run(many, lambda *_: free.wait(60))) for _ in range(8)]
+        await asyncio.sleep(0.2)
+        writes.append(asyncio.ensure_future(editor.run(single, lambda *_: free.wait(60))))
+        await asyncio.sleep(0.2)
+        free.set()
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+        editor.close()
+        return outcomes
+
+    *of_many, of_single = asyncio.run(write_all())
+    assert of_single is True
+    assert any(isinstance(outcome, Unavailable) for outcome in of_many)
+
+
+def test_a_write_costs_the_time_that_it_works(database: Database) -> None:
+    caller = Caller(id_of(key_of(database, "records:write")))
+
+    async def write() -> float:
+        COST.set(RequestCost())
+        editor = WriterThread(database)
+        with database.write() as session:  # for which the write waits, at no cost
+            waiting = asyncio.ensure_future(editor.run(caller, lambda session, _: session.execute(KEYS.select()).all()))
+            await asyncio.sleep(0.7)
+            session.rollback()
+        await waiting
+        cost = COST.get()
+        assert cost is not None
+        editor.close()
+        return cost.seconds
+
+    assert 0 < asyncio.run(write()) < 0.6
