@@ -7,16 +7,16 @@ field of a resource is a column too.
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from app.core.errors import ErrorItem, Invalid
+from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
 from app.core.values.text import suggestion
 
 MAX_COLUMNS = 1_000
+MAX_HINTS = 5  # unknown columns with a suggestion, which takes milliseconds to find
 
 INDEX = re.compile(r"0|[1-9][0-9]{0,2}")
 INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -29,7 +29,7 @@ TEMPLATE_ITEMS = {"citations": 1, "identifiers": 1}
 DEFAULT_ITEMS = 2
 
 Path = tuple[str, ...]
-Cell = str | int | float | bool | date | None
+Cell = str | int | float | bool | None
 
 
 class Columns:
@@ -46,10 +46,10 @@ class Columns:
             raise Invalid(ErrorItem(code="unknown_column", detail=detail))
         self.paths = [tuple(str(name).strip().split(".")) for name in header]
         self.kinds = [kind_of(resource, path) for path in self.paths]
+        unknown = [number for number, kind in enumerate(self.kinds, 1) if kind is None]
         errors = [
-            _unknown_column(resource, number, path)
-            for number, (path, kind) in enumerate(zip(self.paths, self.kinds, strict=True), 1)
-            if kind is None
+            _unknown_column(resource, number, self.paths[number - 1], has_hint=position < MAX_HINTS)
+            for position, number in enumerate(unknown[:MAX_ERRORS])
         ]
         if len(set(self.paths)) < len(self.paths):
             errors.append(ErrorItem(code="repeated", detail="Two columns have the same name."))
@@ -67,6 +67,8 @@ class Columns:
             raise Invalid(ErrorItem(code="unknown_column", detail="The row has a value after the last named column."))
         tree: dict[str, Any] = {}
         for path, kind, cell in zip(self.paths, self.kinds, cells, strict=False):
+            if cell is None or cell == "":  # most cells of a wide table
+                continue
             if isinstance(cell, str) and cell.strip() in CELL_ERRORS:
                 detail = f"Column {'.'.join(path)} contains an error of the spreadsheet."
                 raise Invalid(ErrorItem(pointer=f"/{'/'.join(path)}", code="invalid_value", detail=detail))
@@ -81,8 +83,8 @@ def _is_blank(cell: Cell) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _unknown_column(resource: Resource, number: int, path: Path) -> ErrorItem:
-    hint = suggestion(".".join(path), column_names(resource))
+def _unknown_column(resource: Resource, number: int, path: Path, *, has_hint: bool) -> ErrorItem:
+    hint = suggestion(".".join(path), column_names(resource)) if has_hint else ""
     return ErrorItem(code="unknown_column", detail=f"Column {number} is not the path of a value in a record.{hint}")
 
 
@@ -117,14 +119,12 @@ def column_of(pointer: str, moved: dict[str, str]) -> str:
 
 
 def _json_value(cell: Cell, kind: str) -> Any:
-    """Return a cell as JSON: numbers and booleans where the record has them, otherwise text; dates in ISO 8601."""
+    """Return a cell as JSON: numbers and booleans where the record has them, otherwise text."""
     if isinstance(cell, bool):
         return cell if kind == "boolean" else str(cell).lower()
     if isinstance(cell, int | float):
         number = int(cell) if cell == cell // 1 else float(f"{cell:.15g}")  # Excel shows 15 digits
         return number if kind in ("number", "integer") else str(number)
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if not (cell.hour or cell.minute) else cell.isoformat(timespec="minutes")
     return _value_of_text(str(cell).strip(), kind)
 
 
