@@ -39,6 +39,7 @@ from app.core.settings import Settings
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
 from app.exchange.imports import routes as imports
+from app.exchange.imports.receiving import FileReceiver
 from app.exchange.imports.worker import Importer
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
@@ -142,6 +143,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.reader = database.reader()
     app.state.editor = WriterThread(database)
     app.state.uses = KeyUseRecorder(database)
+    app.state.receiver = FileReceiver(settings.max_import)
     app.state.importer = Importer(database, app.state.reader, app.state.editor)
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()
@@ -153,6 +155,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await sender.stop()
     await long_polls.close()
+    await app.state.receiver.close()
     await app.state.importer.close()
     await app.state.uses.close()
     app.state.editor.close()

@@ -5,11 +5,11 @@ ten reads a second. Measured on SQLite: 17 µs of CPU time for a read this way, 
 """
 
 import asyncio
+import contextlib
 import json
-import tempfile
 import time
 from collections.abc import Mapping
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, select
 from app.core.access.caller import Caller
 from app.core.database.statements import Query, Read
 from app.core.errors import BadBody, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
-from app.core.http.bodies import stream_body, type_of
+from app.core.http.bodies import type_of
 from app.core.http.guarded_endpoints import PageQuery, page_of
 from app.core.http.operations import PathParameter, operation
 from app.core.http.responses import private_json
@@ -26,6 +26,7 @@ from app.core.http.write_endpoints import WRITERS
 from app.core.model.resource import RESOURCES
 from app.core.reading.parameters import Digits
 from app.exchange.formats.columns import column_of
+from app.exchange.formats.lines import Reading
 from app.exchange.formats.media_types import (
     CSV,
     FORMATS,
@@ -47,7 +48,6 @@ PATH = {"import_id": PathParameter("Id of the import.", "20261122090000000000abc
 AFTER_ALL_IDS = "~"
 
 POLL_SECONDS = 0.1
-BLOCK = 1 << 20  # bytes that are written to a temporary file at once
 
 _IMPORT_COLUMNS = [IMPORTS.c[name] for name in ImportShown.model_fields]
 READ_IMPORT = Query(select(*_IMPORT_COLUMNS, IMPORTS.c.key).where(IMPORTS.c.id == bindparam("id")), alone=True)
@@ -140,25 +140,17 @@ async def send_import(request: Request, caller: Caller, query: ImportOptions) ->
         raise Invalid(ErrorItem(parameter="resource", code="unknown_resource", detail=detail))
     resource = RESOURCES.get(query.resource or "")
     importer = request.app.state.importer
-    with tempfile.TemporaryFile() as file:
-        await _receive(request, file, request.app.state.settings.max_import)
-        lines = parse_file(file, file_format, resource)
-        import_id = await asyncio.to_thread(store_import, importer.database, caller, query, lines, importer.claim)
+    receiver = request.app.state.receiver
+    async with receiver.receive(request) as file:
+
+        def store(reading: Reading) -> str:
+            with contextlib.closing(parse_file(file, file_format, resource, reading)) as lines:
+                return store_import(importer.database, caller, query, lines, importer.claim)
+
+        import_id: str = await receiver.read(request, store, in_child=file_format == XLSX)
     importer.send(import_id)
     import_shown = await _read(request, caller, import_id)
     return private_json(import_shown.model_dump(), 202, {"Location": f"/v1/imports/{import_id}"})
-
-
-async def _receive(request: Request, file: IO[bytes], limit: int) -> None:
-    """Write the body to a file in large blocks. Raise TooLarge if it has more than `limit` bytes."""
-    block = bytearray()
-    async for piece in stream_body(request, limit):
-        block += piece
-        if len(block) > BLOCK:
-            await asyncio.to_thread(file.write, bytes(block))
-            block.clear()
-    await asyncio.to_thread(file.write, bytes(block))
-    file.seek(0)
 
 
 @operation(router, "GET", "", "List the imports", returns=ImportPage, scopes=READERS)

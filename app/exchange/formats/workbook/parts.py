@@ -195,7 +195,7 @@ class Workbook:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        main = [each.target for each in relationships(archive, "").values() if each.type == "officeDocument"]
+        main = [related.target for related in relationships(archive, "").values() if related.type == "officeDocument"]
         self._name = main[0] if main else "xl/workbook.xml"
         self._related = relationships(archive, self._name)
         self._sheets: list[str] = []
@@ -210,7 +210,7 @@ class Workbook:
 
     def _part(self, kind: str) -> str | None:
         """Return the name of the part of a kind, if there is one."""
-        names = [each.target for each in self._related.values() if each.type == kind]
+        names = [related.target for related in self._related.values() if related.type == kind]
         return next((name for name in [*names, f"xl/{kind}.xml"] if name in self._archive), None)
 
     def _read_styles(self) -> Styles:
