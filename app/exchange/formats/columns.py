@@ -7,7 +7,6 @@ field of a resource is a column too.
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -29,7 +28,7 @@ TEMPLATE_ITEMS = {"citations": 1, "identifiers": 1}
 DEFAULT_ITEMS = 2
 
 Path = tuple[str, ...]
-Cell = str | int | float | bool | date | None
+Cell = str | int | float | bool | None
 
 
 class Columns:
@@ -64,6 +63,8 @@ class Columns:
             raise Invalid(ErrorItem(code="unknown_column", detail="The row has a value after the last named column."))
         tree: dict[str, Any] = {}
         for path, kind, cell in zip(self.paths, self.kinds, cells, strict=False):
+            if cell is None or cell == "":  # most cells of a wide table
+                continue
             if isinstance(cell, str) and cell.strip() in CELL_ERRORS:
                 detail = f"Column {'.'.join(path)} contains an error of the spreadsheet."
                 raise Invalid(ErrorItem(pointer=f"/{'/'.join(path)}", code="invalid_value", detail=detail))
@@ -123,14 +124,12 @@ def column_of(pointer: str, moved: dict[str, str]) -> str:
 
 
 def _json_value(cell: Cell, kind: str) -> Any:
-    """Return a cell as JSON: numbers and booleans where the record has them, otherwise text; dates in ISO 8601."""
+    """Return a cell as JSON: numbers and booleans where the record has them, otherwise text."""
     if isinstance(cell, bool):
         return cell if kind == "boolean" else str(cell).lower()
     if isinstance(cell, int | float):
         number = int(cell) if cell == cell // 1 else float(f"{cell:.15g}")  # Excel shows 15 digits
         return number if kind in ("number", "integer") else str(number)
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if not (cell.hour or cell.minute) else cell.isoformat(timespec="minutes")
     return _value_of_text(str(cell).strip(), kind)
 
 

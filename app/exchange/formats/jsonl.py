@@ -6,16 +6,16 @@ from typing import IO
 from app.core.errors import ERROR_DETAILS, BadBody, BadFile, ErrorItem
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import strict_json
-from app.exchange.formats.lines import ParsedLine, bad_line, checked_line
-
-MAX_LINE = 1_000_000  # bytes
+from app.exchange.formats.lines import MAX_LINE, MAX_LINES, ParsedLine, bad_line, checked_line, too_many_lines
 
 
 def json_lines(file: IO[bytes]) -> Iterator[ParsedLine]:
-    """Yield the lines that are not blank. Raise BadFile if the file is UTF-16."""
+    """Yield the lines that are not blank. Raise BadFile if the file is UTF-16, TooLarge if it is too long."""
     number = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
+        if number > MAX_LINES:
+            raise too_many_lines()
         is_too_long = len(line) > MAX_LINE and not line.endswith(b"\n")
         if is_too_long:
             _skip_line(file)

@@ -1,17 +1,57 @@
 """One line of a file: its record as JSON, after the checks that are the same for every format."""
 
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from app.core.errors import ERROR_DETAILS, BadBody, BadFile, ErrorItem, Invalid
+from app.core.errors import ERROR_DETAILS, BadBody, BadFile, ErrorItem, Invalid, TooLarge, Unavailable
 from app.core.model.resource import Resource
 from app.core.model.validation import refuse_unsafe
 from app.core.values.json import to_json
 from app.core.values.text import SLUGS
 from app.exchange.formats.columns import Cell, Columns
+
+MAX_LINE = 1_000_000  # bytes of a line of JSON Lines, and of a row of a table as JSON
+MAX_LINES = 1_000_000  # of a file, with those that are blank
+MAX_SECONDS = 300  # of CPU time in this process for reading and storing a file
+
+
+class Reading:
+    """The reading of one file in a thread: the CPU time that it took, and whether it was stopped."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End the reading soon, from another thread."""
+        self._stopped.set()
+
+    def check(self) -> None:
+        """Raise Unavailable if the reading was stopped."""
+        if self._stopped.is_set():
+            raise Unavailable("The server stopped before it had read the file. Send it again.")
+
+    def bounded(self, lines: "Iterable[ParsedLine]") -> "Generator[ParsedLine, None, None]":
+        """Yield the lines until the reading is stopped. Raise TooLarge if it takes longer than MAX_SECONDS."""
+        started = time.thread_time()
+        try:
+            for line in lines:
+                self.check()
+                if time.thread_time() - started > MAX_SECONDS:
+                    raise TooLarge("Reading the file takes too long. Send it in several files.")
+                yield line
+        finally:
+            self.seconds += time.thread_time() - started
+
+
+def too_many_lines() -> TooLarge:
+    """Return the error for a file with more lines than MAX_LINES."""
+    return TooLarge(f"The file has more than {MAX_LINES} lines. Send it in several files.")
 
 
 @dataclass(frozen=True)
@@ -28,9 +68,9 @@ class ParsedLine:
     errors: tuple[ErrorItem, ...] = ()
 
 
-def bad_line(number: int) -> ParsedLine:
-    """Return a line that is refused because it cannot be read as a JSON object."""
-    return ParsedLine(number, errors=(ErrorItem(code="bad_line", detail=ERROR_DETAILS["bad_line"]),))
+def bad_line(number: int, resource: str | None = None) -> ParsedLine:
+    """Return a line that is refused because it cannot be read as a JSON object, or is too large."""
+    return ParsedLine(number, resource=resource, errors=(ErrorItem(code="bad_line", detail=ERROR_DETAILS["bad_line"]),))
 
 
 def checked_line(number: int, resource: Resource, record: dict[str, Any], moved: dict[str, str]) -> ParsedLine:
@@ -42,7 +82,10 @@ def checked_line(number: int, resource: Resource, record: dict[str, Any], moved:
         return ParsedLine(number, resource=resource.name, moved=moved, errors=tuple(invalid.errors))
     except BadBody:
         return bad_line(number)
-    return ParsedLine(number, to_json(record), resource.name, moved)
+    content = to_json(record)
+    if len(content) > MAX_LINE:
+        return bad_line(number, resource.name)
+    return ParsedLine(number, content, resource.name, moved)
 
 
 class _Head(BaseModel):
@@ -69,15 +112,21 @@ def _check_head(resource: Resource, record: dict[str, Any]) -> None:
         raise Invalid(*errors)
 
 
-def table_lines(rows: Iterable[tuple[int, list[Cell]]], resource: Resource) -> Iterator[ParsedLine]:
+def table_lines(rows: Iterable[tuple[int, list[Cell] | None]], resource: Resource) -> Iterator[ParsedLine]:
     """Yield the lines of a table from its numbered rows, of which the first is the header. Skip blank rows.
 
-    Raise Invalid if the header is wrong, and BadFile if there is none.
+    A row is None if it was too large to be read. Raise Invalid if the header is wrong, BadFile if there is none, and
+    TooLarge if there are too many rows.
     """
     columns = None
-    for number, cells in rows:
+    for count, (number, cells) in enumerate(rows):
+        if count > MAX_LINES:
+            raise too_many_lines()
         if columns is None:
-            columns = Columns(resource, cells)
+            columns = Columns(resource, cells or ())
+            continue
+        if cells is None:
+            yield bad_line(number, resource.name)
             continue
         try:
             record, moved = columns.record(cells)

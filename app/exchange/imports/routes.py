@@ -1,9 +1,9 @@
 """`/v1/imports`: sending a file, following, cancelling and deleting its import, and templates of tables."""
 
 import asyncio
-import tempfile
+import contextlib
 import time
-from typing import IO, Annotated
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -11,13 +11,14 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.errors import BadBody, Conflict, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
-from app.core.http.bodies import stream_body, type_of
+from app.core.http.bodies import type_of
 from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
 from app.core.http.operations import PathParameter, operation
 from app.core.http.responses import private_json
 from app.core.http.write_endpoints import WRITERS
 from app.core.model.resource import RESOURCES
 from app.core.reading.parameters import Digits
+from app.exchange.formats.lines import Reading
 from app.exchange.formats.media_types import (
     CSV,
     FORMATS,
@@ -52,7 +53,6 @@ PATH = {"import_id": PathParameter("Id of the import.", "20261122090000000000abc
 AFTER_ALL_IDS = "~"
 
 POLL_SECONDS = 0.1
-BLOCK = 1 << 20  # bytes that are written to a temporary file at once
 
 
 class ImportsQuery(PageQuery):
@@ -131,24 +131,19 @@ async def send_import(request: Request, caller: Caller, query: ImportOptions) ->
         raise Invalid(ErrorItem(parameter="resource", code="unknown_resource", detail=detail))
     resource = RESOURCES.get(query.resource or "")
     importer = request.app.state.importer
-    async with importer.upload(caller):
-        with tempfile.TemporaryFile() as file:
-            await _receive(request, file, request.app.state.settings.max_import)
-            import_id = await importer.receive(caller, query, parse_file(file, file_format, resource))
+    receiver = request.app.state.receiver
+    await importer.check_quota(caller)
+    async with receiver.receive(request) as file:
+
+        def store(reading: Reading) -> str:
+            with contextlib.closing(parse_file(file, file_format, resource, reading)) as lines:
+                stored_id: str = importer.store(caller, query, lines)
+                return stored_id
+
+        import_id: str = await receiver.read(request, store, in_child=file_format == XLSX)
+    await importer.send(import_id, caller.key)
     import_shown = await read_own_import(request, caller, import_id)
     return private_json(import_shown.model_dump(), 202, {"Location": f"/v1/imports/{import_id}"})
-
-
-async def _receive(request: Request, file: IO[bytes], limit: int) -> None:
-    """Write the body to a file in large blocks. Raise TooLarge if it has more than `limit` bytes."""
-    block = bytearray()
-    async for piece in stream_body(request, limit):
-        block += piece
-        if len(block) > BLOCK:
-            await asyncio.to_thread(file.write, bytes(block))
-            block.clear()
-    await asyncio.to_thread(file.write, bytes(block))
-    file.seek(0)
 
 
 @operation(router, "GET", "", "List the imports", returns=ImportPage, scopes=READERS)

@@ -1,4 +1,4 @@
-"""The background work of a process with imports: receiving files, and running imports in turns.
+"""The background work of a process with imports: running them in turns.
 
 It runs the imports that this process received, and those that another process left unfinished. One thread writes; the
 keys take turns in it, of one transaction each. The imports of one key run one after the other.
@@ -9,8 +9,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,8 +21,7 @@ from app.core.access.caller import Caller
 from app.core.change_log import now
 from app.core.database.engine import Database
 from app.core.database.statements import Query, Read, Reader
-from app.core.errors import Problem, TooMany, Unavailable
-from app.core.request_cost import add_cost
+from app.core.errors import Problem
 from app.core.round_robin import RoundRobinQueue
 from app.core.writing.writer_thread import WriterThread
 from app.exchange.formats.lines import ParsedLine
@@ -36,12 +34,6 @@ from app.exchange.imports.storage.quotas import USAGE, check_usage
 from app.exchange.imports.store import MAX_LINES_AT_ONCE, store_import
 
 CHECK_SECONDS = 5.0  # between two queries for imports of other processes
-
-# Files that are uploaded to this process or read by it. The last places are for keys that have none.
-MAX_UPLOADS_OF_KEY = 3
-MAX_UPLOADS = 8
-RESERVED_UPLOADS = 4
-READERS = 3  # files that are read at the same time, at most one of each key
 
 # Imports that have begun, of which each takes memory for its plan. One with more lines than MAX_LINES_AT_ONCE is large.
 MAX_LARGE_RUNS = 2
@@ -61,7 +53,7 @@ class _QueuedImport:
 
 
 class Importer:
-    """Receives and runs imports under the claim of this process. The imports of one key may take `quota` bytes."""
+    """Stores and runs imports under the claim of this process. The imports of one key may take `quota` bytes."""
 
     def __init__(self, database: Database, reader: Reader, editor: WriterThread, quota: int) -> None:
         self.database = database
@@ -72,53 +64,24 @@ class Importer:
         self._wake = asyncio.Event()
         self._pace = Pace(self._ending.is_set, lambda: editor.has_waiting_writes)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="import")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="import-reader")
-        self._uploads: Counter[str] = Counter()
-        self._reading: dict[str, asyncio.Lock] = {}
         self._queue: RoundRobinQueue[_QueuedImport] = RoundRobinQueue()
         self._queued: set[str] = set()  # ids
         self._runs: set[_QueuedImport] = set()
         self._task = asyncio.ensure_future(self._run_imports())
 
-    @contextlib.asynccontextmanager
-    async def upload(self, caller: Caller) -> AsyncIterator[None]:
-        """Hold a place for a file of this key. Raise TooMany or Unavailable if it cannot be received now."""
-        own = self._uploads[caller.key]
-        if own >= MAX_UPLOADS_OF_KEY:
-            raise TooMany("Too many files of this key are being uploaded.", headers={"Retry-After": "10"})
-        if self._uploads.total() >= MAX_UPLOADS + (0 if own else RESERVED_UPLOADS):
-            raise Unavailable("Too many files are being uploaded.")
-        self._uploads[caller.key] += 1
-        try:
-            usage = await self._reader.run(lambda: _usage(caller.key))
-            check_usage(usage, self._quota)
-            yield
-        finally:
-            self._uploads[caller.key] -= 1
-            if not self._uploads[caller.key]:
-                del self._uploads[caller.key]
-                self._reading.pop(caller.key, None)
+    async def check_quota(self, caller: Caller) -> None:
+        """Raise TooMany or Unavailable if the imports of this key, or of all keys, leave no room for another one."""
+        usage = await self._reader.run(lambda: _usage(caller.key))
+        check_usage(usage, self._quota)
 
-    async def receive(self, caller: Caller, options: ImportOptions, lines: Iterator[ParsedLine]) -> str:
-        """Store the lines of a file as an import and return its id, as `store_import` does. It runs from then on."""
-        seconds = 0.0
+    def store(self, caller: Caller, options: ImportOptions, lines: Iterator[ParsedLine]) -> str:
+        """Store the lines of a file as an import and return its id, as `store_import` does. Any thread can call it."""
+        return store_import(self.database, caller, options, lines, self.claim, self._quota)
 
-        def store() -> str:
-            nonlocal seconds
-            began = time.thread_time()
-            try:
-                return store_import(self.database, caller, options, lines, self.claim, self._quota)
-            finally:
-                seconds = time.thread_time() - began
-
-        async with self._reading.setdefault(caller.key, asyncio.Lock()):
-            try:
-                import_id = await asyncio.get_running_loop().run_in_executor(self._readers, store)
-            finally:
-                add_cost(seconds)
-        self._add(import_id, caller.key, await self._reader.run(lambda: _count_lines(import_id)))
+    async def send(self, import_id: str, key: str) -> None:
+        """Run an import that was stored."""
+        self._add(import_id, key, await self._reader.run(lambda: _count_lines(import_id)))
         self._wake.set()
-        return import_id
 
     def _add(self, import_id: str, key: str, lines: int) -> None:
         if import_id not in self._queued:
@@ -196,7 +159,6 @@ class Importer:
         self._wake.set()
         await self._task
         self._thread.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
 
 
 def _unclaimed_import() -> Read:

@@ -1,0 +1,86 @@
+"""The child process that reads a workbook: `python -m app.exchange.formats.workbook FD WIDTH`.
+
+It writes a line of JSON for each row, and one for its end or for the reason why it cannot go on. It ends when the
+process that started it ends, since nothing else then holds the other end of its input.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from app.exchange.formats.workbook.archive import NEEDS_MEMORY, NOT_A_WORKBOOK, Archive, Refused
+from app.exchange.formats.workbook.parts import Workbook
+from app.exchange.formats.workbook.sheet import SheetReader
+
+MAX_ROW = 1_000_000  # bytes of the cells of a row as JSON, like a line of JSON Lines
+
+MAX_CPU = 90  # seconds
+MAX_MEMORY = 600_000_000  # bytes of address space: the table of strings, and what Python itself needs
+
+
+def main() -> None:
+    """Read the workbook of a file descriptor and write its rows."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _limit_resources()
+    output = sys.stdout.buffer
+    with os.fdopen(int(sys.argv[1]), "rb") as file:
+        last = _write_rows(file, int(sys.argv[2]), output)
+    output.write(_line(last))
+    output.flush()
+
+
+def _end_with_parent() -> None:
+    """End this process when its input ends."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+def _limit_resources() -> None:
+    """Limit the memory and the CPU time of this process, and let it write no file."""
+    limits = {
+        resource.RLIMIT_AS: MAX_MEMORY,
+        resource.RLIMIT_CPU: MAX_CPU,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    with contextlib.suppress(OSError):  # if the machine has too little memory, this process ends and not the server
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    for kind, limit in limits.items():
+        with contextlib.suppress(ValueError):  # a lower limit is set already
+            resource.setrlimit(kind, (limit, limit))
+
+
+def _write_rows(file: IO[bytes], width: int, output: IO[bytes]) -> Any:
+    """Write the rows. Return the last message: how many seconds they took, or why the workbook is refused."""
+
+    def emit(number: int, cells: Any) -> None:
+        line = _line([number, cells])
+        output.write(line if len(line) <= MAX_ROW else _line([number, None]))
+
+    try:
+        workbook = Workbook(Archive(file))
+        with workbook.open_sheet() as sheet:
+            SheetReader(workbook, width, emit).read(sheet)
+    except Refused as refused:
+        return {"refused": refused.detail, "is_too_large": refused.is_too_large}
+    except MemoryError:
+        return {"refused": NEEDS_MEMORY, "is_too_large": True}
+    except BrokenPipeError:
+        raise
+    except Exception:  # whatever a malformed workbook leads to
+        return {"refused": NOT_A_WORKBOOK, "is_too_large": False}
+    return {"seconds": time.process_time()}
+
+
+def _line(message: Any) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+if __name__ == "__main__":
+    main()
