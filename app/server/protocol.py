@@ -6,12 +6,10 @@ receiving, and for a response that the client does not read; there is none for t
 
 import asyncio
 import time
-from collections.abc import Awaitable
 from typing import Any
 
 import httptools
 import structlog
-from uvicorn._types import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.core.access.clients import network_of
@@ -174,7 +172,9 @@ class Connection(HttpToolsProtocol):
             self._deferred = (cycle, app)
             return
         self._running = cycle
-        super()._start_asgi_task(cycle, Exchange(self, app))
+        cycle.__class__ = Exchange  # uvicorn has no setting for the class, and a wrapper would cost more
+        cycle.connection = self  # type: ignore[attr-defined]
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -249,44 +249,30 @@ class Connection(HttpToolsProtocol):
         self.loop.call_soon(self.abort)
 
 
-class Exchange:
-    """One request and its response, between the application and uvicorn.
+class Exchange(RequestResponseCycle):
+    """One request and its response.
 
     A large body is written in slices, and counts as a whole until the last one is written. After the request, a client
     that has closed its side is a disconnect.
     """
 
-    __slots__ = ("_app", "_connection", "_is_complete", "_receive", "_send")
+    connection: Connection
+    is_received = False
 
-    def __init__(self, connection: Connection, app: Any) -> None:
-        self._connection = connection
-        self._app = app
-        self._is_complete = False
-        self._receive: Any = None
-        self._send: Any = None
-
-    def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
-        self._receive = receive
-        self._send = send
-        response: Awaitable[None] = self._app(scope, self.receive, self.send)
-        return response
-
-    def send(self, message: Any) -> Awaitable[None]:
-        """Send a message, the body in slices if it is large."""
+    def send(self, message: Any) -> Any:
         if len(message.get("body", b"")) > SLICE:
             return self._send_slices(message)
-        sent: Awaitable[None] = self._send(message)
-        return sent
+        return RequestResponseCycle.send(self, message)
 
     async def _send_slices(self, message: Any) -> None:
-        connection = self._connection
+        connection = self.connection
         body = message["body"]
         connection.sending = len(body)
         try:
             for start in range(0, len(body), SLICE):
                 part = body[start : start + SLICE]
                 more_body = message.get("more_body", False) or start + SLICE < len(body)
-                await self._send({"type": "http.response.body", "body": part, "more_body": more_body})
+                await super().send({"type": "http.response.body", "body": part, "more_body": more_body})
         finally:
             connection.sending = 0
             if connection.flow.write_paused:
@@ -294,14 +280,13 @@ class Exchange:
             else:
                 connection.shared.unsent.forget(connection)
 
-    async def receive(self) -> ASGIReceiveEvent:
-        """Return the next message."""
-        if not self._is_complete:
-            message: Any = await self._receive()
-            self._is_complete = not message.get("more_body", False)
-            return message  # type: ignore[no-any-return]
-        if not self._connection.is_half_closed:
-            message = await self._receive()
-            if not self._connection.is_half_closed:
-                return message  # type: ignore[no-any-return]
+    async def receive(self) -> Any:
+        if not self.is_received:
+            message: Any = await super().receive()
+            self.is_received = not message.get("more_body", False)
+            return message
+        if not self.connection.is_half_closed:
+            message = await super().receive()
+            if not self.connection.is_half_closed:
+                return message
         return {"type": "http.disconnect"}
