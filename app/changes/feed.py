@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_, select
 
 from app.core.change_log import CHANGES, EARLIER_PUBLIC, REDACTIONS, chain_entry_of
-from app.core.database.sql import bounded, one_of, unindexed, utf8
+from app.core.database.sql import bounded, one_of, unfitted, unindexed, utf8
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.errors import Rewound
@@ -56,7 +56,7 @@ class FeedRow(NamedTuple):
 
 _COLUMNS = [C[name] for name in FeedRow._fields if name != "body"]
 _FEED_ROWS = select(*_COLUMNS, case((C.shown.is_not(None), utf8(C.body))))
-_FEED_TEXTS = select(*_COLUMNS, case((C.shown.is_not(None), C.body)).label("body"))
+_FEED_TEXTS = select(*_COLUMNS, case((C.shown.is_not(None), unfitted(C.body))).label("body"))
 _LAST = Query(select(C.sequence, C.chain).order_by(C.sequence.desc()).limit(literal_column("1")))
 _REDACTION = Query(
     select(REDACTIONS.c.reason, REDACTIONS.c.digests).where(REDACTIONS.c.change == bindparam("sequence"))

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.dialects import sqlite
 
 from app.core.database.long_reads import LongReads
-from app.core.database.statements import MAX_ROWS, Read, Rows
+from app.core.database.statements import MAX_ROWS, Read, Rows, fitting
 from app.core.errors import Unavailable
 from app.core.request_cost import add_cost
 from app.core.time_limit import OutOfTime, clear_limit, is_out_of_time, set_limit
@@ -22,6 +22,7 @@ INTERRUPTED = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOC
 # lists and bulk writes take a third longer.
 CACHE_KIB = 65_536
 CACHE_OF_THREAD_KIB = 16_384
+ROWS_OF_PART = 8  # of a statement whose rows may have too many bytes
 
 
 class SqliteReader:
@@ -150,19 +151,16 @@ class _SqliteConnection:
 def _fetch(cursor: sqlite3.Cursor, most_bytes: int) -> Rows:
     """Return the rows of a `bounded` statement. The one with which they have too many bytes is the last, without them.
 
-    The rows after it are not read.
+    At most `ROWS_OF_PART` of the rows after it are read.
     """
     rows: list[tuple[Any, ...]] = []
-    left = most_bytes
-    for row in cursor:
-        body = row[-1]
-        if body is not None:
-            left -= len(body)
-            if left < 0 and left + len(body) < most_bytes:
-                rows.append((*row[:-1], b""))
-                break
-        rows.append(row)
-    cursor.close()
+    size = 0
+    while part := cursor.fetchmany(ROWS_OF_PART):
+        rows += part
+        size += sum([len(row[-1]) for row in part if row[-1] is not None])
+        if size > most_bytes and len(fitted := fitting(rows, most_bytes)) < len(rows):
+            cursor.close()
+            return [*fitted, (*rows[len(fitted)][:-1], b"")]
     return rows
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 
 from app.core.access.keys import KEYS
 from app.core.change_log import CHANGE_NAME, CHANGES, PUBLIC_ACTION, REDACTOR, WITHHELD
-from app.core.database.sql import bounded, one_of, utf8
+from app.core.database.sql import bounded, one_of, unfitted, utf8
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.fields import Instant
@@ -88,7 +88,7 @@ _AT = Query(
 )
 _COLUMNS = ("sequence", "at", "actor", "action", "shown", "version", "redacted", "body")
 _VERSIONS = (
-    select(*(CHANGES.c[name] for name in _COLUMNS))
+    select(*(CHANGES.c[name] for name in _COLUMNS[:-1]), unfitted(CHANGES.c.body).label("body"))
     .where(*_OF_RECORD, CHANGES.c.sequence < bindparam("before"))
     .order_by(CHANGES.c.sequence.desc())
     .limit(bindparam("most"))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, literal_column, select, union_all
 
 from app.core.change_log import CHANGES
-from app.core.database.sql import bounded, utf8
+from app.core.database.sql import bounded, unfitted, utf8
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
@@ -28,7 +28,7 @@ def select_stored(resource: Resource, *columns: Any, state: str = "published") -
 
 def select_texts(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
     """Select columns of public records (or drafts), and last the text of the representation, for `bounded`."""
-    return _select(lambda text: text.label("body"), resource, columns, state)
+    return _select(lambda text: unfitted(text).label("body"), resource, columns, state)
 
 
 def _select(encode: Callable[[Any], Any], resource: Resource, columns: Sequence[Any], state: str) -> Select[Any]:
