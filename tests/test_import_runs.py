@@ -18,14 +18,13 @@ from starlette.testclient import TestClient
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.exchange.formats.media_types import JSON_LINES, parse_file
-from app.exchange.imports import store
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.ordering import components
 from app.exchange.imports.pace import Interrupted, Pace
 from app.exchange.imports.plan import Plan
 from app.exchange.imports.run import run
-from app.exchange.imports.storage import claims
+from app.exchange.imports.storage import claims, store
 from app.exchange.imports.storage.claims import import_transaction
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, problem, walk

@@ -16,7 +16,7 @@ from app.exchange.formats.media_types import JSON_LINES, parse_file
 from app.exchange.imports.database_tables import IMPORTS
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.storage.claims import import_transaction
-from app.exchange.imports.store import store_import
+from app.exchange.imports.storage.store import store_import
 
 Record = dict[str, Any]
 PORTS: Record = {

@@ -16,7 +16,7 @@ from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import run
 from app.exchange.imports.storage.claims import finish_import, import_transaction, new_claim
-from app.exchange.imports.store import read_errors, store_import
+from app.exchange.imports.storage.store import read_errors, store_import
 
 
 def import_file(database: Database, path: Path, options: dict[str, Any], partner: str | None) -> tuple[list[str], str]:

@@ -13,7 +13,7 @@ from app.core.values.json import to_json
 from app.core.writing.patch import merge
 from app.core.writing.representation import Content, StoredRecord, writable_members
 from app.exchange.imports.partner_names import normalized_name, normalized_names_of
-from app.exchange.imports.store import errors_json
+from app.exchange.imports.storage.store import errors_json
 
 RecordKey = tuple[str, str]  # resource and id
 

@@ -18,7 +18,7 @@ from app.core.http.responses import run_read
 from app.exchange.formats.columns import column_of
 from app.exchange.imports.database_tables import DELETED, IMPORTS, LINES
 from app.exchange.imports.models import ImportShown
-from app.exchange.imports.store import read_errors
+from app.exchange.imports.storage.store import read_errors
 
 PAGE_LENGTH = 1_000_000  # characters of the lines on a page
 

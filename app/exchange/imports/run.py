@@ -45,7 +45,7 @@ from app.exchange.imports.storage.claims import (
     renew_claim,
 )
 from app.exchange.imports.storage.line_chunks import drop_records
-from app.exchange.imports.store import errors_json, record_verdicts
+from app.exchange.imports.storage.store import errors_json, record_verdicts
 from app.exchange.imports.write_lines import LineWriter, referrer_errors
 
 # CPU time for which a transaction with all lines may last. 5,000 lines of 300 bytes take 2 seconds.

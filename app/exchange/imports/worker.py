@@ -31,7 +31,7 @@ from app.exchange.imports.pace import Interrupted, Pace
 from app.exchange.imports.run import ImportRun, begin_run
 from app.exchange.imports.storage.claims import UNCLAIMED_IMPORTS, new_claim
 from app.exchange.imports.storage.quotas import USAGE, check_usage
-from app.exchange.imports.store import MAX_LINES_AT_ONCE, store_import
+from app.exchange.imports.storage.store import MAX_LINES_AT_ONCE, store_import
 
 CHECK_SECONDS = 5.0  # between two queries for imports of other processes
 
