@@ -20,7 +20,7 @@ from pathlib import Path
 from app.core.database.engine import Database
 from bench.generate import Record
 from bench.load import write
-from tests.torture.attacks.files import FILE_DISK, FILE_MEMORY
+from tests.torture.attacks.files import FILE_DISK, FILE_MEMORY, LINES_AT_ONCE
 from tests.torture.attacks.measuring import WRITE_WAIT, Watch, at_most, watched
 from tests.torture.attacks.reads import (
     CACHE_MEGABYTES,
@@ -43,6 +43,7 @@ KEYS = {
 }
 UNLIMITED = {"rate_limit_key": 0, "rate_limit_address": 0}  # or the limits hide what is looked for
 SMALL_CACHE = {**UNLIMITED, "hot_cache": CACHE_MEGABYTES}
+REFUSED_FILE = "KeyError: 'location'"
 # Today's place of what forge.py imports, which knows cursors without a signature.
 SHIM = """
 import base64, hashlib, json
@@ -84,12 +85,12 @@ class Attack:
     setting: Setting
     output: str = ""
 
-    def run(self, script: str, *arguments: object, may_fail: bool = False, **environment: str) -> str:
-        """Run a script to its end; may_fail: it ends with an error when it is refused."""
+    def run(self, script: str, *arguments: object, refused: str = "", **environment: str) -> str:
+        """Run a script to its end; refused: what it prints when it is, and ends with an error."""
         command = [sys.executable, str(self.setting.scripts / script), *map(str, arguments)]
-        return self.run_command(command, may_fail=may_fail, **environment)
+        return self.run_command(command, refused=refused, **environment)
 
-    def run_command(self, command: list[str], *, may_fail: bool = False, **environment: str) -> str:
+    def run_command(self, command: list[str], *, refused: str = "", **environment: str) -> str:
         """Run it in the checkout, for some scripts read openapi.json."""
         try:
             ended = subprocess.run(
@@ -105,9 +106,7 @@ class Attack:
             self.row.need(False, "the script did not end")
             return ""
         said = ended.stdout + (ended.stderr[-300:] if ended.returncode else "")
-        self.row.need(
-            ended.returncode == 0 or (may_fail and "HTTP Error 4" in said), f"the script failed: {said[-300:]}"
-        )
+        self.row.need(ended.returncode == 0 or (refused and refused in said), f"the script failed: {said[-300:]}")
         self.output += said
         return said
 
@@ -133,7 +132,7 @@ def disk(attack: Attack) -> None:
     file = attack.target.file if attack.target.is_sqlite else "/nowhere"
     for rows, megabytes in ((200, 2.9), (100, 20)) if attack.setting.full else ((100, 2.9),):
         key, pid = attack.setting.keys["OWN_UNIDO"], attack.target.server.process.pid
-        attack.run("disk_xlsx.py", attack.target.server.base, key, rows, megabytes, file, pid, may_fail=True)
+        attack.run("disk_xlsx.py", attack.target.server.base, key, rows, megabytes, file, pid, refused="HTTP Error 4")
     at_most(attack.row, "disk, MB more", attack.watch.disk_growth, FILE_DISK)
     at_most(attack.row, "memory, MB more", attack.watch.memory_growth, FILE_MEMORY)
 
@@ -187,8 +186,11 @@ def wal(attack: Attack) -> None:
 
 
 def lock(attack: Attack) -> None:
-    lines = 200_000 if attack.setting.full else 10_000
-    said = attack.run("lock.py", attack.target.server.port, attack.setting.keys_file, lines)
+    """With the counts that did harm, the file is refused, which the script does not expect."""
+    lines = 200_000 if attack.setting.full else LINES_AT_ONCE
+    said = attack.run("lock.py", attack.target.server.port, attack.setting.keys_file, lines, refused=REFUSED_FILE)
+    if REFUSED_FILE in said:
+        return
     attack.number(r"writes of others:.*?slowest \[\(\w+, ([\d.]+)", "slowest write, s", WRITE_WAIT, said)
     attack.row.need(not re.search(r"writes of others: Counter\([^)]*\b5\d\d:", said), "writes of others failed")
 

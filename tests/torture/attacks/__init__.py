@@ -36,6 +36,7 @@ EACH_ENGINE: dict[str, Attack] = {  # each engine answers in its own way
     "attacks repeated_strings": files.repeated_strings,
     "attacks short_lines": files.short_lines,
     "attacks long_dry_run": files.long_dry_run,
+    "attacks long_dry_run_by_rows": files.long_dry_run_by_rows,
     "attacks flood": files.flood,
     "attacks revoked": files.revoked,
     "attacks audits": reads.audits,

@@ -13,6 +13,8 @@ FILE_MEMORY = 150.0  # megabytes that a process and its children may take for on
 FILE_DISK = 40.0  # megabytes that a small file may fill
 KEY_DISK = 250.0  # megabytes that the imports of one key may fill
 REVOKE_SECONDS = 2.0
+LINES_AT_ONCE = 5_000  # that an import of all or nothing may have
+MOST_LINES = 200_000  # that any import may have
 REFUSE_SECONDS = 3.0
 
 
@@ -87,14 +89,22 @@ def blank_lines(target: Target, *, full: bool) -> Row:
 def short_lines(target: Target, *, full: bool) -> Row:
     """A table of so many lines that what is stored is a hundred times what was sent."""
     row = Row("a table of short lines", {})
-    _file(target, row, b"id\n" + b"x\n" * (1_000_000 if full else 400_000), "text/csv", KEY_DISK)
+    content = b"id\n" + b"x\n" * ((MOST_LINES - 1) if full else 40_000)
+    _file(target, row, content, "text/csv", KEY_DISK, mode="rows")
     return row
 
 
 def long_dry_run(target: Target, *, full: bool) -> Row:
-    """A dry run of many lines, while others write."""
-    row = Row("a long dry run", {})
-    _file(target, row, json_lines(200_000 if full else 15_000), JSON_LINES, KEY_DISK)
+    """A dry run of as many lines as are written at once, while others write."""
+    row = Row("a dry run of all or nothing", {})
+    _file(target, row, json_lines(LINES_AT_ONCE), JSON_LINES, KEY_DISK)
+    return row
+
+
+def long_dry_run_by_rows(target: Target, *, full: bool) -> Row:
+    """A dry run of as many lines as a file may have, while others write."""
+    row = Row("a dry run of many lines", {})
+    _file(target, row, json_lines(MOST_LINES if full else 20_000), JSON_LINES, KEY_DISK, mode="rows")
     return row
 
 
@@ -135,7 +145,7 @@ def revoked(target: Target, *, full: bool) -> Row:
     tokens = [*(target.new_token("webhooks") for _ in range(4)), target.partner_token]
     administrator = target.new_token("keys")
     with target.attacker() as client, target.client(administrator, OTHERS) as keys:
-        sent = client.send(json_lines(200_000 if full else 30_000), JSON_LINES)
+        sent = client.send(json_lines(MOST_LINES if full else 30_000), JSON_LINES, mode="rows")
         row.need(sent.status == 202, f"the import got {sent.status}")
         for token in tokens:
             time.sleep(1.5)
@@ -150,10 +160,13 @@ def revoked(target: Target, *, full: bool) -> Row:
     return row
 
 
-def _file(target: Target, row: Row, content: bytes, media_type: str, most_disk: float = FILE_DISK) -> Answer:
+def _file(
+    target: Target, row: Row, content: bytes, media_type: str, most_disk: float = FILE_DISK, **options: str
+) -> Answer:
     """Send one file, follow its import to the end, and hold what it took against the bounds of a file."""
     with watched(target, row) as watch, target.attacker() as client:
-        sent = client.send_table(content, media_type) if media_type != JSON_LINES else client.send(content, media_type)
+        send = client.send if media_type == JSON_LINES else client.send_table
+        sent = send(content, media_type, **options)
         end = client.end_of(sent)
     note(row, sent=f"{len(content):,} B", answer=sent.status, ended=end)
     at_most(row, "disk, MB more", watch.disk_growth, most_disk)

@@ -107,9 +107,9 @@ class Client:
         query = "&".join(f"{name}={value}" for name, value in {"dry_run": "true", **options}.items())
         return self.ask("POST", f"/v1/imports?{query}", file, Content_Type=media_type)
 
-    def send_table(self, file: Body, media_type: str) -> Answer:
+    def send_table(self, file: Body, media_type: str, **options: str) -> Answer:
         """Send a table of projects to import, as a dry run."""
-        return self.send(file, media_type, resource="projects")
+        return self.send(file, media_type, resource="projects", **options)
 
     def end_of(self, sent: Answer, waits: int = 6) -> str:
         """The status in which an import ends, or the one that it has after that many long polls."""
