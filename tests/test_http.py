@@ -257,6 +257,8 @@ def test_metrics_count_requests_by_route(seeded: str) -> None:
         text = client.get("/metrics").text
     assert 'route="/v1/projects/{project_id}",status="200"' in text
     assert 'route="none",status="404"' in text
+    assert "hoptac_cached_responses 1.0" in text
+    assert "hoptac_writes 0.0" in text
     with client_of(seeded) as client:
         assert client.get("/metrics").status_code == 404
 

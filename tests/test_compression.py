@@ -1,0 +1,104 @@
+"""Compression: the bytes are the same, large bodies leave the event loop, and what waits has a bound."""
+
+import asyncio
+import gzip
+import os
+import threading
+import time
+from typing import Any
+
+import brotli
+import pytest
+import zstandard
+from starlette.types import Message, Receive, Scope, Send
+
+from app.core.asgi import compression
+from app.core.asgi.compression import INLINE_SIZE, MAX_WAITING_CLIENT, Compression
+
+DECODE: dict[str, Any] = {
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+    "zstd": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
+}
+
+
+class Sending:
+    """An application that sends these parts."""
+
+    def __init__(self, *parts: bytes, **headers: str) -> None:
+        self.parts = parts
+        self.headers = {"content-type": "application/json", **headers}
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in self.headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for number, part in enumerate(self.parts, 1):
+            await send({"type": "http.response.body", "body": part, "more_body": number < len(self.parts)})
+
+
+async def received(app: Compression, coding: str) -> tuple[int, dict[bytes, bytes], bytes]:
+    messages: list[Message] = []
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "coding": coding, "client": ("192.0.2.1", 1)}
+    await app(scope, receive, send)
+    assert [message["type"] for message in messages].count("http.response.start") == 1
+    body = b"".join(message.get("body", b"") for message in messages[1:])
+    return messages[0]["status"], dict(messages[0]["headers"]), body
+
+
+@pytest.mark.parametrize("coding", DECODE)
+@pytest.mark.parametrize("parts", [[b"a" * 600], [b"a" * 2 * INLINE_SIZE], [b"a" * 10, b"b" * 70_000, b""]])
+def test_a_body_is_the_same_when_decoded(coding: str, parts: list[bytes]) -> None:
+    _, headers, body = asyncio.run(received(Compression(Sending(*parts, vary="Origin")), coding))
+    assert DECODE[coding](body) == b"".join(parts)
+    assert headers[b"content-encoding"] == coding.encode()
+    assert headers[b"vary"] == b"Origin, Accept-Encoding"
+    assert headers.get(b"content-length", b"%d" % len(body)) == b"%d" % len(body)
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        Sending(b"a" * 400),
+        Sending(b"a" * 600, content_type="image/png"),
+        Sending(b"a" * 600, content_encoding="br"),
+        Sending(b"a" * 600, content_range="bytes 0-599/1200"),
+    ],
+)
+def test_some_bodies_are_sent_as_they_are(app: Sending) -> None:
+    assert asyncio.run(received(Compression(app), "gzip"))[2] == app.parts[0]
+
+
+def test_a_large_body_does_not_hold_up_the_event_loop() -> None:
+    async def longest_pause() -> float:
+        app = Compression(Sending(os.urandom(7_500_000).hex().encode()))
+        task = asyncio.ensure_future(received(app, "gzip"))
+        longest = 0.0
+        while not task.done():
+            began = time.monotonic()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.monotonic() - began)
+        return longest
+
+    assert asyncio.run(longest_pause()) < 0.25  # to compress it takes over half a second
+
+
+def test_what_one_client_has_to_compress_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    slow = compression.Coding(lambda body: (release.wait(20), body)[1], lambda: None)
+    monkeypatch.setitem(compression.CODINGS, "gzip", slow)
+
+    async def ask() -> list[int]:
+        app = Compression(Sending(b"a" * (MAX_WAITING_CLIENT // 4)))
+        tasks = [asyncio.ensure_future(received(app, "gzip")) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        release.set()
+        return sorted([(await task)[0] for task in tasks])
+
+    assert asyncio.run(ask()) == [200] * 4 + [503] * 2

@@ -1,0 +1,59 @@
+"""The logs of a real server: JSON to the last line, in ASCII, with who asked, and without a token in full."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core.access.keys import new_token
+from app.core.database.engine import Database
+from app.core.maintenance.schema import migrate
+from tests.support.keys import id_of, key_of
+from tests.support.servers import server
+from tests.support.sockets import answers_to
+
+ODD = "%E2%80%A8%C2%85%C2%9B%7F%1B%5B31m%E2%80%AE%ED%A0%80%0A{}"
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> str:
+    """A database of one engine: what is here happens around it."""
+    with Database(f"sqlite:///{folder}/logs.db") as made:
+        migrate(made)
+    return f"sqlite:///{folder}/logs.db"
+
+
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_every_line_is_json_and_has_no_token(url: str, workers: str) -> None:
+    with Database(url) as database:
+        key = key_of(database, "keys")
+    token = new_token("0123456789")
+    lines: list[str] = []
+    with server(url, "--workers", workers, lines=lines, access_log="true") as (base, _):
+        with httpx.Client(base_url=base, trust_env=False) as client:
+            client.get(f"/v1/keys/{ODD}", headers=key)
+            client.delete(f"/v1/keys/{token}", headers=key)
+            agent = f"\x9b odd {token} ".encode("latin-1") + b"a" * 9_000
+            odd_headers = {b"User-Agent": agent, b"X-Request-ID": token.encode()}
+            client.get(f"/v1/partners?q={token}&a={token.replace('_', '%5f')}{ODD * 99}", headers=odd_headers)
+            client.get("/v1/partners", headers={"Authorization": f"Bearer {token}"})
+        for malformed in (b"\x16\x03\x01\xe2\x80\xa8\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nA b: c\r\n\r\n"):
+            answers_to(base, malformed)
+        answers_to(base, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    written = [
+        line for line in lines if not line.startswith(("  docs", "  reference", "  try"))
+    ]  # the rest of the start
+    assert token[19:] not in "".join(written)
+    assert token[:17] in "".join(written)
+    entries: list[dict[str, Any]] = [json.loads(line) for line in written]
+    assert all(
+        line.rstrip("\n").isascii() and line.rstrip("\n").isprintable() and len(line) < 6_000 for line in written
+    )
+    mine = [entry for entry in entries if entry.get("path") != "/livez"]
+    assert {entry["client"] for entry in mine} == {"127.0.0.1"}
+    assert [entry.get("key") for entry in mine[:2]] == [id_of(key)] * 2
+    assert mine[0]["bytes"] > 50
+    assert [entry.get("refused") for entry in mine].count("unauthorized") == 1
+    assert sum(entry["event"] == "malformed" for entry in mine) == 2
