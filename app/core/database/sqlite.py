@@ -14,7 +14,7 @@ from app.core.database.long_reads import LongReads
 from app.core.database.statements import MAX_ROWS, Read, Rows, fitting
 from app.core.errors import Unavailable
 from app.core.request_cost import add_cost
-from app.core.time_limit import OutOfTime, clear_limit, is_out_of_time, set_limit
+from app.core.time_limit import OutOfTime, check_time, clear_limit, is_out_of_time, set_limit
 
 INTERRUPTED = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -129,6 +129,7 @@ class _SqliteConnection:
         try:
             while True:
                 query, values = read.send(rows)  # type: ignore[arg-type]
+                check_time()
                 if not query.alone and not self._driver.in_transaction:
                     self._driver.execute("BEGIN")
                 sql, parameters = query.sql(SqliteReader.dialect, values)
