@@ -23,7 +23,7 @@ FILE = Path(__file__).with_suffix(".json")
 
 # What does not decide which bytes are stored: documentation, and which values are accepted.
 IGNORED = {"title", "description", "examples", "default", "enum", "const", "pattern", "minLength", "maxLength"}
-IGNORED |= {"minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "required"}
+IGNORED |= {"format", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "required"}
 
 
 def shape(schema: Any) -> Any:

@@ -18,13 +18,13 @@ from app.core.values.json import to_json
 from app.core.writing.idempotency import REPLAYS
 from app.exchange.formats.lines import ParsedLine
 from app.exchange.formats.media_types import CSV, JSON_LINES
-from app.exchange.imports import chunk_reader, plan, reading, store, worker
+from app.exchange.imports import chunk_reader, plan, reading, receiving, worker
 from app.exchange.imports import run as importing
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import begin_run, run
-from app.exchange.imports.storage import claims, deletion, line_chunks, quotas
+from app.exchange.imports.storage import claims, deletion, line_chunks, quotas, store
 from app.exchange.imports.storage.claims import ClaimLost, import_transaction
 from app.webhooks.models import DELIVERIES
 from app.webhooks.queue import new_delivery
@@ -367,13 +367,13 @@ def test_a_large_import_delays_a_small_one_of_another_key_by_few_chunks(
 
 
 def test_one_key_uploads_few_files_at_once(registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "MAX_UPLOADS_OF_KEY", 0)
+    monkeypatch.setattr(receiving, "MAX_FILES_CLIENT", 0)
     refused = send(registry, editor, lines_of(PORTS))
     problem(refused, 429, "too_many_requests")
-    monkeypatch.setattr(worker, "MAX_UPLOADS_OF_KEY", 3)
-    monkeypatch.setattr(worker, "MAX_UPLOADS", 0)
+    monkeypatch.setattr(receiving, "MAX_FILES_CLIENT", 3)
+    monkeypatch.setattr(receiving, "MAX_FILES", 1)
     assert send(registry, editor, lines_of(PORTS)).status_code == 202  # a place is reserved for a key that has none
-    monkeypatch.setattr(worker, "RESERVED_UPLOADS", 0)
+    monkeypatch.setattr(receiving, "MAX_FILES", 0)
     problem(send(registry, editor, lines_of(PORTS)), 503, "unavailable")
 
 

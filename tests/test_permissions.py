@@ -52,6 +52,8 @@ ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
     "GET /v1/imports": ((200, 200, 200), (200, 200, 200), (200, 200, 200), (200, 200, 200)),
     "GET /v1/imports/{id}": ((404, 404, 404), (200, 404, 404), (404, 404, 404), (200, 200, 404)),
     "GET /v1/imports/{id}/lines": ((404, 404, 404), (200, 404, 404), (404, 404, 404), (200, 200, 404)),
+    "POST /v1/imports/{id}/cancel": ((404, 404, 404), (409, 404, 404), (404, 404, 404), (409, 409, 404)),  # ended
+    "DELETE /v1/imports/{id}": ((404, 404, 404), (204, 404, 404), (404, 404, 404), (204, 204, 404)),
     "GET /v1/keys": (NEVER, NEVER, NEVER, (200, 200, 200)),
     "POST /v1/keys": (NEVER, NEVER, NEVER, (201, 201, 201)),
     "GET /v1/keys/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
@@ -120,7 +122,7 @@ def test_every_operation_has_a_row_and_says_what_it_takes() -> None:
         guarded = row_of(method, path) in ROWS
         assert operation["security"] == ([{"key": []}] if guarded else []), (method, path)
         assert not guarded or {"401", "403"} <= set(operation["responses"]), (method, path)
-        has_body = method in ("POST", "PUT", "PATCH") and not path.endswith(("/test", "/repeat"))
+        has_body = method in ("POST", "PUT", "PATCH") and not path.endswith(("/test", "/repeat", "/cancel"))
         assert ("requestBody" in operation) == has_body, (method, path)
         assert guarded or method == "GET" or path == "/v1/keys/revoke"
 
@@ -168,6 +170,7 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
     if path.startswith("/v1/imports/"):
         sender = {**keys["own" if record == "own" else "reviser"], "Content-Type": "application/x-ndjson"}
         made = client.post("/v1/imports?dry_run=true", content=b"", headers=sender).json()["id"]
+        client.get(f"/v1/imports/{made}?wait=30", headers=sender)
         return path.replace("{import_id}", "0" * 20 + "a" * 12 if record == "missing" else made)
     if path.startswith("/v1/keys/"):
         made = client.post("/v1/keys", json={"name": "x", "scopes": ["webhooks"]}, headers=keys["admin"]).json()["id"]
