@@ -7,12 +7,18 @@ from contextvars import ContextVar
 
 
 class RequestCost:
-    """The seconds of work that one request has caused so far."""
+    """The work that one request has caused so far, in seconds: of readers and writers, and of the event loop."""
 
-    __slots__ = ("seconds",)
+    __slots__ = ("in_event_loop", "seconds")
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.in_event_loop = 0.0
+
+    @property
+    def total(self) -> float:
+        """What counts for the rate limit. The work of a short read is part of both numbers."""
+        return max(self.seconds, self.in_event_loop)
 
 
 # Set by the outermost middleware for each request; None outside of a request.

@@ -174,7 +174,7 @@ class RateLimitMiddleware:
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                meter.charge(cost.seconds)
+                meter.charge(cost.total)
                 headers = message["headers"]
                 if message["status"] != TooMany.status or not any(name == b"ratelimit" for name, _ in headers):
                     message = {**message, "headers": [*headers, *meter.headers]}
@@ -189,7 +189,7 @@ class RateLimitMiddleware:
             scope["meter"] = meter
             await self.app(scope, receive, send_with_limits)
         finally:
-            meter.charge(cost.seconds)
+            meter.charge(cost.total)
 
     def remember_token(self, digest: bytes) -> None:
         """Remember a valid key, so that invalid requests from the same address do not block it."""
