@@ -1,9 +1,10 @@
 """The application. Only this module knows all resources and features."""
 
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,15 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
         observe = mount(app)
     inner = Turns(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
     http = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
-    outermost: ASGIApp = http
+    answering: ASGIApp = http
     if settings.hot_cache:
-        outermost = ResponseCache(http, app.state.fresh, settings.hot_cache)
+        answering = ResponseCache(http, app.state.fresh, settings.hot_cache)
+    outermost: ASGIApp = RequestHeaders(answering, http)
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
         outermost = RateLimitMiddleware(outermost, http, app.state.usage, of_key=of_key, of_address=of_address)
-    return RequestHeaders(outermost, http)
+    return outermost
 
 
 def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
@@ -221,9 +223,20 @@ def _allowed_methods(request: Request) -> list[str]:
     methods = {"OPTIONS"}
     if path.startswith("/docs/assets/"):
         methods.add("GET")
-    contexts: list[Any] = list(iter_route_contexts(request.app.routes))
-    routes = [route for route in contexts if getattr(route, "methods", None)]
-    exact = [route for route in routes if route.path == path]
-    for route in exact or [route for route in routes if compile_path(route.path)[0].match(path)]:
-        methods |= set(route.methods)
+    fixed, patterns = _methods_of_paths(request.app)
+    for allowed in [fixed[path]] if path in fixed else [found for pattern, found in patterns if pattern.match(path)]:
+        methods |= allowed
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+
+@cache
+def _methods_of_paths(app: FastAPI) -> tuple[dict[str, set[str]], list[tuple[re.Pattern[str], set[str]]]]:
+    """Return the methods of each path without parameters, and of the patterns of the others."""
+    fixed: dict[str, set[str]] = {}
+    patterns: dict[re.Pattern[str], set[str]] = {}
+    for route in iter_route_contexts(app.routes):
+        path = getattr(route, "path", "")
+        pattern = compile_path(path)[0]
+        found = fixed.setdefault(path, set()) if "{" not in path else patterns.setdefault(pattern, set())
+        found |= set(getattr(route, "methods", None) or ())
+    return fixed, list(patterns.items())

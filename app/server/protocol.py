@@ -20,6 +20,8 @@ log = structlog.get_logger("hoptac.access")
 MIN_BYTES_PER_SECOND = 1_000
 MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a body
 MAX_HEADERS = 16_384  # bytes of the values of all headers
+MAX_LINES = 128  # headers: each takes memory, however short it is
+MAX_PIPELINED = 16  # requests that wait for the response before them
 NEVER = float("inf")
 SLICE = 262_144  # bytes of a body that are written at once
 OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header Connection
@@ -42,6 +44,7 @@ class Connection(HttpToolsProtocol):
         self._unsent = 0  # bytes of this response
         self._unparsed = 0  # bytes received since the last complete head, chunk of a body, or message
         self._offer = b""  # head of a request that offers another protocol, without the offer
+        self._is_full = False  # the client has sent more requests at once than a connection keeps
         self._running: RequestResponseCycle | None = None
         self._deferred: tuple[RequestResponseCycle, Any] | None = None  # waits until the client has read
         self.sending = 0  # bytes of the body that is being sent
@@ -78,6 +81,8 @@ class Connection(HttpToolsProtocol):
         return True
 
     def data_received(self, data: bytes) -> None:
+        if self._is_full:
+            return
         # Blank lines count too, although they start no message.
         if self._head_until == NEVER and self in self.shared.waiting:
             self._head_until = time.monotonic() + self.shared.head_deadline
@@ -89,7 +94,7 @@ class Connection(HttpToolsProtocol):
             self._parse_again(memoryview(data)[stop.args[0] :])
         except httptools.HttpParserError:
             self._refuse()
-        if self._unparsed > MAX_HEAD and not self.transport.is_closing():
+        if self._unparsed > MAX_HEAD and not self._is_full and not self.transport.is_closing():
             self._refuse()
         elif self._body_until != NEVER:
             self._mark_slow()
@@ -114,7 +119,11 @@ class Connection(HttpToolsProtocol):
             self._refuse()
 
     def _refuse(self) -> None:
-        """Answer bytes that are not HTTP."""
+        """Answer bytes that are not HTTP. After too many requests, end with the response to the last one."""
+        if self._is_full:
+            self._head_until = NEVER
+            self.cycle.keep_alive = False
+            return
         if self.shared.logs_malformed:
             log.info("malformed", status=400, client=self.client[0] if self.client else "")
         self.send_400_response("Invalid HTTP request received.")  # the text that uvicorn sends
@@ -124,7 +133,15 @@ class Connection(HttpToolsProtocol):
         if self._head_until == NEVER:
             self._head_until = time.monotonic() + self.shared.head_deadline
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > MAX_LINES:
+            raise ValueError("There are too many headers.")
+
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._is_full = True
+            raise ValueError("There are too many requests.")
         if self._unparsed > MAX_HEADERS and sum(len(value) for _, value in self.headers) > MAX_HEADERS:
             raise ValueError("The headers are too large.")  # the parser turns it into an error of its own
         self._unparsed = 0

@@ -7,6 +7,7 @@ A request with a valid key counts for its key, any other for its address. `usage
 Headers: draft-ietf-httpapi-ratelimit-headers, `RateLimit-Policy: "key";q=100;w=60` and `RateLimit: "key";r=50;t=30`.
 """
 
+import contextlib
 import hashlib
 import math
 import time
@@ -26,6 +27,7 @@ UNIT_SECONDS = 0.002  # seconds of work
 MAX_TOKENS = 50_000  # valid tokens that are remembered
 UNKNOWN_TOKENS = 60  # requests in a minute whose token is looked up although their address has no units left
 UNLIMITED_PATHS = ("/livez", "/readyz", "/metrics")
+UNLIMITED_METHODS = ("GET", "HEAD")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -78,6 +80,7 @@ class RequestMeter:
         "_charged",
         "_digest",
         "_has_valid_token",
+        "_is_counted",
         "_limit",
         "_limits",
         "_refusal",
@@ -92,6 +95,7 @@ class RequestMeter:
         self._has_valid_token = bool(authorization) and self._digest in limits.valid_tokens
         self._refusal: TooMany | None = None  # what an invalid key will get
         self._limit: RateLimit | None = None  # for which the request counts
+        self._is_counted = False
         self._tag = 0
         self._charged = 0
         self.headers: Headers = []
@@ -139,7 +143,15 @@ class RequestMeter:
             self.headers = self._limit.charge(self._tag, units - self._charged)
             self._charged = units
 
+    def end(self, seconds: float) -> None:
+        """Count all of the work. A request that was refused before its key was looked up counts for its address."""
+        if not self._is_counted:
+            with contextlib.suppress(TooMany):
+                self._count(self._limits.of_address, self._address)
+        self.charge(seconds)
+
     def _count(self, limit: RateLimit | None, client: str) -> None:
+        self._is_counted = True
         self._limit = None
         self.headers = []
         if limit is not None:
@@ -160,14 +172,10 @@ class RateLimitMiddleware:
         self._rejecting = HttpMiddleware(_refuse, access_log=http.access_log, observe=http.observe)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in UNLIMITED_PATHS:
+        if scope["type"] != "http" or (scope["path"] in UNLIMITED_PATHS and scope["method"] in UNLIMITED_METHODS):
             await self.app(scope, receive, send)
             return
-        authorization = b""
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
-                break
+        authorization = _authorization(scope)
         meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), authorization)
         cost = RequestCost()
         COST.set(cost)
@@ -181,7 +189,7 @@ class RateLimitMiddleware:
             await send(message)
 
         try:
-            meter.start(has_token=bool(authorization) and scope["path"].startswith("/v1"))
+            meter.start(has_token=bool(authorization))
         except TooMany as problem:
             await self._rejecting({**scope, "problem": problem}, receive, send)
             return
@@ -189,13 +197,20 @@ class RateLimitMiddleware:
             scope["meter"] = meter
             await self.app(scope, receive, send_with_limits)
         finally:
-            meter.charge(cost.total)
+            meter.end(cost.total)
 
     def remember_token(self, digest: bytes) -> None:
         """Remember a valid key, so that invalid requests from the same address do not block it."""
         self.valid_tokens[digest] = None
         if len(self.valid_tokens) > MAX_TOKENS:
             self.valid_tokens.popitem(last=False)
+
+
+def _authorization(scope: Scope) -> bytes:
+    """Return the header by which a request can count for a key. Only below /v1, keys are looked up."""
+    if not scope["path"].startswith("/v1") or scope["method"] == "OPTIONS":
+        return b""
+    return next((value for name, value in scope["headers"] if name == b"authorization"), b"")
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
