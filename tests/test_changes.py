@@ -321,6 +321,33 @@ def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_databa
             assert time.monotonic() - began < 45
 
 
+def test_no_client_takes_all_places_for_waiting() -> None:
+    async def nobody_leaves() -> Any:
+        await asyncio.Event().wait()
+
+    async def look() -> object:
+        return "7-abcdef12"
+
+    async def run() -> None:
+        waiting = LongPolls(Freshness(look, lambda: 0, 0.05), limit=4, limit_of_client=3)
+
+        def wait(client: str) -> "asyncio.Future[bool]":
+            return asyncio.ensure_future(waiting.wait_for_change(7, 60, nobody_leaves, client))
+
+        of_a = [wait("a") for _ in range(4)]
+        await asyncio.sleep(0)
+        assert not await of_a[3]  # more than one client may have
+        others = [wait("b"), wait("c")]
+        assert not await of_a[0]  # replaced by the second of them
+        late = [wait("b"), wait("a")]
+        await asyncio.sleep(0.05)
+        assert [each.done() for each in [*of_a[1:3], *others, *late]] == [False, False, False, False, True, True]
+        await waiting.close()
+        assert not any(await asyncio.gather(*of_a, *others, *late))
+
+    asyncio.run(run())
+
+
 def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> None:
     async def nobody_leaves() -> Any:
         await asyncio.Event().wait()
@@ -334,22 +361,22 @@ def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> 
 
     async def run() -> None:
         waiting = LongPolls(Freshness(look, lambda: 0, 0.05), limit=2)
-        first = asyncio.ensure_future(waiting.wait_for_change(7, 60, nobody_leaves))
-        second = asyncio.ensure_future(waiting.wait_for_change(7, 60, leaves))
+        first = asyncio.ensure_future(waiting.wait_for_change(7, 60, nobody_leaves, "a"))
+        second = asyncio.ensure_future(waiting.wait_for_change(7, 60, leaves, "a"))
         await asyncio.sleep(0)
-        assert not await waiting.wait_for_change(7, 60, nobody_leaves)
+        assert not await waiting.wait_for_change(7, 60, nobody_leaves, "a")
         assert not await second
-        assert await waiting.wait_for_change(6, 60, nobody_leaves)
+        assert await waiting.wait_for_change(6, 60, nobody_leaves, "a")
         assert not first.done()
-        assert await waiting.pause(0.05, nobody_leaves)
-        assert not await waiting.pause(60, leaves)
-        pause = asyncio.ensure_future(waiting.pause(60, nobody_leaves))
+        assert await waiting.pause(0.05, nobody_leaves, "a")
+        assert not await waiting.pause(60, leaves, "a")
+        pause = asyncio.ensure_future(waiting.pause(60, nobody_leaves, "a"))
         await asyncio.sleep(0)
-        assert not await waiting.pause(0, nobody_leaves)
+        assert not await waiting.pause(0, nobody_leaves, "a")
         waiting.end()
         assert not await first
         assert not await pause
-        assert not await waiting.wait_for_change(6, 60, nobody_leaves)
+        assert not await waiting.wait_for_change(6, 60, nobody_leaves, "a")
         await waiting.close()
 
     asyncio.run(run())

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
+from app.core.access.clients import client_of
 from app.core.errors import BadBody, Conflict, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
 from app.core.http.bodies import type_of
 from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
@@ -172,7 +173,8 @@ async def read_import(request: Request, caller: Caller, query: ImportQuery, impo
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             break
-        if not await request.app.state.waiting.pause(min(remaining, POLL_SECONDS), request.receive):
+        pause = min(remaining, POLL_SECONDS)
+        if not await request.app.state.waiting.pause(pause, request.receive, client_of(request.scope)):
             break
         import_shown = await read_own_import(request, caller, import_id)
     return private_json(import_shown.model_dump())
