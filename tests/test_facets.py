@@ -8,7 +8,9 @@ from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
-from app.core.reading.facets import facets_of
+from app.core.database.sqlite import SqliteReader
+from app.core.reading.facets import Facets, facets_of
+from app.figures.models import FIGURES
 from app.partners.models import PARTNERS
 from app.projects.models import PROJECTS
 from tests.support.databases import url_of
@@ -118,3 +120,14 @@ def test_facets_have_a_tag(client: TestClient) -> None:
     tag = client.get(path).headers["etag"]
     assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
     assert client.get("/v1/projects/facets?facet=kind").headers["etag"] != tag
+
+
+def test_a_filter_that_searches_a_tree_selects_the_records_once() -> None:
+    """Each facet by itself would search the tree again, which takes most of the time."""
+    filters = (("place", True), ("kind", True))
+    names = ("kind", "partner", "place", "unit")
+    searching, _ = Facets(FIGURES)._build(names, filters).sql(SqliteReader.dialect, {})
+    assert searching.count("MATERIALIZED") == 1
+    assert searching.count("places.parent") <= 4  # of the filter, and of the facet of places
+    plain, _ = Facets(FIGURES)._build(names, filters[1:]).sql(SqliteReader.dialect, {})
+    assert "MATERIALIZED" not in plain

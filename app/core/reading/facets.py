@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Column, ColumnElement, Select, bindparam, func, literal_column, select, union
+from sqlalchemy import CTE, Column, ColumnElement, Select, bindparam, func, literal_column, select, union, union_all
 
 from app.core.database.sql import one_of
 from app.core.database.statement_cache import STATEMENTS
@@ -70,7 +71,7 @@ def facets_of(resource: Resource) -> dict[str, Facet]:
 
 
 class Facets:
-    """The facets of one resource. Each is one statement, compiled once for each shape of a request."""
+    """The facets of one resource, counted in one statement, which is compiled once for each shape of a request."""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
@@ -99,30 +100,65 @@ class Facets:
     def _counted(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"facet", "limit"})
         shape, values = filter_shape(self.resource.parameters, filters)
-        counts: dict[str, Sequence[Any]] = {}
-        for name in dict.fromkeys(query.facet):
-            rows = yield STATEMENTS.query(self._build, name, shape), {**values, "most": query.limit + 1}
-            counts[name] = [(_text(value), count) for value, count in rows]
+        names = dict.fromkeys(query.facet)
+        statement = STATEMENTS.query(self._build, tuple(sorted(names)), shape)
+        rows = yield statement, {**values, "most": query.limit + 1}
+        counts: dict[str, list[Any]] = {name: [] for name in names}
+        for name, value, count in rows:
+            counts[_text(name)].append((_text(value), count))
         labels = yield from self._labels(counts, query.limit)
         facets = {name: self._facet_values(name, rows, labels, query.limit) for name, rows in counts.items()}
         return {"facets": facets}, None
 
-    def _build(self, name: str, shape: FilterShape) -> Query:
-        facet = self.facets[name]
+    def _build(self, names: tuple[str, ...], shape: FilterShape) -> Query:
+        """Return the statement of all facets. If a filter searches a tree, it selects the matching records once."""
         where = filter_conditions(self.resource, shape)
+        matching = self._matching(names, where) if len(names) > 1 and self._searches_tree(shape) else None
+        trees = {target: _ancestors_of(RESOURCES[target]) for target in self._trees(names)}
+        counts = [select(self._count(name, shape, where, matching, trees).subquery()) for name in names]
+        return Query(union_all(*counts) if len(counts) > 1 else counts[0])
+
+    def _trees(self, names: Sequence[str]) -> set[str]:
+        return {str(self.facets[name].target) for name in names if self.facets[name].tree}
+
+    def _searches_tree(self, shape: FilterShape) -> bool:
+        links = self.resource.all_links
+        return any(links[name].tree for name, _ in shape if name in links)
+
+    def _matching(self, names: Sequence[str], where: Sequence[Any]) -> CTE:
+        """Select the public records that match, with the columns that are counted, into a table of the statement."""
+        table = self.resource.table
+        columns = chain.from_iterable(self.facets[name].columns for name in names)
+        own = {column.key: column for column in columns if not isinstance(column, Column)}
+        is_public = table.state == literal_column("'published'")
+        matching = select(table.id.label("record"), *own.values()).where(is_public, *where)
+        return matching.cte("matching").prefix_with("MATERIALIZED")
+
+    def _count(
+        self, name: str, shape: FilterShape, where: Sequence[Any], matching: CTE | None, trees: Mapping[str, Any]
+    ) -> Select[Any]:
+        """Select the name of a facet, its values and their counts."""
+        facet = self.facets[name]
         link_where = self._conditions_on_link(name, shape)
-        selects = [_pairs(self.resource, column, where, link_where) for column in facet.columns]
+        selects = [
+            _pairs(self.resource, column, where, link_where)
+            if matching is None
+            else _matching_pairs(matching, column, link_where)
+            for column in facet.columns
+        ]
         pairs = (union(*selects) if len(selects) > 1 else selects[0]).subquery()
         value: Any = pairs.c.value
         source: Any = pairs
         if facet.tree:
-            above = _ancestors_of(RESOURCES[str(facet.target)])
+            above = trees[str(facet.target)]
             value = above.c.above
             source = pairs.join(above, above.c.node == pairs.c.value)
         is_distinct = len(selects) > 1 or not isinstance(facet.columns[0], Column)
-        count = func.count() if is_distinct and not facet.tree else func.count(pairs.c.record.distinct())
-        statement = select(value, count).select_from(source).where(value.is_not(None)).group_by(value)
-        return Query(statement.order_by(count.desc(), value).limit(bindparam("most")))
+        count: Any = func.count() if is_distinct and not facet.tree else func.count(pairs.c.record.distinct())
+        label: ColumnElement[str] = literal_column(f"'{name}'")
+        statement = select(label.label("facet"), value.label("value"), count.label("count")).select_from(source)
+        statement = statement.where(value.is_not(None)).group_by(value)
+        return statement.order_by(count.desc(), value).limit(bindparam("most"))
 
     def _conditions_on_link(self, name: str, shape: FilterShape) -> list[ColumnElement[bool]]:
         """Return the other conditions on the link table of a facet: with `role=funding`, funding partners count."""
@@ -174,10 +210,19 @@ def _pairs(resource: Resource, column: Any, where: Sequence[Any], link_where: Se
     return pairs.where(*where)
 
 
+def _matching_pairs(matching: CTE, column: Any, link_where: Sequence[Any]) -> Select[Any]:
+    """Select each record of a table of matching ones with each of its values in a column."""
+    if not isinstance(column, Column):
+        return select(matching.c.record, matching.c[column.key].label("value"))
+    record = column.table.c.record_id
+    pairs = select(record.label("record"), column.label("value"))
+    return pairs.where(record.in_(select(matching.c.record)), *link_where)
+
+
 def _ancestors_of(resource: Resource) -> Any:
     """Select each node of a tree with itself and with everything above it. UNION ends the recursion in a cycle."""
     table = resource.table
-    nodes = select(table.id.label("node"), table.id.label("above")).cte("above", recursive=True)
+    nodes = select(table.id.label("node"), table.id.label("above")).cte(f"above_{resource.name}", recursive=True)
     higher = select(nodes.c.node, table.parent).join(table, table.id == nodes.c.above)
     return nodes.union(higher.where(table.parent.is_not(None)))
 
