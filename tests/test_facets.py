@@ -126,8 +126,8 @@ def test_a_filter_that_searches_a_tree_selects_the_records_once() -> None:
     """Each facet by itself would search the tree again, which takes most of the time."""
     filters = (("place", True), ("kind", True))
     names = ("kind", "partner", "place", "unit")
-    searching, _ = Facets(FIGURES)._build(names, filters).sql(SqliteReader.dialect, {})
+    searching, *_ = Facets(FIGURES)._build(names, filters).compile(SqliteReader.dialect)
     assert searching.count("MATERIALIZED") == 1
     assert searching.count("places.parent") <= 4  # of the filter, and of the facet of places
-    plain, _ = Facets(FIGURES)._build(names, filters[1:]).sql(SqliteReader.dialect, {})
+    plain, *_ = Facets(FIGURES)._build(names, filters[1:]).compile(SqliteReader.dialect)
     assert "MATERIALIZED" not in plain
