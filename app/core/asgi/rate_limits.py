@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.clients import network_of
 from app.core.asgi.http_middleware import HttpMiddleware
@@ -76,6 +76,7 @@ class RequestMeter:
     __slots__ = (
         "_address",
         "_charged",
+        "_cost",
         "_digest",
         "_has_valid_token",
         "_limit",
@@ -94,7 +95,9 @@ class RequestMeter:
         self._limit: RateLimit | None = None  # for which the request counts
         self._tag = 0
         self._charged = 0
-        self.headers: Headers = []
+        self._cost = RequestCost()
+        self.headers: Headers = []  # of the response, as far as the request has been counted
+        COST.set(self._cost)
 
     def start(self, *, has_token: bool) -> None:
         """Count for the address, unless the key was valid before; raises TooMany if none is left.
@@ -130,8 +133,16 @@ class RequestMeter:
             self._has_valid_token = False
             self._count(self._limits.of_address, self._address)
 
-    def charge(self, seconds: float) -> None:
+    def response_headers(self, status: int, headers: Headers) -> Headers:
+        """Count the work so far and return the headers that a response lacks. A refusal has its own already."""
+        self.charge()
+        if status == TooMany.status and any(name == b"ratelimit" for name, _ in headers):
+            return []
+        return self.headers
+
+    def charge(self) -> None:
         """Count the work for the request so far."""
+        seconds = self._cost.seconds
         if seconds <= UNIT_SECONDS:
             return
         units = math.ceil((seconds - ROUNDING) / UNIT_SECONDS) - 1
@@ -157,46 +168,27 @@ class RateLimitMiddleware:
         self.of_address = RateLimit("address", of_address, table) if of_address else None
         self.of_unknown_tokens = RateLimit("tokens", UNKNOWN_TOKENS, table)
         self.valid_tokens: OrderedDict[bytes, None] = OrderedDict()  # digests of Authorization headers with valid keys
-        self._rejecting = HttpMiddleware(_refuse, access_log=http.access_log, observe=http.observe)
+        self._http = http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in UNLIMITED_PATHS:
             await self.app(scope, receive, send)
             return
-        authorization = b""
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
-                break
+        authorization = scope["header_values"].get(b"authorization", b"")
         meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), authorization)
-        cost = RequestCost()
-        COST.set(cost)
-
-        async def send_with_limits(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                meter.charge(cost.seconds)
-                headers = message["headers"]
-                if message["status"] != TooMany.status or not any(name == b"ratelimit" for name, _ in headers):
-                    message = {**message, "headers": [*headers, *meter.headers]}
-            await send(message)
-
         try:
             meter.start(has_token=bool(authorization) and scope["path"].startswith("/v1"))
         except TooMany as problem:
-            await self._rejecting({**scope, "problem": problem}, receive, send)
+            await self._http.refuse(problem, scope, receive, send)
             return
+        scope["meter"] = meter  # whoever sends the response adds its headers
         try:
-            scope["meter"] = meter
-            await self.app(scope, receive, send_with_limits)
+            await self.app(scope, receive, send)
         finally:
-            meter.charge(cost.seconds)
+            meter.charge()
 
     def remember_token(self, digest: bytes) -> None:
         """Remember a valid key, so that invalid requests from the same address do not block it."""
         self.valid_tokens[digest] = None
         if len(self.valid_tokens) > MAX_TOKENS:
             self.valid_tokens.popitem(last=False)
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    await scope["problem"].response()(scope, receive, send)
