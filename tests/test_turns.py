@@ -1,10 +1,14 @@
 """Turns: however much one key has waiting, the work of another one is next."""
 
 import asyncio
+import contextlib
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
@@ -102,3 +106,26 @@ def test_a_write_costs_the_time_that_it_works(database: Database) -> None:
         return cost.seconds
 
     assert 0 < asyncio.run(write()) < 0.6
+
+
+def test_a_write_that_never_gets_the_lock_costs_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it waits: its key would be locked out for that time once more."""
+    caller = Caller(id_of(key_of(database, "records:write")))
+
+    @contextlib.contextmanager
+    def write(**_: Any) -> Iterator[Session]:
+        time.sleep(0.3)
+        raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
+        yield Session()
+
+    async def cost_of_write() -> float:
+        cost = RequestCost()
+        COST.set(cost)
+        editor = WriterThread(database)
+        monkeypatch.setattr(database, "write", write)
+        with pytest.raises(Unavailable):
+            await editor.run(caller, lambda *_: None)
+        editor.close()
+        return cost.seconds
+
+    assert asyncio.run(cost_of_write()) == 0
