@@ -29,6 +29,7 @@ from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import ResponseCache
+from app.core.asgi.turns import Turns
 from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
@@ -85,7 +86,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
 
         observe = mount(app)
-    inner = Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state))
+    inner = Turns(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
     http = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
     outermost: ASGIApp = http
     if settings.hot_cache:
