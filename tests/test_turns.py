@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -13,9 +13,10 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.access.keys import KEYS
+from app.core.asgi.turns import Turns
 from app.core.database.engine import Database
 from app.core.errors import TooMany, Unavailable
-from app.core.request_cost import COST, RequestCost
+from app.core.request_cost import COST, Metered, RequestCost
 from app.core.round_robin import RoundRobinQueue
 from app.core.writing import writer_thread
 from app.core.writing.writer_thread import WriterThread
@@ -112,11 +113,13 @@ def test_a_write_that_never_gets_the_lock_costs_nothing(database: Database, monk
     """However long it waits: its key would be locked out for that time once more."""
     caller = Caller(id_of(key_of(database, "records:write")))
 
-    @contextlib.contextmanager
-    def write(**_: Any) -> Iterator[Session]:
-        time.sleep(0.3)
-        raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
-        yield Session()
+    class Locked(contextlib.nullcontext[Session]):
+        def __enter__(self) -> Session:
+            time.sleep(0.3)
+            raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
+
+    def write(**_: Any) -> Locked:
+        return Locked()
 
     async def cost_of_write() -> float:
         cost = RequestCost()
@@ -129,3 +132,87 @@ def test_a_write_that_never_gets_the_lock_costs_nothing(database: Database, monk
         return cost.seconds
 
     assert asyncio.run(cost_of_write()) == 0
+
+
+def requests_of(app: Turns, addresses: list[str]) -> list[Coroutine[Any, Any, None]]:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def send(_: Any) -> None:
+        return None
+
+    return [app({"type": "http", "path": "/v1", "client": (address, 1)}, receive, send) for address in addresses]
+
+
+def test_a_client_with_many_requests_lets_others_in() -> None:
+    """Of a hundred requests that arrive at once, those of another client are not the last ones."""
+    started: list[str] = []
+
+    async def work(scope: Any, _receive: Any, _send: Any) -> None:
+        started.append(scope["client"][0])
+
+    async def run() -> None:
+        await asyncio.gather(*requests_of(Turns(work), ["192.0.2.1"] * 100 + ["192.0.2.2"] * 2))
+
+    asyncio.run(run())
+    assert started[:4] == ["192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2"]
+    assert len(started) == 102
+
+
+def test_a_cancelled_request_gives_its_turn_to_the_next() -> None:
+    started: list[str] = []
+
+    async def work(scope: Any, _receive: Any, _send: Any) -> None:
+        started.append(scope["client"][0])
+
+    async def run() -> None:
+        tasks = [asyncio.ensure_future(request) for request in requests_of(Turns(work), ["192.0.2.1"] * 5)]
+        await asyncio.sleep(0)
+        for task in tasks[2:4]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())
+    assert len(started) == 3
+
+
+def test_the_cost_of_a_request_is_its_work_and_not_its_waiting() -> None:
+    def spin(seconds: float) -> None:
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+
+    async def work() -> None:
+        spin(0.02)
+        await asyncio.sleep(0.2)
+        spin(0.02)
+
+    async def run(cost: RequestCost) -> None:
+        await Metered(work(), cost)
+
+    cost = RequestCost()
+    asyncio.run(run(cost))
+    assert 0.04 <= cost.seconds < 0.1
+
+
+def test_a_metered_request_can_be_cancelled() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("cancelled")
+
+    async def run() -> None:
+        task = asyncio.ensure_future(metered())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def metered() -> None:
+        await Metered(work(), RequestCost())
+
+    asyncio.run(run())
+    assert ended == ["cancelled"]
