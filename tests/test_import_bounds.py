@@ -424,11 +424,12 @@ def test_a_table_of_blank_rows_is_received(
         assert sent.status_code in (202, 413, 422), sent.text
 
 
+@pytest.mark.parametrize("bound", ["MAX_SECONDS_AT_ONCE", "MAX_WAIT_AT_ONCE"])
 def test_too_much_work_for_one_transaction_fails_and_writes_nothing(
-    registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+    registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     before = count_changes(seeded_database)
-    monkeypatch.setattr(importing, "MAX_SECONDS_AT_ONCE", 0.0)
+    monkeypatch.setattr(importing, bound, 0.0)
     found, _ = ended(registry, editor, lines_of(*ports(20)))
     assert (found["status"], found["created"]) == ("failed", 0)
     assert "mode=rows" in found["reason"]

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.core.database.fair_queue import FairQueue
 from app.core.database.long_reads import LongReads
-from app.core.database.statements import MAX_ROWS, Query, Read, Rows
+from app.core.database.statements import MAX_ROWS, Query, Read, Rows, cut
 from app.core.errors import QueryTooSlow, Unavailable
 from app.core.request_cost import add_cost
 from app.core.time_limit import LIMIT, OutOfTime, check_time, clear_limit, set_limit
@@ -123,6 +123,11 @@ class PostgresReader:
                 if cursor.rowcount > ROWS_OF_SHORT:
                     raise OutOfTime
                 rows = await cursor.fetchall()
+                if "most_bytes" in values:
+                    if _lacks_long_texts(rows):
+                        await cursor.execute(*query.sql(DIALECT, values, exact=True))
+                        rows = await cursor.fetchall()
+                    rows = cut(rows, values["most_bytes"])
         except StopIteration as done:
             return done.value
         finally:
@@ -196,6 +201,11 @@ class _LongConnection:
                 if cursor.rowcount > MAX_ROWS:
                     raise OutOfTime
                 rows = cursor.fetchall()
+                if "most_bytes" in values:
+                    if _lacks_long_texts(rows):
+                        cursor.execute(*query.sql(DIALECT, values, exact=True))
+                        rows = cursor.fetchall()
+                    rows = cut(rows, values["most_bytes"])
         except StopIteration as done:
             return done.value
 
@@ -213,6 +223,11 @@ def _next_query(read: Read, rows: Rows | None, until: float) -> tuple[Query, Any
         return following
     finally:
         clear_limit()
+
+
+def _lacks_long_texts(rows: Rows) -> bool:
+    """Return whether the usual form of a `bounded` statement has left out a text, because it is long."""
+    return b"" in [row[-1] for row in rows]
 
 
 def _is_idle(connection: AsyncConnection | psycopg.Connection[Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.dialects import sqlite
 
 from app.core.database.long_reads import LongReads
-from app.core.database.statements import MAX_ROWS, Read, Rows, fitting
+from app.core.database.statements import MAX_ROWS, Read, Rows, cut
 from app.core.errors import Unavailable
 from app.core.time_limit import OutOfTime, check_time, clear_limit, is_out_of_time, set_limit
 
@@ -21,7 +21,7 @@ INTERRUPTED = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOC
 # lists and bulk writes take a third longer.
 CACHE_KIB = 65_536
 CACHE_OF_THREAD_KIB = 16_384
-ROWS_OF_PART = 8  # of a statement whose rows may have too many bytes
+ROWS_OF_PART = 25  # of a statement whose rows may have too many bytes
 
 
 class SqliteReader:
@@ -148,19 +148,18 @@ class _SqliteConnection:
 
 
 def _fetch(cursor: sqlite3.Cursor, most_bytes: int) -> Rows:
-    """Return the rows of a `bounded` statement. The one with which they have too many bytes is the last, without them.
-
-    At most `ROWS_OF_PART` of the rows after it are read.
-    """
-    rows: list[tuple[Any, ...]] = []
+    """Return the rows of a `bounded` statement, cut. At most `ROWS_OF_PART` rows after the cut are read."""
+    rows = cursor.fetchmany(ROWS_OF_PART)
+    part = rows
     size = 0
-    while part := cursor.fetchmany(ROWS_OF_PART):
-        rows += part
-        size += sum([len(row[-1]) for row in part if row[-1] is not None])
-        if size > most_bytes and len(fitted := fitting(rows, most_bytes)) < len(rows):
+    while len(part) == ROWS_OF_PART:
+        size += sum([len(row[-1] or b"") for row in part])
+        if size > most_bytes:
             cursor.close()
-            return [*fitted, (*rows[len(fitted)][:-1], b"")]
-    return rows
+            break
+        part = cursor.fetchmany(ROWS_OF_PART)
+        rows += part
+    return cut(rows, most_bytes)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -132,9 +132,9 @@ def watched(target: Target, row: Row, write_pause: float = 0.25) -> Iterator[Wat
 def judge(row: Row, watch: Watch) -> None:
     """Hold the measures of other clients against the bounds that every attack has.
 
-    What the idle server takes on this machine is added to the bounds: others may keep its processors busy.
+    Others may keep the processors busy. So the bounds grow with their load, and by what the idle server takes.
     """
-    at_most(row, "silence, s", watch.longest("livez"), SILENCE + watch.longest("livez", "idle"))
+    at_most(row, "silence, s", watch.longest("livez"), SILENCE * watch.busy + watch.longest("livez", "idle"))
     for kind in SHORT_READS:
         idle = watch.median(kind, "idle")
         at_most(row, f"{kind}, ms", watch.median(kind), max(TIMES_IDLE * idle, idle + NOISE * watch.busy))

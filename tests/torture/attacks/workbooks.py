@@ -23,11 +23,12 @@ def rows_of(rows: Iterable[Iterable[str]]) -> str:
     return "".join(f"<row>{''.join(cells)}</row>" for cells in rows)
 
 
-def workbook(rows: str, *, shared: str = "", styles: str = "", names: str = "") -> bytes:
-    """A workbook with one sheet, and with the shared string, number format and defined names that are given."""
+def workbook(rows: str, *, shared: Iterable[str] = (), styles: str = "", names: str = "") -> bytes:
+    """A workbook with one sheet, and with the shared strings, number format and defined names that are given."""
     kinds = {"worksheet": ("worksheets/sheet1", f"<worksheet {NAMESPACE}><sheetData>{rows}</sheetData></worksheet>")}
     if shared:
-        kinds["sharedStrings"] = ("sharedStrings", f"<sst {NAMESPACE}><si><t>{shared}</t></si></sst>")
+        strings = "".join(f"<si><t>{text}</t></si>" for text in shared)
+        kinds["sharedStrings"] = ("sharedStrings", f"<sst {NAMESPACE}>{strings}</sst>")
     if styles:
         kinds["styles"] = ("styles", _styles(styles))
     relations = "".join(
@@ -73,7 +74,13 @@ def repeated_string(rows: int, letters: int) -> bytes:
     lines = [
         [text_cell(f"y{number}"), shared_cell, text_cell("project"), text_cell("active")] for number in range(rows)
     ]
-    return workbook(rows_of([map(text_cell, HEADER), *lines]), shared="a" * letters)
+    return workbook(rows_of([map(text_cell, HEADER), *lines]), shared=["a" * letters])
+
+
+def many_strings(count: int, letters: int) -> bytes:
+    """A workbook with so many shared strings, all of which have to be kept while it is read."""
+    line = [text_cell("y"), '<c t="s"><v>0</v></c>', text_cell("project"), text_cell("active")]
+    return workbook(rows_of([map(text_cell, HEADER), line]), shared=["a" * letters] * count)
 
 
 def empty_cells(rows: int, columns: int) -> bytes:
