@@ -262,3 +262,15 @@ def test_proxies_are_addresses_or_networks(given: str) -> None:
     with pytest.raises(ValidationError):
         Settings(trusted_proxies=given)
     assert Settings(trusted_proxies="10.0.0.1, ::1/128,").trusts() == ["10.0.0.1", "::1/128"]
+
+
+def test_every_request_counts_for_somebody(seeded_database: Database) -> None:
+    """Outside of `/v1` no key is looked at, so a request with one counts for the address, as does a malformed one."""
+    key = key_of(seeded_database, "records:write")
+    with client_of(url_of(seeded_database), rate_limit_key=1_000, rate_limit_address=1_000) as client:
+        assert client.get(PATH, headers=key).headers["ratelimit-policy"] == '"key";q=1000;w=60'
+        for method, path in (("GET", "/openapi.json"), ("GET", "/nothing"), ("OPTIONS", "/docs"), ("POST", "/livez")):
+            assert client.request(method, path, headers=key).headers["ratelimit-policy"] == '"address";q=1000;w=60'
+        repeated = [("Authorization", key["Authorization"])] * 2
+        assert client.get(PATH, headers=repeated).headers["ratelimit-policy"] == '"key";q=1000;w=60'
+        assert "ratelimit" not in client.get("/livez").headers

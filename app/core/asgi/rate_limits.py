@@ -25,7 +25,7 @@ from app.core.request_cost import COST, RequestCost
 UNIT_SECONDS = 0.002  # seconds of work
 MAX_TOKENS = 50_000  # valid tokens that are remembered
 UNKNOWN_TOKENS = 60  # requests in a minute whose token is looked up although their address has no units left
-UNLIMITED_PATHS = ("/livez", "/readyz", "/metrics")
+PROBES = ("/livez", "/readyz")  # paths that no limit applies to
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -78,7 +78,7 @@ class RequestMeter:
         "_charged",
         "_cost",
         "_digest",
-        "_has_valid_token",
+        "_key_id",
         "_limit",
         "_limits",
         "_refusal",
@@ -90,7 +90,7 @@ class RequestMeter:
         self._limits = limits
         self._address = address
         self._digest = hashlib.sha256(authorization).digest() if authorization else b""
-        self._has_valid_token = bool(authorization) and self._digest in limits.valid_tokens
+        self._key_id = limits.valid_tokens.get(self._digest) if authorization else None  # if the token was valid before
         self._refusal: TooMany | None = None  # what an invalid key will get
         self._limit: RateLimit | None = None  # for which the request counts
         self._tag = 0
@@ -100,12 +100,13 @@ class RequestMeter:
         COST.set(self._cost)
 
     def start(self, *, has_token: bool) -> None:
-        """Count for the address, unless the key was valid before; raises TooMany if none is left.
+        """Count for the key if its token was valid before, else for the address; raises TooMany if none is left.
 
         If none is left, a limited number of tokens are looked up nevertheless: others at the same address must not
         keep out a valid key that this process has not seen yet.
         """
-        if self._has_valid_token:
+        if self._key_id is not None:
+            self._count(self._limits.of_key, self._key_id)
             return
         try:
             self._count(self._limits.of_address, self._address)
@@ -118,19 +119,19 @@ class RequestMeter:
 
     def count_for_key(self, key_id: str) -> None:
         """Count for the valid key instead of the address; raises TooMany if none is left."""
-        if not self._has_valid_token:
-            if self._limit is not None:
-                self._limit.charge(self._tag, -1)
-            self._limits.remember_token(self._digest)
-        self._count(self._limits.of_key, key_id)
+        if self._key_id is None:
+            self._take_back()
+            self._limits.remember_token(self._digest, key_id)
+            self._count(self._limits.of_key, key_id)
 
     def count_invalid_key(self) -> None:
         """Count for the address, because the key is not or no longer valid; raises TooMany if none is left."""
         if self._refusal is not None:
             raise self._refusal
-        if self._has_valid_token:
+        if self._key_id is not None:
             self._limits.valid_tokens.pop(self._digest, None)
-            self._has_valid_token = False
+            self._key_id = None
+            self._take_back()
             self._count(self._limits.of_address, self._address)
 
     def response_headers(self, status: int, headers: Headers) -> Headers:
@@ -150,6 +151,10 @@ class RequestMeter:
             self.headers = self._limit.charge(self._tag, units - self._charged)
             self._charged = units
 
+    def _take_back(self) -> None:
+        if self._limit is not None:
+            self._limit.charge(self._tag, -1)
+
     def _count(self, limit: RateLimit | None, client: str) -> None:
         self._limit = None
         self.headers = []
@@ -167,17 +172,19 @@ class RateLimitMiddleware:
         self.of_key = RateLimit("key", of_key, table) if of_key else None
         self.of_address = RateLimit("address", of_address, table) if of_address else None
         self.of_unknown_tokens = RateLimit("tokens", UNKNOWN_TOKENS, table)
-        self.valid_tokens: OrderedDict[bytes, None] = OrderedDict()  # digests of Authorization headers with valid keys
+        self.valid_tokens: OrderedDict[bytes, str] = OrderedDict()  # keys, by the digest of a valid Authorization
         self._http = http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in UNLIMITED_PATHS:
+        if scope["type"] != "http" or (scope["path"] in PROBES and scope["method"] in ("GET", "HEAD")):
             await self.app(scope, receive, send)
             return
-        authorization = scope["header_values"].get(b"authorization", b"")
+        authorization = b""
+        if scope["path"].startswith("/v1"):  # elsewhere no key is looked at
+            authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), authorization)
         try:
-            meter.start(has_token=bool(authorization) and scope["path"].startswith("/v1"))
+            meter.start(has_token=bool(authorization))
         except TooMany as problem:
             await self._http.refuse(problem, scope, receive, send)
             return
@@ -187,8 +194,8 @@ class RateLimitMiddleware:
         finally:
             meter.charge()
 
-    def remember_token(self, digest: bytes) -> None:
+    def remember_token(self, digest: bytes, key_id: str) -> None:
         """Remember a valid key, so that invalid requests from the same address do not block it."""
-        self.valid_tokens[digest] = None
+        self.valid_tokens[digest] = key_id
         if len(self.valid_tokens) > MAX_TOKENS:
             self.valid_tokens.popitem(last=False)

@@ -10,9 +10,8 @@ from collections import OrderedDict, deque
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.clients import network_of
+from app.core.asgi.rate_limits import PROBES
 from app.core.request_cost import COST, Metered
-
-PROBES = ("/livez", "/readyz", "/metrics")  # paths that take no turn
 
 
 class Turns:
@@ -24,7 +23,7 @@ class Turns:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in PROBES:
+        if scope["type"] != "http" or (scope["path"] in PROBES and scope["method"] == "GET"):
             await self.app(scope, receive, send)
             return
         client = network_of((scope.get("client") or ("",))[0])
