@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.access.keys import KEYS
-from app.core.asgi.turns import Turns
 from app.core.database.engine import Database
 from app.core.errors import TooMany, Unavailable
 from app.core.request_cost import COST, Metered, RequestCost
@@ -132,48 +130,6 @@ def test_a_write_that_never_gets_the_lock_costs_nothing(database: Database, monk
         return cost.seconds
 
     assert asyncio.run(cost_of_write()) == 0
-
-
-def requests_of(app: Turns, addresses: list[str]) -> list[Coroutine[Any, Any, None]]:
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b""}
-
-    async def send(_: Any) -> None:
-        return None
-
-    return [app({"type": "http", "path": "/v1", "client": (address, 1)}, receive, send) for address in addresses]
-
-
-def test_a_client_with_many_requests_lets_others_in() -> None:
-    """Of a hundred requests that arrive at once, those of another client are not the last ones."""
-    started: list[str] = []
-
-    async def work(scope: Any, _receive: Any, _send: Any) -> None:
-        started.append(scope["client"][0])
-
-    async def run() -> None:
-        await asyncio.gather(*requests_of(Turns(work), ["192.0.2.1"] * 100 + ["192.0.2.2"] * 2))
-
-    asyncio.run(run())
-    assert started[:4] == ["192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2"]
-    assert len(started) == 102
-
-
-def test_a_cancelled_request_gives_its_turn_to_the_next() -> None:
-    started: list[str] = []
-
-    async def work(scope: Any, _receive: Any, _send: Any) -> None:
-        started.append(scope["client"][0])
-
-    async def run() -> None:
-        tasks = [asyncio.ensure_future(request) for request in requests_of(Turns(work), ["192.0.2.1"] * 5)]
-        await asyncio.sleep(0)
-        for task in tasks[2:4]:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    asyncio.run(run())
-    assert len(started) == 3
 
 
 def test_the_cost_of_a_request_is_its_work_and_not_its_waiting() -> None:

@@ -1,11 +1,12 @@
-"""Turns: in each round of the event loop, at most one request of each client starts.
+"""Turns: clients share the event loop. One that sends many requests at once does not make the others wait for all.
 
-Most requests run to their end in the step in which they start. Without turns, a client with a hundred connections
-would run a hundred requests before anyone else gets an answer. The response cache is outside of this middleware.
+A short read runs to its end in the event loop. If a hundred connections of one client have a request at the same time,
+the loop would answer all of them before it looks at the next connection.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+import time
+from collections import deque
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,47 +14,47 @@ from app.core.access.clients import network_of
 from app.core.asgi.rate_limits import PROBES
 from app.core.request_cost import COST, Metered
 
+ROUND = 0.002  # seconds after its first request in a round of the event loop in which a client may start others
+
 
 class Turns:
-    """An ASGI middleware. The client is an address here, because the key is not yet known."""
+    """An ASGI middleware. It also adds what a request takes of the event loop to the cost of the request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._started: set[str] = set()  # clients of which a request has started in this round
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._started: dict[str, float] = {}  # the clients of this round, and when each has started its first request
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["path"] in PROBES and scope["method"] == "GET"):
-            await self.app(scope, receive, send)
-            return
-        client = network_of((scope.get("client") or ("",))[0])
-        if client in self._started:
-            await self._wait(client)
-        else:
-            if not self._started:
-                asyncio.get_running_loop().call_soon(self._start_round)
-            self._started.add(client)
-        cost = COST.get()
-        if cost is None:
-            await self.app(scope, receive, send)
-        else:
-            await Metered(self.app(scope, receive, send), cost)  # type: ignore[arg-type]
+        if scope["type"] == "http" and (scope["path"] not in PROBES or scope["method"] != "GET"):
+            client = network_of((scope.get("client") or ("",))[0])
+            if client in self._waiting or not self._may_start(client):
+                await self._turn(client)
+            cost = COST.get()
+            if cost is not None:
+                await Metered(self.app(scope, receive, send), cost)  # type: ignore[arg-type]
+                return
+        await self.app(scope, receive, send)
 
-    async def _wait(self, client: str) -> None:
-        turn = asyncio.get_running_loop().create_future()
+    def _may_start(self, client: str) -> bool:
+        """Return whether a client may start a request in this round of the event loop. The first one begins a round."""
+        now = time.perf_counter()
+        if not self._started:
+            asyncio.get_running_loop().call_soon(self._next_round)
+        return now - self._started.setdefault(client, now) <= ROUND
+
+    async def _turn(self, client: str) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(turn)
         await turn
 
-    def _start_round(self) -> None:
-        """Start the next request of each client that waits. They run in the round that follows."""
+    def _next_round(self) -> None:
+        """Start a request of each client that waits. Then the event loop looks at all connections."""
         self._started.clear()
         for client, turns in list(self._waiting.items()):
-            while turns and client not in self._started:
-                turn = turns.popleft()
-                if not turn.done():  # otherwise it was cancelled
-                    turn.set_result(None)
-                    self._started.add(client)
+            turn = turns.popleft()
             if not turns:
                 del self._waiting[client]
-        if self._started:
-            asyncio.get_running_loop().call_soon(self._start_round)
+            if not turn.done():
+                turn.set_result(None)
+            self._may_start(client)

@@ -5,7 +5,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from sqlalchemy.dialects import sqlite
@@ -41,17 +41,21 @@ class SqliteReader:
         self._long_reads = LongReads(
             lambda: _SqliteConnection(path, busy=busy, cache=CACHE_OF_THREAD_KIB, operations=100_000),
             deadline,
+            self.dialect,
             clock=time.thread_time,
             **limits,
         )
 
-    async def run(self, read: Callable[[], Read], *, long: bool = False, client: str = "") -> Any:
+    async def run(
+        self, read: Callable[[], Read], *, long: bool = False, client: str = "", kind: Hashable = None
+    ) -> Any:
         """Run a read in the event loop first, then as a long read."""
         try:
-            if not long:
+            if not long and not self._long_reads.is_likely_long(client, kind):
                 with contextlib.suppress(OutOfTime):
                     return self._run_inline(read(), self._long_reads.budget_of_short_read(client, self._budget))
-            return await self._long_reads.run(read, client)
+                self._long_reads.became_long(client, kind)
+            return await self._long_reads.run(read, client, kind)
         except sqlite3.DatabaseError as error:
             raise Unavailable from error
 
@@ -127,10 +131,10 @@ class _SqliteConnection:
         try:
             while True:
                 query, values = read.send(rows)  # type: ignore[arg-type]
-                check_time()
                 if not query.alone and not self._driver.in_transaction:
                     self._driver.execute("BEGIN")
                 sql, parameters = query.sql(SqliteReader.dialect, values)
+                check_time()  # to compile a statement for the first time takes some milliseconds
                 for position, value in enumerate(parameters):
                     if type(value) is list:
                         parameters[position] = json.dumps(value)

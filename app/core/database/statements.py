@@ -1,7 +1,7 @@
 """The interface between reads and the readers of both engines."""
 
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy.engine.interfaces import Dialect
@@ -30,11 +30,15 @@ class Query:
 
     def sql(self, dialect: Dialect, values: Mapping[str, Any], *, exact: bool = False) -> tuple[str, list[Any]]:
         """Return the SQL text and the values in the order of its placeholders. See `fits` about `exact`."""
+        text, names, literals = self.compile(dialect, exact=exact)
+        return text, [values[name] if name in values else literals[name] for name in names]
+
+    def compile(self, dialect: Dialect, *, exact: bool = False) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        """Return the SQL text, the names of the values in the order of its placeholders, and constant values."""
         entry = self._compiled.get((dialect.name, exact))
         if entry is None:
             entry = self._compiled[dialect.name, exact] = self._compile(dialect, exact)
-        text, names, literals = entry
-        return text, [values[name] if name in values else literals[name] for name in names]
+        return entry
 
     def _compile(self, dialect: Dialect, exact: bool) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         statements = self._statements or (self.rebuild()._statements if self.rebuild else {})
@@ -84,11 +88,14 @@ Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 class Reader(Protocol):
     """Runs reads, each in one snapshot of the database."""
 
-    async def run(self, read: Callable[[], Read], *, long: bool = False, client: str = "") -> Any:
+    async def run(
+        self, read: Callable[[], Read], *, long: bool = False, client: str = "", kind: Hashable = None
+    ) -> Any:
         """Return the result of a read; Unavailable without a database, QueryTooSlow after the deadline.
 
         `long`: the read is known to take more than some milliseconds, so it is a long read from the start. Any other
-        read becomes one when it has taken too long. What one `client` can run at once is limited: TooMany or
+        read becomes one when it has taken too long. If the last reads of the same client and `kind` became long, the
+        next one begins as a long read. What one `client` can run at once is limited: TooMany or
         Unavailable if too much waits. The default is this process itself.
         """
 
