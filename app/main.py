@@ -1,5 +1,6 @@
 """The application. Only this module knows all resources and features."""
 
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import ResponseCache
+from app.core.asgi.turns import Turns
 from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
@@ -85,16 +87,17 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
 
         observe = mount(app)
-    inner = Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state))
+    inner = Turns(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
     http = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
     outermost: ASGIApp = http
     if settings.hot_cache:
         outermost = ResponseCache(http, app.state.fresh, settings.hot_cache)
+    outermost = RequestHeaders(outermost, http)
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
         outermost = RateLimitMiddleware(outermost, http, app.state.usage, of_key=of_key, of_address=of_address)
-    return RequestHeaders(outermost, http)
+    return outermost
 
 
 def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
@@ -220,9 +223,23 @@ def _allowed_methods(request: Request) -> list[str]:
     methods = {"OPTIONS"}
     if path.startswith("/docs/assets/"):
         methods.add("GET")
-    contexts: list[Any] = list(iter_route_contexts(request.app.routes))
-    routes = [route for route in contexts if getattr(route, "methods", None)]
-    exact = [route for route in routes if route.path == path]
-    for route in exact or [route for route in routes if compile_path(route.path)[0].match(path)]:
-        methods |= set(route.methods)
+    state = request.app.state
+    if not hasattr(state, "methods_by_path"):
+        state.methods_by_path = _methods_by_path(request.app)
+    exact = state.methods_by_path.get(path)
+    if exact is not None:
+        methods |= exact[1]
+    else:
+        methods.update(*(of_path for pattern, of_path in state.methods_by_path.values() if pattern.match(path)))
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+
+def _methods_by_path(app: FastAPI) -> dict[str, tuple[re.Pattern[str], set[str]]]:
+    """Return the compiled pattern and the methods of each path."""
+    found: dict[str, tuple[re.Pattern[str], set[str]]] = {}
+    contexts: list[Any] = list(iter_route_contexts(app.routes))
+    for route in contexts:
+        if getattr(route, "methods", None):
+            pattern = compile_path(route.path)[0]
+            found.setdefault(route.path, (pattern, set()))[1].update(route.methods)
+    return found

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
-from app.core.database.statements import MAX_PAGE_BYTES, fitting
+from app.core.database.statements import MAX_PAGE_BYTES, cut, fitting
 from app.core.writing.batch import Batch
 from app.projects.models import PROJECTS
 from tests.support.databases import NewDatabase, drop_database, url_of
@@ -129,8 +129,8 @@ def test_other_pages_are_complete(fat: TestClient, path: str) -> None:
 
 def test_rows_fit_up_to_the_bound_and_one_always_fits() -> None:
     rows = [("last", None), ("a", b"12"), ("b", b"34"), ("c", b"5")]
-    assert fitting(rows, 5) is rows
-    assert fitting(rows, 4) == rows[:3]
-    assert fitting(rows, 1) == rows[:2]
-    assert fitting([*rows[:2], ("b", b"")], 99) == rows[:2]
-    assert fitting([("a", None)], 0) == [("a", None)]
+    assert fitting(cut(rows, 5)) is rows
+    assert fitting(cut(rows, 4)) == rows[:3]
+    assert fitting(cut(rows, 1)) == rows[:2]
+    assert fitting(cut([*rows[:2], ("b", b"")], 99)) == rows[:2]
+    assert fitting(cut([("a", None)], 0)) == [("a", None)]

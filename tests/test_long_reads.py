@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -188,6 +189,28 @@ def test_a_client_with_many_long_reads_gets_less_of_the_event_loop(new_database:
 
     run(new_database(migrated), work, deadline=0.5, inline_budget=0.05)
     assert spent["a"][0] < 0.02 < spent["b"][0]
+
+
+def test_a_kind_of_read_that_became_long_begins_as_a_long_read(new_database: NewDatabase, migrated: str) -> None:
+    loop_thread = threading.get_ident()
+    in_loop: list[str] = []
+    statements = itertools.count()
+
+    def compiles(client: str) -> Read:
+        """Take the time of the event loop to compile statements that nobody has used."""
+        if threading.get_ident() == loop_thread:
+            in_loop.append(client)
+        until = time.thread_time() + 0.05
+        while time.thread_time() < until:
+            yield Query(text(f"SELECT {next(statements)}")), {}
+
+    async def work(_: Database, reader: Reader) -> None:
+        for client in "aaaaab":
+            await reader.run(lambda client=client: compiles(client), client=client, kind="list")  # type: ignore[misc]
+        await reader.run(lambda: compiles("a"), client="a", kind="detail")
+
+    run(new_database(migrated), work)
+    assert in_loop == ["a", "a", "b", "a"]
 
 
 def test_one_long_read_at_a_time_runs_python(new_database: NewDatabase, migrated: str) -> None:

@@ -217,6 +217,8 @@ def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[s
             headers["Content-Type"], content = "application/x-ndjson", {"resource": "projects", "id": "probe"}
         elif path.startswith("/v1/webhooks"):
             content = {"url": "http://127.0.0.1/"} if path == "/v1/webhooks" else {}
+        elif path.startswith("/v1/imports/"):
+            content = None
         elif path.endswith("/merge"):
             content = {"into": "moit"}
         else:

@@ -207,3 +207,21 @@ def test_the_client_with_the_most_unsent_bytes_loses_its_oldest(monkeypatch: pyt
     unsent.forget(other)
     unsent.forget(other)
     assert unsent.total() <= 100
+
+
+def test_the_lines_of_a_head_are_bounded_while_it_arrives(base: str) -> None:
+    """A head with many short lines would take far more memory than bytes, for as long as it may be incomplete."""
+    many = GET + b"".join(b"x-%d:\r\n" % number for number in range(200))
+    assert statuses(answers_to(base, many, seconds=5)) == [400]
+    assert statuses(answers_to(base, GET + b"x: " + b"y" * 17_000 + b"\r\nz: 1\r\n", seconds=5)) == [400]
+    few = GET + b"".join(b"x-%d:\r\n" % number for number in range(90)) + b"Connection: close\r\n\r\n"
+    assert statuses(answers_to(base, few)) == [200]
+
+
+def test_requests_that_wait_on_a_connection_are_bounded(base: str) -> None:
+    last = httpx.get(f"{base}/v1/changes", trust_env=False).json()["last"]
+    poll = b"GET /v1/changes?wait=1&after=%d HTTP/1.1\r\nHost: x\r\n\r\n" % last
+    assert statuses(answers_to(base, poll + (GET + b"\r\n") * 30 + LAST, seconds=10)) == [200] * 32
+    began = time.monotonic()
+    assert answers_to(base, poll.replace(b"wait=1&", b"wait=30&") + (GET + b"\r\n") * 2_000, seconds=20) == b""
+    assert time.monotonic() - began < 15  # the connection is closed at once

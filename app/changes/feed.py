@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_, select
 
 from app.core.change_log import CHANGES, EARLIER_PUBLIC, REDACTIONS, chain_entry_of
-from app.core.database.sql import bounded, one_of, unfitted, unindexed, utf8
+from app.core.database.sql import bounded_query, one_of, unfitted, unindexed, utf8
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.errors import Rewound
@@ -145,7 +145,7 @@ def _items(query: Any, last: int) -> Read:
         limit = min(ROWS_OF_ROUND, query.limit - len(items))
         bounds = {"after": scanned_to, "until": until, "limit": limit, "most_bytes": MAX_PAGE_BYTES - size}
         rows = yield statement, {**values, **bounds}
-        fitted = fitting(rows, MAX_PAGE_BYTES - size)
+        fitted = fitting(rows)
         for row in fitted:
             item = yield from _item(FeedRow(*row), query)
             size += len(item or b"")
@@ -173,7 +173,7 @@ def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Que
         where.append(and_(C.resource == bindparam("resource"), C.record_id == bindparam("id")))
     if partner:
         where.append(_may_name_partner())
-    return Query(bounded(_FEED_TEXTS.where(*where).order_by(C.sequence).limit(bindparam("limit"))))
+    return bounded_query(_FEED_TEXTS.where(*where).order_by(C.sequence).limit(bindparam("limit")))
 
 
 def _may_name_partner() -> ColumnElement[bool]:

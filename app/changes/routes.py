@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from app.changes.feed import PATH, SCANNED, FeedPage, read_feed
+from app.core.access.clients import client_of
 from app.core.change_log import ACTION, PUBLIC_ACTION
 from app.core.errors import Rewound
 from app.core.http.operations import operation
@@ -103,7 +104,10 @@ async def _wait_for_page(request: Request, query: Any) -> FeedPage:
         key = (unconditional, query.after, query.chain)
         page: FeedPage = await run_read(request, read, long=bool(query.partner), key=key)
         seconds = deadline - time.monotonic()
-        if not page.is_idle or not await state.waiting.wait_for_change(page.scanned_to, seconds, request.receive):
+        if not page.is_idle:
+            return page
+        client = client_of(request.scope)
+        if not await state.waiting.wait_for_change(page.scanned_to, seconds, request.receive, client):
             return page
         query = query.model_copy(update={"after": page.scanned_to, "chain": page.chain or None})
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from app.core.database.statements import Read, fitting
+from app.core.database.statements import Read, cut, fitting
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
@@ -145,7 +145,8 @@ def _items(page: RankedPage) -> Read:
         reads = reading_of(RESOURCES[name])
         ids = [hit.record_id for hit in page.hits if hit.resource == name]
         bodies |= {(name, key): body for key, body in (yield from reads.bodies(ids, MAX_READ_BYTES)).items()}
-    rows = fitting([(hit, bodies.get((hit.resource, hit.record_id), b"")) for hit in page.hits], MAX_READ_BYTES)
+    found = [(hit, bodies.get((hit.resource, hit.record_id), b"")) for hit in page.hits]
+    rows = fitting(cut(found, MAX_READ_BYTES))
     return [_item(hit, body, page.interpretation) for hit, body in rows]
 
 

@@ -22,7 +22,7 @@ from app.analysis.aggregates.grouping import (
 )
 from app.analysis.aggregates.hierarchy import Hierarchy, read_hierarchy
 from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, total
-from app.core.database.sql import bounded
+from app.core.database.sql import bounded_query
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import Parameter
@@ -141,7 +141,7 @@ class Aggregates:
     def _build_figures(self, shape: FilterShape) -> Query:
         additive = [FIGURE.kind.not_in(literals(NOT_ADDED_KINDS)), FIGURE.unit.not_in(literals(NOT_ADDED_UNITS))]
         statement = select_texts(FIGURES).where(*additive, *conditions(self.parameters, shape)).order_by(FIGURE.id)
-        return Query(bounded(statement.limit(literal_column(str(MAX_ADDED + 1)))))
+        return bounded_query(statement.limit(literal_column(str(MAX_ADDED + 1))))
 
     def _build_any(self, shape: FilterShape) -> Query:
         statement = select(FIGURE.id).where(FIGURE.state == literal_column("'published'"))

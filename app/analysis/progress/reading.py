@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, lit
 
 from app.analysis.progress.assembly import KINDS, IndicatorProgress, is_counted, progress
 from app.analysis.progress.grouping import MAX_LEVELS
-from app.core.database.sql import bounded, one_of
+from app.core.database.sql import bounded_query, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
@@ -109,16 +109,16 @@ def _tree() -> Select[Any]:
 
 def _figures(*where: ColumnElement[bool]) -> Query:
     statement = select_texts(FIGURES).where(_is_shown_figure(), *where).order_by(FIGURE.id)
-    return Query(bounded(statement.limit(literal_column(str(MAX_FIGURES + 1)))))
+    return bounded_query(statement.limit(literal_column(str(MAX_FIGURES + 1))))
 
 
-PROJECT_TREE = Query(bounded(_tree()))
+PROJECT_TREE = bounded_query(_tree())
 OF_PROJECTS = one_of(FIGURE.project, "projects")
 FIGURES_OF_PROJECTS = _figures(OF_PROJECTS)
 FIGURES_OF_INDICATORS = _figures(OF_PROJECTS, one_of(FIGURE.indicator, "indicators"))
 FIGURES_BY_ID = _figures(one_of(FIGURE.id, "ids"))
 MANAGERS = Query(select(PROJECT.id, PROJECT.managed_by).where(one_of(PROJECT.id, "ids")))
-INDICATORS_BY_ID = Query(bounded(select_texts(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids"))))
+INDICATORS_BY_ID = bounded_query(select_texts(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids")))
 
 
 def _progress_of(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None) -> Read:
@@ -264,7 +264,7 @@ class ProgressList:
         has_figures = exists().where(FIGURE.project == PROJECT.id, _is_shown_figure())
         statement = select_texts(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
         statement = statement.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id)
-        return Query(bounded(statement.limit(bindparam("most"))))
+        return bounded_query(statement.limit(bindparam("most")))
 
     def page(self, query: Any, request: ReadRequest) -> Read:
         """Read a page of projects with their progress, by id. Each sub-project is an item of its own."""

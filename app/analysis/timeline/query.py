@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from app.analysis.timeline.sources import FROM, MILESTONE, PUBLISHED, SOURCES, TO, WHAT_OF_KIND, EntrySource
 from app.core.change_log import CHANGES
-from app.core.database.sql import bounded, one_of, unfitted, unindexed
+from app.core.database.sql import bounded_query, one_of, unfitted, unindexed
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query
 from app.core.model.resource import Resource, on_record
@@ -94,7 +94,7 @@ def _build(shape: TimelineShape) -> Query:
     body = unfitted(func.coalesce(entries.body, CHANGES.c.body)).label("body")
     rows = select(entries.at, entries.other, entries.rank, entries.id, entries.what, body)
     rows = rows.join(CHANGES, CHANGES.c.sequence == entries.change)
-    return Query(bounded(_in_order(rows, (entries.at, entries.other, entries.rank, entries.id), shape)))
+    return bounded_query(_in_order(rows, (entries.at, entries.other, entries.rank, entries.id), shape))
 
 
 def _entries(rank: int, source: EntrySource, shape: TimelineShape) -> Select[Any]:

@@ -88,10 +88,14 @@ class Compression:
         if not self._waiting.take(client, len(body)):
             raise Unavailable("Too many large responses are being compressed.")
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._threads, _timed, compress, body)
-            compressed, seconds = await work
+            return await self.run(compress, body)
         finally:
             self._waiting.give_back(client, len(body))
+
+    async def run(self, compress: Callable[[bytes], bytes], body: bytes) -> bytes:
+        """Compress a body or a part of one in a thread."""
+        work = asyncio.get_running_loop().run_in_executor(self._threads, _timed, compress, body)
+        compressed, seconds = await work
         add_cost(seconds)
         return compressed
 
@@ -153,7 +157,7 @@ class CompressedResponse:
     async def _continue(self, message: Message) -> None:
         """Compress and send a part of a body that comes in parts."""
         is_last = not message.get("more_body", False)
-        compressed = self._encoder.compress(message.get("body", b""))
+        compressed = await self._compression.run(self._encoder.compress, message.get("body", b""))
         if is_last:
             compressed += self._encoder.flush()
             self._encoder = None

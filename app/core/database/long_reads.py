@@ -3,9 +3,12 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
+
+from sqlalchemy.engine.interfaces import Dialect
 
 from app.core.database.fair_queue import FairQueue
 from app.core.database.statements import Read, Rows
@@ -16,6 +19,9 @@ from app.core.time_limit import LIMIT, OutOfTime, clear_limit, set_limit
 THREADS = 4  # long reads that run at once
 OF_CLIENT = 2  # of them, those of one client
 LEAST_BUDGET = 0.002  # seconds that a short read may always use in the event loop
+QUICK = 0.005  # seconds that a long read takes at most if it could have been a short one
+REMEMBERED = 30.0  # seconds after which a kind of read may be short again
+MAX_KINDS = 2_000  # kinds of reads of clients that are remembered
 WAITING = 500
 WAITING_OF_CLIENT = 30
 
@@ -45,6 +51,7 @@ class LongReads:
         self,
         connect: Callable[[], Connection],
         deadline: float,
+        dialect: Dialect,
         *,
         clock: Callable[[], float] = time.monotonic,
         threads: int = THREADS,
@@ -54,9 +61,11 @@ class LongReads:
     ) -> None:
         self._connect = connect
         self._deadline = deadline
+        self._dialect = dialect
         self._clock = clock
         self._python = threading.Lock()
         self._idle: list[Connection] = []
+        self._long_kinds: OrderedDict[tuple[str, Hashable], tuple[int, float]] = OrderedDict()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._queue = FairQueue(
             running=threads,
@@ -66,7 +75,7 @@ class LongReads:
             patience=deadline,
         )
 
-    async def run(self, read: Callable[[], Read], client: str) -> Any:
+    async def run(self, read: Callable[[], Read], client: str, kind: Hashable = None) -> Any:
         """Return the result of a read; TooMany or Unavailable if too many wait, QueryTooSlow after the deadline."""
         await self._queue.enter(client)
         cost = RequestCost()
@@ -83,6 +92,8 @@ class LongReads:
             raise QueryTooSlow from None
         finally:
             add_cost(cost.seconds)
+            if cost.seconds < QUICK:
+                self._long_kinds.pop((client, kind), None)
 
     def budget_of_short_read(self, client: str, budget: float) -> float:
         """Return how long the next read of a client may take before it becomes a long one.
@@ -91,6 +102,18 @@ class LongReads:
         its time in the event loop would be wasted.
         """
         return max(budget / (1 + self._queue.count(client)), min(budget, LEAST_BUDGET))
+
+    def became_long(self, client: str, kind: Hashable) -> None:
+        """Note that a read of this kind took too long for a short read."""
+        count, _ = self._long_kinds.pop((client, kind), (0, 0.0))
+        self._long_kinds[client, kind] = (count + 1, time.monotonic() + REMEMBERED)
+        if len(self._long_kinds) > MAX_KINDS:
+            self._long_kinds.popitem(last=False)
+
+    def is_likely_long(self, client: str, kind: Hashable) -> bool:
+        """Return whether the last reads of this kind and client became long, so that the next one begins as one."""
+        count, until = self._long_kinds.get((client, kind), (0, 0.0))
+        return count >= 2 and time.monotonic() < until
 
     def _work(self, read: Callable[[], Read], cost: RequestCost) -> Any:
         started = self._clock()
@@ -101,7 +124,7 @@ class LongReads:
         finally:
             clear_limit()
             self._idle.append(connection)
-            cost.seconds = self._clock() - started
+            cost.add(self._clock() - started)
 
     def _in_turn(self, read: Read) -> Read:
         """Run the Python code of a read while no other long read runs Python code.
@@ -116,6 +139,7 @@ class LongReads:
                     raise OutOfTime
                 try:
                     following = read.send(rows)  # type: ignore[arg-type]
+                    following[0].compile(self._dialect)
                 finally:
                     self._python.release()
                 rows = yield following

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any
 
 import psycopg
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.core.database.fair_queue import FairQueue
 from app.core.database.long_reads import LongReads
-from app.core.database.statements import MAX_ROWS, Query, Read, Rows
+from app.core.database.statements import MAX_ROWS, Query, Read, Rows, cut
 from app.core.errors import QueryTooSlow, Unavailable
 from app.core.request_cost import add_cost
 from app.core.time_limit import LIMIT, OutOfTime, check_time, clear_limit, set_limit
@@ -65,17 +65,23 @@ class PostgresReader:
             patience=PATIENCE,
         )
         how = _connection_settings(conninfo, deadline)
-        self._long_reads = LongReads(lambda: _LongConnection(how), deadline, threads=long_reads) if long_reads else None
+        self._long_reads = None
+        if long_reads:
+            self._long_reads = LongReads(lambda: _LongConnection(how), deadline, DIALECT, threads=long_reads)
 
-    async def run(self, read: Callable[[], Read], *, long: bool = False, client: str = "") -> Any:
+    async def run(
+        self, read: Callable[[], Read], *, long: bool = False, client: str = "", kind: Hashable = None
+    ) -> Any:
         """Run a read as a short one first, then as a long read."""
+        long_reads = self._long_reads
         try:
-            if not long or self._long_reads is None:
+            if long_reads is None or not (long or long_reads.is_likely_long(client, kind)):
                 with contextlib.suppress(OutOfTime, psycopg.errors.QueryCanceled):
                     return await self._run_short(read, client)
-            if self._long_reads is None:
-                raise QueryTooSlow
-            return await self._long_reads.run(read, client)
+                if long_reads is None:
+                    raise QueryTooSlow
+                long_reads.became_long(client, kind)
+            return await long_reads.run(read, client, kind)
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
             raise Unavailable from error
 
@@ -123,6 +129,11 @@ class PostgresReader:
                 if cursor.rowcount > ROWS_OF_SHORT:
                     raise OutOfTime
                 rows = await cursor.fetchall()
+                if "most_bytes" in values:
+                    if _lacks_long_texts(rows):
+                        await cursor.execute(*query.sql(DIALECT, values, exact=True))
+                        rows = await cursor.fetchall()
+                    rows = cut(rows, values["most_bytes"])
         except StopIteration as done:
             return done.value
         finally:
@@ -196,6 +207,11 @@ class _LongConnection:
                 if cursor.rowcount > MAX_ROWS:
                     raise OutOfTime
                 rows = cursor.fetchall()
+                if "most_bytes" in values:
+                    if _lacks_long_texts(rows):
+                        cursor.execute(*query.sql(DIALECT, values, exact=True))
+                        rows = cursor.fetchall()
+                    rows = cut(rows, values["most_bytes"])
         except StopIteration as done:
             return done.value
 
@@ -209,10 +225,16 @@ def _next_query(read: Read, rows: Rows | None, until: float) -> tuple[Query, Any
     set_limit(time.thread_time, until)
     try:
         following = read.send(rows)  # type: ignore[arg-type]
+        following[0].compile(DIALECT)  # the first time, this takes some milliseconds
         check_time()
         return following
     finally:
         clear_limit()
+
+
+def _lacks_long_texts(rows: Rows) -> bool:
+    """Return whether the usual form of a `bounded` statement has left out a text, because it is long."""
+    return b"" in [row[-1] for row in rows]
 
 
 def _is_idle(connection: AsyncConnection | psycopg.Connection[Any]) -> bool:

@@ -5,15 +5,14 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from sqlalchemy.dialects import sqlite
 
 from app.core.database.long_reads import LongReads
-from app.core.database.statements import MAX_ROWS, Read, Rows, fitting
+from app.core.database.statements import MAX_ROWS, Read, Rows, cut
 from app.core.errors import Unavailable
-from app.core.request_cost import add_cost
 from app.core.time_limit import OutOfTime, check_time, clear_limit, is_out_of_time, set_limit
 
 INTERRUPTED = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -22,7 +21,7 @@ INTERRUPTED = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOC
 # lists and bulk writes take a third longer.
 CACHE_KIB = 65_536
 CACHE_OF_THREAD_KIB = 16_384
-ROWS_OF_PART = 8  # of a statement whose rows may have too many bytes
+ROWS_OF_PART = 25  # of a statement whose rows may have too many bytes
 
 
 class SqliteReader:
@@ -42,17 +41,21 @@ class SqliteReader:
         self._long_reads = LongReads(
             lambda: _SqliteConnection(path, busy=busy, cache=CACHE_OF_THREAD_KIB, operations=100_000),
             deadline,
+            self.dialect,
             clock=time.thread_time,
             **limits,
         )
 
-    async def run(self, read: Callable[[], Read], *, long: bool = False, client: str = "") -> Any:
+    async def run(
+        self, read: Callable[[], Read], *, long: bool = False, client: str = "", kind: Hashable = None
+    ) -> Any:
         """Run a read in the event loop first, then as a long read."""
         try:
-            if not long:
+            if not long and not self._long_reads.is_likely_long(client, kind):
                 with contextlib.suppress(OutOfTime):
                     return self._run_inline(read(), self._long_reads.budget_of_short_read(client, self._budget))
-            return await self._long_reads.run(read, client)
+                self._long_reads.became_long(client, kind)
+            return await self._long_reads.run(read, client, kind)
         except sqlite3.DatabaseError as error:
             raise Unavailable from error
 
@@ -69,7 +72,6 @@ class SqliteReader:
             raise
         finally:
             clear_limit()
-            add_cost(time.thread_time() - started)
 
     async def close(self) -> None:
         """Wait for the threads and close all connections."""
@@ -129,10 +131,10 @@ class _SqliteConnection:
         try:
             while True:
                 query, values = read.send(rows)  # type: ignore[arg-type]
-                check_time()
                 if not query.alone and not self._driver.in_transaction:
                     self._driver.execute("BEGIN")
                 sql, parameters = query.sql(SqliteReader.dialect, values)
+                check_time()  # to compile a statement for the first time takes some milliseconds
                 for position, value in enumerate(parameters):
                     if type(value) is list:
                         parameters[position] = json.dumps(value)
@@ -150,19 +152,18 @@ class _SqliteConnection:
 
 
 def _fetch(cursor: sqlite3.Cursor, most_bytes: int) -> Rows:
-    """Return the rows of a `bounded` statement. The one with which they have too many bytes is the last, without them.
-
-    At most `ROWS_OF_PART` of the rows after it are read.
-    """
-    rows: list[tuple[Any, ...]] = []
+    """Return the rows of a `bounded` statement, cut. At most `ROWS_OF_PART` rows after the cut are read."""
+    rows = cursor.fetchmany(ROWS_OF_PART)
+    part = rows
     size = 0
-    while part := cursor.fetchmany(ROWS_OF_PART):
-        rows += part
-        size += sum([len(row[-1]) for row in part if row[-1] is not None])
-        if size > most_bytes and len(fitted := fitting(rows, most_bytes)) < len(rows):
+    while len(part) == ROWS_OF_PART:
+        size += sum([len(row[-1] or b"") for row in part])
+        if size > most_bytes:
             cursor.close()
-            return [*fitted, (*rows[len(fitted)][:-1], b"")]
-    return rows
+            break
+        part = cursor.fetchmany(ROWS_OF_PART)
+        rows += part
+    return cut(rows, most_bytes)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

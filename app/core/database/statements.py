@@ -1,7 +1,7 @@
 """The interface between reads and the readers of both engines."""
 
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy.engine.interfaces import Dialect
@@ -26,19 +26,24 @@ class Query:
         self._statements = {"sqlite": statement, "postgresql": statement if on_postgresql is None else on_postgresql}
         self.alone = alone
         self.rebuild: Callable[[], Query] | None = None
-        self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+        self._compiled: dict[tuple[str, bool], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
-    def sql(self, dialect: Dialect, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        """Return the SQL text and the values in the order of its placeholders."""
-        entry = self._compiled.get(dialect.name)
-        if entry is None:
-            entry = self._compiled[dialect.name] = self._compile(dialect)
-        text, names, literals = entry
+    def sql(self, dialect: Dialect, values: Mapping[str, Any], *, exact: bool = False) -> tuple[str, list[Any]]:
+        """Return the SQL text and the values in the order of its placeholders. See `fits` about `exact`."""
+        text, names, literals = self.compile(dialect, exact=exact)
         return text, [values[name] if name in values else literals[name] for name in names]
 
-    def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    def compile(self, dialect: Dialect, *, exact: bool = False) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        """Return the SQL text, the names of the values in the order of its placeholders, and constant values."""
+        entry = self._compiled.get((dialect.name, exact))
+        if entry is None:
+            entry = self._compiled[dialect.name, exact] = self._compile(dialect, exact)
+        return entry
+
+    def _compile(self, dialect: Dialect, exact: bool) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         statements = self._statements or (self.rebuild()._statements if self.rebuild else {})
-        compiled: Any = statements[dialect.name].compile(dialect=dialect)  # type: ignore[attr-defined]
+        statement: Any = statements[dialect.name]
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"exact": exact})
         if self.rebuild is not None:
             self._statements = {}
         literals = {name: value for name, value in compiled.params.items() if value is not None}
@@ -55,19 +60,25 @@ class Query:
 MAX_PAGE_BYTES = 4_000_000
 
 
-def fitting(rows: Rows, most_bytes: int = MAX_PAGE_BYTES) -> Rows:
-    """Return the rows of a `bounded` statement, until those whose last values have more bytes than this in all."""
-    bodies = [row[-1] for row in rows if row[-1] is not None]
-    if sum(map(len, bodies)) <= most_bytes and b"" not in bodies:
+def cut(rows: Rows, most_bytes: int) -> Rows:
+    """Return the rows until their last values have more bytes than this: that row is then the last, with no bytes.
+
+    The first row that has bytes is always there. Rows after one that has lost its bytes already are left out.
+    """
+    sizes = [-1 if row[-1] is None else len(row[-1]) for row in rows]
+    if sum(sizes) + sizes.count(-1) <= most_bytes and 0 not in sizes:
         return rows
-    size = 0
-    for number, row in enumerate(rows):
-        if row[-1] is None:
-            continue
-        if row[-1] == b"" or (size and size + len(row[-1]) > most_bytes):
-            return rows[:number]
-        size += len(row[-1])
+    total = 0
+    for number, size in enumerate(sizes):
+        if size == 0 or (total and total + size > most_bytes):
+            return [*rows[:number], (*rows[number][:-1], b"")]
+        total += max(size, 0)
     return rows
+
+
+def fitting(rows: Rows) -> Rows:
+    """Return the rows of a `bounded` statement that have their bytes. Readers `cut` the rows."""
+    return rows[:-1] if rows and rows[-1][-1] == b"" else rows
 
 
 # A read yields its queries one after the other and returns its result. It does no input or output itself.
@@ -77,11 +88,14 @@ Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
 class Reader(Protocol):
     """Runs reads, each in one snapshot of the database."""
 
-    async def run(self, read: Callable[[], Read], *, long: bool = False, client: str = "") -> Any:
+    async def run(
+        self, read: Callable[[], Read], *, long: bool = False, client: str = "", kind: Hashable = None
+    ) -> Any:
         """Return the result of a read; Unavailable without a database, QueryTooSlow after the deadline.
 
         `long`: the read is known to take more than some milliseconds, so it is a long read from the start. Any other
-        read becomes one when it has taken too long. What one `client` can run at once is limited: TooMany or
+        read becomes one when it has taken too long. If the last reads of the same client and `kind` became long, the
+        next one begins as a long read. What one `client` can run at once is limited: TooMany or
         Unavailable if too much waits. The default is this process itself.
         """
 

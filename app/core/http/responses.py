@@ -29,7 +29,8 @@ async def run_read(request: Request, read: Callable[[], Any], *, long: bool = Fa
     state = request.scope["app"].state
     client = client_of(request.scope)
     if not long:
-        return await state.reader.run(read, client=client)
+        route: Any = request.scope.get("fastapi", {}).get("effective_route_context")
+        return await state.reader.run(read, client=client, kind=getattr(route, "path", ""))
     marker = await state.fresh.marker()
     if marker is None:
         return await state.reader.run(read, long=True, client=client)

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 
 from app.core.access.keys import KEYS
 from app.core.change_log import CHANGE_NAME, CHANGES, PUBLIC_ACTION, REDACTOR, WITHHELD
-from app.core.database.sql import bounded, one_of, unfitted, utf8
+from app.core.database.sql import bounded_query, one_of, unfitted, utf8
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.fields import Instant
@@ -93,8 +93,8 @@ _VERSIONS = (
     .order_by(CHANGES.c.sequence.desc())
     .limit(bindparam("most"))
 )
-_ALL_VERSIONS = Query(bounded(_VERSIONS))
-_PUBLIC_VERSIONS = Query(bounded(_VERSIONS.where(CHANGES.c.shown.is_not(None))))
+_ALL_VERSIONS = bounded_query(_VERSIONS)
+_PUBLIC_VERSIONS = bounded_query(_VERSIONS.where(CHANGES.c.shown.is_not(None)))
 _PARTNERS = Query(select(KEYS.c.id, KEYS.c.partner).where(one_of(KEYS.c.id, "keys")))
 
 

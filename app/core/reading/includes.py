@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, literal_column, select, union_all
 
 from app.core.change_log import CHANGES
-from app.core.database.sql import bounded, unfitted, utf8
+from app.core.database.sql import bounded, bounded_query, unfitted, utf8
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
@@ -165,7 +165,7 @@ def _read_later(step: IncludeStep, ids: Sequence[str], left: int) -> Read:
     if left <= 0 or not ids:
         return StepRecords.of((), is_cut=bool(ids))
     rows = yield STATEMENTS.query(_later_statement, step), {"ids": list(ids), "most_bytes": left}
-    fitted = fitting(rows, left)
+    fitted = fitting(rows)
     return StepRecords.of(fitted, is_cut=len(fitted) < len(rows))
 
 
@@ -174,7 +174,7 @@ def _first_statement(resource: Resource, names: str) -> Query:
 
 
 def _later_statement(step: IncludeStep) -> Query:
-    return Query(bounded(step.select("ids", False)))
+    return bounded_query(step.select("ids", False))
 
 
 @lru_cache(maxsize=64)

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, bindparam, cast, func, literal_column, null, select
 
 from app.core.change_log import CHANGE_NAME, CHANGES
-from app.core.database.sql import bounded, one_of
+from app.core.database.sql import bounded_query, one_of
 from app.core.database.statement_cache import STATEMENTS
-from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, cut, fitting
 from app.core.errors import ERROR_DETAILS, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
 from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
@@ -60,7 +60,7 @@ class ResourceReads:
         self._any_state = Query(select(table.state, table.managed_by, merged).where(has_id), alone=True)
         draft = select_stored(resource, CHANGE_NAME, table.rendering, state="draft").where(has_id)
         self._draft = Query(draft, alone=True)
-        self._by_ids = Query(bounded(select_texts(resource, table.id).where(one_of(table.id, "ids"))))
+        self._by_ids = bounded_query(select_texts(resource, table.id).where(one_of(table.id, "ids")))
 
     def detail(self, record_id: str, query: Any, request: ReadRequest) -> Read:
         """Read one record: all of it, or with `fields` and `include`."""
@@ -167,7 +167,7 @@ class ResourceReads:
     def bodies(self, ids: Sequence[str], most_bytes: int = MAX_PAGE_BYTES) -> Read:
         """Read the representations of these records, by id: of the first ones, if all have too many bytes."""
         rows = yield self._by_ids, {"ids": list(ids), "most_bytes": most_bytes}
-        if fitting(rows, most_bytes) is rows:
+        if fitting(rows) is rows:
             return dict(rows)
         bodies: dict[str, bytes] = {}
         for record_id in ids:
@@ -195,7 +195,8 @@ class ResourceReads:
             _, rows, next_path = yield from self._sorted_page(page, alone=False)
             return rows, next_path, interpretation
         bodies = yield from self.bodies([hit.record_id for hit in ranked.hits])
-        rows = fitting([("", hit.record_id, bodies.get(hit.record_id, b"")) for hit in ranked.hits])
+        found = [("", hit.record_id, bodies.get(hit.record_id, b"")) for hit in ranked.hits]
+        rows = fitting(cut(found, MAX_PAGE_BYTES))
         if len(rows) < len(ranked.hits):
             ranked = yield from ranking.read_page(page.position, len(rows))
         return rows, page.next(str(ranked.next), "") if ranked.next else None, interpretation

@@ -98,7 +98,7 @@ class WriterThread:
             write.future.set_result(outcome)
 
     def _commit(self, write: _WaitingWrite) -> Any:
-        began = time.perf_counter()
+        began = None
         try:
             with self.database.write(patience=PATIENCE) as session:
                 began = time.perf_counter()
@@ -110,7 +110,8 @@ class WriterThread:
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise Unavailable from error
         finally:
-            write.seconds = time.perf_counter() - began
+            if began is not None:  # it got the lock
+                write.seconds = time.perf_counter() - began
 
     def close(self) -> None:
         """Wait until all writes have finished."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
+from app.core.access.clients import client_of
 from app.core.errors import BadBody, Conflict, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
 from app.core.http.bodies import type_of
 from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
@@ -167,12 +168,13 @@ async def list_imports(request: Request, caller: Caller, query: ImportsQuery) ->
 async def read_import(request: Request, caller: Caller, query: ImportQuery, import_id: str) -> Response:
     """Return the status of an import and its counts. With the mode `all`, the lines are counted when it ends."""
     deadline = time.monotonic() + query.wait
+    client = client_of(request.scope)
     import_shown = await read_own_import(request, caller, import_id)
     while import_shown.status in OPEN:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             break
-        if not await request.app.state.waiting.pause(min(remaining, POLL_SECONDS), request.receive):
+        if not await request.app.state.waiting.pause(min(remaining, POLL_SECONDS), request.receive, client):
             break
         import_shown = await read_own_import(request, caller, import_id)
     return private_json(import_shown.model_dump())

@@ -1,0 +1,98 @@
+"""Turns: a client with many requests at once does not make the others wait, and its work in the event loop counts."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from app.core.asgi.turns import Turns
+from app.core.request_cost import COST, RequestCost
+
+MANY = 60
+
+
+def scope_of(address: str, path: str = "/v1/projects") -> dict[str, Any]:
+    return {"type": "http", "path": path, "client": (address, 1)}
+
+
+async def nothing(*_: Any) -> Any:
+    """What a request receives and sends here."""
+
+
+def test_others_do_not_wait_for_all_requests_of_a_client() -> None:
+    started: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        started.append(scope["path"] if scope["path"] == "/livez" else scope["client"][0])
+        time.sleep(0.003)
+
+    async def main() -> None:
+        turns = Turns(app)
+        crowd = [asyncio.ensure_future(turns(scope_of("10.0.0.1"), nothing, nothing)) for _ in range(MANY)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        others = [scope_of("10.0.0.2"), scope_of("10.0.0.1", "/livez")]
+        await asyncio.gather(*(turns(scope, nothing, nothing) for scope in others))
+        assert len(started) < 12
+        await asyncio.gather(*crowd)
+
+    asyncio.run(main())
+    assert len(started) == MANY + 2
+
+
+def test_quick_requests_of_a_client_need_no_turns() -> None:
+    rounds: list[int] = []
+
+    async def app(*_: Any) -> None:
+        rounds.append(len(rounds))
+
+    async def main() -> None:
+        turns = Turns(app)
+        crowd = [asyncio.ensure_future(turns(scope_of("10.0.0.1"), nothing, nothing)) for _ in range(8)]
+        await asyncio.sleep(0)
+        assert len(rounds) == 8
+        await asyncio.gather(*crowd)
+
+    asyncio.run(main())
+
+
+def test_a_request_that_is_cancelled_leaves_its_place() -> None:
+    async def app(*_: Any) -> None:
+        time.sleep(0.003)
+
+    async def main() -> None:
+        turns = Turns(app)
+        crowd = [asyncio.ensure_future(turns(scope_of("10.0.0.1"), nothing, nothing)) for _ in range(9)]
+        await asyncio.sleep(0)
+        for request in crowd[3:7]:
+            request.cancel()
+        await asyncio.wait_for(asyncio.gather(*crowd, return_exceptions=True), 5)
+
+    asyncio.run(main())
+
+
+def test_work_in_the_event_loop_is_a_cost_of_the_request() -> None:
+    async def app(*_: Any) -> None:
+        for _number in range(2):
+            until = time.thread_time() + 0.01
+            while time.thread_time() < until:
+                pass
+            await asyncio.sleep(0.02)
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        raise ValueError("ended")
+
+    async def main() -> RequestCost:
+        cost = RequestCost()
+        COST.set(cost)
+        request = asyncio.ensure_future(Turns(app)(scope_of("10.0.0.1"), nothing, nothing))
+        await asyncio.sleep(0.3)
+        request.cancel()
+        with pytest.raises(ValueError, match="ended"):
+            await request
+        return cost
+
+    cost = asyncio.run(main())
+    assert 0.02 <= cost.seconds < 0.2
