@@ -20,7 +20,7 @@ from pathlib import Path
 from app.core.database.engine import Database
 from bench.generate import Record
 from bench.load import write
-from tests.torture.attacks.files import FILE_DISK, FILE_MEMORY, LINES_AT_ONCE
+from tests.torture.attacks.files import FILE_DISK, FILE_MEMORY
 from tests.torture.attacks.measuring import SILENCE, WRITE_WAIT, Watch, at_most, watched
 from tests.torture.attacks.reads import (
     CACHE_MEGABYTES,
@@ -197,7 +197,7 @@ def wal(attack: Attack) -> None:
 
 def lock(attack: Attack) -> None:
     """With the counts that did harm, the file is refused, which the script does not expect."""
-    lines = 200_000 if attack.setting.full else LINES_AT_ONCE
+    lines = 200_000 if attack.setting.full else 2_000
     said = attack.run("lock.py", attack.target.server.port, attack.setting.keys_file, lines, refused=REFUSED_FILE)
     if REFUSED_FILE in said:
         return
