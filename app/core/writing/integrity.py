@@ -207,10 +207,11 @@ def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
         return
     owner = proposal.resource.table
     pointers: dict[tuple[str, ...], str] = {}
+    repeated: list[str] = []
     for number, code in enumerate(proposal.fields.identifiers):
         pointer = f"/identifiers/{number}"
         if pointers.setdefault((code.scheme, code.value), pointer) != pointer:
-            yield ErrorItem(pointer=pointer, code="taken", detail="The record has this code twice.")
+            repeated.append(pointer)
     if pointers and any(index.unique for index in table.indexes):
         holders = select(owner.id, owner.state, owner.managed_by, table.c.scheme, table.c.value)
         holders = holders.join(table, table.c.record_id == owner.id)
@@ -218,6 +219,8 @@ def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
         yield from proposal.codes_in_use(
             holders.where(table.c.scheme.in_(schemes), table.c.value.in_(values)), pointers
         )
+    for pointer in repeated:
+        yield ErrorItem(pointer=pointer, code="taken", detail="The record has this code twice.")
 
 
 RULES_OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, citations, trees, identifiers)
