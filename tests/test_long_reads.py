@@ -249,6 +249,21 @@ def test_a_read_adds_its_time_to_the_cost_of_the_request(new_database: NewDataba
     assert dear > max(cheap, 0.05)
 
 
+def test_the_load_of_others_is_no_cost_of_a_short_read(postgres: str) -> None:
+    waits = Query(text("SELECT 1 FROM pg_sleep(0.1)"))
+
+    def read() -> Read:
+        return (yield waits, {})
+
+    async def work(_: Database, reader: Reader) -> float:
+        cost = RequestCost()
+        COST.set(cost)
+        await reader.run(read)
+        return cost.seconds
+
+    assert 0 < run(postgres, work) < 0.05
+
+
 def test_the_last_change_never_waits_for_reads_of_clients(new_database: NewDatabase, migrated: str) -> None:
     async def work(database: Database, reader: Reader) -> float:
         separate = database.separate_reader()

@@ -61,9 +61,7 @@ class WriterThread:
         """The number of writes that run or wait."""
         return self._unfinished
 
-    async def run(
-        self, caller: Caller, work: Callable[[Session, Caller], Outcome], *, urgent: bool = False
-    ) -> Outcome:
+    async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome], *, urgent: bool = False) -> Outcome:
         """Run `work` in a transaction and return its result after the commit.
 
         An `urgent` one, such as the revocation of a key, is the next to run, before all that wait.
