@@ -235,7 +235,10 @@ def test_what_needs_no_key_counts_for_the_address(seeded_database: Database) -> 
         assert left(client.options(PATH, headers=preflight))[1] == '"address";r=2'
         assert left(client.post("/livez", headers=key))[1] == '"address";r=1'
         malformed = [*key.items(), ("User-Agent", "a"), ("User-Agent", "b")]
-        assert client.get(PATH, headers=malformed).status_code == 400
+        refused = client.get(PATH, headers=malformed)
+        assert refused.status_code == 400
+        assert left(refused)[1] == '"key";r=7'
+        assert client.get(PATH).status_code == 200
         assert client.get(PATH).status_code == 429
 
 

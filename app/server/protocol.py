@@ -21,7 +21,7 @@ MIN_BYTES_PER_SECOND = 1_000
 MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a body
 MAX_HEADERS = 16_384  # bytes of the names and values of all headers
 MAX_LINES = 100  # lines of headers
-MAX_PIPELINED = 64  # requests of a connection that wait for the one before them
+MAX_PIPELINED = 32  # requests of a connection that wait for the one before them
 NEVER = float("inf")
 SLICE = 262_144  # bytes of a body that are written at once
 OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header Connection
@@ -42,6 +42,7 @@ class Connection(HttpToolsProtocol):
         self._body_until = NEVER  # deadline of the body that is being received
         self._sent_until = NEVER  # deadline of the response that the client has to read
         self._unsent = 0  # bytes of this response
+        self._is_full = False  # more requests have arrived at once than a connection keeps
         self._size = 0  # bytes of the headers of the head that is being received
         self._unparsed = 0  # bytes received since the last complete head, chunk of a body, or message
         self._offer = b""  # head of a request that offers another protocol, without the offer
@@ -84,6 +85,8 @@ class Connection(HttpToolsProtocol):
         # Blank lines count too, although they start no message.
         if self._head_until == NEVER and self in self.shared.waiting:
             self._head_until = time.monotonic() + self.shared.head_deadline
+        if self._is_full:
+            return
         self._unparsed += len(data)
         self._unset_keepalive_if_required()
         try:
@@ -92,7 +95,7 @@ class Connection(HttpToolsProtocol):
             self._parse_again(memoryview(data)[stop.args[0] :])
         except httptools.HttpParserError:
             self._refuse()
-        if self._unparsed > MAX_HEAD and not self.transport.is_closing():
+        if self._unparsed > MAX_HEAD and not self._is_full and not self.transport.is_closing():
             self._refuse()
         elif self._body_until != NEVER:
             self._mark_slow()
@@ -118,7 +121,9 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self) -> None:
         """Answer bytes that are not HTTP."""
-        if self.transport.is_closing():
+        if self._is_full:  # the connection ends with the response to the last request that it keeps
+            self._head_until = NEVER
+            self.cycle.keep_alive = False
             return
         if self._running is not None and self._running.response_started and not self._running.response_complete:
             self.abort_soon()  # an answer now would become a part of the response that is being sent
@@ -141,7 +146,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MAX_PIPELINED:
-            self.abort()
+            self._is_full = True
             raise ValueError("Too many requests are waiting on this connection.")
         self._unparsed = 0
         self._head_until = NEVER

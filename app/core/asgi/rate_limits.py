@@ -180,7 +180,7 @@ class RateLimitMiddleware:
             await self.app(scope, receive, send)
             return
         authorization = b""
-        if scope["path"].startswith("/v1"):  # elsewhere no key is looked at
+        if scope["path"].startswith("/v1") and scope["method"] != "OPTIONS":  # elsewhere no key is looked at
             authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), authorization)
         try:

@@ -1,5 +1,6 @@
 """Reading the lines that are written in one transaction: as many as the other writers can wait for."""
 
+import time
 from itertools import chain
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.exchange.imports.storage.line_chunks import judged_lines, lines_by_numb
 # What is written before other writers get their turn.
 CHUNK = 250  # lines
 CHUNK_SECONDS = 0.4  # after a slower chunk, the next one is half as large
+MAX_CHUNK_SECONDS = 1.0  # a chunk of several groups is rolled back then, and begins again with fewer lines
 SMALLEST_SHARE = 0.1
 CHUNK_BYTES = 300_000  # of the lines; 1 MB of words that the search has not seen takes 1.6 s
 PRESENT_BYTES = 4_000_000  # of the records that they change
@@ -26,6 +28,10 @@ CONTEXT_BYTES = 1_000_000
 Groups = list[list[ImportLine]]
 
 
+class ChunkTooSlow(Exception):
+    """The lines of a chunk take longer than other writers can wait."""
+
+
 class ChunkReader:
     """Reads the lines of a plan, group by group. `is_table`: they are rows of a table."""
 
@@ -35,6 +41,8 @@ class ChunkReader:
         self._is_table = is_table
         self._share = 1.0  # of the bounds above
         self._next = 0  # the position of the next group
+        self._groups = 0  # of the chunk that was read last
+        self._until = 0.0
 
     @property
     def has_more(self) -> bool:
@@ -43,8 +51,24 @@ class ChunkReader:
 
     def adapt(self, seconds: float) -> None:
         """Choose the size of the next chunk by the time for which the previous one had the lock of the writers."""
-        factor = 0.5 if seconds > CHUNK_SECONDS else 2.0
-        self._share = min(max(self._share * factor, SMALLEST_SHARE), 1.0)
+        if seconds <= CHUNK_SECONDS:
+            self._share = min(self._share * 2, 1.0)
+        else:
+            self._share = max(self._share / 2, min(self._share, SMALLEST_SHARE))
+
+    def check_time(self) -> None:
+        """Raise ChunkTooSlow if the lines of the chunk take too long. A single group has no limit."""
+        if self._groups > 1 and time.monotonic() > self._until:
+            raise ChunkTooSlow
+
+    def start_clock(self) -> None:
+        """Begin to measure the time of the chunk that was read last."""
+        self._until = time.monotonic() + MAX_CHUNK_SECONDS
+
+    def retry(self) -> None:
+        """Read the lines of the last chunk again, a quarter of them at once."""
+        self._next -= self._groups
+        self._share = max(self._share / 4, 1 / CHUNK)
 
     def next_groups(self, session: Session) -> Groups:
         """Return the next groups of lines: one, or as many as fit."""
@@ -52,7 +76,9 @@ class ChunkReader:
         contents = lines_by_number(session, self._import_id, chain.from_iterable(chunk))
         groups = [[self._line(session, number, *contents[number]) for number in group] for group in chunk]
         fitting = _fitting(session, groups)
-        self._next += len(fitting)
+        self._groups = len(fitting)
+        self._next += self._groups
+        self.start_clock()
         return fitting
 
     def _next_numbers(self) -> list[list[int]]:

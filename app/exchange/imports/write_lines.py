@@ -32,11 +32,21 @@ class LineWriter:
     refused lines.
 
     `by_line` is the mode `rows`: what a refused line wrote is undone, and the other groups are written without it.
-    Otherwise refused lines only get their verdict, since the caller rolls the transaction back.
+    Otherwise refused lines only get their verdict, since the caller rolls the transaction back. `check_time` is called
+    before the work on each line, and can raise an error.
     """
 
-    def __init__(self, session: Session, caller: Caller, *, by_line: bool, refused: set[bytes]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        caller: Caller,
+        *,
+        by_line: bool,
+        refused: set[bytes],
+        check_time: Callable[[], None] = lambda: None,
+    ) -> None:
         self.session = session
+        self.check_time = check_time
         self.caller = caller
         self.by_line = by_line
         self.refused = refused
@@ -137,6 +147,7 @@ class LineWriter:
             present = batch.stored(resource, ids)
             used = used_ids(self.session, resource, [record_id for record_id in ids if record_id not in present])
             for line in group:
+                self.check_time()
                 line.present = present.get(line.record_id)
                 try:
                     self._put_line(batch, line, is_used=line.record_id in used)
@@ -174,12 +185,14 @@ class LineWriter:
             return key in newly_refused or digest(*key) in self.refused
 
         for line in written:
+            self.check_time()
             errors = self._violations(line, lookups)
             if errors:
                 line.refuse(_with_refused_links(line, errors, is_refused))
                 has_refused = True
         for line in lines:
             if line.is_refused and line.merged and line.fields is None:
+                self.check_time()
                 edit = Edit(self.session, self.caller, line.resource, line.record_id)
                 line.errors += edit.rule_errors(line.merged, line.errors)
         return has_refused
