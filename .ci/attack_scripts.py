@@ -20,8 +20,8 @@ from pathlib import Path
 from app.core.database.engine import Database
 from bench.generate import Record
 from bench.load import write
-from tests.torture.attacks.files import FILE_DISK, FILE_MEMORY, LINES_AT_ONCE
-from tests.torture.attacks.measuring import WRITE_WAIT, Watch, at_most, watched
+from tests.torture.attacks.files import FILE_DISK, FILE_MEMORY
+from tests.torture.attacks.measuring import SILENCE, WRITE_WAIT, Watch, at_most, watched
 from tests.torture.attacks.reads import (
     CACHE_MEGABYTES,
     CACHE_MEMORY,
@@ -39,7 +39,7 @@ KEYS = {
     "NOHOOK": (("records:write:own",), "third"),
     "WRITE": (("records:write",), None),
     "READ": (("webhooks",), None),
-    "ADMIN": (("keys",), None),
+    "ADMIN": (("keys", "records:write"), None),
 }
 UNLIMITED = {"rate_limit_key": 0, "rate_limit_address": 0}  # or the limits hide what is looked for
 SMALL_CACHE = {**UNLIMITED, "hot_cache": CACHE_MEGABYTES}
@@ -85,7 +85,17 @@ class Attack:
     setting: Setting
     output: str = ""
 
-    def run(self, script: str, *arguments: object, refused: str = "", **environment: str) -> str:
+    def changed(self, script: str, texts: dict[str, str]) -> Path:
+        """Make a copy of a script with other texts in it."""
+        text = (self.setting.scripts / script).read_text()
+        for old, new in texts.items():
+            assert old in text, f"no {old} in {script}"
+            text = text.replace(old, new)
+        copy = self.setting.folder / script
+        copy.write_text(text)
+        return copy
+
+    def run(self, script: str | Path, *arguments: object, refused: str = "", **environment: str) -> str:
         """Run a script to its end; refused: what it prints when it is, and ends with an error."""
         command = [sys.executable, str(self.setting.scripts / script), *map(str, arguments)]
         return self.run_command(command, refused=refused, **environment)
@@ -124,7 +134,7 @@ def freeze(attack: Attack) -> None:
         size = 990_000 if attack.setting.full else letters
         key = attack.setting.keys["OWN_UNIDO"]
         said = attack.run("freeze_xlsx.py", attack.target.server.base, key, size, kind)
-        attack.number(r"silent for ([\d.]+) s", f"{kind}, s", 1, said)
+        attack.number(r"silent for ([\d.]+) s", f"{kind}, s", SILENCE * attack.watch.busy, said)
         attack.row.need(" 500 after" not in said, f"{kind} got 500")
 
 
@@ -138,9 +148,11 @@ def disk(attack: Attack) -> None:
 
 
 def hotmem(attack: Attack) -> None:
+    """With headers that are just accepted. The script does not end if a connection does."""
+    script = attack.changed("hotmem.py", {"62000": "12000"})
     for kind in ("coding", "query"):
-        count = 10_001 if attack.setting.full else 1_501
-        attack.run("hotmem.py", attack.target.server.port, count, attack.target.server.process.pid, kind)
+        count = 10_001 if attack.setting.full else 1_001
+        attack.run(script, attack.target.server.port, count, attack.target.server.process.pid, kind)
     at_most(attack.row, "memory, MB more", attack.watch.memory_growth, CACHE_MEMORY)
 
 
@@ -166,7 +178,7 @@ def facets(attack: Attack) -> None:
 
 
 def shapes(attack: Attack) -> None:
-    count = 6_001 if attack.setting.full else 801
+    count = 6_001 if attack.setting.full else 401
     said = attack.run("shapes.py", attack.target.server.port, count, attack.target.server.process.pid, 1)
     at_most(attack.row, "memory, MB more", attack.watch.memory_growth, STATEMENT_MEMORY)
     attack.row.need(not re.search(r"\{[^}]*\b5\d\d:", said), "errors of the server")
@@ -176,10 +188,8 @@ def wal(attack: Attack) -> None:
     """SQLite only. The script has a port and a time of its own, which a copy of it gets from here."""
     if not attack.target.is_sqlite:
         return
-    script = attack.setting.folder / "wal.py"
-    text = (attack.setting.scripts / "wal.py").read_text()
-    text = text.replace("127.0.0.1:8203", f"127.0.0.1:{attack.target.server.port}")
-    script.write_text(text if attack.setting.full else text.replace("<25", "<8"))
+    own = {"127.0.0.1:8203": f"127.0.0.1:{attack.target.server.port}", "<25": "<25" if attack.setting.full else "<6"}
+    script = attack.changed("wal.py", own)
     log = f"{attack.target.file}-wal"
     said = attack.run_command([sys.executable, str(script), "3"], KEY=attack.setting.keys["WRITE"], WAL=log)
     attack.number(r"-> ([\d.]+) MB", "write-ahead log, MB", LOG_MEGABYTES, said)
@@ -187,11 +197,12 @@ def wal(attack: Attack) -> None:
 
 def lock(attack: Attack) -> None:
     """With the counts that did harm, the file is refused, which the script does not expect."""
-    lines = 200_000 if attack.setting.full else LINES_AT_ONCE
+    lines = 200_000 if attack.setting.full else 2_000
     said = attack.run("lock.py", attack.target.server.port, attack.setting.keys_file, lines, refused=REFUSED_FILE)
     if REFUSED_FILE in said:
         return
-    attack.number(r"writes of others:.*?slowest \[\(\w+, ([\d.]+)", "slowest write, s", WRITE_WAIT, said)
+    wait = WRITE_WAIT * attack.watch.busy
+    attack.number(r"writes of others:.*?slowest \[\(\w+, ([\d.]+)", "slowest write, s", wait, said)
     attack.row.need(not re.search(r"writes of others: Counter\([^)]*\b5\d\d:", said), "writes of others failed")
 
 
@@ -232,9 +243,10 @@ def worst(attack: Attack) -> None:
         if attack.setting.full
         else ("facets all figures", "audit 200", "place,project", "search 12 common", "q sort")
     )
-    said = attack.run("worst.py", attack.target.server.port, attack.target.server.process.pid, *chosen)
+    script = attack.changed("worst.py", {"comma-separated: ": "separated by commas: "})  # what the contract says today
+    said = attack.run(script, attack.target.server.port, attack.target.server.process.pid, *chosen)
     waits = [float(found) for found in re.findall(r"livez max +([\d.]+) ms", said)]
-    at_most(attack.row, "longest /livez, s", max(waits, default=9_999) / 1_000, 1)
+    at_most(attack.row, "longest /livez, s", max(waits, default=9_999) / 1_000, SILENCE * attack.watch.busy)
     attack.row.need(not re.search(r" 500 +\d+ ms", said), "errors of the server")
 
 

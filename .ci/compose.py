@@ -8,15 +8,18 @@ import yaml
 
 from app.cli import _parser
 from app.core.settings import Settings
+from app.exchange.imports.receiving import MAX_SPOOLED
 from tests.torture.attacks.together import WHOLE_MEMORY
+
+MEGABYTE = 1 << 20  # as Docker counts
 
 
 def _megabytes(size: str) -> int:
     return int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]]
 
 
-def _spool_megabytes() -> int:
-    """The most that temporary files may take, which lie in memory."""
+def _temporary_megabytes() -> int:
+    """The most that temporary files may take, which are in memory."""
     (folder,) = program["tmpfs"]
     return _megabytes(folder.partition("size=")[2].partition(",")[0])
 
@@ -37,5 +40,7 @@ for name, service in composed["services"].items():
     assert service["mem_limit"] == service["memswap_limit"], f"{name} may swap"
     assert service["pids_limit"] <= 500, name
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}, f"the log of {name} grows for ever"
-assert _megabytes(program["mem_limit"]) >= _spool_megabytes() + max(WHOLE_MEMORY.values()), "the process does not fit"
+largest_import = int(program["environment"].get("HOPTAC_MAX_IMPORT", Settings.model_fields["max_import"].default))
+assert _temporary_megabytes() * MEGABYTE >= MAX_SPOOLED * largest_import, "the files to import do not fit"
+assert _megabytes(program["mem_limit"]) - _temporary_megabytes() >= WHOLE_MEMORY * 1e6 / MEGABYTE, "it does not fit"
 print("   compose.yaml: limits, settings, command and services agree")

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,10 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
         observe = mount(app)
     inner = Turns(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
     http = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
-    answering: ASGIApp = http
+    outermost: ASGIApp = http
     if settings.hot_cache:
-        answering = ResponseCache(http, app.state.fresh, settings.hot_cache)
-    outermost: ASGIApp = RequestHeaders(answering, http)
+        outermost = ResponseCache(http, app.state.fresh, settings.hot_cache)
+    outermost = RequestHeaders(outermost, http)
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
@@ -223,20 +223,23 @@ def _allowed_methods(request: Request) -> list[str]:
     methods = {"OPTIONS"}
     if path.startswith("/docs/assets/"):
         methods.add("GET")
-    fixed, patterns = _methods_of_paths(request.app)
-    for allowed in [fixed[path]] if path in fixed else [found for pattern, found in patterns if pattern.match(path)]:
-        methods |= allowed
+    state = request.app.state
+    if not hasattr(state, "methods_by_path"):
+        state.methods_by_path = _methods_by_path(request.app)
+    exact = state.methods_by_path.get(path)
+    if exact is not None:
+        methods |= exact[1]
+    else:
+        methods.update(*(of_path for pattern, of_path in state.methods_by_path.values() if pattern.match(path)))
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
-@cache
-def _methods_of_paths(app: FastAPI) -> tuple[dict[str, set[str]], list[tuple[re.Pattern[str], set[str]]]]:
-    """Return the methods of each path without parameters, and of the patterns of the others."""
-    fixed: dict[str, set[str]] = {}
-    patterns: dict[re.Pattern[str], set[str]] = {}
-    for route in iter_route_contexts(app.routes):
-        path = getattr(route, "path", "")
-        pattern = compile_path(path)[0]
-        found = fixed.setdefault(path, set()) if "{" not in path else patterns.setdefault(pattern, set())
-        found |= set(getattr(route, "methods", None) or ())
-    return fixed, list(patterns.items())
+def _methods_by_path(app: FastAPI) -> dict[str, tuple[re.Pattern[str], set[str]]]:
+    """Return the compiled pattern and the methods of each path."""
+    found: dict[str, tuple[re.Pattern[str], set[str]]] = {}
+    contexts: list[Any] = list(iter_route_contexts(app.routes))
+    for route in contexts:
+        if getattr(route, "methods", None):
+            pattern = compile_path(route.path)[0]
+            found.setdefault(route.path, (pattern, set()))[1].update(route.methods)
+    return found

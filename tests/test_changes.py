@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy import delete
 from starlette.testclient import TestClient
 
-from app.changes import feed
+from app.changes import feed, long_poll
 from app.changes.long_poll import LongPolls
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
+from app.core.errors import TooMany
 from app.core.model.resource import RESOURCES
 from app.core.reading.freshness import Freshness
 from app.core.writing.batch import Batch
@@ -321,34 +322,10 @@ def test_many_who_wait_hold_nothing_up_and_go_when_the_server_ends(seeded_databa
             assert time.monotonic() - began < 45
 
 
-def test_no_client_takes_all_places_for_waiting() -> None:
-    async def nobody_leaves() -> Any:
-        await asyncio.Event().wait()
+def test_the_places_of_waiting_requests_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client cannot wait more often than its limit. If all places are taken, the client that has most loses one."""
+    monkeypatch.setattr(long_poll, "MAX_OF_CLIENT", 3)
 
-    async def look() -> object:
-        return "7-abcdef12"
-
-    async def run() -> None:
-        waiting = LongPolls(Freshness(look, lambda: 0, 0.05), limit=4, limit_of_client=3)
-
-        def wait(client: str) -> "asyncio.Future[bool]":
-            return asyncio.ensure_future(waiting.wait_for_change(7, 60, nobody_leaves, client))
-
-        of_a = [wait("a") for _ in range(4)]
-        await asyncio.sleep(0)
-        assert not await of_a[3]  # more than one client may have
-        others = [wait("b"), wait("c")]
-        assert not await of_a[0]  # replaced by the second of them
-        late = [wait("b"), wait("a")]
-        await asyncio.sleep(0.05)
-        assert [each.done() for each in [*of_a[1:3], *others, *late]] == [False, False, False, False, True, True]
-        await waiting.close()
-        assert not any(await asyncio.gather(*of_a, *others, *late))
-
-    asyncio.run(run())
-
-
-def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> None:
     async def nobody_leaves() -> Any:
         await asyncio.Event().wait()
 
@@ -360,26 +337,55 @@ def test_more_than_can_wait_are_answered_at_once_and_who_leaves_makes_room() -> 
         return "7-abcdef12"
 
     async def run() -> None:
-        waiting = LongPolls(Freshness(look, lambda: 0, 0.05), limit=2)
-        first = asyncio.ensure_future(waiting.wait_for_change(7, 60, nobody_leaves, "a"))
-        second = asyncio.ensure_future(waiting.wait_for_change(7, 60, leaves, "a"))
+        waiting = LongPolls(Freshness(look, lambda: 0, 0.05), limit=4)
+        greedy = [asyncio.ensure_future(waiting.wait_for_change(7, 60, nobody_leaves, "a")) for _ in range(3)]
         await asyncio.sleep(0)
-        assert not await waiting.wait_for_change(7, 60, nobody_leaves, "a")
-        assert not await second
-        assert await waiting.wait_for_change(6, 60, nobody_leaves, "a")
-        assert not first.done()
-        assert await waiting.pause(0.05, nobody_leaves, "a")
-        assert not await waiting.pause(60, leaves, "a")
-        pause = asyncio.ensure_future(waiting.pause(60, nobody_leaves, "a"))
-        await asyncio.sleep(0)
-        assert not await waiting.pause(0, nobody_leaves, "a")
+        with pytest.raises(TooMany):
+            await waiting.wait_for_change(7, 60, nobody_leaves, "a")
+        leaving = asyncio.ensure_future(waiting.wait_for_change(7, 60, leaves, "b"))
+        assert not await leaving
+        assert [task.done() for task in greedy] == [False] * 3
+        others = [asyncio.ensure_future(waiting.wait_for_change(7, 60, nobody_leaves, name)) for name in ("b", "c")]
+        assert not await greedy[0]  # its place is the one that "c" has
+        assert [task.done() for task in (*greedy[1:], *others)] == [False] * 4
+        assert await waiting.wait_for_change(6, 60, nobody_leaves, "d")
+        assert await waiting.pause(0.05, nobody_leaves, "d")
+        assert not await waiting.pause(60, leaves, "d")
         waiting.end()
-        assert not await first
-        assert not await pause
-        assert not await waiting.wait_for_change(6, 60, nobody_leaves, "a")
+        assert [await task for task in others] == [False, False]
+        assert not await waiting.wait_for_change(6, 60, nobody_leaves, "d")
         await waiting.close()
 
     asyncio.run(run())
+
+
+def test_requests_of_one_client_are_woken_one_after_the_other() -> None:
+    """A Change that wakes many requests of one client does not make others wait for all of them."""
+    woken: list[str] = []
+    number = ["7-a"]
+
+    async def nobody_leaves() -> Any:
+        await asyncio.Event().wait()
+
+    async def look() -> object:
+        return number[0]
+
+    async def follow(waiting: LongPolls, client: str) -> None:
+        assert await waiting.wait_for_change(7, 60, nobody_leaves, client)
+        woken.append(client)
+
+    async def run() -> None:
+        waiting = LongPolls(Freshness(look, lambda: 0, 0.0))
+        tasks = [asyncio.ensure_future(follow(waiting, "many")) for _ in range(50)]
+        tasks.append(asyncio.ensure_future(follow(waiting, "one")))
+        await asyncio.sleep(0.05)
+        number[0] = "8-b"
+        await asyncio.gather(*tasks)
+        await waiting.close()
+
+    asyncio.run(run())
+    assert woken.index("one") <= 1
+    assert len(woken) == 51
 
 
 WRITER = """

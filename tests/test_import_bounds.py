@@ -1,5 +1,6 @@
 """The bounds of imports: how much one may store, how long others wait for it, and how it ends before its end."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from app.core.values.json import to_json
 from app.core.writing.idempotency import REPLAYS
 from app.exchange.formats.lines import ParsedLine
 from app.exchange.formats.media_types import CSV, JSON_LINES
-from app.exchange.imports import chunk_reader, plan, reading, receiving, worker
+from app.exchange.imports import chunk_reader, plan, reading, receiving, worker, write_lines
 from app.exchange.imports import run as importing
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
@@ -424,12 +425,65 @@ def test_a_table_of_blank_rows_is_received(
         assert sent.status_code in (202, 413, 422), sent.text
 
 
+@pytest.mark.parametrize("bound", ["MAX_SECONDS_AT_ONCE", "MAX_WAIT_AT_ONCE"])
 def test_too_much_work_for_one_transaction_fails_and_writes_nothing(
-    registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+    registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     before = count_changes(seeded_database)
-    monkeypatch.setattr(importing, "MAX_SECONDS_AT_ONCE", 0.0)
+    monkeypatch.setattr(importing, bound, 0.0)
     found, _ = ended(registry, editor, lines_of(*ports(20)))
     assert (found["status"], found["created"]) == ("failed", 0)
     assert "mode=rows" in found["reason"]
     assert count_changes(seeded_database) == before
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_slow_chunk_begins_again_with_fewer_lines(
+    seeded_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool
+) -> None:
+    """Nobody waits for 60 lines of 0.1 s each."""
+    monkeypatch.setattr(chunk_reader, "MAX_CHUNK_SECONDS", 0.3)
+    put_line = write_lines.LineWriter._put_line
+    held: list[float] = []
+    writing = importing.ImportRun._writing
+
+    def slow(*arguments: Any, **options: Any) -> None:
+        time.sleep(0.05)
+        put_line(*arguments, **options)
+
+    @contextlib.contextmanager
+    def timed(import_run: Any) -> Iterator[Any]:
+        with writing(import_run) as session:
+            began = time.monotonic()
+            try:
+                yield session
+            finally:
+                held.append(time.monotonic() - began)
+
+    monkeypatch.setattr(write_lines.LineWriter, "_put_line", slow)
+    monkeypatch.setattr(importing.ImportRun, "_writing", timed)
+    content = lines_of(*ports(60))
+    import_id = received(seeded_database, tmp_path / "x.jsonl", content, "one", mode="rows", dry_run=dry_run)
+    assert run(seeded_database, import_id, "one", Pace())
+    assert counts(state(seeded_database, import_id)) == (60, 0, 0, 0)
+    assert sorted(held)[-2] < 2
+    assert len(held) > 5
+
+
+def test_all_lines_at_once_end_within_their_time_though_the_database_does_the_work(
+    seeded_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "MAX_WAIT_AT_ONCE", 0.5)
+    put_line = write_lines.LineWriter._put_line
+
+    def slow(*arguments: Any, **options: Any) -> None:
+        time.sleep(0.1)
+        put_line(*arguments, **options)
+
+    monkeypatch.setattr(write_lines.LineWriter, "_put_line", slow)
+    import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*ports(200)), "one")
+    began = time.monotonic()
+    assert run(seeded_database, import_id, "one", Pace())
+    assert time.monotonic() - began < 10
+    found = state(seeded_database, import_id)
+    assert (found["status"], found["reason"]) == ("failed", importing.TOO_MUCH_AT_ONCE)

@@ -15,6 +15,7 @@ from app.core.access.keys import new_token
 from app.core.asgi import rate_limits as limits
 from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.rate_limits import RateLimit, RateLimitMiddleware
+from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database
 from app.core.errors import TooMany
@@ -141,7 +142,7 @@ def test_no_work_is_charged_before_a_request_is_refused() -> None:
         left_after(app)
 
 
-def charged(work: Callable[[], None], afterwards: Callable[[], None] = lambda: None) -> RateLimitMiddleware:
+def charged(work: Callable[[], None], afterwards: Callable[[], None] = lambda: None) -> RequestHeaders:
     """An application with the default limits that works before and after its response starts."""
 
     async def respond(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -154,10 +155,11 @@ def charged(work: Callable[[], None], afterwards: Callable[[], None] = lambda: N
         function()
 
     http = HttpMiddleware(respond, access_log=False)
-    return RateLimitMiddleware(http, http, UsageTable(), of_key=DEFAULT, of_address=DEFAULT)
+    limited = RateLimitMiddleware(http, http, UsageTable(), of_key=DEFAULT, of_address=DEFAULT)
+    return RequestHeaders(limited, http)
 
 
-def left_after(app: RateLimitMiddleware) -> int:
+def left_after(app: RequestHeaders) -> int:
     """The units that are left after one more request."""
     response = TestClient(app).get("/")
     assert response.status_code == 200, response.status_code
@@ -233,7 +235,10 @@ def test_what_needs_no_key_counts_for_the_address(seeded_database: Database) -> 
         assert left(client.options(PATH, headers=preflight))[1] == '"address";r=2'
         assert left(client.post("/livez", headers=key))[1] == '"address";r=1'
         malformed = [*key.items(), ("User-Agent", "a"), ("User-Agent", "b")]
-        assert client.get(PATH, headers=malformed).status_code == 400
+        refused = client.get(PATH, headers=malformed)
+        assert refused.status_code == 400
+        assert left(refused)[1] == '"key";r=7'
+        assert client.get(PATH).status_code == 200
         assert client.get(PATH).status_code == 429
 
 
@@ -274,3 +279,15 @@ def test_proxies_are_addresses_or_networks(given: str) -> None:
     with pytest.raises(ValidationError):
         Settings(trusted_proxies=given)
     assert Settings(trusted_proxies="10.0.0.1, ::1/128,").trusts() == ["10.0.0.1", "::1/128"]
+
+
+def test_every_request_counts_for_somebody(seeded_database: Database) -> None:
+    """Outside of `/v1` no key is looked at, so a request with one counts for the address, as does a malformed one."""
+    key = key_of(seeded_database, "records:write")
+    with client_of(url_of(seeded_database), rate_limit_key=1_000, rate_limit_address=1_000) as client:
+        assert client.get(PATH, headers=key).headers["ratelimit-policy"] == '"key";q=1000;w=60'
+        for method, path in (("GET", "/openapi.json"), ("GET", "/nothing"), ("OPTIONS", "/docs"), ("POST", "/livez")):
+            assert client.request(method, path, headers=key).headers["ratelimit-policy"] == '"address";q=1000;w=60'
+        repeated = [("Authorization", key["Authorization"])] * 2
+        assert client.get(PATH, headers=repeated).headers["ratelimit-policy"] == '"key";q=1000;w=60'
+        assert "ratelimit" not in client.get("/livez").headers

@@ -19,7 +19,7 @@ from app.core.database.fair_queue import FairQueue
 from app.core.database.statements import Query, Read, Reader
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
 from app.core.reading.results import last_change_name
-from app.core.request_cost import COST, RequestCost
+from app.core.request_cost import COST, Metered, RequestCost
 from app.core.values.json import from_json
 from tests.support.databases import NewDatabase, url_of
 from tests.support.keys import key_of
@@ -240,7 +240,7 @@ def test_a_read_adds_its_time_to_the_cost_of_the_request(new_database: NewDataba
             cost = RequestCost()
             COST.set(cost)
             with contextlib.suppress(QueryTooSlow):
-                await reader.run(read)
+                await Metered(reader.run(read), cost)
             costs.append(cost.seconds)
         return costs
 

@@ -133,6 +133,9 @@ def test_a_connection_keeps_some_requests_that_wait(base: str) -> None:
     """The connection ends after them, so the client knows which ones it has to send again."""
     found = statuses(answers_to(base, b"GET /v1/projects?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n" * 500))
     assert found == [200] * (MAX_PIPELINED + 1)
+    last = httpx.get(f"{base}/v1/changes", trust_env=False).json()["last"]
+    poll = b"GET /v1/changes?wait=1&after=%d HTTP/1.1\r\nHost: x\r\n\r\n" % last
+    assert statuses(answers_to(base, poll + (GET + b"\r\n") * 20 + LAST, seconds=10)) == [200] * 22
 
 
 def test_a_long_poll_ends_when_its_client_goes(base: str) -> None:
@@ -222,3 +225,12 @@ def test_the_client_with_the_most_unsent_bytes_loses_its_oldest(monkeypatch: pyt
     unsent.forget(other)
     unsent.forget(other)
     assert unsent.total() <= 100
+
+
+def test_the_lines_of_a_head_are_bounded_while_it_arrives(base: str) -> None:
+    """A head with many short lines would take far more memory than bytes, for as long as it may be incomplete."""
+    many = GET + b"".join(b"x-%d:\r\n" % number for number in range(200))
+    assert statuses(answers_to(base, many, seconds=5)) == [400]
+    assert statuses(answers_to(base, GET + b"x: " + b"y" * 17_000 + b"\r\nz: 1\r\n", seconds=5)) == [400]
+    few = GET + b"".join(b"x-%d:\r\n" % number for number in range(90)) + b"Connection: close\r\n\r\n"
+    assert statuses(answers_to(base, few)) == [200]

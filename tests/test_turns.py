@@ -2,16 +2,18 @@
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.access.keys import KEYS
 from app.core.database.engine import Database
 from app.core.errors import TooMany, Unavailable
-from app.core.request_cost import COST, RequestCost
+from app.core.request_cost import COST, Metered, RequestCost
 from app.core.round_robin import RoundRobinQueue
 from app.core.writing import writer_thread
 from app.core.writing.writer_thread import WriterThread
@@ -102,3 +104,66 @@ def test_a_write_costs_the_time_that_it_works(database: Database) -> None:
         return cost.seconds
 
     assert 0 < asyncio.run(write()) < 0.6
+
+
+def test_a_write_that_never_gets_the_lock_costs_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it waits: its key would be locked out for that time once more."""
+    caller = Caller(id_of(key_of(database, "records:write")))
+
+    def write(**_: Any) -> Any:
+        time.sleep(0.3)
+        raise OperationalError("BEGIN IMMEDIATE", {}, Exception("database is locked"))
+
+    async def cost_of_write() -> float:
+        cost = RequestCost()
+        COST.set(cost)
+        editor = WriterThread(database)
+        monkeypatch.setattr(database, "write", write)
+        with pytest.raises(Unavailable):
+            await editor.run(caller, lambda *_: None)
+        editor.close()
+        return cost.seconds
+
+    assert asyncio.run(cost_of_write()) == 0
+
+
+def test_the_cost_of_a_request_is_its_work_and_not_its_waiting() -> None:
+    def spin(seconds: float) -> None:
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+
+    async def work() -> None:
+        spin(0.02)
+        await asyncio.sleep(0.2)
+        spin(0.02)
+
+    async def run(cost: RequestCost) -> None:
+        await Metered(work(), cost)
+
+    cost = RequestCost()
+    asyncio.run(run(cost))
+    assert 0.04 <= cost.seconds < 0.1
+
+
+def test_a_metered_request_can_be_cancelled() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("cancelled")
+
+    async def run() -> None:
+        task = asyncio.ensure_future(metered())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def metered() -> None:
+        await Metered(work(), RequestCost())
+
+    asyncio.run(run())
+    assert ended == ["cancelled"]

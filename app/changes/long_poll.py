@@ -8,38 +8,36 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable
+from itertools import chain, zip_longest
 from typing import Any
 
 from starlette.types import Receive
 
+from app.core.errors import TooMany
 from app.core.reading.freshness import Freshness
 
-MAX_LONG_POLLS = 500  # in all
-MAX_OF_CLIENT = 100  # further requests of one client are answered at once
+MAX_LONG_POLLS = 500  # a further one ends the oldest of the client that has most
+MAX_OF_CLIENT = 100
+RETRY_AFTER = "5"  # seconds
 TICK = 0.02  # seconds between two looks at the newest Change
-WOKEN_AT_ONCE = 20  # requests that a Change wakes, before others have a turn in the event loop
 NEVER = 2**63  # no Change has this number
 
 
 class LongPolls:
-    """The requests that wait for a Change, and the task that wakes them.
+    """The requests that wait for a Change, and the task that wakes them."""
 
-    If too many wait, a new request replaces the oldest one of the client that has the most.
-    """
-
-    def __init__(self, fresh: Freshness, limit: int = MAX_LONG_POLLS, limit_of_client: int = MAX_OF_CLIENT) -> None:
+    def __init__(self, fresh: Freshness, limit: int = MAX_LONG_POLLS) -> None:
         self.limit = limit
-        self.limit_of_client = limit_of_client
-        self._clients: dict[str, dict[asyncio.Future[bool], None]] = {}
         self._fresh = fresh
-        self._waiters: dict[asyncio.Future[bool], int] = {}
+        self._waiters: dict[str, dict[asyncio.Future[bool], int]] = {}  # by client; the oldest first
         self._watcher: asyncio.Task[None] | None = None
         self._ended = False
 
     async def wait_for_change(self, last: int, seconds: float, receive: Receive, client: str) -> bool:
         """Return True as soon as there is a Change after `last`.
 
-        Return False when the time is over, the caller disconnects, the server stops, or too many requests wait.
+        Return False when the time is over, the caller disconnects, the server stops, or others need the place. Raise
+        TooMany if too many requests of the client wait.
         """
         if self._watcher is None or self._watcher.done():
             self._watcher = asyncio.ensure_future(self._watch())
@@ -51,62 +49,59 @@ class LongPolls:
 
     async def _wait(self, last: int, seconds: float, receive: Receive, client: str) -> bool | None:
         """Return whether a Change ended the wait, or None when the time is over."""
-        if self._ended or not self._has_room(client):
+        if self._ended:
             return False
-        moved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiters[moved] = last
-        self._clients.setdefault(client, {})[moved] = None
+        self._make_room(client)
+        moved = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(client, {})[moved] = last
         disconnected = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:
-            ends: set[asyncio.Future[Any]] = {moved, disconnected}
-            await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({moved, disconnected}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if moved.done():
                 return bool(moved.result())
             return False if disconnected.done() else None
         finally:
-            self._forget(moved, client)
+            self._remove(client, moved)
             disconnected.cancel()
 
-    def _has_room(self, client: str) -> bool:
-        """Return whether one more request of a client may wait. It may end the wait of another client."""
-        count = len(self._clients.get(client, ()))
-        if count >= self.limit_of_client:
-            return False
-        if len(self._waiters) < self.limit:
-            return True
-        largest = max(self._clients, key=lambda name: len(self._clients[name]), default=client)
-        if len(self._clients.get(largest, ())) <= count + 1:
-            return False
-        oldest = next(iter(self._clients[largest]))
-        self._forget(oldest, largest)
-        if not oldest.done():
-            oldest.set_result(False)
-        return True
+    def _make_room(self, client: str) -> None:
+        """Raise TooMany if the client has too many waiting requests. If there are too many in all, end another one."""
+        if len(self._waiters.get(client, ())) >= MAX_OF_CLIENT:
+            detail = f"At most {MAX_OF_CLIENT} requests of one client can wait at once."
+            raise TooMany(detail, headers={"Retry-After": RETRY_AFTER})
+        if sum(map(len, self._waiters.values())) >= self.limit:
+            most = max(self._waiters, key=lambda name: len(self._waiters[name]))
+            oldest = next(iter(self._waiters[most]))
+            self._remove(most, oldest)
+            if not oldest.done():
+                oldest.set_result(False)
 
-    def _forget(self, moved: "asyncio.Future[bool]", client: str) -> None:
-        """Remove a request, unless that was done when its wait was ended."""
-        if self._waiters.pop(moved, None) is None:
-            return
-        del self._clients[client][moved]
-        if not self._clients[client]:
-            del self._clients[client]
+    def _remove(self, client: str, moved: "asyncio.Future[bool]") -> None:
+        waiters = self._waiters.get(client)
+        if waiters is not None:
+            waiters.pop(moved, None)
+            if not waiters:
+                del self._waiters[client]
 
     async def _watch(self) -> None:
         while self._waiters:
             marker: Any = await self._fresh.marker()
-            last = int(marker[0].partition("-")[0]) if marker else 0
-            outdated = [moved for moved, seen in self._waiters.items() if last > seen and not moved.done()]
-            for number, moved in enumerate(outdated, 1):
-                if not moved.done():
-                    moved.set_result(True)
-                if number % WOKEN_AT_ONCE == 0:
-                    await asyncio.sleep(TICK / 4)
+            await self._wake(int(marker[0].partition("-")[0]) if marker else 0)
             await asyncio.sleep(TICK)
+
+    async def _wake(self, last: int) -> None:
+        """Wake the requests that wait for a Change up to this one: one of each client in a round of the event loop."""
+        ready = [[moved for moved, seen in waiters.items() if last > seen] for waiters in self._waiters.values()]
+        for round_ in zip_longest(*ready):
+            for moved in round_:
+                if moved is not None and not moved.done():
+                    moved.set_result(True)
+            await asyncio.sleep(0)
 
     def end(self) -> None:
         """Answer all waiting requests, and let none wait from now on."""
         self._ended = True
-        for moved in self._waiters:
+        for moved in chain.from_iterable(self._waiters.values()):
             if not moved.done():
                 moved.set_result(False)
 

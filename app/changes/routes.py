@@ -97,7 +97,6 @@ class Proof(BaseModel):
 async def _wait_for_page(request: Request, query: Any) -> FeedPage:
     """Return the first page with items, or an empty one when the time is over."""
     state = request.scope["app"].state
-    client = client_of(request.scope)
     deadline = time.monotonic() + query.wait
     unconditional = replace(read_request(request), tags="")
     while True:
@@ -107,6 +106,7 @@ async def _wait_for_page(request: Request, query: Any) -> FeedPage:
         seconds = deadline - time.monotonic()
         if not page.is_idle:
             return page
+        client = client_of(request.scope)
         if not await state.waiting.wait_for_change(page.scanned_to, seconds, request.receive, client):
             return page
         query = query.model_copy(update={"after": page.scanned_to, "chain": page.chain or None})

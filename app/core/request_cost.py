@@ -1,27 +1,47 @@
 """The cost of a request: how many seconds the server worked for it, without the time that it waited.
 
-Whoever works for a request adds the time here. The rate limits read the sum when the request has ended.
+The steps of its task in the event loop are measured (`Metered`). Whoever works for it elsewhere, such as a thread or
+a database, adds the time with `add_cost`. The rate limits read the sum.
 """
 
+import time
+from collections.abc import Coroutine, Generator
 from contextvars import ContextVar
+from typing import Any
 
 
 class RequestCost:
-    """The work that one request has caused so far, in seconds: of readers and writers, and of the event loop."""
+    """The seconds of work that one request has caused so far."""
 
-    __slots__ = ("in_event_loop", "seconds")
+    __slots__ = ("_seconds", "_step_started")
 
     def __init__(self) -> None:
-        self.seconds = 0.0
-        self.in_event_loop = 0.0
+        self._seconds = 0.0
+        self._step_started: float | None = None
 
     @property
-    def total(self) -> float:
-        """What counts for the rate limit. The work of a short read is part of both numbers."""
-        return max(self.seconds, self.in_event_loop)
+    def seconds(self) -> float:
+        """The work so far, with the step of the task that is running now."""
+        if self._step_started is None:
+            return self._seconds
+        return self._seconds + time.thread_time() - self._step_started
+
+    def add(self, seconds: float) -> None:
+        """Add seconds of work."""
+        self._seconds += seconds
+
+    def start_step(self) -> None:
+        """Note that a step of the task starts."""
+        self._step_started = time.thread_time()
+
+    def end_step(self) -> None:
+        """Add the CPU time of the step."""
+        if self._step_started is not None:
+            self._seconds += time.thread_time() - self._step_started
+            self._step_started = None
 
 
-# Set by the outermost middleware for each request; None outside of a request.
+# Set by the rate limits for each request; None outside of a request.
 COST: ContextVar[RequestCost | None] = ContextVar("cost", default=None)
 
 
@@ -32,4 +52,33 @@ def add_cost(seconds: float) -> None:
     """
     cost = COST.get()
     if cost is not None:
-        cost.seconds += seconds
+        cost.add(seconds)
+
+
+class Metered:
+    """An awaitable that runs a coroutine and adds the CPU time of each of its steps to a cost."""
+
+    __slots__ = ("_coroutine", "_cost")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], cost: RequestCost) -> None:
+        self._coroutine = coroutine
+        self._cost = cost
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        steps = self._coroutine.__await__()
+        step: Any = steps.send
+        argument: Any = None
+        while True:
+            self._cost.start_step()
+            try:
+                future = step(argument)
+            except StopIteration:
+                return
+            finally:
+                self._cost.end_step()
+            try:
+                argument = yield future
+                step = steps.send
+            except BaseException as error:  # the cancellation of the task, for the coroutine
+                argument = error
+                step = steps.throw

@@ -19,9 +19,9 @@ log = structlog.get_logger("hoptac.access")
 
 MIN_BYTES_PER_SECOND = 1_000
 MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a body
-MAX_HEADERS = 16_384  # bytes of the values of all headers
-MAX_LINES = 128  # headers: each takes memory, however short it is
-MAX_PIPELINED = 16  # requests that wait for the response before them
+MAX_HEADERS = 16_384  # bytes of the names and values of all headers
+MAX_LINES = 100  # lines of headers
+MAX_PIPELINED = 32  # requests of a connection that wait for the one before them
 NEVER = float("inf")
 SLICE = 262_144  # bytes of a body that are written at once
 OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header Connection
@@ -42,9 +42,10 @@ class Connection(HttpToolsProtocol):
         self._body_until = NEVER  # deadline of the body that is being received
         self._sent_until = NEVER  # deadline of the response that the client has to read
         self._unsent = 0  # bytes of this response
+        self._is_full = False  # more requests have arrived at once than a connection keeps
+        self._size = 0  # bytes of the headers of the head that is being received
         self._unparsed = 0  # bytes received since the last complete head, chunk of a body, or message
         self._offer = b""  # head of a request that offers another protocol, without the offer
-        self._is_full = False  # the client has sent more requests at once than a connection keeps
         self._running: RequestResponseCycle | None = None
         self._deferred: tuple[RequestResponseCycle, Any] | None = None  # waits until the client has read
         self.sending = 0  # bytes of the body that is being sent
@@ -81,11 +82,11 @@ class Connection(HttpToolsProtocol):
         return True
 
     def data_received(self, data: bytes) -> None:
-        if self._is_full:
-            return
         # Blank lines count too, although they start no message.
         if self._head_until == NEVER and self in self.shared.waiting:
             self._head_until = time.monotonic() + self.shared.head_deadline
+        if self._is_full:
+            return
         self._unparsed += len(data)
         self._unset_keepalive_if_required()
         try:
@@ -119,10 +120,13 @@ class Connection(HttpToolsProtocol):
             self._refuse()
 
     def _refuse(self) -> None:
-        """Answer bytes that are not HTTP. After too many requests, end with the response to the last one."""
-        if self._is_full:
+        """Answer bytes that are not HTTP."""
+        if self._is_full:  # the connection ends with the response to the last request that it keeps
             self._head_until = NEVER
             self.cycle.keep_alive = False
+            return
+        if self._running is not None and self._running.response_started and not self._running.response_complete:
+            self.abort_soon()  # an answer now would become a part of the response that is being sent
             return
         if self.shared.logs_malformed:
             log.info("malformed", status=400, client=self.client[0] if self.client else "")
@@ -130,20 +134,20 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._size = 0
         if self._head_until == NEVER:
             self._head_until = time.monotonic() + self.shared.head_deadline
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        if len(self.headers) > MAX_LINES:
-            raise ValueError("There are too many headers.")
+        self._size += len(name) + len(value)
+        if self._size > MAX_HEADERS or len(self.headers) > MAX_LINES:
+            raise ValueError("The headers are too large.")  # the parser turns it into an error of its own
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MAX_PIPELINED:
             self._is_full = True
-            raise ValueError("There are too many requests.")
-        if self._unparsed > MAX_HEADERS and sum(len(value) for _, value in self.headers) > MAX_HEADERS:
-            raise ValueError("The headers are too large.")  # the parser turns it into an error of its own
+            raise ValueError("Too many requests are waiting on this connection.")
         self._unparsed = 0
         self._head_until = NEVER
         is_offer = self.parser.should_upgrade()

@@ -112,10 +112,10 @@ class Server:
         self.stop()
 
 
-def new_key(url: str, *scopes: str) -> dict[str, str]:
+def new_key(url: str, *scopes: str, partner: str | None = None) -> dict[str, str]:
     """The Authorization header of a new key."""
     with Database(url) as database, database.write() as session:
-        made = create(session, KeyFields(name="torture", scopes=list(scopes), partner=None))
+        made = create(session, KeyFields(name="torture", scopes=list(scopes), partner=partner))
     return {"Authorization": f"Bearer {made.key}"}
 
 

@@ -24,7 +24,6 @@ from app.core.request_cost import add_cost
 LEVEL = 4  # of each coding
 MIN_SIZE = 500  # bytes: smaller bodies are sent as they are
 INLINE_SIZE = 65_536  # bytes: larger bodies are compressed in a thread
-SMALL_PART = 4_096  # bytes: larger parts of a body that comes in parts are compressed in a thread
 THREADS = 2
 MAX_WAITING = 64_000_000  # bytes of bodies that are or wait to be compressed
 MAX_WAITING_CLIENT = 16_000_000  # of these, for one client
@@ -85,18 +84,18 @@ class Compression:
         compress = CODINGS[coding].compress
         if len(body) <= INLINE_SIZE:
             return compress(body)
-        return await self.in_thread(compress, body, scope)
-
-    async def in_thread(self, compress: Callable[[bytes], bytes], body: bytes, scope: Scope) -> bytes:
-        """Compress a body, or a part of one, in a thread; raises Unavailable if too many bytes are waiting."""
         client = client_of(scope)
         if not self._waiting.take(client, len(body)):
             raise Unavailable("Too many large responses are being compressed.")
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._threads, _timed, compress, body)
-            compressed, seconds = await work
+            return await self.run(compress, body)
         finally:
             self._waiting.give_back(client, len(body))
+
+    async def run(self, compress: Callable[[bytes], bytes], body: bytes) -> bytes:
+        """Compress a body or a part of one in a thread."""
+        work = asyncio.get_running_loop().run_in_executor(self._threads, _timed, compress, body)
+        compressed, seconds = await work
         add_cost(seconds)
         return compressed
 
@@ -158,11 +157,7 @@ class CompressedResponse:
     async def _continue(self, message: Message) -> None:
         """Compress and send a part of a body that comes in parts."""
         is_last = not message.get("more_body", False)
-        body = message.get("body", b"")
-        if len(body) < SMALL_PART:
-            compressed = self._encoder.compress(body)
-        else:
-            compressed = await self._compression.in_thread(self._encoder.compress, body, self._scope)
+        compressed = await self._compression.run(self._encoder.compress, message.get("body", b""))
         if is_last:
             compressed += self._encoder.flush()
             self._encoder = None

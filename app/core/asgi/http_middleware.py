@@ -172,7 +172,11 @@ class RequestResponse:
         """Complete the headers of the response, and omit the body for HEAD."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*self._completed(message["headers"]), *COMMON_HEADERS, self.id_header()]}
+            headers = [*self._completed(message["headers"]), *COMMON_HEADERS, self.id_header()]
+            meter = self.scope.get("meter")
+            if meter is not None:
+                headers += meter.response_headers(self.status, headers)
+            message = {**message, "headers": headers}
         else:
             self.complete = not message.get("more_body", False)
             if self.is_head:

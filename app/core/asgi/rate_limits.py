@@ -7,7 +7,6 @@ A request with a valid key counts for its key, any other for its address. `usage
 Headers: draft-ietf-httpapi-ratelimit-headers, `RateLimit-Policy: "key";q=100;w=60` and `RateLimit: "key";r=50;t=30`.
 """
 
-import contextlib
 import hashlib
 import math
 import time
@@ -15,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.clients import network_of
 from app.core.asgi.http_middleware import HttpMiddleware
@@ -26,8 +25,7 @@ from app.core.request_cost import COST, RequestCost
 UNIT_SECONDS = 0.002  # seconds of work
 MAX_TOKENS = 50_000  # valid tokens that are remembered
 UNKNOWN_TOKENS = 60  # requests in a minute whose token is looked up although their address has no units left
-UNLIMITED_PATHS = ("/livez", "/readyz", "/metrics")
-UNLIMITED_METHODS = ("GET", "HEAD")
+PROBES = ("/livez", "/readyz")  # paths that no limit applies to
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -78,9 +76,9 @@ class RequestMeter:
     __slots__ = (
         "_address",
         "_charged",
+        "_cost",
         "_digest",
-        "_has_valid_token",
-        "_is_counted",
+        "_key_id",
         "_limit",
         "_limits",
         "_refusal",
@@ -92,21 +90,23 @@ class RequestMeter:
         self._limits = limits
         self._address = address
         self._digest = hashlib.sha256(authorization).digest() if authorization else b""
-        self._has_valid_token = bool(authorization) and self._digest in limits.valid_tokens
+        self._key_id = limits.valid_tokens.get(self._digest) if authorization else None  # if the token was valid before
         self._refusal: TooMany | None = None  # what an invalid key will get
         self._limit: RateLimit | None = None  # for which the request counts
-        self._is_counted = False
         self._tag = 0
         self._charged = 0
-        self.headers: Headers = []
+        self._cost = RequestCost()
+        self.headers: Headers = []  # of the response, as far as the request has been counted
+        COST.set(self._cost)
 
     def start(self, *, has_token: bool) -> None:
-        """Count for the address, unless the key was valid before; raises TooMany if none is left.
+        """Count for the key if its token was valid before, else for the address; raises TooMany if none is left.
 
         If none is left, a limited number of tokens are looked up nevertheless: others at the same address must not
         keep out a valid key that this process has not seen yet.
         """
-        if self._has_valid_token:
+        if self._key_id is not None:
+            self._count(self._limits.of_key, self._key_id)
             return
         try:
             self._count(self._limits.of_address, self._address)
@@ -119,23 +119,31 @@ class RequestMeter:
 
     def count_for_key(self, key_id: str) -> None:
         """Count for the valid key instead of the address; raises TooMany if none is left."""
-        if not self._has_valid_token:
-            if self._limit is not None:
-                self._limit.charge(self._tag, -1)
-            self._limits.remember_token(self._digest)
-        self._count(self._limits.of_key, key_id)
+        if self._key_id is None:
+            self._take_back()
+            self._limits.remember_token(self._digest, key_id)
+            self._count(self._limits.of_key, key_id)
 
     def count_invalid_key(self) -> None:
         """Count for the address, because the key is not or no longer valid; raises TooMany if none is left."""
         if self._refusal is not None:
             raise self._refusal
-        if self._has_valid_token:
+        if self._key_id is not None:
             self._limits.valid_tokens.pop(self._digest, None)
-            self._has_valid_token = False
+            self._key_id = None
+            self._take_back()
             self._count(self._limits.of_address, self._address)
 
-    def charge(self, seconds: float) -> None:
+    def response_headers(self, status: int, headers: Headers) -> Headers:
+        """Count the work so far and return the headers that a response lacks. A refusal has its own already."""
+        self.charge()
+        if status == TooMany.status and any(name == b"ratelimit" for name, _ in headers):
+            return []
+        return self.headers
+
+    def charge(self) -> None:
         """Count the work for the request so far."""
+        seconds = self._cost.seconds
         if seconds <= UNIT_SECONDS:
             return
         units = math.ceil((seconds - ROUNDING) / UNIT_SECONDS) - 1
@@ -143,15 +151,11 @@ class RequestMeter:
             self.headers = self._limit.charge(self._tag, units - self._charged)
             self._charged = units
 
-    def end(self, seconds: float) -> None:
-        """Count all of the work. A request that was refused before its key was looked up counts for its address."""
-        if not self._is_counted:
-            with contextlib.suppress(TooMany):
-                self._count(self._limits.of_address, self._address)
-        self.charge(seconds)
+    def _take_back(self) -> None:
+        if self._limit is not None:
+            self._limit.charge(self._tag, -1)
 
     def _count(self, limit: RateLimit | None, client: str) -> None:
-        self._is_counted = True
         self._limit = None
         self.headers = []
         if limit is not None:
@@ -168,50 +172,30 @@ class RateLimitMiddleware:
         self.of_key = RateLimit("key", of_key, table) if of_key else None
         self.of_address = RateLimit("address", of_address, table) if of_address else None
         self.of_unknown_tokens = RateLimit("tokens", UNKNOWN_TOKENS, table)
-        self.valid_tokens: OrderedDict[bytes, None] = OrderedDict()  # digests of Authorization headers with valid keys
-        self._rejecting = HttpMiddleware(_refuse, access_log=http.access_log, observe=http.observe)
+        self.valid_tokens: OrderedDict[bytes, str] = OrderedDict()  # keys, by the digest of a valid Authorization
+        self._http = http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["path"] in UNLIMITED_PATHS and scope["method"] in UNLIMITED_METHODS):
+        if scope["type"] != "http" or (scope["path"] in PROBES and scope["method"] in ("GET", "HEAD")):
             await self.app(scope, receive, send)
             return
-        authorization = _authorization(scope)
+        authorization = b""
+        if scope["path"].startswith("/v1") and scope["method"] != "OPTIONS":  # elsewhere no key is looked at
+            authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), authorization)
-        cost = RequestCost()
-        COST.set(cost)
-
-        async def send_with_limits(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                meter.charge(cost.total)
-                headers = message["headers"]
-                if message["status"] != TooMany.status or not any(name == b"ratelimit" for name, _ in headers):
-                    message = {**message, "headers": [*headers, *meter.headers]}
-            await send(message)
-
         try:
             meter.start(has_token=bool(authorization))
         except TooMany as problem:
-            await self._rejecting({**scope, "problem": problem}, receive, send)
+            await self._http.refuse(problem, scope, receive, send)
             return
+        scope["meter"] = meter  # whoever sends the response adds its headers
         try:
-            scope["meter"] = meter
-            await self.app(scope, receive, send_with_limits)
+            await self.app(scope, receive, send)
         finally:
-            meter.end(cost.total)
+            meter.charge()
 
-    def remember_token(self, digest: bytes) -> None:
+    def remember_token(self, digest: bytes, key_id: str) -> None:
         """Remember a valid key, so that invalid requests from the same address do not block it."""
-        self.valid_tokens[digest] = None
+        self.valid_tokens[digest] = key_id
         if len(self.valid_tokens) > MAX_TOKENS:
             self.valid_tokens.popitem(last=False)
-
-
-def _authorization(scope: Scope) -> bytes:
-    """Return the header by which a request can count for a key. Only below /v1, keys are looked up."""
-    if not scope["path"].startswith("/v1") or scope["method"] == "OPTIONS":
-        return b""
-    return next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    await scope["problem"].response()(scope, receive, send)

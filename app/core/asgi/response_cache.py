@@ -22,6 +22,7 @@ MAX_BODY_SIZE = 1_000_000  # bytes of one response
 MAX_KEY_SIZE = 2_048  # bytes of a path with its query
 ENTRY_OVERHEAD = 600  # bytes of the objects of an entry that are not weighed: measured as memory of the process
 PRIVATE = re.compile(rb"no-store|private", re.IGNORECASE)
+NOT_CACHED = (b"x-request-id", b"ratelimit", b"ratelimit-policy")  # headers of one response
 NOT_IN_304 = (b"content-type", b"content-length", b"content-encoding")
 
 Headers = list[tuple[bytes, bytes]]
@@ -87,7 +88,7 @@ class ResponseCache:
         await self.app(scope, receive, send_and_collect)
         if not messages or messages[0]["status"] != 200 or messages[-1].get("more_body"):
             return
-        headers = [header for header in messages[0]["headers"] if header[0] != b"x-request-id"]
+        headers = [header for header in messages[0]["headers"] if header[0] not in NOT_CACHED]
         values = dict(headers)
         body = b"".join([message.get("body", b"") for message in messages[1:]])
         if b"etag" not in values or PRIVATE.search(values.get(b"cache-control", b"")) or len(body) > MAX_BODY_SIZE:
@@ -119,9 +120,12 @@ class ResponseCache:
             status = 304
             headers = [(name, tag.encode() if name == b"etag" else value) for name, value in entry.unchanged]
         request_id = request_id_of(requested_id)
-        id_header = (b"x-request-id", request_id.encode())
+        own_headers = [(b"x-request-id", request_id.encode())]
+        meter = scope.get("meter")
+        if meter is not None:
+            own_headers += meter.headers
         body = b"" if status == 304 or scope["method"] == "HEAD" else entry.body
-        await send({"type": "http.response.start", "status": status, "headers": [*headers, id_header]})
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, *own_headers]})
         await send({"type": "http.response.body", "body": body})
         if self.app.is_observed:
             scope["fastapi"] = entry.route

@@ -7,17 +7,14 @@ the loop would answer all of them before it looks at the next connection.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine, Generator
-from functools import partial
-from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.clients import network_of
-from app.core.request_cost import COST, RequestCost
+from app.core.asgi.rate_limits import PROBES
+from app.core.request_cost import COST, Metered
 
 ROUND = 0.002  # seconds after its first request in a round of the event loop in which a client may start others
-WITHOUT_TURNS = ("/livez", "/readyz", "/metrics")
 
 
 class Turns:
@@ -29,13 +26,13 @@ class Turns:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in WITHOUT_TURNS:
+        if scope["type"] == "http" and (scope["path"] not in PROBES or scope["method"] != "GET"):
             client = network_of((scope.get("client") or ("",))[0])
             if client in self._waiting or not self._may_start(client):
                 await self._turn(client)
             cost = COST.get()
             if cost is not None:
-                await _Steps(self.app(scope, receive, send), cost)  # type: ignore[arg-type]
+                await Metered(self.app(scope, receive, send), cost)  # type: ignore[arg-type]
                 return
         await self.app(scope, receive, send)
 
@@ -61,27 +58,3 @@ class Turns:
             if not turn.done():
                 turn.set_result(None)
             self._may_start(client)
-
-
-class _Steps:
-    """Runs a coroutine, and adds the CPU time that its steps take in the event loop to a cost."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], cost: RequestCost) -> None:
-        self._coroutine = coroutine
-        self._cost = cost
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        step = partial(self._coroutine.send, None)
-        while True:
-            started = time.thread_time()
-            try:
-                awaited = step()
-            except StopIteration:
-                return
-            finally:
-                self._cost.in_event_loop += time.thread_time() - started
-            try:
-                yield awaited
-                step = partial(self._coroutine.send, None)
-            except BaseException as error:
-                step = partial(self._coroutine.throw, error)

@@ -24,6 +24,7 @@ import structlog
 WINDOW = 60  # seconds
 SLOTS = 65_536
 SLOTS_OF_SET = 8  # slots that one client can have
+MAX_LAST_SLOTS = 4_096
 ROUNDING = 1e-9  # usages are sums of fractions
 MAX_USED = 10.0  # quotas; so no debt lasts longer than ten windows
 SECRET_SIZE = 16  # bytes
@@ -41,6 +42,7 @@ class UsageTable:
         self._tags = columns[0].cast("Q")
         self._ends = columns[1].cast("d")
         self._used = columns[2].cast("d")
+        self._last_slots: dict[int, int] = {}  # the slots in which clients were found last, by tag
 
     def tag_of(self, client: str) -> int:
         """Return the tag of a client."""
@@ -69,7 +71,12 @@ class UsageTable:
 
     def _current_slot(self, tag: int, now: float) -> int:
         """Return the slot of a client. If its window is over, the next one starts, with the debt that remains."""
-        slot = self._slot_of(tag, now)
+        slot = self._last_slots.get(tag, 0)
+        if self._tags[slot] != tag:
+            slot = self._slot_of(tag, now)
+            if len(self._last_slots) >= MAX_LAST_SLOTS:
+                self._last_slots.clear()
+            self._last_slots[tag] = slot
         end = self._ends[slot]
         if now >= end:
             left = self._used_at(slot, now)

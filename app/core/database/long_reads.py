@@ -124,7 +124,7 @@ class LongReads:
         finally:
             clear_limit()
             self._idle.append(connection)
-            cost.seconds = self._clock() - started
+            cost.add(self._clock() - started)
 
     def _in_turn(self, read: Read) -> Read:
         """Run the Python code of a read while no other long read runs Python code.

@@ -135,7 +135,7 @@ class PostgresReader:
                         await cursor.execute(*query.sql(DIALECT, values, exact=True))
                         rows = await cursor.fetchall()
                     rows = cut(rows, values["most_bytes"])
-                add_cost(spent + min(time.monotonic() - waited_since, MAX_CHARGED))
+                add_cost(min(time.monotonic() - waited_since, MAX_CHARGED))
         except StopIteration as done:
             return done.value
         finally:

@@ -13,7 +13,6 @@ from sqlalchemy.dialects import sqlite
 from app.core.database.long_reads import LongReads
 from app.core.database.statements import MAX_ROWS, Read, Rows, cut
 from app.core.errors import Unavailable
-from app.core.request_cost import add_cost
 from app.core.time_limit import OutOfTime, check_time, clear_limit, is_out_of_time, set_limit
 
 INTERRUPTED = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -73,7 +72,6 @@ class SqliteReader:
             raise
         finally:
             clear_limit()
-            add_cost(time.thread_time() - started)
 
     async def close(self) -> None:
         """Wait for the threads and close all connections."""

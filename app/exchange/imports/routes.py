@@ -168,13 +168,13 @@ async def list_imports(request: Request, caller: Caller, query: ImportsQuery) ->
 async def read_import(request: Request, caller: Caller, query: ImportQuery, import_id: str) -> Response:
     """Return the status of an import and its counts. With the mode `all`, the lines are counted when it ends."""
     deadline = time.monotonic() + query.wait
+    client = client_of(request.scope)
     import_shown = await read_own_import(request, caller, import_id)
     while import_shown.status in OPEN:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             break
-        pause = min(remaining, POLL_SECONDS)
-        if not await request.app.state.waiting.pause(pause, request.receive, client_of(request.scope)):
+        if not await request.app.state.waiting.pause(min(remaining, POLL_SECONDS), request.receive, client):
             break
         import_shown = await read_own_import(request, caller, import_id)
     return private_json(import_shown.model_dump())

@@ -13,7 +13,6 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import IO, Any
@@ -30,13 +29,13 @@ from app.core.garbage_collection import without_garbage_collection
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.writer_thread import PATIENCE
-from app.exchange.imports.chunk_reader import ChunkReader, Groups
+from app.exchange.imports.chunk_reader import ChunkReader, ChunkTooSlow, Groups
 from app.exchange.imports.database_tables import Import
-from app.exchange.imports.line import RecordKey
 from app.exchange.imports.pace import Interrupted, Pace
-from app.exchange.imports.plan import Plan
+from app.exchange.imports.plan import Plan, TooMuch
 from app.exchange.imports.storage.claims import (
     ClaimLost,
+    check_claim,
     claim_import,
     claim_renewal,
     finish_import,
@@ -48,16 +47,15 @@ from app.exchange.imports.storage.line_chunks import drop_records
 from app.exchange.imports.storage.store import errors_json, record_verdicts
 from app.exchange.imports.write_lines import LineWriter, referrer_errors
 
-# CPU time for which a transaction with all lines may last. 5,000 lines of 300 bytes take 2 seconds.
+# CPU time of this process for which a transaction with all lines may last: 5,000 lines of 300 bytes take 2 seconds.
+# And the time in all, which includes that of PostgreSQL and of other programs.
 MAX_SECONDS_AT_ONCE = 5.0
+MAX_WAIT_AT_ONCE = 10.0
+TOO_MUCH_AT_ONCE = "The lines are too much work for one transaction. Use mode=rows."
 
 
 class _RollBack(Exception):
     """The import must not change any record."""
-
-
-class _TooMuchAtOnce(Exception):
-    """The lines are too much work for one transaction."""
 
 
 def begin_run(database: Database, import_id: str, claim: str, pace: Pace) -> "ImportRun | None":
@@ -99,7 +97,8 @@ class ImportRun:
         scope = "records:write:own" if row.partner else "records:write"
         self.caller = Caller(row.key or "", frozenset([scope]), row.partner)
         self.unreadable_lines = row.refused
-        self.refused: set[RecordKey] = set()
+        self.refused: set[bytes] = set()  # digests of the records of refused lines
+        self._until = (0.0, 0.0)  # the end of the transaction with all lines, in CPU time and in time
         self.unpublished: list[tuple[int, str, str]] = []  # number of the line, resource and id of the record
         self._steps = self._renewed_steps()
 
@@ -133,8 +132,8 @@ class ImportRun:
             return "The key was revoked or has expired."
         except ReadOnly as error:  # the database became a mirror after the file was received
             return error.detail
-        except _TooMuchAtOnce:
-            return "The lines are too much work for one transaction. Use mode=rows."
+        except TooMuch as error:
+            return str(error)
         except IntegrityError as error:
             structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
             return "The database refused the records."
@@ -165,10 +164,10 @@ class ImportRun:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Session]:
-        """Open a short transaction that writes no record, which also renews the claim."""
+        """Open a short transaction that only reads, for which no writer waits."""
         self.pace.pause()
-        with import_transaction(self.database) as session:
-            renew_claim(session, self.id, self.claim)
+        with self.database.snapshot() as connection, Session(connection) as session:
+            check_claim(session, self.id, self.claim)
             self._update_caller(session)
             yield session
 
@@ -185,12 +184,19 @@ class ImportRun:
         finally:
             self._lines.adapt(time.monotonic() - began)
 
+    @contextlib.contextmanager
+    def _retried(self) -> Iterator[None]:
+        """Let the next chunk begin with the same lines if this one takes too long."""
+        try:
+            yield
+        except ChunkTooSlow:
+            self._lines.retry()
+
     def _write_in_chunks(self) -> Iterator[None]:
-        waiting = deque(self.plan.groups)
-        while waiting:
+        while self._lines.has_more:
             self.pace.pause()
-            with self._writing() as session:
-                results = self._write(session, self._lines.next_groups(session, waiting))
+            with self._retried(), self._writing() as session:
+                results = self._write(session, self._lines.next_groups(session))
                 record_verdicts(session, self.id, self.claim, results)
             yield
         with import_transaction(self.database) as session:
@@ -198,28 +204,32 @@ class ImportRun:
 
     def _judge_in_chunks(self) -> Iterator[None]:
         """Write each chunk, roll it back, and store its verdicts. The records of the lines stay until the end."""
-        waiting = deque(self.plan.groups)
-        while waiting:
+        while self._lines.has_more:
             self.pace.pause()
-            results = self._judge(waiting)
+            results: list[dict[str, Any]] = []
+            with self._retried():
+                results = self._judge()
             with import_transaction(self.database) as session:
                 record_verdicts(session, self.id, self.claim, results, keeps_records=True)
             yield
         after: int | None = -1
         while after is not None:
-            with self._reading() as session:
+            self.pace.pause()
+            with import_transaction(self.database) as session:
+                renew_claim(session, self.id, self.claim)
                 after = drop_records(session, self.id, after)
             yield
         with import_transaction(self.database) as session:
             finish_import(session, self.id, self.claim, "done")
 
-    def _judge(self, waiting: deque[list[int]]) -> list[dict[str, Any]]:
+    def _judge(self) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
         with contextlib.suppress(_RollBack), self._writing() as session:
-            groups = self._lines.next_groups(session, waiting)
+            groups = self._lines.next_groups(session)
             context = self._lines.context(session, groups)
             if context:
-                self._writer(session).put_context(context)
+                LineWriter(session, self.caller, by_line=True, refused=self.refused).put_context(context)
+                self._lines.start_clock()
             results = self._write(session, groups)
             raise _RollBack
         return results
@@ -244,29 +254,31 @@ class ImportRun:
     def _write_all(self, session: Session, results: IO[bytes]) -> int:
         """Write all lines, and their verdicts to a file. Return the number of refused lines."""
         refused = 0
-        began = time.thread_time()
-        waiting = deque(self.plan.groups)
-        while waiting:
+        self._until = (time.thread_time() + MAX_SECONDS_AT_ONCE, time.monotonic() + MAX_WAIT_AT_ONCE)
+        while self._lines.has_more:
             self.pace.check()
-            groups = self._lines.next_groups(session, waiting)
+            groups = self._lines.next_groups(session)
             for result in self._write(session, groups):
                 results.write(to_json(result) + b"\n")
                 refused += result["verdict"] == "refused"
             lines = list(chain.from_iterable(groups))
             self.unpublished += [(line.number, *line.key) for line in lines if line.unpublishes]
-            if time.thread_time() - began > MAX_SECONDS_AT_ONCE:
-                raise _TooMuchAtOnce
         return refused
+
+    def _check_time_at_once(self) -> None:
+        """Raise TooMuch if the transaction with all lines takes too long."""
+        if time.thread_time() > self._until[0] or time.monotonic() > self._until[1]:
+            raise TooMuch(TOO_MUCH_AT_ONCE)
 
     def _referrer_errors(self, session: Session) -> dict[int, list[ErrorItem]]:
         """Return the errors of lines, by number, whose records cannot become drafts because others link to them.
 
         In the mode `all` this is checked after all lines, since later lines may turn the linking records into drafts.
         """
-        errors = {
-            number: referrer_errors(session, self.caller, RESOURCES[resource], record_id)
-            for number, resource, record_id in self.unpublished
-        }
+        errors = {}
+        for number, resource, record_id in self.unpublished:
+            self._check_time_at_once()
+            errors[number] = referrer_errors(session, self.caller, RESOURCES[resource], record_id)
         return {number: items for number, items in errors.items() if items}
 
     def _record(
@@ -278,7 +290,8 @@ class ImportRun:
         finish_import(session, self.id, self.claim, status)
 
     def _writer(self, session: Session) -> LineWriter:
-        return LineWriter(session, self.caller, by_line=self.by_line, refused=self.refused)
+        check_time = self._lines.check_time if self.by_line else self._check_time_at_once
+        return LineWriter(session, self.caller, by_line=self.by_line, refused=self.refused, check_time=check_time)
 
     def _write(self, session: Session, groups: Groups) -> list[dict[str, Any]]:
         """Write groups of lines, and return the results of the lines."""

@@ -142,6 +142,11 @@ def repeated_strings(client: Client, _: random.Random) -> int:
     return client.send_table(workbooks.repeated_string(20, 1_500_000), workbooks.XLSX).status
 
 
+def many_strings(client: Client, _: random.Random) -> int:
+    """A workbook of 440 MB when it is unpacked, whose strings are all kept until the end."""
+    return client.send_table(workbooks.many_strings(14_000, 32_000), workbooks.XLSX).status
+
+
 def short_lines(client: Client, _: random.Random) -> int:
     """A table of lines that are nearly empty."""
     return client.send_table(b"id\n" + b"x\n" * 50_000, "text/csv").status

@@ -24,7 +24,7 @@ CACHE_MEMORY = 2 * CACHE_MEGABYTES + 25.0  # megabytes of growth: twice the sett
 STATEMENT_MEMORY = 40.0  # megabytes for statements, whatever their number
 PAGE_BYTES = 10e6
 FEED_BYTES = 4e6 + 1.2e6  # the promised size, and the last record
-LOG_MEGABYTES = 100.0
+LOG_MEGABYTES = 80.0  # 64, and the transactions that pass it
 FOLLOWERS = 500
 
 
@@ -73,17 +73,17 @@ def misspelt(target: Target, *, full: bool) -> Row:
 
 def filters(target: Target, *, full: bool) -> Row:
     """Filters in ever new combinations."""
-    return _repeated(target, "filters in new combinations", [loads.filters] * 2, 90 if full else 8, STATEMENT_MEMORY)
+    return _repeated(target, "filters in new combinations", [loads.filters] * 2, 90 if full else 5, STATEMENT_MEMORY)
 
 
 def codings(target: Target, *, full: bool) -> Row:
     """Made-up codings, each of which a cache might keep."""
-    return _repeated(target, "made-up codings", [loads.codings] * 2, 30 if full else 6, CACHE_MEMORY, 0)
+    return _repeated(target, "made-up codings", [loads.codings] * 2, 30 if full else 4, CACHE_MEMORY, 0)
 
 
 def queries(target: Target, *, full: bool) -> Row:
     """Long query strings, each of which a cache might keep."""
-    return _repeated(target, "long query strings", [loads.queries] * 2, 30 if full else 6, CACHE_MEMORY, 0)
+    return _repeated(target, "long query strings", [loads.queries] * 2, 30 if full else 4, CACHE_MEMORY, 0)
 
 
 def large_pages(target: Target, *, full: bool) -> Row:

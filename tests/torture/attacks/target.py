@@ -13,11 +13,11 @@ from typing import Any
 import psycopg
 
 from app.core.database.engine import Database
+from app.core.settings import Settings
 from bench.generate import Generator, Record
 from bench.load import load, write
-from tests.support.servers import run
 from tests.torture.clusters import running_processes
-from tests.torture.setting import Server
+from tests.torture.setting import Server, new_key
 
 ATTACKER = "127.0.0.1"
 OTHERS = "127.0.9.9"  # the address of the clients that an attack must not harm
@@ -25,6 +25,7 @@ JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 PARTNERS = {"unido": "UNIDO", "other": "OTHER", "third": "THIRD"}
 PROJECT: dict[str, Any] = {"title": {"en": "Attacked"}, "kind": "project", "status": "active"}
+RATE_LIMITS = {name: Settings.model_fields[name].default for name in ("rate_limit_key", "rate_limit_address")}
 Body = bytes | Iterable[bytes]
 
 
@@ -43,10 +44,7 @@ def generated(url: str, projects: int) -> str:
 
 def key_of(url: str, *scopes: str, partner: str | None = None) -> str:
     """The token of a new key."""
-    arguments = [*(f"--scope={scope}" for scope in scopes), *([f"--partner={partner}"] if partner else [])]
-    made = run("key", "create", "--name=attacks", *arguments, HOPTAC_DATABASE_URL=url)
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
+    return new_key(url, *scopes, partner=partner)["Authorization"].removeprefix("Bearer ")
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ class Target:
 
     def __init__(self, url: str, **settings: object) -> None:
         self.url = url
-        self.server = Server(url, **settings)
+        self.server = Server(url, **{**RATE_LIMITS, **settings})
         self.is_sqlite = url.startswith("sqlite")
         self.file = Path(url.removeprefix("sqlite:///"))
         self.partner_token = key_of(url, "records:write:own", "webhooks", partner="unido")

@@ -1,9 +1,11 @@
 """Hostile workbooks and zip files, written part by part: no library would write them."""
 
 import io
+import itertools
 import struct
 import zipfile
 from collections.abc import Iterable
+from functools import cache
 
 NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 DOCUMENT = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -23,13 +25,15 @@ def rows_of(rows: Iterable[Iterable[str]]) -> str:
     return "".join(f"<row>{''.join(cells)}</row>" for cells in rows)
 
 
-def workbook(rows: str, *, shared: str = "", styles: str = "", names: str = "") -> bytes:
-    """A workbook with one sheet, and with the shared string, number format and defined names that are given."""
-    kinds = {"worksheet": ("worksheets/sheet1", f"<worksheet {NAMESPACE}><sheetData>{rows}</sheetData></worksheet>")}
+def workbook(rows: str, *, shared: Iterable[str] = (), styles: str = "", names: str = "") -> bytes:
+    """A workbook with one sheet, and with the shared strings, number format and defined names that are given."""
+    sheet = f"<worksheet {NAMESPACE}><sheetData>{rows}</sheetData></worksheet>"
+    kinds: dict[str, tuple[str, Iterable[str]]] = {"worksheet": ("worksheets/sheet1", [sheet])}
     if shared:
-        kinds["sharedStrings"] = ("sharedStrings", f"<sst {NAMESPACE}><si><t>{shared}</t></si></sst>")
+        strings = (f"<si><t>{text}</t></si>" for text in shared)
+        kinds["sharedStrings"] = ("sharedStrings", itertools.chain([f"<sst {NAMESPACE}>"], strings, ["</sst>"]))
     if styles:
-        kinds["styles"] = ("styles", _styles(styles))
+        kinds["styles"] = ("styles", [_styles(styles)])
     relations = "".join(
         f'<Relationship Id="r{number}" Type="{DOCUMENT}/{kind}" Target="{target}.xml"/>'
         for number, (kind, (target, _)) in enumerate(kinds.items(), 1)
@@ -38,7 +42,7 @@ def workbook(rows: str, *, shared: str = "", styles: str = "", names: str = "") 
         f'<Override PartName="/xl/{target}.xml" ContentType="{PARTS}.{kind}+xml"/>'
         for kind, (target, _) in kinds.items()
     )
-    parts = {
+    texts = {
         "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" '
         'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
         f'<Override PartName="/xl/workbook.xml" ContentType="{PARTS}.sheet.main+xml"/>{overrides}</Types>',
@@ -49,11 +53,13 @@ def workbook(rows: str, *, shared: str = "", styles: str = "", names: str = "") 
         f'<sheet name="s" sheetId="1" r:id="r1"/></sheets>{names}</workbook>',
         "xl/_rels/workbook.xml.rels": _relationships(relations),
     }
-    parts |= {f"xl/{target}.xml": content for target, content in kinds.values()}
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, text in texts.items():
+            archive.writestr(name, text)
+        for target, pieces in kinds.values():
+            with archive.open(f"xl/{target}.xml", "w") as part:
+                part.writelines(map(str.encode, pieces))
     return file.getvalue()
 
 
@@ -73,7 +79,14 @@ def repeated_string(rows: int, letters: int) -> bytes:
     lines = [
         [text_cell(f"y{number}"), shared_cell, text_cell("project"), text_cell("active")] for number in range(rows)
     ]
-    return workbook(rows_of([map(text_cell, HEADER), *lines]), shared="a" * letters)
+    return workbook(rows_of([map(text_cell, HEADER), *lines]), shared=["a" * letters])
+
+
+@cache
+def many_strings(count: int, letters: int) -> bytes:
+    """A workbook with so many shared strings, all of which have to be kept while it is read."""
+    line = [text_cell("y"), '<c t="s"><v>0</v></c>', text_cell("project"), text_cell("active")]
+    return workbook(rows_of([map(text_cell, HEADER), line]), shared=["a" * letters] * count)
 
 
 def empty_cells(rows: int, columns: int) -> bytes:
