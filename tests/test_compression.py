@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.core.asgi import compression
 from app.core.asgi.compression import INLINE_SIZE, MAX_WAITING_CLIENT, Compression
+from app.core.request_cost import COST, RequestCost
 
 DECODE: dict[str, Any] = {
     "gzip": gzip.decompress,
@@ -87,6 +88,29 @@ def test_a_large_body_does_not_hold_up_the_event_loop() -> None:
         return longest
 
     assert asyncio.run(longest_pause()) < 0.25  # to compress it takes over half a second
+
+
+def test_parts_of_a_body_do_not_hold_up_the_event_loop_and_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[int] = set()
+
+    class Encoder(compression.BrotliEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self._encode = self.compress
+            self.compress = self._note_thread
+
+        def _note_thread(self, part: bytes) -> bytes:
+            threads.add(threading.get_ident())
+            return self._encode(part)
+
+    monkeypatch.setitem(compression.CODINGS, "br", compression.CODINGS["br"]._replace(encoder=Encoder))
+    cost = RequestCost()
+    COST.set(cost)
+    parts = [os.urandom(32_768).hex().encode() for _ in range(20)]
+    _, _, body = asyncio.run(received(Compression(Sending(*parts)), "br"))
+    assert brotli.decompress(body) == b"".join(parts)
+    assert threading.get_ident() not in threads
+    assert cost.seconds > 0
 
 
 def test_what_one_client_has_to_compress_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

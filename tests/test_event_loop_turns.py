@@ -14,7 +14,7 @@ MANY = 60
 
 
 def scope_of(address: str, path: str = "/v1/projects") -> dict[str, Any]:
-    return {"type": "http", "path": path, "client": (address, 1)}
+    return {"type": "http", "method": "GET", "path": path, "client": (address, 1)}
 
 
 async def nothing(*_: Any) -> Any:

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.exchange.formats.media_types import JSON_LINES, parse_file
+from app.exchange.imports.compact import IntLists
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.ordering import components
@@ -49,12 +50,19 @@ from tests.support.servers import run as command
 from tests.support.waiting import eventually
 
 
+def links_of(*targets: list[int]) -> IntLists:
+    links = IntLists()
+    for each in targets:
+        links.append(each)
+    return links
+
+
 def test_components_come_after_what_they_point_to() -> None:
-    chain = {number: [number + 1] for number in range(50_000)}
-    assert components(chain)[0] == [50_000]
-    found = components({1: [2, 3], 2: [1], 3: [4, 9], 4: [3], 5: []})
-    assert sorted(map(tuple, found)) == [(1, 2), (3, 4), (5,), (9,)]
-    assert found.index([9]) < found.index([3, 4]) < found.index([1, 2])
+    chain = components(links_of(*([number + 1] for number in range(50_000)), []))
+    assert next(chain) == [50_000]
+    found = list(components(links_of([1, 2], [0], [3, 5], [2], [], [])))
+    assert sorted(map(tuple, found)) == [(0, 1), (2, 3), (4,), (5,)]
+    assert found.index([5]) < found.index([2, 3]) < found.index([0, 1])
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("rows", 250), ("all", 0)])

@@ -226,6 +226,20 @@ def test_others_at_the_address_do_not_keep_out_a_new_key(
 
 
 @pytest.mark.usefixtures("one_unit_each")
+def test_what_needs_no_key_counts_for_the_address(seeded_database: Database) -> None:
+    key = key_of(seeded_database, "records:write")
+    with client_of(url_of(seeded_database), rate_limit_address=4, rate_limit_key=9) as client:
+        assert client.get(PATH, headers=key).headers["ratelimit-policy"].startswith('"key"')
+        assert left(client.get("/openapi.json", headers=key))[1] == '"address";r=3'
+        preflight = {**key, "Origin": "http://x", "Access-Control-Request-Method": "PUT"}
+        assert left(client.options(PATH, headers=preflight))[1] == '"address";r=2'
+        assert left(client.post("/livez", headers=key))[1] == '"address";r=1'
+        malformed = [*key.items(), ("User-Agent", "a"), ("User-Agent", "b")]
+        assert client.get(PATH, headers=malformed).status_code == 400
+        assert client.get(PATH).status_code == 429
+
+
+@pytest.mark.usefixtures("one_unit_each")
 def test_guesses_of_keys_count_for_the_address(seeded_database: Database) -> None:
     known = key_of(seeded_database, "records:write")
     guesses = [

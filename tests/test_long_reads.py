@@ -19,7 +19,7 @@ from app.core.database.fair_queue import FairQueue
 from app.core.database.statements import Query, Read, Reader
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
 from app.core.reading.results import last_change_name
-from app.core.request_cost import COST, RequestCost
+from app.core.request_cost import COST, Metered, RequestCost
 from app.core.values.json import from_json
 from tests.support.databases import NewDatabase, url_of
 from tests.support.keys import key_of
@@ -240,13 +240,28 @@ def test_a_read_adds_its_time_to_the_cost_of_the_request(new_database: NewDataba
             cost = RequestCost()
             COST.set(cost)
             with contextlib.suppress(QueryTooSlow):
-                await reader.run(read)
+                await Metered(reader.run(read), cost)
             costs.append(cost.seconds)
         return costs
 
     cheap, dear = run(new_database(migrated), work, deadline=0.5)
     assert 0 < cheap < 0.2
     assert dear > max(cheap, 0.05)
+
+
+def test_the_load_of_others_is_no_cost_of_a_short_read(postgres: str) -> None:
+    waits = Query(text("SELECT 1 FROM pg_sleep(0.1)"))
+
+    def read() -> Read:
+        return (yield waits, {})
+
+    async def work(_: Database, reader: Reader) -> float:
+        cost = RequestCost()
+        COST.set(cost)
+        await reader.run(read)
+        return cost.seconds
+
+    assert 0 < run(postgres, work) < 0.05
 
 
 def test_the_last_change_never_waits_for_reads_of_clients(new_database: NewDatabase, migrated: str) -> None:

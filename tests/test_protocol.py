@@ -17,6 +17,7 @@ import pytest
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from app.server import unsent_responses
+from app.server.protocol import MAX_PIPELINED
 from app.server.unsent_responses import UnsentResponses
 from tests.support.keys import Key, key_of
 from tests.support.servers import ROOT, answers, memory_of, server
@@ -118,6 +119,20 @@ def test_a_client_that_half_closes_gets_its_answers(base: str, key: Key) -> None
     assert statuses(answers_to(base, uncached + write, half_close=True)) == [200, 200, 200, UNPROVED]
     assert answers_to(base, DOWNLOAD, half_close=True).count(b"HTTP/1.1 200") == 1
     assert answers_to(base, GET, half_close=True, seconds=5) == b""  # the request is not complete
+
+
+def test_a_head_has_so_many_lines_before_it_is_complete(base: str) -> None:
+    head = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+    began = time.monotonic()
+    assert statuses(answers_to(base, head + b"a:\r\n" * 200)) == [400]
+    assert time.monotonic() - began < 5  # not when the deadline of the head has passed
+    assert statuses(answers_to(base, head + b"a:\r\n" * 50 + b"Connection: close\r\n\r\n")) == [200]
+
+
+def test_a_connection_keeps_some_requests_that_wait(base: str) -> None:
+    """The connection ends after them, so the client knows which ones it has to send again."""
+    found = statuses(answers_to(base, b"GET /v1/projects?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n" * 500))
+    assert found == [200] * (MAX_PIPELINED + 1)
 
 
 def test_a_long_poll_ends_when_its_client_goes(base: str) -> None:

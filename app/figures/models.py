@@ -11,7 +11,7 @@ from sqlalchemy import Column, Double, Table, literal, select
 from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
-from app.core.errors import ERROR_DETAILS, ErrorItem
+from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, RangeFilter
 from app.core.model.resource import Link, Resource
@@ -187,8 +187,11 @@ def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
 def unit_of_its_total(proposal: Proposal) -> Iterator[ErrorItem]:
     """Refuse a total that has another unit than this part."""
     unit = literal(proposal.fields.unit)  # NULL for a part without a unit, which differs from no unit
-    for number, total in _totals(proposal.fields):
-        if proposal.exists(select(_FIGURES.id).where(_FIGURES.id == total, _FIGURES.unit != unit)):
+    totals = list(_totals(proposal.fields))
+    query = select(_FIGURES.id).where(_FIGURES.id.in_([total for _, total in totals]), _FIGURES.unit != unit)
+    others = set(proposal.session.execute(query).scalars()) if totals else set()
+    for number, total in totals:
+        if total in others:
             pointer = f"/relations/{number}/figure"
             yield ErrorItem(pointer=pointer, code="other_unit", detail="A part must have the unit of its total.")
 
@@ -204,9 +207,11 @@ def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
 
 def not_part_of_itself(proposal: Proposal) -> Iterator[ErrorItem]:
     """Refuse a figure that is a part of itself, directly or through other figures."""
-    for number, total in _totals(proposal.fields):
-        if proposal.forms_cycle(total, _PART_ID, RELATIONS.c.figure_id, _IS_PART):
-            yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=ERROR_DETAILS["cycle"])
+    totals = list(_totals(proposal.fields))
+    details = proposal.cycles([total for _, total in totals], _PART_ID, RELATIONS.c.figure_id, _IS_PART)
+    for number, total in totals:
+        if total in details:
+            yield ErrorItem(pointer=f"/relations/{number}/figure", code="cycle", detail=details[total])
 
 
 _FIGURES: Any = Figure

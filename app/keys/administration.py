@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import SCOPE, Caller
@@ -13,7 +14,7 @@ from app.core.access.key_events import actor_of, add_event
 from app.core.access.keys import ID_LENGTH, Key, is_valid, new_token, token_hash
 from app.core.access.rotation import Rotation
 from app.core.change_log import now
-from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
+from app.core.errors import Conflict, ErrorItem, Invalid, NotFound, TooMany
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import validate
 from app.core.values.ids import random_text
@@ -28,6 +29,10 @@ from app.keys.powers import (
     powers_of,
     powers_of_caller,
 )
+
+# Valid keys that can be created through the API. The command has no limit.
+MAX_KEYS = 5_000
+MAX_KEYS_OF_PARTNER = 50
 
 MAX_DETAIL = 2_000  # characters of the detail of an event
 COLUMNS = ("name", "scopes", "partner", "networks", "expires_at")
@@ -50,6 +55,8 @@ def create(session: Session, fields: KeyFields, caller: Caller | None = None, *,
         ensure_allowed_expiry(fields.expires_at, max_days)
     _ensure_partner(session, powers)
     ensure_within(_powers(values), holder)
+    if holder is not None:
+        _ensure_room(session, powers.partner)
     key_id = random_text(ID_LENGTH)
     token = new_token(key_id)
     key = Key(id=key_id, hash=token_hash(token), created_at=now(), **values)
@@ -57,6 +64,17 @@ def create(session: Session, fields: KeyFields, caller: Caller | None = None, *,
     detail = "; ".join(f"{name}: {value or '-'}" for name, value in values.items())
     _add_event(session, key_id, "create", caller, detail)
     return key_created(key, token)
+
+
+def _ensure_room(session: Session, partner: str | None) -> None:
+    """Raise TooMany if there are too many valid keys: each has rate limits and quotas of its own."""
+    is_current = or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now())
+    valid = select(func.count()).select_from(Key).where(col(Key.revoked_at).is_(None), is_current)
+    if session.exec(valid).one() >= MAX_KEYS:
+        raise TooMany(f"There are {MAX_KEYS:,} valid keys. Revoke those that are not used any more.")
+    if partner is not None and session.exec(valid.where(col(Key.partner) == partner)).one() >= MAX_KEYS_OF_PARTNER:
+        detail = f"The partner has {MAX_KEYS_OF_PARTNER} valid keys. Revoke those that are not used any more."
+        raise TooMany(detail)
 
 
 def _columns(fields: KeyFields) -> dict[str, Any]:

@@ -95,5 +95,7 @@ async def _revoke_or_count(state: Any, key: Any, token: str, address: str) -> No
         return
     with contextlib.suppress(Unauthorized):  # it was revoked or has expired in the meantime
         await state.editor.run(
-            caller_of(key), lambda session, _: revoke_token(session, key.id, token, TOKEN, address or None)
+            caller_of(key),
+            lambda session, _: revoke_token(session, key.id, token, TOKEN, address or None),
+            urgent=True,
         )

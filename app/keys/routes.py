@@ -11,7 +11,7 @@ from app.core.access.caller import SCOPE, Caller
 from app.core.access.rotation import Rotation
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound, TooMany, Unauthorized, Unavailable
 from app.core.http.bodies import JSON, MERGE_PATCH, parse_model, read_body, read_json
-from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
+from app.core.http.guarded_endpoints import PageQuery, ensure_possible_ids, page_of, run_transaction
 from app.core.http.operations import PathParameter, operation
 from app.core.http.responses import private_json
 from app.core.http.write_endpoints import OF_BODIES
@@ -211,15 +211,19 @@ async def revoke_key(request: Request, caller: Caller, key_id: str) -> Response:
 
     The only valid key with the scope `keys` cannot be revoked.
     """
-    await _administer(request, caller, lambda session, caller: revoke(session, key_id, caller))
+    await _administer(request, caller, lambda session, caller: revoke(session, key_id, caller), urgent=True)
     return Response(None, 204)
 
 
-async def _administer(request: Request, caller: Caller, work: Callable[[Session, Caller], Result]) -> Result:
+async def _administer(
+    request: Request, caller: Caller, work: Callable[[Session, Caller], Result], *, urgent: bool = False
+) -> Result:
     """Run a transaction of an administrator. The key may have lost the scope since the request arrived."""
 
     def run(session: Session, caller: Caller) -> Result:
         caller.require(*SCOPES)
         return work(session, caller)
 
-    return await run_transaction(request, caller, run)
+    ensure_possible_ids(request)
+    result: Result = await request.app.state.editor.run(caller, run, urgent=urgent)
+    return result

@@ -116,8 +116,8 @@ def code_of_its_time(proposal: Proposal) -> Iterator[ErrorItem]:
     places = SQLModel.metadata.tables["places"].c
     start = places.period_earliest
     same_start = start.is_(None) if first is None else start == first
-    holders = select(places.id, places.state, places.managed_by).where(places.code == code, same_start)
-    yield from proposal.code_in_use(holders, "/code")
+    holders = select(places.id, places.state, places.managed_by, places.code)
+    yield from proposal.codes_in_use(holders.where(places.code == code, same_start).limit(2), {(code,): "/code"})
 
 
 PLACES = Resource(

@@ -35,7 +35,7 @@ HeaderLines = list[tuple[bytes, bytes]]
 
 
 class RequestHeaders:
-    """An ASGI middleware, outside of everything that reads headers."""
+    """An ASGI middleware. Only the rate limits, which count its refusals too, are outside of it."""
 
     def __init__(self, app: ASGIApp, http: HttpMiddleware) -> None:
         self.app = app

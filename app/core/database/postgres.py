@@ -24,6 +24,7 @@ LONG_READS = 4
 
 SHORT = 0.25  # seconds that a statement of a short read may take
 ROWS_OF_SHORT = 2_000  # rows that it may return
+MAX_CHARGED = 0.01  # seconds of a statement that count as its cost: the load of others makes it take longer
 PATIENCE = 1.5  # seconds that a short read waits for a connection
 WAITING = 2_000
 WAITING_OF_CLIENT = 500
@@ -90,7 +91,6 @@ class PostgresReader:
         if self._long_reads is not None:
             budget = self._long_reads.budget_of_short_read(client, budget)
         await self._queue.enter(client)
-        started = time.monotonic()
         try:
             async with asyncio.timeout(self._deadline):
                 is_new = not self._idle
@@ -105,7 +105,6 @@ class PostgresReader:
             raise QueryTooSlow from None
         finally:
             self._queue.leave(client)
-            add_cost(time.monotonic() - started)
 
     async def _attempt(self, read: Read, budget: float) -> Any:
         try:
@@ -121,7 +120,9 @@ class PostgresReader:
             while True:
                 started = time.thread_time()
                 query, values = _next_query(read, rows, started + budget)
-                budget -= time.thread_time() - started
+                spent = time.thread_time() - started
+                budget -= spent
+                waited_since = time.monotonic()
                 if not query.alone and not in_transaction:
                     in_transaction = True
                     await cursor.execute(BEGIN)
@@ -134,6 +135,7 @@ class PostgresReader:
                         await cursor.execute(*query.sql(DIALECT, values, exact=True))
                         rows = await cursor.fetchall()
                     rows = cut(rows, values["most_bytes"])
+                add_cost(min(time.monotonic() - waited_since, MAX_CHARGED))
         except StopIteration as done:
             return done.value
         finally:

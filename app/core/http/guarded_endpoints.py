@@ -34,14 +34,19 @@ async def run_transaction(
 ) -> Result:
     """Return `work(session, caller, …)`, run in one write transaction with the caller as the database knows it now.
 
-    Raise NotFound for an id in the path that no row can have: PostgreSQL would fail on a NUL character.
+    Raise NotFound for an id in the path that no row can have.
     """
-    if not all(text.isascii() and text.replace("-", "").isalnum() for text in request.path_params.values()):
-        raise NotFound
+    ensure_possible_ids(request)
     result: Result = await request.app.state.editor.run(
         caller, lambda session, caller: work(session, caller, *arguments, **named)
     )
     return result
+
+
+def ensure_possible_ids(request: Request) -> None:
+    """Raise NotFound for an id in the path that no row can have: PostgreSQL would fail on a NUL character."""
+    if not all(text.isascii() and text.replace("-", "").isalnum() for text in request.path_params.values()):
+        raise NotFound
 
 
 def page_of(rows: Sequence[Any], limit: int, path: str) -> dict[str, Any]:

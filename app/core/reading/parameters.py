@@ -16,7 +16,7 @@ from app.core.model.validation import error_detail
 from app.core.values.text import UNSAFE, Suggestions
 
 MAX_QUERY_LENGTH = 32_768  # bytes
-MAX_PARAMETERS = 1_000
+MAX_PARAMETERS = 400  # counted before they are decoded
 DEFAULT_LIMIT = 50
 MAX_ITEMS = 200
 LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` has as many as fit into 4 MB."

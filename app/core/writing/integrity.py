@@ -4,7 +4,7 @@ A rule is a function that yields the violations of a proposal. The rules here ap
 its own rules in its declaration.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -18,6 +18,9 @@ from app.core.errors import ERROR_DETAILS, ErrorItem
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
+
+MAX_ANCESTORS = 1_000  # above one record in a tree
+TOO_MANY_ANCESTORS = f"These links lead to more than {MAX_ANCESTORS:,} records. Whether they lead back is not examined."
 
 
 class RecordState(NamedTuple):
@@ -78,11 +81,12 @@ def _read_states(session: Session, resource: Resource, ids: Iterable[str]) -> di
 
 @cache
 def _ancestor_query(child: Any, parent: Any, where: tuple[ColumnElement[bool], ...]) -> Select[Any]:
-    """Return the statement that finds `record_id` above `start`. Building it takes longer than running it."""
-    above = select(parent.label("id")).where(child == bindparam("start"), *where).cte("above", recursive=True)
+    """Return the statement that finds what is above `starts`. Building it takes longer than running it."""
+    is_start = child.in_(bindparam("starts", expanding=True))
+    above = select(parent.label("id")).where(is_start, *where).cte("above", recursive=True)
     # UNION drops ids that were found before, so the statement ends even if other records form a cycle.
     above = above.union(select(parent).join(above, child == above.c.id).where(*where))
-    return select(above.c.id).where(above.c.id == bindparam("record_id")).limit(1)
+    return select(above.c.id).limit(MAX_ANCESTORS + 1)
 
 
 @dataclass(frozen=True)
@@ -101,20 +105,35 @@ class Proposal:
         """Return whether the query returns a row."""
         return self.session.execute(query.limit(1)).first() is not None
 
-    def forms_cycle(self, start: str, child: Any, parent: Any, *where: ColumnElement[bool]) -> bool:
-        """Return whether the record is `start` or above it in a tree.
+    def cycles(self, starts: Iterable[str], child: Any, parent: Any, *where: ColumnElement[bool]) -> dict[str, str]:
+        """Return those of `starts` that are the record or below it in a tree, each with the detail of the error.
 
-        The columns `child` and `parent` have the two ids of each link of the tree. `where` restricts the links.
+        The columns `child` and `parent` have the two ids of each link of the tree. `where` restricts the links. Others
+        wait for this write, so a record with more than MAX_ANCESTORS above it counts as below itself.
         """
-        if self.is_new or start == self.record_id:
-            return start == self.record_id
-        values = {"start": start, "record_id": self.record_id}
-        return self.session.execute(_ancestor_query(child, parent, where), values).first() is not None
+        others = set(starts) - {self.record_id}
+        cyclic = set(starts) - others
+        if others and not self.is_new:
+            above = self._ancestors(others, child, parent, where)
+            if self.record_id in above:
+                # Which of them are below it, unless there are too many to find out.
+                cyclic |= (others & self._ancestors({self.record_id}, parent, child, where)) or others
+            elif len(above) > MAX_ANCESTORS:
+                return dict.fromkeys(others, TOO_MANY_ANCESTORS) | dict.fromkeys(cyclic, ERROR_DETAILS["cycle"])
+        return dict.fromkeys(cyclic, ERROR_DETAILS["cycle"])
 
-    def code_in_use(self, holders: Select[Any], pointer: str) -> Iterator[ErrorItem]:
-        """Yield a violation for each other record that has the code. `holders` selects (id, state, managed_by)."""
-        for other, state, manager in self.session.execute(holders.limit(2)):
-            if other != self.record_id:
+    def _ancestors(self, starts: set[str], child: Any, parent: Any, where: tuple[ColumnElement[bool], ...]) -> set[str]:
+        query = _ancestor_query(child, parent, where)
+        return set(self.session.execute(query, {"starts": sorted(starts)}).scalars())
+
+    def codes_in_use(self, holders: Select[Any], pointers: Mapping[tuple[str, ...], str]) -> Iterator[ErrorItem]:
+        """Yield a violation for each code that another record has.
+
+        `pointers` has the place of each code. `holders` selects (id, state, managed_by) and the parts of the code.
+        """
+        for other, state, manager, *code in self.session.execute(holders):
+            pointer = pointers.get(tuple(code))
+            if other != self.record_id and pointer is not None:
                 holder = f"{self.resource.name}/{other}" if self.caller.can_see(state, manager) else "Another record"
                 yield ErrorItem(pointer=pointer, code="taken", detail=f"{holder} has this code.")
 
@@ -174,9 +193,11 @@ def trees(proposal: Proposal) -> Iterator[ErrorItem]:
         parent = proposal.resource.links[name].columns[0]
         is_link_table = isinstance(parent, Column)
         child: Any = parent.table.c.record_id if is_link_table else proposal.resource.table.id
-        for pointer, _, start in links_in(proposal.fields):
-            if pointer.split("/")[1] == name and proposal.forms_cycle(start, child, parent):
-                yield ErrorItem(pointer=pointer, code="cycle", detail=ERROR_DETAILS["cycle"])
+        pointers = {pointer: start for pointer, _, start in links_in(proposal.fields) if pointer.split("/")[1] == name}
+        details = proposal.cycles(pointers.values(), child, parent)
+        for pointer, start in pointers.items():
+            if start in details:
+                yield ErrorItem(pointer=pointer, code="cycle", detail=details[start])
 
 
 def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
@@ -184,17 +205,22 @@ def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
     table = proposal.resource.identifiers
     if table is None:
         return
-    is_unique = any(index.unique for index in table.indexes)
-    first_positions: dict[tuple[str, str], int] = {}
     owner = proposal.resource.table
+    pointers: dict[tuple[str, ...], str] = {}
+    repeated: list[str] = []
     for number, code in enumerate(proposal.fields.identifiers):
         pointer = f"/identifiers/{number}"
-        if first_positions.setdefault((code.scheme, code.value), number) != number:
-            yield ErrorItem(pointer=pointer, code="taken", detail="The record has this code twice.")
-        elif is_unique:
-            holders = select(owner.id, owner.state, owner.managed_by).join(table, table.c.record_id == owner.id)
-            same_code = (table.c.scheme == code.scheme, table.c.value == code.value)
-            yield from proposal.code_in_use(holders.where(*same_code), pointer)
+        if pointers.setdefault((code.scheme, code.value), pointer) != pointer:
+            repeated.append(pointer)
+    if pointers and any(index.unique for index in table.indexes):
+        holders = select(owner.id, owner.state, owner.managed_by, table.c.scheme, table.c.value)
+        holders = holders.join(table, table.c.record_id == owner.id)
+        schemes, values = (sorted(set(parts)) for parts in zip(*pointers, strict=True))
+        yield from proposal.codes_in_use(
+            holders.where(table.c.scheme.in_(schemes), table.c.value.in_(values)), pointers
+        )
+    for pointer in repeated:
+        yield ErrorItem(pointer=pointer, code="taken", detail="The record has this code twice.")
 
 
 RULES_OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, citations, trees, identifiers)

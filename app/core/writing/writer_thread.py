@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from app.core.round_robin import RoundRobinQueue
 # Writes that wait. Beyond the first number, a key may still have one: it comes next, since keys take turns.
 MAX_WAITING_WRITES = 500
 MAX_WAITING_OF_KEY = 100
+MAX_URGENT = 20
 PATIENCE = 30  # seconds that a write waits for the writes of other processes
 
 Outcome = TypeVar("Outcome")
@@ -45,6 +47,7 @@ class WriterThread:
         self.database = database
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._queue: RoundRobinQueue[_WaitingWrite] = RoundRobinQueue()
+        self._urgent: deque[_WaitingWrite] = deque()
         self._lock = threading.Lock()
         self._unfinished = 0
 
@@ -58,15 +61,16 @@ class WriterThread:
         """The number of writes that run or wait."""
         return self._unfinished
 
-    async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
+    async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome], *, urgent: bool = False) -> Outcome:
         """Run `work` in a transaction and return its result after the commit.
 
+        An `urgent` one, such as the revocation of a key, is the next to run, before all that wait.
         `work` receives the caller as the database has it by then. If it raises an error, everything is rolled back.
         Raise TooMany if too many writes of the key are waiting, and Unavailable if too many are waiting in all or the
         database does not answer.
         """
         write = _WaitingWrite(caller, work)
-        self._enqueue(write)
+        self._enqueue(write, urgent=urgent)
         self._unfinished += 1
         try:
             outcome: Outcome = await asyncio.wrap_future(write.future)
@@ -75,19 +79,25 @@ class WriterThread:
             self._unfinished -= 1
             add_cost(write.seconds)
 
-    def _enqueue(self, write: _WaitingWrite) -> None:
+    def _enqueue(self, write: _WaitingWrite, *, urgent: bool) -> None:
         with self._lock:
-            waiting = self._queue.count(write.caller.key)
-            if waiting >= MAX_WAITING_OF_KEY:
-                raise TooMany("Too many writes of this key are waiting.", headers={"Retry-After": "2"})
-            if waiting and len(self._queue) >= MAX_WAITING_WRITES:
-                raise Unavailable("Too many writes are waiting.")
-            self._queue.put(write.caller.key, write)
+            if urgent and len(self._urgent) < MAX_URGENT:
+                self._urgent.append(write)
+            else:
+                self._put_in_turn(write)
         self._thread.submit(self._run_next)  # as often as there are writes; which one it is follows from the turns
+
+    def _put_in_turn(self, write: _WaitingWrite) -> None:
+        waiting = self._queue.count(write.caller.key)
+        if waiting >= MAX_WAITING_OF_KEY:
+            raise TooMany("Too many writes of this key are waiting.", headers={"Retry-After": "2"})
+        if waiting and len(self._queue) >= MAX_WAITING_WRITES:
+            raise Unavailable("Too many writes are waiting.")
+        self._queue.put(write.caller.key, write)
 
     def _run_next(self) -> None:
         with self._lock:
-            write = self._queue.pop()
+            write = self._urgent.popleft() if self._urgent else self._queue.pop()
         if not write.future.set_running_or_notify_cancel():
             return
         try:

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from app.core.errors import ERROR_DETAILS, BadBody, BadFile, ErrorItem, Invalid, TooLarge, Unavailable
+from app.core.errors import ERROR_DETAILS, MAX_ERRORS, BadBody, BadFile, ErrorItem, Invalid, TooLarge, Unavailable
+from app.core.model.list_bounds import long_lists
 from app.core.model.resource import Resource
 from app.core.model.validation import refuse_unsafe
 from app.core.values.json import to_json
@@ -74,10 +76,14 @@ def bad_line(number: int, resource: str | None = None) -> ParsedLine:
 
 
 def checked_line(number: int, resource: Resource, record: dict[str, Any], moved: dict[str, str]) -> ParsedLine:
-    """Return the line, with errors if it contains a text, a resource, an id or a version that no record can have."""
+    """Return the line, with errors if it contains a text, a resource, an id or a version that no record can have.
+
+    The same applies to a list that is too long: an import looks up the items of its lists before it validates them.
+    """
     try:
         refuse_unsafe(record, resource.shown)
         _check_head(resource, record)
+        _check_lists(resource, record)
     except Invalid as invalid:
         return ParsedLine(number, resource=resource.name, moved=moved, errors=tuple(invalid.errors))
     except BadBody:
@@ -86,6 +92,12 @@ def checked_line(number: int, resource: Resource, record: dict[str, Any], moved:
     if len(content) > MAX_LINE:
         return bad_line(number, resource.name)
     return ParsedLine(number, content, resource.name, moved)
+
+
+def _check_lists(resource: Resource, record: dict[str, Any]) -> None:
+    errors = list(islice(long_lists(resource.fields, record), MAX_ERRORS))
+    if errors:
+        raise Invalid(*errors)
 
 
 class _Head(BaseModel):

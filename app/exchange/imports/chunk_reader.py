@@ -1,7 +1,5 @@
 """Reading the lines that are written in one transaction: as many as the other writers can wait for."""
 
-from collections import deque
-from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -36,33 +34,44 @@ class ChunkReader:
         self._plan = plan
         self._is_table = is_table
         self._share = 1.0  # of the bounds above
+        self._next = 0  # the position of the next group
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are groups that were not read."""
+        return self._next < len(self._plan.groups)
 
     def adapt(self, seconds: float) -> None:
         """Choose the size of the next chunk by the time for which the previous one had the lock of the writers."""
         factor = 0.5 if seconds > CHUNK_SECONDS else 2.0
         self._share = min(max(self._share * factor, SMALLEST_SHARE), 1.0)
 
-    def next_groups(self, session: Session, waiting: deque[list[int]]) -> Groups:
-        """Remove the next groups of lines from those that wait, and return them: one, or as many as fit."""
-        chunk: list[list[int]] = []
-        lines = 0
-        size = 0
-        while waiting:
-            lines += len(waiting[0])
-            size += sum(self._plan.sizes[number] for number in waiting[0])
-            if chunk and (lines > CHUNK * self._share or size > CHUNK_BYTES * self._share):
-                break
-            chunk.append(waiting.popleft())
+    def next_groups(self, session: Session) -> Groups:
+        """Return the next groups of lines: one, or as many as fit."""
+        chunk = self._next_numbers()
         contents = lines_by_number(session, self._import_id, chain.from_iterable(chunk))
         groups = [[self._line(session, number, *contents[number]) for number in group] for group in chunk]
         fitting = _fitting(session, groups)
-        waiting.extendleft(reversed(chunk[len(fitting) :]))
+        self._next += len(fitting)
         return fitting
+
+    def _next_numbers(self) -> list[list[int]]:
+        chunk: list[list[int]] = []
+        lines = 0
+        size = 0
+        for position in range(self._next, len(self._plan.groups)):
+            group = self._plan.groups[position]
+            lines += len(group)
+            size += sum(map(self._plan.size, group))
+            if chunk and (lines > CHUNK * self._share or size > CHUNK_BYTES * self._share):
+                break
+            chunk.append(group)
+        return chunk
 
     def context(self, session: Session, groups: Groups) -> list[ImportLine]:
         """Return the earlier lines to which the lines of a dry run link, directly or through others."""
         chunk = {line.number for line in chain.from_iterable(groups)}
-        linked = _reachable(self._plan.links, chunk, CONTEXT)
+        linked = _reachable(self._plan, chunk, CONTEXT)
         lines = [
             self._line(session, judged.number, judged.resource, judged.content, (judged.record_id, judged.matched_by))
             for judged in judged_lines(session, self._import_id, sorted(linked), CONTEXT_BYTES)
@@ -73,9 +82,9 @@ class ChunkReader:
         self, session: Session, number: int, name: str, content: dict[str, Any], match: Match | None = None
     ) -> ImportLine:
         resource = RESOURCES[name]
-        refusal = self._plan.refused.get(number)
+        refusal = self._plan.refusal(number)
         errors = [refusal] if refusal else self._plan.resolve_names(session, resource, content)
-        record_id, matched_by = match or self._plan.matches.get(number, (content.get("id", ""), None))
+        record_id, matched_by = match or self._plan.match(number, content)
         return ImportLine(number, resource, record_id, content, matched_by, self._is_table, errors)
 
 
@@ -94,12 +103,12 @@ def _fitting(session: Session, groups: Groups) -> Groups:
     return groups
 
 
-def _reachable(links: Mapping[int, Sequence[int]], start: set[int], limit: int) -> set[int]:
+def _reachable(plan: Plan, start: set[int], limit: int) -> set[int]:
     """Return at most `limit` lines to which the lines of `start` link, directly or through others, nearest first."""
     reached: set[int] = set()
     nearest = start
     while nearest and len(reached) < limit:
-        targets = set(chain.from_iterable(links.get(number, ()) for number in nearest))
+        targets = set(plan.linked_lines(nearest))
         nearest = set(sorted(targets - reached - start)[: limit - len(reached)])
         reached |= nearest
     return reached

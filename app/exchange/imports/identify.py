@@ -37,7 +37,7 @@ def identify(
     matches = _by_identifier(session, caller, resource, record.get("identifiers"))
     if not matches and resource.name == "partners":
         partners = set[str]().union(*(names.find(session, name) for name in names_of(record)))
-        matches = {(partner, "name") for partner in partners if names.is_compatible(partner, record)}
+        matches = {(partner, "name") for partner in partners if names.is_compatible(session, partner, record)}
     if len(matches) > 1:
         raise _invalid_id("ambiguous")
     return matches.pop() if matches else _by_title(session, caller, resource, record)
@@ -55,12 +55,19 @@ def _by_identifier(session: Session, caller: Caller, resource: Resource, identif
         return set()
     merged_into = resource.merged_into_column
     record_id = owner.id if merged_into is None else func.coalesce(merged_into, owner.id)
-    query = select(record_id, owner.state, owner.managed_by).join(table, table.c.record_id == owner.id)
-    matches: set[Match] = set()
-    for scheme, value in identifiers_of(identifiers):
-        rows = session.execute(query.where(table.c.scheme == scheme, table.c.value == value))
-        matches |= {(row[0], "identifier") for row in rows if caller.can_see(row[1], row[2])}
-    return matches
+    pairs = set(identifiers_of(identifiers))
+    if not pairs:
+        return set()
+    query = select(record_id, owner.state, owner.managed_by, table.c.scheme, table.c.value)
+    query = query.join(table, table.c.record_id == owner.id)
+    query = query.where(
+        table.c.scheme.in_([scheme for scheme, _ in pairs]), table.c.value.in_([value for _, value in pairs])
+    )
+    return {
+        (row[0], "identifier")
+        for row in session.execute(query)
+        if (row[3], row[4]) in pairs and caller.can_see(row[1], row[2])
+    }
 
 
 def _by_title(session: Session, caller: Caller, resource: Resource, record: dict[str, Any]) -> Match:

@@ -13,7 +13,6 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import IO, Any
@@ -32,11 +31,11 @@ from app.core.values.json import to_json
 from app.core.writing.writer_thread import PATIENCE
 from app.exchange.imports.chunk_reader import ChunkReader, Groups
 from app.exchange.imports.database_tables import Import
-from app.exchange.imports.line import RecordKey
 from app.exchange.imports.pace import Interrupted, Pace
-from app.exchange.imports.plan import Plan
+from app.exchange.imports.plan import Plan, TooMuch
 from app.exchange.imports.storage.claims import (
     ClaimLost,
+    check_claim,
     claim_import,
     claim_renewal,
     finish_import,
@@ -52,14 +51,11 @@ from app.exchange.imports.write_lines import LineWriter, referrer_errors
 MAX_SECONDS_AT_ONCE = 5.0
 # Time for which it may last. It includes the work of PostgreSQL, and is longer if others use the machine.
 MAX_WAIT_AT_ONCE = 15.0
+TOO_MUCH_AT_ONCE = "The lines are too much work for one transaction. Use mode=rows."
 
 
 class _RollBack(Exception):
     """The import must not change any record."""
-
-
-class _TooMuchAtOnce(Exception):
-    """The lines are too much work for one transaction."""
 
 
 def begin_run(database: Database, import_id: str, claim: str, pace: Pace) -> "ImportRun | None":
@@ -101,7 +97,7 @@ class ImportRun:
         scope = "records:write:own" if row.partner else "records:write"
         self.caller = Caller(row.key or "", frozenset([scope]), row.partner)
         self.unreadable_lines = row.refused
-        self.refused: set[RecordKey] = set()
+        self.refused: set[bytes] = set()  # digests of the records of refused lines
         self.unpublished: list[tuple[int, str, str]] = []  # number of the line, resource and id of the record
         self._steps = self._renewed_steps()
 
@@ -135,8 +131,8 @@ class ImportRun:
             return "The key was revoked or has expired."
         except ReadOnly as error:  # the database became a mirror after the file was received
             return error.detail
-        except _TooMuchAtOnce:
-            return "The lines are too much work for one transaction. Use mode=rows."
+        except TooMuch as error:
+            return str(error)
         except IntegrityError as error:
             structlog.get_logger("hoptac.error").error("refused by the database", constraint=str(error.orig))
             return "The database refused the records."
@@ -167,10 +163,10 @@ class ImportRun:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Session]:
-        """Open a short transaction that writes no record, which also renews the claim."""
+        """Open a short transaction that only reads, for which no writer waits."""
         self.pace.pause()
-        with import_transaction(self.database) as session:
-            renew_claim(session, self.id, self.claim)
+        with self.database.snapshot() as connection, Session(connection) as session:
+            check_claim(session, self.id, self.claim)
             self._update_caller(session)
             yield session
 
@@ -188,11 +184,10 @@ class ImportRun:
             self._lines.adapt(time.monotonic() - began)
 
     def _write_in_chunks(self) -> Iterator[None]:
-        waiting = deque(self.plan.groups)
-        while waiting:
+        while self._lines.has_more:
             self.pace.pause()
             with self._writing() as session:
-                results = self._write(session, self._lines.next_groups(session, waiting))
+                results = self._write(session, self._lines.next_groups(session))
                 record_verdicts(session, self.id, self.claim, results)
             yield
         with import_transaction(self.database) as session:
@@ -200,25 +195,26 @@ class ImportRun:
 
     def _judge_in_chunks(self) -> Iterator[None]:
         """Write each chunk, roll it back, and store its verdicts. The records of the lines stay until the end."""
-        waiting = deque(self.plan.groups)
-        while waiting:
+        while self._lines.has_more:
             self.pace.pause()
-            results = self._judge(waiting)
+            results = self._judge()
             with import_transaction(self.database) as session:
                 record_verdicts(session, self.id, self.claim, results, keeps_records=True)
             yield
         after: int | None = -1
         while after is not None:
-            with self._reading() as session:
+            self.pace.pause()
+            with import_transaction(self.database) as session:
+                renew_claim(session, self.id, self.claim)
                 after = drop_records(session, self.id, after)
             yield
         with import_transaction(self.database) as session:
             finish_import(session, self.id, self.claim, "done")
 
-    def _judge(self, waiting: deque[list[int]]) -> list[dict[str, Any]]:
+    def _judge(self) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
         with contextlib.suppress(_RollBack), self._writing() as session:
-            groups = self._lines.next_groups(session, waiting)
+            groups = self._lines.next_groups(session)
             context = self._lines.context(session, groups)
             if context:
                 self._writer(session).put_context(context)
@@ -248,17 +244,16 @@ class ImportRun:
         refused = 0
         last_work = time.thread_time() + MAX_SECONDS_AT_ONCE
         end = time.monotonic() + MAX_WAIT_AT_ONCE
-        waiting = deque(self.plan.groups)
-        while waiting:
+        while self._lines.has_more:
             self.pace.check()
-            groups = self._lines.next_groups(session, waiting)
+            groups = self._lines.next_groups(session)
             for result in self._write(session, groups):
                 results.write(to_json(result) + b"\n")
                 refused += result["verdict"] == "refused"
             lines = list(chain.from_iterable(groups))
             self.unpublished += [(line.number, *line.key) for line in lines if line.unpublishes]
             if time.thread_time() > last_work or time.monotonic() > end:
-                raise _TooMuchAtOnce
+                raise TooMuch(TOO_MUCH_AT_ONCE)
         return refused
 
     def _referrer_errors(self, session: Session) -> dict[int, list[ErrorItem]]:

@@ -5,6 +5,7 @@ record had been written by a request of its own.
 """
 
 import contextlib
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.core.values.links import links_in
 from app.core.writing.batch import Batch
 from app.core.writing.edit import Edit, actor, used_ids
 from app.core.writing.integrity import LookupCache, Proposal, violations
+from app.exchange.imports.compact import digest
 from app.exchange.imports.line import ImportLine, RecordKey
 
 
@@ -26,13 +28,14 @@ class _HasRefusedLines(Exception):
 
 
 class LineWriter:
-    """Writes groups of lines inside a transaction, as one caller. `refused` has the records of all refused lines.
+    """Writes groups of lines inside a transaction, as one caller. `refused` has the digests of the records of all
+    refused lines.
 
     `by_line` is the mode `rows`: what a refused line wrote is undone, and the other groups are written without it.
     Otherwise refused lines only get their verdict, since the caller rolls the transaction back.
     """
 
-    def __init__(self, session: Session, caller: Caller, *, by_line: bool, refused: set[RecordKey]) -> None:
+    def __init__(self, session: Session, caller: Caller, *, by_line: bool, refused: set[bytes]) -> None:
         self.session = session
         self.caller = caller
         self.by_line = by_line
@@ -119,7 +122,7 @@ class LineWriter:
         self._add_refused(group)
 
     def _add_refused(self, lines: list[ImportLine]) -> None:
-        self.refused |= {line.key for line in lines if line.is_refused}
+        self.refused |= {digest(*line.key) for line in lines if line.is_refused}
 
     def _put(self, lines: list[ImportLine]) -> None:
         """Write the record of each line, and refuse lines that are wrong by themselves."""
@@ -164,12 +167,16 @@ class LineWriter:
         written = [line for line in lines if line.is_written]
         lookups = LookupCache()
         lookups.look_up(self.session, (line.fields for line in written if line.fields))
-        refused = self.refused | {line.key for line in lines if line.is_refused}
+        newly_refused = {line.key for line in lines if line.is_refused}
         has_refused = False
+
+        def is_refused(key: RecordKey) -> bool:
+            return key in newly_refused or digest(*key) in self.refused
+
         for line in written:
             errors = self._violations(line, lookups)
             if errors:
-                line.refuse(_with_refused_links(line, errors, refused))
+                line.refuse(_with_refused_links(line, errors, is_refused))
                 has_refused = True
         for line in lines:
             if line.is_refused and line.merged and line.fields is None:
@@ -199,11 +206,13 @@ def _errors_of(problem: Problem) -> list[ErrorItem]:
     return problem.errors or [ErrorItem(code=problem.code, detail=problem.detail)]
 
 
-def _with_refused_links(line: ImportLine, errors: list[ErrorItem], refused: set[RecordKey]) -> list[ErrorItem]:
+def _with_refused_links(
+    line: ImportLine, errors: list[ErrorItem], is_refused: Callable[[RecordKey], bool]
+) -> list[ErrorItem]:
     """Return the errors, with the code `line_refused` for links to records whose lines are refused."""
     if line.fields is None or not any(error.code == "unknown_record" for error in errors):
         return errors
-    pointers = {pointer for pointer, *key in links_in(line.fields) if tuple(key) in refused}
+    pointers = {pointer for pointer, *key in links_in(line.fields) if is_refused((key[0], key[1]))}
     link_error: dict[str, Any] = {"code": "line_refused", "detail": ERROR_DETAILS["line_refused"]}
     return [
         error.model_copy(update=link_error) if error.code == "unknown_record" and error.pointer in pointers else error

@@ -122,6 +122,13 @@ def renew_claim(session: Session, import_id: str, claim: str) -> Import:
     return row
 
 
+def check_claim(session: Session, import_id: str, claim: str) -> None:
+    """Raise ClaimLost if the import no longer has this claim. This takes no lock."""
+    row = session.get(Import, import_id)
+    if row is None or row.claim != claim or row.status not in OPEN:
+        raise ClaimLost
+
+
 def release_claim(session: Session, import_id: str, claim: str) -> None:
     """End the lease of an import that is not finished, so that another process can continue it at once."""
     row = _claimed(session, import_id, claim)

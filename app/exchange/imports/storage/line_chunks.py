@@ -1,7 +1,7 @@
 """Reading stored lines in chunks that are bounded by lines and by bytes, so that their memory is bounded too."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -90,11 +90,12 @@ def judged_lines(session: Session, import_id: str, numbers: Iterable[int], max_b
     return lines
 
 
-def written_records(session: Session, import_id: str) -> dict[tuple[str, str], int]:
-    """Return the records of lines that an interrupted run has written: (resource, id) with the number of the line."""
+def written_records(session: Session, import_id: str) -> Iterator[tuple[str, str, int]]:
+    """Yield resource, id and number of the line for each record that an interrupted run has written."""
     query = select(LINES.c.resource, LINES.c.record_id, LINES.c.number)
     query = query.where(LINES.c.import_id == import_id, LINES.c.verdict.in_(("created", "updated", "unchanged")))
-    return {(resource, record_id): number for resource, record_id, number in session.execute(query)}
+    for row in session.execute(query, execution_options={"yield_per": CHUNK}):
+        yield row[0], row[1], row[2]
 
 
 def drop_records(session: Session, import_id: str, after: int) -> int | None:

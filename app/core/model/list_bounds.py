@@ -1,0 +1,64 @@
+"""The most items that the lists and maps of a model may have, checked in raw JSON before anything reads their items."""
+
+import types
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from annotated_types import MaxLen
+from pydantic import BaseModel
+
+from app.core.errors import ErrorItem
+
+
+class _Member(NamedTuple):
+    """A member with a bound of its own, or with models whose members have some."""
+
+    name: str
+    limit: int | None
+    item: type[BaseModel] | None
+
+
+def long_lists(model: type[BaseModel], value: Any, pointer: str = "") -> Iterator[ErrorItem]:
+    """Yield an error for each list or map in the JSON of a model that has more items than the model allows."""
+    for name, limit, item in _members(model) if isinstance(value, dict) else ():
+        member = value.get(name)
+        if not isinstance(member, list | dict):
+            continue
+        if limit is not None and len(member) > limit:
+            yield ErrorItem(pointer=f"{pointer}/{name}", code="invalid_value", detail=f"At most {limit} are allowed.")
+        elif item is not None:
+            for position, element in enumerate(member if isinstance(member, list) else ()):
+                yield from long_lists(item, element, f"{pointer}/{name}/{position}")
+            yield from long_lists(item, member, f"{pointer}/{name}")
+
+
+@cache
+def _members(model: type[BaseModel]) -> tuple[_Member, ...]:
+    members = [
+        _Member(field.alias or name, _limit(field.annotation, field.metadata), _model_in(field.annotation))
+        for name, field in model.model_fields.items()
+    ]
+    return tuple(
+        member for member in members if member.limit is not None or (member.item is not None and _members(member.item))
+    )
+
+
+def _limit(annotation: Any, metadata: Sequence[Any] = ()) -> int | None:
+    """Return the bound of a list or map. The bounds of its items do not count."""
+    own = next((mark.max_length for mark in metadata if isinstance(mark, MaxLen)), None)
+    if own is not None or get_origin(annotation) in (list, dict):
+        return own if get_origin(annotation) is not None else None
+    if get_origin(annotation) is Annotated:
+        inner, *marks = get_args(annotation)
+        marks += [mark for each in marks for mark in getattr(each, "metadata", ())]
+        return _limit(inner, marks)
+    is_union = get_origin(annotation) in (Union, types.UnionType)
+    limits = [_limit(argument) for argument in get_args(annotation)] if is_union else []
+    return next((limit for limit in limits if limit is not None), None)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
