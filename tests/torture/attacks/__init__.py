@@ -15,7 +15,7 @@ from tests.torture.attacks.together import everything
 from tests.torture.setting import Row
 
 Attack = Callable[..., Row]
-EITHER_ENGINE: dict[str, Attack] = {  # the database has no part in them
+EITHER_ENGINE: dict[str, Attack] = {  # the database has little part in them; `--full` tries them on both
     "attacks long_marks": files.long_marks,
     "attacks waiting_partner": files.waiting_partner,
     "attacks empty_cells": files.empty_cells,
@@ -31,9 +31,13 @@ EITHER_ENGINE: dict[str, Attack] = {  # the database has no part in them
     "attacks bad_urls": clients.bad_urls,
     "attacks logs": clients.logs,
     "attacks file_modes": clients.file_modes,
+    "attacks repeated_strings": files.repeated_strings,
+    "attacks filters": reads.filters,
+    "attacks forged_cursors": reads.forged_cursors,
+    "attacks squatted_name": clients.squatted_name,
+    "attacks webhook_tests": clients.webhook_tests,
 }
 EACH_ENGINE: dict[str, Attack] = {  # each engine answers in its own way
-    "attacks repeated_strings": files.repeated_strings,
     "attacks short_lines": files.short_lines,
     "attacks long_dry_run": files.long_dry_run,
     "attacks long_dry_run_by_rows": files.long_dry_run_by_rows,
@@ -44,13 +48,9 @@ EACH_ENGINE: dict[str, Attack] = {  # each engine answers in its own way
     "attacks searches": reads.searches,
     "attacks mixed": reads.mixed,
     "attacks large_writes": reads.large_writes,
-    "attacks filters": reads.filters,
     "attacks large_pages": reads.large_pages,
     "attacks followers": reads.followers,
-    "attacks forged_cursors": reads.forged_cursors,
     "attacks overlapping_reads": reads.overlapping_reads,
-    "attacks squatted_name": clients.squatted_name,
-    "attacks webhook_tests": clients.webhook_tests,
     "attacks everything": everything,
 }
 ATTACKS = EITHER_ENGINE | EACH_ENGINE

@@ -212,7 +212,7 @@ def _size(path: Path) -> int:
 
 
 def _resident(process: int) -> float:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, IndexError):  # it has ended
         status = Path(f"/proc/{process}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
     return 0

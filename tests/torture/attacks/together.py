@@ -11,6 +11,7 @@ from tests.torture.setting import Row
 PROCESS_MEMORY = 400.0  # one server process
 WHOLE_MEMORY = 1_000.0  # with its children, of which two read workbooks
 WHOLE_DISK = 600.0
+NOISE = 60.0  # milliseconds: the attackers and the child processes use the processors too
 
 ANONYMOUS = (
     *(loads.audit, loads.audit, loads.facets, loads.facets, loads.misspelt, loads.misspelt, loads.filters),
@@ -30,7 +31,7 @@ def everything(target: Target, *, full: bool) -> Row:
     fill(target, 60 if full else 10)
     workbooks.many_strings(14_000, 32_000)  # which takes a moment to make
     with (  # few writes, which empty the response cache
-        watched(target, row, write_pause=5) as watch,
+        watched(target, row, write_pause=5, noise=NOISE) as watch,
         crowd(target, *ANONYMOUS) as readers,
         crowd(target, *WITH_KEY, token=target.partner_token) as senders,
     ):
