@@ -167,3 +167,27 @@ def test_a_metered_request_can_be_cancelled() -> None:
 
     asyncio.run(run())
     assert ended == ["cancelled"]
+
+
+def test_an_urgent_write_is_the_next(database: Database) -> None:
+    """The revocation of a key does not wait for the writes that this key has waiting."""
+    caller = Caller(id_of(key_of(database, "records:write")))
+    order: list[str] = []
+    gate = threading.Event()
+
+    def hold(_session: Session, _caller: Caller) -> None:
+        gate.wait(10)
+
+    async def run() -> None:
+        editor = WriterThread(database)
+        first = asyncio.ensure_future(editor.run(caller, hold))
+        await asyncio.sleep(0.05)
+        ordinary = [asyncio.ensure_future(editor.run(caller, lambda *_: order.append("write"))) for _ in range(5)]
+        urgent = asyncio.ensure_future(editor.run(caller, lambda *_: order.append("revocation"), urgent=True))
+        await asyncio.sleep(0.05)
+        gate.set()
+        await asyncio.gather(first, urgent, *ordinary)
+        editor.close()
+
+    asyncio.run(run())
+    assert order == ["revocation", *["write"] * 5]

@@ -15,10 +15,10 @@ from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import link_paths, text_positions
 from app.core.values.text import SLUGS
-from app.exchange.imports.compact import IntLists, TextList, digest
 from app.exchange.imports.identify import Match, identify
 from app.exchange.imports.ordering import components
 from app.exchange.imports.partner_names import PartnerNames, TooManyNames
+from app.exchange.imports.storage.compact import IntLists, TextList, digest
 from app.exchange.imports.storage.line_chunks import PendingLine, pending_lines, written_records
 
 # Lines that link to each other in a circle are written in one transaction. More are refused with mode=rows.

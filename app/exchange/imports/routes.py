@@ -174,7 +174,10 @@ async def read_import(request: Request, caller: Caller, query: ImportQuery, impo
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             break
-        if not await request.app.state.waiting.pause(min(remaining, POLL_SECONDS), request.receive, client):
+        waiting = request.app.state.waiting
+        # The more requests of a client wait, the less often each of them looks.
+        pause = POLL_SECONDS * (1 + waiting.count(client) // 4)
+        if not await waiting.pause(min(remaining, pause), request.receive, client):
             break
         import_shown = await read_own_import(request, caller, import_id)
     return private_json(import_shown.model_dump())

@@ -19,8 +19,8 @@ from app.core.values.links import links_in
 from app.core.writing.batch import Batch
 from app.core.writing.edit import Edit, actor, used_ids
 from app.core.writing.integrity import LookupCache, Proposal, violations
-from app.exchange.imports.compact import digest
 from app.exchange.imports.line import ImportLine, RecordKey
+from app.exchange.imports.storage.compact import digest
 
 
 class _HasRefusedLines(Exception):
