@@ -30,6 +30,11 @@ class RoundRobinQueue(Generic[Item]):
         self._items.setdefault(client, deque()).appendleft(item)
         self._size += 1
 
+    def put_next(self, client: str, item: Item) -> None:
+        """Add an item after the others of its client, whose turn is next."""
+        self.put(client, item)
+        self._items.move_to_end(client, last=False)
+
     def pop(self) -> Item:
         """Remove and return the first item of the client whose turn it is. Raise KeyError if the queue is empty."""
         client, items = self._items.popitem(last=False)

@@ -211,7 +211,14 @@ async def revoke_key(request: Request, caller: Caller, key_id: str) -> Response:
 
     The only valid key with the scope `keys` cannot be revoked.
     """
-    await _administer(request, caller, lambda session, caller: revoke(session, key_id, caller))
+    if not (key_id.isascii() and key_id.isalnum()):
+        raise NotFound
+
+    def run(session: Session, caller: Caller) -> None:
+        caller.require(*SCOPES)
+        revoke(session, key_id, caller)
+
+    await request.app.state.editor.run(caller, run, is_urgent=True)
     return Response(None, 204)
 
 

@@ -25,6 +25,8 @@ MAX_WAITING_WRITES = 500
 MAX_WAITING_OF_KEY = 100
 PATIENCE = 30  # seconds that a write waits for the writes of other processes
 
+URGENT = "urgent"  # the client of urgent writes in the queue; the id of a key has ten letters
+
 Outcome = TypeVar("Outcome")
 
 
@@ -58,15 +60,18 @@ class WriterThread:
         """The number of writes that run or wait."""
         return self._unfinished
 
-    async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome]) -> Outcome:
+    async def run(
+        self, caller: Caller, work: Callable[[Session, Caller], Outcome], *, is_urgent: bool = False
+    ) -> Outcome:
         """Run `work` in a transaction and return its result after the commit.
 
         `work` receives the caller as the database has it by then. If it raises an error, everything is rolled back.
+        An urgent write comes before all others, those of its own key included.
         Raise TooMany if too many writes of the key are waiting, and Unavailable if too many are waiting in all or the
         database does not answer.
         """
         write = _WaitingWrite(caller, work)
-        self._enqueue(write)
+        self._enqueue(write, is_urgent=is_urgent)
         self._unfinished += 1
         try:
             outcome: Outcome = await asyncio.wrap_future(write.future)
@@ -75,15 +80,21 @@ class WriterThread:
             self._unfinished -= 1
             add_cost(write.seconds)
 
-    def _enqueue(self, write: _WaitingWrite) -> None:
+    def _enqueue(self, write: _WaitingWrite, *, is_urgent: bool) -> None:
         with self._lock:
-            waiting = self._queue.count(write.caller.key)
-            if waiting >= MAX_WAITING_OF_KEY:
-                raise TooMany("Too many writes of this key are waiting.", headers={"Retry-After": "2"})
-            if waiting and len(self._queue) >= MAX_WAITING_WRITES:
-                raise Unavailable("Too many writes are waiting.")
-            self._queue.put(write.caller.key, write)
+            if is_urgent:
+                self._queue.put_next(URGENT, write)
+            else:
+                self._put(write)
         self._thread.submit(self._run_next)  # as often as there are writes; which one it is follows from the turns
+
+    def _put(self, write: _WaitingWrite) -> None:
+        waiting = self._queue.count(write.caller.key)
+        if waiting >= MAX_WAITING_OF_KEY:
+            raise TooMany("Too many writes of this key are waiting.", headers={"Retry-After": "2"})
+        if waiting and len(self._queue) >= MAX_WAITING_WRITES:
+            raise Unavailable("Too many writes are waiting.")
+        self._queue.put(write.caller.key, write)
 
     def _run_next(self) -> None:
         with self._lock:
