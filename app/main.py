@@ -49,7 +49,7 @@ from app.core.writing.idempotency import prune_replays
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
 from app.exchange.imports import routes as imports
-from app.exchange.imports.receiving import FileReceiver
+from app.exchange.imports.receiving import FileReceiver, ImportWaits
 from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
 from app.figures.routes import figures_router, indicators_router
@@ -169,6 +169,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.key_activity = KeyActivity(database)
     app.state.key_revocations = PendingRevocations()
     register_gauge("writes", "Writes that run or wait.", lambda: app.state.editor.waiting_writes)
+    app.state.import_waits = ImportWaits()
     app.state.receiver = FileReceiver(settings.max_import)
     app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
     app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries)

@@ -34,6 +34,8 @@ RESERVE = 8_000_000  # bytes of the folder of temporary files that stay free for
 MAX_READ = 2  # files of a kind that are read at once, at most one of each client
 MAX_WAIT = 120  # seconds until a file is read
 
+MAX_WAITS_CLIENT = 20  # requests of one client that wait for the end of an import
+
 BLOCK = 1 << 20  # bytes that are written to a temporary file at once
 RETRY = "5"  # seconds
 
@@ -98,6 +100,24 @@ class Turns:
             first[1].set_result(None)
         if not self._waiting:
             self._started.clear()
+
+
+class ImportWaits:
+    """The requests that wait for the end of an import. Those of a client beyond a number are answered at once."""
+
+    def __init__(self) -> None:
+        self._waiting: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def admit(self, client: str) -> Iterator[bool]:
+        """Enter a request, and yield whether it may wait."""
+        self._waiting[client] += 1
+        try:
+            yield self._waiting[client] <= MAX_WAITS_CLIENT
+        finally:
+            self._waiting[client] -= 1
+            if not self._waiting[client]:
+                del self._waiting[client]
 
 
 class FileReceiver:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
+from app.core.access.clients import client_of
 from app.core.errors import BadBody, Conflict, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
 from app.core.http.bodies import type_of
 from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
@@ -52,7 +53,8 @@ ImportId = Annotated[str, StringConstraints(pattern="^[0-9]{20}[a-z]{12}$")]
 PATH = {"import_id": PathParameter("Id of the import.", "20261122090000000000abcdefghijkl", ImportId)}
 AFTER_ALL_IDS = "~"
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1  # at first, until the next read of an import for which a client waits
+MAX_POLL_SECONDS = 1.0
 
 
 class ImportsQuery(PageQuery):
@@ -166,15 +168,18 @@ async def list_imports(request: Request, caller: Caller, query: ImportsQuery) ->
 )
 async def read_import(request: Request, caller: Caller, query: ImportQuery, import_id: str) -> Response:
     """Return the status of an import and its counts. With the mode `all`, the lines are counted when it ends."""
-    deadline = time.monotonic() + query.wait
     import_shown = await read_own_import(request, caller, import_id)
-    while import_shown.status in OPEN:
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            break
-        if not await request.app.state.waiting.pause(min(remaining, POLL_SECONDS), request.receive):
-            break
-        import_shown = await read_own_import(request, caller, import_id)
+    with request.app.state.import_waits.admit(client_of(request.scope)) as may_wait:
+        deadline = time.monotonic() + (query.wait if may_wait else 0)
+        seconds = POLL_SECONDS
+        while import_shown.status in OPEN:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                break
+            if not await request.app.state.waiting.pause(min(remaining, seconds), request.receive):
+                break
+            import_shown = await read_own_import(request, caller, import_id)
+            seconds = min(seconds * 1.3, MAX_POLL_SECONDS)
     return private_json(import_shown.model_dump())
 
 
