@@ -59,8 +59,9 @@ class Plan:
         self._refusals: dict[tuple[str | None, str], ErrorItem] = {}  # which lines share
 
     def size(self, number: int) -> int:
-        """Return the bytes of a line."""
-        return int(self._sizes[self._position(number)])
+        """Return the bytes of a line, 0 for one that an earlier run has written."""
+        position = self._position(number)
+        return 0 if position is None else int(self._sizes[position])
 
     def match(self, number: int, content: dict[str, Any]) -> Match:
         """Return the record of a line, and by what it was found."""

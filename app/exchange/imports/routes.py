@@ -53,7 +53,7 @@ ImportId = Annotated[str, StringConstraints(pattern="^[0-9]{20}[a-z]{12}$")]
 PATH = {"import_id": PathParameter("Id of the import.", "20261122090000000000abcdefghijkl", ImportId)}
 AFTER_ALL_IDS = "~"
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1  # at first, until the next read of an import for which a client waits
 
 
 class ImportsQuery(PageQuery):
