@@ -137,6 +137,23 @@ def test_a_write_costs_the_time_that_it_works(database: Database) -> None:
     assert 0 < asyncio.run(write()) < 0.6
 
 
+def test_a_write_on_a_busy_machine_costs_its_own_work_alone(database: Database) -> None:
+    """Else the load of others would use up the units of a key. PostgreSQL works elsewhere."""
+    if not database.is_sqlite:
+        pytest.skip("measured in the thread, with SQLite alone")
+    caller = Caller(id_of(key_of(database, "records:write")))
+
+    async def cost_of_write() -> float:
+        cost = RequestCost()
+        COST.set(cost)
+        editor = WriterThread(database)
+        await editor.run(caller, lambda *_: time.sleep(0.5))
+        editor.close()
+        return cost.seconds
+
+    assert 0 < asyncio.run(cost_of_write()) < 0.4
+
+
 def test_a_write_that_never_gets_the_lock_costs_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it waits: its key would be locked out for that time once more."""
     caller = Caller(id_of(key_of(database, "records:write")))

@@ -47,6 +47,7 @@ class WriterThread:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        # SQLite works in this thread. Its CPU time does not depend on how busy the machine is.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._queue: RoundRobinQueue[_WaitingWrite] = RoundRobinQueue()
         self._urgent: deque[_WaitingWrite] = deque()
