@@ -236,10 +236,10 @@ def _allowed_methods(request: Request) -> list[str]:
 
 def _methods_by_path(app: FastAPI) -> dict[str, tuple[re.Pattern[str], set[str]]]:
     """Return the compiled pattern and the methods of each path."""
-    found: dict[str, tuple[re.Pattern[str], set[str]]] = {}
+    methods: dict[str, tuple[re.Pattern[str], set[str]]] = {}
     contexts: list[Any] = list(iter_route_contexts(app.routes))
     for route in contexts:
         if getattr(route, "methods", None):
             pattern = compile_path(route.path)[0]
-            found.setdefault(route.path, (pattern, set()))[1].update(route.methods)
-    return found
+            methods.setdefault(route.path, (pattern, set()))[1].update(route.methods)
+    return methods

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 from starlette.testclient import TestClient
 
+from app.changes import long_poll
 from app.core.change_log import now
 from app.core.database.engine import Database
 from app.core.maintenance import pruning
@@ -487,3 +488,41 @@ def test_all_lines_at_once_end_within_their_time_though_the_database_does_the_wo
     assert time.monotonic() - began < 10
     found = state(seeded_database, import_id)
     assert (found["status"], found["reason"]) == ("failed", importing.TOO_MUCH_AT_ONCE)
+
+
+def test_few_requests_of_a_client_wait_for_an_import_and_ask_less_and_less(
+    registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = editor["Authorization"].split("_")[1]
+    open_imports(seeded_database, mine, 1, claimed_until="9999")
+    reads: list[str] = []
+    read = reading.read_own_import
+
+    async def counted(*arguments: Any) -> Any:
+        reads.append(arguments[2])
+        return await read(*arguments)
+
+    monkeypatch.setattr("app.exchange.imports.routes.read_own_import", counted)
+    assert registry.get(f"/v1/imports/{mine}0?wait=4", headers=editor).json()["status"] == "waiting"
+    assert 3 < len(reads) < 14
+    monkeypatch.setattr(long_poll, "MAX_OF_CLIENT", 0)
+    problem(registry.get(f"/v1/imports/{mine}0?wait=30", headers=editor), 429, "too_many_requests")
+
+
+def test_a_dry_run_writes_no_search_index(registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes much of the time for which others wait, and is rolled back anyway."""
+    monkeypatch.setattr("app.core.search.index.update_index", None)
+    for mode in ("rows", "all"):
+        found, _ = ended(registry, editor, lines_of(*ports(3)), f"?dry_run=true&mode={mode}")
+        assert counts(found) == (3, 0, 0, 0)
+
+
+def test_after_a_long_transaction_others_get_as_much_time() -> None:
+    pace = Pace(is_busy=lambda: True)
+    pace.held(1.5)
+    began = time.monotonic()
+    pace.pause()
+    assert time.monotonic() - began >= 1.5
+    began = time.monotonic()
+    pace.pause()
+    assert time.monotonic() - began < 1.5

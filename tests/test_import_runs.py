@@ -18,7 +18,6 @@ from starlette.testclient import TestClient
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.exchange.formats.media_types import JSON_LINES, parse_file
-from app.exchange.imports.compact import IntLists
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.ordering import components
@@ -27,6 +26,7 @@ from app.exchange.imports.plan import Plan
 from app.exchange.imports.run import run
 from app.exchange.imports.storage import claims, store
 from app.exchange.imports.storage.claims import import_transaction
+from app.exchange.imports.storage.compact import IntLists
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, problem, walk
 from tests.support.imports import (

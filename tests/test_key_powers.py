@@ -15,6 +15,7 @@ from app.core.access.networks import are_within, contain, normal_networks
 from app.core.change_log import instant
 from app.core.database.engine import Database
 from app.core.errors import Unauthorized
+from app.keys import administration
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
 from tests.support.keys import Key, change_key, id_of, key_of
@@ -254,3 +255,16 @@ def test_revoking_takes_effect_at_once_in_every_process(seeded_database: Databas
                 for path in ("/v1/partners/unido", "/v1/keys/self"):
                     assert client.get(base + path, headers=key).status_code == 401
                 assert client.put(f"{base}/v1/partners/late", json=PARTNER, headers=key).status_code == 401
+
+
+def test_the_number_of_valid_keys_is_bounded(registry: TestClient, admin: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each key has limits of its own, so many keys of one administrator would have no limit together."""
+    monkeypatch.setattr(administration, "MAX_KEYS_OF_PARTNER", 2)
+    own = {"scopes": ["records:write:own"], "partner": "unido"}
+    first = create(registry, admin, **own)
+    assert [first.status_code, create(registry, admin, **own).status_code] == [201, 201]
+    problem(create(registry, admin, **own), 429, "too_many_requests")
+    assert registry.delete(f"/v1/keys/{first.json()['id']}", headers=admin).status_code == 204
+    assert create(registry, admin, **own).status_code == 201
+    monkeypatch.setattr(administration, "MAX_KEYS", 1)
+    problem(create(registry, admin, scopes=["webhooks"]), 429, "too_many_requests")

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 from starlette.requests import Request
 
 from app.core.database.engine import Database
@@ -23,8 +25,11 @@ from app.exchange.formats.columns import Columns
 from app.exchange.formats.lines import Reading
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX, parse_file
 from app.exchange.formats.workbook import process
+from app.exchange.imports import receiving
+from app.exchange.imports.database_tables import IMPORTS
 from app.exchange.imports.receiving import MAX_FILES, MAX_FILES_CLIENT, FileReceiver, Turns
 from tests.support.databases import url_of
+from tests.support.imports import PORTS, lines_of, ports
 from tests.support.keys import key_of
 from tests.support.servers import server
 from tests.support.waiting import eventually
@@ -112,6 +117,56 @@ def test_files_that_are_sent_at_once_are_bounded() -> None:
         await receiver.close()
 
     asyncio.run(work())
+
+
+def test_files_leave_space_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the folder of temporary files is: one client fills half of it, and all never the rest."""
+
+    async def work() -> None:
+        receiver, gate = FileReceiver(1_000), asyncio.Event()
+        monkeypatch.setattr(receiving, "RESERVE", 500)
+        free = [1_500]
+        usage = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=free[0] - receiver._spooled.total()))
+        monkeypatch.setattr(receiving, "shutil", usage)
+        assert await outcomes(receiver, [upload("a", gate, 700), upload("a", gate, 700)], gate) == [None, TooMany]
+        by_size = await outcomes(receiver, [upload(str(n), gate, 350) for n in range(4)], gate)
+        assert by_size == [None, None, Unavailable, Unavailable]
+        await receiver.close()
+
+    asyncio.run(work())
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_and_leaves_nothing(seeded_database: Database) -> None:
+    """The files of the server may have 1 MB each, as if that was all the space."""
+    lines: list[str] = []
+    key = key_of(seeded_database, "records:write")
+    headers = {**key, "Content-Type": JSON_LINES}
+    with (
+        server(url_of(seeded_database), lines=lines) as (base, running),
+        httpx.Client(base_url=base, trust_env=False, timeout=60) as client,
+    ):
+        assert client.post("/v1/imports?mode=rows", content=lines_of(PORTS), headers=headers).status_code == 202
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+        for _ in range(3):
+            large = client.post("/v1/imports?mode=rows", content=lines_of(*ports(20_000)), headers=headers)
+            assert (large.status_code, large.json()["code"]) == (503, "unavailable")
+            assert large.headers["retry-after"]
+        body = {**PORTS, "id": "large", "description": {"en": "x" * 15_000}}
+        del body["resource"]
+        statuses = {
+            client.put(f"/v1/projects/large-{n}", json={**body, "id": f"large-{n}"}, headers=key).status_code
+            for n in range(200)
+        }
+        assert 500 not in statuses
+        assert not seeded_database.is_sqlite or 503 in statuses
+        assert client.get("/v1/projects?limit=1").status_code == 200
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert client.post("/v1/imports?mode=rows", content=lines_of(*ports(2)), headers=headers).status_code == 202
+    assert not any("Traceback" in line or "unhandled" in line for line in lines), lines[-30:]
+    with seeded_database.snapshot() as connection:
+        receiving_imports = select(func.count()).select_from(IMPORTS).where(IMPORTS.c.status == "receiving")
+        assert connection.execute(receiving_imports).scalar() == 0
 
 
 def test_a_cancelled_reading_ends_before_its_file_is_closed() -> None:

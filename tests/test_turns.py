@@ -6,13 +6,15 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.access.keys import KEYS
+from app.core.change_log import now
 from app.core.database.engine import Database
-from app.core.errors import TooMany, Unavailable
+from app.core.errors import TooMany, Unauthorized, Unavailable
 from app.core.request_cost import COST, Metered, RequestCost
 from app.core.round_robin import RoundRobinQueue
 from app.core.writing import writer_thread
@@ -64,6 +66,35 @@ def test_many_writes_of_one_key_delay_no_other(database: Database, monkeypatch: 
     assert all(isinstance(problem, TooMany) and problem.headers["Retry-After"] for problem in refused)
 
 
+def test_an_urgent_write_comes_before_all_that_wait(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a thief could delay the revocation of a key by the writes of the same key."""
+    monkeypatch.setattr(writer_thread, "MAX_WAITING_OF_KEY", 5)
+    token = key_of(database, "records:write")
+    thief, other = Caller(id_of(token)), Caller(id_of(key_of(database, "records:write")))
+    free = threading.Event()
+
+    async def write_all() -> list[Any]:
+        editor = WriterThread(database)
+        first = asyncio.ensure_future(editor.run(other, lambda *_: free.wait(60)))
+        await asyncio.sleep(0.2)
+        writes = [asyncio.ensure_future(editor.run(caller, lambda *_: None)) for caller in (other, *[thief] * 5)]
+        await asyncio.sleep(0.1)
+
+        def revoke(session: Session, caller: Caller) -> None:
+            session.execute(update(KEYS).where(KEYS.c.id == caller.key).values(revoked_at=now()))
+
+        urgent = asyncio.ensure_future(editor.run(thief, revoke, urgent=True))
+        await asyncio.sleep(0.1)
+        free.set()
+        outcomes = await asyncio.gather(first, urgent, *writes, return_exceptions=True)
+        editor.close()
+        return outcomes
+
+    outcomes = asyncio.run(write_all())
+    assert outcomes[:3] == [True, None, None]
+    assert all(isinstance(outcome, Unauthorized) for outcome in outcomes[3:]), outcomes
+
+
 def test_a_full_queue_has_a_place_for_who_waits_with_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +135,23 @@ def test_a_write_costs_the_time_that_it_works(database: Database) -> None:
         return cost.seconds
 
     assert 0 < asyncio.run(write()) < 0.6
+
+
+def test_a_write_on_a_busy_machine_costs_its_own_work_alone(database: Database) -> None:
+    """Else the load of others would use up the units of a key. PostgreSQL works elsewhere."""
+    if not database.is_sqlite:
+        pytest.skip("measured in the thread, with SQLite alone")
+    caller = Caller(id_of(key_of(database, "records:write")))
+
+    async def cost_of_write() -> float:
+        cost = RequestCost()
+        COST.set(cost)
+        editor = WriterThread(database)
+        await editor.run(caller, lambda *_: time.sleep(0.5))
+        editor.close()
+        return cost.seconds
+
+    assert 0 < asyncio.run(cost_of_write()) < 0.4
 
 
 def test_a_write_that_never_gets_the_lock_costs_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,3 +227,22 @@ def test_the_child_ends_with_its_reader() -> None:
         with pytest.raises(Unavailable):
             list(rows)
     assert [pid for pid in children() if parent_of(pid) == os.getpid()] == []
+
+
+@pytest.mark.parametrize("end", ["refused", "stopped", "complete"])
+def test_the_time_of_the_child_counts_however_it_ends(end: str) -> None:
+    rows_of_workbook = HEAD + row("a", "b" * 1_000) * 20_000
+    content = raw_workbook(rows_of_workbook + ("</c>" if end == "refused" else ""))
+    reading = Reading()
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        rows = xlsx_rows(file, reading)
+        next(rows)
+        if end == "refused":
+            with pytest.raises(BadFile):
+                list(rows)
+        elif end == "stopped":
+            rows.close()  # type: ignore[attr-defined]
+        else:
+            list(rows)
+    assert reading.seconds > 0.05

@@ -64,6 +64,10 @@ class LongPolls:
             self._remove(client, moved)
             disconnected.cancel()
 
+    def count(self, client: str) -> int:
+        """Return how many requests of a client wait."""
+        return len(self._waiters.get(client, ()))
+
     def _make_room(self, client: str) -> None:
         """Raise TooMany if the client has too many waiting requests. If there are too many in all, end another one."""
         if len(self._waiters.get(client, ())) >= MAX_OF_CLIENT:

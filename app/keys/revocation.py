@@ -94,6 +94,7 @@ async def _revoke_or_count(state: Any, key: Any, token: str, address: str) -> No
         state.key_activity.refused(key.id, refusal, address)
         return
     with contextlib.suppress(Unauthorized):  # it was revoked or has expired in the meantime
+        # Before the writes of the key itself, which wait and are then refused.
         await state.editor.run(
             caller_of(key),
             lambda session, _: revoke_token(session, key.id, token, TOKEN, address or None),

@@ -145,8 +145,8 @@ def _items(page: RankedPage) -> Read:
         reads = reading_of(RESOURCES[name])
         ids = [hit.record_id for hit in page.hits if hit.resource == name]
         bodies |= {(name, key): body for key, body in (yield from reads.bodies(ids, MAX_READ_BYTES)).items()}
-    found = [(hit, bodies.get((hit.resource, hit.record_id), b"")) for hit in page.hits]
-    rows = fitting(cut(found, MAX_READ_BYTES))
+    candidates = [(hit, bodies.get((hit.resource, hit.record_id), b"")) for hit in page.hits]
+    rows = fitting(cut(candidates, MAX_READ_BYTES))
     return [_item(hit, body, page.interpretation) for hit, body in rows]
 
 

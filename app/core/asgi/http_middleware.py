@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.asgi.refusal_log import REFUSALS, RefusalLog
 from app.core.errors import Failed, Problem
 from app.core.etags import matching, without_codings
 
@@ -63,6 +64,7 @@ class HttpMiddleware:
         self.app = app
         self.access_log = access_log
         self.observe = observe
+        self._refusals = RefusalLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -102,7 +104,7 @@ class HttpMiddleware:
         seconds = time.perf_counter() - started
         if self.observe is not None:
             self.observe(scope["method"], scope, status, seconds)
-        if self.access_log:
+        if self.access_log and (status not in REFUSALS or self._refusals.admits(_address(scope))):
             log.info("request", **_log_fields(scope, status, seconds, request_id, size))
 
 
@@ -110,11 +112,11 @@ def _log_fields(scope: Scope, status: int, seconds: float, request_id: str, size
     """Return the line of a request in the access log. Whatever the client chooses has a bounded length."""
     fields: dict[str, object] = {
         "method": scope["method"],
-        "path": scope["path"][:MAX_PATH],
+        "path": _cut(scope["path"], MAX_PATH),
         "status": status,
         "ms": round(seconds * 1000, 2),
         "bytes": size,
-        "client": (scope.get("client") or ("",))[0],
+        "client": _address(scope),
         "request_id": request_id,
     }
     caller = scope.get("caller")
@@ -124,11 +126,22 @@ def _log_fields(scope: Scope, status: int, seconds: float, request_id: str, size
         fields["refused"] = scope["refused"]
     query = scope["query_string"]
     if query:
-        fields["query"] = unquote(query[:MAX_QUERY].decode("latin-1"))
+        fields["query"] = _cut(unquote(query[:MAX_QUERY].decode("latin-1")), MAX_QUERY)
     agent = scope.get("header_values", {}).get(b"user-agent")
     if agent:
-        fields["agent"] = agent[:MAX_AGENT].decode("latin-1")
+        fields["agent"] = _cut(agent[:MAX_AGENT].decode("latin-1"), MAX_AGENT)
     return fields
+
+
+def _address(scope: Scope) -> str:
+    address: str = (scope.get("client") or ("",))[0]
+    return address
+
+
+def _cut(text: str, length: int) -> str:
+    """Return the start of a text. Characters that the log escapes take six bytes, so fewer of them remain."""
+    text = text[:length]
+    return text if text.isascii() and text.isprintable() else text[: length // 3]
 
 
 class RequestResponse:

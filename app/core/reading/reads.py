@@ -195,8 +195,8 @@ class ResourceReads:
             _, rows, next_path = yield from self._sorted_page(page, alone=False)
             return rows, next_path, interpretation
         bodies = yield from self.bodies([hit.record_id for hit in ranked.hits])
-        found = [("", hit.record_id, bodies.get(hit.record_id, b"")) for hit in ranked.hits]
-        rows = fitting(cut(found, MAX_PAGE_BYTES))
+        candidates = [("", hit.record_id, bodies.get(hit.record_id, b"")) for hit in ranked.hits]
+        rows = fitting(cut(candidates, MAX_PAGE_BYTES))
         if len(rows) < len(ranked.hits):
             ranked = yield from ranking.read_page(page.position, len(rows))
         return rows, page.next(str(ranked.next), "") if ranked.next else None, interpretation

@@ -70,11 +70,15 @@ class PendingWrite:
 
 
 class Batch:
-    """The writes of one actor in one transaction. They reach the database when `flush` is called."""
+    """The writes of one actor in one transaction. They reach the database when `flush` is called.
 
-    def __init__(self, session: Session, actor: str) -> None:
+    A transaction that is rolled back needs no search index: `is_indexed`.
+    """
+
+    def __init__(self, session: Session, actor: str, *, is_indexed: bool = True) -> None:
         self.session = session
         self.actor = actor
+        self._is_indexed = is_indexed
         self._pending: dict[tuple[str, str], PendingWrite] = {}
 
     @cached_property
@@ -193,7 +197,7 @@ class Batch:
             self._clear(writes)
         for writes in by_resource.values():
             self._write(writes)
-        if self._pending:
+        if self._pending and self._is_indexed:
             writes_of_index = [pending.index_write() for pending in self._pending.values()]
             index.update_index(self.session.connection(), writes_of_index)
         self._pending.clear()

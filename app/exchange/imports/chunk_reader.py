@@ -61,6 +61,10 @@ class ChunkReader:
         if self._groups > 1 and time.monotonic() > self._until:
             raise ChunkTooSlow
 
+    def stop_clock(self) -> None:
+        """Let the chunk that was read last take any time."""
+        self._until = float("inf")
+
     def start_clock(self) -> None:
         """Begin to measure the time of the chunk that was read last."""
         self._until = time.monotonic() + MAX_CHUNK_SECONDS
@@ -97,12 +101,21 @@ class ChunkReader:
     def context(self, session: Session, groups: Groups) -> list[ImportLine]:
         """Return the earlier lines to which the lines of a dry run link, directly or through others."""
         chunk = {line.number for line in chain.from_iterable(groups)}
-        linked = _reachable(self._plan, chunk, CONTEXT)
+        linked = self._nearest(_reachable(self._plan, chunk, max(int(CONTEXT * self._share), len(chunk))))
         lines = [
             self._line(session, judged.number, judged.resource, judged.content, (judged.record_id, judged.matched_by))
             for judged in judged_lines(session, self._import_id, sorted(linked), CONTEXT_BYTES)
         ]
         return list(chain.from_iterable(_fitting(session, [[line] for line in lines])))
+
+    def _nearest(self, numbers: list[int]) -> list[int]:
+        """Return as many of the lines, the nearest of which come first, as the size of the chunk allows."""
+        remaining = CONTEXT_BYTES * self._share
+        for position, number in enumerate(numbers):
+            remaining -= self._plan.size(number)
+            if remaining < 0 and position:
+                return numbers[:position]
+        return numbers
 
     def _line(
         self, session: Session, number: int, name: str, content: dict[str, Any], match: Match | None = None
@@ -129,12 +142,12 @@ def _fitting(session: Session, groups: Groups) -> Groups:
     return groups
 
 
-def _reachable(plan: Plan, start: set[int], limit: int) -> set[int]:
+def _reachable(plan: Plan, start: set[int], limit: int) -> list[int]:
     """Return at most `limit` lines to which the lines of `start` link, directly or through others, nearest first."""
-    reached: set[int] = set()
+    reached: dict[int, None] = {}
     nearest = start
     while nearest and len(reached) < limit:
         targets = set(plan.linked_lines(nearest))
-        nearest = set(sorted(targets - reached - start)[: limit - len(reached)])
-        reached |= nearest
-    return reached
+        nearest = set(sorted(targets - reached.keys() - start)[: limit - len(reached)])
+        reached |= dict.fromkeys(sorted(nearest))
+    return list(reached)

@@ -11,7 +11,7 @@ In the terms of graph theory, the groups are the strongly connected components, 
 from array import array
 from collections.abc import Iterator
 
-from app.exchange.imports.compact import IntLists
+from app.exchange.imports.storage.compact import IntLists
 
 
 def components(links: IntLists) -> Iterator[list[int]]:

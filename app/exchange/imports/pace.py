@@ -8,6 +8,8 @@ from collections.abc import Callable
 PAUSE = 0.12
 PAUSED_EVERY = 0.25
 SHORT_PAUSE = 0.005
+LONG = 1.0
+MAX_PAUSE = 10.0
 
 
 class Interrupted(Exception):
@@ -21,6 +23,11 @@ class Pace:
         self._is_ending = is_ending
         self._is_busy = is_busy
         self._paused_at = time.monotonic()
+        self._held = 0.0
+
+    def held(self, seconds: float) -> None:
+        """Note for how long the last transaction had the lock of the writers."""
+        self._held = seconds
 
     def check(self) -> None:
         """Raise Interrupted if the process is about to end."""
@@ -32,5 +39,11 @@ class Pace:
         self.check()
         is_long = self._is_busy() or time.monotonic() - self._paused_at > PAUSED_EVERY
         time.sleep(PAUSE if is_long else SHORT_PAUSE)
+        # After a long transaction, those who waited for it get as much time, as long as there are any.
+        until = time.monotonic() + min(self._held, MAX_PAUSE) if self._held > LONG else 0.0
+        while self._is_busy() and time.monotonic() < until:
+            self.check()
+            time.sleep(PAUSE)
+        self._held = 0.0
         if is_long:
             self._paused_at = time.monotonic()

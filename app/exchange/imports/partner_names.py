@@ -17,7 +17,7 @@ from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
 from app.core.model.resource import RESOURCES
 from app.core.values.text import fold
 from app.core.writing.batch import Batch
-from app.exchange.imports.compact import digest
+from app.exchange.imports.storage.compact import digest
 
 MAX_COMPARED = 50  # partners with one name, apart from diacritics and letter case
 MAX_WEIGHT = 8_000_000  # characters of the partners that were compared lately
@@ -70,7 +70,7 @@ class _Candidate(NamedTuple):
     @classmethod
     def of(cls, body: str) -> "_Candidate":
         record = json.loads(body)
-        identifiers = {each["scheme"]: each["value"] for each in record["identifiers"]}
+        identifiers = {code["scheme"]: code["value"] for code in record["identifiers"]}
         return cls(record["name"], frozenset(normalized_names_of(record)), record["country"], identifiers)
 
     def weight(self) -> int:

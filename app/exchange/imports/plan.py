@@ -15,10 +15,10 @@ from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import link_paths, text_positions
 from app.core.values.text import SLUGS
-from app.exchange.imports.compact import IntLists, TextList, digest
 from app.exchange.imports.identify import Match, identify
 from app.exchange.imports.ordering import components
 from app.exchange.imports.partner_names import PartnerNames, TooManyNames
+from app.exchange.imports.storage.compact import IntLists, TextList, digest
 from app.exchange.imports.storage.line_chunks import PendingLine, pending_lines, written_records
 
 # Lines that link to each other in a circle are written in one transaction. More are refused with mode=rows.
@@ -59,8 +59,9 @@ class Plan:
         self._refusals: dict[tuple[str | None, str], ErrorItem] = {}  # which lines share
 
     def size(self, number: int) -> int:
-        """Return the bytes of a line."""
-        return int(self._sizes[self._position(number)])
+        """Return the bytes of a line, 0 for one that an earlier run has written."""
+        position = self._position(number)
+        return 0 if position is None else int(self._sizes[position])
 
     def match(self, number: int, content: dict[str, Any]) -> Match:
         """Return the record of a line, and by what it was found."""

@@ -6,12 +6,15 @@ threads of their own, so that other requests never wait for a file. The limits h
 
 import asyncio
 import contextlib
+import io
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar, cast
 
+import structlog
 from fastapi import Request
 
 from app.core.access.clients import client_of
@@ -25,14 +28,18 @@ RESERVED_FILES = 6  # of them, for clients that have none
 MAX_FILES_CLIENT = 4  # of them, from one client
 MAX_SPOOLED = 4  # times the size of the largest file: the size of all temporary files
 MAX_SPOOLED_CLIENT = 2  # times that size: the size of those from one client
+SHARE_CLIENT = 0.5  # of the space that is free without these files: the same
+RESERVE = 8_000_000  # bytes of the folder of temporary files that stay free for others
 
 MAX_READ = 2  # files of a kind that are read at once, at most one of each client
 MAX_WAIT = 120  # seconds until a file is read
+
 
 BLOCK = 1 << 20  # bytes that are written to a temporary file at once
 RETRY = "5"  # seconds
 
 BUSY = "The server is receiving too many files."
+FULL = "The server has no space for the file now."
 
 Result = TypeVar("Result")
 
@@ -114,15 +121,16 @@ class FileReceiver:
         all clients do.
         """
         client = client_of(request.scope)
-        with self._admitted(client), tempfile.TemporaryFile() as file:
+        with self._admitted(client), _temporary_file() as file:
             size = 0
             try:
                 async for block in _blocks(request, self._max_file):
                     size += len(block)
                     self._add_spooled(client, len(block))
-                    await asyncio.get_running_loop().run_in_executor(self._spooling, file.write, block)
+                    await asyncio.get_running_loop().run_in_executor(self._spooling, _write, file, block)
                 file.seek(0)
-                yield file
+                with io.BufferedReader(file, BLOCK) as reader:
+                    yield reader
             finally:
                 self._spooled[client] -= size
 
@@ -147,6 +155,11 @@ class FileReceiver:
             raise TooMany("The files that are sent at once are too large.", headers={"Retry-After": RETRY})
         if self._spooled.total() > MAX_SPOOLED * self._max_file:
             raise Unavailable(BUSY)
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+        if self._spooled[client] > SHARE_CLIENT * (free + self._spooled.total()):
+            raise TooMany("The files that are sent at once are too large.", headers={"Retry-After": RETRY})
+        if free < RESERVE:
+            raise Unavailable(FULL)
 
     async def read(self, request: Request, work: Callable[[Reading], Result], *, in_child: bool) -> Result:
         """Run `work`, which reads a file, in a thread when it is the client's turn. Count its CPU time as a cost.
@@ -173,6 +186,26 @@ class FileReceiver:
             reading.stop()
         for threads in (self._spooling, *self._threads.values()):
             await asyncio.to_thread(threads.shutdown)
+
+
+def _temporary_file() -> io.FileIO:
+    """Return a new file without a buffer, so that closing it writes nothing. Raise Unavailable on a full disk."""
+    try:
+        file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
+        return cast(io.FileIO, file)
+    except OSError:
+        raise Unavailable(FULL) from None
+
+
+def _write(file: io.FileIO, block: bytes) -> None:
+    """Write a block in full. Raise Unavailable on a full disk."""
+    remaining = memoryview(block)
+    try:
+        while remaining:
+            remaining = remaining[file.write(remaining) :]
+    except OSError:
+        structlog.get_logger("hoptac.error").error("no space for temporary files", folder=tempfile.gettempdir())
+        raise Unavailable(FULL) from None
 
 
 async def _blocks(request: Request, limit: int) -> AsyncIterator[bytes]:

@@ -53,7 +53,8 @@ ImportId = Annotated[str, StringConstraints(pattern="^[0-9]{20}[a-z]{12}$")]
 PATH = {"import_id": PathParameter("Id of the import.", "20261122090000000000abcdefghijkl", ImportId)}
 AFTER_ALL_IDS = "~"
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1  # at first, until the next read of an import for which a client waits
+MAX_POLL_SECONDS = 1.0
 
 
 class ImportsQuery(PageQuery):
@@ -168,14 +169,19 @@ async def list_imports(request: Request, caller: Caller, query: ImportsQuery) ->
 async def read_import(request: Request, caller: Caller, query: ImportQuery, import_id: str) -> Response:
     """Return the status of an import and its counts. With the mode `all`, the lines are counted when it ends."""
     deadline = time.monotonic() + query.wait
+    seconds = POLL_SECONDS
     client = client_of(request.scope)
     import_shown = await read_own_import(request, caller, import_id)
     while import_shown.status in OPEN:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             break
-        if not await request.app.state.waiting.pause(min(remaining, POLL_SECONDS), request.receive, client):
+        waiting = request.app.state.waiting
+        # The longer a request waits, and the more requests of its client do, the less often it looks.
+        pause = seconds * (1 + waiting.count(client) // 4)
+        if not await waiting.pause(min(remaining, pause), request.receive, client):
             break
+        seconds = min(seconds * 1.3, MAX_POLL_SECONDS)
         import_shown = await read_own_import(request, caller, import_id)
     return private_json(import_shown.model_dump())
 

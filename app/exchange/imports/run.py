@@ -50,7 +50,7 @@ from app.exchange.imports.write_lines import LineWriter, referrer_errors
 # CPU time of this process for which a transaction with all lines may last: 5,000 lines of 300 bytes take 2 seconds.
 # And the time in all, which includes that of PostgreSQL and of other programs.
 MAX_SECONDS_AT_ONCE = 5.0
-MAX_WAIT_AT_ONCE = 10.0
+MAX_WAIT_AT_ONCE = 6.0
 TOO_MUCH_AT_ONCE = "The lines are too much work for one transaction. Use mode=rows."
 
 
@@ -183,6 +183,7 @@ class ImportRun:
                 yield session
         finally:
             self._lines.adapt(time.monotonic() - began)
+            self.pace.held(time.monotonic() - began)
 
     @contextlib.contextmanager
     def _retried(self) -> Iterator[None]:
@@ -228,7 +229,8 @@ class ImportRun:
             groups = self._lines.next_groups(session)
             context = self._lines.context(session, groups)
             if context:
-                LineWriter(session, self.caller, by_line=True, refused=self.refused).put_context(context)
+                self._lines.stop_clock()
+                self._writer(session).put_context(context)
                 self._lines.start_clock()
             results = self._write(session, groups)
             raise _RollBack
@@ -290,8 +292,14 @@ class ImportRun:
         finish_import(session, self.id, self.claim, status)
 
     def _writer(self, session: Session) -> LineWriter:
-        check_time = self._lines.check_time if self.by_line else self._check_time_at_once
-        return LineWriter(session, self.caller, by_line=self.by_line, refused=self.refused, check_time=check_time)
+        return LineWriter(
+            session,
+            self.caller,
+            by_line=self.by_line,
+            refused=self.refused,
+            dry_run=self.dry_run,
+            check_time=self._lines.check_time if self.by_line else self._check_time_at_once,
+        )
 
     def _write(self, session: Session, groups: Groups) -> list[dict[str, Any]]:
         """Write groups of lines, and return the results of the lines."""

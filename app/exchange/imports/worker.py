@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.core.access.caller import Caller
 from app.core.change_log import now
 from app.core.database.engine import Database
 from app.core.database.statements import Query, Read, Reader
-from app.core.errors import Problem
+from app.core.errors import Problem, Unavailable
 from app.core.round_robin import RoundRobinQueue
 from app.core.writing.writer_thread import WriterThread
 from app.exchange.formats.lines import ParsedLine
@@ -75,8 +76,14 @@ class Importer:
         check_usage(usage, self._quota)
 
     def store(self, caller: Caller, options: ImportOptions, lines: Iterator[ParsedLine]) -> str:
-        """Store the lines of a file as an import and return its id, as `store_import` does. Any thread can call it."""
-        return store_import(self.database, caller, options, lines, self.claim, self._quota)
+        """Store the lines of a file as an import and return its id, as `store_import` does. Any thread can call it.
+
+        Raise Unavailable if the database does not respond or has no space.
+        """
+        try:
+            return store_import(self.database, caller, options, lines, self.claim, self._quota)
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise Unavailable from error
 
     async def send(self, import_id: str, key: str) -> None:
         """Run an import that was stored."""

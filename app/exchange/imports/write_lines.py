@@ -19,8 +19,8 @@ from app.core.values.links import links_in
 from app.core.writing.batch import Batch
 from app.core.writing.edit import Edit, actor, used_ids
 from app.core.writing.integrity import LookupCache, Proposal, violations
-from app.exchange.imports.compact import digest
 from app.exchange.imports.line import ImportLine, RecordKey
+from app.exchange.imports.storage.compact import digest
 
 
 class _HasRefusedLines(Exception):
@@ -43,8 +43,10 @@ class LineWriter:
         *,
         by_line: bool,
         refused: set[bytes],
+        dry_run: bool = False,
         check_time: Callable[[], None] = lambda: None,
     ) -> None:
+        self.dry_run = dry_run
         self.session = session
         self.check_time = check_time
         self.caller = caller
@@ -136,7 +138,7 @@ class LineWriter:
 
     def _put(self, lines: list[ImportLine]) -> None:
         """Write the record of each line, and refuse lines that are wrong by themselves."""
-        batch = Batch(self.session, actor(self.caller))
+        batch = Batch(self.session, actor(self.caller), is_indexed=not self.dry_run)
         by_resource: dict[str, list[ImportLine]] = {}
         for line in lines:
             line.reset()

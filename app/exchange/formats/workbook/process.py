@@ -4,7 +4,6 @@ The child waits when the pipe between the two processes is full, so rows never c
 rows are no longer needed.
 """
 
-import contextlib
 import json
 import os
 import select
@@ -44,12 +43,11 @@ def workbook_rows(file: IO[bytes], width: int, reading: Reading) -> Iterator[Row
             elif "refused" in message:
                 raise (TooLarge if message["is_too_large"] else BadFile)(message["refused"])
             else:
-                reading.seconds += message["seconds"]
                 return
-        raise _failure(process)
+        raise _failure(process, reading)
     finally:
         process.kill()
-        process.wait()
+        _reap(process, reading)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -108,9 +106,20 @@ def _lines(process: "subprocess.Popen[bytes]", reading: Reading) -> Iterator[byt
     raise TooLarge(TOO_LONG)
 
 
-def _failure(process: "subprocess.Popen[bytes]") -> Exception:
+def _failure(process: "subprocess.Popen[bytes]", reading: Reading) -> Exception:
     """Return the error for a child that ended without a last message, usually because of one of its limits."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=5)
+    end = time.monotonic() + 5
+    while not _reap(process, reading, os.WNOHANG) and time.monotonic() < end:
+        time.sleep(0.02)
     is_slow = process.returncode == -signal.SIGXCPU
     return TooLarge(TOO_LONG if is_slow else "The workbook contains more than fits in memory.")
+
+
+def _reap(process: "subprocess.Popen[bytes]", reading: Reading, options: int = 0) -> bool:
+    """Wait for the end of the child and count its CPU time, however it ended. Return whether it has ended."""
+    if process.returncode is None:
+        pid, status, usage = os.wait4(process.pid, options)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            reading.seconds += usage.ru_utime + usage.ru_stime
+    return process.returncode is not None
