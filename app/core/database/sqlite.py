@@ -154,17 +154,17 @@ class _SqliteConnection:
 
 def _fetch(cursor: sqlite3.Cursor, most_bytes: int) -> Rows:
     """Return the rows of a `bounded` statement, cut. At most `ROWS_OF_PART` rows after the cut are read."""
-    rows = cursor.fetchmany(ROWS_OF_PART)
-    part = rows
+    rows: list[tuple[Any, ...]] = []
     size = 0
-    while len(part) == ROWS_OF_PART:
+    while part := cursor.fetchmany(ROWS_OF_PART):
+        rows += part
         size += sum([len(row[-1] or b"") for row in part])
         if size > most_bytes:
             cursor.close()
+            return cut(rows, most_bytes)
+        if len(part) < ROWS_OF_PART:
             break
-        part = cursor.fetchmany(ROWS_OF_PART)
-        rows += part
-    return cut(rows, most_bytes)
+    return rows
 
 
 def _identity(path: str) -> tuple[int, int] | None:
