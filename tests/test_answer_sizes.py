@@ -1,15 +1,21 @@
 """Answers have a size: pages end early before records that are as long as records can be, and nothing is lost."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import literal_column
+from sqlalchemy.orm import aliased
 from starlette.testclient import TestClient
 
+from app.analysis.audit.rule import Rule, related_records
+from app.analysis.audit.walk import AuditRequest, Step, _step
 from app.core.database.engine import Database
 from app.core.database.statements import MAX_PAGE_BYTES, cut, fitting
+from app.core.values.codelists import Code
 from app.core.writing.batch import Batch
 from app.projects.models import PROJECTS
 from tests.support.databases import NewDatabase, drop_database, url_of
@@ -34,7 +40,7 @@ def project(number: int, version: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def fat(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
+def fat_database(new_database: NewDatabase, seeded: str) -> Iterator[Database]:
     """A registry with twelve projects of 0.94 MB in three versions, each a part of the first one."""
     database = Database(new_database(seeded))
     for version in range(3):
@@ -45,9 +51,14 @@ def fat(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
             for number, record_id in enumerate(ids):
                 batch.put(PROJECTS, record_id, project(number, version), present.get(record_id))
             batch.flush()
-    with client_of(url_of(database)) as client:
-        yield client
+    yield database
     drop_database(database)
+
+
+@pytest.fixture(scope="module")
+def fat(fat_database: Database) -> Iterator[TestClient]:
+    with client_of(url_of(fat_database)) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -125,6 +136,39 @@ def test_a_word_after_the_examined_part_of_a_record_is_found_without_highlights(
 def test_other_pages_are_complete(fat: TestClient, path: str) -> None:
     with_short_pages = walk(fat, f"{path}{'&' if '?' in path else '?'}partner=unido")
     assert len({json.dumps(item) for item in with_short_pages}) == len(with_short_pages)
+
+
+def test_an_audit_finds_all_in_steps_of_bounded_size(fat: TestClient) -> None:
+    findings = walk(fat, "/v1/audit?rule=overdue_project&as_of=2026-01-01")
+    found = {finding["records"][0]["id"] for finding in findings}
+    assert {f"fat-{number:02}" for number in range(COUNT)} <= found
+
+
+@pytest.mark.parametrize("has_related", [False, True])
+def test_a_step_of_the_audit_is_bounded_with_its_related_records(fat_database: Database, has_related: bool) -> None:
+    table: Any = PROJECTS.table
+    other: Any = aliased(table)
+    of_unido = other.managed_by == literal_column("'unido'")
+    related = (related_records(PROJECTS, other.id, of_unido, table.managed_by == other.managed_by),)
+    where = (table.managed_by == literal_column("'unido'"), table.id.startswith("fat-"))
+    rule = Rule("test", Code("a", "b"), "note", PROJECTS, "", where, related if has_related else (), lambda _: iter(()))
+
+    async def read() -> Step:
+        reader = fat_database.reader()
+        try:
+            step: Step = await reader.run(lambda: _step(rule, AuditRequest("2026-01-01"), ""), long=True)
+            return step
+        finally:
+            await reader.close()
+
+    step = asyncio.run(read())
+    assert 0 < step.size < 8 * MAX_PAGE_BYTES
+    assert step.cost(has_tree=False) > 10
+    if has_related:
+        assert (step.cases, step.until) == ([], "fat-00")
+    else:
+        assert 2 <= len(step.cases) < COUNT
+        assert step.until == step.cases[-1].record["id"]
 
 
 def test_rows_fit_up_to_the_bound_and_one_always_fits() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from app.core.values.text import LanguageMap, Slug, clean, fold, sort_key
+from app.core.values.text import _FOLDED, MAX_FOLDED, LanguageMap, Slug, clean, fold, sort_key
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "\ud800", "\x1f", "\x7f", "  ", "\r"])
@@ -114,3 +114,11 @@ def test_names_sort_as_in_a_vietnamese_dictionary() -> None:
 def test_sort_keys_are_alike_for_every_form_of_a_text(text: str) -> None:
     decomposed = unicodedata.normalize("NFD", text)
     assert sort_key(unicodedata.normalize("NFC", text)) == sort_key(decomposed)
+
+
+def test_the_table_of_folded_characters_is_bounded() -> None:
+    everything = "".join(map(chr, range(0xA0, 0x2A6E0))).encode("utf-8", "ignore").decode()
+    folded = [fold(everything[start : start + 500]) for start in range(0, len(everything), 500)]
+    assert len(_FOLDED) <= MAX_FOLDED
+    assert [fold(everything[start : start + 500]) for start in range(0, len(everything), 500)] == folded
+    assert fold("Đường Ångström") == "duong angstrom"

@@ -19,10 +19,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_
 
-from app.core.database.sql import one_of
+from app.core.database.sql import bounded_query, one_of
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
-from app.core.reading.includes import select_stored
+from app.core.reading.includes import select_texts
 from app.core.values.codelists import Code, CodeList
 
 SEVERITY = CodeList(
@@ -156,7 +156,8 @@ def related_records(resource: Resource, key: Any, *where: ColumnElement[bool]) -
 
     `key` is the column with the candidate's id, and `where` relates the two.
     """
-    return Query(select_stored(resource, key).where(one_of(key, "ids"), *where).order_by(key, resource.table.id))
+    related = select_texts(resource, key).where(one_of(key, "ids"), *where).order_by(key, resource.table.id)
+    return bounded_query(related)
 
 
 def is_one_of(column: Any, codes: Iterable[str]) -> ColumnElement[bool]:

@@ -12,16 +12,18 @@ from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 from app.analysis.audit.rule import SEVERITY, Case, Finding, Rule
 from app.analysis.audit.rules import ALL
 from app.core.database.engine import Database
+from app.core.database.sql import bounded_query
 from app.core.database.statement_cache import STATEMENTS
-from app.core.database.statements import Query, Read
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.resource import Resource, on_record
 from app.core.reading.filter_conditions import FilterShape, filter_shape
-from app.core.reading.includes import select_stored
+from app.core.reading.includes import select_texts
 from app.core.values.json import from_json
 
 RECORDS = 10_000  # maximum number of records that one step passes
 CANDIDATES = 200  # maximum number of candidates among them
 STEPS = 40  # maximum cost of a page, in steps
+HEAVY_BYTES = 250_000  # bytes of candidates and related records that cost as much as one step
 HEAVY = 50  # number of candidates that cost as much as one step
 HEAVY_TREE = 1_250  # number of records that cost as much as one step, if each is looked up in a tree of places
 
@@ -96,12 +98,12 @@ def findings(request: AuditRequest, limit: int, start: AuditPosition | None = No
         while at.after != END:
             if steps >= STEPS:
                 return page, at
-            cases, until, passed = yield from _step(rule, request, at.after)
-            steps += 1 + len(cases) // HEAVY + (passed // HEAVY_TREE if request.has_tree else 0)
-            at, is_full = _examine(rule, cases, at, page, limit)
+            step: Step = yield from _step(rule, request, at.after)
+            steps += step.cost(has_tree=request.has_tree)
+            at, is_full = _examine(rule, step.cases, at, page, limit)
             if is_full:
                 return page, at
-            at = at._replace(after=until, last_id="", last_number=0)
+            at = at._replace(after=step.until, last_id="", last_number=0)
     return page, None
 
 
@@ -139,20 +141,58 @@ def _examine(
     return at, False
 
 
+class Step(NamedTuple):
+    """The candidates of a step as cases, the id up to which records were searched for them, their number, and bytes."""
+
+    cases: list[Case]
+    until: str
+    passed: int
+    size: int
+
+    def cost(self, *, has_tree: bool) -> int:
+        """Return the cost in steps of usual size."""
+        of_tree = self.passed // HEAVY_TREE if has_tree else 0
+        return 1 + len(self.cases) // HEAVY + self.size // HEAVY_BYTES + of_tree
+
+
 def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
-    """Return the next candidates as cases, the id up to which records were searched for them, and their number."""
+    """Return the next step of the walk. It has fewer candidates if they and their related records are large.
+
+    A candidate whose related records are too large even for a step of its own is passed over.
+    """
     values = {**request.values(rule.resource), "after": after}
     ((last, passed),) = yield STATEMENTS.query(_window, rule.resource, request.shape), values
     until = last if passed == RECORDS else END
-    rows = yield STATEMENTS.query(_candidates, rule, request.shape), {**values, "until": until}
-    if len(rows) == CANDIDATES:
-        until = rows[-1][0]
-    cases = {row[0]: Case(rule, from_json(row[1]), [], request.as_of) for row in rows}
-    for query in rule.related_queries if cases else ():
-        rows = yield query, {"ids": list(cases), "as_of": request.as_of}
-        for candidate_id, body in rows:
-            cases[candidate_id].related.append(from_json(body))
-    return list(cases.values()), until, passed
+    bounds = {"until": until, "most_bytes": MAX_PAGE_BYTES}
+    rows = yield STATEMENTS.query(_candidates, rule, request.shape), {**values, **bounds}
+    candidates = fitting(rows)
+    if len(rows) == CANDIDATES or len(candidates) < len(rows):
+        until = candidates[-1][0]
+    size = sum([len(body) for _, body in candidates])
+    while candidates:
+        related, read = yield from _related(rule, [row[0] for row in candidates], request.as_of)
+        size += read
+        if related is not None:
+            break
+        until = candidates[max(1, len(candidates) // 2) - 1][0]
+        candidates = candidates[: len(candidates) // 2]
+    cases = {record_id: Case(rule, from_json(body), [], request.as_of) for record_id, body in candidates}
+    for record_id, body in related if candidates else ():
+        cases[record_id].related.append(from_json(body))
+    return Step(list(cases.values()), until, passed, size)
+
+
+def _related(rule: Rule, ids: list[str], as_of: str) -> Read:
+    """Return the related records of candidates with their ids, None if they have too many bytes, and the bytes read."""
+    related: list[tuple[Any, ...]] = []
+    size = 0
+    for query in rule.related_queries:
+        rows = yield query, {"ids": ids, "as_of": as_of, "most_bytes": MAX_PAGE_BYTES}
+        size += sum([len(body) for _, body in rows])
+        if size > MAX_PAGE_BYTES or len(fitting(rows)) < len(rows):
+            return None, size
+        related += rows
+    return related, size
 
 
 def _window(resource: Resource, shape: FilterShape) -> Query:
@@ -165,9 +205,9 @@ def _window(resource: Resource, shape: FilterShape) -> Query:
 
 def _candidates(rule: Rule, shape: FilterShape) -> Query:
     table = rule.resource.table
-    statement = select_stored(rule.resource, table.id).where(*rule.where, *_records_after(rule.resource, shape))
+    statement = select_texts(rule.resource, table.id).where(*rule.where, *_records_after(rule.resource, shape))
     statement = statement.where(table.id <= bindparam("until")).order_by(table.id)
-    return Query(statement.limit(literal_column(str(CANDIDATES))))
+    return bounded_query(statement.limit(literal_column(str(CANDIDATES))))
 
 
 def _records_after(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:

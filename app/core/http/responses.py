@@ -35,7 +35,7 @@ async def run_read(request: Request, read: Callable[[], Any], *, long: bool = Fa
     if marker is None:
         return await state.reader.run(read, long=True, client=client)
     equal = (marker, key or read_request(request))
-    return await state.shared_reads.run(equal, lambda: state.reader.run(read, long=True, client=client))
+    return await state.shared_reads.run(equal, client, lambda: state.reader.run(read, long=True, client=client))
 
 
 async def write_response(request: Request, read: Callable[[], Any], *, long: bool = False) -> Response:

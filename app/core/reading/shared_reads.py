@@ -1,10 +1,10 @@
 """Shared reads: equal long reads that are requested at the same time run once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
-from app.core.errors import TooMany
+Start = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class SharedReads:
@@ -14,20 +14,46 @@ class SharedReads:
     """
 
     def __init__(self) -> None:
-        self._running: dict[Hashable, asyncio.Task[Any]] = {}
+        self._groups: dict[Hashable, EqualReads] = {}
 
-    async def run(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Return the result of the running read with this key, or start it."""
-        running = self._running.get(key)
-        if running is None:
-            return await asyncio.shield(self._start(key, read))
-        try:
-            return await asyncio.shield(running)
-        except TooMany:  # the client that was first has too many others waiting; this one may have none
-            return await self.run(key, read)
+    async def run(self, key: Hashable, client: str, read: Start) -> Any:
+        """Return the result of the read with this key that is the first to end, or start one for this client."""
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = EqualReads(lambda ended: self._drop(key, ended))
+        return await group.run(client, read)
 
-    def _start(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, Any]]) -> Awaitable[Any]:
-        task = asyncio.ensure_future(read())
-        self._running[key] = task
-        task.add_done_callback(lambda _: self._running.pop(key))
-        return task
+    def _drop(self, key: Hashable, group: "EqualReads") -> None:
+        if self._groups.get(key) is group:
+            del self._groups[key]
+
+
+class EqualReads:
+    """Equal reads of several clients. Each client waits for its own turn, and the first result is that of all.
+
+    So nobody waits behind the other reads of the client that was first, or fails as it does.
+    """
+
+    def __init__(self, ended: Callable[["EqualReads"], object]) -> None:
+        self._ended = ended
+        self._reads: dict[str, asyncio.Task[Any]] = {}
+        self._result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def run(self, client: str, read: Start) -> Any:
+        """Return the first result, or raise the error of the read of this client."""
+        own = self._reads.get(client)
+        if own is None:
+            own = self._reads[client] = asyncio.ensure_future(read())
+            own.add_done_callback(lambda task: self._note_end(client, task))
+        await asyncio.wait({own, self._result}, return_when=asyncio.FIRST_COMPLETED)
+        return self._result.result() if self._result.done() else own.result()
+
+    def _note_end(self, client: str, task: "asyncio.Task[Any]") -> None:
+        """Keep the first result, and stop the other reads."""
+        del self._reads[client]
+        if not task.cancelled() and task.exception() is None and not self._result.done():
+            self._result.set_result(task.result())
+            for other in self._reads.values():
+                other.cancel()
+        if not self._reads or self._result.done():
+            self._ended(self)

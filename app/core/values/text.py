@@ -63,11 +63,16 @@ _LETTERS = {"\u0306": "1", "\u0302": "2", "\u031b": "3"}  # breve (ă), circumfl
 _TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}  # huyền hỏi ngã sắc nặng
 
 
+MAX_FOLDED = 4_000  # characters whose folded form is kept: those of the Latin, Greek and Cyrillic alphabets, and others
+
+
 class _Folding(dict[int, str]):
-    """The folded form of each character, computed at its first use."""
+    """The folded form of each character, computed at its first use, and kept for the first ones."""
 
     def __missing__(self, code: int) -> str:
-        folded = self[code] = _fold_character(chr(code))
+        folded = _fold_character(chr(code))
+        if len(self) < MAX_FOLDED:
+            self[code] = folded
         return folded
 
 
