@@ -221,8 +221,6 @@ def _allowed_methods(request: Request) -> list[str]:
     """Return the methods of a path. A fixed path such as `/facets` does not have the methods of `/{id}`."""
     path = request.scope["path"]
     methods = {"OPTIONS"}
-    if path.startswith("/docs/assets/"):
-        methods.add("GET")
     state = request.app.state
     if not hasattr(state, "methods_by_path"):
         state.methods_by_path = _methods_by_path(request.app)
