@@ -22,10 +22,8 @@ MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a
 MAX_HEADERS = 16_384  # bytes of the names and values of all headers
 MAX_LINES = 100  # lines of headers
 MAX_PATH = 8_192  # bytes of a path, which the application limits further
-MIN_PIECE = (
-    16  # bytes of a piece of a body on average, after the first MAX_PIECES: smaller ones cost more than they bring
-)
-MAX_PIECES = 1_000
+MAX_PIECES = 1_000  # pieces of a body, and one more for each MIN_PIECE bytes: each piece costs time
+MIN_PIECE = 16
 MAX_IGNORED = 4_000_000  # bytes of a body that are read after the response
 MAX_PIPELINED = 32  # requests of a connection that wait for the one before them
 NEVER = float("inf")
