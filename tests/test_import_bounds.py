@@ -473,6 +473,7 @@ def test_all_lines_at_once_end_within_their_time_though_the_database_does_the_wo
     seeded_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "MAX_WAIT_AT_ONCE", 0.5)
+    monkeypatch.setattr(importing, "MAX_SECONDS_AT_ONCE", 0.4)
     put_line = write_lines.LineWriter._put_line
 
     def slow(*arguments: Any, **options: Any) -> None:
