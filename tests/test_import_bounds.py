@@ -520,7 +520,7 @@ def test_a_dry_run_writes_no_search_index(registry: TestClient, editor: Key, mon
 
 def test_after_a_long_transaction_others_get_as_much_time() -> None:
     pace = Pace(is_busy=lambda: True)
-    pace.held(1.5)
+    pace.note_lock(1.5)
     began = time.monotonic()
     pace.pause()
     assert time.monotonic() - began >= 1.5

@@ -15,6 +15,7 @@ from app.core.access.networks import are_within, contain, normal_networks
 from app.core.change_log import instant
 from app.core.database.engine import Database
 from app.core.errors import Unauthorized
+from app.keys import administration
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
 from tests.support.keys import Key, change_key, id_of, key_of
@@ -254,3 +255,17 @@ def test_revoking_takes_effect_at_once_in_every_process(seeded_database: Databas
                 for path in ("/v1/partners/unido", "/v1/keys/self"):
                     assert client.get(base + path, headers=key).status_code == 401
                 assert client.put(f"{base}/v1/partners/late", json=PARTNER, headers=key).status_code == 401
+
+
+def test_a_registry_and_a_partner_have_a_number_of_valid_keys(
+    registry: TestClient, admin: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(administration, "MAX_KEYS_OF_PARTNER", 2)
+    of_partner = {"scopes": ["records:write:own"], "partner": "unido"}
+    first = create(registry, admin, **of_partner)
+    assert create(registry, admin, **of_partner).status_code == 201
+    problem(create(registry, admin, **of_partner), 409, "conflict")
+    assert registry.delete(f"/v1/keys/{first.json()['id']}", headers=admin).status_code == 204
+    assert create(registry, admin, **of_partner).status_code == 201
+    monkeypatch.setattr(administration, "MAX_KEYS", 1)
+    problem(create(registry, admin, scopes=["webhooks"]), 409, "conflict")

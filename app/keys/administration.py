@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import SCOPE, Caller
@@ -29,6 +30,9 @@ from app.keys.powers import (
     powers_of_caller,
 )
 
+# Valid keys, which administrators can create over HTTP: every key has a share of the server of its own.
+MAX_KEYS = 1_000
+MAX_KEYS_OF_PARTNER = 100
 MAX_DETAIL = 2_000  # characters of the detail of an event
 COLUMNS = ("name", "scopes", "partner", "networks", "expires_at")
 
@@ -50,6 +54,8 @@ def create(session: Session, fields: KeyFields, caller: Caller | None = None, *,
         ensure_allowed_expiry(fields.expires_at, max_days)
     _ensure_partner(session, powers)
     ensure_within(_powers(values), holder)
+    if caller is not None:
+        _ensure_room(session, powers.partner)
     key_id = random_text(ID_LENGTH)
     token = new_token(key_id)
     key = Key(id=key_id, hash=token_hash(token), created_at=now(), **values)
@@ -85,6 +91,16 @@ def _ensure_partner(session: Session, powers: Powers) -> None:
     public = select(table.id).where(table.id == powers.partner, table.state == "published", table.merged_into.is_(None))
     if session.exec(public).first() is None:
         raise Invalid(ErrorItem(pointer="/partner", code="unknown_record", detail="There is no such partner."))
+
+
+def _ensure_room(session: Session, partner: str | None) -> None:
+    """Raise Conflict if there are as many valid keys as there may be, in all or of a partner."""
+    is_valid_now = (col(Key.revoked_at).is_(None), or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now()))
+    query = select(func.count()).select_from(Key).where(*is_valid_now)
+    if session.exec(query).one() >= MAX_KEYS:
+        raise Conflict(f"The registry has {MAX_KEYS:,} valid keys. Revoke some of them.")
+    if partner is not None and session.exec(query.where(Key.partner == partner)).one() >= MAX_KEYS_OF_PARTNER:
+        raise Conflict(f"The partner has {MAX_KEYS_OF_PARTNER} valid keys. Revoke some of them.")
 
 
 def _add_event(session: Session, key_id: str, action: str, caller: Caller | None, detail: str) -> None:

@@ -3,6 +3,7 @@
 import types
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import MaxLen
@@ -51,7 +52,7 @@ def _limit(annotation: Any, metadata: Sequence[Any] = ()) -> int | None:
         return own if get_origin(annotation) is not None else None
     if get_origin(annotation) is Annotated:
         inner, *marks = get_args(annotation)
-        marks += [mark for each in marks for mark in getattr(each, "metadata", ())]
+        marks += chain.from_iterable(getattr(mark, "metadata", ()) for mark in tuple(marks))
         return _limit(inner, marks)
     is_union = get_origin(annotation) in (Union, types.UnionType)
     limits = [_limit(argument) for argument in get_args(annotation)] if is_union else []

@@ -77,7 +77,7 @@ class _Candidate(NamedTuple):
     @classmethod
     def of(cls, body: str) -> "_Candidate":
         record = json.loads(body)
-        identifiers = {each["scheme"]: each["value"] for each in record["identifiers"]}
+        identifiers = {identifier["scheme"]: identifier["value"] for identifier in record["identifiers"]}
         return cls(record["name"], frozenset(normalized_names_of(record)), record["country"], identifiers)
 
     def weight(self) -> int:

@@ -183,7 +183,7 @@ class ImportRun:
                 yield session
         finally:
             self._lines.adapt(time.monotonic() - began)
-            self.pace.held(time.monotonic() - began)
+            self.pace.note_lock(time.monotonic() - began)
 
     @contextlib.contextmanager
     def _retried(self) -> Iterator[None]:
