@@ -269,3 +269,7 @@ def test_a_registry_and_a_partner_have_a_number_of_valid_keys(
     assert create(registry, admin, **of_partner).status_code == 201
     monkeypatch.setattr(administration, "MAX_KEYS", 1)
     problem(create(registry, admin, scopes=["webhooks"]), 409, "conflict")
+
+
+def test_an_expiry_outside_of_time_is_refused(registry: TestClient, admin: Key) -> None:
+    problem(create(registry, admin, scopes=["webhooks"], expires_at="9999-12-31T23:59:59-12:00"), 422, "invalid")
