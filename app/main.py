@@ -168,8 +168,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database = database
     app.state.reader = database.reader()
     app.state.separate_reader = database.separate_reader()
-    app.state.editor = WriterThread(database)
     app.state.key_activity = KeyActivity(database)
+    app.state.editor = WriterThread(database, app.state.key_activity.refused)
     app.state.key_revocations = PendingRevocations()
     register_gauge("writes", "Writes that run or wait.", lambda: app.state.editor.waiting_writes)
     app.state.receiver = FileReceiver(settings.max_import)
