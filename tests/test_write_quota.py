@@ -1,6 +1,7 @@
 """The quota of bytes that a key writes in a day, and the largest record."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database, WriteLimits
+from app.core.search import vocabulary
 from app.core.writing.write_quota import WRITTEN_BYTES, prune_written_bytes
 from app.exchange.imports import chunk_reader
 from app.exchange.imports.pace import Pace
@@ -23,6 +25,12 @@ from tests.support.log import count_changes
 PORT = {name: value for name, value in PORTS.items() if name != "resource"}
 AGENCY = {name: value for name, value in COAST.items() if name != "resource"}
 LONG = "x" * 4_000
+
+
+@pytest.fixture
+def free_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new words cost nothing, so that the bytes of the log are what is counted."""
+    monkeypatch.setattr(vocabulary, "bytes_on_disk", lambda _: 0)
 
 
 def counted(database: Database) -> dict[str, int]:
@@ -68,6 +76,7 @@ def test_a_key_that_has_used_up_its_quota_waits_until_the_next_day(seeded_databa
         assert connection.execute(select(WRITTEN_BYTES.c.key)).scalars().all() == [id_of(editor)]
 
 
+@pytest.mark.usefixtures("free_words")
 def test_every_version_counts_and_what_is_not_written_does_not(seeded_database: Database, editor: Key) -> None:
     with client_of(url_of(seeded_database)) as client:
         put(client, editor, "projects/green-ports", PORT)
@@ -87,6 +96,16 @@ def test_every_version_counts_and_what_is_not_written_does_not(seeded_database: 
     assert counted(seeded_database) == {id_of(editor): logged(seeded_database, editor)}
 
 
+def test_words_that_are_new_to_the_search_count_with_what_they_take(seeded_database: Database, editor: Key) -> None:
+    words = " ".join(first + second + "qzxwvkjy" for first, second in product("abcdefghij", repeat=2))
+    with client_of(url_of(seeded_database)) as client:
+        put(client, editor, "projects/green-ports", {**PORT, "description": {"en": words}})
+        taken = counted(seeded_database)[id_of(editor)] - logged(seeded_database, editor)
+        assert 50_000 < taken < 100_000
+        put(client, editor, "projects/port-2", {**PORT, "id": "port-2", "description": {"en": words}})
+        assert counted(seeded_database)[id_of(editor)] - logged(seeded_database, editor) < taken + 1_000
+
+
 def test_without_a_quota_and_without_a_key_nothing_is_counted(
     seeded_database: Database, editor: Key, tmp_path: Path
 ) -> None:
@@ -100,6 +119,7 @@ def test_without_a_quota_and_without_a_key_nothing_is_counted(
     assert counted(seeded_database) == {}
 
 
+@pytest.mark.usefixtures("free_words")
 @pytest.mark.parametrize("mode", ["rows", "all"])
 def test_an_import_ends_at_the_chunk_that_would_exceed_the_quota(
     seeded_database: Database, editor: Key, monkeypatch: pytest.MonkeyPatch, mode: str

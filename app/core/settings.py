@@ -107,8 +107,8 @@ class Settings(BaseSettings):
         default=2_000_000_000,
         ge=0,
         le=1_000_000_000_000,
-        description="Maximum number of bytes that one key writes in a day (UTC): the representations of all versions. "
-        "0: no limit.",
+        description="Maximum number of bytes that one key writes in a day (UTC): the representations of all versions, "
+        "and about 600 for each word that is new to the search. 0: no limit.",
     )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",

@@ -201,21 +201,23 @@ class Batch:
         changes = self._changes()  # before the rows are written: each row has the number of its Change
         if changes and self.session.execute(select(MIRRORS.c.source)).first():
             raise ReadOnly
-        self._count_bytes()
-        self.write_records()
+        representations = sum(len(pending.body) for pending in self._pending.values())
+        self._count_bytes(representations + self.write_records())
         if changes:
             self.session.execute(insert(CHANGES), changes)
         return len(changes)
 
-    def _count_bytes(self) -> None:
-        """Count the bytes of the pending writes. What no key writes, such as a command, has no quota."""
+    def _count_bytes(self, size: int) -> None:
+        """Count the bytes for the quota of the key. What no key writes, such as a command, has no quota."""
         key = self.actor.removeprefix("key:")
-        if self._limits.quota and self._pending and key != self.actor:
-            size = sum(len(pending.body) for pending in self._pending.values())
+        if self._limits.quota and size and key != self.actor:
             count_written(self.session, key, size, self._limits.quota)
 
-    def write_records(self) -> None:
-        """Write the rows, links and search index of all pending writes, without Changes."""
+    def write_records(self) -> int:
+        """Write the rows, links and search index of all pending writes, without Changes.
+
+        Return about how many bytes words take on disk that are new to the search.
+        """
         by_resource: dict[str, list[PendingWrite]] = {}
         for pending in self._pending.values():
             by_resource.setdefault(pending.resource.name, []).append(pending)
@@ -223,10 +225,12 @@ class Batch:
             self._clear(writes)
         for writes in by_resource.values():
             self._write(writes)
+        new_words = 0
         if self._pending:
             writes_of_index = [pending.index_write() for pending in self._pending.values()]
-            index.update_index(self.session.connection(), writes_of_index)
+            new_words = index.update_index(self.session.connection(), writes_of_index)
         self._pending.clear()
+        return new_words
 
     def _changes(self) -> list[dict[str, Any]]:
         """Return the rows of the log for the pending writes, and set the number and tag of each write."""

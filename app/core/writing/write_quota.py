@@ -1,7 +1,8 @@
-"""The quota of a key: how many bytes of representations it may write in a day (UTC).
+"""The quota of a key: how many bytes it may write in a day (UTC).
 
-The change log keeps every version for ever, so a key that writes without end would fill the disk. The bytes are counted
-in the transaction that writes them: what is rolled back does not count.
+The change log keeps every version for ever, so a key that writes without end would fill the disk. What counts are the
+bytes of the representations, and what words take that are new to the search: a text of random words takes 60 times its
+size. The bytes are counted in the transaction that writes them, so what is rolled back does not count.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -47,8 +48,8 @@ def count_written(session: Session, key: str, size: int, quota: int) -> None:
         session.execute(insert(WRITTEN_BYTES), {"key": key, "day": today, "bytes": size})
     if written > quota:
         detail = (
-            f"A key can write records of {quota:,} bytes in all in a day (UTC), counted as JSON for each version. "
-            "This would be more. Continue tomorrow."
+            f"A key can write {quota:,} bytes in a day (UTC): each version of a record as JSON, and the words that are "
+            "new to the search. This would be more. Continue tomorrow."
         )
         raise TooMany(detail, headers={"Retry-After": str(_seconds_left(moment))})
 
