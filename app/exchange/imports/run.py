@@ -24,7 +24,7 @@ from sqlmodel import Session
 from app.core.access.caller import Caller
 from app.core.access.keys import current_caller
 from app.core.database.engine import Database
-from app.core.errors import ErrorItem, Problem, ReadOnly, Unauthorized
+from app.core.errors import ErrorItem, Problem, ReadOnly, TooMany, Unauthorized
 from app.core.garbage_collection import without_garbage_collection
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
@@ -130,7 +130,8 @@ class ImportRun:
             return None
         except Unauthorized:
             return "The key was revoked or has expired."
-        except ReadOnly as error:  # the database became a mirror after the file was received
+        # The database became a mirror after the file was received, or the key has used up its quota of the day.
+        except (ReadOnly, TooMany) as error:
             return error.detail
         except TooMuch as error:
             return str(error)
