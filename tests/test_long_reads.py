@@ -213,6 +213,28 @@ def test_a_kind_of_read_that_became_long_begins_as_a_long_read(new_database: New
     assert in_loop == ["a", "a", "b", "a"]
 
 
+def test_a_short_read_ends_soon_also_if_each_operation_takes_long(folder: Path) -> None:
+    """SQLite sorts whole records: some hundred operations can copy a hundred megabytes."""
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+    large = Query(text(f"{rows} SELECT sum(length(hex(randomblob(i + 500000)))) FROM n"))
+    spent: list[float] = []
+
+    def read() -> Read:
+        started = time.thread_time()
+        try:
+            return (yield large, {})
+        finally:
+            spent.append(time.thread_time() - started)
+
+    async def work(_: Database, reader: Reader) -> None:
+        await reader.run(read)
+
+    (folder / "large.db").touch()
+    run(f"sqlite:///{folder}/large.db", work)
+    in_loop, in_thread = spent
+    assert in_loop < in_thread / 2
+
+
 def test_one_long_read_at_a_time_runs_python(new_database: NewDatabase, migrated: str) -> None:
     """The event loop competes with one thread for the interpreter, however many long reads there are."""
     now: list[int] = []

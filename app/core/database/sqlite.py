@@ -21,6 +21,7 @@ INTERRUPTED = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOC
 # lists and bulk writes take a third longer.
 CACHE_KIB = 65_536
 CACHE_OF_THREAD_KIB = 16_384
+OPERATIONS = 250  # of SQLite between two looks at the time in the event loop: ten can sort a record of a megabyte
 ROWS_OF_PART = 25  # of a statement whose rows may have too many bytes
 
 
@@ -65,7 +66,7 @@ class SqliteReader:
         try:
             if self._inline is None or not self._inline.is_usable:
                 self._close_inline()
-                self._inline = _SqliteConnection(self._path, busy=0.05, cache=CACHE_KIB, operations=10_000)
+                self._inline = _SqliteConnection(self._path, busy=0.05, cache=CACHE_KIB, operations=OPERATIONS)
             return self._inline.drive(read)
         except sqlite3.DatabaseError:
             self._close_inline()  # whatever the error was, the next read opens the file again
