@@ -32,7 +32,7 @@ from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import ResponseCache
 from app.core.asgi.turns import Turns
 from app.core.asgi.usage_table import UsageTable
-from app.core.database.engine import Database
+from app.core.database.engine import Database, WriteLimits
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.gauges import register_gauge
 from app.core.http import site
@@ -48,6 +48,7 @@ from app.core.reading.results import last_change
 from app.core.reading.shared_reads import SharedReads
 from app.core.settings import Settings
 from app.core.writing.idempotency import prune_replays
+from app.core.writing.write_quota import prune_written_bytes
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
 from app.exchange.imports import routes as imports
@@ -164,17 +165,22 @@ def _routers(settings: Settings) -> list[APIRouter]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     sys.setswitchinterval(SWITCH_INTERVAL)
-    database = Database(settings.database_url, deadline=settings.query_deadline, inline_budget=settings.inline_budget)
+    database = Database(
+        settings.database_url,
+        deadline=settings.query_deadline,
+        inline_budget=settings.inline_budget,
+        limits=WriteLimits(settings.write_quota, settings.max_body),
+    )
     app.state.database = database
     app.state.reader = database.reader()
     app.state.separate_reader = database.separate_reader()
-    app.state.editor = WriterThread(database)
     app.state.key_activity = KeyActivity(database)
+    app.state.editor = WriterThread(database, app.state.key_activity.refused)
     app.state.key_revocations = PendingRevocations()
     register_gauge("writes", "Writes that run or wait.", lambda: app.state.editor.waiting_writes)
     app.state.receiver = FileReceiver(settings.max_import)
     app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
-    app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries)
+    app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
     long_polls = LongPolls(app.state.fresh)
     long_polls.end_on_signal()
     app.state.waiting = long_polls
@@ -221,8 +227,6 @@ def _allowed_methods(request: Request) -> list[str]:
     """Return the methods of a path. A fixed path such as `/facets` does not have the methods of `/{id}`."""
     path = request.scope["path"]
     methods = {"OPTIONS"}
-    if path.startswith("/docs/assets/"):
-        methods.add("GET")
     state = request.app.state
     if not hasattr(state, "methods_by_path"):
         state.methods_by_path = _methods_by_path(request.app)

@@ -475,6 +475,7 @@ def test_all_lines_at_once_end_within_their_time_though_the_database_does_the_wo
     seeded_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "MAX_WAIT_AT_ONCE", 0.5)
+    monkeypatch.setattr(importing, "MAX_SECONDS_AT_ONCE", 0.4)
     put_line = write_lines.LineWriter._put_line
 
     def slow(*arguments: Any, **options: Any) -> None:
@@ -519,7 +520,7 @@ def test_a_dry_run_writes_no_search_index(registry: TestClient, editor: Key, mon
 
 def test_after_a_long_transaction_others_get_as_much_time() -> None:
     pace = Pace(is_busy=lambda: True)
-    pace.held(1.5)
+    pace.note_lock(1.5)
     began = time.monotonic()
     pace.pause()
     assert time.monotonic() - began >= 1.5

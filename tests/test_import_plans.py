@@ -116,6 +116,21 @@ def test_partners_with_one_name_take_no_memory(
     assert len(read) == 5
 
 
+def test_a_partner_is_found_by_the_first_of_its_names(
+    registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by those after some 4,000 letters, which are not even read."""
+    monkeypatch.setattr(partner_names, "NAMES_LENGTH", 60)
+    many = {**COAST, "id": "many", "name": {"en": "First Name"}, "aliases": [f"Alias Number {n}" for n in range(20)]}
+    ended(registry, editor, lines_of(many))
+    line = {**PORTS, "id": "by-name"}
+    found = [
+        ended(registry, editor, lines_of({**line, "roles": [{"partner": name, "role": "lead"}]}))[0]
+        for name in ("First Name", "Alias Number 19")
+    ]
+    assert [each["created"] for each in found] == [1, 0]
+
+
 def test_a_file_has_a_bound_of_names_and_of_links(
     registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,7 @@ def test_lines_that_are_refused_are_not_tried_over_and_over(
         put(self, lines)
 
     monkeypatch.setattr(LineWriter, "_put", counted)
+    monkeypatch.setattr(chunk_reader, "MAX_CHUNK_SECONDS", 60)  # one chunk, however slow this is
     records = [{**PORTS, "id": f"port-{number}", **(wrong if number % 4 else {})} for number in range(80)]
     found, _ = ended(registry, editor, lines_of(*records), "?mode=rows")
     assert counts(found) == (20 if "places" in wrong else 21, 0, 0, 60 if "places" in wrong else 59)

@@ -257,14 +257,19 @@ def test_revoking_takes_effect_at_once_in_every_process(seeded_database: Databas
                 assert client.put(f"{base}/v1/partners/late", json=PARTNER, headers=key).status_code == 401
 
 
-def test_the_number_of_valid_keys_is_bounded(registry: TestClient, admin: Key, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each key has limits of its own, so many keys of one administrator would have no limit together."""
+def test_a_registry_and_a_partner_have_a_number_of_valid_keys(
+    registry: TestClient, admin: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(administration, "MAX_KEYS_OF_PARTNER", 2)
-    own = {"scopes": ["records:write:own"], "partner": "unido"}
-    first = create(registry, admin, **own)
-    assert [first.status_code, create(registry, admin, **own).status_code] == [201, 201]
-    problem(create(registry, admin, **own), 429, "too_many_requests")
+    of_partner = {"scopes": ["records:write:own"], "partner": "unido"}
+    first = create(registry, admin, **of_partner)
+    assert create(registry, admin, **of_partner).status_code == 201
+    problem(create(registry, admin, **of_partner), 409, "conflict")
     assert registry.delete(f"/v1/keys/{first.json()['id']}", headers=admin).status_code == 204
-    assert create(registry, admin, **own).status_code == 201
+    assert create(registry, admin, **of_partner).status_code == 201
     monkeypatch.setattr(administration, "MAX_KEYS", 1)
-    problem(create(registry, admin, scopes=["webhooks"]), 429, "too_many_requests")
+    problem(create(registry, admin, scopes=["webhooks"]), 409, "conflict")
+
+
+def test_an_expiry_outside_of_time_is_refused(registry: TestClient, admin: Key) -> None:
+    problem(create(registry, admin, scopes=["webhooks"], expires_at="9999-12-31T23:59:59-12:00"), 422, "invalid")

@@ -39,7 +39,7 @@ def quick() -> Read:
     return (yield SOME_ROWS, {})
 
 
-def run(url: str, work: Callable[[Database, Reader], Any], **settings: float) -> Any:
+def run(url: str, work: Callable[[Database, Reader], Any], **settings: Any) -> Any:
     """The result of some reads in an event loop of their own."""
 
     async def main() -> Any:

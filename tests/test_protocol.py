@@ -234,3 +234,28 @@ def test_the_lines_of_a_head_are_bounded_while_it_arrives(base: str) -> None:
     assert statuses(answers_to(base, GET + b"x: " + b"y" * 17_000 + b"\r\nz: 1\r\n", seconds=5)) == [400]
     few = GET + b"".join(b"x-%d:\r\n" % number for number in range(90)) + b"Connection: close\r\n\r\n"
     assert statuses(answers_to(base, few)) == [200]
+
+
+def test_pieces_of_a_body_are_bounded(base: str, key: Key) -> None:
+    """Each piece costs time, however small it is, before and after the response."""
+    pieces = b"1\r\na\r\n" * 20_000
+    chunked = b"Transfer-Encoding: chunked\r\n"
+    assert statuses(answers_to(base, put(key, "pieces", chunked) + pieces, seconds=10)) == [400]
+    began = time.monotonic()
+    assert statuses(answers_to(base, GET + chunked + b"\r\n" + pieces * 5, seconds=10))[:1] in ([200], [400], [])
+    assert time.monotonic() - began < 9  # the connection is closed
+    few = b"".join(b"%x\r\n%s\r\n" % (1, BODY[place : place + 1]) for place in range(len(BODY)))
+    assert statuses(answers_to(base, put(key, "d", chunked) + few + b"0\r\n\r\n" + LAST)) == [UNPROVED, 200]
+
+
+def test_trailers_are_no_headers(base: str, key: Key) -> None:
+    """A proxy checks the headers alone, so a client must not be able to add one after the body."""
+    head = b"POST /v1/keys/self/rotate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    trailer = f"Authorization: {key['Authorization']}\r\n".encode()
+    request = head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + trailer + b"\r\n"
+    assert statuses(answers_to(base, request + LAST)) == [401, 200]
+
+
+@pytest.mark.parametrize("path", [b"/docs/assets/" + b"a/" * 1_500, b"/v1/projects/" + b"a" * 60_000])
+def test_long_paths_are_refused(base: str, path: bytes) -> None:
+    assert statuses(answers_to(base, b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == [400]

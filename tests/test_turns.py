@@ -73,8 +73,10 @@ def test_an_urgent_write_comes_before_all_that_wait(database: Database, monkeypa
     thief, other = Caller(id_of(token)), Caller(id_of(key_of(database, "records:write")))
     free = threading.Event()
 
+    refusals: list[tuple[str, str]] = []
+
     async def write_all() -> list[Any]:
-        editor = WriterThread(database)
+        editor = WriterThread(database, lambda key, reason, _: refusals.append((key, reason)))
         first = asyncio.ensure_future(editor.run(other, lambda *_: free.wait(60)))
         await asyncio.sleep(0.2)
         writes = [asyncio.ensure_future(editor.run(caller, lambda *_: None)) for caller in (other, *[thief] * 5)]
@@ -92,6 +94,7 @@ def test_an_urgent_write_comes_before_all_that_wait(database: Database, monkeypa
 
     outcomes = asyncio.run(write_all())
     assert outcomes[:3] == [True, None, None]
+    assert refusals == [(thief.key, "revoked")] * 5
     assert all(isinstance(outcome, Unauthorized) for outcome in outcomes[3:]), outcomes
 
 

@@ -71,6 +71,7 @@ ERROR_DETAILS = {
     "stale": "The record has another `version` than the line states. Read the record again.",
     "conflict": "The line conflicts with the current state of the database.",
     "large_group": "The line and others link to each other in a circle, and they are too many to be written together.",
+    "large_record": "The record would be larger, as JSON, than a body may be. Make it smaller, or divide it.",
     "line_refused": "The line depends on another line of the file that was refused.",
     "referrer": "This record links to the record in question.",
     "too_many_figures": "The request concerns more figures than one response can contain. Use a narrower filter.",

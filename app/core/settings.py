@@ -103,6 +103,13 @@ class Settings(BaseSettings):
         le=1_000_000_000_000,
         description="Maximum size in bytes of the imports that are stored for one key. All keys: ten times as much.",
     )
+    write_quota: int = Field(
+        default=2_000_000_000,
+        ge=0,
+        le=1_000_000_000_000,
+        description="Maximum number of bytes that one key writes in a day (UTC): the representations of all versions, "
+        "and about 600 for each word that is new to the search. 0: no limit.",
+    )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",
         pattern=r"^[ -~]{1,200}$",

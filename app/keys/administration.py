@@ -14,7 +14,7 @@ from app.core.access.key_events import actor_of, add_event
 from app.core.access.keys import ID_LENGTH, Key, is_valid, new_token, token_hash
 from app.core.access.rotation import Rotation
 from app.core.change_log import now
-from app.core.errors import Conflict, ErrorItem, Invalid, NotFound, TooMany
+from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import validate
 from app.core.values.ids import random_text
@@ -30,10 +30,9 @@ from app.keys.powers import (
     powers_of_caller,
 )
 
-# Valid keys that can be created through the API. The command has no limit.
-MAX_KEYS = 5_000
-MAX_KEYS_OF_PARTNER = 50
-
+# Valid keys, which administrators can create over HTTP: every key has a share of the server of its own.
+MAX_KEYS = 1_000
+MAX_KEYS_OF_PARTNER = 100
 MAX_DETAIL = 2_000  # characters of the detail of an event
 COLUMNS = ("name", "scopes", "partner", "networks", "expires_at")
 
@@ -55,7 +54,7 @@ def create(session: Session, fields: KeyFields, caller: Caller | None = None, *,
         ensure_allowed_expiry(fields.expires_at, max_days)
     _ensure_partner(session, powers)
     ensure_within(_powers(values), holder)
-    if holder is not None:
+    if caller is not None:
         _ensure_room(session, powers.partner)
     key_id = random_text(ID_LENGTH)
     token = new_token(key_id)
@@ -64,17 +63,6 @@ def create(session: Session, fields: KeyFields, caller: Caller | None = None, *,
     detail = "; ".join(f"{name}: {value or '-'}" for name, value in values.items())
     _add_event(session, key_id, "create", caller, detail)
     return key_created(key, token)
-
-
-def _ensure_room(session: Session, partner: str | None) -> None:
-    """Raise TooMany if there are too many valid keys: each has rate limits and quotas of its own."""
-    is_current = or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now())
-    valid = select(func.count()).select_from(Key).where(col(Key.revoked_at).is_(None), is_current)
-    if session.exec(valid).one() >= MAX_KEYS:
-        raise TooMany(f"There are {MAX_KEYS:,} valid keys. Revoke those that are not used any more.")
-    if partner is not None and session.exec(valid.where(col(Key.partner) == partner)).one() >= MAX_KEYS_OF_PARTNER:
-        detail = f"The partner has {MAX_KEYS_OF_PARTNER} valid keys. Revoke those that are not used any more."
-        raise TooMany(detail)
 
 
 def _columns(fields: KeyFields) -> dict[str, Any]:
@@ -103,6 +91,16 @@ def _ensure_partner(session: Session, powers: Powers) -> None:
     public = select(table.id).where(table.id == powers.partner, table.state == "published", table.merged_into.is_(None))
     if session.exec(public).first() is None:
         raise Invalid(ErrorItem(pointer="/partner", code="unknown_record", detail="There is no such partner."))
+
+
+def _ensure_room(session: Session, partner: str | None) -> None:
+    """Raise Conflict if there are as many valid keys as there may be, in all or of a partner."""
+    is_valid_now = (col(Key.revoked_at).is_(None), or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now()))
+    query = select(func.count()).select_from(Key).where(*is_valid_now)
+    if session.exec(query).one() >= MAX_KEYS:
+        raise Conflict(f"The registry has {MAX_KEYS:,} valid keys. Revoke some of them.")
+    if partner is not None and session.exec(query.where(Key.partner == partner)).one() >= MAX_KEYS_OF_PARTNER:
+        raise Conflict(f"The partner has {MAX_KEYS_OF_PARTNER} valid keys. Revoke some of them.")
 
 
 def _add_event(session: Session, key_id: str, action: str, caller: Caller | None, detail: str) -> None:

@@ -16,13 +16,20 @@ from app.core.change_log import instant
 from app.core.values.text import Line, Slug
 
 
+def _instant_of(moment: datetime) -> str:
+    try:
+        return instant(moment)
+    except OverflowError:  # near the ends of time, an offset leads out of it
+        raise ValueError("This is not an instant that can be stored.") from None
+
+
 def _future_instant(text: str) -> str:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("is not an instant with its offset, such as 2027-01-01T00:00:00Z")
     if moment <= datetime.now(UTC):
         raise ValueError("is in the past")
-    return instant(moment)
+    return _instant_of(moment)
 
 
 def _split(texts: object) -> object:

@@ -61,10 +61,12 @@ async def list_keys(request: Request, query: PageQuery) -> Response:
     returns=KeyCreated,
     scopes=SCOPES,
     statuses={"201": "Created. No other response contains the token."},
-    problems=OF_BODIES,
+    problems=(*OF_BODIES, Conflict),
 )
 async def create_key(request: Request, caller: Caller, body: KeyFields) -> Response:
     """Create a key. The response contains its token, of which the registry stores only a hash.
+
+    A registry has at most 1,000 valid keys, and a partner 100; more get 409.
 
     The key cannot permit more than yours. `partner` and `networks` that are left out are those of your key.
     """

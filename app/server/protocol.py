@@ -21,6 +21,10 @@ MIN_BYTES_PER_SECOND = 1_000
 MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a body
 MAX_HEADERS = 16_384  # bytes of the names and values of all headers
 MAX_LINES = 100  # lines of headers
+MAX_PATH = 8_192  # bytes of a path, which the application limits further
+MAX_PIECES = 1_000  # pieces of a body, and one more for each MIN_PIECE bytes: each piece costs time
+MIN_PIECE = 16
+MAX_IGNORED = 4_000_000  # bytes of a body that are read after the response
 MAX_PIPELINED = 32  # requests of a connection that wait for the one before them
 NEVER = float("inf")
 SLICE = 262_144  # bytes of a body that are written at once
@@ -43,6 +47,10 @@ class Connection(HttpToolsProtocol):
         self._sent_until = NEVER  # deadline of the response that the client has to read
         self._unsent = 0  # bytes of this response
         self._is_full = False  # more requests have arrived at once than a connection keeps
+        self._is_in_head = False  # a head is being received; what comes after a body are trailers
+        self._pieces = 0  # pieces of the body that is being received
+        self._body_size = 0  # bytes of this body
+        self._ignored = 0  # bytes of it that arrived after the response
         self._size = 0  # bytes of the headers of the head that is being received
         self._unparsed = 0  # bytes received since the last complete head, chunk of a body, or message
         self._offer = b""  # head of a request that offers another protocol, without the offer
@@ -121,6 +129,8 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self) -> None:
         """Answer bytes that are not HTTP."""
+        if self.transport.is_closing():
+            return
         if self._is_full:  # the connection ends with the response to the last request that it keeps
             self._head_until = NEVER
             self.cycle.keep_alive = False
@@ -134,17 +144,25 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_in_head = True
         self._size = 0
+        self._pieces = 0
+        self._body_size = 0
+        self._ignored = 0
         if self._head_until == NEVER:
             self._head_until = time.monotonic() + self.shared.head_deadline
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._size += len(name) + len(value)
+        if self._is_in_head:
+            super().on_header(name, value)  # trailers are left out: they must not become headers (RFC 9110, 6.5.1)
+        self._size += len(name) + len(value) if self._is_in_head else MAX_HEADERS // MAX_LINES
         if self._size > MAX_HEADERS or len(self.headers) > MAX_LINES:
             raise ValueError("The headers are too large.")  # the parser turns it into an error of its own
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        if len(self.url.partition(b"?")[0]) > MAX_PATH:
+            raise ValueError("The path is too long.")
         if len(self.pipeline) >= MAX_PIPELINED:
             self._is_full = True
             raise ValueError("Too many requests are waiting on this connection.")
@@ -173,6 +191,15 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
+        self._pieces += 1
+        self._body_size += len(body)
+        if self._pieces > MAX_PIECES + self._body_size // MIN_PIECE:
+            raise ValueError("The pieces of the body are too small.")
+        if self.cycle.response_complete:
+            self._ignored += len(body)
+            if self._ignored > MAX_IGNORED:
+                self.abort()
+                raise ValueError("The client goes on after the response.")
         if not self.cycle.response_complete:  # after the response, the rest of a body is ignored
             until = self._body_until + len(body) / MIN_BYTES_PER_SECOND
             self._body_until = min(until, time.monotonic() + self.shared.stall_deadline)

@@ -21,6 +21,7 @@ from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.schema import explain, head
 from app.core.settings import Settings
 from app.core.writing.idempotency import prune_replays
+from app.core.writing.write_quota import prune_written_bytes
 from app.exchange.imports.storage.deletion import prune_imports
 from app.server.config import ServerConfig
 from app.webhooks.egress import EgressPolicy
@@ -106,7 +107,7 @@ def work(settings: Settings) -> None:
             reader = database.reader()
             sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.public_url)
             sender.start()
-            pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries)
+            pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
             print("Hoptac sends webhooks.", flush=True)
             await stop.wait()
             await pruner.close()

@@ -136,7 +136,7 @@ def current_caller(session: Session, caller: Caller) -> Caller:
     if refusal is None and caller.address and not contain(key.networks, caller.address):
         refusal = "wrong_network"
     if refusal is not None:
-        raise Unauthorized(DETAILS[refusal])
+        raise Unauthorized(DETAILS[refusal], refusal)
     return caller_of(key, caller.address)
 
 

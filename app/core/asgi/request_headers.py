@@ -14,6 +14,7 @@ from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.errors import BadRequest
 
 MAX_NAMES = 100  # the server bounds their size
+MAX_PATH = 2_048  # characters
 MAX_HOST = 300  # bytes
 MAX_CODINGS = 256  # bytes of Accept-Encoding: a longer one is ignored
 CACHED_VALUES = 512  # of Host and of Accept-Encoding, with what they mean
@@ -54,6 +55,8 @@ class RequestHeaders:
 
 def _read(scope: Scope) -> None:
     """Put the headers and the content coding into the scope; BadRequest if the headers are malformed."""
+    if len(scope["path"]) > MAX_PATH:
+        raise BadRequest(f"The path is longer than {MAX_PATH} characters.")
     lines: HeaderLines = scope["headers"]
     values = dict(lines)
     if len(values) != len(lines):

@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,15 +47,29 @@ _HAS_VERSION = {
 }
 
 
+@dataclass(frozen=True)
+class WriteLimits:
+    """The limits of what clients write. 0: no limit.
+
+    `quota`: bytes of the representations that a key writes in a day. `record`: bytes of one representation.
+    """
+
+    quota: int = 0
+    record: int = 0
+
+
 class Database:
     """The database at one URL: `sqlite:///file` or `postgresql://…`. As a context manager it closes itself."""
 
-    def __init__(self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01) -> None:
+    def __init__(
+        self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01, limits: WriteLimits | None = None
+    ) -> None:
         self.url = _parsed_url(url)
         self._name = str(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._deadline = deadline
         self._inline_budget = inline_budget
+        self._limits = limits or WriteLimits()
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
         self._wal_limit = WalLimit(str(self.url.database)) if self.is_sqlite else None
 
@@ -86,7 +101,7 @@ class Database:
         """
         if self._wal_limit is not None:
             self._wal_limit.apply()
-        with Session(self.engine) as session, session.begin():
+        with Session(self.engine, info={"limits": self._limits}) as session, session.begin():
             if not self.is_sqlite:
                 session.connection().execute(text(f"SET LOCAL lock_timeout = {patience * 1000:d}"))
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from mimetypes import guess_type
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import HTMLResponse
-from starlette.staticfiles import StaticFiles
 
-from app.core.errors import ERROR_DETAILS, Problem, ProblemShown, family
+from app.core.errors import ERROR_DETAILS, NotFound, Problem, ProblemShown, family
 from app.core.http.responses import json_response
 from app.core.values.json import to_json
 
@@ -65,9 +65,7 @@ def pages(app: FastAPI, title: str) -> None:
     async def read_start() -> Response:
         return Response(START_SWAGGER, media_type="text/javascript")
 
-    @router.get("/docs/assets/redoc.standalone.js")
-    async def read_redoc(request: Request) -> Response:
-        return json_response(request, _redoc(), "text/javascript")
+    router.add_api_route("/docs/assets/{name}", _read_asset)
 
     @router.get("/reference")
     async def read_reference() -> Response:
@@ -80,7 +78,6 @@ def pages(app: FastAPI, title: str) -> None:
         return page("Problems", PLAIN, _problems_page())
 
     app.include_router(router)
-    app.mount("/docs/assets", StaticFiles(directory=str(ASSETS)), name="assets")
 
 
 @cache
@@ -88,10 +85,21 @@ def _openapi(app: FastAPI) -> bytes:
     return to_json(app.openapi())
 
 
+async def _read_asset(request: Request, name: str) -> Response:
+    if name not in _asset_names():
+        raise NotFound("There is no resource at this path.")
+    return json_response(request, _asset(name), guess_type(name)[0] or "application/octet-stream")
+
+
 @cache
-def _redoc() -> bytes:
-    """Return the script of ReDoc, with our icon in place of the logo that it would load from another host."""
-    return (ASSETS / "redoc.standalone.js").read_bytes().replace(REDOC_LOGO, b"/docs/assets/favicon.png")
+def _asset_names() -> frozenset[str]:
+    return frozenset(file.name for file in ASSETS.iterdir() if file.is_file())
+
+
+@cache
+def _asset(name: str) -> bytes:
+    """Return a script, style or image. ReDoc shows our icon in place of the logo that it would load from a host."""
+    return (ASSETS / name).read_bytes().replace(REDOC_LOGO, b"/docs/assets/favicon.png")
 
 
 def _problems_page() -> str:

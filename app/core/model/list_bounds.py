@@ -52,7 +52,7 @@ def _limit(annotation: Any, metadata: Sequence[Any] = ()) -> int | None:
         return own if get_origin(annotation) is not None else None
     if get_origin(annotation) is Annotated:
         inner, *marks = get_args(annotation)
-        marks += chain.from_iterable(getattr(field, "metadata", ()) for field in tuple(marks))
+        marks += chain.from_iterable(getattr(mark, "metadata", ()) for mark in tuple(marks))
         return _limit(inner, marks)
     is_union = get_origin(annotation) in (Union, types.UnionType)
     limits = [_limit(argument) for argument in get_args(annotation)] if is_union else []

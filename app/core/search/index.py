@@ -142,11 +142,12 @@ class _EntryChange(NamedTuple):
     after: IndexEntry | None
 
 
-def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> None:
+def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> int:
     """Write the entries of these records in the transaction of the connection.
 
-    Raise Unavailable if the index was written by another version of the program. Its entries could not be removed then,
-    because their terms would be computed differently.
+    Return about how many bytes words take on disk that are new to the vocabulary. Raise Unavailable if the index was
+    written by another version of the program. Its entries could not be removed then, because their terms would be
+    computed differently.
     """
     if connection.scalar(select(STATE.c.indexing)) != INDEXING:
         raise Unavailable("The search index belongs to another version of this program. Run `hoptac migrate`.")
@@ -177,7 +178,7 @@ def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> None:
     ):
         if rows:
             connection.execute(statement, rows)
-    update_counts(connection, _count_differences(changes))
+    return update_counts(connection, _count_differences(changes))
 
 
 def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:

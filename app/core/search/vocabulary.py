@@ -13,6 +13,8 @@ from app.core.database.tables import BYTEWISE
 MAX_COMPLETIONS = 20  # words that an unfinished word may stand for
 MAX_SIMILAR = 200  # words whose distance to an unknown word is computed
 
+ROW_BYTES = 36  # of a row of PAIRS on SQLite, with its entries in two indexes, without the words
+
 WORDS = Table(
     "search_words",
     SQLModel.metadata,
@@ -53,8 +55,11 @@ _similar = (
 SIMILAR_WORDS = Query(select(WORDS.c.word, WORDS.c.records).join(_similar, _similar.c.word == WORDS.c.word))
 
 
-def update_counts(connection: Connection, differences: Mapping[str, int]) -> None:
-    """Add to the number of records of each word. A word without records is removed."""
+def update_counts(connection: Connection, differences: Mapping[str, int]) -> int:
+    """Add to the number of records of each word. A word without records is removed.
+
+    Return about how many bytes the new words take on disk.
+    """
     changed = sorted(word for word, difference in differences.items() if difference)
     present: dict[str, int] = {}
     for chunk in chunks(changed):
@@ -73,6 +78,14 @@ def update_counts(connection: Connection, differences: Mapping[str, int]) -> Non
     ):
         if rows:
             connection.execute(statement, rows)
+    return sum(map(bytes_on_disk, new_words))
+
+
+def bytes_on_disk(word: str) -> int:
+    """Return about what a word takes: a row for itself and for each pair. Each row has the word three times, in the
+    table and in two indexes. A word of 8 letters takes 600 bytes.
+    """
+    return (len(letter_pairs(word)) + 1) * (3 * len(word) + ROW_BYTES)
 
 
 def _pair_rows(words: Iterable[str]) -> Iterator[dict[str, str]]:

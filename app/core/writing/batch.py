@@ -32,14 +32,16 @@ from app.core.change_log import (
     now,
     public_action,
 )
+from app.core.database.engine import WriteLimits
 from app.core.database.sql import chunks
-from app.core.errors import ReadOnly
+from app.core.errors import ErrorItem, Invalid, ReadOnly
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource
 from app.core.search import index
 from app.core.values.text import SLUGS
 from app.core.writing.representation import Content, StoredRecord, accepted_fields
+from app.core.writing.write_quota import count_written
 
 
 @dataclass
@@ -72,13 +74,16 @@ class PendingWrite:
 class Batch:
     """The writes of one actor in one transaction. They reach the database when `flush` is called.
 
-    A transaction that is rolled back needs no search index: `is_indexed`.
+    A transaction that is rolled back needs no search index: `is_indexed`. `limits_size`: records that would be larger
+    than the limit are refused, since a client chooses their content.
     """
 
-    def __init__(self, session: Session, actor: str, *, is_indexed: bool = True) -> None:
+    def __init__(self, session: Session, actor: str, *, is_indexed: bool = True, limits_size: bool = False) -> None:
         self.session = session
         self.actor = actor
         self._is_indexed = is_indexed
+        self._limits: WriteLimits = session.info.get("limits", WriteLimits())
+        self._limits_size = limits_size
         self._pending: dict[tuple[str, str], PendingWrite] = {}
 
     @cached_property
@@ -117,14 +122,17 @@ class Batch:
         return sizes
 
     def put(self, resource: Resource, record_id: str, fields: RecordFields, present: StoredRecord | None) -> str:
-        """Create or replace a record. Return `created`, `updated`, or `unchanged`, which writes nothing."""
+        """Create or replace a record. Return `created`, `updated`, or `unchanged`, which writes nothing.
+
+        Raise Invalid if it is too large.
+        """
         content = Content(resource, record_id, fields)
         if present is not None and content.is_stored(present):
             return "unchanged"
         return f"{self.replace(content, present).action}d"
 
     def replace(self, content: Content, present: StoredRecord | None) -> PendingWrite:
-        """Write the next version of a record, even if its fields are the same as before."""
+        """Write the next version of a record, even if its fields are the same as before. Raise Invalid as `put`."""
         SLUGS.validate_python(content.record_id)
         metadata = {
             "id": content.record_id,
@@ -152,12 +160,21 @@ class Batch:
         resource = content.resource
         fields = content.fields
         body = content.representation(metadata["version"], metadata["created_at"], metadata["updated_at"])
+        if self._limits_size:
+            self._check_size(body, present)
         # `body` of the row is empty, because the Change has the representation (see `stored`).
         row = {**metadata, "rendering": RENDERING, "body": None, **column_values(resource.table, fields)}
         action = "create" if present is None else "update"
         pending = PendingWrite(resource, content.record_id, action, metadata["version"], fields, body, present, row)
         self._pending[resource.name, content.record_id] = pending
         return pending
+
+    def _check_size(self, body: bytes, present: StoredRecord | None) -> None:
+        """Raise Invalid if the representation is larger than the limit and not smaller than the present one."""
+        limit = self._limits.record
+        if limit and len(body) > limit and not (present and len(body) < len(present.body.encode())):
+            detail = f"The record would have {len(body):,} bytes as JSON. At most {limit:,} are possible."
+            raise Invalid(ErrorItem(pointer="", code="large_record", detail=detail))
 
     def delete(self, resource: Resource, record_id: str, present: StoredRecord) -> None:
         """Delete a record. Its Changes stay, and the last of them has its last representation."""
@@ -179,17 +196,30 @@ class Batch:
         )
 
     def flush(self) -> int:
-        """Write all pending writes and their Changes. Return the number of Changes. Raise ReadOnly in a mirror."""
+        """Write all pending writes and their Changes. Return the number of Changes.
+
+        Raise ReadOnly in a mirror, and TooMany if a key has written as much as it may in a day.
+        """
         changes = self._changes()  # before the rows are written: each row has the number of its Change
         if changes and self.session.execute(select(MIRRORS.c.source)).first():
             raise ReadOnly
-        self.write_records()
+        representations = sum(len(pending.body) for pending in self._pending.values())
+        self._count_bytes(representations + self.write_records())
         if changes:
             self.session.execute(insert(CHANGES), changes)
         return len(changes)
 
-    def write_records(self) -> None:
-        """Write the rows, links and search index of all pending writes, without Changes."""
+    def _count_bytes(self, size: int) -> None:
+        """Count the bytes for the quota of the key. What no key writes, such as a command, has no quota."""
+        key = self.actor.removeprefix("key:")
+        if self._limits.quota and size and key != self.actor:
+            count_written(self.session, key, size, self._limits.quota)
+
+    def write_records(self) -> int:
+        """Write the rows, links and search index of all pending writes, without Changes.
+
+        Return about how many bytes words take on disk that are new to the search.
+        """
         by_resource: dict[str, list[PendingWrite]] = {}
         for pending in self._pending.values():
             by_resource.setdefault(pending.resource.name, []).append(pending)
@@ -197,10 +227,12 @@ class Batch:
             self._clear(writes)
         for writes in by_resource.values():
             self._write(writes)
+        new_words = 0
         if self._pending and self._is_indexed:
             writes_of_index = [pending.index_write() for pending in self._pending.values()]
-            index.update_index(self.session.connection(), writes_of_index)
+            new_words = index.update_index(self.session.connection(), writes_of_index)
         self._pending.clear()
+        return new_words
 
     def _changes(self) -> list[dict[str, Any]]:
         """Return the rows of the log for the pending writes, and set the number and tag of each write."""

@@ -152,7 +152,7 @@ class Edit:
         errors = violations(Proposal(self.session, self.resource, self.record_id, fields, self.caller))
         if errors:
             raise Invalid(*errors)
-        batch = Batch(self.session, actor(self.caller))
+        batch = Batch(self.session, actor(self.caller), limits_size=True)
         pending = batch.replace(content, present)
         batch.flush()
         return WriteResult(self.record_id, pending.tag, pending.body, created=present is None)

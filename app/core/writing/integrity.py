@@ -6,7 +6,7 @@ its own rules in its declaration.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Select, bindparam, null, select
@@ -101,6 +101,11 @@ class Proposal:
     lookups: LookupCache = field(default_factory=LookupCache)
     is_new: bool = False  # no record can link to it yet
 
+    @cached_property
+    def links(self) -> list[tuple[str, str, str]]:
+        """The links of the record as (JSON Pointer, resource, id). Several rules need them."""
+        return list(links_in(self.fields))
+
     def exists(self, query: Select[Any]) -> bool:
         """Return whether the query returns a row."""
         return self.session.execute(query.limit(1)).first() is not None
@@ -141,7 +146,7 @@ class Proposal:
 def links(proposal: Proposal) -> Iterator[ErrorItem]:
     """Require that links lead to records that the caller can see, and from published records to published ones."""
     pointers: dict[str, dict[str, list[str]]] = {}
-    for pointer, target, record_id in links_in(proposal.fields):
+    for pointer, target, record_id in proposal.links:
         pointers.setdefault(target, {}).setdefault(record_id, []).append(pointer)
     for target, pointers_by_id in pointers.items():
         states = proposal.lookups.states(proposal.session, RESOURCES[target], pointers_by_id)
@@ -193,7 +198,7 @@ def trees(proposal: Proposal) -> Iterator[ErrorItem]:
         parent = proposal.resource.links[name].columns[0]
         is_link_table = isinstance(parent, Column)
         child: Any = parent.table.c.record_id if is_link_table else proposal.resource.table.id
-        pointers = {pointer: start for pointer, _, start in links_in(proposal.fields) if pointer.split("/")[1] == name}
+        pointers = {pointer: start for pointer, _, start in proposal.links if pointer.split("/")[1] == name}
         details = proposal.cycles(pointers.values(), child, parent)
         for pointer, start in pointers.items():
             if start in details:
@@ -207,20 +212,18 @@ def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
         return
     owner = proposal.resource.table
     pointers: dict[tuple[str, ...], str] = {}
-    repeated: list[str] = []
-    for number, code in enumerate(proposal.fields.identifiers):
-        pointer = f"/identifiers/{number}"
+    errors: dict[str, ErrorItem] = {}
+    places = [f"/identifiers/{number}" for number in range(len(proposal.fields.identifiers))]
+    for pointer, code in zip(places, proposal.fields.identifiers, strict=True):
         if pointers.setdefault((code.scheme, code.value), pointer) != pointer:
-            repeated.append(pointer)
+            errors[pointer] = ErrorItem(pointer=pointer, code="taken", detail="The record has this code twice.")
     if pointers and any(index.unique for index in table.indexes):
         holders = select(owner.id, owner.state, owner.managed_by, table.c.scheme, table.c.value)
         holders = holders.join(table, table.c.record_id == owner.id)
         schemes, values = (sorted(set(parts)) for parts in zip(*pointers, strict=True))
-        yield from proposal.codes_in_use(
-            holders.where(table.c.scheme.in_(schemes), table.c.value.in_(values)), pointers
-        )
-    for pointer in repeated:
-        yield ErrorItem(pointer=pointer, code="taken", detail="The record has this code twice.")
+        holders = holders.where(table.c.scheme.in_(schemes), table.c.value.in_(values))
+        errors |= {error.pointer or "": error for error in proposal.codes_in_use(holders, pointers)}
+    yield from (errors[pointer] for pointer in places if pointer in errors)
 
 
 RULES_OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, citations, trees, identifiers)

@@ -15,9 +15,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.access.keys import current_caller
+from app.core.access.keys import DETAILS, current_caller
 from app.core.database.engine import Database
-from app.core.errors import Conflict, TooMany, Unavailable
+from app.core.errors import Conflict, TooMany, Unauthorized, Unavailable
 from app.core.request_cost import add_cost
 from app.core.round_robin import RoundRobinQueue
 
@@ -28,6 +28,8 @@ MAX_URGENT = 20
 PATIENCE = 30  # seconds that a write waits for the writes of other processes
 
 SHARE_OF_POSTGRESQL = 2  # PostgreSQL works about as long for a write as this process does
+
+CountRefusal = Callable[[str, str, str], None]  # of the use of a key, for a reason, from an address
 
 Outcome = TypeVar("Outcome")
 
@@ -43,11 +45,14 @@ class _WaitingWrite:
 
 
 class WriterThread:
-    """The writes of this process, executed in a thread of their own. The keys that wait take turns."""
+    """The writes of this process, executed in a thread of their own. The keys that wait take turns.
 
-    def __init__(self, database: Database) -> None:
+    `count_refusal` is called in the event loop for each write whose key is no longer valid when its turn comes.
+    """
+
+    def __init__(self, database: Database, count_refusal: CountRefusal = lambda *_: None) -> None:
         self.database = database
-        # SQLite works in this thread. Its CPU time does not depend on how busy the machine is.
+        self._count_refusal = count_refusal
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._queue: RoundRobinQueue[_WaitingWrite] = RoundRobinQueue()
         self._urgent: deque[_WaitingWrite] = deque()
@@ -78,6 +83,10 @@ class WriterThread:
         try:
             outcome: Outcome = await asyncio.wrap_future(write.future)
             return outcome
+        except Unauthorized as error:  # the key was valid when the request arrived
+            if error.reason in DETAILS:
+                self._count_refusal(caller.key, error.reason, caller.address)
+            raise
         finally:
             self._unfinished -= 1
             add_cost(write.seconds)

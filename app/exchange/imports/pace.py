@@ -23,11 +23,11 @@ class Pace:
         self._is_ending = is_ending
         self._is_busy = is_busy
         self._paused_at = time.monotonic()
-        self._held = 0.0
+        self._locked_for = 0.0
 
-    def held(self, seconds: float) -> None:
+    def note_lock(self, seconds: float) -> None:
         """Note for how long the last transaction had the lock of the writers."""
-        self._held = seconds
+        self._locked_for = seconds
 
     def check(self) -> None:
         """Raise Interrupted if the process is about to end."""
@@ -40,10 +40,10 @@ class Pace:
         is_long = self._is_busy() or time.monotonic() - self._paused_at > PAUSED_EVERY
         time.sleep(PAUSE if is_long else SHORT_PAUSE)
         # After a long transaction, those who waited for it get as much time, as long as there are any.
-        until = time.monotonic() + min(self._held, MAX_PAUSE) if self._held > LONG else 0.0
+        until = time.monotonic() + min(self._locked_for, MAX_PAUSE) if self._locked_for > LONG else 0.0
         while self._is_busy() and time.monotonic() < until:
             self.check()
             time.sleep(PAUSE)
-        self._held = 0.0
+        self._locked_for = 0.0
         if is_long:
             self._paused_at = time.monotonic()

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
@@ -20,6 +20,7 @@ from app.core.writing.batch import Batch
 from app.exchange.imports.storage.compact import digest
 
 MAX_COMPARED = 50  # partners with one name, apart from diacritics and letter case
+NAMES_LENGTH = 4_000  # characters of the names of one partner by which it is found
 MAX_WEIGHT = 8_000_000  # characters of the partners that were compared lately
 MAX_NAMES = 500_000  # of partners in a file; each takes about 120 bytes of memory
 
@@ -53,6 +54,12 @@ def identifiers_of(identifiers: Any) -> Iterator[tuple[str, str]]:
             value = identifier.get("value")
             if isinstance(scheme, str) and isinstance(value, str):
                 yield scheme, value
+
+
+def _complete_names(text: str) -> list[str]:
+    """Return the names in a text of at most NAMES_LENGTH characters, of which the last can be cut off."""
+    names = text.split(" | ")
+    return names[:-1] if len(text) == NAMES_LENGTH else names
 
 
 class TooManyNames(Exception):
@@ -159,10 +166,11 @@ class PartnerNames:
         if self._by_folded_name is None:
             self._by_folded_name = {}
             table = RESOURCES["partners"].table
-            query = select(table.id, table.name_text, table.state, table.managed_by)
-            for partner, names, state, manager in session.execute(query.where(table.merged_into.is_(None))):
+            query = select(table.id, func.substr(table.name_text, 1, NAMES_LENGTH), table.state, table.managed_by)
+            query = query.where(table.merged_into.is_(None))
+            for partner, names, state, manager in session.execute(query, execution_options={"yield_per": 500}):
                 if self.caller.can_see(state, manager):
                     self._managers[partner] = manager
-                    for name in names.split(" | "):
+                    for name in _complete_names(names):
                         self._by_folded_name.setdefault(" ".join(name.split()), []).append(partner)
         return self._by_folded_name

@@ -138,7 +138,7 @@ class LineWriter:
 
     def _put(self, lines: list[ImportLine]) -> None:
         """Write the record of each line, and refuse lines that are wrong by themselves."""
-        batch = Batch(self.session, actor(self.caller), is_indexed=not self.dry_run)
+        batch = Batch(self.session, actor(self.caller), is_indexed=not self.dry_run, limits_size=True)
         by_resource: dict[str, list[ImportLine]] = {}
         for line in lines:
             line.reset()

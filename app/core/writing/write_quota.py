@@ -1,0 +1,71 @@
+"""The quota of a key: how many bytes it may write in a day (UTC).
+
+The change log keeps every version for ever, so a key that writes without end would fill the disk. What counts are the
+bytes of the representations, and what words take that are new to the search: a text of random words takes 60 times its
+size. The bytes are counted in the transaction that writes them, so what is rolled back does not count.
+"""
+
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
+from sqlmodel import Field, Session, SQLModel
+
+from app.core.database.engine import Database
+from app.core.database.tables import BYTEWISE
+from app.core.errors import TooMany
+
+
+class WrittenBytes(SQLModel, table=True):
+    """The bytes that a key wrote in a day, such as `2026-03-01`. Without a quota nothing is counted."""
+
+    __tablename__ = "written_bytes"
+
+    key: str = Field(sa_type=BYTEWISE, primary_key=True)
+    day: str = Field(sa_type=BYTEWISE, primary_key=True)
+    bytes: int = Field(sa_type=BigInteger)
+
+
+WRITTEN_BYTES = SQLModel.metadata.tables["written_bytes"]
+
+_ADD = (
+    update(WRITTEN_BYTES)
+    .where(WRITTEN_BYTES.c.key == bindparam("own_key"), WRITTEN_BYTES.c.day == bindparam("today"))
+    .values(bytes=WRITTEN_BYTES.c.bytes + bindparam("size"))
+    .returning(WRITTEN_BYTES.c.bytes)
+)
+
+
+def count_written(session: Session, key: str, size: int, quota: int) -> None:
+    """Add the bytes to those that the key wrote today. Raise TooMany if they are more than the quota.
+
+    The transaction has the writer lock, so no other one counts at the same time.
+    """
+    moment = datetime.now(UTC)
+    today = moment.date().isoformat()
+    written = session.execute(_ADD, {"own_key": key, "today": today, "size": size}).scalar()
+    if written is None:
+        written = size
+        session.execute(insert(WRITTEN_BYTES), {"key": key, "day": today, "bytes": size})
+    if written > quota:
+        detail = (
+            f"A key can write {quota:,} bytes in a day (UTC): each version of a record as JSON, and the words that are "
+            "new to the search. This would be more. Continue tomorrow."
+        )
+        raise TooMany(detail, headers={"Retry-After": str(_seconds_left(moment))})
+
+
+def _seconds_left(moment: datetime) -> int:
+    """Return the seconds until the next day begins, rounded up."""
+    tomorrow = datetime.combine(moment.date() + timedelta(days=1), time(), UTC)
+    return int((tomorrow - moment).total_seconds()) + 1
+
+
+def prune_written_bytes(database: Database) -> bool:
+    """Delete the counts of earlier days. Return whether there may be more: never, since there is a row for each key."""
+    is_old = WRITTEN_BYTES.c.day < datetime.now(UTC).date().isoformat()
+    with database.snapshot() as connection:
+        has_old = connection.execute(select(WRITTEN_BYTES.c.day).where(is_old).limit(1)).first() is not None
+    if has_old:
+        with database.engine.begin() as connection:
+            connection.execute(delete(WRITTEN_BYTES).where(is_old))
+    return False
