@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import Unavailable
+from app.core.errors import TooMany, Unavailable
 from app.core.reading.shared_reads import SharedReads
 
 
@@ -69,3 +69,16 @@ def test_nobody_fails_as_another_client_does() -> None:
             await shared.run("key", "a", fails)
 
     asyncio.run(main())
+
+
+def test_a_client_that_is_refused_is_refused_at_once() -> None:
+    async def refused() -> Any:
+        await asyncio.sleep(0.01)
+        raise TooMany
+
+    async def main() -> list[Any]:
+        shared = SharedReads()
+        reads = [shared.run("key", "a", refused) for _ in range(1_500)]
+        return await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), 10)
+
+    assert {type(result) for result in asyncio.run(main())} == {TooMany}
