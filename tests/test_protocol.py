@@ -256,6 +256,8 @@ def test_trailers_are_no_headers(base: str, key: Key) -> None:
     assert statuses(answers_to(base, request + LAST)) == [401, 200]
 
 
-@pytest.mark.parametrize("path", [b"/docs/assets/" + b"a/" * 1_500, b"/v1/projects/" + b"a" * 60_000])
-def test_long_paths_are_refused(base: str, path: bytes) -> None:
-    assert statuses(answers_to(base, b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == [400]
+def test_long_paths_cost_little(base: str) -> None:
+    paths = {b"/docs/assets/" + b"a/" * 1_500: 404, b"/v1/projects/" + b"a" * 60_000: 400}
+    for path, status in paths.items():
+        request = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert statuses(answers_to(base, request)) == [status]

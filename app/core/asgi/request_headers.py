@@ -11,7 +11,7 @@ from functools import lru_cache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.asgi.http_middleware import HttpMiddleware
-from app.core.errors import BadRequest
+from app.core.errors import BadRequest, NotFound
 
 MAX_NAMES = 100  # the server bounds their size
 MAX_PATH = 2_048  # characters
@@ -46,7 +46,7 @@ class RequestHeaders:
         if scope["type"] == "http":
             try:
                 _read(scope)
-            except BadRequest as problem:
+            except (BadRequest, NotFound) as problem:
                 scope["header_values"] = {}
                 await self.http.refuse(problem, scope, receive, send)
                 return
@@ -54,9 +54,12 @@ class RequestHeaders:
 
 
 def _read(scope: Scope) -> None:
-    """Put the headers and the content coding into the scope; BadRequest if the headers are malformed."""
+    """Put the headers and the content coding into the scope.
+
+    Raise BadRequest if the headers are malformed, and NotFound for a path that is longer than any of a resource.
+    """
     if len(scope["path"]) > MAX_PATH:
-        raise BadRequest(f"The path is longer than {MAX_PATH} characters.")
+        raise NotFound("There is no resource at this path.")
     lines: HeaderLines = scope["headers"]
     values = dict(lines)
     if len(values) != len(lines):

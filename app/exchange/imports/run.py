@@ -272,8 +272,8 @@ class ImportRun:
         """Raise TooMuch if the transaction with all lines takes too long."""
         seconds = time.monotonic() - self._began_at_once[0]
         # No more CPU time than time has passed. To read the former takes 0.1 ms on some systems.
-        is_too_slow = seconds > MAX_SECONDS_AT_ONCE and (
-            seconds > MAX_WAIT_AT_ONCE or time.thread_time() - self._began_at_once[1] > MAX_SECONDS_AT_ONCE
+        is_too_slow = seconds > MAX_WAIT_AT_ONCE or (
+            seconds > MAX_SECONDS_AT_ONCE and time.thread_time() - self._began_at_once[1] > MAX_SECONDS_AT_ONCE
         )
         if is_too_slow:
             raise TooMuch(TOO_MUCH_AT_ONCE)
