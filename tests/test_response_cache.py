@@ -142,8 +142,7 @@ def ask(hot: ResponseCache, *paths: str, **headers: str) -> None:
     async def run() -> None:
         for path, _, query in [path.partition("?") for path in paths]:
             named = [(name.encode(), value.encode()) for name, value in headers.items()]
-            scope = {"type": "http", "method": "GET", "path": path, "headers": named}
-            scope["query_string"] = query.encode()
+            scope = {"type": "http", "method": "GET", "path": path, "headers": named, "query_string": query.encode()}
             await RequestHeaders(hot, hot.app)(scope, receive, send)
 
     asyncio.run(run())
