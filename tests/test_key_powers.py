@@ -16,6 +16,7 @@ from app.core.change_log import instant
 from app.core.database.engine import Database
 from app.core.errors import Unauthorized
 from app.keys import administration
+from app.keys.command import _printable
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
 from tests.support.keys import Key, change_key, id_of, key_of
@@ -273,3 +274,17 @@ def test_a_registry_and_a_partner_have_a_number_of_valid_keys(
 
 def test_an_expiry_outside_of_time_is_refused(registry: TestClient, admin: Key) -> None:
     problem(create(registry, admin, scopes=["webhooks"], expires_at="9999-12-31T23:59:59-12:00"), 422, "invalid")
+
+
+def test_an_administrator_who_ends_soon_replaces_no_other(registry: TestClient, admin: Key) -> None:
+    path, headers = f"/v1/keys/{id_of(admin)}", {**admin, **PATCH}
+    soon = create(registry, admin, scopes=["keys"], expires_at=in_days(0.5))
+    assert soon.status_code == 201
+    problem(registry.delete(path, headers=header(soon)), 409, "conflict")
+    problem(registry.patch(path, json={"expires_at": in_days(0.5)}, headers=headers), 409, "conflict")
+    assert create(registry, admin, scopes=["keys"], expires_at=in_days(30)).status_code == 201
+    assert registry.patch(path, json={"expires_at": in_days(0.5)}, headers=headers).status_code == 200
+
+
+def test_names_of_keys_do_nothing_to_a_terminal() -> None:
+    assert _printable("red \x9b31m\u202eábc") == "red \\u009b31m\\u202eábc"

@@ -257,7 +257,7 @@ def test_trailers_are_no_headers(base: str, key: Key) -> None:
 
 
 def test_long_paths_cost_little(base: str) -> None:
-    paths = {b"/docs/assets/" + b"a/" * 1_500: 404, b"/v1/projects/" + b"a" * 60_000: 400}
+    paths = {b"/docs/assets/" + b"a/" * 30_000: 404, b"/v1/projects/" + b"%41" * 20_000: 400}
     for path, status in paths.items():
         request = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         assert statuses(answers_to(base, request)) == [status]

@@ -766,9 +766,32 @@ def test_sending_makes_no_change_and_keeps_answers_ready(
     assert registry.get("/v1/projects", headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_many_subscriptions_read_the_log_no_oftener_than_one(
-    registry: TestClient, seeded_database: Database, subscriber: Headers, editor: Headers
+def test_a_transaction_reads_the_log_for_a_limited_time(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Others wait for it. The next transaction goes on, so no delivery is lost."""
+    subscribe(registry, subscriber, f"http://127.0.0.1:{dead_port()}/", state="disabled", partners=["unido"])
+    made = {}
+    for seconds in (60.0, -1.0):
+        monkeypatch.setattr(fan_out, "MAX_SECONDS", seconds)
+        with seeded_database.engine.begin() as connection:
+            connection.execute(update(WEBHOOKS).values(state="active", behind=1))
+            passes = 1
+            while fan_out.fan_out(connection, ""):
+                passes += 1
+            made[seconds] = set(connection.execute(select(DELIVERIES.c.id)).scalars())
+            connection.rollback()
+    assert passes > 20
+    assert made[60.0] == made[-1.0] != set()
+
+
+def test_many_subscriptions_read_the_log_no_oftener_than_one(
+    registry: TestClient,
+    seeded_database: Database,
+    subscriber: Headers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fan_out, "MAX_SECONDS", 60.0)
     read: list[str] = []
     event.listen(seeded_database.engine, "before_cursor_execute", lambda *told: read.append(told[2]))
     counts = []

@@ -23,6 +23,7 @@ from app.keys.models import KeyCreated, KeyFields, KeyShown, key_created, key_sh
 from app.keys.powers import (
     Powers,
     default_expiry,
+    ends_soon,
     ensure_administrator_remains,
     ensure_allowed_expiry,
     ensure_within,
@@ -169,6 +170,8 @@ def _ensure_changeable(
             ensure_administrator_remains(session, key)
     if "expires_at" in changed:
         ensure_allowed_expiry(values["expires_at"], max_days)
+        if ends_soon(values["expires_at"]):
+            ensure_administrator_remains(session, key)
 
 
 def rotate(session: Session, key_id: str, rotation: Rotation, caller: Caller | None = None) -> KeyCreated:

@@ -54,8 +54,14 @@ def _list(session: Session, _: argparse.Namespace, __: int) -> Output:
     for key in keys.show_keys(session, limit=MAX_LISTED):
         networks = ",".join(key.networks or ["any"])
         last_used = _minute(key.last_used_at) if key.last_used_at else "never"
-        rows.append((key.id, ",".join(key.scopes), key.partner or "-", _validity(key), networks, last_used, key.name))
+        name = _printable(key.name)
+        rows.append((key.id, ",".join(key.scopes), key.partner or "-", _validity(key), networks, last_used, name))
     return Output(_table(rows))
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would obey: control characters and changes of direction are escaped."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def _events(session: Session, options: argparse.Namespace, _: int) -> Output:

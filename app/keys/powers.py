@@ -7,16 +7,16 @@ scopes. The command line has no limits: whoever runs it has the database.
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import Caller
 from app.core.access.keys import Key, is_valid
 from app.core.access.networks import are_within
-from app.core.change_log import instant, now
+from app.core.change_log import instant
 from app.core.errors import Conflict, ErrorItem, Forbidden, Invalid
 
 DEFAULT_DAYS = 365
+REPLACEMENT_LASTS = timedelta(days=1)  # of an administrator, before another one can be revoked
 
 
 class Powers(NamedTuple):
@@ -81,6 +81,21 @@ def default_expiry(powers: Powers, holder: Powers | None, max_days: int) -> str:
     return min(expiry, holder.expires_at)
 
 
+def ends_soon(expires_at: str | None) -> bool:
+    """Return whether a key ends too soon to count as an administrator that remains."""
+    return expires_at is not None and expires_at <= instant(datetime.now(UTC) + REPLACEMENT_LASTS)
+
+
+def _replaces(other: Key, key: Key) -> bool:
+    """Return whether another key administers at least what this one does."""
+    return (
+        "keys" in other.scopes.split()
+        and not ends_soon(other.expires_at)
+        and other.partner in (None, key.partner)
+        and (other.networks is None or other.networks == key.networks)
+    )
+
+
 def ensure_allowed_expiry(expires_at: str | None, max_days: int) -> None:
     """Raise Invalid if a key would be valid for longer than the settings allow."""
     if max_days and (expires_at is None or expires_at > instant(datetime.now(UTC) + timedelta(days=max_days))):
@@ -89,15 +104,14 @@ def ensure_allowed_expiry(expires_at: str | None, max_days: int) -> None:
 
 
 def ensure_administrator_remains(session: Session, key: Key) -> None:
-    """Raise Conflict if no other valid key has the scope `keys`.
+    """Raise Conflict if no other key that has the scope `keys` for another day can do what this key can.
 
     It runs under the writer lock, so two administrators cannot revoke each other at once.
     """
     if "keys" not in key.scopes.split() or not is_valid(key):
         return
-    is_current = or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now())
-    others = select(Key).where(col(Key.id) != key.id, col(Key.revoked_at).is_(None), is_current)
-    if not any("keys" in other.scopes.split() for other in session.exec(others)):
+    others = select(Key).where(col(Key.id) != key.id, col(Key.revoked_at).is_(None))
+    if not any(_replaces(other, key) for other in session.exec(others)):
         raise Conflict(
             "This is the only valid key with the scope keys. Create another one first, or run `hoptac key revoke"
             " --force` on the server."

@@ -21,7 +21,7 @@ MIN_BYTES_PER_SECOND = 1_000
 MAX_HEAD = 65_536  # bytes of a head, and of the framing between two chunks of a body
 MAX_HEADERS = 16_384  # bytes of the names and values of all headers
 MAX_LINES = 100  # lines of headers
-MAX_PATH = 8_192  # bytes of a path, which the application limits further
+MAX_ESCAPED = 8_192  # bytes of a path with escapes, which take long to decode; the application limits any path
 MAX_PIECES = 1_000  # pieces of a body, and one more for each MIN_PIECE bytes: each piece costs time
 MIN_PIECE = 16
 MAX_IGNORED = 4_000_000  # bytes of a body that are read after the response
@@ -161,7 +161,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        if len(self.url.partition(b"?")[0]) > MAX_PATH:
+        if len(self.url) > MAX_ESCAPED and len(self.url.partition(b"?")[0]) > MAX_ESCAPED and b"%" in self.url:
             raise ValueError("The path is too long.")
         if len(self.pipeline) >= MAX_PIPELINED:
             self._is_full = True

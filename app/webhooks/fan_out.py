@@ -6,6 +6,7 @@ position of a subscription that can take more deliveries. So no event is missed,
 is bounded. The next step is `queue`.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,6 +21,7 @@ from app.webhooks.queue import new_delivery
 
 BATCH = 500  # Changes that one transaction reads
 MAX_NEW_DELIVERIES = 5_000  # after which a transaction reads no more Changes
+MAX_SECONDS = 0.2  # after which a transaction reads no more Changes: others wait for it
 MAX_WAITING_DELIVERIES = 1_000  # of one subscription, before it falls behind
 CHANGE_COLUMNS = ("sequence", "at", "resource", "record_id", "version", "shown")
 RENEWED = ("state", "once", "attempts", "due_at", "first_attempt_at", "done_at")
@@ -97,6 +99,7 @@ def _deliveries(
     matching: dict[tuple[str, str], list[SubscriptionPosition]] = {}
     at = now()
     end = start
+    until = time.monotonic() + MAX_SECONDS
     for change in changes:
         end = change.sequence
         if change.shown is None:
@@ -108,7 +111,7 @@ def _deliveries(
         if recipients:
             body = change_payload(change, base)
             rows += [_row(position.webhook, change, body, at) for position in recipients]
-        if len(rows) >= MAX_NEW_DELIVERIES:
+        if len(rows) >= MAX_NEW_DELIVERIES or time.monotonic() > until:
             break
     return rows, end
 
