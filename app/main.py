@@ -81,8 +81,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     """Return the ASGI application with its middleware. `usage` is the table that it shares with other workers."""
     settings = settings or Settings()
     set_up_logs()
-    app, routers = assemble(settings)
-    app.state.usage = usage or UsageTable()
+    app, routers = assemble(settings, usage)
     observe = None
     if settings.metrics:
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
@@ -101,7 +100,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     return outermost
 
 
-def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
+def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastAPI, list[APIRouter]]:
     """Return the FastAPI application without middleware, and its routers."""
     app = FastAPI(
         title=settings.site_name,
@@ -114,6 +113,7 @@ def assemble(settings: Settings) -> tuple[FastAPI, list[APIRouter]]:
     )
     state = app.state
     state.settings = settings
+    state.usage = usage or UsageTable()
     state.cursor_signer = CursorSigner()
     state.shared_reads = SharedReads()
     state.fresh = Freshness(

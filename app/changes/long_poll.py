@@ -16,8 +16,8 @@ from starlette.types import Receive
 from app.core.errors import TooMany
 from app.core.reading.freshness import Freshness
 
-MAX_LONG_POLLS = 500  # a further one ends the oldest of the client that has most
-MAX_OF_CLIENT = 100
+MAX_LONG_POLLS = 1_000  # a further one ends the oldest of the client that has most
+MAX_OF_CLIENT = 500
 RETRY_AFTER = "5"  # seconds
 TICK = 0.02  # seconds between two looks at the newest Change
 NEVER = 2**63  # no Change has this number
