@@ -7,7 +7,19 @@ from itertools import chain
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import CTE, Column, ColumnElement, Select, bindparam, func, literal_column, select, union, union_all
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    Column,
+    ColumnElement,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    union,
+    union_all,
+)
 
 from app.core.database.sql import one_of
 from app.core.database.statement_cache import STATEMENTS
@@ -101,14 +113,21 @@ class Facets:
         filters = query.model_dump(exclude_none=True, exclude={"facet", "limit"})
         shape, values = filter_shape(self.resource.parameters, filters)
         names = dict.fromkeys(query.facet)
-        statement = STATEMENTS.query(self._build, tuple(sorted(names)), shape)
-        rows = yield statement, {**values, "most": query.limit + 1}
         counts: dict[str, list[Any]] = {name: [] for name in names}
-        for name, value, count in rows:
-            counts[_text(name)].append((_text(value), count))
+        for group in self._statements_of(sorted(names)):
+            statement = STATEMENTS.query(self._build, group, shape)
+            rows = yield statement, {**values, "most": query.limit + 1}
+            for name, value, count in rows:
+                counts[_text(name)].append((_text(value), count))
         labels = yield from self._labels(counts, query.limit)
         facets = {name: self._facet_values(name, rows, labels, query.limit) for name, rows in counts.items()}
         return {"facets": facets}, None
+
+    def _statements_of(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the facets of each statement: those of texts together, and each other one alone."""
+        alone = [name for name in names if isinstance(self.facets[name].columns[0].type, Boolean)]
+        together = tuple(name for name in names if name not in alone)
+        return [*([together] if together else []), *((name,) for name in alone)]
 
     def _build(self, names: tuple[str, ...], shape: FilterShape) -> Query:
         """Return the statement of all facets. If a filter searches a tree, it selects the matching records once."""
