@@ -41,7 +41,7 @@ REFUSAL = CodeList(
     },
 )
 
-# What the client is told. A client with a wrong secret gets the same text as one with an unknown id.
+# The details of these refusals. A client with a wrong secret gets the same text as one with an unknown id.
 DETAILS = {
     "wrong_secret": "The key is unknown, expired or revoked.",
     "replaced": "The token was replaced by a rotation of the key.",
