@@ -274,7 +274,7 @@ def carried_out(name: str, setting: Setting) -> Row:
     row = Row(name, {})
     output = ""
     try:
-        with Target(setting.url, **settings) as target:
+        with Target(setting.url, full=setting.full, **settings) as target:
             with watched(target, row, 0 if settings is SMALL_CACHE else 0.25) as watch:
                 attack = Attack(row, target, watch, setting)
                 act(attack)

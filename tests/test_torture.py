@@ -85,7 +85,7 @@ def test_hostile_bodies_are_refused_in_bounded_memory(url: str) -> None:
 def test_slow_clients_are_held_and_then_cut(folder: Path) -> None:
     """On one engine: what is here happens before a database is asked."""
     url = seeded(f"sqlite:///{folder}/slow.db")
-    assert [row.problems for row in slow_clients(url, 200, (10.0, 10.0), limit=1_000)] == [[]] * 3
+    assert [row.problems for row in slow_clients(url, 100, (15.0, 15.0), limit=1_000)] == [[]] * 3
 
 
 def test_a_postgresql_that_is_killed_loses_nothing(cluster: Cluster) -> None:

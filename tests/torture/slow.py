@@ -29,7 +29,7 @@ def slow_clients(url: str, count: int, deadlines: tuple[float, float] = (10.0, 2
     kinds = {
         "half-sent heads": (b"GET /v1 HTTP/1.1\r\nHost: x\r\nX-Slow: ", head_deadline),
         "stalled bodies": (put + b'Content-Length: 100000\r\n\r\n{"name": ', stall_deadline),
-        "stalled downloads": (LIST * 40, stall_deadline),
+        "stalled downloads": (LIST * 30, stall_deadline),
     }
     _allow_files(count + 500)
     with Server(url, head_deadline=head_deadline, stall_deadline=stall_deadline) as server:

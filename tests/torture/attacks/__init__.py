@@ -71,7 +71,7 @@ PROJECTS_IN_FULL = 10_000
 def attacked(name: str, url: str, *, full: bool) -> Row:
     """Carry out one attack on a database of its own. An attack that breaks off did not hold."""
     try:
-        with Target(url, **SETTINGS.get(name, {})) as target:
+        with Target(url, full=full, **SETTINGS.get(name, {})) as target:
             return ATTACKS[name](target, full=full)
     except (AssertionError, KeyError, OSError, ValueError) as error:
         return Row(name, {}, [f"it broke off: {type(error).__name__} {error}"[:300]])

@@ -53,7 +53,7 @@ class Watch:
         self.peak_connections = 0
         self.results: Results = {}
         # When others use this machine too, a process waits for its turn behind them.
-        self.busy = max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+        self.busy = target.patience * max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
         self.noise = noise * self.busy
         self._ended = threading.Event()
 
@@ -134,7 +134,8 @@ def watched(target: Target, row: Row, write_pause: float = 0.25, noise: float = 
 def judge(row: Row, watch: Watch) -> None:
     """Hold the measures of other clients against the bounds that every attack has.
 
-    Others may keep the processors busy. So the bounds grow with their load, and by what the idle server takes.
+    Others may keep the processors busy. So the bounds of time grow with their load, and by what the idle server takes;
+    the small form of an attack looks only for what takes many times too long.
     """
     at_most(row, "silence, s", watch.longest("livez"), SILENCE * watch.busy + watch.longest("livez", "idle"))
     for kind in SHORT_READS:

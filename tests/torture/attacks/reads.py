@@ -142,7 +142,7 @@ def followers(target: Target, *, full: bool) -> Row:
         began = time.monotonic()
         wrote = client.put("/v1/projects/followed", PROJECT)
         statuses = Counter(connection.recv(100)[9:12].decode() for connection in connections)
-        at_most(row, "until all have an answer, s", time.monotonic() - began, 10)
+        at_most(row, "until all have an answer, s", time.monotonic() - began, 10 * target.patience)
     for connection in connections:
         connection.close()
     note(row, followers=count, answers=dict(statuses))

@@ -26,6 +26,7 @@ JSON_LINES = "application/x-ndjson"
 PARTNERS = {"unido": "UNIDO", "other": "OTHER", "third": "THIRD"}
 PROJECT: dict[str, Any] = {"title": {"en": "Attacked"}, "kind": "project", "status": "active"}
 RATE_LIMITS = {name: Settings.model_fields[name].default for name in ("rate_limit_key", "rate_limit_address")}
+PATIENCE = 5  # times as long as in full may things take in a small form, which runs beside other tests
 Body = bytes | Iterable[bytes]
 
 
@@ -134,8 +135,9 @@ def raw_answer(port: int, sent: bytes, *, half_closed: bool = False) -> bytes:
 class Target:
     """A server with default settings, unless others are given, over a database that is its own."""
 
-    def __init__(self, url: str, **settings: object) -> None:
+    def __init__(self, url: str, *, full: bool, **settings: object) -> None:
         self.url = url
+        self.patience = 1 if full else PATIENCE
         self.server = Server(url, **{**RATE_LIMITS, **settings})
         self.is_sqlite = url.startswith("sqlite")
         self.file = Path(url.removeprefix("sqlite:///"))
