@@ -20,13 +20,13 @@ from app.core.values.json import to_json
 from app.core.writing.idempotency import REPLAYS
 from app.exchange.formats.lines import ParsedLine
 from app.exchange.formats.media_types import CSV, JSON_LINES
-from app.exchange.imports import chunk_reader, plan, reading, receiving, worker, write_lines
+from app.exchange.imports import chunk_reader, plan, receiving, worker, write_lines
 from app.exchange.imports import run as importing
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import begin_run, run
-from app.exchange.imports.storage import claims, deletion, line_chunks, quotas, store
+from app.exchange.imports.storage import claims, deletion, line_chunks, quotas, reading, store
 from app.exchange.imports.storage.claims import ClaimLost, import_transaction
 from app.webhooks.models import DELIVERIES
 from app.webhooks.queue import new_delivery
@@ -48,7 +48,13 @@ def count_rows(database: Database, table: Any) -> int:
 
 def open_imports(database: Database, key: str | None, number: int, **values: Any) -> None:
     """Imports that wait for ever."""
-    row = dict.fromkeys(IMPORTS.c.keys(), 0) | {"partner": None, "resource": None, "mode": "rows", "dry_run": True}
+    row = dict.fromkeys(IMPORTS.c.keys(), 0) | {
+        "partner": None,
+        "resource": None,
+        "report": None,
+        "mode": "rows",
+        "dry_run": True,
+    }
     row |= {"key": key, "status": "waiting", "reason": None, "created_at": now(), "finished_at": None, "claim": "x"}
     with import_transaction(database) as session:
         for position in range(number):

@@ -14,8 +14,9 @@ from starlette.testclient import TestClient
 from app.catalogue import RESOURCES as ALL
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.exchange.formats.columns import Columns, column_names, column_of, kind_of
+from app.exchange.formats.columns import Columns, column_names, kind_of
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
+from app.exchange.formats.table_report import column_of
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, problem
 from tests.support.imports import PORTS, counts, ended, lines_of, send, workbook
@@ -69,6 +70,9 @@ def test_a_mistake_in_a_table_names_line_and_column(registry: TestClient, editor
         ("status", "/status"), ("period", "/period"), ("places.3", "/places/1"),
     }  # fmt: skip
     assert lines[0]["number"] == 3
+    assert {each["cell"] for each in lines[0]["errors"]} == {"D3", "G3", "F3"}
+    assert found["table"]["columns"][3] == {"letter": "D", "header": "status", "path": "status"}
+    assert (found["table"]["header_row"], found["table"]["sheet"], lines[0]["warnings"]) == (1, None, [])
 
 
 def test_cells_of_a_workbook_come_as_what_they_are(registry: TestClient, editor: Key) -> None:

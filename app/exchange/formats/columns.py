@@ -14,6 +14,7 @@ from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
 from app.core.values.text import Suggestions
+from app.exchange.formats.table_report import MAX_HEADER, TableColumn, column_letters
 
 MAX_COLUMNS = 1_000
 
@@ -51,6 +52,13 @@ class Columns:
             errors.append(ErrorItem(code="repeated", detail="Two columns have the same name."))
         if errors:
             raise Invalid(*errors)
+
+    def described(self) -> list[TableColumn]:
+        """Return the columns as the report of the table shows them."""
+        return [
+            TableColumn(letter=column_letters(number), header=".".join(path)[:MAX_HEADER], path=".".join(path))
+            for number, path in enumerate(self.paths, 1)
+        ]
 
     def record(self, cells: Sequence[Cell]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the record of a row, without members for empty cells, and a map of the values that moved.
@@ -112,15 +120,6 @@ def _with_lists(value: Any, pointer: str, column: str, moved: dict[str, str]) ->
             moved[f"{pointer}/{position}"] = f"{column}.{number}"
         items.append(_with_lists(value[number], f"{pointer}/{position}", f"{column}.{number}", moved))
     return items
-
-
-def column_of(pointer: str, moved: dict[str, str]) -> str:
-    """Return the name of the column that contains the value at a JSON Pointer."""
-    steps = pointer.split("/")
-    for end in range(len(steps), 1, -1):
-        if column := moved.get("/".join(steps[:end])):
-            return ".".join([column, *steps[end:]])
-    return ".".join(steps[1:])
 
 
 def _json_value(cell: Cell, kind: str) -> Any:

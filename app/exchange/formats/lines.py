@@ -16,6 +16,7 @@ from app.core.model.validation import refuse_unsafe
 from app.core.values.json import to_json
 from app.core.values.text import SLUGS
 from app.exchange.formats.columns import Cell, Columns
+from app.exchange.formats.table_report import TableReport
 
 MAX_LINE = 1_000_000  # bytes of a line of JSON Lines, and of a row of a table as JSON
 MAX_LINES = 1_000_000  # of a file, with those that are blank
@@ -23,10 +24,11 @@ MAX_SECONDS = 300  # of CPU time in this process for reading and storing a file
 
 
 class Reading:
-    """The reading of one file in a thread: the CPU time that it took, and whether it was stopped."""
+    """The reading of one file in a thread: its CPU time, whether it was stopped, and what it reports about a table."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.report: TableReport | None = None  # of a table, once its header was read
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -60,7 +62,9 @@ def too_many_lines() -> TooLarge:
 class ParsedLine:
     """A line of a file, with its record as JSON or with the errors that prevent reading it.
 
-    `number` is the line of a text file or the row of a sheet, counted from 1. `moved` is explained at `Columns.record`.
+    `number` is the line of a text file or the row of a sheet, counted from 1. `moved` is explained at `Columns.record`:
+    `find_column` finds the letters and the name of the column of a value with it. A line with errors can have a record,
+    which then contains its other values. Warnings refuse nothing.
     """
 
     number: int
@@ -68,6 +72,7 @@ class ParsedLine:
     resource: str | None = None
     moved: dict[str, str] = field(default_factory=dict)
     errors: tuple[ErrorItem, ...] = ()
+    warnings: tuple[ErrorItem, ...] = ()
 
 
 def bad_line(number: int, resource: str | None = None) -> ParsedLine:
@@ -124,7 +129,9 @@ def _check_head(resource: Resource, record: dict[str, Any]) -> None:
         raise Invalid(*errors)
 
 
-def table_lines(rows: Iterable[tuple[int, list[Cell] | None]], resource: Resource) -> Iterator[ParsedLine]:
+def table_lines(
+    rows: Iterable[tuple[int, list[Cell] | None]], resource: Resource, reading: Reading
+) -> Iterator[ParsedLine]:
     """Yield the lines of a table from its numbered rows, of which the first is the header. Skip blank rows.
 
     A row is None if it was too large to be read. Raise Invalid if the header is wrong, BadFile if there is none, and
@@ -136,6 +143,7 @@ def table_lines(rows: Iterable[tuple[int, list[Cell] | None]], resource: Resourc
             raise too_many_lines()
         if columns is None:
             columns = Columns(resource, cells or ())
+            reading.report = TableReport(header_row=number, columns=columns.described())
             continue
         if cells is None:
             yield bad_line(number, resource.name)

@@ -41,4 +41,4 @@ def parse_file(
         return reading.bounded(json_lines(file))
     assert resource is not None, "a table contains records of one resource"
     rows = csv_rows(file) if file_format == CSV else xlsx_rows(file, reading)
-    return reading.bounded(table_lines(rows, resource))
+    return reading.bounded(table_lines(rows, resource, reading))

@@ -10,6 +10,7 @@ from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.errors import Problem
 from app.core.model.resource import RESOURCES
+from app.exchange.formats.lines import Reading
 from app.exchange.formats.media_types import SUFFIXES, allows_resource, parse_file
 from app.exchange.imports.database_tables import COUNTS, LINES, Import
 from app.exchange.imports.models import ImportOptions
@@ -36,9 +37,10 @@ def import_file(database: Database, path: Path, options: dict[str, Any], partner
     caller = Caller("", frozenset(["records:write:own" if partner else "records:write"]), partner)
     claim = new_claim()
     try:
+        reading = Reading()
         with path.open("rb") as file:
-            lines = parse_file(file, file_format, resource)
-            import_id = store_import(database, caller, ImportOptions(**options), lines, claim)
+            lines = parse_file(file, file_format, resource, reading)
+            import_id = store_import(database, caller, ImportOptions(**options), lines, claim, reading=reading)
     except Problem as problem:
         details = [error.detail for error in problem.errors] or [problem.detail]
         return [f"{path}: {detail}" for detail in details], "Nothing was imported."

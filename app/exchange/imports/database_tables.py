@@ -71,6 +71,7 @@ class Import(SQLModel, table=True):
         sa_column_kwargs={"server_default": "0"},
         description="The sizes of its lines. While it runs, the lines that were processed can count twice.",
     )
+    report: str | None = Field(default=None, sa_type=Text, description="JSON: the report of how a table was read.")
     claim: str = Field(sa_type=BYTEWISE)
     claimed_until: str = Field(sa_type=BYTEWISE)
     attempts: int = Field(default=0, sa_type=Integer)
@@ -83,8 +84,8 @@ LINE_CONTENT = {"info": {TEXTS: "line"}}
 class StoredLine(SQLModel, table=True):
     """A line of an import. `record` is JSON, and is deleted with the verdict or, in a dry run, at the end.
 
-    `moved` is explained at ParsedLine, `errors` is written and read by `errors_json` and `read_errors`. `size` is how
-    many bytes the line takes, with an estimate for the row itself.
+    `moved` is explained at ParsedLine, `errors` and `warnings` are written and read by `errors_json` and `read_errors`.
+    `size` is how many bytes the line takes, with an estimate for the row itself.
     """
 
     __tablename__ = "import_lines"
@@ -99,6 +100,7 @@ class StoredLine(SQLModel, table=True):
     record_id: str | None = Field(sa_type=BYTEWISE)
     matched_by: str | None = Field(sa_type=BYTEWISE)
     errors: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
+    warnings: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
     diff: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
     size: int = Field(default=0, sa_type=Integer, sa_column_kwargs={"server_default": "0"})
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.errors import ErrorItem
 from app.core.reading.history import FieldChange
+from app.exchange.formats.table_report import TableReport
 from app.exchange.imports.database_tables import MODE, STATUS, VERDICT
 
 
@@ -43,6 +44,12 @@ class ImportShown(BaseModel):
     bytes: int = Field(description="The space that the lines take, as far as it counts for the quota of the key.")
 
 
+class ImportDetail(ImportShown):
+    """An import, and how its table was read."""
+
+    table: TableReport | None = Field(description="How a CSV or XLSX table was read; null for JSON Lines.")
+
+
 class ImportPage(BaseModel):
     """A page of imports, the latest first."""
 
@@ -51,9 +58,10 @@ class ImportPage(BaseModel):
 
 
 class LineError(ErrorItem):
-    """An error in a line."""
+    """An error or a warning in a line."""
 
-    column: str | None = Field(default=None, description="The column of a table that contains the error.")
+    column: str | None = Field(default=None, description="The name of the column of a table that contains the value.")
+    cell: str | None = Field(default=None, description="The cell of a table that contains the value.", examples=["E7"])
 
 
 class LineShown(BaseModel):
@@ -67,6 +75,7 @@ class LineShown(BaseModel):
         description="How the existing record of a line without id was found; null if the line has an id or creates one."
     )
     errors: list[LineError] = Field(description="Why the line is refused.")
+    warnings: list[LineError] = Field(description="What a person should look at. Nothing is refused for it.")
     diff: list[FieldChange] | None = Field(
         description="What an update changes; null if that is too large to be stored."
     )

@@ -31,8 +31,10 @@ from app.exchange.formats.media_types import (
     parse_file,
 )
 from app.exchange.imports.database_tables import DELETED, OPEN, VERDICT, Import
-from app.exchange.imports.models import ImportOptions, ImportPage, ImportShown, LinePage
-from app.exchange.imports.reading import (
+from app.exchange.imports.models import ImportDetail, ImportOptions, ImportPage, LinePage
+from app.exchange.imports.storage import claims
+from app.exchange.imports.storage.deletion import mark_deleted
+from app.exchange.imports.storage.reading import (
     ALL_IMPORTS,
     ALL_LINES,
     LINE_COLUMNS,
@@ -44,8 +46,6 @@ from app.exchange.imports.reading import (
     shown_import,
     shown_line,
 )
-from app.exchange.imports.storage import claims
-from app.exchange.imports.storage.deletion import mark_deleted
 
 READERS = (*WRITERS, "keys")
 
@@ -102,7 +102,7 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
     "POST",
     "",
     "Send a file of records",
-    returns=ImportShown,
+    returns=ImportDetail,
     accepts=FILE,
     scopes=WRITERS,
     statuses={"202": "The file was received and stored. The import runs in the background; its URL is in Location."},
@@ -139,7 +139,7 @@ async def send_import(request: Request, caller: Caller, query: ImportOptions) ->
 
         def store(reading: Reading) -> str:
             with contextlib.closing(parse_file(file, file_format, resource, reading)) as lines:
-                stored_id: str = importer.store(caller, query, lines)
+                stored_id: str = importer.store(caller, query, lines, reading)
                 return stored_id
 
         import_id: str = await receiver.read(request, store, in_child=file_format == XLSX)
@@ -161,7 +161,7 @@ async def list_imports(request: Request, caller: Caller, query: ImportsQuery) ->
     "GET",
     "/{import_id}",
     "Follow an import",
-    returns=ImportShown,
+    returns=ImportDetail,
     in_path=PATH,
     scopes=READERS,
     problems=(NotFound,),
@@ -191,7 +191,7 @@ async def read_import(request: Request, caller: Caller, query: ImportQuery, impo
     "POST",
     "/{import_id}/cancel",
     "Cancel an import",
-    returns=ImportShown,
+    returns=ImportDetail,
     in_path=PATH,
     scopes=READERS,
     problems=(NotFound, Conflict),
@@ -267,8 +267,9 @@ async def list_import_lines(request: Request, caller: Caller, query: LinesQuery,
     after = -1 if query.cursor is None else query.cursor
     values = {"id": import_id, "after": after, "limit": query.limit + 1, "verdict": query.verdict}
     rows = await read_rows(request, LINES_WITH_VERDICT if query.verdict else ALL_LINES, values)
-    is_table = import_shown.resource is not None
-    items = [shown_line(dict(zip(LINE_COLUMNS, row, strict=True)), is_table) for row in page_rows(rows[: query.limit])]
+    table = import_shown.table
+    columns = (table.columns if table else []) if import_shown.resource else None
+    items = [shown_line(dict(zip(LINE_COLUMNS, row, strict=True)), columns) for row in page_rows(rows[: query.limit])]
     next_page = None
     if len(rows) > len(items):
         verdict = f"&verdict={query.verdict}" if query.verdict else ""

@@ -25,7 +25,7 @@ from app.core.database.statements import Query, Read, Reader
 from app.core.errors import Problem, Unavailable
 from app.core.round_robin import RoundRobinQueue
 from app.core.writing.writer_thread import WriterThread
-from app.exchange.formats.lines import ParsedLine
+from app.exchange.formats.lines import ParsedLine, Reading
 from app.exchange.imports.database_tables import IMPORTS
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Interrupted, Pace
@@ -75,13 +75,13 @@ class Importer:
         usage = await self._reader.run(lambda: _usage(caller.key))
         check_usage(usage, self._quota)
 
-    def store(self, caller: Caller, options: ImportOptions, lines: Iterator[ParsedLine]) -> str:
+    def store(self, caller: Caller, options: ImportOptions, lines: Iterator[ParsedLine], reading: Reading) -> str:
         """Store the lines of a file as an import and return its id, as `store_import` does. Any thread can call it.
 
         Raise Unavailable if the database does not respond or has no space.
         """
         try:
-            return store_import(self.database, caller, options, lines, self.claim, self._quota)
+            return store_import(self.database, caller, options, lines, self.claim, self._quota, reading)
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise Unavailable from error
 

@@ -18,7 +18,7 @@ from app.core.database.engine import Database
 from app.core.errors import ERROR_DETAILS, Conflict, ErrorItem, ReadOnly, TooLarge, Unavailable
 from app.core.values.ids import LETTERS, random_text
 from app.core.values.json import to_json
-from app.exchange.formats.lines import ParsedLine
+from app.exchange.formats.lines import ParsedLine, Reading
 from app.exchange.imports.database_tables import LINES, Import
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.storage.claims import (
@@ -60,10 +60,12 @@ def store_import(
     lines: Iterator[ParsedLine],
     claim: str,
     quota: int | None = None,
+    reading: Reading | None = None,
 ) -> str:
     """Store the lines of a file as an import with this claim, and return its id. Store nothing if that fails.
 
-    `quota`: how many bytes the imports of the key may take; None, for the command line, means no limit. Raise ReadOnly
+    `quota`: how many bytes the imports of the key may take; None, for the command line, means no limit. `reading` has
+    the report of a table when its lines were read. Raise ReadOnly
     in a mirror, TooLarge for a file beyond the bounds, TooMany and Unavailable if a quota is reached, Unauthorized if
     the key is revoked meanwhile, and Conflict if the import is cancelled meanwhile.
     """
@@ -72,6 +74,7 @@ def store_import(
     try:
         with claim_renewal(database, import_id, claim):
             _store_lines(database, import_id, caller, lines, claim, room)
+            _end_receiving(database, import_id, claim, reading)
     except ClaimLost:
         raise _interruption(database, import_id) from None
     except TooManyBytes:
@@ -125,8 +128,15 @@ def _store_lines(
             if row.bytes > room:
                 raise TooManyBytes
             session.execute(insert(LINES), chunk)
+
+
+def _end_receiving(database: Database, import_id: str, claim: str, reading: Reading | None) -> None:
     with import_transaction(database) as session:
-        renew_claim(session, import_id, claim).status = "waiting"
+        row = renew_claim(session, import_id, claim)
+        row.status = "waiting"
+        if reading and reading.report:
+            row.report = reading.report.model_dump_json()
+            row.bytes += len(row.report.encode())
 
 
 def _check_bounds(row: Import) -> None:
@@ -174,6 +184,7 @@ def _line_values(import_id: str, line: ParsedLine) -> dict[str, Any]:
         "given": None if line.errors or line.record is None else line.record.decode(),
         "moved": to_json(line.moved).decode() if line.moved else None,
         "errors": errors_json(line.errors),
+        "warnings": errors_json(line.warnings),
     }
     return {
         "import_id": import_id,
@@ -225,7 +236,8 @@ def record_verdicts(
     row = renew_claim(session, import_id, claim)
     line = update(LINES).where(LINES.c.import_id == import_id, LINES.c.number == bindparam("line"))
     names = ("verdict", "resource", "record_id", "matched_by", "errors", "diff")
-    old_size = LINES.c.size if keeps_records else LINE_BYTES + func.coalesce(func.length(LINES.c.moved), 0)
+    remaining_size = sum(func.coalesce(func.length(LINES.c[name]), 0) for name in ("moved", "warnings"))
+    old_size = LINES.c.size if keeps_records else LINE_BYTES + remaining_size
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names} | {"size": old_size + bindparam("more")}
     statement = line.values(values if keeps_records else values | {"given": None})
     counts: Counter[str] = Counter()

@@ -15,9 +15,9 @@ from app.core.access.caller import Caller
 from app.core.database.statements import Query, Read
 from app.core.errors import NotFound
 from app.core.http.responses import run_read
-from app.exchange.formats.columns import column_of
+from app.exchange.formats.table_report import TableColumn, TableReport, column_of, find_column
 from app.exchange.imports.database_tables import DELETED, IMPORTS, LINES
-from app.exchange.imports.models import ImportShown
+from app.exchange.imports.models import ImportDetail, ImportShown
 from app.exchange.imports.storage.store import read_errors
 
 PAGE_LENGTH = 1_000_000  # characters of the lines on a page
@@ -25,7 +25,8 @@ PAGE_LENGTH = 1_000_000  # characters of the lines on a page
 _IMPORT_COLUMNS = [IMPORTS.c[name] for name in ImportShown.model_fields]
 _IS_SHOWN = IMPORTS.c.status != DELETED
 READ_IMPORT = Query(
-    select(*_IMPORT_COLUMNS, IMPORTS.c.key).where(IMPORTS.c.id == bindparam("id"), _IS_SHOWN), alone=True
+    select(*_IMPORT_COLUMNS, IMPORTS.c.report, IMPORTS.c.key).where(IMPORTS.c.id == bindparam("id"), _IS_SHOWN),
+    alone=True,
 )
 _PAGE = (
     select(*_IMPORT_COLUMNS)
@@ -36,7 +37,7 @@ _PAGE = (
 ALL_IMPORTS = Query(_PAGE, alone=True)
 OWN_IMPORTS = Query(_PAGE.where(IMPORTS.c.key == bindparam("key")), alone=True)
 
-LINE_COLUMNS = ("number", "verdict", "resource", "record_id", "matched_by", "errors", "diff", "moved")
+LINE_COLUMNS = ("number", "verdict", "resource", "record_id", "matched_by", "errors", "warnings", "diff", "moved")
 _LINES = (
     select(*(LINES.c[name] for name in LINE_COLUMNS))
     .where(LINES.c.import_id == bindparam("id"), LINES.c.number > bindparam("after"))
@@ -47,17 +48,18 @@ ALL_LINES = Query(_LINES, alone=True)
 LINES_WITH_VERDICT = Query(_LINES.where(LINES.c.verdict == bindparam("verdict")), alone=True)
 
 
-async def read_own_import(request: Request, caller: Caller, import_id: str) -> ImportShown:
+async def read_own_import(request: Request, caller: Caller, import_id: str) -> ImportDetail:
     """Return an import. Raise NotFound unless the caller sent it or has the scope `keys`."""
     if not (import_id.isascii() and import_id.isalnum()):
         raise NotFound
     rows = await read_rows(request, READ_IMPORT, {"id": import_id})
     if not rows:
         raise NotFound
-    *row, key = rows[0]
+    *row, stored_report, key = rows[0]
     if key != caller.key and "keys" not in caller.scopes:
         raise NotFound
-    return shown_import(row)
+    report = None if stored_report is None else TableReport.model_validate_json(stored_report)
+    return ImportDetail(**shown_import(row).model_dump(), table=report)
 
 
 async def read_rows(request: Request, query: Query, values: Mapping[str, Any]) -> Any:
@@ -84,13 +86,16 @@ def shown_import(row: Any) -> ImportShown:
     return ImportShown.model_validate(dict(zip(ImportShown.model_fields, row, strict=True)))
 
 
-def shown_line(line: dict[str, Any], is_table: bool) -> dict[str, Any]:
-    """Return a stored line as LineShown. The errors of a table name the column."""
+def shown_line(line: dict[str, Any], columns: Sequence[TableColumn] | None) -> dict[str, Any]:
+    """Return a stored line as LineShown. With the columns of a table, errors and warnings name the column and cell."""
     errors = read_errors(line["errors"])
+    warnings = read_errors(line["warnings"])
     moved = json.loads(line["moved"] or "{}")
-    for error in errors:
-        if is_table and error.get("pointer"):
-            error["column"] = column_of(error["pointer"], moved)
+    for item in [*errors, *warnings]:
+        if columns is not None and item.get("pointer"):
+            column = find_column(item["pointer"], moved, columns)
+            item["column"] = column.header if column else column_of(item["pointer"], moved)
+            item["cell"] = f"{column.letter}{line['number']}" if column else None
     return {
         "number": line["number"],
         "verdict": line["verdict"],
@@ -98,5 +103,6 @@ def shown_line(line: dict[str, Any], is_table: bool) -> dict[str, Any]:
         "id": line["record_id"],
         "matched_by": line["matched_by"],
         "errors": errors,
+        "warnings": warnings,
         "diff": None if line["diff"] is None and line["verdict"] == "updated" else json.loads(line["diff"] or "[]"),
     }
