@@ -27,15 +27,17 @@ Problem
 └── Unavailable         503  unavailable: with `Retry-After`
     └── QueryTooSlow    503  query_too_slow
 
-A problem never repeats what the client sent.
+A problem never repeats what the client sent. It is in Vietnamese if `Accept-Language` prefers it.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from app.core.translation import ENGLISH, in_language, preferred_language
 from app.core.values.json import to_json
 
 # The codes that an item of `errors` can have, and what each means.
@@ -91,7 +93,10 @@ class ErrorItem(BaseModel, defer_build=True):
 
 
 class ProblemShown(BaseModel, defer_build=True):
-    """An error response as described in RFC 9457."""
+    """An error response as described in RFC 9457. `title` and `detail` are in English.
+
+    They are in Vietnamese if the request has an `Accept-Language` that prefers it (`vi`).
+    """
 
     type: str = Field(description="URL of the explanation of the code.", examples=["/problems#invalid"])
     title: str = Field(description="Short text, the same for each problem of this code.", examples=["Invalid request"])
@@ -115,9 +120,13 @@ class Problem(Exception):
         self.errors = list(errors)[:MAX_ERRORS]
         self.headers = headers or {}
 
-    def response(self) -> Response:
-        """Return the error response."""
-        problem = {
+    def response(self, language: str = ENGLISH) -> "ProblemResponse":
+        """Return the error response, which looks for the language of the request when it is sent."""
+        return ProblemResponse(self, language)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the members of the response, in English."""
+        return {
             "type": f"/problems#{self.code}",
             "title": self.title,
             "status": self.status,
@@ -125,8 +134,30 @@ class Problem(Exception):
             "code": self.code,
             "errors": [error.model_dump(exclude_none=True) for error in self.errors],
         }
-        headers = {"Cache-Control": "no-store", **self.headers}
-        return Response(to_json(problem), self.status, headers, media_type=PROBLEM_JSON)
+
+
+class ProblemResponse(Response):
+    """An error response in the language that the request prefers."""
+
+    def __init__(self, problem: Problem, language: str) -> None:
+        self.problem = problem
+        self.language = language
+        headers = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
+        body = to_json(in_language(problem.as_dict(), language))
+        super().__init__(body, problem.status, {**headers, **problem.headers}, media_type=PROBLEM_JSON)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        language = language_of(scope)
+        if language != self.language:
+            await ProblemResponse(self.problem, language)(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+
+def language_of(scope: Scope) -> str:
+    """Return the language of the messages in the response to a request."""
+    return preferred_language(scope.get("header_values", {}).get(b"accept-language", b""))
 
 
 class Moved(Problem):

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.access.clients import client_of
-from app.core.errors import BadBody, Conflict, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType
+from app.core.errors import BadBody, Conflict, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType, language_of
 from app.core.http.bodies import type_of
 from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
 from app.core.http.operations import PathParameter, operation
@@ -19,6 +19,7 @@ from app.core.http.responses import private_json
 from app.core.http.write_endpoints import WRITERS
 from app.core.model.resource import RESOURCES
 from app.core.reading.parameters import Digits
+from app.core.translation import in_language
 from app.exchange.formats.lines import Reading
 from app.exchange.formats.media_types import (
     CSV,
@@ -183,7 +184,7 @@ async def read_import(request: Request, caller: Caller, query: ImportQuery, impo
             break
         seconds = min(seconds * 1.3, MAX_POLL_SECONDS)
         import_shown = await read_own_import(request, caller, import_id)
-    return private_json(import_shown.model_dump())
+    return private_json(in_language(import_shown.model_dump(), language_of(request.scope)))
 
 
 @operation(
@@ -269,7 +270,9 @@ async def list_import_lines(request: Request, caller: Caller, query: LinesQuery,
     rows = await read_rows(request, LINES_WITH_VERDICT if query.verdict else ALL_LINES, values)
     table = import_shown.table
     columns = (table.columns if table else []) if import_shown.resource else None
-    items = [shown_line(dict(zip(LINE_COLUMNS, row, strict=True)), columns) for row in page_rows(rows[: query.limit])]
+    language = language_of(request.scope)
+    lines = [dict(zip(LINE_COLUMNS, row, strict=True)) for row in page_rows(rows[: query.limit])]
+    items = [shown_line(line, columns, language) for line in lines]
     next_page = None
     if len(rows) > len(items):
         verdict = f"&verdict={query.verdict}" if query.verdict else ""

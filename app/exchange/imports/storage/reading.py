@@ -15,6 +15,7 @@ from app.core.access.caller import Caller
 from app.core.database.statements import Query, Read
 from app.core.errors import NotFound
 from app.core.http.responses import run_read
+from app.core.translation import ENGLISH, in_language
 from app.exchange.formats.table_report import TableColumn, TableReport, column_of, find_column
 from app.exchange.imports.database_tables import DELETED, IMPORTS, LINES
 from app.exchange.imports.models import ImportDetail, ImportShown
@@ -86,10 +87,10 @@ def shown_import(row: Any) -> ImportShown:
     return ImportShown.model_validate(dict(zip(ImportShown.model_fields, row, strict=True)))
 
 
-def shown_line(line: dict[str, Any], columns: Sequence[TableColumn] | None) -> dict[str, Any]:
+def shown_line(line: dict[str, Any], columns: Sequence[TableColumn] | None, language: str = ENGLISH) -> dict[str, Any]:
     """Return a stored line as LineShown. With the columns of a table, errors and warnings name the column and cell."""
-    errors = read_errors(line["errors"])
-    warnings = read_errors(line["warnings"])
+    errors = [in_language(error, language) for error in read_errors(line["errors"])]
+    warnings = [in_language(warning, language) for warning in read_errors(line["warnings"])]
     moved = json.loads(line["moved"] or "{}")
     for item in [*errors, *warnings]:
         if columns is not None and item.get("pointer"):
