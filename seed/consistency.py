@@ -4,19 +4,16 @@ To add a rule, write the function and add it to RULES.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES
-from app.core.values.evidence import Citation
 from app.core.values.text import fold
 from app.core.writing.representation import linked_records
-from seed.files import Dataset, DatasetKey
-
-CheckRule = Callable[[Dataset], Iterator[str]]
+from seed.evidence_rules import EVIDENCE_RULES, CheckRule, at
+from seed.files import Dataset
 
 
 def check(dataset: Dataset) -> list[str]:
@@ -29,7 +26,7 @@ def references(dataset: Dataset) -> Iterator[str]:
     for key, fields in dataset.records.items():
         for target, name in linked_records(fields):
             if (target, name) not in dataset.records:
-                yield f"{_at(key)} links to {target}/{name}, which does not exist"
+                yield f"{at(key)} links to {target}/{name}, which does not exist"
 
 
 def cycles(dataset: Dataset) -> Iterator[str]:
@@ -66,50 +63,13 @@ def _reachable(start: str, parents: Mapping[str, list[str]]) -> set[str]:
     return seen
 
 
-def evidence(dataset: Dataset) -> Iterator[str]:
-    """Check that every record has citations, except those that only define something.
-
-    A citation of a document in the dataset has a paragraph and words; one of an external source has a note.
-    """
-    documents = dataset.of("documents")
-    for key, fields in dataset.records.items():
-        if not fields.citations and RESOURCES[key[0]].needs_evidence:
-            yield f"{_at(key)} has no citation"
-        for number, citation in enumerate(fields.citations, 1):
-            for problem in (*_uncited(citation, documents.get(citation.document)), *_unsupported(citation, fields)):
-                yield f"{_at(key)} citation {number}: {problem}"
-
-
-def _uncited(citation: Citation, document: Any) -> Iterator[str]:
-    if citation.basis == "external" and not citation.note:
-        yield "basis external needs a note that names the source"
-    if document is None or not document.sha256:
-        return
-    if citation.paragraph is None or citation.as_written is None:
-        yield f"the text of {citation.document} is available: paragraph and as_written are required"
-    elif document.paragraphs and citation.paragraph > document.paragraphs:
-        yield f"{citation.document} has {document.paragraphs} paragraphs"
-    if citation.basis == "external":
-        yield "basis external is not allowed: the text of the document is available"
-
-
-def _unsupported(citation: Citation, fields: RecordFields) -> Iterator[str]:
-    names = {entry.alias or name for name, entry in type(fields).model_fields.items()}
-    for name in citation.supports:
-        field = name.partition(".")[0]
-        if field not in names:
-            yield f"supports {name}, which is not a field"
-        elif getattr(fields, field, True) in (None, [], {}):
-            yield f"supports {name}, which has no value"
-
-
 def languages(dataset: Dataset) -> Iterator[str]:
     """Check that every text is in Vietnamese and in English."""
     for key, fields in dataset.records.items():
         for name in ("title", "name", "description", "summary", "definition", "text"):
             words = getattr(fields, name, None)
             if isinstance(words, dict) and not {"vi", "en"} <= set(words):
-                yield f"{_at(key)}: {name} is not in both vi and en"
+                yield f"{at(key)}: {name} is not in both vi and en"
 
 
 def unique_partner_names(dataset: Dataset) -> Iterator[str]:
@@ -191,7 +151,7 @@ def times(dataset: Dataset) -> Iterator[str]:
         dates = [published.get(citation.document) for citation in fields.citations]
         days = [date.latest for date in dates if date and date.latest]
         if when and when.earliest and days and when.earliest > max(days):
-            yield f"{_at(key)}: it is done, but it is later than every document cited for it"
+            yield f"{at(key)}: it is done, but it is later than every document cited for it"
 
 
 def _done_on(resource: str, fields: Any) -> Any:
@@ -201,19 +161,6 @@ def _done_on(resource: str, fields: Any) -> Any:
     if resource == "agreements" and fields.status in ("signed", "in_force", "ended"):
         return fields.signed_on
     return fields.period if resource == "figures" and fields.kind in ("actual", "baseline") else None
-
-
-DATES = ("date", "signed_on", "due", "happened_on", "published_on", "period")
-
-
-def supported_dates(dataset: Dataset) -> Iterator[str]:
-    """Check that a citation supports each date or period of a record."""
-    for key, fields in dataset.records.items():
-        supported = chain.from_iterable(citation.supports for citation in fields.citations)
-        names = {name.partition(".")[0] for name in supported}
-        for name in DATES:
-            if getattr(fields, name, None) is not None and name not in names:
-                yield f"{_at(key)}: no citation supports its {name}"
 
 
 def codes(dataset: Dataset) -> Iterator[str]:
@@ -245,13 +192,13 @@ def repeated(dataset: Dataset) -> Iterator[str]:
     """Check that no list has a duplicate item, no record links to itself, and no record is a draft."""
     for key, fields in dataset.records.items():
         if fields.state != "published":
-            yield f"{_at(key)}: is a {fields.state}"
+            yield f"{at(key)}: is a {fields.state}"
         for name in type(fields).model_fields:
             value = getattr(fields, name)
             if isinstance(value, list) and any(item in value[:index] for index, item in enumerate(value)):
-                yield f"{_at(key)}: {name} has a duplicate item"
+                yield f"{at(key)}: {name} has a duplicate item"
         if key in set(linked_records(fields.model_copy(update={"citations": []}))):
-            yield f"{_at(key)}: links to itself"
+            yield f"{at(key)}: links to itself"
 
 
 def used(dataset: Dataset) -> Iterator[str]:
@@ -285,17 +232,6 @@ def kinds(dataset: Dataset) -> Iterator[str]:
             yield f"documents/{key}: sha256 and paragraphs must be set together"
 
 
-def written(dataset: Dataset) -> Iterator[str]:
-    """Check that a citation supports the value of a figure, and that one of these has its as_written."""
-    for key, figure in dataset.of("figures").items():
-        needed = "text" if figure.value is None else "value"
-        supporting = [citation for citation in figure.citations if needed in citation.supports]
-        if not supporting:
-            yield f"figures/{key}: no citation supports its value"
-        elif figure.as_written not in {citation.as_written for citation in supporting}:
-            yield f"figures/{key}: no citation has its as_written"
-
-
 def ignored(dataset: Dataset) -> Iterator[str]:
     """Check that an ignored entry names a paragraph of an available text, and has a reason."""
     documents = dataset.of("documents")
@@ -309,27 +245,21 @@ def ignored(dataset: Dataset) -> Iterator[str]:
             yield f"ignored: {entry.document} paragraph {entry.first} has no reason"
 
 
-def _at(key: DatasetKey) -> str:
-    return f"{key[0]}/{key[1]}"
-
-
 RULES: tuple[CheckRule, ...] = (
     references,
     cycles,
-    evidence,
+    *EVIDENCE_RULES,
     languages,
     unique_partner_names,
     units,
     relations,
     sums,
     times,
-    supported_dates,
     codes,
     unique_codes,
     repeated,
     used,
     signatures,
     kinds,
-    written,
     ignored,
 )

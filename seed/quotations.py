@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.core.model.fields import RecordFields
+from app.core.model.support import supported_field
 from app.core.values.dates import Edtf, parse_edtf
 from app.core.values.evidence import Citation
 from seed.files import Dataset, DatasetKey, IgnoredTokens
@@ -114,7 +115,7 @@ def _prove_citation(fields: Any, citation: Citation, lines: list[str], years: se
 
 def _unstated(name: str, fields: Any, words: str, line: str, basis: str, years: set[int]) -> str | None:
     """Return the number or date of a field that the words do not state; None when they state it."""
-    value = getattr(fields, name.partition(".")[0], None)
+    value = getattr(fields, supported_field(name), None)
     if isinstance(value, Edtf):
         dates = _inside(moments(line), words, line) or moments(words)
         agrees = any(_says_date(date, value, years) for date in dates) or (basis == "inferred" and not dates)

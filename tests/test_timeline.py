@@ -56,6 +56,7 @@ def test_an_entry_says_what_a_front_end_draws(client: TestClient) -> None:
         "precision": "month",
         "resource": "milestones",
         "id": "da-nang-smart-factory-mou-signing",
+        "field": "date",
         "kind": "signing",
         "title": entry["title"],
         "status": "done",
@@ -63,6 +64,7 @@ def test_an_entry_says_what_a_front_end_draws(client: TestClient) -> None:
         "agreement": "da-nang-smart-factory-mou-2023",
         "places": ["da-nang"],
         "partners": ["industry-agency", "da-nang-department-of-industry-and-trade", "samsung-vietnam"],
+        "inferred": ["/date", "/place"],
     }
     assert {"vi", "en"} <= set(entry["title"])
 

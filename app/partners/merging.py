@@ -131,7 +131,25 @@ def _relinked(resource: Resource, record_id: str, present: StoredRecord, duplica
     for name, value in members.items():
         if isinstance(value, list):
             members[name] = _distinct(value)
+            _move_support(members["citations"], name, value, members[name])
     return resource.fields.model_validate(members, context=STORED)
+
+
+def _move_support(citations: list[dict[str, Any]], name: str, before: list[Any], after: list[Any]) -> None:
+    """Let JSON Pointers to the items of a list lead to their new positions; to the list if an item was removed."""
+    moved = {
+        f"/{name}/{position}": f"/{name}/{after.index(item)}" if item in after else f"/{name}"
+        for position, item in enumerate(before)
+    }
+    for citation in citations if len(after) < len(before) else ():
+        supports = [_moved(pointer, moved) for pointer in citation["supports"]]
+        citation["supports"] = list(dict.fromkeys(supports))
+
+
+def _moved(pointer: str, moved: dict[str, str]) -> str:
+    item = "/".join(pointer.split("/", 3)[:3])
+    target = moved.get(item, item)
+    return target if target.count("/") == 1 else target + pointer[len(item) :]
 
 
 def _set_member(value: Any, path: list[str], new: str | None) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_
 from app.core.database.sql import bounded_query, one_of
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
+from app.core.model.support import supported_field
 from app.core.reading.includes import select_texts
 from app.core.values.codelists import Code, CodeList
 
@@ -180,8 +181,8 @@ def citations(record: JsonRecord, *fields: str) -> list[dict[str, Any]]:
 
 
 def _supported(citation: JsonRecord) -> set[str]:
-    """Return the fields that a citation supports; `roles` for `roles.partner`."""
-    return {name.partition(".")[0] for name in citation["supports"]}
+    """Return the fields that a citation supports, in whole or in part."""
+    return set(map(supported_field, citation["supports"]))
 
 
 def _texts(values: Mapping[str, Any], language: str) -> dict[str, str]:

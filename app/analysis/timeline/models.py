@@ -59,6 +59,7 @@ class EntryShown(BaseModel, defer_build=True):
         description="Resource of the record with this date."
     )
     id: str = Field(description="Id of the record with this date.")
+    field: Literal["date", "signed_on", "period", "due"] = Field(description="Field of the record with this date.")
     kind: str = Field(description="Kind of the record.")
     title: LanguageMap = Field(description="Title of the record, or summary of a statement, by language.")
     status: str | None = Field(description="Status of the record. Null: statements have none.")
@@ -67,6 +68,10 @@ class EntryShown(BaseModel, defer_build=True):
     places: list[str] = Field(description="Ids of the places where it takes place.")
     partners: list[str] = Field(
         description="Ids of the partners that take part, are parties, have a role, speak or are addressed."
+    )
+    inferred: list[str] = Field(
+        description="`inferred` of the record: JSON Pointers of the parts that only the context of a document "
+        "supports. The date of the entry is inferred if the list has its field, such as `/signed_on`."
     )
 
 

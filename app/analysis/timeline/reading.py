@@ -115,10 +115,12 @@ def _entry(rank: int, at: str, what: str, record: Mapping[str, Any]) -> dict[str
         "precision": _precision(when["edtf"]),
         "resource": record["resource"],
         "id": record["id"],
+        "field": SOURCES[rank].field,
         "kind": record["kind"],
         "title": record.get("title") or record["summary"],
         "status": record.get("status"),
         **_links(record),
+        "inferred": record["inferred"],
     }
 
 

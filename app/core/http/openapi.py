@@ -37,8 +37,8 @@ delivered, and the document and paragraph from which each number comes.
 - **`include`** adds linked records, **`fields`** selects fields, **`sort`** sets the order, and **`total=true`** adds
   the number of matches.
 - **Text** is a language map such as `{"vi": …, "en": …}`. **Dates** state their precision (EDTF).
-- **Evidence**: each of the `citations` names a document, a paragraph and the words as written. `inferred` lists the
-  fields that only the context supports.
+- **Evidence**: each of the `citations` names a document, a paragraph and the words as written. `inferred` lists
+  the parts that only the context supports, as JSON Pointers such as `/period` or `/roles/2`.
 - **Caching**: send the `ETag` of your copy in `If-None-Match`. A 304 response is cheap.
 - **Errors** are `application/problem+json`. Each `code` is explained at [/problems](/problems).
 

@@ -8,12 +8,13 @@ from sqlalchemy import Table
 from sqlmodel import Field, SQLModel
 
 from app.core.database.tables import STATE
+from app.core.model.support import inferred_parts
 from app.core.values.evidence import Citation, Identifier
 from app.core.values.links import PartnerId
 from app.core.values.text import Slug
 
 # Version number of the rendering. Raise it whenever representations change; `hoptac migrate` then renders them again.
-RENDERING = 1
+RENDERING = 2
 
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
 
@@ -31,13 +32,15 @@ class RecordFields(SQLModel):
         """Yield (link table, row) for each link of this record, in order."""
         yield from ()
 
-    def inferred_fields(self) -> list[str]:
-        """Return the names of fields that are supported only by citations with the basis `inferred`."""
-        support: dict[str, set[str]] = {}
-        for citation in self.citations:
-            for field in citation.supports:
-                support.setdefault(field, set()).add(citation.basis)
-        return sorted(field for field, bases in support.items() if bases == {"inferred"})
+    def citable(self) -> dict[str, Any]:
+        """Return the JSON of the fields that citations can support."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"managed_by", "state", "citations"})
+
+    def inferred_parts(self) -> list[str]:
+        """Return the JSON Pointers of the parts that only citations with the basis `inferred` support."""
+        if not any(citation.basis == "inferred" for citation in self.citations):
+            return []
+        return inferred_parts(self.citations, self.citable())
 
 
 class Record(SQLModel):
@@ -50,7 +53,10 @@ class Record(SQLModel):
     version: int = Field(ge=1, description="Version number: 1 at creation, increased by one with each change.")
     created_at: Instant = Field(description="Time at which the record was created (RFC 3339, UTC).")
     updated_at: Instant = Field(description="Time of the last change of the record (RFC 3339, UTC).")
-    inferred: list[str] = Field(description="Fields that are supported only by citations with the basis `inferred`.")
+    inferred: list[str] = Field(
+        description="JSON Pointers (RFC 6901) of the parts of the record that only citations with the basis `inferred` "
+        "support: a field (`/period`), or an item of a list of which other items are stated (`/roles/2`)."
+    )
 
 
 class HasIdentifiers(SQLModel):

@@ -40,7 +40,11 @@ class Citation(Value):
         default=None, description="Literal words of the document.", examples=["26 doanh nghiệp"]
     )
     supports: list[Line] = Field(
-        default=[], max_length=50, description="Names of the supported fields. Empty: the whole record."
+        default=[],
+        max_length=50,
+        description="The supported parts of the record: names of fields (`period`) or JSON Pointers (`/roles/2`, "
+        "`/parties/0/side`). A pointer must lead to a part of the record. Empty: the whole record.",
+        examples=[["value", "/places/1"]],
     )
     basis: Annotated[str, BASIS] = "stated"
     note: Prose | None = Field(default=None, description="The source, if `basis` is `external`. Otherwise a remark.")

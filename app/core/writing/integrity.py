@@ -17,6 +17,7 @@ from app.core.database.sql import chunks
 from app.core.errors import ERROR_DETAILS, ErrorItem
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
+from app.core.model.support import parts_named
 from app.core.values.links import links_in
 
 MAX_ANCESTORS = 1_000  # above one record in a tree
@@ -192,6 +193,24 @@ def citations(proposal: Proposal) -> Iterator[ErrorItem]:
         yield ErrorItem(pointer=f"/citations/{number}", code="incomplete_citation", detail=detail)
 
 
+def supported_parts(proposal: Proposal) -> Iterator[ErrorItem]:
+    """Require that each JSON Pointer of a citation leads to a part of the record.
+
+    A pointer to an item that was removed would otherwise leave an inferred item looking stated.
+    """
+    cited = [
+        (f"/citations/{number}/supports", citation.supports)
+        for number, citation in enumerate(proposal.fields.citations)
+        if any(name.startswith("/") for name in citation.supports)
+    ]
+    record = proposal.fields.citable() if cited else {}
+    for place, names in cited:
+        for position, name in enumerate(names):
+            if name.startswith("/") and not any(parts_named(name, record)):
+                detail = "This JSON Pointer leads to no part of the record that a citation can support."
+                yield ErrorItem(pointer=f"{place}/{position}", code="invalid_value", detail=detail)
+
+
 def trees(proposal: Proposal) -> Iterator[ErrorItem]:
     """Require that the record is not part of itself or its own successor, not even through other records."""
     for name in proposal.resource.trees:
@@ -226,7 +245,14 @@ def identifiers(proposal: Proposal) -> Iterator[ErrorItem]:
     yield from (errors[pointer] for pointer in places if pointer in errors)
 
 
-RULES_OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (links, evidence, citations, trees, identifiers)
+RULES_OF_ALL: tuple[Callable[[Proposal], Iterable[ErrorItem]], ...] = (
+    links,
+    evidence,
+    citations,
+    supported_parts,
+    trees,
+    identifiers,
+)
 
 
 def violations(proposal: Proposal) -> list[ErrorItem]:

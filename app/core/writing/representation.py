@@ -50,7 +50,7 @@ class Content:
 
     @cached_property
     def _inferred(self) -> list[str]:
-        return self.fields.inferred_fields()
+        return self.fields.inferred_parts()
 
     def representation(self, version: int, created: str, updated: str) -> bytes:
         """Return the JSON of a version. It depends on nothing else, so it can be verified later."""
