@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,32 @@ def test_pages_of_lists_end_early_and_have_every_record(fat: TestClient, path: s
     assert {record_id for record_id in found if record_id.startswith("fat-")} == {
         f"fat-{number:02}" for number in range(COUNT) if "fat-06" not in path or number < 7
     } - ({"fat-00"} if "parts" in path or "part_of=" in path else set())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/projects?part_of=fat-00&sort=-period_end&limit=1",
+        "/v1/projects?managed_by=unido&id=fat-00&id=fat-01&id=fat-02&id=fat-03&id=fat-04&sort=-updated_at&limit=1",
+        "/v1/projects?q=fatword&sort=-title&limit=1",
+    ],
+)
+def test_sqlite_does_not_read_the_records_that_it_only_sorts(fat_database: Database, path: str) -> None:
+    if not fat_database.is_sqlite:
+        pytest.skip("PostgreSQL sorts references to large texts")
+    with client_of(url_of(fat_database)) as client:
+        get(client, "/v1/places?limit=1")
+        before = bytes_read()
+        assert len(get(client, path)["items"]) == 1
+        assert bytes_read() - before < 5_000_000  # the record of the page and the next one; all of them are 11 MB
+
+
+def bytes_read() -> int:
+    """The bytes that this process has read from files so far."""
+    counters = Path("/proc/self/io")
+    if not counters.exists():
+        pytest.skip("only Linux counts the bytes that a process reads")
+    return int(counters.read_text().split()[1])
 
 
 def test_included_records_share_the_bound(fat: TestClient) -> None:

@@ -22,12 +22,11 @@ from app.analysis.aggregates.grouping import (
 )
 from app.analysis.aggregates.hierarchy import Hierarchy, read_hierarchy
 from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, total
-from app.core.database.sql import bounded_query
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import Parameter
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
-from app.core.reading.includes import select_texts
+from app.core.reading.includes import query_in_order, select_keys
 from app.core.reading.parameters import MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.numbers import Quantity, quantity_shown
@@ -140,8 +139,8 @@ class Aggregates:
 
     def _build_figures(self, shape: FilterShape) -> Query:
         additive = [FIGURE.kind.not_in(literals(NOT_ADDED_KINDS)), FIGURE.unit.not_in(literals(NOT_ADDED_UNITS))]
-        statement = select_texts(FIGURES).where(*additive, *conditions(self.parameters, shape)).order_by(FIGURE.id)
-        return bounded_query(statement.limit(literal_column(str(MAX_ADDED + 1))))
+        keys = select_keys(FIGURES).where(*additive, *conditions(self.parameters, shape)).order_by(FIGURE.id)
+        return query_in_order(FIGURES, keys.limit(literal_column(str(MAX_ADDED + 1))))
 
     def _build_any(self, shape: FilterShape) -> Query:
         statement = select(FIGURE.id).where(FIGURE.state == literal_column("'published'"))
@@ -162,7 +161,7 @@ class Aggregates:
         rows = yield STATEMENTS.query(self._build_figures, shape), {**values, "most_bytes": MAX_PAGE_BYTES}
         if len(rows) > MAX_ADDED or len(fitting(rows)) < len(rows):
             return None
-        figures = [StatedFigure.of(body) for (body,) in rows]
+        figures = [StatedFigure.of(body) for _, body in rows]
         hierarchy = yield from read_hierarchy(figures)
         by_key: dict[tuple[Any, ...], list[StatedFigure]] = {}
         for figure in figures:

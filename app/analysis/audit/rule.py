@@ -19,11 +19,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_
 
-from app.core.database.sql import bounded_query, one_of
+from app.core.database.sql import one_of
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
 from app.core.model.support import supported_field
-from app.core.reading.includes import select_texts
+from app.core.reading.includes import query_in_order, select_keys
 from app.core.values.codelists import Code, CodeList
 
 SEVERITY = CodeList(
@@ -157,8 +157,8 @@ def related_records(resource: Resource, key: Any, *where: ColumnElement[bool]) -
 
     `key` is the column with the candidate's id, and `where` relates the two.
     """
-    related = select_texts(resource, key).where(one_of(key, "ids"), *where).order_by(key, resource.table.id)
-    return bounded_query(related)
+    related = select_keys(resource, key.label("key")).where(one_of(key, "ids"), *where)
+    return query_in_order(resource, related.order_by(key, resource.table.id))
 
 
 def is_one_of(column: Any, codes: Iterable[str]) -> ColumnElement[bool]:

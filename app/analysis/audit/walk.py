@@ -12,12 +12,11 @@ from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 from app.analysis.audit.rule import SEVERITY, Case, Finding, Rule
 from app.analysis.audit.rules import ALL
 from app.core.database.engine import Database
-from app.core.database.sql import bounded_query
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.resource import Resource, on_record
 from app.core.reading.filter_conditions import FilterShape, filter_shape
-from app.core.reading.includes import select_texts
+from app.core.reading.includes import query_in_order, select_keys
 from app.core.values.json import from_json
 
 RECORDS = 10_000  # maximum number of records that one step passes
@@ -177,8 +176,8 @@ def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
         until = candidates[max(1, len(candidates) // 2) - 1][0]
         candidates = candidates[: len(candidates) // 2]
     cases = {record_id: Case(rule, from_json(body), [], request.as_of) for record_id, body in candidates}
-    for record_id, body in related if candidates else ():
-        cases[record_id].related.append(from_json(body))
+    for candidate, _, body in related if candidates else ():
+        cases[candidate].related.append(from_json(body))
     return Step(list(cases.values()), until, passed, size)
 
 
@@ -188,7 +187,7 @@ def _related(rule: Rule, ids: list[str], as_of: str) -> Read:
     size = 0
     for query in rule.related_queries:
         rows = yield query, {"ids": ids, "as_of": as_of, "most_bytes": MAX_PAGE_BYTES}
-        size += sum([len(body) for _, body in rows])
+        size += sum([len(row[-1]) for row in rows])
         if size > MAX_PAGE_BYTES or len(fitting(rows)) < len(rows):
             return None, size
         related += rows
@@ -205,9 +204,9 @@ def _window(resource: Resource, shape: FilterShape) -> Query:
 
 def _candidates(rule: Rule, shape: FilterShape) -> Query:
     table = rule.resource.table
-    statement = select_texts(rule.resource, table.id).where(*rule.where, *_records_after(rule.resource, shape))
-    statement = statement.where(table.id <= bindparam("until")).order_by(table.id)
-    return bounded_query(statement.limit(literal_column(str(CANDIDATES))))
+    keys = select_keys(rule.resource).where(*rule.where, *_records_after(rule.resource, shape))
+    keys = keys.where(table.id <= bindparam("until")).order_by(table.id)
+    return query_in_order(rule.resource, keys.limit(literal_column(str(CANDIDATES))))
 
 
 def _records_after(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:

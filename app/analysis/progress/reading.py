@@ -19,7 +19,7 @@ from app.core.model.filters import Parameter, equals
 from app.core.model.resource import Id
 from app.core.reading.cursors import Cursors
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
-from app.core.reading.includes import select_texts
+from app.core.reading.includes import query_in_order, select_keys, select_texts
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
@@ -103,16 +103,16 @@ def _tree() -> Select[Any]:
     public = below.join(PROJECT, PROJECT.id == PARTS.c.record_id).where(PROJECT.state == "published")
     tree = tree.union(public.where(tree.c.depth < literal_column(str(MAX_LEVELS + 1))))
     nearest = select(tree.c.id, func.min(tree.c.depth).label("depth")).group_by(tree.c.id).subquery()
-    statement = select_texts(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
-    return statement.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
+    keys = select_keys(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
+    return keys.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
 
 
 def _figures(*where: ColumnElement[bool]) -> Query:
-    statement = select_texts(FIGURES).where(_is_shown_figure(), *where).order_by(FIGURE.id)
-    return bounded_query(statement.limit(literal_column(str(MAX_FIGURES + 1))))
+    keys = select_keys(FIGURES).where(_is_shown_figure(), *where).order_by(FIGURE.id)
+    return query_in_order(FIGURES, keys.limit(literal_column(str(MAX_FIGURES + 1))))
 
 
-PROJECT_TREE = bounded_query(_tree())
+PROJECT_TREE = query_in_order(PROJECTS, _tree())
 OF_PROJECTS = one_of(FIGURE.project, "projects")
 FIGURES_OF_PROJECTS = _figures(OF_PROJECTS)
 FIGURES_OF_INDICATORS = _figures(OF_PROJECTS, one_of(FIGURE.indicator, "indicators"))
@@ -147,7 +147,7 @@ def _read_figures(project_ids: Sequence[str], indicators: list[str] | None) -> R
         rows = yield FIGURES_OF_PROJECTS, values
     if len(rows) > MAX_FIGURES:
         raise _too_many_figures()
-    return {figure.id: figure for figure in (StatedFigure.of(body) for (body,) in _all_of(rows))}
+    return {figure.id: figure for figure in (StatedFigure.of(body) for _, body in _all_of(rows))}
 
 
 def _all_of(rows: Rows) -> Rows:
@@ -174,7 +174,7 @@ def _read_named(projects: Sequence[Mapping[str, Any]], figures: Mapping[str, Sta
         if other_ids
         else ()
     )
-    named = [*figures.values(), *(StatedFigure.of(body) for (body,) in fitting(rows))]
+    named = [*figures.values(), *(StatedFigure.of(body) for _, body in fitting(rows))]
     managers = {project["id"]: project["managed_by"] for project in projects}
     other_projects = {figure["project"] for figure in named} - {None} - managers.keys()
     managers |= dict((yield MANAGERS, {"ids": sorted(other_projects)}) if other_projects else ())
@@ -190,7 +190,7 @@ def _read_project(project_id: str, query: Any, request: ReadRequest) -> Read:
     rows = yield PROJECT_TREE, {"id": project_id, "most_bytes": MAX_PAGE_BYTES}
     if not rows:
         yield from reading_of(PROJECTS).raise_missing(project_id, request)
-    projects = [from_json(body) for (body,) in fitting(rows[: MAX_PROJECT_PARTS + 1])]
+    projects = [from_json(body) for _, body in fitting(rows[: MAX_PROJECT_PARTS + 1])]
     results = yield from _progress_of(projects, query.indicator)
     below = parts_below(projects)
 
@@ -262,9 +262,9 @@ class ProgressList:
 
     def _build(self, shape: FilterShape) -> Query:
         has_figures = exists().where(FIGURE.project == PROJECT.id, _is_shown_figure())
-        statement = select_texts(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
-        statement = statement.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id)
-        return bounded_query(statement.limit(bindparam("most")))
+        keys = select_keys(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
+        keys = keys.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id)
+        return query_in_order(PROJECTS, keys.limit(bindparam("most")))
 
     def page(self, query: Any, request: ReadRequest) -> Read:
         """Read a page of projects with their progress, by id. Each sub-project is an item of its own."""
@@ -277,7 +277,7 @@ class ProgressList:
         after = cursors.read(query.cursor)[1] if query.cursor is not None else ""
         bounds = {"after": after, "most": query.limit + 1, "most_bytes": MAX_PAGE_BYTES}
         rows = yield STATEMENTS.query(self._build, shape), {**values, **bounds}
-        projects = [from_json(body) for (body,) in fitting(rows[: query.limit])]
+        projects = [from_json(body) for _, body in fitting(rows[: query.limit])]
         next_path = None
         if len(rows) > len(projects):
             last_id = projects[-1]["id"]

@@ -1,7 +1,8 @@
 """The SQL of a page of timeline entries."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -20,12 +21,14 @@ from sqlalchemy import (
 
 from app.analysis.timeline.sources import FROM, MILESTONE, PUBLISHED, SOURCES, TO, WHAT_OF_KIND, EntrySource
 from app.core.change_log import CHANGES
-from app.core.database.sql import bounded_query, one_of, unfitted, unindexed
+from app.core.database.sql import bounded, one_of, unfitted, unindexed
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query
 from app.core.model.resource import Resource, on_record
 from app.milestones.models import MILESTONES
 from app.projects.models import PARTS, PROJECTS
+
+BodyOf = Callable[[Any], ColumnElement[Any]]  # what is selected of a record's own representation
 
 NOT_CANCELLED: Any = unindexed(MILESTONE.status) != literal_column("'cancelled'")
 PROJECT = PROJECTS.table
@@ -85,19 +88,56 @@ def _has_filters(source: EntrySource, shape: TimelineShape) -> bool:
 
 
 def _build(shape: TimelineShape) -> Query:
+    return Query(partial(_after_sort, shape), partial(_joined, shape))
+
+
+def _joined(shape: TimelineShape) -> Select[Any]:
+    """Read the representations with the entries. PostgreSQL sorts references to large texts, not the texts."""
+    entries = _all_entries(shape, lambda table: table.body)
+    body = unfitted(func.coalesce(entries.body, CHANGES.c.body)).label("body")
+    rows = _keys(entries).add_columns(body).join(CHANGES, CHANGES.c.sequence == entries.change)
+    return bounded(_in_order(rows, (entries.at, entries.other, entries.rank, entries.id), shape))
+
+
+def _after_sort(shape: TimelineShape) -> Select[Any]:
+    """Read the representations of the rows of a page only: SQLite would copy all of them if it had to sort them."""
+    entries = _all_entries(shape, lambda table: func.typeof(table.body))
+    keys = _keys(entries).add_columns(entries.change, entries.body.label("type_of_body"))
+    page = _in_order(keys, (entries.at, entries.other, entries.rank, entries.id), shape).subquery()
+    rendered = [(page.c.rank.in_(ranks), _rendered(table, page)) for table, ranks in _ranks_by_table(shape).items()]
+    text = func.coalesce(case((page.c.type_of_body != literal_column("'null'"), case(*rendered))), CHANGES.c.body)
+    body = select(unfitted(text)).where(CHANGES.c.sequence == page.c.change)
+    return _keys(page.c).add_columns(body.correlate(page).scalar_subquery().label("body"))
+
+
+def _keys(rows: Any) -> Select[Any]:
+    return select(rows.at, rows.other, rows.rank, rows.id, rows.what)
+
+
+def _rendered(table: Any, page: Any) -> Any:
+    """Select the representation of an entry's record if it was rendered again after its last Change."""
+    return select(table.body).where(table.id == page.c.id).correlate(page).scalar_subquery()
+
+
+def _ranks_by_table(shape: TimelineShape) -> dict[Any, list[Any]]:
+    ranks: dict[Any, list[Any]] = {}
+    for rank, source in enumerate(SOURCES):
+        if _has_filters(source, shape):
+            ranks.setdefault(source.resource.table, []).append(literal_column(str(rank)))
+    return ranks
+
+
+def _all_entries(shape: TimelineShape, body_of: BodyOf) -> Any:
+    """Select the entries of all sources: their keys, the last Change of the record, and what `body_of` returns."""
     selects = [
-        select(_entries(rank, source, shape).subquery())
+        select(_entries(rank, source, shape, body_of).subquery())
         for rank, source in enumerate(SOURCES)
         if _has_filters(source, shape)
     ]
-    entries = union_all(*selects).subquery().c
-    body = unfitted(func.coalesce(entries.body, CHANGES.c.body)).label("body")
-    rows = select(entries.at, entries.other, entries.rank, entries.id, entries.what, body)
-    rows = rows.join(CHANGES, CHANGES.c.sequence == entries.change)
-    return bounded_query(_in_order(rows, (entries.at, entries.other, entries.rank, entries.id), shape))
+    return union_all(*selects).subquery().c
 
 
-def _entries(rank: int, source: EntrySource, shape: TimelineShape) -> Select[Any]:
+def _entries(rank: int, source: EntrySource, shape: TimelineShape, body_of: BodyOf) -> Select[Any]:
     table = source.resource.table
     source_rank = literal_column(str(rank), Integer)
     entries = select(
@@ -107,7 +147,7 @@ def _entries(rank: int, source: EntrySource, shape: TimelineShape) -> Select[Any
         table.id.label("id"),
         _what(source).label("what"),
         table.change.label("change"),
-        table.body.label("body"),
+        body_of(table).label("body"),
     ).where(table.state == PUBLISHED, *source.where, *_matching(source.resource, source.whats, shape, rank))
     if shape.period:
         entries = entries.where(source.within)

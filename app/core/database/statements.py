@@ -10,6 +10,7 @@ from sqlalchemy.sql import Executable
 BYTES_OF_EXPRESSION = 50_000  # of a statement that is not compiled yet, as measured for lists with ten filters
 
 Rows = Sequence[tuple[Any, ...]]
+Statement = Executable | Callable[[], Executable]
 
 MAX_ROWS = 50_000  # rows that one statement of a read may return
 
@@ -18,12 +19,16 @@ class Query:
     """A statement that is compiled once for each engine and then executed by the driver with new values.
 
     `on_postgresql` replaces the statement on PostgreSQL. With `alone` it needs no snapshot: it may see a later state
-    than earlier statements of the same read. With `rebuild`, which returns an equal query, it forgets the expression
+    than earlier statements of the same read. A statement can be given as a function that builds it, which is called
+    only on its engine. With `rebuild`, which returns an equal query, it forgets the expression
     once it is compiled: the expression takes ten times the memory of the SQL text.
     """
 
-    def __init__(self, statement: Executable, on_postgresql: Executable | None = None, *, alone: bool = False) -> None:
-        self._statements = {"sqlite": statement, "postgresql": statement if on_postgresql is None else on_postgresql}
+    def __init__(self, statement: Statement, on_postgresql: Statement | None = None, *, alone: bool = False) -> None:
+        self._statements: dict[str, Statement] = {
+            "sqlite": statement,
+            "postgresql": statement if on_postgresql is None else on_postgresql,
+        }
         self.alone = alone
         self.rebuild: Callable[[], Query] | None = None
         self._compiled: dict[tuple[str, bool], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
@@ -42,8 +47,9 @@ class Query:
 
     def _compile(self, dialect: Dialect, exact: bool) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         statements = self._statements or (self.rebuild()._statements if self.rebuild else {})
-        statement: Any = statements[dialect.name]
-        compiled = statement.compile(dialect=dialect, compile_kwargs={"exact": exact})
+        statement = statements[dialect.name]
+        built: Any = statement if isinstance(statement, Executable) else statement()
+        compiled = built.compile(dialect=dialect, compile_kwargs={"exact": exact})
         if self.rebuild is not None:
             self._statements = {}
         literals = {name: value for name, value in compiled.params.items() if value is not None}

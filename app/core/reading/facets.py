@@ -21,7 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from app.core.database.sql import one_of
+from app.core.database.sql import bounded, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import EqualFilter
@@ -247,7 +247,7 @@ def _ancestors_of(resource: Resource) -> Any:
 
 
 def _labelled_targets(targets: tuple[str, ...]) -> Query:
-    selects = [_bodies(RESOURCES[name]) for name in targets]
+    selects = [bounded(_bodies(RESOURCES[name])) for name in targets]
     return Query(union_in_order(*selects))
 
 

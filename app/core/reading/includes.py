@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import Select, func, literal_column, select, union_all
+from sqlalchemy import Executable, Select, case, func, literal_column, select, union_all
 
 from app.core.change_log import CHANGES
-from app.core.database.sql import bounded, bounded_query, unfitted, utf8
+from app.core.database.sql import bounded, unfitted, utf8
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
@@ -42,6 +42,53 @@ def _select(encode: Callable[[Any], Any], resource: Resource, columns: Sequence[
     return statement.where(table.state == literal_column(f"'{state}'"))
 
 
+def select_keys(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
+    """Select columns of public records (or drafts), and last the id, for `TextsOf`."""
+    table = resource.table
+    return select(*columns, table.id.label("id")).where(table.state == literal_column(f"'{state}'"))
+
+
+# Adds the text of the representation to an ordered select of keys. There is one function for each engine.
+TextsOf = Callable[[Resource, Select[Any]], Select[Any]]
+
+
+def _texts_after_sort(resource: Resource, keys: Select[Any]) -> Select[Any]:
+    """Read the representations of the rows of a page only.
+
+    SQLite would copy the representation of every matching record if it had to sort them. `typeof` does not read it.
+    """
+    table = resource.table
+    page = keys.add_columns(table.change.label("change"), func.typeof(table.body).label("type_of_body")).subquery()
+    rendered = select(table.body).where(table.id == page.c.id).correlate(page).scalar_subquery()
+    text = func.coalesce(case((page.c.type_of_body != literal_column("'null'"), rendered)), CHANGES.c.body)
+    body = select(unfitted(text)).where(CHANGES.c.sequence == page.c.change).correlate(page).scalar_subquery()
+    shown = [column for column in page.c if column.key not in ("change", "type_of_body")]
+    return select(*shown, body.label("body"))
+
+
+def _joined_texts(resource: Resource, keys: Select[Any]) -> Select[Any]:
+    """Read the representations in the same select. PostgreSQL sorts references to large texts, not the texts."""
+    table = resource.table
+    body = unfitted(func.coalesce(table.body, CHANGES.c.body)).label("body")
+    return bounded(keys.add_columns(body).join_from(table, CHANGES, CHANGES.c.sequence == table.change))
+
+
+def ordered_query(
+    build: Callable[[TextsOf], Executable], *, alone: bool = False, is_in_index_order: bool = False
+) -> Query:
+    """Return the query of a select of ordered keys with their representations. `build` adds them with its argument.
+
+    If an index always has the order, SQLite does not sort, and a page takes a quarter less with `_joined_texts`.
+    """
+    joined = partial(build, _joined_texts)
+    return Query(joined if is_in_index_order else partial(build, _texts_after_sort), joined, alone=alone)
+
+
+def query_in_order(resource: Resource, keys: Select[Any]) -> Query:
+    """Return the query of one select of ordered keys, with their representations."""
+    return ordered_query(lambda texts_of: texts_of(resource, keys))
+
+
 @dataclass(frozen=True)
 class IncludeStep:
     """One link that an include follows, from records of the resource `source`.
@@ -54,12 +101,12 @@ class IncludeStep:
     source: str
     in_first_statement: bool
 
-    def select(self, bind: str, single: bool, *columns: Any) -> Select[Any]:
-        """Select the linked records of the records whose ids are bound to `bind`."""
-        table = self.include.resource.table
-        parameter = self.include.resource.parameters[self.include.parameter]
-        linked = select_texts(self.include.resource, *columns, table.id).where(on_record(parameter, bind, single))
-        return linked.order_by(table.id).limit(literal_column(str(MAX_INCLUDED + 1)))
+    def keys(self, bind: str, single: bool, *columns: Any) -> Select[Any]:
+        """Select the keys of the linked records of the records whose ids are bound to `bind`."""
+        resource = self.include.resource
+        parameter = resource.parameters[self.include.parameter]
+        linked = select_keys(resource, *columns).where(on_record(parameter, bind, single))
+        return linked.order_by(resource.table.id).limit(literal_column(str(MAX_INCLUDED + 1)))
 
 
 class Includes:
@@ -86,10 +133,11 @@ class Includes:
         self.first_steps = [step for step in self.steps if step.in_first_statement]
         self.needs_more = len(self.first_steps) < len(self.steps)
 
-    def parts(self, bind: str, single: bool) -> Iterator[Select[Any]]:
+    def parts(self, texts_of: TextsOf, bind: str, single: bool) -> Iterator[Select[Any]]:
         """Yield a select of (number, id, body) for each step of the first statement."""
         for number, step in enumerate(self.first_steps):
-            yield step.select(bind, single, literal_column(str(number)).label("part"))
+            keys = step.keys(bind, single, literal_column(str(number)).label("part"))
+            yield texts_of(step.include.resource, keys)
 
     def read(self, request: ReadRequest, ids: Sequence[str], rows: Rows | None = None) -> Read:
         """Return the last members of a response: `"included": …, "included_next": …`.
@@ -170,11 +218,12 @@ def _read_later(step: IncludeStep, ids: Sequence[str], left: int) -> Read:
 
 
 def _first_statement(resource: Resource, names: str) -> Query:
-    return Query(union_in_order(*includes_of(resource, names).parts("ids", False)))
+    includes = includes_of(resource, names)
+    return ordered_query(lambda texts_of: union_in_order(*includes.parts(texts_of, "ids", False)))
 
 
 def _later_statement(step: IncludeStep) -> Query:
-    return bounded_query(step.select("ids", False))
+    return query_in_order(step.include.resource, step.keys("ids", False))
 
 
 @lru_cache(maxsize=64)
@@ -184,12 +233,11 @@ def includes_of(resource: Resource, names: str) -> Includes:
 
 
 def union_in_order(*parts: Select[Any]) -> Any:
-    """Return a `bounded` statement with the rows of each select, one select after the other.
+    """Return the rows of each select of `TextsOf` or `bounded`, one select after the other.
 
     Both engines append in this order: on PostgreSQL, readers switch parallel plans off.
     """
-    wrapped = [bounded(part) for part in parts]
-    return wrapped[0] if len(wrapped) == 1 else union_all(*wrapped)
+    return parts[0] if len(parts) == 1 else union_all(*parts)
 
 
 def _object(members: Mapping[str, bytes]) -> bytes:

@@ -9,13 +9,21 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, bindparam, cast, func, literal_column, null, select
 
 from app.core.change_log import CHANGE_NAME, CHANGES
-from app.core.database.sql import bounded_query, one_of
+from app.core.database.sql import bounded, bounded_query, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, cut, fitting
 from app.core.errors import ERROR_DETAILS, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
 from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
-from app.core.reading.includes import includes_of, select_stored, select_texts, union_in_order
+from app.core.reading.includes import (
+    TextsOf,
+    includes_of,
+    ordered_query,
+    select_keys,
+    select_stored,
+    select_texts,
+    union_in_order,
+)
 from app.core.reading.list_pages import ListPage
 from app.core.reading.results import (
     LAST_CHANGE_OF_RECORD,
@@ -36,7 +44,7 @@ from app.core.values.json import from_json, to_json
 def _last_row(sort: Any) -> Select[Any]:
     """Select the name of the last Change, as a row like those of records: it is in place of the id, without a body."""
     last = select(cast(null(), sort).label("sort"), CHANGE_NAME.label("id"), cast(null(), LargeBinary).label("body"))
-    return last.order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
+    return bounded(last.order_by(CHANGES.c.sequence.desc()).limit(literal_column("1")))
 
 
 def _split(rows: Rows) -> tuple[str, Rows]:
@@ -112,9 +120,12 @@ class ResourceReads:
         part: Any = literal_column("-1").label("part")
         record = select_texts(self.resource, part, table.id).where(table.id == bindparam("id"))
         includes = includes_of(self.resource, include) if include else None
-        parts = includes.parts("id", True) if includes else ()
-        statement = union_in_order(_last_row(Integer), self._unmerged(record), *parts)
-        return Query(statement, alone=not (includes and includes.needs_more))
+
+        def build(texts_of: TextsOf) -> Any:
+            parts = includes.parts(texts_of, "id", True) if includes else ()
+            return union_in_order(_last_row(Integer), bounded(self._unmerged(record)), *parts)
+
+        return ordered_query(build, alone=not (includes and includes.needs_more))
 
     def raise_missing(self, record_id: str, request: ReadRequest) -> Read:
         """Raise Moved for the id of a merged record, Gone for that of a deleted one, and NotFound for any other."""
@@ -222,14 +233,18 @@ class ResourceReads:
 
     def _build(self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)
-        rows = [self._segment(shape, sort, segment) for segment in segments]
-        return Query(union_in_order(last, *rows).limit(bindparam("most")), alone=alone)
+
+        def build(texts_of: TextsOf) -> Any:
+            rows = [texts_of(self.resource, self._segment(shape, sort, segment)) for segment in segments]
+            return union_in_order(last, *rows).limit(bindparam("most"))
+
+        return ordered_query(build, alone=alone, is_in_index_order=not shape)
 
     def _segment(self, shape: FilterShape, sort: Sort, segment: str) -> Select[Any]:
         table = self.resource.table
         column = self.resource.all_sorts[sort.name]
-        stored = select_texts(self.resource, column.label("sort"), table.id, state=state_of(shape))
-        statement = stored.where(*self._where(shape)).limit(bindparam("most"))
+        keys = select_keys(self.resource, column.label("sort"), state=state_of(shape))
+        statement = keys.where(*self._where(shape)).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
