@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from app import __version__, commands
+from app import __version__, checks, commands
+from app.core.access.caller import SCOPE
 from app.core.errors import NotReady, ReadOnly, Unavailable
 from app.core.settings import Settings
 
@@ -22,7 +23,11 @@ UNAVAILABLE = (Unavailable, SQLAlchemyError, sqlite3.Error)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help(sys.stderr)
+        return commands.MISUSED
+    options = parser.parse_args(arguments)
     try:
         values = {name: getattr(options, name, None) for name in ("host", "port", "workers", "database_url")}
         settings = Settings(**{name: value for name, value in values.items() if value is not None})
@@ -76,15 +81,20 @@ def _add_server(group: Any) -> None:
     serve.add_argument("--seed", action="store_true", help="run `hoptac seed` first")
     _command(group, "worker", commands.worker)
     migrate = _command(group, "migrate", commands.migrate)
-    migrate.add_argument("--down", action="store_true", help="remove the schema and ALL data")
+    migrate.add_argument("--down", action="store_true", help="remove the schema and ALL data, after a question")
+    migrate.add_argument("--yes", action="store_true", help="with --down: do not ask")
+    status = _command(group, "status", commands.status)
+    status.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
 def _add_dataset(group: Any) -> None:
     seed = _command(group, "seed", commands.seed)
     seed.add_argument("--dataset", type=Path, help="folder of other dataset files")
-    check = _command(group, "check", commands.check)
-    check.add_argument("--dataset", type=Path, help="check these dataset files, and not the log")
-    check.add_argument("--documents", type=Path, help="check the dataset against these source texts, and not the log")
+    check = _command(group, "check", checks.check)
+    text = "check dataset files in this folder instead of the database; without a folder, those of the program"
+    check.add_argument("--dataset", type=Path, nargs="?", const=checks.OWN_DATASET, metavar="FOLDER", help=text)
+    text = "check the dataset against these source texts, instead of the database"
+    check.add_argument("--documents", type=Path, metavar="FOLDER", help=text)
     check.add_argument("--head", metavar="SEQUENCE:CHAIN", help="check that the log still contains this head")
     check.add_argument("--quiet", action="store_true", help="do not list what the check ignores on purpose")
 
@@ -127,14 +137,14 @@ def _add_keys(group: Any) -> None:
     actions = keys.add_subparsers(metavar="ACTION", required=True)
     create = _command(actions, "create", commands.key, "Create a key and print its token, which is not shown again.")
     create.add_argument("--name", required=True, help="who uses the key, and for what")
-    create.add_argument("--scope", required=True, action="append", help="a permission of the key; repeat for several")
+    _add_scopes(create, required=True)
     create.add_argument("--partner", help="id of the partner that uses the key")
     _add_bounds(create, "by default in a year")
     _command(actions, "list", commands.key, "List the keys, without their tokens.")
     change = _command(actions, "change", commands.key, "Change a key. Its token stays the same.")
     change.add_argument("id", help="id of the key")
     change.add_argument("--name", help="who uses the key, and for what")
-    change.add_argument("--scope", action="append", help="a permission of the key; repeat for several")
+    _add_scopes(change, required=False)
     _add_bounds(change, "by default as before")
     rotate = _command(actions, "rotate", commands.key, "Replace the token of a key and print the new one.")
     rotate.add_argument("id", help="id of the key")
@@ -144,6 +154,12 @@ def _add_keys(group: Any) -> None:
     revoke.add_argument("--force", action="store_true", help="also if it is the only one with the scope keys")
     events = _command(actions, "events", commands.key, "List the events of a key, the latest first.")
     events.add_argument("id", help="id of the key")
+
+
+def _add_scopes(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    codes = "; ".join(f"{code}: {entry.en.lower()}" for code, entry in SCOPE.codes.items())
+    text = f"a permission of the key; repeat for several. {codes}"
+    parser.add_argument("--scope", required=required, action="append", choices=SCOPE.codes, metavar="SCOPE", help=text)
 
 
 def _add_bounds(parser: argparse.ArgumentParser, default: str) -> None:

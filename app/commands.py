@@ -15,9 +15,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.core.database.engine import Database
+from app.core.progress import reported
 from app.core.settings import Settings
-
-MAX_REPORTED = 100  # problems of the log that are printed
 
 # Exit codes:
 DONE = 0
@@ -41,7 +40,7 @@ def report(problems: Sequence[str]) -> int:
 def serve(options: argparse.Namespace, settings: Settings) -> int:
     """Serve the API. With --migrate or --seed, prepare the database first."""
     if options.migrate:
-        migrate(argparse.Namespace(down=False), settings)
+        _migrate_up(settings)
     if options.seed and (code := seed(argparse.Namespace(dataset=None), settings)) != DONE:
         return code
     from app.server.run import serve
@@ -66,6 +65,10 @@ def worker(_: argparse.Namespace, settings: Settings) -> int:
 
 def migrate(options: argparse.Namespace, settings: Settings) -> int:
     """Update the schema, the stored representations and the search index."""
+    return _migrate_down(settings, is_sure=options.yes) if options.down else _migrate_up(settings)
+
+
+def _migrate_up(settings: Settings) -> int:
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance.rerender import render_all_again
     from app.core.maintenance.schema import head
@@ -73,19 +76,52 @@ def migrate(options: argparse.Namespace, settings: Settings) -> int:
 
     with Database(settings.database_url) as database:
         database.restrict_access()
-        if options.down or database.schema_version() != head():
+        if database.schema_version() != head():
             from app.core.maintenance.schema import migrate
 
-            migrate(database, "base" if options.down else "head")
-        if options.down:
-            print("The schema and all data were removed.")
-            return DONE
-        indexed = fill_index(database)
-        rendered = render_all_again(database)
+            migrate(database)
+        with reported("records indexed", print_error):
+            indexed = fill_index(database)
+        with reported("records rendered", print_error):
+            rendered = render_all_again(database)
     counts = {"indexed": indexed, "rendered": rendered}
     details = [f" {count} records were {verb} again." for verb, count in counts.items() if count]
     print("The schema is up to date." + "".join(details))
     return DONE
+
+
+def _migrate_down(settings: Settings, *, is_sure: bool) -> int:
+    from app.core.maintenance.schema import check_revision, migrate
+    from app.status import status
+
+    with Database(settings.database_url) as database:
+        check_revision(database)
+        facts = status(database)
+        content = f"a database with the schema {facts['schema']}"
+        if "records" in facts:
+            changes = (facts["log_head"] or "0").partition(":")[0]
+            content = f"{sum(facts['records'].values())} records, {changes} Changes, {facts['valid_keys']} valid keys"
+        question = f"This destroys {content} in {facts['database']}. A backup is the only way back. Type yes to go on: "
+        if not is_sure and (not sys.stdin.isatty() or input(question) != "yes"):
+            print_error(f"Nothing was removed. This would destroy {content}. To do so, add --yes.")
+            return FAILED
+        migrate(database, "base")
+    print(f"The schema and all data were removed: {content}.")
+    return DONE
+
+
+def status(options: argparse.Namespace, settings: Settings) -> int:
+    """Print the state of the registry: schema, records, head of the log, keys, imports and webhooks."""
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.status import lines, status
+
+    with Database(settings.database_url) as database:
+        facts = status(database)
+    if options.json:
+        print(json.dumps(facts, ensure_ascii=False, indent=1))
+    else:
+        print(*lines(facts), sep="\n")
+    return UNREADY if facts["needs_migration"] else DONE
 
 
 def seed(options: argparse.Namespace, settings: Settings) -> int:
@@ -129,7 +165,7 @@ def _run_copy(destination: str, settings: Settings, copy: Callable[[Any, Databas
     from app.core.maintenance import backup
 
     try:
-        with Database(settings.database_url) as database:
+        with Database(settings.database_url) as database, reported(f"rows {destination}", print_error):
             copied = copy(backup, database)
     except (backup.NotCopied, OSError) as error:
         return report([str(error)])
@@ -143,10 +179,10 @@ def mirror(options: argparse.Namespace, settings: Settings) -> int:
     from app.exchange.mirrors.source import NotMirrored, Source, client_of
 
     with client_of(options.url, insecure=options.insecure) as client:
-        migrate(argparse.Namespace(down=False), settings)
-        source = Source(client, retries_forever=not options.once)
+        _migrate_up(settings)
+        source = Source(client, retries_forever=not options.once, report=print_error)
         try:
-            with Database(settings.database_url) as database:
+            with Database(settings.database_url) as database, reported("Changes copied", print_error):
                 MirrorFollower(database, source, _report_mirrored).follow(once=options.once)
         except NotMirrored as error:
             print_error(str(error))
@@ -179,68 +215,18 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
 def import_(options: argparse.Namespace, settings: Settings) -> int:
     """Import a file of records. The exit code is 1 if lines are refused."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.exchange.imports.command import import_file
+    from app.exchange.imports.command import file_format_of, import_file
     from app.server.run import ensure_ready
 
+    file_format_of(options.file)  # before the database is opened
     ensure_ready(settings)
     mode = "rows" if options.row_by_row else "all"
     query = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run}
-    with Database(settings.database_url) as database:
+    with Database(settings.database_url) as database, reported("lines read and written", print_error):
         refused, detail = import_file(database, options.file, query, options.partner)
     exit_code = report(refused)
     print(detail)
     return exit_code
-
-
-def check(options: argparse.Namespace, settings: Settings) -> int:
-    """Check the dataset and the log of the database."""
-    exit_code = _check_dataset(options)
-    if options.head is not None or (options.dataset is None and options.documents is None):
-        exit_code = max(_check_log(options, settings), exit_code)
-    return exit_code
-
-
-def _check_log(options: argparse.Namespace, settings: Settings) -> int:
-    import app.catalogue  # noqa: F401 - declares every table
-    from app.core.maintenance.verify import ChainHead, Verifier
-    from app.server.run import ensure_ready
-
-    try:
-        expected_head = None if options.head is None else ChainHead.read(options.head)
-    except ValueError as error:
-        raise ValueError(f"--head: {error}") from None
-    ensure_ready(settings)
-    with Database(settings.database_url) as database, database.snapshot() as connection:
-        verifier = Verifier(connection)
-        count = 0
-        for count, problem in enumerate(verifier.problems(expected_head), 1):
-            if count <= MAX_REPORTED:
-                print_error(problem)
-    detail = f"{verifier.changes} Changes, {verifier.records} records, {count} problems in the log."
-    print(detail + (f" Keep its head elsewhere: {verifier.head}" if verifier.changes else ""))
-    return FAILED if count else DONE
-
-
-def _check_dataset(options: argparse.Namespace) -> int:
-    from seed.consistency import check
-    from seed.files import DATASET, DatasetError, read
-    from seed.quotations import prove
-
-    if options.documents is not None and not options.documents.is_dir():
-        raise ValueError(f"--documents: {options.documents} is not a folder")
-    try:
-        dataset = read(options.dataset or DATASET)
-    except DatasetError as error:
-        return report(error.problems)
-    problems = check(dataset)
-    print(f"{len(dataset.records)} records in the dataset, {len(problems)} problems.")
-    if options.documents is not None:
-        proof = prove(dataset, options.documents)
-        problems += proof.problems
-        print(proof.summary)
-        if not options.quiet:
-            print(*(f"ignored: {line}" for line in proof.ignored), sep="\n")
-    return report(problems)
 
 
 def redact(options: argparse.Namespace, settings: Settings) -> int:

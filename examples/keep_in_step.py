@@ -6,6 +6,9 @@ FOLDER stands for the partner's own system. It has one JSON file for each projec
 the project. Each run first applies the changes that others made, which it reads from the change feed, starting where
 the last run stopped. Then it sends the changes that were made in the folder.
 
+A run that would delete more than one project in ten in the registry stops before it sends anything: an emptied folder
+is more often a mistake than a wish. `--delete 1` allows every deletion. `--dry-run` changes nothing on either side.
+
 Changes are merged field by field. If both sides changed the same field, the value of the registry wins, and the other
 one is printed. `FOLDER/.in-step.json` has the state on which both sides last agreed. Without it, a run compares
 everything.
@@ -65,8 +68,9 @@ class Registry:
 class Folder:
     """Our projects, and the state on which we last agreed with the registry."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, dry_run: bool = False) -> None:
         self.path = path
+        self.dry_run = dry_run
         self.state_file = path / ".in-step.json"
         state = json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
         self.next: str | None = state.get("next")  # path of the change feed from which to continue
@@ -79,13 +83,17 @@ class Folder:
     def write(self, project: str, fields: Fields | None) -> None:
         """Write the file of a project, or remove it if there are no fields."""
         path = self.path / f"{project}.json"
-        if fields is None:
+        if self.dry_run:
+            print(f"{project}: the file would be {'removed' if fields is None else 'written'}")
+        elif fields is None:
             path.unlink(missing_ok=True)
         else:
             path.write_text(json.dumps(fields, ensure_ascii=False, indent=2) + "\n")
 
     def write_state(self) -> None:
         """Replace the file of the state as a whole, so that a run that was killed can simply be repeated."""
+        if self.dry_run:
+            return
         new_file = self.state_file.with_suffix(".new")
         new_file.write_text(json.dumps({"next": self.next, "agreed": self.agreed}, ensure_ascii=False))
         new_file.replace(self.state_file)
@@ -135,14 +143,25 @@ def receive(folder: Folder, registry: Registry, partner: str) -> None:
     folder.write_state()
 
 
-def send(folder: Folder, registry: Registry) -> bool:
-    """Send our changes to the registry, and return whether it accepted all of them."""
+def send(folder: Folder, registry: Registry, most_deleted: float) -> bool:
+    """Send our changes to the registry, and return whether it accepted all of them.
+
+    `most_deleted`: the share of the projects that may be deleted, from 0 to 1. One project may always be.
+    """
     present = folder.projects()
+    deleted = set(folder.agreed) - set(present)
+    if len(deleted) > max(1, most_deleted * len(folder.agreed)):
+        print(f"{len(deleted)} of {len(folder.agreed)} projects would be deleted in the registry, so nothing is sent.")
+        print("If that is what you want, add --delete 1.")
+        return False
     all_accepted = True
     for project in sorted({*present, *folder.agreed}):
         mine = present.get(project)
         agreed = folder.agreed.get(project)
         if mine == agreed:
+            continue
+        if folder.dry_run:
+            print(f"{project}: would be {'deleted' if mine is None else 'sent'}")
             continue
         response = _send(registry, project, mine, agreed)
         if response.status_code in (200, 201):
@@ -188,12 +207,14 @@ def main() -> int:
     parser.add_argument("--registry", default="http://127.0.0.1:8000")
     parser.add_argument("--partner", required=True, help="id of the partner that manages the projects")
     parser.add_argument("--key", required=True, help="key of the partner, with the scope records:write:own")
+    parser.add_argument("--delete", type=float, default=0.1, help="share of the projects that may be deleted, 0 to 1")
+    parser.add_argument("--dry-run", action="store_true", help="change nothing; print what a run would do")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    folder = Folder(options.folder)
+    folder = Folder(options.folder, options.dry_run)
     registry = Registry(options.registry, options.key)
     receive(folder, registry, options.partner)
-    return 0 if send(folder, registry) else 1
+    return 0 if send(folder, registry, options.delete) else 1
 
 
 if __name__ == "__main__":

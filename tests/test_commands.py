@@ -1,5 +1,6 @@
 """The hoptac command: help, exit codes, errors in words, and a real server process."""
 
+import json
 import re
 import socket
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from app.server import run as serve
 from app.server.run import ensure_ready
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of
+from tests.support.keys import Key
+from tests.support.log import changes
 from tests.support.servers import run, server
 
 
@@ -31,7 +34,11 @@ def test_each_command_explains_itself(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "said"),
     [
-        ([], {}, 2, "COMMAND"),
+        ([], {}, 2, "Serve the API"),
+        (["import", "/no/such/file.csv"], {}, 2, "there is no such file"),
+        (["import", "pyproject.toml"], {}, 2, "must end in"),
+        (["key", "create", "--name", "x", "--scope", "everything"], {}, 2, "records:write:own"),
+        (["status"], {}, 3, ""),
         (["fly"], {}, 2, "invalid choice"),
         (["migrate"], {"HOPTAC_DATABASE_URL": "mysql://x/y"}, 2, "only sqlite"),
         (["migrate"], {"HOPTAC_DATABASE_URL": "sqlite://"}, 2, "needs a file"),
@@ -53,6 +60,46 @@ def test_what_is_wrong_is_said_in_a_line(
     assert found.returncode == code, found
     assert said in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_the_whole_database_is_removed_only_if_that_is_confirmed(new_database: NewDatabase, seeded: str) -> None:
+    url = new_database(seeded)
+    before = json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)
+    asked = run("migrate", "--down", HOPTAC_DATABASE_URL=url)
+    assert asked.returncode == 1
+    assert f"{sum(before['records'].values())} records" in asked.stderr
+    assert json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["records"] == before["records"]
+    removed = run("migrate", "--down", "--yes", HOPTAC_DATABASE_URL=url)
+    assert "were removed" in removed.stdout
+    assert json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["schema"] == "none"
+
+
+def test_status_tells_what_an_operator_asks(seeded_database: Database, editor: Key) -> None:
+    url = url_of(seeded_database)
+    facts = json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)
+    last = changes(seeded_database)[-1]
+    assert facts["log_head"] == f"{last.sequence}:{last.chain}"
+    assert (facts["last_change_at"], facts["needs_migration"], facts["mirror_of"]) == (last.at, False, None)
+    assert (facts["valid_keys"], facts["search_index"], facts["open_imports"]) == (1, "complete", 0)
+    assert sum(facts["records"].values()) == last.sequence
+    printed = run("status", HOPTAC_DATABASE_URL=url)
+    assert printed.returncode == 0
+    assert f"{facts['records']['projects']} projects" in printed.stdout
+    assert set(facts) == {line.partition(":")[0].replace(" ", "_") for line in printed.stdout.splitlines()}
+
+
+def test_long_work_reports_its_progress(
+    new_database: NewDatabase, seeded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.progress.FIRST", 0)
+    monkeypatch.setattr("app.core.progress.EVERY", 0)
+    url = new_database(seeded)
+    backup = run("backup", str(tmp_path / "copy"), HOPTAC_DATABASE_URL=url)
+    assert "rows in the backup so far." in backup.stderr
+    assert (
+        "rows restored so far." in run("restore", str(tmp_path / "copy"), HOPTAC_DATABASE_URL=new_database(None)).stderr
+    )
+    assert "Changes checked so far." in run("check", HOPTAC_DATABASE_URL=url).stderr
 
 
 def test_the_dataset_passes_its_check() -> None:
@@ -179,7 +226,8 @@ def test_keys_are_made_listed_rotated_and_revoked(seeded_database: Database) -> 
     made = key("create", "--name", "MOIT", "--scope", "records:write:own", "--partner", "moit", *bounds).strip()
     key_id = id_of_token(made)
     year = datetime.now(UTC) + timedelta(days=365)
-    assert notes[-1].startswith(f"The key {key_id} expires at {year:%Y-%m-}"), notes
+    assert f"key {key_id}, with records:write:own for the records of moit, is not shown again" in notes[-1]
+    assert f"The key {key_id} expires at {year:%Y-%m-}" in notes[-1]
     heading, row = key("list").splitlines()
     assert heading.split() == ["ID", "SCOPES", "PARTNER", "VALID", "NETWORKS", "LAST", "USED", "NAME"]
     networks = "10.0.0.0/8,2001:db8::1/128"
@@ -205,6 +253,6 @@ def test_keys_are_made_listed_rotated_and_revoked(seeded_database: Database) -> 
     leaked = key("create", "--name", "x", "--scope", "keys").strip()
     key("revoke", leaked)
     assert "No key has this token" in key("revoke", leaked, code=1)
-    assert "/scopes/0" in key("create", "--name", "x", "--scope", "all", code=1)
+    assert "invalid choice" in key("create", "--name", "x", "--scope", "all", code=2)
     assert "/partner" in key("create", "--name", "x", "--scope", "keys", "--partner", "nobody", code=1)
     key("revoke", "nobody", code=1)

@@ -39,9 +39,9 @@ def key(seeded_database: Database) -> str:
     return key_of(seeded_database, "records:write:own", partner="unido")["Authorization"].split()[1]
 
 
-def in_step(folder: Path, served: httpx.Client, key: str, code: int = 0) -> str:
+def in_step(folder: Path, served: httpx.Client, key: str, *options: str, code: int = 0) -> str:
     """What a run prints."""
-    command = [sys.executable, "examples/keep_in_step.py", str(folder), "--partner", "unido", "--key", key]
+    command = [sys.executable, "examples/keep_in_step.py", str(folder), "--partner", "unido", "--key", key, *options]
     done = subprocess.run(
         [*command, "--registry", str(served.base_url)],
         cwd=ROOT,
@@ -98,6 +98,24 @@ def test_a_partner_keeps_its_projects_in_step_both_ways(tmp_path: Path, served: 
     assert kept(folder) == {}
     in_step(other, served, key)
     assert kept(other) == {}
+
+
+def test_an_emptied_folder_deletes_nothing_unless_asked(tmp_path: Path, served: httpx.Client, key: str) -> None:
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    names = ["first", "second", "third"]
+    for name in names:
+        (folder / f"{name}.json").write_text(json.dumps(PROJECT))
+    assert in_step(folder, served, key, "--dry-run") == "".join(f"{name}: would be sent\n" for name in names)
+    assert served.get("/v1/projects/first").status_code == 404
+    in_step(folder, served, key)
+    for path in folder.glob("[!.]*.json"):
+        path.unlink()
+    assert "3 of 3 projects would be deleted" in in_step(folder, served, key, code=1)
+    assert "first: would be deleted" in in_step(folder, served, key, "--delete", "1", "--dry-run")
+    assert [served.get(f"/v1/projects/{name}").status_code for name in names] == [200] * 3
+    in_step(folder, served, key, "--delete", "1")
+    assert [served.get(f"/v1/projects/{name}").status_code for name in names] == [410] * 3
 
 
 def test_a_receiver_takes_each_event_once(seeded_database: Database) -> None:

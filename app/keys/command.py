@@ -98,7 +98,9 @@ def _stated(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _token(key: KeyCreated) -> Output:
-    return Output([key.key], _end(key))
+    partner = f" for the records of {key.partner}" if key.partner else ""
+    note = f"The token of key {key.id}, with {', '.join(key.scopes)}{partner}, is not shown again. {_end(key)}"
+    return Output([key.key], note)
 
 
 def _end(key: KeyShown) -> str:

@@ -22,6 +22,7 @@ from app.core.change_log import LATEST_CHANGE
 from app.core.database.engine import INITIAL_ROWS, WHEN_RESTORED, Database
 from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import ChainHead, Verifier
+from app.core.progress import advance
 from app.core.search.index import RECORDS, STATE, fill_index
 from app.core.search.vocabulary import PAIRS, WORDS
 
@@ -121,6 +122,7 @@ def _copy_table(source: Connection, target: Connection, table: Table) -> int:
     for rows in _read_rows(source, table):
         target.execute(insert(table), rows)
         count += len(rows)
+        advance(len(rows))
     return count
 
 

@@ -8,6 +8,7 @@ from app.core.database.sql import CHUNK
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING
 from app.core.model.resource import RESOURCES, Resource
+from app.core.progress import advance
 from app.core.search import index
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields, render
@@ -39,6 +40,7 @@ def render_all_again(database: Database) -> int:
             with database.write() as session:
                 rendered = render_again(session, resource)
             count += rendered
+            advance(rendered)
             if rendered < CHUNK:
                 break
     return count

@@ -52,6 +52,13 @@ def config() -> "Config":
     return settings
 
 
+def check_revision(database: Database) -> None:
+    """Raise NotReady if the schema is of a revision that this program does not know."""
+    revision = database.schema_version()
+    if revision is not None and revision not in revisions():
+        raise NotReady(f"The database {explain(revision)}")
+
+
 def migrate(database: Database, revision: str = "head") -> None:
     """Bring the schema to a revision in one transaction.
 
@@ -59,9 +66,7 @@ def migrate(database: Database, revision: str = "head") -> None:
     """
     from alembic import command  # noqa: PLC0415
 
-    revision_now = database.schema_version()
-    if revision_now is not None and revision_now not in revisions():
-        raise NotReady(f"The database {explain(revision_now)}")
+    check_revision(database)
     with database.write() as session:
         settings = config()
         settings.attributes["connection"] = session.connection()

@@ -15,6 +15,7 @@ from app.core.change_log import CHANGES, MIRRORS, REDACTIONS, SEALED, chain_entr
 from app.core.database.sql import CHUNK
 from app.core.maintenance.record_history import RecordHistory, comparable_link
 from app.core.model.resource import RESOURCES, Resource
+from app.core.progress import advance
 
 _HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 _ENTRY_COLUMNS = ("at", "actor", "action", "resource", "record_id", "version", "digest", "shown", "salt", "redacted")
@@ -68,6 +69,7 @@ class Verifier:
                     yield from _compare_head(row, earlier_head)
                 previous_at = str(row.at)
             self.changes += len(rows)
+            advance(len(rows))
         if earlier_head and not passed:
             yield f"Change {earlier_head.sequence} is missing: it is the head that was stored elsewhere."
 

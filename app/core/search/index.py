@@ -38,6 +38,7 @@ from app.core.database.tables import BYTEWISE, SEQUENCE
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.texts import name_texts, other_texts
+from app.core.progress import advance
 from app.core.search.tokens import TEXT, terms, tokenize
 from app.core.search.vocabulary import PAIRS, WORDS, update_counts
 from app.core.values.json import from_json
@@ -258,6 +259,7 @@ def _fill(database: Database, resource: Resource) -> int:
             missing = _missing(session.connection(), resource, last, BATCH)
             update_index(session.connection(), missing)
         total += len(missing)
+        advance(len(missing))
         if len(missing) < BATCH:
             return total
         last = missing[-1].record_id

@@ -20,15 +20,22 @@ from app.exchange.imports.storage.claims import finish_import, import_transactio
 from app.exchange.imports.storage.store import read_errors, store_import
 
 
+def file_format_of(path: Path) -> str:
+    """Return the media type of a file; ValueError if there is no such file, or its suffix is unknown."""
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such file")
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{path}: the name of the file must end in {', '.join(SUFFIXES)}")
+    return SUFFIXES[path.suffix.lower()]
+
+
 def import_file(database: Database, path: Path, options: dict[str, Any], partner: str | None) -> tuple[list[str], str]:
     """Import a file. Return a message for each error, and a summary.
 
     With `partner`, only records that this partner manages are written. Raise ValueError if the file or the options
     cannot be used.
     """
-    file_format = SUFFIXES.get(path.suffix.lower())
-    if file_format is None or not path.is_file():
-        raise ValueError(f"{path}: this is not a file with the suffix {', '.join(SUFFIXES)}")
+    file_format = file_format_of(path)
     if not allows_resource(file_format, options["resource"]):
         raise ValueError(
             f"--resource: use it with a table, not with JSON Lines, and with one of {', '.join(RESOURCES)}"

@@ -18,6 +18,7 @@ from app.core.change_log import CHANGES, LATEST_CHANGE, MIRRORS, REDACTIONS, now
 from app.core.database.engine import Database
 from app.core.database.sql import chunks
 from app.core.model.resource import RESOURCES
+from app.core.progress import advance
 from app.core.search.index import clear_index
 from app.core.writing.batch import Batch
 from app.core.writing.representation import StoredRecord
@@ -143,6 +144,7 @@ class MirrorTransaction:
             self._last_at = item.at or self._last_at
             rows.append(item.row(self._last_at))
             self._note(item)
+        advance(len(rows))
         if rows:
             self.session.execute(insert(CHANGES), rows)
         logs = [item.log() for item in items if item.redacts]

@@ -188,6 +188,7 @@ class Source:
     client: httpx.Client
     retries_forever: bool = True
     pause: Callable[[float], None] = field(default=time.sleep)
+    report: Callable[[str], None] = field(default=lambda _: None)  # why a request failed, and when it is repeated
 
     def read_after(self, sequence: int, chain: str, wait: int = 0) -> SourcePage:
         """Return the page after this Change, as soon as it has an item or after `wait` seconds."""
@@ -232,7 +233,9 @@ class Source:
             attempts += 1
             if not self.retries_forever and attempts == MAX_ATTEMPTS:
                 raise NotMirrored(f"The source cannot be read: {reason}.")
-            self.pause(max(retry_after, pause * random.uniform(0.5, 1)))
+            seconds = max(retry_after, pause * random.uniform(0.5, 1))
+            self.report(f"The source cannot be read: {reason}. The next attempt is in {seconds:.0f} s.")
+            self.pause(seconds)
             pause = min(pause * 2, MAX_PAUSE)
 
 

@@ -16,6 +16,7 @@ from app.core.access.keys import current_caller
 from app.core.change_log import MirrorMark, now
 from app.core.database.engine import Database
 from app.core.errors import ERROR_DETAILS, Conflict, ErrorItem, ReadOnly, TooLarge, Unavailable
+from app.core.progress import advance
 from app.core.values.ids import LETTERS, random_text
 from app.core.values.json import to_json
 from app.exchange.formats.lines import ParsedLine, Reading
@@ -128,6 +129,7 @@ def _store_lines(
             if row.bytes > room:
                 raise TooManyBytes
             session.execute(insert(LINES), chunk)
+        advance(len(chunk))
 
 
 def _end_receiving(database: Database, import_id: str, claim: str, reading: Reading | None) -> None:
@@ -243,6 +245,7 @@ def record_verdicts(
     counts: Counter[str] = Counter()
     remaining = iter(verdicts)
     while chunk := list(islice(remaining, CHUNK)):
+        advance(len(chunk))
         rows = []
         for verdict in chunk:
             shortened = _shortened(verdict, MAX_BYTES - row.bytes)
