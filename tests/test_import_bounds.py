@@ -20,11 +20,12 @@ from app.core.values.json import to_json
 from app.core.writing.idempotency import REPLAYS
 from app.exchange.formats.lines import ParsedLine
 from app.exchange.formats.media_types import CSV, JSON_LINES
-from app.exchange.imports import chunk_reader, plan, receiving, worker, write_lines
+from app.exchange.imports import chunk_reader, receiving, worker, write_lines
 from app.exchange.imports import run as importing
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Pace
+from app.exchange.imports.planning import plan
 from app.exchange.imports.run import begin_run, run
 from app.exchange.imports.storage import claims, deletion, line_chunks, quotas, reading, store
 from app.exchange.imports.storage.claims import ClaimLost, import_transaction
@@ -223,7 +224,7 @@ def test_too_many_lines_in_a_circle_are_refused(
     assert [[each["code"] for each in line["errors"]] for line in lines] == [["large_group"]] * 3, found
 
 
-@pytest.mark.parametrize(("mode", "transactions"), [("rows", 7), ("all", 5)])
+@pytest.mark.parametrize(("mode", "transactions"), [("rows", 9), ("all", 7)])
 def test_an_open_import_can_be_cancelled(
     registry: TestClient,
     editor: Key,
@@ -232,7 +233,7 @@ def test_an_open_import_can_be_cancelled(
     mode: str,
     transactions: int,
 ) -> None:
-    """After so many transactions: five for the plan, and with the mode `rows` two chunks that are written."""
+    """After so many transactions: seven for the plan, and with the mode `rows` two chunks that are written."""
     before = count_changes(seeded_database)
     monkeypatch.setattr(chunk_reader, "CHUNK", 5)
     free = threading.Event()

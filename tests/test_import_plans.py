@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.model.list_bounds import long_lists
-from app.core.model.resource import RESOURCES
+from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import link_paths
 from app.core.writing import integrity
-from app.exchange.imports import partner_names, plan
 from app.exchange.imports.database_tables import LINES
 from app.exchange.imports.pace import Pace
+from app.exchange.imports.planning import name_index, names, plan
 from app.exchange.imports.run import begin_run, run
 from app.exchange.imports.storage.claims import import_transaction
 from tests.support.imports import ALL, COAST, PORTS, counts, ended, lines_of, ports, received, state
@@ -45,7 +45,7 @@ def test_a_line_with_too_long_a_list_is_refused_before_anything_is_looked_up(
     registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes = [{"scheme": "x", "value": str(number)} for number in range(20_000)]
-    monkeypatch.setattr("app.exchange.imports.identify.identifiers_of", None)
+    monkeypatch.setattr("app.exchange.imports.planning.identify.identifiers_of", None)
     project = {name: value for name, value in PORTS.items() if name != "id"}
     found, lines = ended(registry, editor, lines_of({**project, "identifiers": codes}), "?dry_run=true")
     assert counts(found) == (0, 0, 0, 1)
@@ -100,15 +100,15 @@ def test_partners_with_one_name_take_no_memory(
     many = [{**agency, "id": f"agency-{n}", "name": {"en": "Twin"}, "description": large} for n in range(60)]
     found, _ = ended(registry, editor, lines_of(*many), "?mode=rows")
     assert counts(found) == (60, 0, 0, 0)
-    monkeypatch.setattr(partner_names, "MAX_COMPARED", 5)
+    monkeypatch.setattr(name_index, "MAX_COMPARED", 5)
     read: list[str] = []
-    of = partner_names._Candidate.of
+    of = names.NamedRecord.of
 
-    def counted(body: str) -> Any:
+    def counted(resource: Resource, body: str) -> Any:
         read.append(body)
-        return of(body)
+        return of(resource, body)
 
-    monkeypatch.setattr(partner_names._Candidate, "of", counted)
+    monkeypatch.setattr(names.NamedRecord, "of", counted)
     line = {**PORTS, "roles": [{"partner": "Twin", "role": "lead"}]}
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(line, {**line, "id": "other"}), "one")
     assert run(seeded_database, import_id, "one", Pace())
@@ -120,7 +120,7 @@ def test_a_partner_is_found_by_the_first_of_its_names(
     registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not by those after some 4,000 letters, which are not even read."""
-    monkeypatch.setattr(partner_names, "NAMES_LENGTH", 60)
+    monkeypatch.setattr(name_index, "NAMES_LENGTH", 60)
     many = {**COAST, "id": "many", "name": {"en": "First Name"}, "aliases": [f"Alias Number {n}" for n in range(20)]}
     ended(registry, editor, lines_of(many))
     line = {**PORTS, "id": "by-name"}
@@ -134,9 +134,11 @@ def test_a_partner_is_found_by_the_first_of_its_names(
 def test_a_file_has_a_bound_of_names_and_of_links(
     registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partner_names, "MAX_NAMES", 5)
-    found, _ = ended(registry, editor, lines_of(*({**COAST, "id": f"a-{n}", "aliases": [f"b{n}"]} for n in range(6))))
-    assert (found["status"], found["reason"]) == ("failed", "The file has more than 5 names of partners. Divide it.")
+    monkeypatch.setattr(name_index, "MAX_NAMES", 5)
+    monkeypatch.setattr(plan, "MAX_NAMES", 5)
+    named = [{**each, "roles": [{"partner": f"Partner {n}", "role": "lead"}]} for n, each in enumerate(ports(6))]
+    found, _ = ended(registry, editor, lines_of(*named))
+    assert (found["status"], found["reason"]) == ("failed", "The file has more than 5 names of records. Divide it.")
     monkeypatch.setattr(plan, "MAX_LINKS", 5)
     linked = [{**each, "part_of": ["port-0"]} for each in ports(8)[1:]]
     found, _ = ended(registry, editor, lines_of(*ports(1), *linked))

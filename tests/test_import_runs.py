@@ -20,9 +20,9 @@ from app.core.database.engine import Database
 from app.exchange.formats.media_types import JSON_LINES, parse_file
 from app.exchange.imports.database_tables import IMPORTS, LINES
 from app.exchange.imports.models import ImportOptions
-from app.exchange.imports.ordering import components
 from app.exchange.imports.pace import Interrupted, Pace
-from app.exchange.imports.plan import Plan
+from app.exchange.imports.planning.ordering import components
+from app.exchange.imports.planning.plan import Plan
 from app.exchange.imports.run import run
 from app.exchange.imports.storage import claims, store
 from app.exchange.imports.storage.claims import import_transaction
@@ -71,7 +71,7 @@ def test_a_run_that_breaks_off_is_gone_on_with(seeded_database: Database, tmp_pa
     before = count_changes(seeded_database)
     chain = [{**each, "part_of": [f"port-{n - 1}"] if n else []} for n, each in enumerate(ports(600))]
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*chain[::-1]), "one", mode=mode)
-    asked = iter([False] * 8 + [True])  # while it plans, and before the first chunk
+    asked = iter([False] * 12 + [True])  # while it plans, and before the first chunk
     with pytest.raises(Interrupted):
         run(seeded_database, import_id, "one", Pace(lambda: next(asked)))
     found = state(seeded_database, import_id)

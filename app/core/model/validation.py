@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from app.core.errors import MAX_ERRORS, BadBody, ErrorItem, Invalid
 from app.core.values.links import LinksTo
-from app.core.values.text import LANGUAGE_TAG, UNSAFE, Suggestions
+from app.core.values.text import LANGUAGE_TAG, SLUG, UNSAFE, Suggestions
 
 MAX_DEPTH = 100
 COUNTED_ERRORS = 1_000  # a value with more is refused without a list of them, which would take long
@@ -161,9 +161,22 @@ def _member_names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(names)
 
 
+# What a text must look like, in place of the regular expression in the message of pydantic.
+FORMS = {
+    SLUG: "This is not an id. An id consists of lower-case letters from a to z, digits and single hyphens.",
+    LANGUAGE_TAG: "This is not a language code, such as vi or en.",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "This can have only letters from A to Z, digits, full stops, hyphens and _.",
+    r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$": "This is not a code of ISO 3166, such as VN or VN-HN.",
+    r"^[0-9a-f]{64}$": "This is not a SHA-256 digest of 64 hexadecimal digits.",
+}
+
+
 def error_detail(error: Any) -> str:
     """Return the message of a pydantic error. It does not contain the input."""
     message: str = error["msg"]
+    form = FORMS.get(message.removeprefix("String should match pattern '").removesuffix("'"))
+    if form:
+        return form
     if error["type"] == "string_pattern_mismatch" and len(message) > 300:
         return "This is not one of the allowed values."
     return message.removeprefix("Value error, ")

@@ -26,7 +26,7 @@ from app.core.writing.representation import Content, StoredRecord, writable_memb
 
 MAX_REFERRERS = 50  # referrers that a problem lists
 MAX_CHECKED_REFERRERS = 1_000  # referrers of each kind of link that are read
-MAX_NUMBERED_IDS = 50  # ids with a number that are tried before one with random letters
+NUMBERS_AT_ONCE = 50  # ids with a number that are tried with one statement; a POST then takes random letters
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,11 @@ def actor(caller: Caller) -> str:
 
 def used_ids(session: Session, resource: Resource, ids: Iterable[str]) -> set[str]:
     """Return those ids that a record has or had."""
-    query = select(CHANGES.c.record_id).where(CHANGES.c.resource == resource.name, CHANGES.c.record_id.in_(list(ids)))
-    return {row[0] for row in session.execute(query.distinct())}
+    query = select(CHANGES.c.record_id).where(CHANGES.c.resource == resource.name).distinct()
+    used: set[str] = set()
+    for chunk in chunks(ids):
+        used |= {row[0] for row in session.execute(query.where(CHANGES.c.record_id.in_(chunk)))}
+    return used
 
 
 def was_visible(session: Session, resource: Resource, record_id: str, caller: Caller) -> bool:
@@ -206,10 +209,15 @@ def was_visible(session: Session, resource: Resource, record_id: str, caller: Ca
     return last is not None and caller.could_see(last[1])
 
 
+def numbered_ids(stem: str, first: int) -> list[str]:
+    """Return the ids with the next numbers, as many as are tried with one statement."""
+    return [f"{stem}-{number}" for number in range(first, first + NUMBERS_AT_ONCE)]
+
+
 def free_id(session: Session, resource: Resource, members: dict[str, Any]) -> str:
     """Return an unused id made from the name or title of a record, with a number if necessary."""
     heading = next((members[name] for name in ("title", "name", "summary", "indicator") if members.get(name)), "")
     stem = id_stem(heading) or resource.one
-    ids = [stem, *(f"{stem}-{number}" for number in range(2, MAX_NUMBERED_IDS + 1))]
+    ids = [stem, *numbered_ids(stem, 2)]
     used = used_ids(session, resource, ids) | RESERVED
     return next((record_id for record_id in ids if record_id not in used), f"{stem}-{secrets.token_hex(4)}")

@@ -8,9 +8,9 @@ from sqlmodel import Session
 
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
-from app.exchange.imports.identify import Match
 from app.exchange.imports.line import ImportLine
-from app.exchange.imports.plan import Plan
+from app.exchange.imports.planning.identify import Match
+from app.exchange.imports.planning.plan import Plan
 from app.exchange.imports.storage.line_chunks import judged_lines, lines_by_number
 
 # What is written before other writers get their turn.
@@ -122,8 +122,9 @@ class ChunkReader:
     ) -> ImportLine:
         resource = RESOURCES[name]
         refusal = self._plan.refusal(number)
-        errors = [refusal] if refusal else self._plan.resolve_names(session, resource, content)
+        names = self._plan.resolve_names(session, resource, content)
         record_id, matched_by = match or self._plan.match(number, content)
+        errors = [refusal, *names.errors] if refusal else names.errors
         return ImportLine(number, resource, record_id, content, matched_by, self._is_table, errors)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from app.core.errors import ErrorItem
 from app.core.model.fields import RecordFields
 from app.core.model.resource import Resource
+from app.core.model.validation import top_member
 from app.core.reading.history import compare
 from app.core.values.json import to_json
 from app.core.writing.patch import merge
 from app.core.writing.representation import Content, StoredRecord, writable_members
-from app.exchange.imports.partner_names import normalized_name, normalized_names_of
+from app.exchange.imports.planning.names import normalized_name, normalized_names_of
 from app.exchange.imports.storage.store import errors_json
 
 RecordKey = tuple[str, str]  # resource and id
@@ -40,6 +41,20 @@ class ImportLine:
     def key(self) -> RecordKey:
         """The resource and id of the record."""
         return self.resource.name, self.record_id
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the line creates a record with an id that the plan has chosen."""
+        return self.matched_by is None and self.content.get("id") is None
+
+    @property
+    def is_without_record(self) -> bool:
+        """Whether the plan has found no record, and no id for a new one."""
+        return not self.record_id
+
+    def shows(self, error: ErrorItem) -> bool:
+        """Return whether an error is certain: a line without record does not show what else the record contains."""
+        return not self.is_without_record or top_member(error) in self.content
 
     @property
     def is_written(self) -> bool:

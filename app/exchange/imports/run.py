@@ -32,7 +32,7 @@ from app.core.writing.writer_thread import PATIENCE
 from app.exchange.imports.chunk_reader import ChunkReader, ChunkTooSlow, Groups
 from app.exchange.imports.database_tables import Import
 from app.exchange.imports.pace import Interrupted, Pace
-from app.exchange.imports.plan import Plan, TooMuch
+from app.exchange.imports.planning.plan import Plan, TooMuch
 from app.exchange.imports.storage.claims import (
     ClaimLost,
     check_claim,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.errors import ERROR_DETAILS, ErrorItem, IdTaken, Invalid, Problem
+from app.core.errors import ERROR_DETAILS, Conflict, ErrorItem, IdTaken, Invalid, Problem
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
 from app.core.writing.batch import Batch
@@ -159,21 +159,32 @@ class LineWriter:
 
     def _put_line(self, batch: Batch, line: ImportLine, *, is_used: bool) -> None:
         """Add the write of a line to the batch. `is_used`: a deleted record had its id. Raise a Problem if refused."""
-        if line.plan_errors:
-            raise Invalid(*line.plan_errors)
+        if any(error.code == "large_group" for error in line.plan_errors):
+            raise Invalid(*line.plan_errors)  # the records to which it links are not written either
         present = line.present
         edit = Edit(self.session, self.caller, line.resource, line.record_id)
-        if present is None and is_used:
-            raise IdTaken
-        if present is not None:
-            if not self.caller.can_see(present.state, present.managed_by):
-                raise IdTaken
-            edit.check_writable(present)
+        if not line.is_without_record:
+            self._check_id(edit, line, is_used=is_used)
         line.merged = edit.with_manager(line.merged_record(), present)
+        if line.plan_errors:
+            raise Invalid(*_all_errors(edit, line))
         line.fields = edit.validate(line.merged)
         if present is not None and line.is_stale(present):
             raise Invalid(ErrorItem(pointer="/version", code="stale", detail=ERROR_DETAILS["stale"]))
         line.verdict = batch.put(line.resource, line.record_id, line.fields, present)
+
+    def _check_id(self, edit: Edit, line: ImportLine, *, is_used: bool) -> None:
+        """Raise a Problem if the line cannot write the record with its id."""
+        present = line.present
+        if present is None and is_used:
+            raise IdTaken
+        if present is None:
+            return
+        if line.is_new:  # another writer has taken the id since the plan was made
+            raise Conflict(ERROR_DETAILS["conflict"])
+        if not self.caller.can_see(present.state, present.managed_by):
+            raise IdTaken
+        edit.check_writable(present)
 
     def _check_rules(self, lines: list[ImportLine]) -> bool:
         """Refuse the lines that violate a rule, and return whether there are any."""
@@ -196,7 +207,8 @@ class LineWriter:
             if line.is_refused and line.merged and line.fields is None:
                 self.check_time()
                 edit = Edit(self.session, self.caller, line.resource, line.record_id)
-                line.errors += edit.rule_errors(line.merged, line.errors)
+                errors = edit.rule_errors(line.merged, line.errors)
+                line.errors += [error for error in errors if line.shows(error)]
         return has_refused
 
     def _violations(self, line: ImportLine, lookups: LookupCache) -> list[ErrorItem]:
@@ -215,6 +227,21 @@ def referrer_errors(session: Session, caller: Caller, resource: Resource, record
     except Problem as problem:
         return _errors_of(problem)
     return []
+
+
+def _all_errors(edit: Edit, line: ImportLine) -> list[ErrorItem]:
+    """Return the errors of the plan, and those of validation in the other members that the line contains."""
+    errors = list(line.plan_errors)
+    places = {error.pointer for error in errors}
+    try:
+        edit.validate(line.merged)
+    except Invalid as invalid:
+        for error in invalid.errors:
+            if error.pointer not in places and line.shows(error):
+                errors.append(error)
+    except Problem as problem:
+        errors += _errors_of(problem)
+    return errors
 
 
 def _errors_of(problem: Problem) -> list[ErrorItem]:

@@ -13,11 +13,11 @@ from sqlmodel import Session
 from app.core.access.caller import Caller
 from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
-from app.core.values.links import link_paths, text_positions
-from app.core.values.text import SLUGS
-from app.exchange.imports.identify import Match, identify
-from app.exchange.imports.ordering import components
-from app.exchange.imports.partner_names import PartnerNames, TooManyNames
+from app.exchange.imports.planning.identify import Identification, Match, names_to_find, stated_manager
+from app.exchange.imports.planning.links import LinkNames, Names, link_positions
+from app.exchange.imports.planning.name_index import MAX_NAMES, NameIndex, TooManyNames
+from app.exchange.imports.planning.new_ids import NewIds
+from app.exchange.imports.planning.ordering import components
 from app.exchange.imports.storage.compact import IntLists, TextList, digest
 from app.exchange.imports.storage.line_chunks import PendingLine, pending_lines, written_records
 
@@ -28,8 +28,12 @@ MAX_GROUP_BYTES = 2_000_000
 STEP_SECONDS = 0.2  # for which one step reads lines
 MAX_LINKS = 5_000_000  # between the lines of a file; the plan takes 8 bytes for each
 
+MAX_TITLES = 8  # names of one line by which its record is found
+MAX_REFUSALS = 1_000  # details of refused lines that are kept; lines with the same one share it
+
+
 OpenSession = Callable[[], AbstractContextManager[Session]]
-ReadLine = Callable[[Session, PendingLine, dict[str, Any]], None]
+Line = tuple[PendingLine, dict[str, Any]]  # with its record
 
 
 class TooMuch(Exception):
@@ -46,7 +50,6 @@ class Plan:
     def __init__(self, caller: Caller, import_id: str, *, by_line: bool) -> None:
         self.import_id = import_id
         self.caller = caller
-        self.names = PartnerNames(caller)
         self.groups = IntLists()
         self._by_line = by_line
         self._numbers = array("I")  # of the lines, ascending; the position of a line in it is that in the next three
@@ -56,7 +59,11 @@ class Plan:
         self._line_of: dict[bytes, int] = {}  # the number of the line, by the digest of the resource and id
         self._earlier: dict[int, int] = {}  # the earlier line about the same record
         self._refused: dict[int, ErrorItem] = {}
-        self._refusals: dict[tuple[str | None, str], ErrorItem] = {}  # which lines share
+        self._refusals: dict[tuple[str | None, str, str], ErrorItem] = {}  # which lines share
+        self._names = NameIndex(caller)
+        self._link_names = LinkNames(self._names, self._line_of)
+        self._identification = Identification(caller, self._names)
+        self._new_ids = NewIds(self._line_of)
 
     def size(self, number: int) -> int:
         """Return the bytes of a line, 0 for one that an earlier run has written."""
@@ -66,7 +73,7 @@ class Plan:
     def match(self, number: int, content: dict[str, Any]) -> Match:
         """Return the record of a line, and by what it was found."""
         matched_by, _, record_id = self._matches[self._position(number)].partition(" ")
-        return (record_id, matched_by or None) if record_id else (content.get("id", ""), None)
+        return (record_id, matched_by or None) if record_id else (content.get("id") or "", None)
 
     def refusal(self, number: int) -> ErrorItem | None:
         """Return why a line is refused, if the plan refuses it."""
@@ -88,7 +95,7 @@ class Plan:
         return position if position < len(self._numbers) and self._numbers[position] == number else None
 
     def make(self, open_session: OpenSession) -> Iterator[None]:
-        """Read every line that has no verdict yet, once to find its record and once to find its links.
+        """Read every line that has no verdict yet: for its names, then to find its record, then to find its links.
 
         Each step of the iteration is one transaction. Raise TooMuch for too many names or links.
         """
@@ -96,27 +103,48 @@ class Plan:
             for resource, record_id, number in written_records(session, self.import_id):
                 self._line_of[digest(resource, record_id)] = number
         try:
-            yield from self._read_lines(open_session, self._add_record)
-        except TooManyNames as error:
-            raise TooMuch(str(error)) from None
-        yield from self._read_lines(open_session, self._add_links)
+            yield from self._read_lines(open_session, self._add_names, _read_nothing)
+        except TooManyNames:
+            raise TooMuch(f"The file has more than {MAX_NAMES:,} names of records. Divide it.") from None
+        yield from self._scan(open_session)
+        yield from self._read_lines(open_session, self._look_up, self._add_record)
+        yield from self._read_lines(open_session, _prepare_nothing, self._add_links)
+        if self._link_names.has_unknown:
+            with open_session() as session:
+                self._link_names.find_hints(session)
         for group in components(self._graph()):
             for bounded in self._bounded([self._numbers[position] for position in group]):
                 self.groups.append(bounded)
 
-    def _read_lines(self, open_session: OpenSession, read: ReadLine) -> Iterator[None]:
+    def _read_lines(
+        self,
+        open_session: OpenSession,
+        prepare: Callable[[Session, list[Line]], None],
+        read: Callable[[Session, PendingLine, dict[str, Any]], None],
+    ) -> Iterator[None]:
+        """Read the lines in steps: `prepare` gets all lines of a step, then `read` one after the other."""
         after = -1
         while True:
             with open_session() as session:
-                lines = pending_lines(session, self.import_id, after)
+                lines = [(line, json.loads(line.record)) for line in pending_lines(session, self.import_id, after)]
                 end = time.monotonic() + STEP_SECONDS
-                for line in lines:
-                    read(session, line, json.loads(line.record))
+                prepare(session, lines)
+                for line, record in lines:
+                    read(session, line, record)
                     after = line.number
                     if time.monotonic() > end:
                         break
             if not lines:
                 return
+            yield
+
+    def _scan(self, open_session: OpenSession) -> Iterator[None]:
+        position: tuple[str, str] | None = ("", "") if self._names.has_wanted else None
+        while position is not None:
+            with open_session() as session:
+                end = time.monotonic() + STEP_SECONDS
+                while position is not None and time.monotonic() < end:
+                    position = self._names.scan(session, position)
             yield
 
     def _graph(self) -> IntLists:
@@ -137,31 +165,72 @@ class Plan:
         return [[number] for number in group]
 
     def _refuse(self, number: int, error: ErrorItem) -> None:
-        self._refused[number] = self._refusals.setdefault((error.pointer, error.code), error)
+        if len(self._refusals) > MAX_REFUSALS:
+            error = ErrorItem(pointer=error.pointer, code=error.code, detail=ERROR_DETAILS[error.code])
+        self._refused[number] = self._refusals.setdefault((error.pointer, error.code, error.detail), error)
+
+    def _add_names(self, session: Session, lines: list[Line]) -> None:
+        """Note the ids that lines state and the names that must be found."""
+        records = [(RESOURCES[line.resource], record) for line, record in lines]
+        for (resource, record), (line, _) in zip(records, lines, strict=True):
+            if record.get("id") is not None:
+                self._line_of.setdefault(digest(resource.name, record["id"]), line.number)
+            else:
+                for text in names_to_find(resource, record)[:MAX_TITLES]:
+                    self._names.want(resource.name, text)
+        self._link_names.collect(session, records)
+
+    def _look_up(self, session: Session, lines: list[Line]) -> None:
+        """Read what is needed to find the records of these lines."""
+        by_resource: dict[str, list[dict[str, Any]]] = {}
+        for line, record in lines:
+            if record.get("id") is None:
+                self._link_names.resolve(session, RESOURCES[line.resource], record)
+                by_resource.setdefault(line.resource, []).append(record)
+            else:
+                self._names.add(line.resource, record, record["id"])
+        self._identification.start()
+        self._new_ids.start()
+        for name, records in by_resource.items():
+            self._identification.look_up(session, RESOURCES[name], records)
+            self._new_ids.look_up(session, RESOURCES[name], records)
 
     def _add_record(self, session: Session, line: PendingLine, record: dict[str, Any]) -> None:
         self._numbers.append(line.number)
         self._sizes.append(line.size)
-        match = ""
+        stored = ""
         try:
-            match = self._match(session, line.number, RESOURCES[line.resource], record)
+            stored = self._match(session, line.number, RESOURCES[line.resource], record)
         except Invalid as invalid:
             self._refuse(line.number, invalid.errors[0])
-        self._matches.append(match)
+        self._matches.append(stored)
 
     def _match(self, session: Session, number: int, resource: Resource, record: dict[str, Any]) -> str:
         """Find the record of a line. Return what is stored of that: nothing for a line with an id."""
-        record_id = record.get("id")
-        stored = ""
-        if record_id is None:
-            record_id, matched_by = identify(session, self.caller, resource, record, self.names)
-            stored = f"{matched_by or ''} {record_id}"
+        stated_id = record.get("id")
+        if stated_id is not None:
+            self._add_line(resource, stated_id, number)
+            return ""
+        match = self._identification.identify(session, resource, record)
+        if match is None:
+            manager = stated_manager(record)
+            manager = (self.caller.partner or "") if manager is None else manager
+            earlier = self._new_ids.earlier_line(resource, record, manager, number)
+            if earlier is not None:
+                self._earlier[number] = earlier
+                return ""
+            match = (self._new_ids.new_id(session, resource, record), None)
+        record_id, matched_by = match
+        if self._add_line(resource, record_id, number):
+            self._names.add(resource.name, record, record_id)
+        return f"{matched_by or ''} {record_id}"
+
+    def _add_line(self, resource: Resource, record_id: str, number: int) -> bool:
+        """Note the line of a record. Return False if another line is about the same record."""
         first = self._line_of.setdefault(digest(resource.name, record_id), number)
         if first != number:
             self._earlier[number] = first
-        elif resource.name == "partners":
-            self.names.add(record, record_id)
-        return stored
+        return first == number
 
     def _add_links(self, session: Session, line: PendingLine, record: dict[str, Any]) -> None:
         self._links.append(dict.fromkeys(self._targets(session, RESOURCES[line.resource], record)))
@@ -170,32 +239,22 @@ class Plan:
 
     def _targets(self, session: Session, resource: Resource, record: dict[str, Any]) -> Iterator[int]:
         """Yield the lines to whose records this one links."""
-        self.resolve_names(session, resource, record)
-        for path, target in link_paths(resource.fields):
-            for parent, key, _ in text_positions(record, path):
-                number = self._line_of.get(digest(target, parent[key]))
-                if number is not None:
-                    yield number
+        self._link_names.resolve(session, resource, record)
+        for position in link_positions(resource, record):
+            number = self._line_of.get(digest(position.target, position.text))
+            if number is not None:
+                yield number
 
-    def resolve_names(self, session: Session, resource: Resource, record: dict[str, Any]) -> list[ErrorItem]:
-        """Replace names of partners by their ids in the links of a record. Return an error for each unclear name."""
-        errors = []
-        for path, target in link_paths(resource.fields):
-            for parent, key, pointer in text_positions(record, path) if target == "partners" else ():
-                if _is_id(parent[key]):
-                    continue
-                partners = self.names.find(session, parent[key])
-                if len(partners) == 1:
-                    parent[key] = next(iter(partners))
-                else:
-                    code = "ambiguous" if partners else "unknown_record"
-                    errors.append(ErrorItem(pointer=pointer, code=code, detail=ERROR_DETAILS[code]))
-        return errors
+    def resolve_names(
+        self, session: Session, resource: Resource, record: dict[str, Any], *, with_ids: bool = False
+    ) -> Names:
+        """Replace names by ids in the links of a record: see LinkNames."""
+        return self._link_names.resolve(session, resource, record, with_ids=with_ids)
 
 
-def _is_id(text: str) -> bool:
-    try:
-        SLUGS.validate_python(text)
-    except ValueError:
-        return False
-    return True
+def _prepare_nothing(_: Session, __: list[Line]) -> None:
+    """Read nothing for the lines of a step together."""
+
+
+def _read_nothing(_: Session, __: PendingLine, ___: dict[str, Any]) -> None:
+    """Read nothing of a line that was prepared."""
