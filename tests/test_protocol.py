@@ -1,5 +1,6 @@
 """HTTP/1.1 against a real server: offers of other protocols, hosts, half-closed connections, responses nobody reads."""
 
+import asyncio
 import json
 import shutil
 import socket
@@ -17,6 +18,7 @@ import pytest
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from app.server import unsent_responses
+from app.server.parse_turns import MAX_UNPARSED, ROUND, ParseTurns
 from app.server.protocol import MAX_PIPELINED
 from app.server.unsent_responses import UnsentResponses
 from tests.support.keys import Key, key_of
@@ -246,6 +248,59 @@ def test_pieces_of_a_body_are_bounded(base: str, key: Key) -> None:
     assert time.monotonic() - began < 9  # the connection is closed
     few = b"".join(b"%x\r\n%s\r\n" % (1, BODY[place : place + 1]) for place in range(len(BODY)))
     assert statuses(answers_to(base, put(key, "d", chunked) + few + b"0\r\n\r\n" + LAST)) == [UNPROVED, 200]
+
+
+def test_nothing_is_parsed_after_a_response_before_the_end_of_the_body(base: str) -> None:
+    """The client gets the response, and is told that the connection ends. What it goes on to send costs no time."""
+    head = GET + b"Transfer-Encoding: chunked\r\n\r\n"
+    pieces = b"10\r\n0123456789abcdef\r\n" * 1_000
+    began = time.monotonic()
+    received = answers_to(base, head, pieces, b"0\r\n\r\n" + LAST)
+    assert statuses(received) == [200]
+    assert b"connection: close\r\n" in received
+    assert time.monotonic() - began < 15  # the end of the connection does not wait for the client
+    refused = answers_to(
+        base, b"PUT /v1/partners/a HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n", b"a" * 3_900_000
+    )
+    assert statuses(refused) == [401]
+
+
+class Received:
+    """Pieces that a client has sent on one connection. Each takes half of a round to parse."""
+
+    def __init__(self, turns: ParseTurns, name: str, pieces: int, parsed: list[str]) -> None:
+        self.turns = turns
+        self.name = name
+        self.pieces = pieces
+        self.parsed = parsed
+
+    def parse(self) -> None:
+        while self.pieces and self.turns.may_parse(self.name):
+            began = time.perf_counter()
+            while time.perf_counter() - began < ROUND / 2:
+                pass
+            self.turns.spend(self.name, began)
+            self.pieces -= 1
+            self.parsed.append(self.name)
+        if self.pieces:
+            assert self.turns.wait(self.name, self, 1)  # type: ignore[arg-type]
+
+
+def test_connections_of_one_client_do_not_keep_others_from_being_parsed() -> None:
+    parsed: list[str] = []
+
+    async def run() -> None:
+        turns = ParseTurns()
+        for _ in range(20):
+            Received(turns, "many", 3, parsed).parse()
+        Received(turns, "one", 1, parsed).parse()
+        while turns.is_waiting("many"):
+            await asyncio.sleep(0)
+        assert not turns.wait("many", Received(turns, "many", 1, parsed), MAX_UNPARSED + 1)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    assert parsed.index("one") <= 4
+    assert parsed.count("many") == 60
 
 
 def test_trailers_are_no_headers(base: str, key: Key) -> None:

@@ -9,6 +9,7 @@ from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
 from app.core.settings import Settings
+from app.server.parse_turns import ParseTurns
 from app.server.unsent_responses import UnsentResponses
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Connections:
         self.slow: OrderedDict[Connection, float] = OrderedDict()  # with the time of their last progress, oldest first
         self.logs_malformed = settings.access_log
         self.unsent = UnsentResponses()
+        self.parsing = ParseTurns()
         self._proxies = settings.trusts()
         self._all: set[Connection] = set()
         self._count_by_network: Counter[str] = Counter()

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from app.core.access.clients import network_of
 from app.server.connections import Connections
+from app.server.exchange import Exchange
 
 log = structlog.get_logger("hoptac.access")
 
@@ -24,10 +25,11 @@ MAX_LINES = 100  # lines of headers
 MAX_ESCAPED = 8_192  # bytes of a path with escapes, which take long to decode; the application limits any path
 MAX_PIECES = 1_000  # pieces of a body, and one more for each MIN_PIECE bytes: each piece costs time
 MIN_PIECE = 16
-MAX_IGNORED = 4_000_000  # bytes of a body that are read after the response
+MAX_IGNORED = 4_000_000  # bytes that are read after the response to a request whose body is not complete
+LINGER = 2.0  # seconds for which they are read: a connection that is closed at once can lose its response
+PARSED = 16_384  # bytes that are parsed before the time of the client is looked at again
 MAX_PIPELINED = 32  # requests of a connection that wait for the one before them
 NEVER = float("inf")
-SLICE = 262_144  # bytes of a body that are written at once
 OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header Connection
 
 
@@ -50,7 +52,9 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = False  # a head is being received; what comes after a body are trailers
         self._pieces = 0  # pieces of the body that is being received
         self._body_size = 0  # bytes of this body
-        self._ignored = 0  # bytes of it that arrived after the response
+        self._received = b""  # bytes that wait to be parsed
+        self._is_lingering = False  # nothing is parsed any more after a response before the end of the body
+        self._ignored = 0  # bytes that have arrived since
         self._size = 0  # bytes of the headers of the head that is being received
         self._unparsed = 0  # bytes received since the last complete head, chunk of a body, or message
         self._offer = b""  # head of a request that offers another protocol, without the offer
@@ -72,6 +76,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._deferred = None
+        self._received = b""
         self.pipeline.clear()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True  # uvicorn tells only the request that arrived last
@@ -90,13 +95,52 @@ class Connection(HttpToolsProtocol):
         return True
 
     def data_received(self, data: bytes) -> None:
+        if self._is_lingering:
+            self._ignored += len(data)
+            if self._ignored > MAX_IGNORED:
+                self.abort()
+            return
         # Blank lines count too, although they start no message.
         if self._head_until == NEVER and self in self.shared.waiting:
             self._head_until = time.monotonic() + self.shared.head_deadline
         if self._is_full:
             return
-        self._unparsed += len(data)
         self._unset_keepalive_if_required()
+        is_waiting = bool(self._received)
+        self._received += data
+        if is_waiting:
+            self.transport.pause_reading()
+        elif self.shared.parsing.is_waiting(self._network):
+            self.wait_to_parse()
+        else:
+            self.parse()
+
+    def parse(self) -> None:
+        """Parse what has been received, as far as the client has time in this round of the event loop."""
+        turns = self.shared.parsing
+        data = self._received
+        start = 0
+        while start < len(data) and turns.may_parse(self._network) and not self.transport.is_closing():
+            began = time.perf_counter()
+            self._feed(data[start : start + PARSED] if len(data) > PARSED else data)
+            start += PARSED
+            turns.spend(self._network, began)
+        self._received = b"" if self.transport.is_closing() else data[start:]
+        if self._received:
+            self.wait_to_parse()
+        elif not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def wait_to_parse(self) -> None:
+        """Go on to parse in a later round. Meanwhile nothing is received."""
+        if self.transport.is_closing():
+            return
+        self.transport.pause_reading()
+        if not self.shared.parsing.wait(self._network, self, len(self._received)):
+            self.abort()
+
+    def _feed(self, data: bytes) -> None:
+        self._unparsed += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:
@@ -148,7 +192,6 @@ class Connection(HttpToolsProtocol):
         self._size = 0
         self._pieces = 0
         self._body_size = 0
-        self._ignored = 0
         if self._head_until == NEVER:
             self._head_until = time.monotonic() + self.shared.head_deadline
 
@@ -195,14 +238,8 @@ class Connection(HttpToolsProtocol):
         self._body_size += len(body)
         if self._pieces > MAX_PIECES + self._body_size // MIN_PIECE:
             raise ValueError("The pieces of the body are too small.")
-        if self.cycle.response_complete:
-            self._ignored += len(body)
-            if self._ignored > MAX_IGNORED:
-                self.abort()
-                raise ValueError("The client goes on after the response.")
-        if not self.cycle.response_complete:  # after the response, the rest of a body is ignored
-            until = self._body_until + len(body) / MIN_BYTES_PER_SECOND
-            self._body_until = min(until, time.monotonic() + self.shared.stall_deadline)
+        until = self._body_until + len(body) / MIN_BYTES_PER_SECOND
+        self._body_until = min(until, time.monotonic() + self.shared.stall_deadline)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -226,7 +263,23 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self._running is not None and self._running.more_body and not self.transport.is_closing():
+            self._linger()
+        elif isinstance(self._running, Exchange) and self._running.says_close:
+            self.transport.close()  # the body has become complete while the response was sent
         self._wait()
+
+    def _linger(self) -> None:
+        """End a connection whose client is still sending a body that is not needed. Nothing of it is parsed."""
+        self._is_lingering = True
+        self._ignored = 0
+        self._received = b""
+        self._head_until = NEVER
+        self._body_until = time.monotonic() + LINGER
+        self.shared.slow.pop(self, None)
+        self.shared.waiting[self] = None
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -266,7 +319,7 @@ class Connection(HttpToolsProtocol):
 
     def is_late(self, now: float) -> bool:
         """Return whether the client has missed a deadline."""
-        if self.flow.read_paused:  # the server itself does not read now
+        if self.flow.read_paused or self._received:  # the server itself does not read now
             if self._head_until != NEVER:
                 self._head_until = now + self.shared.head_deadline
             if self._body_until != NEVER:
@@ -295,46 +348,3 @@ class Connection(HttpToolsProtocol):
     def abort_soon(self) -> None:
         """Close the connection after the current callback, which may be writing to it."""
         self.loop.call_soon(self.abort)
-
-
-class Exchange(RequestResponseCycle):
-    """One request and its response.
-
-    A large body is written in slices, and counts as a whole until the last one is written. After the request, a client
-    that has closed its side is a disconnect.
-    """
-
-    connection: Connection
-    is_received = False
-
-    def send(self, message: Any) -> Any:
-        if len(message.get("body", b"")) > SLICE:
-            return self._send_slices(message)
-        return RequestResponseCycle.send(self, message)
-
-    async def _send_slices(self, message: Any) -> None:
-        connection = self.connection
-        body = message["body"]
-        connection.sending = len(body)
-        try:
-            for start in range(0, len(body), SLICE):
-                part = body[start : start + SLICE]
-                more_body = message.get("more_body", False) or start + SLICE < len(body)
-                await super().send({"type": "http.response.body", "body": part, "more_body": more_body})
-        finally:
-            connection.sending = 0
-            if connection.flow.write_paused:
-                connection.note_unsent()
-            else:
-                connection.shared.unsent.forget(connection)
-
-    async def receive(self) -> Any:
-        if not self.is_received:
-            message: Any = await super().receive()
-            self.is_received = not message.get("more_body", False)
-            return message
-        if not self.connection.is_half_closed:
-            message = await super().receive()
-            if not self.connection.is_half_closed:
-                return message
-        return {"type": "http.disconnect"}

@@ -62,8 +62,8 @@ def _texts_after_sort(resource: Resource, keys: Select[Any]) -> Select[Any]:
     rendered = select(table.body).where(table.id == page.c.id).correlate(page).scalar_subquery()
     text = func.coalesce(case((page.c.type_of_body != literal_column("'null'"), rendered)), CHANGES.c.body)
     body = select(unfitted(text)).where(CHANGES.c.sequence == page.c.change).correlate(page).scalar_subquery()
-    shown = [column for column in page.c if column.key not in ("change", "type_of_body")]
-    return select(*shown, body.label("body"))
+    columns = [column for column in page.c if column.key not in ("change", "type_of_body")]
+    return select(*columns, body.label("body"))
 
 
 def _joined_texts(resource: Resource, keys: Select[Any]) -> Select[Any]:

@@ -1,0 +1,67 @@
+"""One request and its response, as uvicorn runs them, with what it lacks."""
+
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+if TYPE_CHECKING:
+    from app.server.protocol import Connection
+
+SLICE = 262_144  # bytes of a body that are written at once
+
+
+class Exchange(RequestResponseCycle):
+    """One request and its response.
+
+    A large body is written in slices, and counts as a whole until the last one is written. After the request, a client
+    that has closed its side is a disconnect.
+    """
+
+    connection: "Connection"
+    is_received = False
+    says_close = False  # the response has told the client that the connection ends
+
+    def send(self, message: Any) -> Any:
+        if self.more_body and not self.response_complete:
+            self._say_close(message)
+        if len(message.get("body", b"")) > SLICE:
+            return self._send_slices(message)
+        return RequestResponseCycle.send(self, message)
+
+    def _say_close(self, message: Any) -> None:
+        """End the connection after a response that is sent before the body of the request is complete.
+
+        uvicorn would close it at once, and the client could lose the response. `Connection` does it later.
+        """
+        if message["type"] == "http.response.start":
+            self.says_close = True
+            self.keep_alive = False
+        elif not message.get("more_body", False):
+            self.keep_alive = True
+
+    async def _send_slices(self, message: Any) -> None:
+        connection = self.connection
+        body = message["body"]
+        connection.sending = len(body)
+        try:
+            for start in range(0, len(body), SLICE):
+                part = body[start : start + SLICE]
+                more_body = message.get("more_body", False) or start + SLICE < len(body)
+                await super().send({"type": "http.response.body", "body": part, "more_body": more_body})
+        finally:
+            connection.sending = 0
+            if connection.flow.write_paused:
+                connection.note_unsent()
+            else:
+                connection.shared.unsent.forget(connection)
+
+    async def receive(self) -> Any:
+        if not self.is_received:
+            message: Any = await super().receive()
+            self.is_received = not message.get("more_body", False)
+            return message
+        if not self.connection.is_half_closed:
+            message = await super().receive()
+            if not self.connection.is_half_closed:
+                return message
+        return {"type": "http.disconnect"}
