@@ -44,6 +44,10 @@ contract: .venv/dev ## Write openapi.json and the fingerprints anew, after a cha
 	$(BIN)/python -m tests.contract
 	$(BIN)/python -m tests.fingerprints
 
+.PHONY: codelists
+codelists: .venv/dev ## Write the code lists of other bodies anew: make codelists IATI=folder
+	$(BIN)/python -m tools.codelists $(if $(IATI),--iati $(IATI))
+
 .PHONY: migration
 migration: .venv/dev ## Write a migration after a change of the models: make migration m="Add meetings"
 	$(BIN)/python -m migrations.new "$(m)"

@@ -4,6 +4,7 @@ A change here would make new databases differ from those that exist. A later mig
 `make migration` writes it. It uses only the column types of this module.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -206,3 +207,26 @@ def create_search_terms() -> None:
         )
         # With small pages, a search for a rare and a frequent word skips most records of the frequent one.
         op.execute("INSERT INTO search_terms (search_terms, rank) VALUES ('pgsz', 512)")
+
+
+def drop_check(table: str, constraint: str) -> None:
+    """Drop a check of a table. Existing rows are not touched.
+
+    SQLite before 3.53 has no statement for it, and copying the table would delete every link to its records. Its
+    documentation (ALTER TABLE, "Making Other Kinds Of Table Schema Changes") recommends to edit the stored schema.
+    """
+    connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        op.drop_constraint(op.f(constraint), table)
+        return
+    query = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
+    sql = connection.execute(query, {"name": table}).scalar_one()
+    edited, count = re.subn(rf",\s*CONSTRAINT {constraint} CHECK \([^()]*\([^()]*\)\)", "", sql)
+    if count != 1:
+        raise RuntimeError(f"{constraint} is not in the schema of {table}.")
+    version = connection.execute(sa.text("PRAGMA schema_version")).scalar_one()
+    connection.execute(sa.text("PRAGMA writable_schema = ON"))
+    update = sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :name")
+    connection.execute(update, {"sql": edited, "name": table})
+    connection.execute(sa.text(f"PRAGMA schema_version = {version + 1}"))  # other connections read the schema again
+    connection.execute(sa.text("PRAGMA writable_schema = RESET"))  # and so does this one

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("app", "seed", "migrations", "examples", "bench")
+FOLDERS = ("app", "seed", "migrations", "examples", "bench", "tools")
 VAGUE = {
     *("about", "asked", "asker", "beside", "each", "found", "given", "gone", "held", "kept", "known", "made"),
     *("road", "said", "settled", "taken", "there", "told"),

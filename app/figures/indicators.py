@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
+from pydantic import model_validator
 from sqlalchemy import Text, select
 from sqlmodel import Field
 
@@ -15,6 +16,7 @@ from app.core.model.tables import RecordRow, citation_table, list_indexes
 from app.core.values.text import LanguageMap
 from app.core.writing.integrity import Proposal
 from app.figures.codelists import DIRECTION, UNIT
+from app.figures.units import UNIT_TEXT, check_unit_text, has_other_unit
 
 
 class IndicatorFields(RecordFields):
@@ -25,12 +27,18 @@ class IndicatorFields(RecordFields):
 
     name: LanguageMap = Field(description="Name of what is measured, by language.")
     unit: Annotated[str, UNIT] = Field(description="Unit of all figures of this indicator.")
+    unit_text: LanguageMap | None = Field(default=None, description=UNIT_TEXT)
     direction: Annotated[str, DIRECTION] = Field(
         default="none", description="Whether more (`up`) or less (`down`) is better; `none`: neither."
     )
     definition: LanguageMap | None = Field(
         default=None, description="What exactly is counted or measured, by language."
     )
+
+    @model_validator(mode="after")
+    def _names_its_unit(self) -> "IndicatorFields":
+        check_unit_text(self.unit, self.unit_text)
+        return self
 
 
 class IndicatorShown(IndicatorFields, Record):
@@ -44,12 +52,12 @@ class Indicator(RecordRow, table=True):
 
     __tablename__ = "indicators"
     __table_args__ = (
-        in_codes("unit", UNIT),
         in_codes("direction", DIRECTION),
         *list_indexes(codes=("unit",), sorts=("name_sort",)),
     )
 
     unit: str = Field(sa_type=BYTEWISE)
+    unit_text_key: str | None = Field(sa_type=Text)
     direction: str = Field(sa_type=BYTEWISE)
     name_sort: str = Field(sa_type=BYTEWISE)
     name_text: str = Field(sa_type=Text)
@@ -60,7 +68,8 @@ def unit_of_its_figures(proposal: Proposal) -> Iterator[ErrorItem]:
     if proposal.is_new:
         return
     figures = RESOURCES["figures"].table
-    measuring = select(figures.id).where(figures.indicator == proposal.record_id, figures.unit != proposal.fields.unit)
+    has_other = has_other_unit(figures, proposal.fields)
+    measuring = select(figures.id).where(figures.indicator == proposal.record_id, has_other)
     if proposal.exists(measuring):
         yield ErrorItem(pointer="/unit", code="other_unit", detail="Figures of this indicator have another unit.")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 from pydantic import Field as PydanticField
-from sqlalchemy import Column, Double, Table, literal, select
+from sqlalchemy import Column, Double, Table, Text, select
 from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
@@ -32,6 +32,7 @@ from app.core.values.text import LanguageMap, Line
 from app.core.writing.integrity import Proposal
 from app.figures.codelists import FIGURE_KIND, FIGURE_RELATION, MEASURED, QUALIFIER, UNIT
 from app.figures.indicators import INDICATORS
+from app.figures.units import UNIT_TEXT, check_unit_text, has_other_unit
 
 
 def exact_number(value: object) -> int | float:
@@ -78,6 +79,7 @@ class FigureFields(RecordFields):
         default=None, description="The figure in words, where the source states no number, by language."
     )
     unit: Annotated[str, UNIT] = Field(description="Unit of the number. It must be the unit of the indicator.")
+    unit_text: LanguageMap | None = Field(default=None, description=UNIT_TEXT)
     qualifier: Annotated[str, QUALIFIER] = Field(
         default="exact",
         description="How exactly the source states the number. `/v1/codelists/qualifier` explains the codes.",
@@ -118,6 +120,11 @@ class FigureFields(RecordFields):
         yield from ((RELATIONS, {"kind": relation.kind, "figure_id": relation.figure}) for relation in self.relations)
 
     @model_validator(mode="after")
+    def _names_its_unit(self) -> "FigureFields":
+        check_unit_text(self.unit, self.unit_text)
+        return self
+
+    @model_validator(mode="after")
     def _has_number_or_text(self) -> "FigureFields":
         if self.value is None and self.text is None:
             raise ValueError("a figure needs a value, or a text where the source states no number")
@@ -138,7 +145,6 @@ class Figure(RecordRow, table=True):
     __tablename__ = "figures"
     __table_args__ = (
         in_codes("kind", FIGURE_KIND),
-        in_codes("unit", UNIT),
         in_codes("qualifier", QUALIFIER),
         in_codes("measured", MEASURED),
         *list_indexes(
@@ -150,6 +156,7 @@ class Figure(RecordRow, table=True):
     kind: str = Field(sa_type=BYTEWISE)
     value: float | None = Field(sa_type=Double)
     unit: str = Field(sa_type=BYTEWISE)
+    unit_text_key: str | None = Field(sa_type=Text)
     qualifier: str = Field(sa_type=BYTEWISE, index=True)
     measured: str | None = Field(sa_type=BYTEWISE, index=True)
     period_earliest: str | None = Field(sa_type=BYTEWISE)
@@ -178,17 +185,16 @@ RELATIONS = link_table(
 def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
     """Refuse a unit that differs from the indicator's."""
     fields = proposal.fields
-    if proposal.exists(
-        select(_INDICATORS.id).where(_INDICATORS.id == fields.indicator, _INDICATORS.unit != fields.unit)
-    ):
+    query = select(_INDICATORS.id).where(_INDICATORS.id == fields.indicator, has_other_unit(_INDICATORS, fields))
+    if proposal.exists(query):
         yield ErrorItem(pointer="/unit", code="other_unit", detail="The indicator has another unit.")
 
 
 def unit_of_its_total(proposal: Proposal) -> Iterator[ErrorItem]:
     """Refuse a total that has another unit than this part."""
-    unit = literal(proposal.fields.unit)  # NULL for a part without a unit, which differs from no unit
     totals = list(_totals(proposal.fields))
-    query = select(_FIGURES.id).where(_FIGURES.id.in_([total for _, total in totals]), _FIGURES.unit != unit)
+    has_other = has_other_unit(_FIGURES, proposal.fields)
+    query = select(_FIGURES.id).where(_FIGURES.id.in_([total for _, total in totals]), has_other)
     others = set(proposal.session.execute(query).scalars()) if totals else set()
     for number, total in totals:
         if total in others:
@@ -201,7 +207,7 @@ def unit_of_its_parts(proposal: Proposal) -> Iterator[ErrorItem]:
     if proposal.is_new:
         return
     parts = select(RELATIONS.c.record_id).where(RELATIONS.c.figure_id == proposal.record_id, _IS_PART)
-    if proposal.exists(select(_FIGURES.id).where(_FIGURES.unit != proposal.fields.unit, _FIGURES.id.in_(parts))):
+    if proposal.exists(select(_FIGURES.id).where(has_other_unit(_FIGURES, proposal.fields), _FIGURES.id.in_(parts))):
         yield ErrorItem(pointer="/unit", code="other_unit", detail="Parts of this figure have another unit.")
 
 

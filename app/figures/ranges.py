@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.values.numbers import INFINITE, Range
 
-NEVER_EXACT = ("percent", "percentage_point")
+NEVER_EXACT = ("percent", "percentage_point", "per_thousand", "ratio")
 TOLERANCE = Decimal("0.25")  # how much a number after «khoảng» or «gần» may differ from the truth, as a share of it
 
 

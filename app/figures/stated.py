@@ -13,6 +13,7 @@ from pydantic import Field
 from app.core.values.json import from_json
 from app.core.values.numbers import Quantity
 from app.figures.codelists import QUALIFIER
+from app.figures.units import unit_of
 
 Exactness = Annotated[
     Annotated[str, QUALIFIER] | None,
@@ -72,7 +73,7 @@ class StatedFigure:
     @cached_property
     def measure(self) -> tuple[Any, ...]:
         """Indicator, unit and breakdown. Only figures with the same measure are compared by their periods."""
-        return self.record["indicator"], self.record["unit"], tuple(sorted(self.record["breakdown"].items()))
+        return self.record["indicator"], unit_of(self), tuple(sorted(self.record["breakdown"].items()))
 
     @property
     def stages(self) -> "tuple[StatedFigure, ...]":

@@ -14,7 +14,7 @@ from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
 from app.core.model.tables import RecordRow, citation_table, identifier_table, link_table, list_indexes, refers_to
-from app.core.values.codelists import Code, CodeList
+from app.core.values.codelists import Code, CodeList, codes_of
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value
 from app.core.values.links import PlaceId
@@ -36,6 +36,14 @@ PLACE_LEVEL = CodeList(
         "province": Code("Province or centrally run city", "Tỉnh, thành phố trực thuộc trung ương"),
         "locality": Code("Locality below a province", "Địa phương dưới cấp tỉnh"),
     },
+)
+
+COUNTRY = CodeList(
+    "country",
+    "Countries and territories by their ISO 3166-1 alpha-2 codes, which are the `code` of their places.",
+    codes_of("country", iati=True),
+    source="ISO 3166-1, with names from Unicode CLDR",
+    iati="Country",
 )
 
 

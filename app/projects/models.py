@@ -11,7 +11,7 @@ from app.core.model.fields import HasIdentifiers, Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, TextFilter
 from app.core.model.resource import Link, Resource
 from app.core.model.tables import RecordRow, citation_table, identifier_table, link_table, list_indexes, refers_to
-from app.core.values.codelists import Code, CodeList
+from app.core.values.codelists import Code, CodeList, codes_of
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value
 from app.core.values.links import PartnerId, PlaceId, ProjectId
@@ -94,57 +94,18 @@ PARTNER_ROLE = CodeList(
 )
 SECTOR = CodeList(
     "sector",
-    "Purpose codes of the OECD DAC creditor reporting system (CRS), five digits. The list holds those in use here.",
-    {
-        "11330": Code("Vocational training", "Đào tạo nghề", "11330"),
-        "11430": Code("Advanced technical and managerial training", "Đào tạo kỹ thuật, quản lý nâng cao", "11430"),
-        "15110": Code(
-            "Public sector policy and administrative management", "Chính sách, quản lý khu vực công", "15110"
-        ),
-        "15121": Code("Foreign affairs", "Đối ngoại", "15121"),
-        "15130": Code("Legal and judicial development", "Phát triển pháp luật, tư pháp", "15130"),
-        "15144": Code("National standards development", "Xây dựng tiêu chuẩn quốc gia", "15144"),
-        "23110": Code("Energy policy and administrative management", "Chính sách, quản lý năng lượng", "23110"),
-        "23183": Code("Energy conservation and demand-side efficiency", "Tiết kiệm, hiệu quả năng lượng", "23183"),
-        "23210": Code("Energy generation, renewable sources - multiple technologies", "Năng lượng tái tạo", "23210"),
-        "23240": Code("Wind energy", "Điện gió", "23240"),
-        "32110": Code("Industrial policy and administrative management", "Chính sách, quản lý công nghiệp", "32110"),
-        "32120": Code("Industrial development", "Phát triển công nghiệp", "32120"),
-        "32130": Code("Small and medium-sized enterprises (SME) development", "Doanh nghiệp nhỏ và vừa", "32130"),
-        "32182": Code("Technological research and development", "Nghiên cứu, phát triển công nghệ", "32182"),
-        "33110": Code("Trade policy and administrative management", "Chính sách, quản lý thương mại", "33110"),
-        "33130": Code("Regional trade agreements (RTAs)", "Hiệp định thương mại khu vực", "33130"),
-        "33140": Code("Multilateral trade negotiations", "Đàm phán thương mại đa phương", "33140"),
-        "41010": Code("Environmental policy and administrative management", "Chính sách, quản lý môi trường", "41010"),
-        "43010": Code("Multisector aid", "Hỗ trợ đa ngành", "43010"),
-        "43082": Code("Research/scientific institutions", "Cơ sở nghiên cứu, khoa học", "43082"),
-    },
-    source="OECD DAC, as in the IATI code list Sector",
+    "Purpose codes of the OECD DAC creditor reporting system (CRS), five digits, and their groups, three digits. "
+    "A filter by a group also finds its purpose codes.",
+    codes_of("sector", lambda code: code[:3] if len(code) > 3 else None, iati=True),
+    source="OECD DAC, as in the IATI code lists Sector and SectorCategory; Vietnamese labels: Hoptac",
     iati="Sector",
 )
 SDG = CodeList(
     "sdg",
-    "The 17 Sustainable Development Goals of the 2030 Agenda of the United Nations.",
-    {
-        "1": Code("No poverty", "Chấm dứt nghèo", "1"),
-        "2": Code("Zero hunger", "Chấm dứt đói", "2"),
-        "3": Code("Good health and well-being", "Sức khỏe và phúc lợi", "3"),
-        "4": Code("Quality education", "Giáo dục có chất lượng", "4"),
-        "5": Code("Gender equality", "Bình đẳng giới", "5"),
-        "6": Code("Clean water and sanitation", "Nước sạch và vệ sinh", "6"),
-        "7": Code("Affordable and clean energy", "Năng lượng sạch, giá hợp lý", "7"),
-        "8": Code("Decent work and economic growth", "Việc làm và tăng trưởng kinh tế", "8"),
-        "9": Code("Industry, innovation and infrastructure", "Công nghiệp, đổi mới sáng tạo, hạ tầng", "9"),
-        "10": Code("Reduced inequalities", "Giảm bất bình đẳng", "10"),
-        "11": Code("Sustainable cities and communities", "Đô thị, cộng đồng bền vững", "11"),
-        "12": Code("Responsible consumption and production", "Tiêu dùng, sản xuất có trách nhiệm", "12"),
-        "13": Code("Climate action", "Hành động về khí hậu", "13"),
-        "14": Code("Life below water", "Tài nguyên biển", "14"),
-        "15": Code("Life on land", "Tài nguyên đất liền", "15"),
-        "16": Code("Peace, justice and strong institutions", "Hòa bình, công lý, thể chế", "16"),
-        "17": Code("Partnerships for the goals", "Quan hệ đối tác vì các mục tiêu", "17"),
-    },
-    source="United Nations, UNSDG-Goals",
+    "The 17 Sustainable Development Goals of the 2030 Agenda of the United Nations, and their 169 targets, such as "
+    "`9.3`. A filter by a goal also finds its targets.",
+    codes_of("sdg", lambda code: code.partition(".")[0] if "." in code else None, iati=True),
+    source="United Nations, A/RES/70/1, as in the IATI code lists UNSDG-Goals and UNSDG-Targets",
     iati="UNSDG-Goals",
 )
 
@@ -185,10 +146,12 @@ class ProjectFields(HasIdentifiers, RecordFields):
     roles: list[Role] = Field(default=[], max_length=500, description="Partners and their roles.")
     places: list[PlaceId] = Field(default=[], max_length=500, description="Ids of the places where it takes place.")
     sectors: list[Annotated[str, SECTOR]] = Field(
-        default=[], max_length=30, description="Sectors, as OECD DAC purpose codes of five digits."
+        default=[], max_length=30, description="Sectors, as OECD DAC purpose codes of five digits, or groups of three."
     )
     sdgs: list[Annotated[str, SDG]] = Field(
-        default=[], max_length=17, description="Sustainable Development Goals that it serves, by number."
+        default=[],
+        max_length=60,
+        description="Sustainable Development Goals that it serves, or their targets, by number.",
     )
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:

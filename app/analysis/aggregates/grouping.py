@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import and_, case, func, literal_column
 
+from app.core.model.columns import noun_key
 from app.core.values.dates import OPEN_END, OPEN_START
 from app.figures.models import BREAKDOWNS, FIGURES, PLACES_OF
 from app.figures.stated import TO_DATE, StatedFigure
@@ -30,9 +31,12 @@ _OPEN_YEAR: Any = literal_column("'9999'")
 _HAS_ONE_YEAR = (_FIRST_YEAR == _LAST_YEAR) | FIGURE.measured.in_(literals(TO_DATE))
 _OWN_COLUMNS = ("indicator", "kind", "unit", "measured", "project", "agreement", "partner", "milestone", "document")
 
-# What figures can be grouped by, with its columns. They are always grouped by kind and unit too.
+ALWAYS = ("kind", "unit", "unit_text")  # figures that differ in one of these are never in one group
+
+# What figures can be grouped by, with its columns.
 COLUMNS: dict[str, tuple[Any, ...]] = {
     **{name: (getattr(FIGURE, name),) for name in _OWN_COLUMNS},
+    "unit_text": (FIGURE.unit_text_key,),
     "period": (FIGURE.period_earliest, FIGURE.period_latest),
     "year": (case((and_(_LAST_YEAR != _OPEN_YEAR, _HAS_ONE_YEAR), _LAST_YEAR)),),
     "place": (PLACE.c.place_id,),
@@ -90,6 +94,8 @@ def _part_of_key(figure: StatedFigure, name: str, place: str | None, dimension: 
         return (place,)
     if name.startswith("dimension"):
         return (dimension[name == "dimension_value"],)
+    if name == "unit_text":
+        return (noun_key(figure[name]),)
     if name not in ("period", "year"):
         return (figure[name],)
     period = figure["period"]
@@ -106,7 +112,10 @@ def _part_of_key(figure: StatedFigure, name: str, place: str | None, dimension: 
 def shown_key(names: Sequence[str], key: Sequence[Any]) -> dict[str, Any]:
     """Return a key as the response shows it, by name."""
     values = iter(key)
-    return {name: _shown_value(name, values) for name in names}
+    key_shown = {name: _shown_value(name, values) for name in names}
+    if key_shown.get("unit_text") is None:
+        key_shown.pop("unit_text", None)  # only the unit `other` has one
+    return key_shown
 
 
 def _shown_value(name: str, values: Iterator[Any]) -> Any:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import bindparam, func, literal_column, select
 
 from app.analysis.aggregates.grouping import (
+    ALWAYS,
     COLUMNS,
     DIMENSION,
     FIGURE,
@@ -51,8 +52,9 @@ class AggregateGroup(BaseModel, defer_build=True):
     """The figures that have one key. A figure can be in several groups, so groups must not be added to each other."""
 
     key: dict[str, str | int | AggregatePeriod | None] = Field(
-        description="Values of `group_by`, kind and unit. Null: the figures do not state it. `year` is the year of the "
-        "period, or the last year if the number is cumulative or a level; null for other periods of several years."
+        description="Values of `group_by`, kind and unit, and `unit_text` with the unit `other`. Null: the figures do "
+        "not state it. `year` is the year of the period, or the last year if the number is cumulative or a level; null "
+        "for other periods of several years."
     )
     count: int = Field(description="Number of figures in the group.")
     min: Number = Field(description="Smallest value, where a range counts with its lower end. Null: no values.")
@@ -102,7 +104,9 @@ class Aggregates:
         fields = filter_fields(self.parameters.values())
         choices = "|".join(COLUMNS)
         names = Annotated[str, StringConstraints(pattern=f"^({choices})(,({choices}))*$", max_length=300)]
-        group_by = f"Names to group by, separated by commas: {', '.join(COLUMNS)}. Kind and unit are always added."
+        group_by = (
+            f"Names to group by, separated by commas: {', '.join(COLUMNS)}. Kind, unit and unit_text are always added."
+        )
         fields["group_by"] = (names, Field(default="indicator", description=group_by, examples=["indicator,place"]))
         limit = "Maximum number of groups."
         fields["limit"] = (Digits, Field(default=MAX_ITEMS, ge=1, le=1000, description=limit))
@@ -115,7 +119,7 @@ class Aggregates:
     def _aggregate(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit"})
         shape, values = filter_shape(self.parameters, filters)
-        names = tuple(dict.fromkeys([*query.group_by.split(","), "kind", "unit"]))
+        names = tuple(dict.fromkeys([*query.group_by.split(","), *ALWAYS]))
         rows = yield STATEMENTS.query(self._build_groups, names, shape), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
         members = (yield from self._read_members(names, shape, values)) if rows and not _too_many(names, rows) else None

@@ -17,6 +17,7 @@ from app.analysis.aggregates.hierarchy import Above, Hierarchy
 from app.analysis.aggregates.summands import SUBJECT_FIELDS, Summands, span
 from app.core.values.codelists import Code, CodeList
 from app.core.values.numbers import Quantity, all_qualifiers
+from app.figures.codelists import LEVELS, RATIOS
 from app.figures.stated import StatedFigure
 
 LEFT_OUT = CodeList(
@@ -56,7 +57,7 @@ NO_SUM = CodeList(
 )
 
 NOT_ADDED_KINDS = ("rank", "duration")
-NOT_ADDED_UNITS = ("percent", "percentage_point", "ordinal", "year", "month")
+NOT_ADDED_UNITS = (*RATIOS, *LEVELS, "year", "month")
 
 
 @dataclass(frozen=True)

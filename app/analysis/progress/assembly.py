@@ -44,6 +44,7 @@ class IndicatorProgress:
     name: Annotated[LanguageMap | None, Field(description="Name of the indicator. Null: it is not public.")]
     direction: Annotated[str, DIRECTION, Field(description="Whether more (`up`) or less (`down`) is better.")]
     unit: Annotated[str, Field(description="Unit of all numbers.")]
+    unit_text: Annotated[LanguageMap | None, Field(description="What is counted, if the unit is `other`.")]
     breakdown: Annotated[dict[str, str], Field(description="Part of a total that the numbers cover.")]
     progress: Annotated[
         Comparison,
@@ -124,6 +125,7 @@ def _entry(
         name=indicator.get("name"),
         direction=targets.direction,
         unit=group[0]["unit"],
+        unit_text=group[0]["unit_text"],
         breakdown=group[0]["breakdown"],
         progress=latest_result(results or kinds["actual"], kinds["target"], targets),
         targets=[number(target) for target in kinds["target"]],

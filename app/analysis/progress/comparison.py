@@ -10,6 +10,7 @@ from pydantic import Field
 from app.core.values.codelists import Code, CodeList
 from app.core.values.numbers import quantity_shown
 from app.figures.stated import TO_DATE, Exactness, StatedFigure
+from app.figures.units import unit_of
 
 NO_PERCENTAGE = CodeList(
     "no_percentage",
@@ -120,7 +121,7 @@ class Targets:
     def _choose(self, figure: StatedFigure) -> tuple[StatedFigure | None, str | None]:
         for figure_id in figure.related("compared_with"):
             named = self.named.get(figure_id)
-            if named and named["kind"] == "target" and named["unit"] == figure["unit"]:
+            if named and named["kind"] == "target" and unit_of(named) == unit_of(figure):
                 return named, "relation"
         covering = [target for target in self.own if _covers(target, figure, self.since)]
         if not covering:

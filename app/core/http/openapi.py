@@ -23,7 +23,7 @@ from app.core.errors import (
     Unavailable,
 )
 from app.core.http.bodies import JSON, MERGE_PATCH
-from app.core.http.openapi_schemas import REFERENCE, add_examples, never_null, schemas_of
+from app.core.http.openapi_schemas import REFERENCE, add_examples, never_null, schemas_of, share_long_lists
 from app.core.http.operations import Model, Operation, model_of, operation_of
 from app.core.model.resource import Resource
 from app.core.settings import Settings
@@ -84,6 +84,7 @@ def openapi_document(
     schemas = schemas_of(declared)
     add_examples(schemas, resources, json.loads(examples.read_text("utf-8")) if examples.exists() else {})
     operations = [*chain.from_iterable(path.values() for path in (*paths.values(), *webhooks.values()))]
+    schemas |= share_long_lists([schemas, operations])
     return {
         "openapi": "3.1.0",
         "info": {

@@ -10,6 +10,7 @@ from app.core.errors import ProblemShown
 from app.core.http.operations import Operation, model_of
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
+from app.core.values import codelists
 from app.core.writing.representation import writable_members
 
 REFERENCE = "#/components/schemas/{model}"
@@ -48,6 +49,26 @@ def add_examples(schemas: dict[str, Any], resources: Sequence[Resource], records
             record = records[resource.name]
             record_schema["examples"] = [record]
             fields_schema["examples"] = [writable_members(record)]
+
+
+def share_long_lists(parts: list[Any]) -> dict[str, Any]:
+    """Replace long lists of codes by references; return their schemas, each once."""
+    lists = [codes for codes in codelists.ALL.values() if len(codes.codes) > codelists.MAX_NAMED]
+    names = {tuple(codes.codes): f"{codes.name.title().replace('_', '')}Code" for codes in lists}
+    used: dict[str, Any] = {}
+    pending = parts
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending += part
+        elif isinstance(part, dict):
+            pending += part.values()
+            listed = part.get("enum")
+            name = names.get(tuple(listed)) if isinstance(listed, list) else None
+            if name is not None:
+                used[name] = {"type": part.pop("type", "string"), "enum": part.pop("enum"), "title": name}
+                part["$ref"] = REFERENCE.format(model=name)
+    return dict(sorted(used.items()))
 
 
 def _without_null_defaults(schema: Any) -> Any:

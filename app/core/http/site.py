@@ -51,6 +51,10 @@ class CodeShown(BaseModel, defer_build=True):
     code: str
     label: LanguageMap
     iati: str | None = Field(description="The equivalent code in the IATI code list `iati_codelist`, if any.")
+    parent: str | None = Field(
+        description="The wider code of the same list, if any, such as the group of a sector. A filter by it also finds "
+        "the records with this code."
+    )
 
 
 class CodeListShown(BaseModel, defer_build=True):

@@ -1,6 +1,6 @@
 """The values of a row's columns, derived from the fields of its record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,7 @@ def column_values(table: type[RecordRow], fields: RecordFields) -> dict[str, Any
     - `x_sort`: the sort key of x
     - `x_text`: x folded for text filters
     - `x_id`: the partner of the voice x
+    - `x_key`: the text by which the nouns x are compared
     """
     values: dict[str, Any] = {}
     for column, field, convert in _columns(table, type(fields)):
@@ -65,6 +66,11 @@ def _id(value: Voice | None, _: RecordFields) -> str | None:
     return value.partner if value else None
 
 
+def noun_key(value: Mapping[str, str] | None, _: RecordFields | None = None) -> str | None:
+    """Return the text by which two nouns are compared; None without a noun."""
+    return None if value is None else " ".join(preferred_text(value).casefold().split())
+
+
 ColumnForm = Callable[[Any, RecordFields], str | None]
 
 _FORMS: dict[str, ColumnForm] = {
@@ -73,4 +79,5 @@ _FORMS: dict[str, ColumnForm] = {
     "sort": _sort,
     "text": _text,
     "id": _id,
+    "key": noun_key,
 }

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, select
 
 from app.core.database.sql import one_of
+from app.core.values.codelists import CodeList
 from app.core.values.dates import parse_edtf
 from app.core.values.text import clean, fold
 
@@ -28,7 +30,8 @@ class Parameter:
 
     `where(name, single)` returns the condition. Its values are bound under `name` by `encode`. With `single` there is
     one value, which is compared with `=`, so that an index also serves the order. `link` is the link table of the
-    condition, if any: all conditions of a request on the same link table must hold for the same link.
+    condition, if any: all conditions of a request on the same link table must hold for the same link. `codes` is the
+    list of the codes of `many` values: a wider code also stands for the codes in it.
     """
 
     name: str
@@ -38,6 +41,16 @@ class Parameter:
     encode: Encode = _unchanged_value
     link: Table | None = None
     many: bool = False
+    codes: CodeList | None = None
+
+    def values_of(self, value: Any) -> Any:
+        """Return the value of a request, or its values: each once, and the narrower codes of a wider code."""
+        if not self.many:
+            return value
+        values = dict.fromkeys(value)
+        if self.codes is not None and self.codes.parts:
+            values = dict.fromkeys(chain.from_iterable(map(self.codes.with_parts, values)))
+        return list(values)
 
 
 class Filter(Protocol):
@@ -50,6 +63,12 @@ class Filter(Protocol):
 def equals(column: Any, name: str, single: bool) -> ColumnElement[bool]:
     """Return the condition that a column equals the bound value, or one of the bound values."""
     return column == bindparam(name) if single else one_of(column, name)
+
+
+def code_list_of(annotation: Any) -> CodeList | None:
+    """Return the list of codes that a type accepts; None if it accepts other text."""
+    rules = getattr(annotation, "__metadata__", ())
+    return next((rule for rule in rules if isinstance(rule, CodeList)), None)
 
 
 def _link(column: Any) -> Table | None:
@@ -68,7 +87,8 @@ class EqualFilter:
         def where(bind: str, single: bool) -> ColumnElement[bool]:
             return equals(self.column, bind, single)
 
-        yield Parameter(name, self.annotation, self.about, where, link=_link(self.column), many=True)
+        codes = code_list_of(self.annotation)
+        yield Parameter(name, self.annotation, self.about, where, link=_link(self.column), many=True, codes=codes)
 
 
 @dataclass(frozen=True)

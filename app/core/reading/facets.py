@@ -13,18 +13,21 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Select,
+    String,
     bindparam,
+    column,
     func,
     literal_column,
     select,
     union,
     union_all,
+    values,
 )
 
 from app.core.database.sql import bounded, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
-from app.core.model.filters import EqualFilter
+from app.core.model.filters import EqualFilter, code_list_of
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
 from app.core.reading.includes import select_texts, union_in_order
@@ -60,7 +63,7 @@ class FacetsShown(BaseModel, defer_build=True):
 class Facet:
     """Columns whose values are counted: codes, ids of records of the resource `target`, or texts.
 
-    With `tree`, a record counts for its target and for everything above it.
+    With `tree`, a record counts for its target and for everything above it. So it does for wider codes.
     """
 
     columns: tuple[Any, ...]
@@ -74,9 +77,7 @@ def facets_of(resource: Resource) -> dict[str, Facet]:
     facets: dict[str, Facet] = {}
     for name, declared in resource.filters.items():
         if isinstance(declared, EqualFilter):
-            rules = getattr(declared.annotation, "__metadata__", ())
-            codes = next((rule for rule in rules if isinstance(rule, CodeList)), None)
-            facets[name] = Facet((declared.column,), codes)
+            facets[name] = Facet((declared.column,), code_list_of(declared.annotation))
     for name, link in resource.all_links.items():
         facets[name] = Facet(link.columns, target=link.target, tree=link.tree)
     return facets
@@ -111,12 +112,12 @@ class Facets:
 
     def _counted(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"facet", "limit"})
-        shape, values = filter_shape(self.resource.parameters, filters)
+        shape, bound = filter_shape(self.resource.parameters, filters)
         names = dict.fromkeys(query.facet)
         counts: dict[str, list[Any]] = {name: [] for name in names}
         for group in self._statements_of(sorted(names)):
             statement = STATEMENTS.query(self._build, group, shape)
-            rows = yield statement, {**values, "most": query.limit + 1}
+            rows = yield statement, {**bound, "most": query.limit + 1}
             for name, value, count in rows:
                 counts[_text(name)].append((_text(value), count))
         labels = yield from self._labels(counts, query.limit)
@@ -134,6 +135,7 @@ class Facets:
         where = filter_conditions(self.resource, shape)
         matching = self._matching(names, where) if len(names) > 1 and self._searches_tree(shape) else None
         trees = {target: _ancestors_of(RESOURCES[target]) for target in self._trees(names)}
+        trees |= {codes.name: _wider_codes(codes) for name in names if (codes := self.facets[name].codes)}
         counts = [select(self._count(name, shape, where, matching, trees).subquery()) for name in names]
         return Query(union_all(*counts) if len(counts) > 1 else counts[0])
 
@@ -168,12 +170,12 @@ class Facets:
         pairs = (union(*selects) if len(selects) > 1 else selects[0]).subquery()
         value: Any = pairs.c.value
         source: Any = pairs
-        if facet.tree:
-            above = trees[str(facet.target)]
+        above = trees.get(str(facet.target)) if facet.tree else trees.get(facet.codes.name) if facet.codes else None
+        if above is not None:
             value = above.c.above
             source = pairs.join(above, above.c.node == pairs.c.value)
         is_distinct = len(selects) > 1 or not isinstance(facet.columns[0], Column)
-        count: Any = func.count() if is_distinct and not facet.tree else func.count(pairs.c.record.distinct())
+        count: Any = func.count() if is_distinct and above is None else func.count(pairs.c.record.distinct())
         label: ColumnElement[str] = literal_column(f"'{name}'")
         statement = select(label.label("facet"), value.label("value"), count.label("count")).select_from(source)
         statement = statement.where(value.is_not(None)).group_by(value)
@@ -205,8 +207,7 @@ class Facets:
 
         def label(value: str) -> Any:
             if facet.codes:
-                code = facet.codes.codes[value]
-                return {"vi": code.vi, "en": code.en}
+                return facet.codes.codes[value].label
             return labels.get((facet.target, value))
 
         values = [{"value": value, "label": label(value), "count": count} for value, count in rows[:limit]]
@@ -244,6 +245,16 @@ def _ancestors_of(resource: Resource) -> Any:
     nodes = select(table.id.label("node"), table.id.label("above")).cte(f"above_{resource.name}", recursive=True)
     higher = select(nodes.c.node, table.parent).join(table, table.id == nodes.c.above)
     return nodes.union(higher.where(table.parent.is_not(None)))
+
+
+def _wider_codes(codes: CodeList) -> Any:
+    """Select each code with itself and with its wider code; None if the list has no wider codes."""
+    if not codes.parts:
+        return None
+    pairs = [(code, code) for code in codes.codes]
+    pairs += [(code, entry.parent) for code, entry in codes.codes.items() if entry.parent]
+    columns = (column("node", String), column("above", String))
+    return values(*columns, name=f"above_{codes.name}", literal_binds=True).data(pairs).cte(f"above_{codes.name}")
 
 
 def _labelled_targets(targets: tuple[str, ...]) -> Query:

@@ -26,9 +26,10 @@ def filter_shape(parameters: Mapping[str, Parameter], filters: Mapping[str, Any]
     values: dict[str, Any] = {}
     for name, value in filters.items():
         many = parameters[name].many
-        single = not many or len(value) == 1
+        wanted = parameters[name].values_of(value)
+        single = not many or len(wanted) == 1
         shape.append((name, single))
-        values |= parameters[name].encode(name, value[0] if many and single else value)
+        values |= parameters[name].encode(name, wanted[0] if many and single else wanted)
     return tuple(shape), values
 
 

@@ -45,7 +45,7 @@ from app.core.values.json import from_json
 
 # The version number of the rules that turn a record into an `IndexEntry`. Raise it when an entry changes for the same
 # record. `hoptac migrate` then builds the index again.
-INDEXING = 3
+INDEXING = 4
 
 BATCH = 2_000  # records that `fill_index` writes in one transaction
 MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte

@@ -1,6 +1,8 @@
 """Closed lists of codes with labels, sources and the codes of the same meaning in IATI."""
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -8,13 +10,25 @@ from pydantic_core import CoreSchema, core_schema
 
 ALL: dict[str, "CodeList"] = {}
 
+FOLDER = Path(__file__).parent / "codes"  # lists of other bodies, which `make codelists` writes
+MAX_NAMED = 40  # codes that a message names
+
 
 class Code(NamedTuple):
-    """The labels of one code, and the IATI 2.03 code with the same meaning, if any."""
+    """The labels of one code, the IATI 2.03 code with the same meaning, and the wider code, if any.
+
+    A code of another body that has no Vietnamese label there has an empty one.
+    """
 
     en: str
     vi: str
     iati: str | None = None
+    parent: str | None = None
+
+    @property
+    def label(self) -> dict[str, str]:
+        """The labels by language."""
+        return {language: text for language, text in (("en", self.en), ("vi", self.vi)) if text}
 
 
 class CodeList:
@@ -28,14 +42,23 @@ class CodeList:
         self.codes = dict(codes)
         self.source = source
         self.iati = iati
+        self.parts: dict[str, list[str]] = {}
+        for code, entry in self.codes.items():
+            if entry.parent is not None:
+                self.parts.setdefault(entry.parent, []).append(code)
         ALL[name] = self
 
     def check(self, code: str) -> str:
         """Return the code; ValueError with the allowed codes if it is not one of them."""
         if code not in self.codes:
-            allowed = ", ".join(list(self.codes)[:40])
+            path = f"/v1/codelists/{self.name}"
+            allowed = ", ".join(self.codes) if len(self.codes) <= MAX_NAMED else f"{path} lists its {len(self.codes)}"
             raise ValueError(f"is not a code of {self.name}: {allowed}")
         return code
+
+    def with_parts(self, code: str) -> list[str]:
+        """Return a code and the narrower codes in it: the purpose codes of a group, the targets of a goal."""
+        return [code, *self.parts.get(code, ())]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the list as `/v1/codelists` serves it."""
@@ -45,7 +68,7 @@ class CodeList:
             "source": self.source,
             "iati_codelist": self.iati,
             "codes": [
-                {"code": code, "label": {"en": entry.en, "vi": entry.vi}, "iati": entry.iati}
+                {"code": code, "label": entry.label, "iati": entry.iati, "parent": entry.parent}
                 for code, entry in self.codes.items()
             ],
         }
@@ -57,3 +80,10 @@ class CodeList:
         json_schema = handler(schema)
         json_schema["enum"] = list(self.codes)
         return json_schema
+
+
+def codes_of(table: str, parent: Callable[[str], str | None] | None = None, *, iati: bool = False) -> dict[str, Code]:
+    """Return the codes of a file in `codes`. `parent` returns the wider code of a code. `iati`: IATI has the same."""
+    with (FOLDER / f"{table}.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, "excel-tab"))[1:]
+    return {code: Code(en, vi, code if iati else None, parent(code) if parent else None) for code, en, vi in rows}

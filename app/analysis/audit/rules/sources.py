@@ -11,6 +11,7 @@ from app.analysis.audit.rule import Case, Finding, JsonRecord, citations, is_sam
 from app.core.database.sql import unindexed
 from app.figures.models import FIGURES, RELATIONS
 from app.figures.ranges import range_of
+from app.figures.units import unit_of
 
 FIGURE = FIGURES.table
 AGREEMENT = AGREEMENTS.table
@@ -67,7 +68,7 @@ def _differ(figure: JsonRecord, other: JsonRecord) -> bool:
     other_range = range_of(other)
     if own_range is None or other_range is None:
         return False
-    return bool(figure["unit"] != other["unit"]) or not own_range.overlaps(other_range)
+    return unit_of(figure) != unit_of(other) or not own_range.overlaps(other_range)
 
 
 @rule(

@@ -16,6 +16,7 @@ from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES, RELATIONS
 from app.figures.ranges import decimal_value, range_of
 from app.figures.stated import TO_DATE, day_of
+from app.figures.units import unit_of
 
 FIGURE = FIGURES.table
 INDICATOR = INDICATORS.table
@@ -41,7 +42,7 @@ def _breakdowns(total_figure: JsonRecord, parts: Iterable[JsonRecord]) -> Iterat
     """Group the parts of a total by their dimensions."""
     groups: dict[tuple[str, ...], dict[tuple[str, ...], list[JsonRecord]]] = {}
     for part in parts:
-        if (part["unit"], part["kind"]) == (total_figure["unit"], total_figure["kind"]):
+        if (unit_of(part), part["kind"]) == (unit_of(total_figure), total_figure["kind"]):
             dimensions = tuple(sorted(part["breakdown"]))
             # Parts without a dimension can overlap, so each of them is a group of its own.
             group = dimensions or ("", part["id"])
@@ -147,7 +148,7 @@ def _steps_to_target(target: JsonRecord, figures: list[JsonRecord]) -> list[Json
     Return nothing unless there is a plan and the last one ends with the target.
     """
     start, end = _days(target)
-    measure = ("indicator", "unit", "project", "breakdown")
+    measure = ("indicator", "unit", "unit_text", "project", "breakdown")
     similar = [other for other in figures if other["period"] and all(other[name] == target[name] for name in measure)]
     actuals = [other for other in similar if other["kind"] == "actual"]
     results = [actual for actual in actuals if actual["measured"] in TO_DATE or _days(actual)[0] in (start, date.min)]
@@ -186,7 +187,7 @@ def percentage_disagrees_with_base(case: Case) -> Iterator[Finding]:
     related = [(relation["kind"], figures[relation["figure"]]) for relation in relations]
     stated = range_of(case.record)
     for kind, base in related:
-        seconds = [other for how, other in related if how == "compared_with" and other["unit"] == base["unit"]]
+        seconds = [other for how, other in related if how == "compared_with" and unit_of(other) == unit_of(base)]
         results = [(second, _recompute(case.record, kind, base, second)) for second in seconds]
         computed = [(second, result) for second, result in results if result]
         if stated is None or not computed or any(result.range.overlaps(stated) for _, result in computed):

@@ -1,0 +1,1 @@
+"""Programs for maintainers, which the application does not need."""
