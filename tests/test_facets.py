@@ -36,6 +36,7 @@ def test_a_count_is_what_the_list_finds(client: TestClient, name: str, facet: st
     for each in values[:8] + values[-3:]:
         total = get(client, f"/v1/{name}?limit=1&total=true&{facet}={each['value']}")["total"]
         assert each["count"] == total > 0
+        assert isinstance(each["value"], str)
 
 
 @pytest.mark.parametrize("name", [resource.name for resource in RESOURCES])

@@ -8,6 +8,7 @@ import time
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
+from app.core.asgi.refusal_log import RefusalLog
 from app.core.settings import Settings
 from app.server.parse_turns import ParseTurns
 from app.server.unsent_responses import UnsentResponses
@@ -38,6 +39,7 @@ class Connections:
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
         self.slow: OrderedDict[Connection, float] = OrderedDict()  # with the time of their last progress, oldest first
         self.logs_malformed = settings.access_log
+        self.refusals = RefusalLog()
         self.unsent = UnsentResponses()
         self.parsing = ParseTurns()
         self._proxies = settings.trusts()

@@ -182,7 +182,7 @@ class Connection(HttpToolsProtocol):
         if self._running is not None and self._running.response_started and not self._running.response_complete:
             self.abort_soon()  # an answer now would become a part of the response that is being sent
             return
-        if self.shared.logs_malformed:
+        if self.shared.logs_malformed and self.shared.refusals.admits(self._network):
             log.info("malformed", status=400, client=self.client[0] if self.client else "")
         self.send_400_response("Invalid HTTP request received.")  # the text that uvicorn sends
 

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.asgi.refusal_log import REFUSALS, RefusalLog
+from app.core.access.clients import network_of
+from app.core.asgi.refusal_log import PROBES, REFUSALS, RefusalLog
 from app.core.errors import Failed, Problem
 from app.core.etags import matching, without_codings
 
@@ -104,7 +105,10 @@ class HttpMiddleware:
         seconds = time.perf_counter() - started
         if self.observe is not None:
             self.observe(scope["method"], scope, status, seconds)
-        if self.access_log and (status not in REFUSALS or self._refusals.admits(_address(scope))):
+        if not self.access_log:
+            return
+        is_cheap = status in REFUSALS or scope["path"] in PROBES
+        if not is_cheap or self._refusals.admits(network_of(_address(scope))):
             log.info("request", **_log_fields(scope, status, seconds, request_id, size))
 
 

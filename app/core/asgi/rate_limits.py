@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.clients import network_of
 from app.core.asgi.http_middleware import HttpMiddleware
+from app.core.asgi.refusal_log import PROBES
 from app.core.asgi.usage_table import ROUNDING, WINDOW, UsageTable
 from app.core.errors import TooMany
 from app.core.request_cost import COST, RequestCost
@@ -25,7 +26,6 @@ from app.core.request_cost import COST, RequestCost
 UNIT_SECONDS = 0.002  # seconds of work
 MAX_TOKENS = 50_000  # valid tokens that are remembered
 UNKNOWN_TOKENS = 60  # requests in a minute whose token is looked up although their address has no units left
-PROBES = ("/livez", "/readyz")  # paths that no limit applies to
 
 Headers = list[tuple[bytes, bytes]]
 

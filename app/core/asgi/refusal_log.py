@@ -1,4 +1,4 @@
-"""Which refused requests are logged: some of each client in a minute, then only how many more there were."""
+"""Which refused requests and probes are logged: some of each client in a minute, then how many more there were."""
 
 import time
 from collections import OrderedDict
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 REFUSALS = frozenset({400, 401, 403, 413, 429, 431, 503})  # statuses that any client can cause without limit
+PROBES = ("/livez", "/readyz")  # paths that no rate limit applies to
 MAX_LINES = 60  # of one client in a minute
 MAX_CLIENTS = 1_000
 WINDOW = 60.0  # seconds
@@ -15,14 +16,14 @@ log = structlog.get_logger("hoptac.access")
 
 
 class RefusalLog:
-    """The refused requests of this minute, by client. The clients that were not seen for longest are forgotten."""
+    """The refused requests and the probes of this minute, by client. The clients not seen for longest are forgotten."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()  # end of the minute, and refused requests
 
     def admits(self, client: str) -> bool:
-        """Count a refused request, and return whether it is logged. What was left out before is logged as a number."""
+        """Count a refused request or a probe, and return whether it is logged. The rest is logged as a number."""
         now = self._clock()
         end, count = self._windows.pop(client, (now + WINDOW, 0))
         if now >= end:
@@ -37,4 +38,4 @@ class RefusalLog:
 
     def _log_rest(self, client: str, count: int) -> None:
         if count > MAX_LINES:
-            log.info("refused requests that were not logged", client=client, count=count - MAX_LINES)
+            log.info("refused requests and probes that were not logged", client=client, count=count - MAX_LINES)

@@ -11,7 +11,7 @@ from collections import deque
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.clients import network_of
-from app.core.asgi.rate_limits import PROBES
+from app.core.asgi.refusal_log import PROBES
 from app.core.request_cost import COST, Metered
 
 ROUND = 0.002  # seconds after its first request in a round of the event loop in which a client may start others

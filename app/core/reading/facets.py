@@ -210,6 +210,8 @@ class Facets:
                 return facet.codes.codes[value].label
             return labels.get((facet.target, value))
 
+        if isinstance(facet.columns[0].type, Boolean):  # SQLite stores 0 and 1
+            rows = [("true" if value else "false", count) for value, count in rows]
         values = [{"value": value, "label": label(value), "count": count} for value, count in rows[:limit]]
         return {"values": values, "more": len(rows) > limit}
 
