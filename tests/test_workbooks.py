@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from pathlib import Path
@@ -20,8 +21,11 @@ from openpyxl import Workbook, load_workbook
 
 from app.core.errors import BadFile, Problem, TooLarge, Unavailable
 from app.exchange.formats.lines import Reading
+from app.exchange.formats.options import TableOptions
+from app.exchange.formats.source import Row
+from app.exchange.formats.table_report import TableReport
 from app.exchange.formats.workbook import process
-from app.exchange.formats.xlsx import xlsx_rows
+from app.exchange.formats.xlsx import WorkbookSource
 from tests.support.workbooks import HEAD, NS, raw_workbook, row, text_cell
 
 STYLES = f'<styleSheet {NS}><numFmts><numFmt numFmtId="170" formatCode="%s"/></numFmts><cellXfs><xf numFmtId="170"/>'
@@ -30,10 +34,14 @@ SHARED = "<row>" + text_cell("a") + '<c t="s"><v>%s</v></c></row>'
 LONG = "x" * 990_000
 
 
+def xlsx_rows(file: Any, reading: Reading) -> Iterator[Row]:
+    return WorkbookSource(file, TableOptions(), lambda _: False, TableReport(), reading).rows()
+
+
 def rows_of(content: bytes) -> list[Any]:
     with tempfile.TemporaryFile() as file:
         file.write(content)
-        return list(xlsx_rows(file, Reading()))
+        return [row[:2] for row in xlsx_rows(file, Reading())]
 
 
 VALUES: tuple[tuple[Any, str], ...] = (

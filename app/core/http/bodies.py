@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
+from email.message import Message
 from typing import Any
 
 from fastapi import Request
@@ -36,6 +37,13 @@ def type_of(request: Request, media_types: Collection[str]) -> str:
         headers = {"Accept-Patch" if request.method == "PATCH" else "Accept": supported, "Accept-Encoding": "identity"}
         raise UnsupportedType(f"The body must be {supported}, without a content coding.", headers=headers)
     return media_type
+
+
+def charset_of(request: Request) -> str:
+    """Return the parameter `charset` of the media type of the body, "" without one."""
+    message = Message()
+    message["Content-Type"] = request.headers.get("content-type", "")
+    return str(message.get_content_charset() or "")
 
 
 async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:

@@ -1,216 +1,234 @@
-"""Columns of a table and members of a record.
+"""The columns of one table, and the record of each of its rows.
 
 A column is named by the path of its values in a record: `title.vi` is the Vietnamese title, `roles.0.partner` the
-partner of the first role. The paths and the types of their values come from the JSON Schema of the resource, so every
-field of a resource is a column too.
+partner of the first role. A mapping says this for columns with other names. The paths and the types of their values
+come from the JSON Schema of the resource, so every field of a resource is a column too.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
 from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
-from app.core.model.fields import Record
 from app.core.model.resource import Resource
 from app.core.values.text import Suggestions
-from app.exchange.formats.table_report import MAX_HEADER, TableColumn, column_letters
+from app.exchange.formats.cell_values import Conventions, Kind
+from app.exchange.formats.cells.conventions import Evidence
+from app.exchange.formats.cells.garbled import garbled_as
+from app.exchange.formats.layout import is_blank
+from app.exchange.formats.mapping import (
+    ANY_ITEM,
+    MappedColumn,
+    MappingFields,
+    Scalar,
+    folded,
+    kind_of_items,
+    own_names,
+    value_path,
+)
+from app.exchange.formats.options import TableOptions
+from app.exchange.formats.schema_paths import Path, column_names, date_path, kind_of
+from app.exchange.formats.source import Cell
+from app.exchange.formats.table_report import MAX_COLUMNS, MAX_HEADER, TableColumn, TableReport, column_letters
 
-MAX_COLUMNS = 1_000
+MAX_NAMES = 20  # of columns in a warning
+GARBLED_NAME = " Its name is garbled: it is in a wrong encoding, or written for old fonts."
+LETTERS = re.compile(r"[A-Za-z]{1,3}")
+ROW_NUMBERS = {"stt", "tt", "s.t.t", "số tt", "số thứ tự", "no", "no.", "#", "nr", "nr.", "s/n", "s.no", "s. no."}
 
-INDEX = re.compile(r"0|[1-9][0-9]{0,2}")
-INTEGER = re.compile(r"-?[0-9]{1,18}")
-DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
-CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
 
-# In a template: the languages of a text, and the number of items of a list.
-TEMPLATE_LANGUAGES = ("vi", "en")
-TEMPLATE_ITEMS = {"citations": 1, "identifiers": 1}
-DEFAULT_ITEMS = 2
+@dataclass
+class Column:
+    """A column whose values become part of the record."""
 
-Path = tuple[str, ...]
-Cell = str | int | float | bool | None
+    position: int  # from 0
+    letter: str
+    header: str
+    path: Path
+    kind: Kind
+    conventions: Conventions
+    separator: str | None = None
+    values: dict[str, Scalar] | None = None
+    multiply: float | None = None
+    members: dict[str, Scalar] = field(default_factory=dict)
+
+
+def no_evidence() -> Evidence:
+    """Return that nothing is proved."""
+    return Evidence()
 
 
 class Columns:
     """The columns of one table, in the order of its header.
 
-    Raise Invalid with an error for each column whose name is not the path of a value in a record.
+    Raise Invalid with an error for each column whose name is neither the path of a value in a record nor, with a
+    mapping, a name in it. Columns that are to be ignored, and those that number the rows, are left out.
     """
 
-    def __init__(self, resource: Resource, header: Sequence[Cell]) -> None:
-        while header and _is_blank(header[-1]):
-            header = header[:-1]
-        if not header or len(header) > MAX_COLUMNS:
-            detail = f"The first row must contain 1 to {MAX_COLUMNS} names of columns."
+    def __init__(
+        self,
+        resource: Resource,
+        header: Sequence[Cell],
+        options: TableOptions | None = None,
+        mapping: MappingFields | None = None,
+        report: TableReport | None = None,
+        evidence: Callable[[], Evidence] = no_evidence,
+    ) -> None:
+        self.resource = resource
+        self.report = report or TableReport()
+        self.mapping = mapping
+        self._options = options or TableOptions()
+        self._evidence = evidence
+        self.headers = ["" if is_blank(cell) else str(cell).strip() for cell in header]
+        while self.headers and not self.headers[-1]:
+            self.headers.pop()
+        if not self.headers or len(self.headers) > MAX_COLUMNS:
+            detail = f"{self._row()} must contain 1 to {MAX_COLUMNS} names of columns."
             raise Invalid(ErrorItem(code="unknown_column", detail=detail))
-        self.paths = [tuple(str(name).strip().split(".")) for name in header]
-        self.kinds = [kind_of(resource, path) for path in self.paths]
-        unknown = [(number, self.paths[number - 1]) for number, kind in enumerate(self.kinds, 1) if kind is None]
-        errors = _unknown_columns(resource, unknown)
-        if len(set(self.paths)) < len(self.paths):
+        self.columns = list(self._own_columns(mapping) if mapping else self._path_columns())
+        self.required = {folded(name) for name in mapping.required} if mapping else set()
+        self.by_position = {column.position: column for column in self.columns}
+        self._describe()
+
+    def _row(self) -> str:
+        """Return where the header is, as the start of a sentence."""
+        row = f"Row {self.report.header_row}" if self.report.header_row > 1 else "The first row"
+        return f"{row} of the sheet «{self.report.sheet}»" if self.report.sheet else row
+
+    def _describe(self) -> None:
+        for position, header in enumerate(self.headers):
+            column = self.by_position.get(position)
+            path = ".".join(column.path) if column else None
+            described = TableColumn(letter=column_letters(position + 1), header=header[:MAX_HEADER], path=path)
+            self.report.columns.append(described)
+
+    def describe_conventions(self) -> None:
+        """Add to the report by which conventions cells with two readings were read."""
+        for column in self.columns:
+            described = self.report.columns[column.position]
+            for convention in sorted(column.conventions.used):
+                is_stated = convention in (self._options.decimal, self._options.dates)
+                described.read_by.append(f"{convention}: {'stated' if is_stated else 'proved by other cells'}")
+
+    def _column(self, position: int, path: Path, mapped: MappedColumn | None = None) -> Column:
+        steps = tuple("0" if step == ANY_ITEM else step for step in path)
+        is_date = date_path(self.resource, steps) is not None
+        kind = "date" if is_date else cast(Kind, kind_of_items(self.resource, path))
+        conventions = Conventions(position, self._options, self._evidence, set())
+        column = Column(position, column_letters(position + 1), self.headers[position], path, kind, conventions)
+        if mapped:
+            column.separator = mapped.separator
+            column.multiply = mapped.multiply
+            column.members = mapped.members
+            column.values = None if mapped.values is None else {folded(k): v for k, v in mapped.values.items()}
+        return column
+
+    def _path_columns(self) -> Iterator[Column]:
+        """Yield the columns that are named by paths."""
+        unknown = []
+        seen: set[Path] = set()
+        is_repeated = False
+        for position, header in enumerate(self.headers):
+            path = tuple(header.split("."))
+            if kind_of(self.resource, path) is not None:
+                is_repeated = is_repeated or path in seen
+                seen.add(path)
+                if not self._is_ignored(position):
+                    yield self._column(position, path)
+            elif not self._is_ignored(position) and folded(header) not in ROW_NUMBERS:
+                unknown.append((position, header))
+        errors = self._unknown_columns(unknown)
+        if is_repeated or _repeats(header for _, header in unknown):
             errors.append(ErrorItem(code="repeated", detail="Two columns have the same name."))
         if errors:
             raise Invalid(*errors)
 
-    def described(self) -> list[TableColumn]:
-        """Return the columns as the report of the table shows them."""
-        return [
-            TableColumn(letter=column_letters(number), header=".".join(path)[:MAX_HEADER], path=".".join(path))
-            for number, path in enumerate(self.paths, 1)
-        ]
+    def _is_ignored(self, position: int) -> bool:
+        names = self._options.ignored
+        if folded(self.headers[position]) in {folded(name) for name in names}:
+            return True
+        return column_letters(position + 1) in {name.upper() for name in names if LETTERS.fullmatch(name)}
 
-    def record(self, cells: Sequence[Cell]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the record of a row, without members for empty cells, and a map of the values that moved.
+    def _unknown_columns(self, unknown: Sequence[tuple[int, str]]) -> list[ErrorItem]:
+        """Return an error for each unknown column. Raise Invalid if there are too many."""
+        if len(unknown) > MAX_ERRORS:
+            detail = f"More than {MAX_ERRORS} columns are not paths of values in a record."
+            raise Invalid(ErrorItem(code="unknown_column", detail=detail))
+        suggestions = Suggestions()
+        errors = []
+        for position, header in unknown:
+            hint = GARBLED_NAME if garbled_as(header) else suggestions.similar_to(header, column_names(self.resource))
+            name = f"{position + 1} ({column_letters(position + 1)})"
+            detail = f"Column {name} is not the path of a value in a record.{hint}"
+            errors.append(ErrorItem(code="unknown_column", detail=detail))
+        if errors and self._is_elsewhere():
+            detail = f"{self._row()} was read as the header. If it is another one, state `sheet` and `header_row`."
+            errors.append(ErrorItem(code="unknown_column", detail=detail))
+        return errors
 
-        The numbers in the names of a table's columns may have gaps, the items of a list have none: the values of
-        `roles.1` and `roles.3` become items 0 and 1. The map then contains `/roles/0: roles.1` and `/roles/1: roles.3`,
-        from which `column_of` finds the column of an error.
-        """
-        if any(not _is_blank(cell) for cell in cells[len(self.paths) :]):
-            raise Invalid(ErrorItem(code="unknown_column", detail="The row has a value after the last named column."))
-        tree: dict[str, Any] = {}
-        for path, kind, cell in zip(self.paths, self.kinds, cells, strict=False):
-            if cell is None or cell == "":  # most cells of a wide table
-                continue
-            if isinstance(cell, str) and cell.strip() in CELL_ERRORS:
-                detail = f"Column {'.'.join(path)} contains an error of the spreadsheet."
-                raise Invalid(ErrorItem(pointer=f"/{'/'.join(path)}", code="invalid_value", detail=detail))
-            if not _is_blank(cell):
-                _set_value(tree, path, _json_value(cell, str(kind)))
-        moved: dict[str, str] = {}
-        record = {name: _with_lists(value, f"/{name}", name, moved) for name, value in tree.items()}
-        return record, moved
+    def _is_elsewhere(self) -> bool:
+        return self.report.sheet is not None or self.report.header_row > 1
 
+    def _own_columns(self, mapping: MappingFields) -> Iterator[Column]:
+        """Yield the columns that a mapping names. Warn of others, and raise Invalid for names that are missing."""
+        mapped = own_names(mapping)
+        positions: dict[str, int] = {}
+        repeated = False
+        left_out = []
+        for position, header in enumerate(self.headers):
+            name = folded(header)
+            if name in mapped and name not in positions and not self._is_ignored(position):
+                positions[name] = position
+            elif name in mapped:
+                repeated = True
+            elif header and not self._is_expected(position, mapping):
+                left_out.append(f"{column_letters(position + 1)} «{header[:MAX_HEADER]}»")
+        self._check_names(mapping, positions, repeated=repeated)
+        if left_out:
+            names = ", ".join(left_out[:MAX_NAMES])
+            detail = f"The mapping does not name these columns, and they were left out: {names}."
+            self.report.warn("left_out", detail)
+        for name, position in positions.items():
+            yield self._column(position, value_path(self.resource, mapped[name].to), mapped[name])
 
-def _is_blank(cell: Cell) -> bool:
-    return cell is None or (isinstance(cell, str) and not cell.strip())
+    def _is_expected(self, position: int, mapping: MappingFields) -> bool:
+        """Return whether a column can be left out without a warning."""
+        name = folded(self.headers[position])
+        return (
+            self._is_ignored(position) or name in {folded(ignored) for ignored in mapping.ignore} or name in ROW_NUMBERS
+        )
 
-
-def _unknown_columns(resource: Resource, columns: Sequence[tuple[int, Path]]) -> list[ErrorItem]:
-    """Return an error for each unknown column, given as number and path. Raise Invalid if there are too many."""
-    if len(columns) > MAX_ERRORS:
-        detail = f"More than {MAX_ERRORS} columns are not paths of values in a record."
-        raise Invalid(ErrorItem(code="unknown_column", detail=detail))
-    suggestions = Suggestions()
-    errors = []
-    for number, path in columns:
-        hint = suggestions.similar_to(".".join(path), column_names(resource))
-        detail = f"Column {number} is not the path of a value in a record.{hint}"
-        errors.append(ErrorItem(code="unknown_column", detail=detail))
-    return errors
-
-
-def _set_value(tree: dict[str, Any], path: Path, value: Any) -> None:
-    for step in path[:-1]:
-        branch = tree.setdefault(step, {})
-        tree = branch if isinstance(branch, dict) else {}  # of `period` and `period.edtf`, the first column counts
-    tree.setdefault(path[-1], value)
-
-
-def _with_lists(value: Any, pointer: str, column: str, moved: dict[str, str]) -> Any:
-    """Return the tree with a list in place of each object whose keys are numbers. Add moved items to `moved`."""
-    if not isinstance(value, dict):
-        return value
-    if not all(map(INDEX.fullmatch, value)):
-        return {name: _with_lists(value[name], f"{pointer}/{name}", f"{column}.{name}", moved) for name in value}
-    items = []
-    for position, number in enumerate(sorted(value, key=int)):
-        if str(position) != number:
-            moved[f"{pointer}/{position}"] = f"{column}.{number}"
-        items.append(_with_lists(value[number], f"{pointer}/{position}", f"{column}.{number}", moved))
-    return items
-
-
-def _json_value(cell: Cell, kind: str) -> Any:
-    """Return a cell as JSON: numbers and booleans where the record has them, otherwise text."""
-    if isinstance(cell, bool):
-        return cell if kind == "boolean" else str(cell).lower()
-    if isinstance(cell, int | float):
-        number = int(cell) if cell == cell // 1 else float(f"{cell:.15g}")  # Excel shows 15 digits
-        return number if kind in ("number", "integer") else str(number)
-    return _value_of_text(str(cell).strip(), kind)
+    def _check_names(self, mapping: MappingFields, positions: dict[str, int], *, repeated: bool) -> None:
+        errors = []
+        for number, (name, column) in enumerate(mapping.columns.items(), 1):
+            if folded(name) not in positions and not column.optional:
+                detail = (
+                    f"The table has no column with name {number} of the mapping. {self._row()} was read as its header."
+                )
+                errors.append(ErrorItem(code="unknown_column", detail=detail))
+        if any(map(garbled_as, self.headers)):
+            detail = (
+                "The names of the columns are garbled: they are in a wrong encoding, or written for old fonts (TCVN3, "
+                "VNI). Convert them to Unicode, and save the file as an XLSX workbook or as CSV UTF-8."
+            )
+            errors = [ErrorItem(code="garbled_text", detail=detail)]
+        if repeated:
+            errors.append(ErrorItem(code="repeated", detail="Two columns of the table have the same name."))
+        if errors:
+            raise Invalid(*errors[:MAX_ERRORS])
 
 
-def _value_of_text(text: str, kind: str) -> Any:
-    if kind == "boolean":
-        return {"true": True, "false": False}.get(text.lower(), text)
-    if kind in ("number", "integer") and INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if kind == "number" and DECIMAL.fullmatch(text) else text
+def _repeats(names: Iterator[str]) -> bool:
+    texts = [name for name in names if name]
+    return len(set(texts)) < len(texts)
 
 
-@cache
-def _schema(resource: Resource) -> dict[str, Any]:
-    return resource.shown.model_json_schema()
-
-
-def kind_of(resource: Resource, path: Path) -> str | None:
-    """Return the JSON Schema type of the values at a path. Return None if there is no single value at this path."""
-    node: Any = _schema(resource)
-    for step in path:
-        node = _child(_resolved(resource, node), step)
-        if node is None:
-            return None
-    node = _resolved(resource, node)
-    if "edtf" in node.get("properties", ()):  # a date can be written as one text
-        return "string"
-    return node["type"] if node.get("type") in ("string", "number", "integer", "boolean") else None
-
-
-def _resolved(resource: Resource, node: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema without references and null. Of several types, return the last, which is the widest."""
-    while "$ref" in node or "anyOf" in node:
-        if "$ref" in node:
-            node = _schema(resource)["$defs"][node["$ref"].rpartition("/")[2]]
-        else:
-            node = [option for option in node["anyOf"] if option != {"type": "null"}][-1]
-    return node
-
-
-def _child(node: dict[str, Any], step: str) -> Any:
-    """Return the schema of an item or a member of a resolved schema, or None."""
-    if node.get("type") == "array":
-        return node["items"] if INDEX.fullmatch(step) else None
-    if step in node.get("properties", ()):
-        return node["properties"][step]
-    patterns = node.get("patternProperties", {})
-    return next((schema for pattern, schema in patterns.items() if re.fullmatch(pattern, step)), None)
-
-
-@cache
-def column_names(resource: Resource) -> tuple[str, ...]:
-    """Return the columns of a template: the id, and the path of every value that a writer can set."""
-    names = ["id"]
-    for member, node in _schema(resource)["properties"].items():
-        if member not in Record.model_fields:
-            names += _value_paths(resource, node, member)
-    return tuple(names)
-
-
-def _value_paths(resource: Resource, node: Any, path: str) -> Iterator[str]:
-    node = _resolved(resource, node)
-    if node.get("type") == "array":
-        for position in range(TEMPLATE_ITEMS.get(path, DEFAULT_ITEMS)):
-            yield from _value_paths(resource, node["items"], f"{path}.{position}")
-    elif "edtf" in node.get("properties", ()) or node.get("type") != "object":
-        yield path
-    elif "properties" in node:
-        for name, child in node["properties"].items():
-            yield from _value_paths(resource, child, f"{path}.{name}")
-    elif path != "breakdown":  # its names are free; those of other maps are languages
-        yield from (f"{path}.{language}" for language in TEMPLATE_LANGUAGES if _child(node, language))
-
-
-def column_descriptions(resource: Resource) -> Iterator[tuple[str, str, str, str]]:
-    """Yield the name, type, requirement ("yes" or blank) and codes or description of each column of a template."""
-    required = {name for name, entry in resource.fields.model_fields.items() if entry.is_required()}
-    for name in column_names(resource):
-        node: Any = _schema(resource)
-        description = ""
-        for step in name.split("."):
-            node = _child(_resolved(resource, node), step)
-            description = node.get("description", description).split("\n")[0]
-        codes = ", ".join(map(str, _resolved(resource, node).get("enum", ())))
-        requirement = "yes" if name.partition(".")[0] in required else ""
-        yield name, str(kind_of(resource, tuple(name.split(".")))), requirement, codes or description
+def column_name_test(resource: Resource, mapping: MappingFields | None) -> Callable[[str], bool]:
+    """Return the function that tells whether a cell is the name of a column, or a part of one that has several rows."""
+    if mapping is None:
+        return lambda cell: kind_of(resource, tuple(cell.strip().split("."))) is not None
+    names: set[str] = set()
+    for name in own_names(mapping):
+        names.update((name, *(part.strip() for part in name.split(" / "))))
+    return lambda cell: folded(cell) in names

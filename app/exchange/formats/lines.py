@@ -2,20 +2,19 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from app.core.errors import ERROR_DETAILS, MAX_ERRORS, BadBody, BadFile, ErrorItem, Invalid, TooLarge, Unavailable
+from app.core.errors import ERROR_DETAILS, MAX_ERRORS, BadBody, ErrorItem, Invalid, TooLarge, Unavailable
 from app.core.model.list_bounds import long_lists
 from app.core.model.resource import Resource
 from app.core.model.validation import refuse_unsafe
 from app.core.values.json import to_json
 from app.core.values.text import SLUGS
-from app.exchange.formats.columns import Cell, Columns
 from app.exchange.formats.table_report import TableReport
 
 MAX_LINE = 1_000_000  # bytes of a line of JSON Lines, and of a row of a table as JSON
@@ -80,23 +79,31 @@ def bad_line(number: int, resource: str | None = None) -> ParsedLine:
     return ParsedLine(number, resource=resource, errors=(ErrorItem(code="bad_line", detail=ERROR_DETAILS["bad_line"]),))
 
 
-def checked_line(number: int, resource: Resource, record: dict[str, Any], moved: dict[str, str]) -> ParsedLine:
+def checked_line(
+    number: int,
+    resource: Resource,
+    record: dict[str, Any],
+    moved: dict[str, str],
+    errors: Iterable[ErrorItem] = (),
+    warnings: Iterable[ErrorItem] = (),
+) -> ParsedLine:
     """Return the line, with errors if it contains a text, a resource, an id or a version that no record can have.
 
     The same applies to a list that is too long: an import looks up the items of its lists before it validates them.
+    `errors` and `warnings` are those of its cells.
     """
     try:
         refuse_unsafe(record, resource.shown)
         _check_head(resource, record)
         _check_lists(resource, record)
     except Invalid as invalid:
-        return ParsedLine(number, resource=resource.name, moved=moved, errors=tuple(invalid.errors))
+        return ParsedLine(number, None, resource.name, moved, (*errors, *invalid.errors), tuple(warnings))
     except BadBody:
         return bad_line(number)
     content = to_json(record)
     if len(content) > MAX_LINE:
         return bad_line(number, resource.name)
-    return ParsedLine(number, content, resource.name, moved)
+    return ParsedLine(number, content, resource.name, moved, tuple(errors), tuple(warnings))
 
 
 def _check_lists(resource: Resource, record: dict[str, Any]) -> None:
@@ -127,33 +134,3 @@ def _check_head(resource: Resource, record: dict[str, Any]) -> None:
         errors.append(ErrorItem(pointer=f"/{location[0]}", code="invalid_value", detail=detail))
     if errors:
         raise Invalid(*errors)
-
-
-def table_lines(
-    rows: Iterable[tuple[int, list[Cell] | None]], resource: Resource, reading: Reading
-) -> Iterator[ParsedLine]:
-    """Yield the lines of a table from its numbered rows, of which the first is the header. Skip blank rows.
-
-    A row is None if it was too large to be read. Raise Invalid if the header is wrong, BadFile if there is none, and
-    TooLarge if there are too many rows.
-    """
-    columns = None
-    for count, (number, cells) in enumerate(rows):
-        if count > MAX_LINES:
-            raise too_many_lines()
-        if columns is None:
-            columns = Columns(resource, cells or ())
-            reading.report = TableReport(header_row=number, columns=columns.described())
-            continue
-        if cells is None:
-            yield bad_line(number, resource.name)
-            continue
-        try:
-            record, moved = columns.record(cells)
-        except Invalid as invalid:
-            yield ParsedLine(number, resource=resource.name, errors=tuple(invalid.errors))
-            continue
-        if record:
-            yield checked_line(number, resource, record, moved)
-    if columns is None:
-        raise BadFile("The table is empty. Its first row must contain the names of the columns.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
+MAX_COLUMNS = 1_000
 MAX_WARNINGS = 100  # of a table; the last one then says that there are more
 AT_COLUMN = "@"  # before the letters of a column, in a map of values that moved
 MAX_HEADER = 100  # characters of the name of a column
@@ -16,6 +17,12 @@ class TableColumn(BaseModel):
     letter: str = Field(description="The letters of the column, as a spreadsheet program shows them.", examples=["C"])
     header: str = Field(description="The name of the column in the file.")
     path: str | None = Field(description="The value of the record that it contains; null if the column is left out.")
+    read_by: list[str] = Field(
+        default=[],
+        description="By which conventions cells with two readings were read: `comma` or `point` before decimals, `dmy` "
+        "or `mdy` in dates, and whether it was stated or is proved by other cells of the column.",
+        examples=[["comma: proved by other cells"]],
+    )
 
 
 class TableWarning(BaseModel):

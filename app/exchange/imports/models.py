@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.errors import ErrorItem
 from app.core.reading.history import FieldChange
+from app.exchange.formats.options import TableOptions
 from app.exchange.formats.table_report import TableReport
 from app.exchange.imports.database_tables import MODE, STATUS, VERDICT
 
@@ -23,6 +24,20 @@ class ImportOptions(BaseModel):
         description="`all`: if a line is refused, nothing is written. `rows`: the other lines are written.",
     )
     dry_run: bool = Field(default=False, description="Write nothing, and report the verdict that each line would get.")
+
+
+class SendOptions(ImportOptions, TableOptions):
+    """How a file is imported, and how its table is read."""
+
+    @property
+    def table_options(self) -> TableOptions:
+        """How the table is read."""
+        return TableOptions(**self.model_dump(include=set(TableOptions.model_fields)))
+
+    @property
+    def import_options(self) -> ImportOptions:
+        """How the file is imported."""
+        return ImportOptions(**self.model_dump(include=set(ImportOptions.model_fields)))
 
 
 class ImportShown(BaseModel):

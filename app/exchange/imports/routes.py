@@ -12,7 +12,7 @@ from sqlmodel import Session
 from app.core.access.caller import Caller
 from app.core.access.clients import client_of
 from app.core.errors import BadBody, Conflict, ErrorItem, Invalid, NotFound, TooLarge, UnsupportedType, language_of
-from app.core.http.bodies import type_of
+from app.core.http.bodies import charset_of, type_of
 from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
 from app.core.http.operations import PathParameter, operation
 from app.core.http.responses import private_json
@@ -28,11 +28,13 @@ from app.exchange.formats.media_types import (
     SUFFIXES,
     TEMPLATES,
     XLSX,
+    TableSettings,
     allows_resource,
     parse_file,
 )
+from app.exchange.formats.options import TableOptions
 from app.exchange.imports.database_tables import DELETED, OPEN, VERDICT, Import
-from app.exchange.imports.models import ImportDetail, ImportOptions, ImportPage, LinePage
+from app.exchange.imports.models import ImportDetail, ImportPage, LinePage, SendOptions
 from app.exchange.imports.storage import claims
 from app.exchange.imports.storage.deletion import mark_deleted
 from app.exchange.imports.storage.reading import (
@@ -88,8 +90,8 @@ class LinesQuery(BaseModel):
 
 FILE = {
     JSON_LINES: {"schema": {"type": "string", "description": "One record on each line, with its `resource`."}},
-    CSV: {"schema": {"type": "string", "description": "UTF-8, separated by commas, semicolons or tabs."}},
-    XLSX: {"schema": {"type": "string", "format": "binary", "description": "The first sheet of the workbook is read."}},
+    CSV: {"schema": {"type": "string", "description": "UTF-8, or with `charset`. Commas, semicolons, tabs or bars."}},
+    XLSX: {"schema": {"type": "string", "format": "binary", "description": "One sheet of the workbook is read."}},
 }
 TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": {"type": "string", "format": "binary"}}}
 
@@ -109,7 +111,7 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
     statuses={"202": "The file was received and stored. The import runs in the background; its URL is in Location."},
     problems=(BadBody, Conflict, TooLarge, UnsupportedType),
 )
-async def send_import(request: Request, caller: Caller, query: ImportOptions) -> Response:
+async def send_import(request: Request, caller: Caller, query: SendOptions) -> Response:
     """Import JSON Lines with records of any resource, as the API returns them, or a CSV or XLSX table of one resource,
     whose columns are named as in its template.
 
@@ -133,14 +135,19 @@ async def send_import(request: Request, caller: Caller, query: ImportOptions) ->
         detail = "A table needs the name of its resource, such as projects. In JSON Lines, each line states its own."
         raise Invalid(ErrorItem(parameter="resource", code="unknown_resource", detail=detail))
     resource = RESOURCES.get(query.resource or "")
+    settings = TableSettings(charset_of(request), query.table_options)
+    if resource is None and not settings.options.is_empty:
+        detail = "This parameter says how a table is read. JSON Lines do not need it."
+        name = next(name for name in TableOptions.model_fields if getattr(query, name) is not None)
+        raise Invalid(ErrorItem(parameter=name, code="invalid_value", detail=detail))
     importer = request.app.state.importer
     receiver = request.app.state.receiver
     await importer.check_quota(caller)
     async with receiver.receive(request) as file:
 
         def store(reading: Reading) -> str:
-            with contextlib.closing(parse_file(file, file_format, resource, reading)) as lines:
-                stored_id: str = importer.store(caller, query, lines, reading)
+            with contextlib.closing(parse_file(file, file_format, resource, reading, settings)) as lines:
+                stored_id: str = importer.store(caller, query.import_options, lines, reading)
                 return stored_id
 
         import_id: str = await receiver.read(request, store, in_child=file_format == XLSX)

@@ -1,12 +1,14 @@
 """The child process that reads a workbook: `python -m app.exchange.formats.workbook FD WIDTH`.
 
-It writes a line of JSON for each row, and one for its end or for the reason why it cannot go on. It ends when the
-process that started it ends, since nothing else then holds the other end of its input.
+It writes a line of JSON for the first rows of each sheet, and reads a line that says which sheet has the table, and in
+which row its header is. Then it writes a line for each row, and one for the end or for the reason why it cannot go on.
+It ends when the process that started it ends, since nothing else then holds the other end of its input.
 """
 
 import contextlib
 import json
 import os
+import queue
 import resource
 import sys
 import threading
@@ -15,28 +17,37 @@ from typing import IO, Any
 
 from app.exchange.formats.workbook.archive import NEEDS_MEMORY, NOT_A_WORKBOOK, Archive, Refused
 from app.exchange.formats.workbook.parts import Workbook
-from app.exchange.formats.workbook.sheet import SheetReader
+from app.exchange.formats.workbook.table import SheetTable, heads
 
 MAX_ROW = 1_000_000  # bytes of the cells of a row as JSON, like a line of JSON Lines
 
 MAX_CPU = 90  # seconds
 MAX_MEMORY = 600_000_000  # bytes of address space: the table of strings, and what Python itself needs
 
+Choices = queue.SimpleQueue[tuple[int, int]]
+
 
 def main() -> None:
     """Read the workbook of a file descriptor and write its rows."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    choices: Choices = queue.SimpleQueue()
+    threading.Thread(target=_read_input, args=(choices,), daemon=True).start()
     _limit_resources()
     output = sys.stdout.buffer
     with os.fdopen(int(sys.argv[1]), "rb") as file:
-        last = _write_rows(file, int(sys.argv[2]), output)
+        last = _write_rows(file, int(sys.argv[2]), output, choices)
     output.write(_line(last))
     output.flush()
 
 
-def _end_with_parent() -> None:
-    """End this process when its input ends."""
-    os.read(0, 1)
+def _read_input(choices: Choices) -> None:
+    """Pass on the choices of the server. End this process when its input ends."""
+    received = b""
+    while block := os.read(0, 1_000):
+        received += block
+        if received.endswith(b"\n"):
+            sheet, header_row = json.loads(received)
+            choices.put((sheet, header_row))
+            received = b""
     os._exit(1)
 
 
@@ -56,17 +67,21 @@ def _limit_resources() -> None:
             resource.setrlimit(kind, (limit, limit))
 
 
-def _write_rows(file: IO[bytes], width: int, output: IO[bytes]) -> Any:
+def _write_rows(file: IO[bytes], width: int, output: IO[bytes], choices: Choices) -> Any:
     """Write the rows. Return the last message: that there are no more, or why the workbook is refused."""
 
-    def emit(number: int, cells: Any) -> None:
-        line = _line([number, cells])
-        output.write(line if len(line) <= MAX_ROW else _line([number, None]))
+    def emit(message: Any) -> None:
+        line = _line(message)
+        output.write(line if len(line) <= MAX_ROW else _line([message[0], None, {}]))
 
     try:
         workbook = Workbook(Archive(file))
-        with workbook.open_sheet() as sheet:
-            SheetReader(workbook, width, emit).read(sheet)
+        for head in heads(workbook, width):
+            output.write(_line(head))
+        output.write(_line({"choose": len(workbook.sheets)}))
+        output.flush()
+        sheet, header_row = choices.get()
+        noticed = SheetTable(workbook, workbook.sheets[sheet], header_row, emit).read(width)
     except Refused as refused:
         return {"refused": refused.detail, "is_too_large": refused.is_too_large}
     except MemoryError:
@@ -75,7 +90,7 @@ def _write_rows(file: IO[bytes], width: int, output: IO[bytes]) -> Any:
         raise
     except Exception:  # whatever a malformed workbook leads to
         return {"refused": NOT_A_WORKBOOK, "is_too_large": False}
-    return {"is_complete": True}
+    return {"noticed": noticed}
 
 
 def _line(message: Any) -> bytes:

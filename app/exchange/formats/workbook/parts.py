@@ -1,4 +1,4 @@
-"""The small parts of a workbook that say how to read its first sheet, and the table of its strings.
+"""The small parts of a workbook that say how to read its sheets, and the table of its strings.
 
 Of each part, only the elements and attributes that are needed are looked at. Names of cells, print areas, comments and
 whatever else a workbook contains are not read.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from xml.parsers import expat
 
 from app.exchange.formats.workbook.archive import (
@@ -25,6 +25,7 @@ from app.exchange.formats.workbook.archive import (
 
 MAX_TEXT = 1_000_000  # characters of one cell; a row with more is refused anyway
 MAX_STRINGS = 300_000_000  # bytes of the table of strings in memory
+MAX_NAME = 100  # characters of the name of a sheet; Excel allows 31
 MAX_FORMAT = 255  # characters of a number format, as in Excel
 OFFSET_SIZE = 8
 
@@ -190,22 +191,32 @@ def read_strings(part: IO[bytes]) -> SharedStrings:
     return strings
 
 
+class Sheet(NamedTuple):
+    """A sheet of a workbook, and the name of its part."""
+
+    name: str
+    is_hidden: bool
+    part: str
+
+
 class Workbook:
-    """What is needed to read the first sheet of a workbook."""
+    """What is needed to read the sheets of a workbook. Raise Refused if it has none."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         main = [related.target for related in relationships(archive, "").values() if related.type == "officeDocument"]
         self._name = main[0] if main else "xl/workbook.xml"
         self._related = relationships(archive, self._name)
-        self._sheets: list[str] = []
+        self.sheets: list[Sheet] = []
         self.epoch = EPOCH  # from which the numbers of dates count
         with archive.open(self._name) as part:
             for path, attributes in elements(part, 3):
                 if path[1:] == ("sheets", "sheet"):
-                    self._sheets += [value for name, value in attributes.items() if name.endswith(":id")]
+                    self._add_sheet(attributes)
                 elif path[1:] == ("workbookPr",) and attributes.get("date1904", "") not in FALSE:
                     self.epoch = EPOCH_1904
+        if not self.sheets:
+            raise Refused(NOT_A_WORKBOOK)
         self.styles = self._read_styles()
 
     def _part(self, kind: str) -> str | None:
@@ -229,10 +240,14 @@ class Workbook:
         with self._archive.open(name, is_small=False) as part:
             return read_strings(part)
 
-    def open_sheet(self) -> IO[bytes]:
-        """Open the first sheet that is no chart."""
-        related = [self._related.get(sheet) for sheet in self._sheets]
-        for sheet in related:
-            if sheet is not None and sheet.type == "worksheet" and sheet.target in self._archive:
-                return self._archive.open(sheet.target, is_small=False)
-        raise Refused(NOT_A_WORKBOOK)
+    def _add_sheet(self, attributes: dict[str, str]) -> None:
+        """Add a sheet, unless it is a chart or its part is missing."""
+        related = [self._related.get(value) for name, value in attributes.items() if name.endswith(":id")]
+        for part in related:
+            if part is not None and part.type == "worksheet" and part.target in self._archive:
+                is_hidden = attributes.get("state", "visible") != "visible"
+                self.sheets.append(Sheet(attributes.get("name", "")[:MAX_NAME], is_hidden, part.target))
+
+    def open_sheet(self, sheet: Sheet) -> IO[bytes]:
+        """Open the part of a sheet."""
+        return self._archive.open(sheet.part, is_small=False)

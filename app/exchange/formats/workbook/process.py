@@ -4,6 +4,7 @@ The child waits when the pipe between the two processes is full, so rows never c
 rows are no longer needed.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -11,13 +12,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from app.core.errors import BadFile, TooLarge, Unavailable
 from app.exchange.formats.lines import MAX_LINE, Reading
-from app.exchange.formats.workbook.sheet import Row
 
 MAX_WAITING = 180  # seconds that the server waits for the child in all
 CHECK_SECONDS = 0.25  # between two checks whether the reading was stopped
@@ -25,24 +25,33 @@ BLOCK = 65_536
 MODULE = "app.exchange.formats.workbook"
 ROOT = Path(__file__).parents[4]
 
+Choose = Callable[[list[Any]], tuple[int, int]]
+
 TOO_LONG = "Reading the workbook takes too long. Send it in several files, or as CSV."
 
 
-def workbook_rows(file: IO[bytes], width: int, reading: Reading) -> Iterator[Row]:
-    """Yield the header of a workbook, of at most `width` cells, and then its rows that are not blank.
+def workbook_messages(file: IO[bytes], width: int, choose: Choose, reading: Reading) -> Iterator[Any]:
+    """Yield what the child writes about a table: a list for the header and for each row, and objects.
 
-    Raise BadFile or TooLarge if it cannot be read.
+    `choose` gets the first rows of each sheet and returns the sheet of the table and the row of its header. Raise
+    BadFile or TooLarge if the workbook cannot be read.
     """
     file.flush()
     process = _start(file, width)
+    heads: list[Any] = []
     try:
         for line in _lines(process, reading):
             message = json.loads(line)
-            if isinstance(message, list):
-                yield message[0], message[1]
+            if isinstance(message, list) or "evidence" in message:
+                yield message
+            elif "sheet" in message:
+                heads.append(message)
+            elif "choose" in message:
+                _send(process, choose(heads))
             elif "refused" in message:
                 raise (TooLarge if message["is_too_large"] else BadFile)(message["refused"])
             else:
+                yield message
                 return
         raise _failure(process, reading)
     finally:
@@ -53,10 +62,17 @@ def workbook_rows(file: IO[bytes], width: int, reading: Reading) -> Iterator[Row
                 pipe.close()
 
 
+def _send(process: "subprocess.Popen[bytes]", choice: tuple[int, int]) -> None:
+    """Send the child the sheet and the row of the header. If it has just ended, that shows in its output."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(choice).encode() + b"\n")
+
+
 def _start(file: IO[bytes], width: int) -> "subprocess.Popen[bytes]":
     """Start the child. It gets the file, and neither the environment of the server, with its passwords, nor its files.
 
-    Its input is a pipe to which nothing is written. The child ends when this process ends and the pipe is closed.
+    Its input is a pipe. The child ends when this process ends and the pipe is closed.
     """
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
     environment["PYTHONPATH"] = str(ROOT)

@@ -4,40 +4,51 @@ Only two kinds of XML elements reach the reader: rows, and what is needed of cel
 text). Values mean the same as in openpyxl, whose functions for dates and number formats are used.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from xml.parsers import expat
 
 from app.exchange.formats.workbook.archive import BLOCK, ElementCount, Refused, parse
+from app.exchange.formats.workbook.number_formats import CellFormat, cell_format
 from app.exchange.formats.workbook.parts import MAX_TEXT, Text, Workbook
 
 MAX_ROWS = 1_048_576  # of a sheet, as in Excel
 MAX_SHEET_COLUMNS = 16_384
+MAX_COLUMN_RANGES = 1_000
 MAX_HEAD = 1_000_000  # bytes of a sheet before its first row
 
-LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')  # in a number format: texts, colours, languages
 DIGITS = "0123456789"
-NO_DATE = (False, False, "")
+FALSE = ("", "0", "false")
+NO_VALUE = "formula"  # the mark of a formula whose value was not saved
+BEYOND = "beyond"  # the mark of a cell after the last column that is read
 
 Cell = str | int | float | bool | None
-Row = tuple[int, list[Cell] | None]  # the number of the row, and its cells, or None if it is too large
+
+
+class SheetRow(NamedTuple):
+    """A row of a sheet: its number, and its cells, or None if it is too large. Marks have the numbers of columns."""
+
+    number: int
+    cells: list[Cell] | None
+    marks: dict[int, str]
+    is_hidden: bool = False
 
 
 class SheetReader:
-    """The rows of one sheet. The first is the header: later rows have one cell more than it at most.
+    """The rows of one sheet, with at most `width` cells.
 
-    `emit` is called with the header, and then with each row that is not blank. Rows are not collected: a few kilobytes
-    can contain hundreds that each refer to a large string.
+    `emit` is called with each row that is not blank. Rows are not collected: a few kilobytes can contain hundreds that
+    each refer to a large string.
     """
 
-    def __init__(self, workbook: Workbook, width: int, emit: Callable[[int, list[Cell] | None], None]) -> None:
+    def __init__(self, workbook: Workbook, width: int, emit: Callable[[SheetRow], None]) -> None:
+        self.width = width
+        self.hidden_columns: list[tuple[int, int]] = []  # first and last
         self._workbook = workbook
-        self._width = width
         self._emit = emit
         self._elements = ElementCount()
-        self._styles: dict[int, tuple[bool, bool, str]] = {}
+        self._styles: dict[int, CellFormat] = {}
         self._columns: dict[str, int] = {}
         self._number = 0
         self._depth = 0
@@ -63,8 +74,6 @@ class SheetReader:
                 raise Refused(f"The sheet has more than {MAX_HEAD} bytes before its rows.", is_too_large=True)
         while part.read(BLOCK):  # to check that the part is complete
             pass
-        if not self._number:
-            self._emit(1, [])
 
     def _parsed(self, part: IO[bytes], parser: Any) -> Iterator[int]:
         try:
@@ -80,10 +89,17 @@ class SheetReader:
             if depth == 1:
                 self._prefix = name[: name.find(":") + 1]
             self._is_in_rows = depth == 2 and name == f"{self._prefix}sheetData"
+            if (
+                depth == 3
+                and attributes.get("hidden", "") not in FALSE
+                and len(self.hidden_columns) < MAX_COLUMN_RANGES
+            ):
+                self.hidden_columns.append((int(attributes.get("min", "0")), int(attributes.get("max", "0"))))
         elif depth > 4:
             self._start_in_cell(depth, name.removeprefix(self._prefix))
         elif depth == 4:
             self._cell = attributes
+            self._has_formula = False
         else:
             self._start_row(attributes)
 
@@ -93,6 +109,8 @@ class SheetReader:
             self._run = name
             if name == "v" and not is_text:
                 self._texts_at = depth
+            elif name == "f":
+                self._has_formula = True
         elif name == "t" and is_text and (depth == 6 or (depth == 7 and self._run == "r")):
             self._texts_at = depth
         elif depth == 6:
@@ -119,7 +137,10 @@ class SheetReader:
 
     def _start_row(self, attributes: dict[str, str]) -> None:
         self._place = attributes.get("r")
+        self._is_hidden = attributes.get("hidden", "") not in FALSE
         self._cells: list[Cell] = []
+        self._marks: dict[int, str] = {}
+        self._has_more = False  # than `width` cells
         self._column = 0
         self._size = 0
         self._count = 0
@@ -130,17 +151,11 @@ class SheetReader:
         number = self._number + 1 if self._place is None else _row_number(self._place)
         if not self._number < number <= MAX_ROWS:
             raise Refused(f"The rows of the sheet do not have ascending numbers of at most {MAX_ROWS}.")
-        cells = self._cells
-        is_header = not self._number
         self._number = number
-        if is_header:
-            header = cells if number == 1 else []
-            self._width = len(header) + 1
-            self._emit(1, header if self._size <= MAX_TEXT else [])
-        elif self._size > MAX_TEXT:
-            self._emit(number, None)
-        elif cells:
-            self._emit(number, cells)
+        if self._size > MAX_TEXT:
+            self._emit(SheetRow(number, None, {}, self._is_hidden))
+        elif self._cells or self._marks:
+            self._emit(SheetRow(number, self._cells, self._marks, self._is_hidden))
 
     def _end_cell(self, name: str) -> None:
         text = self._text.take()
@@ -152,13 +167,27 @@ class SheetReader:
         if self._count > MAX_SHEET_COLUMNS:
             detail = f"A row of the sheet has more than {MAX_SHEET_COLUMNS} cells."
             raise Refused(detail, is_too_large=True)
-        if column > self._width or text == "":
+        if text == "":
+            self._end_blank_cell(column)
             return
         value = text if text is None else self._value(text)
-        if value is None:
+        if column > self.width:
+            self._add_mark_beyond(column, value)
+        elif value is None:
             self._size += MAX_TEXT + 1
         elif self._size <= MAX_TEXT:
             self._add_cell(column, value)
+
+    def _end_blank_cell(self, column: int) -> None:
+        is_text = self._cell.get("t") == "str"  # a formula whose result is an empty text
+        if self._has_formula and not is_text and column <= self.width:
+            self._marks[column - 1] = NO_VALUE
+
+    def _add_mark_beyond(self, column: int, value: Cell) -> None:
+        """Mark the first cell after the last column that is not blank."""
+        if not self._has_more and not (isinstance(value, str) and not value.strip()):
+            self._has_more = True
+            self._marks[column - 1] = BEYOND
 
     def _add_cell(self, column: int, value: Cell) -> None:
         cells = self._cells
@@ -167,6 +196,10 @@ class SheetReader:
         if column > len(cells):
             cells.extend([None] * (column - len(cells)))
         cells[column - 1] = value
+        if "s" in self._cell and isinstance(value, int | float):
+            mark = self._style().mark
+            if mark:
+                self._marks[column - 1] = mark
 
     def _column_of(self, place: str) -> int:
         letters = place.rstrip(DIGITS)
@@ -194,42 +227,32 @@ class SheetReader:
         number = float(text) if "." in text or "e" in text or "E" in text else int(text)
         if "s" not in self._cell:
             return number
-        is_date, is_duration, _ = self._style()
-        if not is_date:
+        style = self._style()
+        if not style.is_date:
             return number
         from openpyxl.utils.datetime import from_excel  # noqa: PLC0415 - slow; only dates need it
 
         try:
-            return self._date(from_excel(number, self._workbook.epoch, timedelta=is_duration))
+            return self._date(from_excel(number, self._workbook.epoch, timedelta=style.is_duration))
         except (OverflowError, ValueError):
             return "#VALUE!"
 
-    def _style(self) -> tuple[bool, bool, str]:
-        """Return whether numbers with the style of the cell are dates or durations, and their date format."""
+    def _style(self) -> CellFormat:
         number = int(self._cell.get("s") or "0")
         style = self._styles.get(number)
         if style is None:
-            style = self._styles[number] = _date_style(self._workbook.styles.format_of(number))
+            style = self._styles[number] = cell_format(self._workbook.styles.format_of(number))
         return style
 
     def _date(self, value: Any) -> str:
         """Return a date as text. If its format shows only the year, or year and month, the text has only these."""
         if not isinstance(value, datetime):
             return str(value)
-        shown_as = self._style()[2]
+        shown_as = self._style().shown_as
         if "y" not in shown_as or "d" in shown_as or "h" in shown_as:
             has_time = value.hour or value.minute
             return value.isoformat(timespec="minutes") if has_time else value.date().isoformat()
         return value.strftime("%Y-%m" if "m" in shown_as else "%Y")
-
-
-def _date_style(number_format: str) -> tuple[bool, bool, str]:
-    if not number_format:
-        return NO_DATE
-    from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # noqa: PLC0415 - slow
-
-    shown_as = LITERAL.sub("", number_format.lower())
-    return is_date_format(number_format), is_timedelta_format(number_format), shown_as
 
 
 def _row_number(text: str) -> int:

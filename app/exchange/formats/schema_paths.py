@@ -1,0 +1,113 @@
+"""The paths of the values of a record, from the JSON Schema of its resource, and the columns of a template.
+
+`title.vi` is the path of the Vietnamese title, `roles.0.partner` that of the partner of the first role.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from app.core.model.fields import Record
+from app.core.model.resource import Resource
+
+INDEX = re.compile(r"0|[1-9][0-9]{0,2}")
+
+# In a template: the languages of a text, and the number of items of a list.
+TEMPLATE_LANGUAGES = ("vi", "en")
+TEMPLATE_ITEMS = {"citations": 1, "identifiers": 1}
+DEFAULT_ITEMS = 2
+
+Path = tuple[str, ...]
+
+
+@cache
+def _schema(resource: Resource) -> dict[str, Any]:
+    return resource.shown.model_json_schema()
+
+
+def kind_of(resource: Resource, path: Path) -> str | None:
+    """Return the JSON Schema type of the values at a path. Return None if there is no single value at this path."""
+    node = _node(resource, path)
+    if node is None:
+        return None
+    if "edtf" in node.get("properties", ()):  # a date can be written as one text
+        return "string"
+    return node["type"] if node.get("type") in ("string", "number", "integer", "boolean") else None
+
+
+def date_path(resource: Resource, path: Path) -> Path | None:
+    """Return the path of the date to which a value belongs: to `period.earliest` belongs `period`. None: to no date."""
+    for end in (len(path), len(path) - 1):
+        node = _node(resource, path[:end])
+        if node is not None and "edtf" in node.get("properties", ()):
+            return path[:end]
+    return None
+
+
+def _node(resource: Resource, path: Path) -> dict[str, Any] | None:
+    """Return the schema of the value at a path, or None if a record has none there."""
+    node: Any = _schema(resource)
+    for step in path:
+        node = _child(_resolved(resource, node), step)
+        if node is None:
+            return None
+    return _resolved(resource, node)
+
+
+def _resolved(resource: Resource, node: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without references and null. Of several types, return the last, which is the widest."""
+    while "$ref" in node or "anyOf" in node:
+        if "$ref" in node:
+            node = _schema(resource)["$defs"][node["$ref"].rpartition("/")[2]]
+        else:
+            node = [option for option in node["anyOf"] if option != {"type": "null"}][-1]
+    return node
+
+
+def _child(node: dict[str, Any], step: str) -> Any:
+    """Return the schema of an item or a member of a resolved schema, or None."""
+    if node.get("type") == "array":
+        return node["items"] if INDEX.fullmatch(step) else None
+    if step in node.get("properties", ()):
+        return node["properties"][step]
+    patterns = node.get("patternProperties", {})
+    return next((schema for pattern, schema in patterns.items() if re.fullmatch(pattern, step)), None)
+
+
+@cache
+def column_names(resource: Resource) -> tuple[str, ...]:
+    """Return the columns of a template: the id, and the path of every value that a writer can set."""
+    names = ["id"]
+    for member, node in _schema(resource)["properties"].items():
+        if member not in Record.model_fields:
+            names += _value_paths(resource, node, member)
+    return tuple(names)
+
+
+def _value_paths(resource: Resource, node: Any, path: str) -> Iterator[str]:
+    node = _resolved(resource, node)
+    if node.get("type") == "array":
+        for position in range(TEMPLATE_ITEMS.get(path, DEFAULT_ITEMS)):
+            yield from _value_paths(resource, node["items"], f"{path}.{position}")
+    elif "edtf" in node.get("properties", ()) or node.get("type") != "object":
+        yield path
+    elif "properties" in node:
+        for name, child in node["properties"].items():
+            yield from _value_paths(resource, child, f"{path}.{name}")
+    elif path != "breakdown":  # its names are free; those of other maps are languages
+        yield from (f"{path}.{language}" for language in TEMPLATE_LANGUAGES if _child(node, language))
+
+
+def column_descriptions(resource: Resource) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the name, type, requirement ("yes" or blank) and codes or description of each column of a template."""
+    required = {name for name, entry in resource.fields.model_fields.items() if entry.is_required()}
+    for name in column_names(resource):
+        node: Any = _schema(resource)
+        description = ""
+        for step in name.split("."):
+            node = _child(_resolved(resource, node), step)
+            description = node.get("description", description).split("\n")[0]
+        codes = ", ".join(map(str, _resolved(resource, node).get("enum", ())))
+        requirement = "yes" if name.partition(".")[0] in required else ""
+        yield name, str(kind_of(resource, tuple(name.split(".")))), requirement, codes or description

@@ -1,0 +1,161 @@
+"""A table: which of its rows are records, and the line of each of these."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from app.core.errors import BadFile, ErrorItem
+from app.core.model.resource import Resource
+from app.exchange.formats.columns import Columns
+from app.exchange.formats.layout import is_blank
+from app.exchange.formats.lines import MAX_LINES, ParsedLine, bad_line, checked_line, too_many_lines
+from app.exchange.formats.mapping import MappingFields, folded
+from app.exchange.formats.options import TableOptions
+from app.exchange.formats.row_records import RowRecord, row_record
+from app.exchange.formats.source import Cell, Row, TableSource
+from app.exchange.formats.table_report import TableReport, column_letters
+from app.exchange.formats.workbook.merges import ACROSS
+from app.exchange.formats.workbook.sheet import BEYOND
+
+MAX_ROWS = 20  # that a warning names
+FIRST_CELLS = 3  # of a row, in which a word for totals can stand
+TOTALS = {
+    *("tổng", "tổng cộng", "tổng số", "cộng", "tổng cộng chung", "cộng dồn", "tổng hợp"),
+    *("total", "totals", "grand total", "sub-total", "subtotal", "sum"),
+}
+COLUMN_NUMBER = re.compile(r"\(?\[?(\d{1,3}|[a-zđ])\]?\)?(?:\s*=.*)?", re.IGNORECASE)
+MIN_NUMBERS = 3  # cells of a row that numbers the columns
+HXL_TAG = re.compile(r"#[a-z][a-z0-9_]*(?:\s*\+[a-z0-9_]+)*")
+
+LEFT_OUT = {
+    "hxl_row": "A row with the tags of HXL is no record",
+    "column_numbers": "A row that numbers the columns is no record",
+    "totals": "Rows of totals are no records",
+    "headings": "Rows without a value in a required column, or merged over several columns, are headings",
+}
+
+
+class Table:
+    """The lines of a table. Raise Invalid if the header is wrong, BadFile if there is none, TooLarge for many rows."""
+
+    def __init__(
+        self,
+        source: TableSource,
+        resource: Resource,
+        options: TableOptions,
+        mapping: MappingFields | None,
+        report: TableReport,
+    ) -> None:
+        self._source = source
+        self._resource = resource
+        self._options = options
+        self._mapping = mapping
+        self._report = report
+        self._left_out: dict[str, list[int]] = defaultdict(list)
+        self._is_first = True
+
+    def lines(self) -> Iterator[ParsedLine]:
+        """Yield the line of each row that is a record."""
+        columns = None
+        for count, row in enumerate(self._source.rows()):
+            if count > MAX_LINES:
+                raise too_many_lines()
+            if columns is None:
+                columns = self._columns(row)
+                continue
+            line = self._line(columns, row)
+            if line is not None:
+                yield line
+        if columns is None:
+            raise BadFile("The table is empty. Its first row must contain the names of the columns.")
+        columns.describe_conventions()
+        self._warn()
+
+    def _columns(self, row: Row) -> Columns:
+        evidence = self._source.evidence
+        return Columns(self._resource, row.cells or (), self._options, self._mapping, self._report, evidence)
+
+    def _line(self, columns: Columns, row: Row) -> ParsedLine | None:
+        """Return the line of a row, None if it is blank or left out."""
+        if row.cells is None:
+            self._is_first = False
+            return bad_line(row.number, self._resource.name)
+        if all(map(is_blank, row.cells)) and not row.marks:
+            return None
+        reason = self._reason(columns, row, row.cells)
+        self._is_first = False
+        if reason:
+            self._left_out[reason].append(row.number)
+            return None
+        record = row_record(columns, row)
+        self._check_beyond(columns, row, record)
+        if not record.record and not record.errors:
+            return None
+        return checked_line(row.number, self._resource, record.record, record.moved, record.errors, record.warnings)
+
+    def _reason(self, columns: Columns, row: Row, cells: list[Cell]) -> str:
+        """Return why a row is no record, "" if it is one."""
+        texts = [str(cell).strip() for cell in cells if not is_blank(cell)]
+        if self._is_first and texts and all(map(HXL_TAG.fullmatch, texts)):
+            return "hxl_row"
+        if self._is_first and _numbers_columns(texts):
+            return "column_numbers"
+        ids = [
+            cells[column.position]
+            for column in columns.columns
+            if column.path == ("id",) and _filled(cells, column.position)
+        ]
+        if not set(map(folded, ids)) - TOTALS and any(folded(text) in TOTALS for text in texts[:FIRST_CELLS]):
+            return "totals"
+        is_across = any(mark.startswith(ACROSS) for mark in row.marks.values())
+        if is_across and len(texts) == 1:
+            return "headings"
+        if columns.required and not any(
+            _filled(cells, column.position) for column in columns.columns if folded(column.header) in columns.required
+        ):
+            return "headings"
+        return ""
+
+    def _check_beyond(self, columns: Columns, row: Row, record: RowRecord) -> None:
+        """Report values in columns without a name: an error where a separator may have moved the cells of the row."""
+        cells = row.cells or []
+        positions = [position for position, mark in row.marks.items() if mark == BEYOND]
+        positions += [position for position, cell in enumerate(cells) if self._is_nameless(columns, position, cell)]
+        if not positions:
+            return
+        letter = column_letters(min(positions) + 1)
+        if self._source.can_shift:
+            detail = "The row has a value after the last named column. Put texts that contain the separator in quotes."
+            record.errors.append(ErrorItem(code="unknown_column", detail=detail))
+        else:
+            detail = f"The row has a value in column {letter}, which has no name. The value was left out."
+            record.warnings.append(ErrorItem(code="unknown_column", detail=detail))
+
+    @staticmethod
+    def _is_nameless(columns: Columns, position: int, cell: Cell) -> bool:
+        has_name = position < len(columns.headers) and bool(columns.headers[position])
+        return not has_name and not is_blank(cell) and position not in columns.by_position
+
+    def _warn(self) -> None:
+        for code, rows in self._left_out.items():
+            numbers = ", ".join(map(str, rows[:MAX_ROWS])) + (", …" if len(rows) > MAX_ROWS else "")
+            detail = f"{LEFT_OUT[code]}. They were left out: {numbers}."
+            self._report.warn(code, detail)
+        for code, detail in self._source.noticed():
+            self._report.warn(code, detail)
+
+
+def _filled(cells: list[Cell], position: int) -> bool:
+    return position < len(cells) and not is_blank(cells[position])
+
+
+def _numbers_columns(texts: list[str]) -> bool:
+    """Return whether the cells number the columns, such as (1), (2), (3) or A, B, 1, 2."""
+    matches = [COLUMN_NUMBER.fullmatch(text) for text in texts]
+    if len(texts) < MIN_NUMBERS or not all(matches):
+        return False
+    names = [match[1].lower() for match in matches if match]
+    numbers = [int(name) for name in names if name.isdigit()]
+    letters = [name for name in names if not name.isdigit()]
+    is_ascending = numbers == list(range(min(numbers, default=1), min(numbers, default=1) + len(numbers)))
+    return is_ascending and letters == sorted(set(letters)) and min(numbers, default=1) <= 1

@@ -1,0 +1,56 @@
+"""What the number format of a cell says about its value: a date, a percentage, an amount of money, a scale."""
+
+import re
+from typing import NamedTuple
+
+from app.exchange.formats.cells.numbers import CURRENCIES, DOLLAR, SCALES
+
+LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')  # in a number format: texts, colours, languages
+TEXT = re.compile(r'"([^"]*)"|\\(.)')
+MONEY = re.compile(r"\[\$([^\]-]+)(?:-[^\]]*)?\]")
+
+PERCENT = "percent"
+CURRENCY = "currency:"
+SCALE = "scale:"
+
+
+class CellFormat(NamedTuple):
+    """What a format says. `mark` is PERCENT, or CURRENCY or SCALE with the sign that the cell shows, or empty."""
+
+    is_date: bool = False
+    is_duration: bool = False
+    shown_as: str = ""  # the format without literals
+    mark: str = ""
+
+
+NO_FORMAT = CellFormat()
+
+
+def cell_format(number_format: str) -> CellFormat:
+    """Return what a number format says."""
+    if not number_format:
+        return NO_FORMAT
+    from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # noqa: PLC0415 - slow
+
+    shown_as = LITERAL.sub("", number_format.lower())
+    is_date = is_date_format(number_format)
+    mark = "" if is_date else _mark(number_format.partition(";")[0])
+    return CellFormat(is_date, is_timedelta_format(number_format), shown_as, mark)
+
+
+def _mark(positive: str) -> str:
+    """Return the mark of the part of a format that is for positive numbers."""
+    plain = LITERAL.sub("", positive)
+    if "%" in plain:
+        return PERCENT
+    money = MONEY.search(positive)
+    if money:
+        return CURRENCY + money[1].strip()
+    texts = "".join(text or escaped for text, escaped in TEXT.findall(positive)).strip().lower()
+    for word in texts.split():
+        if word.rstrip(".") in SCALES:
+            return SCALE + word
+        if word in CURRENCIES or word == DOLLAR:
+            return CURRENCY + word
+    sign = next((sign for sign in (*CURRENCIES, DOLLAR) if len(sign) == 1 and not sign.isalpha() and sign in plain), "")
+    return CURRENCY + sign if sign else ""
