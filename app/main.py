@@ -46,6 +46,7 @@ from app.core.reading.cursors import CursorSigner
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
 from app.core.reading.shared_reads import SharedReads
+from app.core.request_cost import MeteredWork
 from app.core.settings import Settings
 from app.core.writing.idempotency import prune_replays
 from app.core.writing.write_quota import prune_written_bytes
@@ -87,7 +88,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
 
         observe = mount(app)
-    inner = Turns(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
+    inner = MeteredWork(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
     http = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
     outermost: ASGIApp = http
     if settings.hot_cache:
@@ -97,7 +98,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     of_address = settings.rate_limit_address
     if of_key or of_address:
         outermost = RateLimitMiddleware(outermost, http, app.state.usage, of_key=of_key, of_address=of_address)
-    return outermost
+    return Turns(outermost)
 
 
 def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastAPI, list[APIRouter]]:

@@ -1,18 +1,23 @@
 """Slow clients and many connections, against a real server process: deadlines end what stands still, nothing else."""
 
 import contextlib
+import errno
 import select
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
 
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
+from app.core.settings import Settings
+from app.server import accepting
+from app.server.connections import Connections
 from tests.support.keys import key_of
 from tests.support.servers import answers, server
 from tests.support.waiting import eventually
@@ -70,6 +75,52 @@ def ends(connection: socket.socket, drip: Callable[[], bytes], within: float = 1
                 continue
         return time.monotonic() - began
     pytest.fail("it goes on")
+
+
+@pytest.mark.slow
+def test_an_address_opens_a_limited_number_of_connections_in_a_time(base: str) -> None:
+    """Many more are refused as soon as they are accepted, and others are answered meanwhile."""
+    refused, sent = 0, accepting.MOST_OF_NETWORK + 400
+    for number in range(sent):
+        with contextlib.suppress(ConnectionError), connect(base, "127.0.0.77") as connection:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            refused += not connection.recv(100)
+        if number % 100 == 0:
+            assert answers(base)
+    assert answers(base)
+    windows = 2  # the connections of the test may fall into two of them
+    assert refused > 0
+    assert sent - refused <= windows * accepting.MOST_OF_NETWORK
+
+
+def test_a_server_without_files_for_connections_accepts_again(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    class Exhausted:
+        """A listening socket of a process that has no file left."""
+
+        accepted = 0
+
+        def setblocking(self, _: bool) -> None:
+            """It never blocks."""
+
+        def accept(self) -> None:
+            self.accepted += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(accepting, "PAUSE", 0.01)
+    loop: Any = Mock()
+    listening = Exhausted()
+    listener = accepting.Listener(loop, listening, Mock(), Connections(Settings()))  # type: ignore[arg-type]
+    accept = loop.add_reader.call_args.args[1]
+    accept()
+    assert listening.accepted == 1
+    loop.remove_reader.assert_called_once_with(listening)
+    delay, continue_ = loop.call_later.call_args.args
+    assert delay == accepting.PAUSE
+    continue_()
+    assert loop.add_reader.call_count == 2
+    listener.close()
+    continue_()
+    assert loop.add_reader.call_count == 2
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ import time
 from typing import Any
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from app.core.asgi.turns import Turns
-from app.core.request_cost import COST, RequestCost
+from app.core.asgi.turns import MOST_IN_ROUND, ROUND, Queue, Turns
+from app.core.request_cost import COST, MeteredWork, RequestCost
+from app.core.settings import Settings
+from app.main import create_app
 
 MANY = 60
 
@@ -33,7 +35,7 @@ def test_others_do_not_wait_for_all_requests_of_a_client() -> None:
         crowd = [asyncio.ensure_future(turns(scope_of("10.0.0.1"), nothing, nothing)) for _ in range(MANY)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        others = [scope_of("10.0.0.2"), scope_of("10.0.0.1", "/livez")]
+        others = [scope_of("10.0.0.2"), scope_of("10.0.0.3", "/livez")]
         await asyncio.gather(*(turns(scope, nothing, nothing) for scope in others))
         assert len(started) < 12
         await asyncio.gather(*crowd)
@@ -75,12 +77,15 @@ def test_a_request_that_is_cancelled_leaves_its_place() -> None:
 
 
 def test_work_in_the_event_loop_is_a_cost_of_the_request() -> None:
+    working = asyncio.Event()
+
     async def app(*_: Any) -> None:
         for _number in range(2):
             until = time.thread_time() + 0.01
             while time.thread_time() < until:
                 pass
             await asyncio.sleep(0.02)
+        working.set()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.sleep(60)
         raise ValueError("ended")
@@ -88,8 +93,8 @@ def test_work_in_the_event_loop_is_a_cost_of_the_request() -> None:
     async def main() -> RequestCost:
         cost = RequestCost()
         COST.set(cost)
-        request = asyncio.ensure_future(Turns(app)(scope_of("10.0.0.1"), nothing, nothing))
-        await asyncio.sleep(0.3)
+        request = asyncio.ensure_future(MeteredWork(app)(scope_of("10.0.0.1"), nothing, nothing))
+        await working.wait()
         request.cancel()
         with pytest.raises(ValueError, match="ended"):
             await request
@@ -97,3 +102,41 @@ def test_work_in_the_event_loop_is_a_cost_of_the_request() -> None:
 
     cost = asyncio.run(main())
     assert 0.02 <= cost.seconds < 0.2
+
+
+def test_more_requests_start_in_a_round_if_they_are_quick() -> None:
+    queue = Queue()
+    assert queue.count_in_round == 1
+    for _ in range(40):
+        queue.note(ROUND / 10)
+    assert 8 <= queue.count_in_round <= 10
+    for _ in range(40):
+        queue.note(0)
+    assert queue.count_in_round == MOST_IN_ROUND
+    queue.note(1)
+    assert queue.count_in_round == 1
+
+
+@pytest.mark.parametrize("path", ["/v1", "/livez"])
+def test_refused_requests_take_turns_too(path: str) -> None:
+    """The whole application: what the limits refuse is answered in turns, as is a request for the state of it."""
+    app = create_app(Settings(database_url="sqlite:////nowhere/x.db", rate_limit_address=1, access_log=False))
+    assert isinstance(app, Turns)
+    scope = {**scope_of("10.0.0.9", path), "query_string": b"", "headers": [(b"host", b"x")], "scheme": "http"}
+    scope |= {"http_version": "1.1", "server": ("x", 80), "root_path": ""}
+    statuses: list[int] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def main() -> None:
+        app._started["10.0.0.9"] = -ROUND  # this client has used its time of the round
+        requests = [asyncio.ensure_future(app(dict(scope), nothing, send)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert statuses == []
+        asyncio.get_running_loop().call_soon(app._next_round)
+        await asyncio.wait_for(asyncio.gather(*requests), 60)
+
+    asyncio.run(main())
+    assert len(statuses) == 3

@@ -9,6 +9,8 @@ from collections.abc import Coroutine, Generator
 from contextvars import ContextVar
 from typing import Any
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 
 class RequestCost:
     """The seconds of work that one request has caused so far."""
@@ -53,6 +55,21 @@ def add_cost(seconds: float) -> None:
     cost = COST.get()
     if cost is not None:
         cost.add(seconds)
+
+
+class MeteredWork:
+    """An ASGI middleware that adds what a request takes of the event loop to the cost of the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application."""
+        cost = COST.get()
+        if cost is None:
+            await self.app(scope, receive, send)
+        else:
+            await Metered(self.app(scope, receive, send), cost)  # type: ignore[arg-type]
 
 
 class Metered:

@@ -1,6 +1,8 @@
 """The configuration of uvicorn for this program."""
 
+import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -8,6 +10,7 @@ import uvicorn
 from app.core.gauges import register_gauge
 from app.core.logs import set_up_logs
 from app.core.settings import Settings
+from app.server.accepting import loop_factory
 from app.server.connections import Connections
 from app.server.protocol import Connection
 
@@ -34,6 +37,10 @@ class ServerConfig(uvicorn.Config):
             **kwargs,
         )
         self.connections = Connections(settings)
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        """Return the factory of the event loop of uvicorn, which accepts connections in our way."""
+        return loop_factory(super().get_loop_factory() or asyncio.new_event_loop, self.connections)
 
     def configure_logging(self) -> None:
         """Write all logs as JSON lines. uvicorn calls this in each process."""

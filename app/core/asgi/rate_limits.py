@@ -1,4 +1,4 @@
-"""Rate limits: how many units a key or an address may use in a minute. This is the outermost middleware.
+"""Rate limits: how many units a key or an address may use in a minute. Only the turns are outside of them.
 
 A request costs one unit, and one more for each started 2 ms that the server works for it beyond the first 2 ms. The
 work is known afterwards, so a client can get into debt. Then it gets 429 until later minutes have paid off the debt.
@@ -26,6 +26,7 @@ from app.core.request_cost import COST, RequestCost
 UNIT_SECONDS = 0.002  # seconds of work
 MAX_TOKENS = 50_000  # valid tokens that are remembered
 UNKNOWN_TOKENS = 60  # requests in a minute whose token is looked up although their address has no units left
+PROBES_OF_ADDRESS = 1_200  # requests for probes in a minute: a limit of their own, which others do not use up
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -172,12 +173,16 @@ class RateLimitMiddleware:
         self.of_key = RateLimit("key", of_key, table) if of_key else None
         self.of_address = RateLimit("address", of_address, table) if of_address else None
         self.of_unknown_tokens = RateLimit("tokens", UNKNOWN_TOKENS, table)
+        self.of_probes = RateLimit("probes", PROBES_OF_ADDRESS, table)
         self.valid_tokens: OrderedDict[bytes, str] = OrderedDict()  # keys, by the digest of a valid Authorization
         self._http = http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["path"] in PROBES and scope["method"] in ("GET", "HEAD")):
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if scope["path"] in PROBES and scope["method"] in ("GET", "HEAD"):
+            await self._probe(scope, receive, send)
             return
         authorization = b""
         if scope["path"].startswith("/v1") and scope["method"] != "OPTIONS":  # elsewhere no key is looked at
@@ -193,6 +198,15 @@ class RateLimitMiddleware:
             await self.app(scope, receive, send)
         finally:
             meter.charge()
+
+    async def _probe(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for the state of the process. Its response has no headers of a limit."""
+        try:
+            self.of_probes.take(self.of_probes.tag_of(network_of((scope.get("client") or ("",))[0])))
+        except TooMany as problem:
+            await self._http.refuse(problem, scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
     def remember_token(self, digest: bytes, key_id: str) -> None:
         """Remember a valid key, so that invalid requests from the same address do not block it."""

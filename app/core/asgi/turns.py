@@ -1,7 +1,8 @@
 """Turns: clients share the event loop. One that sends many requests at once does not make the others wait for all.
 
-A short read runs to its end in the event loop. If a hundred connections of one client have a request at the same time,
-the loop would answer all of them before it looks at the next connection.
+Most requests are answered to their end in the event loop, also those that are refused. If a hundred connections of one
+client have a request at the same time, the loop would answer all of them before it looks at the next connection. This
+is the outermost middleware, so that it holds for every response.
 """
 
 import asyncio
@@ -11,28 +12,41 @@ from collections import deque
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.clients import network_of
-from app.core.asgi.refusal_log import PROBES
-from app.core.request_cost import COST, Metered
 
-ROUND = 0.002  # seconds after its first request in a round of the event loop in which a client may start others
+ROUND = 0.002  # seconds of a round of the event loop in which a client may start requests
+MOST_IN_ROUND = 32  # requests of a client that has others waiting
+
+
+class Queue:
+    """The requests of one client that wait for their turn."""
+
+    def __init__(self) -> None:
+        self.turns: deque[asyncio.Future[None]] = deque()
+        self._seconds = ROUND  # that a request takes, with the time that it waits for a database
+
+    @property
+    def count_in_round(self) -> int:
+        """How many requests take about the time of a round together, at least one."""
+        return max(1, min(MOST_IN_ROUND, int(ROUND / self._seconds)))
+
+    def note(self, seconds: float) -> None:
+        """Note how long a request took."""
+        self._seconds = max(0.75 * self._seconds + 0.25 * seconds, seconds / 4, 1e-5)
 
 
 class Turns:
-    """An ASGI middleware. It also adds what a request takes of the event loop to the cost of the request."""
+    """An ASGI middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._started: dict[str, float] = {}  # the clients of this round, and when each has started its first request
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, Queue] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (scope["path"] not in PROBES or scope["method"] != "GET"):
+        if scope["type"] == "http":
             client = network_of((scope.get("client") or ("",))[0])
             if client in self._waiting or not self._may_start(client):
-                await self._turn(client)
-            cost = COST.get()
-            if cost is not None:
-                await Metered(self.app(scope, receive, send), cost)  # type: ignore[arg-type]
+                await self._wait_for_turn(client, scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
@@ -43,18 +57,23 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._next_round)
         return now - self._started.setdefault(client, now) <= ROUND
 
-    async def _turn(self, client: str) -> None:
+    async def _wait_for_turn(self, client: str, scope: Scope, receive: Receive, send: Send) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(client, deque()).append(turn)
+        queue = self._waiting.setdefault(client, Queue())
+        queue.turns.append(turn)
         await turn
+        started = time.perf_counter()
+        await self.app(scope, receive, send)
+        queue.note(time.perf_counter() - started)
 
     def _next_round(self) -> None:
-        """Start a request of each client that waits. Then the event loop looks at all connections."""
+        """Start some requests of each client that waits. Then the event loop looks at all connections."""
         self._started.clear()
-        for client, turns in list(self._waiting.items()):
-            turn = turns.popleft()
-            if not turns:
+        for client, queue in list(self._waiting.items()):
+            for _ in range(min(queue.count_in_round, len(queue.turns))):
+                turn = queue.turns.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+            if not queue.turns:
                 del self._waiting[client]
-            if not turn.done():
-                turn.set_result(None)
             self._may_start(client)
