@@ -14,6 +14,7 @@ from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.validation import error_detail
 from app.core.values.text import SLUGS
+from seed.reference import reference_places
 
 DATASET = Path(__file__).parent / "dataset"
 DatasetKey = tuple[str, str]
@@ -87,11 +88,20 @@ def read(folder: Path = DATASET) -> Dataset:
             problems.append(f"{path.name}: {error}")
             continue
         problems += [f"{path.name}: {problem}" for problem in _add(dataset, path.name, content)]
+    problems += _add_reference_places(dataset, folder)
     if not dataset.records and not problems:
         problems.append(f"{folder}: contains no records")
     if problems:
         raise DatasetError(problems)
     return dataset
+
+
+def _add_reference_places(dataset: Dataset, folder: Path) -> Iterator[str]:
+    """Add the reference places that the files do not describe, neither by this id nor as the same country."""
+    countries = {place.code for place in dataset.of("places").values() if place.level == "country"}
+    for file, place_id, members in reference_places(folder):
+        if ("places", place_id) not in dataset.records and members["code"] not in countries:
+            yield from _add_record(dataset, file, RESOURCES["places"], place_id, members, None)
 
 
 def _add(dataset: Dataset, file: str, content: Any) -> Iterator[str]:

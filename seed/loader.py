@@ -9,10 +9,12 @@ from sqlmodel import Session
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.core.garbage_collection import without_garbage_collection
+from app.core.model.columns import first_day
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
 from app.core.writing.references import referrers
 from app.core.writing.representation import linked_records
+from app.places.models import PLACES
 from seed.files import Dataset, DatasetKey
 
 ACTOR = "seed"
@@ -38,7 +40,7 @@ def load(database: Database, dataset: Dataset) -> LoadOutcome:
     outcome = LoadOutcome()
     with without_garbage_collection(), database.write() as session:
         last = _last_changes(session, dataset)
-        alone = _left_alone(dataset, last)
+        alone = _left_alone(dataset, last, _codes_in_use(session, dataset, last))
         batch = Batch(session, ACTOR)
         _remove(session, batch, dataset, last, outcome)
         for resource in RESOURCES.values():
@@ -55,10 +57,14 @@ def load(database: Database, dataset: Dataset) -> LoadOutcome:
     return outcome
 
 
-def _left_alone(dataset: Dataset, last: Mapping[DatasetKey, tuple[str, str]]) -> dict[DatasetKey, str]:
+def _left_alone(
+    dataset: Dataset, last: Mapping[DatasetKey, tuple[str, str]], in_use: Mapping[DatasetKey, str]
+) -> dict[DatasetKey, str]:
     """Return the records that the load must not write, each with the reason."""
     alone = {key: f"{action}d by {actor} since" for key, (actor, action) in last.items() if actor != ACTOR}
     missing = {key for key in alone if last[key][1] == "delete"}
+    missing |= {key for key in in_use if key not in last}
+    alone |= in_use
     changed = bool(missing)
     while changed:
         changed = False
@@ -70,6 +76,21 @@ def _left_alone(dataset: Dataset, last: Mapping[DatasetKey, tuple[str, str]]) ->
             if broken_links and key not in last:
                 missing.add(key)
     return alone
+
+
+def _codes_in_use(
+    session: Session, dataset: Dataset, last: Mapping[DatasetKey, tuple[str, str]]
+) -> dict[DatasetKey, str]:
+    """Return the places whose code another writer has given to a place of their own, each with the reason."""
+    table = PLACES.table
+    rows = session.execute(select(table.code, table.period_earliest, table.id).where(table.code.is_not(None)))
+    holders = {(code, start): place for code, start, place in rows if ("places", place) not in last}
+    in_use: dict[DatasetKey, str] = {}
+    for place_id, fields in dataset.of("places").items():
+        holder = holders.get((fields.code, first_day(fields.period)))
+        if holder is not None:
+            in_use["places", place_id] = f"places/{holder} has its code"
+    return in_use
 
 
 def _last_changes(session: Session, dataset: Dataset) -> dict[DatasetKey, tuple[str, str]]:
