@@ -111,6 +111,17 @@ def test_all_mistakes_of_a_row_are_reported_at_once(registry: TestClient, editor
     assert not any("pattern" in error["detail"] or "^" in error["detail"] for error in errors.values())
 
 
+def test_mistakes_of_cells_are_reported_with_the_others(registry: TestClient, editor: Key) -> None:
+    table = (
+        "id,managed_by,indicator,kind,unit,project,value\n"
+        "f-1,unido,enterprises-supported,actual,enterprise,Dự án không có,1.000\n"
+        "f-2,unido,enterprises-supported,nope,enterprise,,2.345\n"
+    )
+    found, lines = ended(registry, editor, table.encode(), "?resource=figures", CSV)
+    assert (found["status"], counts(found)) == ("refused", (0, 0, 0, 2))
+    assert [{error["cell"] for error in line["errors"]} for line in lines] == [{"F2", "G2"}, {"D3", "G3"}]
+
+
 def test_a_line_without_record_reports_its_other_mistakes_too(registry: TestClient, editor: Key) -> None:
     ended(registry, editor, lines_of(PORTS, {**PORTS, "id": "other-ports"}))
     line = {"resource": "projects", "title": {"en": "Green ports"}, "status": "activ", "places": ["Nơi Không Có"]}

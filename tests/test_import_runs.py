@@ -257,7 +257,7 @@ def test_the_command_brings_in_a_file(seeded_database: Database, tmp_path: Path)
 
     before = count_changes(seeded_database)
     assert "line 3: /kind" in (said := bring(str(path), code=1))
-    assert "3 lines: 2 created, 0 updated, 0 unchanged, 1 refused. Nothing was written." in said
+    assert "3 lines: 2 created, 0 updated, 0 unchanged, 1 refused, 0 absent. Nothing was written." in said
     assert count_changes(seeded_database) == before
     bring(str(path), "--dry-run", "--row-by-row", code=1)
     assert count_changes(seeded_database) == before
@@ -269,7 +269,7 @@ def test_the_command_brings_in_a_file(seeded_database: Database, tmp_path: Path)
     assert (last["actor"], json.loads(last["body"])["managed_by"]) == ("command", "moit")
     assert "Another partner" in bring(str(path), "--as", "moit", "--row-by-row", code=1)
     assert "--resource" in bring(str(table), code=2)
-    assert "is not a file" in bring(str(tmp_path / "none.csv"), code=2)
+    assert "no such file" in bring(str(tmp_path / "none.csv"), code=2)
     table.write_text("id,zq7\n", "utf-8")
     assert "Column 2" in bring(str(table), "--resource", "projects", code=1)
 

@@ -54,7 +54,7 @@ def link_paths(model: type[BaseModel]) -> tuple[tuple[tuple[str, ...], str], ...
         path = (json_name, "*") if _is_list(field.annotation) else (json_name,)
         if target is not None:
             paths.append((path, target))
-        for nested in _models(field.annotation):
+        for nested in models_in(field.annotation):
             paths += [((*path, *rest), nested_target) for rest, nested_target in link_paths(nested)]
     return tuple(paths)
 
@@ -77,11 +77,12 @@ def _is_list(annotation: Any) -> bool:
     return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models in the annotation of a field."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models(argument)
+        yield from models_in(argument)
 
 
 @cache

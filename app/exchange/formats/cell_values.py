@@ -16,6 +16,7 @@ from app.exchange.formats.workbook.merges import DOWN
 from app.exchange.formats.workbook.number_formats import CURRENCY, PERCENT, SCALE
 from app.exchange.formats.workbook.sheet import NO_VALUE
 
+CLEARED = "[clear]"  # removes the value; no record contains it, and spreadsheet programs leave it as it is
 CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!", "#CALC!"})
 YEARS = range(1000, 3000)  # numbers that are years; Excel counts days from 1900, so the days of today are above 40,000
 
@@ -131,6 +132,8 @@ def _value_of_number(number: int | float, mark: str, kind: Kind) -> CellValue:
 
 
 def _value_of_text(text: str, kind: Kind, conventions: Conventions) -> CellValue:
+    if text == CLEARED:
+        return CellValue(text)
     if kind == "boolean":
         return CellValue({"true": True, "false": False}.get(text.lower(), text))
     if kind == "date":

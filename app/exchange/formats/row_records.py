@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.core.errors import ErrorItem
-from app.exchange.formats.cell_values import BadCell, CellValue, cell_value, json_number
+from app.exchange.formats.cell_values import CLEARED, BadCell, CellValue, cell_value, json_number
 from app.exchange.formats.cells.numbers import fits_currency
 from app.exchange.formats.columns import Column, Columns
 from app.exchange.formats.mapping import ANY_ITEM, folded, value_path
@@ -176,8 +176,13 @@ class _Builder:
         letters = [candidate.letter for candidate in self.columns.columns if candidate.path == path]
         if letters:
             self.result.moved[pointer] = AT_COLUMN + letters[0]
+        if set(ends.values()) == {CLEARED}:
+            return CLEARED
         start = ends.get("earliest", "..")
         end = ends.get("latest", "..")
+        if CLEARED in (start, end):  # one end is removed, and the other one stated
+            start = ".." if start == CLEARED else start
+            end = ".." if end == CLEARED else end
         return str(start) if start == end else f"{start}/{end}"
 
 
@@ -187,7 +192,7 @@ def row_record(columns: Columns, row: Row) -> RowRecord:
 
 
 def _translated(column: Column, value: Any) -> Any:
-    if column.values is None:
+    if column.values is None or value == CLEARED:
         return value
     name = folded(value)
     if name not in column.values:

@@ -1,17 +1,19 @@
 """Reading the lines that are written in one transaction: as many as the other writers can wait for."""
 
+import json
 import time
 from itertools import chain
-from typing import Any
 
 from sqlmodel import Session
 
+from app.core.errors import ErrorItem
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
 from app.exchange.imports.line import ImportLine
 from app.exchange.imports.planning.identify import Match
 from app.exchange.imports.planning.plan import Plan
-from app.exchange.imports.storage.line_chunks import judged_lines, lines_by_number
+from app.exchange.imports.storage.line_chunks import LineContent, judged_lines, lines_by_number
+from app.exchange.imports.storage.store import read_errors
 
 # What is written before other writers get their turn.
 CHUNK = 250  # lines
@@ -33,12 +35,12 @@ class ChunkTooSlow(Exception):
 
 
 class ChunkReader:
-    """Reads the lines of a plan, group by group. `is_table`: they are rows of a table."""
+    """Reads the lines of a plan, group by group. `with_ids`: they report links that contain ids too."""
 
-    def __init__(self, import_id: str, plan: Plan, *, is_table: bool) -> None:
+    def __init__(self, import_id: str, plan: Plan, *, with_ids: bool = False) -> None:
         self._import_id = import_id
         self._plan = plan
-        self._is_table = is_table
+        self._with_ids = with_ids
         self._share = 1.0  # of the bounds above
         self._next = 0  # the position of the next group
         self._groups = 0  # of the chunk that was read last
@@ -78,7 +80,7 @@ class ChunkReader:
         """Return the next groups of lines: one, or as many as fit."""
         chunk = self._next_numbers()
         contents = lines_by_number(session, self._import_id, chain.from_iterable(chunk))
-        groups = [[self._line(session, number, *contents[number]) for number in group] for group in chunk]
+        groups = [[self._line(session, contents[number]) for number in group] for group in chunk]
         fitting = _fitting(session, groups)
         self._groups = len(fitting)
         self._next += self._groups
@@ -103,7 +105,7 @@ class ChunkReader:
         chunk = {line.number for line in chain.from_iterable(groups)}
         linked = self._nearest(_reachable(self._plan, chunk, max(int(CONTEXT * self._share), len(chunk))))
         lines = [
-            self._line(session, judged.number, judged.resource, judged.content, (judged.record_id, judged.matched_by))
+            self._line(session, judged, (judged.record_id or "", judged.matched_by))
             for judged in judged_lines(session, self._import_id, sorted(linked), CONTEXT_BYTES)
         ]
         return list(chain.from_iterable(_fitting(session, [[line] for line in lines])))
@@ -117,15 +119,18 @@ class ChunkReader:
                 return numbers[:position]
         return numbers
 
-    def _line(
-        self, session: Session, number: int, name: str, content: dict[str, Any], match: Match | None = None
-    ) -> ImportLine:
-        resource = RESOURCES[name]
-        refusal = self._plan.refusal(number)
-        names = self._plan.resolve_names(session, resource, content)
-        record_id, matched_by = match or self._plan.match(number, content)
-        errors = [refusal, *names.errors] if refusal else names.errors
-        return ImportLine(number, resource, record_id, content, matched_by, self._is_table, errors)
+    def _line(self, session: Session, stored: LineContent, match: Match | None = None) -> ImportLine:
+        resource = RESOURCES[stored.resource]
+        content = self._plan.load(stored.record)
+        names = self._plan.resolve_names(session, resource, content, with_ids=self._with_ids)
+        record_id, matched_by = match or self._plan.match(stored.number, content)
+        refusal = self._plan.refusal(stored.number)
+        errors = [refusal] if refusal else []
+        errors += [ErrorItem(**error) for error in read_errors(stored.errors)]
+        moved = json.loads(stored.moved or "{}") if self._plan.is_table else None
+        return ImportLine(
+            stored.number, resource, record_id, content, matched_by, moved, [*errors, *names.errors], names.resolved
+        )
 
 
 def _fitting(session: Session, groups: Groups) -> Groups:

@@ -1,6 +1,6 @@
 """The tables of imports and their lines."""
 
-from sqlalchemy import Boolean, Index, Integer, Table, Text
+from sqlalchemy import Boolean, Index, Integer, Table, Text, false
 from sqlmodel import Field, SQLModel
 
 from app.core.database.tables import BYTEWISE
@@ -31,6 +31,15 @@ OPEN = ("receiving", "waiting", "running")
 # The status of an import that was deleted or not received, until its lines are deleted too. Clients do not see it.
 DELETED = "deleted"
 
+MISSING = CodeList(
+    "import_missing",
+    "What happens to records that a complete file does not contain.",
+    {
+        "list": Code("They are listed", "Chỉ liệt kê"),
+        "withdraw": Code("They become drafts", "Chuyển thành bản nháp"),
+    },
+)
+
 VERDICT = CodeList(
     "import_verdict",
     "The result of a line; in a dry run, the result that it would have.",
@@ -39,6 +48,7 @@ VERDICT = CodeList(
         "updated": Code("Updated", "Sửa"),
         "unchanged": Code("Unchanged", "Không đổi"),
         "refused": Code("Refused", "Từ chối"),
+        "absent": Code("Not in the file", "Không có trong tệp"),
     },
 )
 COUNTS = tuple(VERDICT.codes)  # columns of an import: the number of lines with each verdict
@@ -65,6 +75,9 @@ class Import(SQLModel, table=True):
     updated: int = Field(default=0, sa_type=Integer)
     unchanged: int = Field(default=0, sa_type=Integer)
     refused: int = Field(default=0, sa_type=Integer)
+    absent: int = Field(default=0, sa_type=Integer, sa_column_kwargs={"server_default": "0"})
+    complete: bool = Field(default=False, sa_type=Boolean, sa_column_kwargs={"server_default": false()})
+    missing: str = Field(default="list", sa_type=BYTEWISE, sa_column_kwargs={"server_default": "list"})
     bytes: int = Field(
         default=0,
         sa_type=Integer,
@@ -85,7 +98,9 @@ class StoredLine(SQLModel, table=True):
     """A line of an import. `record` is JSON, and is deleted with the verdict or, in a dry run, at the end.
 
     `moved` is explained at ParsedLine, `errors` and `warnings` are written and read by `errors_json` and `read_errors`.
-    `size` is how many bytes the line takes, with an estimate for the row itself.
+    `outcome` is the
+    record as a dry run would write it, and `resolved` what the names in its links mean. `size` is how many bytes the
+    line takes, with an estimate for the row itself.
     """
 
     __tablename__ = "import_lines"
@@ -102,6 +117,8 @@ class StoredLine(SQLModel, table=True):
     errors: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
     warnings: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
     diff: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
+    outcome: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
+    resolved: str | None = Field(sa_type=Text, sa_column_kwargs=LINE_CONTENT)
     size: int = Field(default=0, sa_type=Integer, sa_column_kwargs={"server_default": "0"})
 
 

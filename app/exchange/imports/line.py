@@ -11,10 +11,10 @@ from app.core.model.resource import Resource
 from app.core.model.validation import top_member
 from app.core.reading.history import compare
 from app.core.values.json import to_json
-from app.core.writing.patch import merge
 from app.core.writing.representation import Content, StoredRecord, writable_members
 from app.exchange.imports.planning.names import normalized_name, normalized_names_of
 from app.exchange.imports.storage.store import errors_json
+from app.exchange.imports.table_rows import merged_row
 
 RecordKey = tuple[str, str]  # resource and id
 
@@ -28,8 +28,9 @@ class ImportLine:
     record_id: str
     content: dict[str, Any]
     matched_by: str | None = None
-    is_row: bool = False  # of a table: a cell changes one value, a member of a JSON line is replaced
-    plan_errors: list[ErrorItem] = field(default_factory=list)
+    moved: dict[str, str] | None = None  # of a row of a table, whose cells change single values: see ParsedLine
+    plan_errors: list[ErrorItem] = field(default_factory=list)  # those of its cells included
+    resolved: list[dict[str, Any]] = field(default_factory=list)  # what the names in its links mean
     is_independent: bool = True  # no line to which it links also links to it
     verdict: str = ""
     errors: list[ErrorItem] = field(default_factory=list)
@@ -93,8 +94,7 @@ class ImportLine:
     def merged_record(self) -> dict[str, Any]:
         """Return the record as the line changes it. What the line leaves out stays; null gives a member its default.
 
-        A member of a JSON line replaces the member of the record. A cell of a table replaces one value, but the cells
-        of a list together replace the list.
+        A member of a JSON line replaces the member of the record. A cell of a table changes one value: see merged_row.
         """
         content = writable_members(self.content)
         before = {} if self.present is None else writable_members(json.loads(self.present.body))
@@ -104,13 +104,13 @@ class ImportLine:
             old_names = normalized_names_of(before)
             new = {tag: text for tag, text in names.items() if normalized_name(str(text)) not in old_names}
             content = {**content, "name": {**before.get("name", {}), **new}}
-        if self.is_row:
-            patched: dict[str, Any] = merge(before, content)
-            return patched
+        if self.moved is not None:
+            patched = merged_row(self.resource.fields, before, content, self.moved)
+            return patched | ({"managed_by": None} if content.get("managed_by", ...) is None else {})
         merged = {**before, **content}
         return {name: value for name, value in merged.items() if value is not None or name == "managed_by"}
 
-    def result(self) -> dict[str, Any]:
+    def result(self, *, with_outcome: bool = False) -> dict[str, Any]:
         """Return the verdict as the columns of the stored line."""
         return {
             "number": self.number,
@@ -120,7 +120,16 @@ class ImportLine:
             "matched_by": self.matched_by,
             "errors": errors_json(self.errors),
             "diff": self._diff(),
+            "outcome": self._outcome() if with_outcome else None,
+            "resolved": to_json(self.resolved).decode() if self.resolved else None,
         }
+
+    def _outcome(self) -> str | None:
+        """Return the record as it is after the write."""
+        if self.is_refused or self.fields is None:
+            return None
+        head = {"resource": self.resource.name, "id": self.record_id}
+        return f"{to_json(head).decode()[:-1]},{self.fields.model_dump_json(by_alias=True)[1:]}"
 
     def _diff(self) -> str | None:
         if self.verdict != "updated" or self.present is None or self.fields is None:

@@ -1,6 +1,6 @@
 """Imports as clients send and read them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,7 +8,7 @@ from app.core.errors import ErrorItem
 from app.core.reading.history import FieldChange
 from app.exchange.formats.options import TableOptions
 from app.exchange.formats.table_report import TableReport
-from app.exchange.imports.database_tables import MODE, STATUS, VERDICT
+from app.exchange.imports.database_tables import MISSING, MODE, STATUS, VERDICT
 
 
 class ImportOptions(BaseModel):
@@ -24,6 +24,15 @@ class ImportOptions(BaseModel):
         description="`all`: if a line is refused, nothing is written. `rows`: the other lines are written.",
     )
     dry_run: bool = Field(default=False, description="Write nothing, and report the verdict that each line would get.")
+    complete: bool = Field(
+        default=False,
+        description="The file contains all records of these resources that the partner of the key manages. Its other "
+        "published records get lines with the verdict `absent`, after those of the file.",
+    )
+    missing: Annotated[str, MISSING] = Field(
+        default="list",
+        description="With `complete=true`: `withdraw` turns the records that are not in the file into drafts.",
+    )
 
 
 class SendOptions(ImportOptions, TableOptions):
@@ -47,6 +56,8 @@ class ImportShown(BaseModel):
     resource: str | None = Field(description="The resource of a table; null for JSON Lines, whose lines state it.")
     mode: Annotated[str, MODE]
     dry_run: bool = Field(description="Whether nothing is written and the verdicts are only reported.")
+    complete: bool = Field(description="Whether the file contains all records of the partner of the key.")
+    missing: Annotated[str, MISSING]
     status: Annotated[str, STATUS]
     reason: str | None = Field(description="Why the import failed; null if it did not.")
     created_at: str
@@ -56,6 +67,7 @@ class ImportShown(BaseModel):
     updated: int
     unchanged: int
     refused: int
+    absent: int = Field(description="Number of records that a complete file does not contain.")
     bytes: int = Field(description="The space that the lines take, as far as it counts for the quota of the key.")
 
 
@@ -79,6 +91,20 @@ class LineError(ErrorItem):
     cell: str | None = Field(default=None, description="The cell of a table that contains the value.", examples=["E7"])
 
 
+class ResolvedName(BaseModel):
+    """A name, a code or an id in a link, and the record that it means."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901) to the link in the record.")
+    text: str = Field(description="The text of the line, at most 200 characters.")
+    resource: str = Field(description="The resource of the record.")
+    id: str = Field(description="The id of the record.")
+    how: Literal["id", "name", "alternative_name", "code"] = Field(description="What the text is to the record.")
+    name: str | None = Field(default=None, description="The name of the record; null if it is a record of the file.")
+    country: str | None = Field(default=None, description="The id of the country of a partner.")
+    column: str | None = Field(default=None, description="The name of the column of a table.")
+    cell: str | None = Field(default=None, description="The cell of a table.", examples=["F2"])
+
+
 class LineShown(BaseModel):
     """A line with its verdict. If the import wrote nothing, the verdict is the one that the line would have had."""
 
@@ -86,11 +112,18 @@ class LineShown(BaseModel):
     verdict: Annotated[str, VERDICT] | None = Field(description="null until the line was processed.")
     resource: str | None
     id: str | None = Field(description="Id of the record.")
-    matched_by: Literal["identifier", "name", "title"] | None = Field(
-        description="How the existing record of a line without id was found; null if the line has an id or creates one."
+    matched_by: Literal["identifier", "name", "title", "absent"] | None = Field(
+        description="How the record of a line without id was found; null if the line has an id or creates one. "
+        "`absent`: the line stands for a record that the file does not contain."
     )
     errors: list[LineError] = Field(description="Why the line is refused.")
     warnings: list[LineError] = Field(description="What a person should look at. Nothing is refused for it.")
+    resolved: list[ResolvedName] = Field(
+        description="What the names and codes in its links mean. In a dry run, also the links that contain ids."
+    )
+    record: dict[str, Any] | None = Field(
+        description="In a dry run, the record as it would be; null if the line is refused or the record is too large."
+    )
     diff: list[FieldChange] | None = Field(
         description="What an update changes; null if that is too large to be stored."
     )

@@ -140,6 +140,7 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
         detail = "This parameter says how a table is read. JSON Lines do not need it."
         name = next(name for name in TableOptions.model_fields if getattr(query, name) is not None)
         raise Invalid(ErrorItem(parameter=name, code="invalid_value", detail=detail))
+    _check_complete(caller, query)
     importer = request.app.state.importer
     receiver = request.app.state.receiver
     await importer.check_quota(caller)
@@ -154,6 +155,16 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
     await importer.send(import_id, caller.key)
     import_shown = await read_own_import(request, caller, import_id)
     return private_json(import_shown.model_dump(), 202, {"Location": f"/v1/imports/{import_id}"})
+
+
+def _check_complete(caller: Caller, query: SendOptions) -> None:
+    """Raise Invalid if the key has no partner whose records a file can contain, or if `missing` stands alone."""
+    if query.complete and caller.partner is None:
+        detail = "The key has no partner, so nobody knows whose records the file contains."
+        raise Invalid(ErrorItem(parameter="complete", code="invalid_value", detail=detail))
+    if query.missing == "withdraw" and not query.complete:
+        detail = "Records can be withdrawn only if the file is complete: complete=true."
+        raise Invalid(ErrorItem(parameter="missing", code="invalid_value", detail=detail))
 
 
 @operation(router, "GET", "", "List the imports", returns=ImportPage, scopes=READERS)

@@ -29,6 +29,7 @@ from app.core.garbage_collection import without_garbage_collection
 from app.core.model.resource import RESOURCES
 from app.core.values.json import to_json
 from app.core.writing.writer_thread import PATIENCE
+from app.exchange.imports.absent import AbsentRecords
 from app.exchange.imports.chunk_reader import ChunkReader, ChunkTooSlow, Groups
 from app.exchange.imports.database_tables import Import
 from app.exchange.imports.pace import Interrupted, Pace
@@ -97,6 +98,7 @@ class ImportRun:
         scope = "records:write:own" if row.partner else "records:write"
         self.caller = Caller(row.key or "", frozenset([scope]), row.partner)
         self.unreadable_lines = row.refused
+        self._absent = AbsentRecords(database, row)
         self.refused: set[bytes] = set()  # digests of the records of refused lines
         self._began_at_once = (0.0, 0.0)  # the start of the transaction with all lines, in time and in CPU time
         self.unpublished: list[tuple[int, str, str]] = []  # number of the line, resource and id of the record
@@ -148,9 +150,10 @@ class ImportRun:
     def _run(self) -> Iterator[None]:
         with import_transaction(self.database) as session:
             self._update_caller(session)
-        self.plan = Plan(self.caller, self.id, by_line=self.by_line)
-        self._lines = ChunkReader(self.id, self.plan, is_table=self.is_table)
-        yield from self.plan.make(self._reading)
+        self._absent.remove()
+        self.plan = Plan(self.caller, self.id, by_line=self.by_line, is_table=self.is_table)
+        self._lines = ChunkReader(self.id, self.plan, with_ids=self.dry_run)
+        yield from self.plan.make(self._reading, lambda: self._absent.add(self.plan, self._reading))
         if not self.by_line:
             self._write_at_once()
         elif self.dry_run:
@@ -313,10 +316,14 @@ class ImportRun:
             for line in group:
                 line.is_independent = len(group) == 1
         self._writer(session).write(groups)
-        return [line.result() for line in chain.from_iterable(groups)]
+        return [line.result(with_outcome=self.dry_run) for line in chain.from_iterable(groups)]
 
 
 def _with_late_errors(result: dict[str, Any], late_errors: Mapping[int, Sequence[ErrorItem]]) -> dict[str, Any]:
     """Return the result of a line, as refused if it has an error that was found after all lines were written."""
     errors = late_errors.get(result["number"])
-    return {**result, "verdict": "refused", "errors": errors_json(errors), "diff": None} if errors else result
+    return (
+        {**result, "verdict": "refused", "errors": errors_json(errors), "diff": None, "outcome": None}
+        if errors
+        else result
+    )

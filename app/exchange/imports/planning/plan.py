@@ -18,8 +18,10 @@ from app.exchange.imports.planning.links import LinkNames, Names, link_positions
 from app.exchange.imports.planning.name_index import MAX_NAMES, NameIndex, TooManyNames
 from app.exchange.imports.planning.new_ids import NewIds
 from app.exchange.imports.planning.ordering import components
+from app.exchange.imports.storage.absent_lines import ABSENT
 from app.exchange.imports.storage.compact import IntLists, TextList, digest
-from app.exchange.imports.storage.line_chunks import PendingLine, pending_lines, written_records
+from app.exchange.imports.storage.line_chunks import LINE_BYTES, PendingLine, pending_lines, written_records
+from app.exchange.imports.table_rows import load_row
 
 # Lines that link to each other in a circle are written in one transaction. More are refused with mode=rows.
 MAX_GROUP = 1_000
@@ -47,10 +49,13 @@ class Plan:
     writing a line reads its record again. It takes about 200 bytes of memory for a line.
     """
 
-    def __init__(self, caller: Caller, import_id: str, *, by_line: bool) -> None:
+    def __init__(self, caller: Caller, import_id: str, *, by_line: bool, is_table: bool = False) -> None:
         self.import_id = import_id
         self.caller = caller
         self.groups = IntLists()
+        self.resources: set[str] = set()  # of the lines
+        self.has_unclear_lines = False  # whether the record of a line could not be determined
+        self.is_table = is_table
         self._by_line = by_line
         self._numbers = array("I")  # of the lines, ascending; the position of a line in it is that in the next three
         self._sizes = array("I")
@@ -64,6 +69,11 @@ class Plan:
         self._link_names = LinkNames(self._names, self._line_of)
         self._identification = Identification(caller, self._names)
         self._new_ids = NewIds(self._line_of)
+
+    def load(self, record: str) -> dict[str, Any]:
+        """Return the record of a line from its JSON."""
+        loaded: dict[str, Any] = load_row(record) if self.is_table else json.loads(record)
+        return loaded
 
     def size(self, number: int) -> int:
         """Return the bytes of a line, 0 for one that an earlier run has written."""
@@ -94,10 +104,11 @@ class Plan:
         position = bisect_left(self._numbers, number)
         return position if position < len(self._numbers) and self._numbers[position] == number else None
 
-    def make(self, open_session: OpenSession) -> Iterator[None]:
+    def make(self, open_session: OpenSession, add_absent: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Read every line that has no verdict yet: for its names, then to find its record, then to find its links.
 
-        Each step of the iteration is one transaction. Raise TooMuch for too many names or links.
+        `add_absent` is called when the records of all lines are known. Each step of the iteration is one transaction.
+        Raise TooMuch for too many names or links.
         """
         with open_session() as session:
             for resource, record_id, number in written_records(session, self.import_id):
@@ -108,6 +119,7 @@ class Plan:
             raise TooMuch(f"The file has more than {MAX_NAMES:,} names of records. Divide it.") from None
         yield from self._scan(open_session)
         yield from self._read_lines(open_session, self._look_up, self._add_record)
+        add_absent()
         yield from self._read_lines(open_session, _prepare_nothing, self._add_links)
         if self._link_names.has_unknown:
             with open_session() as session:
@@ -126,7 +138,7 @@ class Plan:
         after = -1
         while True:
             with open_session() as session:
-                lines = [(line, json.loads(line.record)) for line in pending_lines(session, self.import_id, after)]
+                lines = [(line, self.load(line.record)) for line in pending_lines(session, self.import_id, after)]
                 end = time.monotonic() + STEP_SECONDS
                 prepare(session, lines)
                 for line, record in lines:
@@ -173,6 +185,7 @@ class Plan:
         """Note the ids that lines state and the names that must be found."""
         records = [(RESOURCES[line.resource], record) for line, record in lines]
         for (resource, record), (line, _) in zip(records, lines, strict=True):
+            self.resources.add(resource.name)
             if record.get("id") is not None:
                 self._line_of.setdefault(digest(resource.name, record["id"]), line.number)
             else:
@@ -203,6 +216,7 @@ class Plan:
             stored = self._match(session, line.number, RESOURCES[line.resource], record)
         except Invalid as invalid:
             self._refuse(line.number, invalid.errors[0])
+            self.has_unclear_lines = True
         self._matches.append(stored)
 
     def _match(self, session: Session, number: int, resource: Resource, record: dict[str, Any]) -> str:
@@ -231,6 +245,18 @@ class Plan:
         if first != number:
             self._earlier[number] = first
         return first == number
+
+    def has_line(self, resource: str, record_id: str) -> bool:
+        """Return whether a line is about this record."""
+        return digest(resource, record_id) in self._line_of
+
+    def add_withdrawals(self, numbers: list[int], records: list[tuple[str, str]]) -> None:
+        """Add lines that turn these records into drafts."""
+        for number, (resource, record_id) in zip(numbers, records, strict=True):
+            self._numbers.append(number)
+            self._sizes.append(LINE_BYTES)
+            self._matches.append(f"{ABSENT} {record_id}")
+            self._line_of[digest(resource, record_id)] = number
 
     def _add_links(self, session: Session, line: PendingLine, record: dict[str, Any]) -> None:
         self._links.append(dict.fromkeys(self._targets(session, RESOURCES[line.resource], record)))

@@ -1,8 +1,7 @@
 """Reading stored lines in chunks that are bounded by lines and by bytes, so that their memory is bounded too."""
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlmodel import Session
@@ -24,14 +23,19 @@ class PendingLine(NamedTuple):
     record: str
 
 
-class JudgedLine(NamedTuple):
-    """A line of a dry run that would write its record. `content` is what the line contains."""
+class LineContent(NamedTuple):
+    """What a line contains, as it is stored: see StoredLine. The last two are empty until it was judged."""
 
     number: int
     resource: str
-    record_id: str
+    record: str
+    moved: str | None
+    errors: str | None
+    record_id: str | None
     matched_by: str | None
-    content: dict[str, Any]
+
+
+_CONTENT = [LINES.c[name] for name in ("number", "resource", "given", "moved", "errors", "record_id", "matched_by")]
 
 
 def end_of_chunk(
@@ -63,28 +67,27 @@ def pending_lines(session: Session, import_id: str, after: int) -> list[PendingL
     return [PendingLine(*row) for row in session.execute(query)]
 
 
-def lines_by_number(session: Session, import_id: str, numbers: Iterable[int]) -> dict[int, tuple[str, dict[str, Any]]]:
-    """Return the resource and record of these lines, by number."""
-    records: dict[int, tuple[str, dict[str, Any]]] = {}
-    query = select(LINES.c.number, LINES.c.resource, LINES.c.given).where(LINES.c.import_id == import_id)
+def lines_by_number(session: Session, import_id: str, numbers: Iterable[int]) -> dict[int, LineContent]:
+    """Return the contents of these lines, by number."""
+    lines: dict[int, LineContent] = {}
+    query = select(*_CONTENT).where(LINES.c.import_id == import_id)
     for chunk in chunks(numbers):
-        rows = session.execute(query.where(LINES.c.number.in_(chunk)))
-        records |= {number: (resource, json.loads(record)) for number, resource, record in rows}
-    return records
+        lines |= {row[0]: LineContent(*row) for row in session.execute(query.where(LINES.c.number.in_(chunk)))}
+    return lines
 
 
-def judged_lines(session: Session, import_id: str, numbers: Iterable[int], max_bytes: int) -> list[JudgedLine]:
+def judged_lines(session: Session, import_id: str, numbers: Iterable[int], max_bytes: int) -> list[LineContent]:
     """Return those of the lines of a dry run that would write their records, as many as fit into the bytes."""
     is_written = (LINES.c.import_id == import_id, LINES.c.verdict.in_(("created", "updated")))
-    columns = (LINES.c.number, LINES.c.resource, LINES.c.record_id, LINES.c.matched_by, LINES.c.given)
     lines = []
     remaining = max_bytes
     for chunk in chunks(numbers):
         conditions = (*is_written, LINES.c.number.in_(chunk))
         last = end_of_chunk(session, *conditions, max_bytes=remaining)
-        rows = session.execute(select(*columns).where(*conditions, LINES.c.number <= (last or 0))).all()
-        lines += [JudgedLine(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
-        remaining -= sum(len(row[4]) for row in rows)
+        rows = session.execute(select(*_CONTENT).where(*conditions, LINES.c.number <= (last or 0)))
+        part = [LineContent(*row) for row in rows]
+        lines += part
+        remaining -= sum(len(line.record) for line in part)
         if remaining < 0:
             break
     return lines

@@ -38,7 +38,19 @@ _PAGE = (
 ALL_IMPORTS = Query(_PAGE, alone=True)
 OWN_IMPORTS = Query(_PAGE.where(IMPORTS.c.key == bindparam("key")), alone=True)
 
-LINE_COLUMNS = ("number", "verdict", "resource", "record_id", "matched_by", "errors", "warnings", "diff", "moved")
+LINE_COLUMNS = (
+    "number",
+    "verdict",
+    "resource",
+    "record_id",
+    "matched_by",
+    "errors",
+    "warnings",
+    "diff",
+    "outcome",
+    "resolved",
+    "moved",
+)
 _LINES = (
     select(*(LINES.c[name] for name in LINE_COLUMNS))
     .where(LINES.c.import_id == bindparam("id"), LINES.c.number > bindparam("after"))
@@ -92,7 +104,8 @@ def shown_line(line: dict[str, Any], columns: Sequence[TableColumn] | None, lang
     errors = [in_language(error, language) for error in read_errors(line["errors"])]
     warnings = [in_language(warning, language) for warning in read_errors(line["warnings"])]
     moved = json.loads(line["moved"] or "{}")
-    for item in [*errors, *warnings]:
+    resolved = json.loads(line["resolved"] or "[]")
+    for item in [*errors, *warnings, *resolved]:
         if columns is not None and item.get("pointer"):
             column = find_column(item["pointer"], moved, columns)
             item["column"] = column.header if column else column_of(item["pointer"], moved)
@@ -105,5 +118,7 @@ def shown_line(line: dict[str, Any], columns: Sequence[TableColumn] | None, lang
         "matched_by": line["matched_by"],
         "errors": errors,
         "warnings": warnings,
+        "resolved": resolved,
+        "record": None if line["outcome"] is None else json.loads(line["outcome"]),
         "diff": None if line["diff"] is None and line["verdict"] == "updated" else json.loads(line["diff"] or "[]"),
     }

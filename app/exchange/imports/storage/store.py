@@ -183,7 +183,7 @@ def _chunks(import_id: str, lines: Iterator[ParsedLine]) -> Iterator[list[dict[s
 
 def _line_values(import_id: str, line: ParsedLine) -> dict[str, Any]:
     texts = {
-        "given": None if line.errors or line.record is None else line.record.decode(),
+        "given": None if line.record is None else line.record.decode(),
         "moved": to_json(line.moved).decode() if line.moved else None,
         "errors": errors_json(line.errors),
         "warnings": errors_json(line.warnings),
@@ -192,7 +192,7 @@ def _line_values(import_id: str, line: ParsedLine) -> dict[str, Any]:
         "import_id": import_id,
         "number": line.number,
         "resource": line.resource,
-        "verdict": "refused" if line.errors else None,
+        "verdict": "refused" if line.record is None else None,
         "size": LINE_BYTES + sum(len(text.encode()) for text in texts.values() if text),
         **texts,
     }
@@ -237,7 +237,7 @@ def record_verdicts(
     """
     row = renew_claim(session, import_id, claim)
     line = update(LINES).where(LINES.c.import_id == import_id, LINES.c.number == bindparam("line"))
-    names = ("verdict", "resource", "record_id", "matched_by", "errors", "diff")
+    names = ("verdict", "resource", "record_id", "matched_by", "errors", "diff", "outcome", "resolved")
     remaining_size = sum(func.coalesce(func.length(LINES.c[name]), 0) for name in ("moved", "warnings"))
     old_size = LINES.c.size if keeps_records else LINE_BYTES + remaining_size
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names} | {"size": old_size + bindparam("more")}
@@ -249,7 +249,7 @@ def record_verdicts(
         rows = []
         for verdict in chunk:
             shortened = _shortened(verdict, MAX_BYTES - row.bytes)
-            size = len((shortened["errors"] or "").encode()) + len((shortened["diff"] or "").encode())
+            size = sum(len((shortened[name] or "").encode()) for name in ("errors", "diff", "outcome", "resolved"))
             row.bytes += size
             rows.append({"line": verdict["number"], "more": size, **{f"new_{name}": shortened[name] for name in names}})
         session.connection().execute(statement, rows)
@@ -259,10 +259,13 @@ def record_verdicts(
 
 
 def _shortened(verdict: Mapping[str, Any], room: int) -> Mapping[str, Any]:
-    """Return a verdict without its difference if that is too large, and with one error if there is no room for more."""
-    diff = verdict["diff"]
-    if diff is not None and len(diff.encode()) > min(MAX_DIFF_BYTES, room):
-        verdict = {**verdict, "diff": None}
+    """Return a verdict without its texts that are too large, and with one error if there is no room for more."""
+    for name in ("diff", "resolved", "outcome"):
+        size = len((verdict[name] or "").encode())
+        if size > min(MAX_DIFF_BYTES, room):
+            verdict = {**verdict, name: None}
+        else:
+            room -= size
     if verdict["errors"] is not None and room < MAX_ERRORS_BYTES:
         verdict = {**verdict, "errors": to_json(json.loads(verdict["errors"])[:1]).decode()}
     return verdict
