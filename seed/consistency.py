@@ -12,6 +12,7 @@ from typing import Any
 from app.core.model.resource import RESOURCES
 from app.core.values.text import fold
 from app.core.writing.representation import linked_records
+from seed.curation import CURATION_RULES
 from seed.evidence_rules import EVIDENCE_RULES, CheckRule, at
 from seed.files import Dataset
 
@@ -61,15 +62,6 @@ def _reachable(start: str, parents: Mapping[str, list[str]]) -> set[str]:
             seen.add(node)
             pending += parents.get(node, ())
     return seen
-
-
-def languages(dataset: Dataset) -> Iterator[str]:
-    """Check that every text is in Vietnamese and in English."""
-    for key, fields in dataset.records.items():
-        for name in ("title", "name", "description", "summary", "definition", "text"):
-            words = getattr(fields, name, None)
-            if isinstance(words, dict) and not {"vi", "en"} <= set(words):
-                yield f"{at(key)}: {name} is not in both vi and en"
 
 
 def unique_partner_names(dataset: Dataset) -> Iterator[str]:
@@ -249,7 +241,7 @@ RULES: tuple[CheckRule, ...] = (
     references,
     cycles,
     *EVIDENCE_RULES,
-    languages,
+    *CURATION_RULES,
     unique_partner_names,
     units,
     relations,

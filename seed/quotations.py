@@ -17,9 +17,13 @@ from app.core.model.fields import RecordFields
 from app.core.model.support import supported_field
 from app.core.values.dates import Edtf, parse_edtf
 from app.core.values.evidence import Citation
+from seed.evidence_rules import DATES
 from seed.files import Dataset, DatasetKey, IgnoredTokens
 from seed.vietnamese import Instrument, Moment, Number, instruments, moments, numbers
 
+SENTENCE_ENDS = tuple('.!?…:;”"')
+TO_SOMEBODY = ("request", "commitment", "recommendation")
+MAX_GAP = 2  # characters between words and the date that follows them, such as « (»
 UNITS = {"%": "percent"}  # by unit of the parser: unit of the dataset, where they differ
 Token = Number | Moment | Instrument
 T = TypeVar("T", Number, Moment, Token)
@@ -58,6 +62,9 @@ def prove(dataset: Dataset, folder: Path) -> EvidenceReport:
         quotes = [
             quote for quote in fields.citations if quote.document in texts and quote.paragraph and quote.as_written
         ]
+        kind = getattr(fields, "kind", None) if key[0] == "statements" else None
+        if kind in TO_SOMEBODY and all(_is_heading(quote, texts) for quote in quotes):
+            proof.problems.append(f"statements/{key[1]}: only headings are cited for this {kind}")
         missing = [name for name in _voices(fields) if quotes and not _is_named(name, quotes, texts)]
         proof.problems += [f"{key[0]}/{key[1]}: no document cited for it names {name}" for name in missing]
         for citation in quotes:
@@ -72,6 +79,13 @@ def prove(dataset: Dataset, folder: Path) -> EvidenceReport:
             _account_for_tokens(dataset, proof, used, at, line, citations[at], years[document])
     proof.problems += _unused(dataset, texts, used)
     return proof
+
+
+def _is_heading(citation: Citation, texts: dict[str, list[str]]) -> bool:
+    """Return whether a citation is of a line that ends without a mark, such as a heading or a caption."""
+    lines = texts[citation.document]
+    number = citation.paragraph or 0
+    return 0 < number <= len(lines) and lines[number - 1].rstrip()[-1:] not in SENTENCE_ENDS
 
 
 def _is_named(name: str, citations: list[Citation], texts: dict[str, list[str]]) -> bool:
@@ -107,10 +121,21 @@ def _prove_citation(fields: Any, citation: Citation, lines: list[str], years: se
     if not _places(words, line):
         yield f"{at} does not contain «{words}» as whole words"
         return
+    if _stops_before_date(words, line, citation):
+        yield f"«{words}» ({at}) stops before the date that it stands for"
     for name in citation.supports:
         missing = _unstated(name, fields, words, line, citation.basis, years)
         if missing:
             yield f"«{words}» ({at}) does not say {missing}"
+
+
+def _stops_before_date(words: str, line: str, citation: Citation) -> bool:
+    """Return whether the words of an inferred date are followed at once by a date that they leave out."""
+    has_date = bool(moments(words)) or not any(supported_field(name) in DATES for name in citation.supports)
+    if has_date or citation.basis != "inferred":
+        return False
+    starts = {moment.start for moment in moments(line)}
+    return any(starts.intersection(range(end, end + MAX_GAP + 1)) for _, end in _places(words, line))
 
 
 def _unstated(name: str, fields: Any, words: str, line: str, basis: str, years: set[int]) -> str | None:
@@ -118,13 +143,26 @@ def _unstated(name: str, fields: Any, words: str, line: str, basis: str, years: 
     value = getattr(fields, supported_field(name), None)
     if isinstance(value, Edtf):
         dates = _inside(moments(line), words, line) or moments(words)
-        agrees = any(_says_date(date, value, years) for date in dates) or (basis == "inferred" and not dates)
-        return None if agrees else f"{name} {value.edtf}"
+        return None if _state(dates, name, value, basis, years) else f"{name} {value.edtf}"
     if name == "value" and value is not None and not _says_figure(words, line, fields):
         return f"{fields.qualifier} {value} {fields.unit}"
     if name == "number" and value not in {act.number for act in instruments(words)}:
         return f"number {value}"
     return None
+
+
+def _state(dates: list[Moment], name: str, value: Edtf, basis: str, years: set[int]) -> bool:
+    """Return whether dates state a date or, if the name is a JSON Pointer to one of its ends, this end.
+
+    An inferred date can also be the start or end of a stated period, or have no date in its words.
+    """
+    end = name.rpartition("/")[2]
+    if end in ("earliest", "latest") and any("X" not in moment.edtf for moment in dates):
+        return any(getattr(parse_edtf(moment.edtf), end) == getattr(value, end) for moment in dates)
+    if basis == "inferred":
+        stated = "/".join(moment.edtf for moment in dates if "/" in moment.edtf).split("/")
+        return not dates or value.edtf in stated or any(_says_date(moment, value, years) for moment in dates)
+    return any(_says_date(moment, value, years) for moment in dates)
 
 
 def _places(words: str, line: str) -> list[tuple[int, int]]:

@@ -304,10 +304,11 @@ def test_the_order_of_figures_changes_nothing(seed: int) -> None:
 def test_the_dataset_adds_the_enterprises_once(client: TestClient) -> None:
     groups = get(client, f"{PATH}?indicator=enterprises-supported")["groups"]
     found = {group["key"]["kind"]: (group["sum"], group["added"], group["count"]) for group in groups}
-    assert found == {"actual": (26, 1, 9), "plan": (24, 1, 1), "target": (50, 1, 1)}
+    assert found == {"actual": (38, 2, 9), "plan": (24, 1, 1), "target": (50, 1, 1)}
     reasons = {each["figure"]: each["reason"] for each in groups[0]["left_out"]}
     assert reasons["smart-factory-enterprises-2022-north"] == "part_of"
-    assert reasons["smart-factory-batch-1-2023-enterprises"] == "within_project"
+    assert "smart-factory-batch-1-2023-enterprises" not in reasons  # 26 until 2022, and 12 of a batch of 2023
+    assert reasons["smart-factory-batch-1-2023-enterprises-ha-noi"] == "part_of"
     batch = get(client, f"{PATH}?project=smart-factory-batch-1-2023&kind=actual")["groups"]
     assert [(group["sum"], group["left_out_count"]) for group in batch] == [(12, 5)]
     (zero,) = get(client, f"{PATH}?indicator=net-emissions")["groups"]

@@ -95,6 +95,75 @@ MISTAKES: dict[str, tuple[Edit, str]] = {
         "duplicate item",
     ),
     "a partner merged into itself": (lambda d: edited(d, "partners", "unido", merged_into="unido"), "links to itself"),
+    "a list that is stated and inferred": (
+        lambda d: recited(
+            recited(d, "projects", "smart-factory-cooperation", 3, supports=["roles"]),
+            "projects",
+            "smart-factory-cooperation",
+            4,
+            supports=["roles"],
+        ),
+        "roles is both stated and inferred",
+    ),
+    "a title that names nobody": (
+        lambda d: edited(d, "projects", "moit-mofa-coordination", title={"vi": "Phối hợp hai Bộ", "en": "Work"}),
+        "does not name those",
+    ),
+    "a speaker whom the words do not name": (
+        lambda d: edited(
+            d, "figures", "viet-nam-free-trade-agreements-count", said_by=Voice(name="Bùi Thanh Sơn", partner="mofa")
+        ),
+        "do not name Bùi Thanh Sơn",
+    ),
+    "a leader whom nobody calls so": (
+        lambda d: edited(
+            d,
+            "projects",
+            "smart-factory-cooperation",
+            roles=[
+                role.model_copy(update={"role": "lead"}) for role in d.of("projects")["smart-factory-cooperation"].roles
+            ],
+        ),
+        "the role lead",
+    ),
+    "an abbreviation of no source": (
+        lambda d: edited(d, "partners", "samsung-vietnam", abbreviation="SVN"),
+        "supports its abbreviation",
+    ),
+    "a collective of unknown members": (
+        lambda d: edited(d, "partners", "localities", kind="collective"),
+        "the kind of its members",
+    ),
+    "a term that is lost": (
+        lambda d: edited(d, "partners", "unido", description={"vi": "Năng lượng tái tạo", "en": "Energy"}),
+        "renewable",
+    ),
+    "a year that is lost": (
+        lambda d: edited(d, "partners", "unido", description={"vi": "Năm 2019", "en": "Then"}),
+        "only in one language: 2019",
+    ),
+    "a breakdown in one language": (
+        lambda d: edited(d, "figures", NORTH, breakdown={"region": "phía Bắc"}),
+        "not the id of a place",
+    ),
+    "uneven goals": (lambda d: edited(d, "projects", "smart-factory-cooperation", sdgs=["9"]), "goal 4"),
+    "multilateral trade of two sides": (
+        lambda d: edited(d, "projects", "thailand-fta-experience-sharing", sectors=["33140"]),
+        "multilateral",
+    ),
+    "a hope that is a group": (lambda d: edited(d, "projects", "new-energy-projects", kind="group"), "only proposed"),
+    "a project of nobody": (lambda d: edited(d, "projects", "new-energy-projects", roles=[]), "has no partner"),
+    "a result without a period": (lambda d: edited(d, "figures", NORTH, period=None), "a period with an end"),
+    "a result without an end": (
+        lambda d: edited(d, "figures", NORTH, period=Edtf.of("2015/..")),
+        "a period with an end",
+    ),
+    "work of nobody": (lambda d: edited(d, "figures", NORTH, done_by=[]), "linked to no partner"),
+    "one of five as a rank": (
+        lambda d: edited(d, "figures", "countries-with-largest-allocation-2023", kind="rank"),
+        "its unit is ordinal",
+    ),
+    "a unit of no source": (lambda d: recited(d, "figures", TARGET, 0, supports=["value"]), "supports its unit"),
     "a draft": (lambda d: edited(d, "partners", "unido", state="draft"), "is a draft"),
     "a value beside words only": (
         lambda d: edited(d, "figures", "export-value-plan-2024", value=379_000_000_000),
@@ -141,6 +210,18 @@ AGAINST_TEXTS: dict[str, tuple[Edit, str]] = {
     "a speaker who is not there": (
         lambda d: edited(d, "statements", "thailand-requests-fta-experience", said_by=Voice(name="Nguyễn Văn A")),
         "names Nguyễn Văn A",
+    ),
+    "an inferred date whose words stop before it": (
+        lambda d: recited(d, "milestones", "smart-factory-cooperation-start", 0, as_written="trong 02 năm"),
+        "stops before the date",
+    ),
+    "an end of a period that the words do not state": (
+        lambda d: edited(d, "figures", "eco-industrial-parks-pilot-conversions", period=Edtf.of("2016/2023-11-07")),
+        "does not say /period/earliest",
+    ),
+    "a heading as a recommendation": (
+        lambda d: edited(d, "statements", "recommendation-wider-role-of-localities", kind="recommendation"),
+        "only headings",
     ),
     "another paragraph": (lambda d: recited(d, "figures", EXPERTS, 0, paragraph=13), "does not contain"),
     "words that are not there": (

@@ -15,7 +15,7 @@ from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Value, Voice
 from app.core.values.links import AgreementId, DocumentId, PartnerId, PlaceId, ProjectId
-from app.core.values.text import LanguageMap, Line
+from app.core.values.text import LanguageMap, TextOrLanguageMap
 
 AGREEMENT_KIND = CodeList(
     "agreement_kind",
@@ -51,9 +51,10 @@ class Party(Value):
     """A partner that is a party to an agreement."""
 
     partner: PartnerId = Field(description="Id of the partner.")
-    side: Line | None = Field(
+    side: TextOrLanguageMap | None = Field(
         default=None,
-        description="Name of the side of the agreement to which it belongs, such as the country it represents.",
+        description="Name of the side of the agreement to which it belongs, such as the country it represents, by "
+        "language. A plain text is accepted as `und`, a text whose language is not stated.",
     )
 
 

@@ -101,6 +101,12 @@ class FigureFields(RecordFields):
     project: ProjectId | None = Field(default=None, description="Id of the project that the number is about.")
     agreement: AgreementId | None = Field(default=None, description="Id of the agreement that the number is about.")
     partner: PartnerId | None = Field(default=None, description="Id of the partner that the number is about.")
+    done_by: list[PartnerId] = Field(
+        default=[],
+        max_length=50,
+        description="Ids of the partners whose work the number counts, such as those that trained the experts. "
+        "`partner` is whom it is about.",
+    )
     milestone: MilestoneId | None = Field(
         default=None, description="Id of the event that the number is about, such as one edition of a meeting."
     )
@@ -114,9 +120,10 @@ class FigureFields(RecordFields):
     as_written: Line | None = Field(default=None, description="The number as the source writes it.")
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
-        """Return the rows of its link tables: places, breakdown and relations."""
+        """Return the rows of its link tables: places, breakdown, partners that did the work, and relations."""
         yield from ((PLACES_OF, {"place_id": place}) for place in self.places)
         yield from ((BREAKDOWNS, {"dimension": key, "value": value}) for key, value in self.breakdown.items())
+        yield from ((DONE_BY, {"partner_id": partner}) for partner in self.done_by)
         yield from ((RELATIONS, {"kind": relation.kind, "figure_id": relation.figure}) for relation in self.relations)
 
     @model_validator(mode="after")
@@ -177,6 +184,7 @@ BREAKDOWNS = link_table(
     Column("dimension", BYTEWISE, nullable=False),
     Column("value", BYTEWISE, nullable=False),
 )
+DONE_BY = link_table("figures", "done_by", refers_to("partner_id", "partners"))
 RELATIONS = link_table(
     "figures", "relations", Column("kind", BYTEWISE, nullable=False), refers_to("figure_id", "figures")
 )
@@ -273,11 +281,12 @@ FIGURES = Resource(
         "agreement": Link("agreements", (Figure.agreement,), "Figures about this agreement.", "agreements", "figures"),
         "partner": Link(
             "partners",
-            (Figure.partner, Figure.said_by_id, Figure.relayed_for_id),
-            "Figures about this partner, stated by it, or quoted from it.",
+            (Figure.partner, Figure.said_by_id, Figure.relayed_for_id, DONE_BY.c.partner_id),
+            "Figures about this partner or its work, stated by it, or quoted from it.",
             "partners",
             "figures",
         ),
+        "done_by": Link("partners", (DONE_BY.c.partner_id,), "Figures about the work of this partner."),
         "about": Link("partners", (Figure.partner,), "Figures about this partner."),
         "milestone": Link("milestones", (Figure.milestone,), "Figures about this milestone.", "milestones", "figures"),
         "about_document": Link(

@@ -15,7 +15,7 @@ from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.evidence import Voice
 from app.core.values.links import AgreementId, DocumentId, MilestoneId, PlaceId, ProjectId
-from app.core.values.text import LanguageMap, Line
+from app.core.values.text import LanguageMap, TextOrLanguageMap
 
 MILESTONE_KIND = CodeList(
     "milestone_kind",
@@ -54,8 +54,10 @@ MILESTONE_STATUS = CodeList(
 class Participant(Voice):
     """A person, office or partner that took part in a milestone, and in what capacity."""
 
-    capacity: Line | None = Field(
-        default=None, description="Role at the event, such as host, speaker, chair or member of a delegation."
+    capacity: TextOrLanguageMap | None = Field(
+        default=None,
+        description="Role at the event, such as host, speaker, chair or member of a delegation, by language. "
+        "A plain text is accepted as `und`, a text whose language is not stated.",
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter
 
 # C0 controls except TAB and LF, DEL, and unpaired surrogates. PostgreSQL refuses NUL; UTF-8 cannot encode a surrogate.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -58,6 +58,15 @@ LanguageMap = Annotated[
     dict[LanguageTag, Prose],
     Field(min_length=1, max_length=50, examples=[{"vi": "Bộ Công Thương", "en": "Ministry of Industry and Trade"}]),
 ]
+
+
+def _with_language(value: object) -> object:
+    """Return a plain text as a language map that does not state the language (`und` in BCP 47)."""
+    return {"und": value} if isinstance(value, str) else value
+
+
+# For members that were plain texts: a text without a language stays valid.
+TextOrLanguageMap = Annotated[LanguageMap, BeforeValidator(_with_language)]
 
 _LETTERS = {"\u0306": "1", "\u0302": "2", "\u031b": "3"}  # breve (ă), circumflex (â ê ô), horn (ơ ư)
 _TONES = {"\u0300": "1", "\u0309": "2", "\u0303": "3", "\u0301": "4", "\u0323": "5"}  # huyền hỏi ngã sắc nặng
