@@ -103,6 +103,9 @@ class Listener:
             self._is_closed = True
             self._loop.remove_reader(self._socket)
 
+    async def wait_closed(self) -> None:
+        """Return at once, because `close` leaves nothing to wait for. uvicorn calls it."""
+
 
 def loop_factory(
     make: Callable[[], asyncio.AbstractEventLoop], connections: Connections
