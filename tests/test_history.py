@@ -1,6 +1,7 @@
 """The past of a record: its versions as each caller may see them, what changed between them, and as of an instant."""
 
 import random
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.core.reading.history import compare
 from tests.support.history import NAMES, ONE, delete_partner, history, put_partner, versions
-from tests.support.http import walk
+from tests.support.http import get, walk
 from tests.support.keys import id_of, key_of
 
 
@@ -128,9 +129,20 @@ def test_what_was_is_read_without_include(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "of_the_past")
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "2026-01-01T00:00:00", "2026-01-01T00:00:00%2B07:00"])
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "2026-01-01T00:00:00", "0001-01-01T00:00:00%2B07:00"])
 def test_an_instant_is_checked(client: TestClient, text: str) -> None:
     assert client.get(f"/v1/partners/unido?as_of={text}").status_code == 422
+
+
+def test_an_instant_may_have_an_offset(client: TestClient) -> None:
+    everything = get(client, "/v1/partners?limit=1&total=true")["total"]
+    for written in ("2999-01-01T00:00:00Z", "2999-01-01T07:00:00%2B07:00", "2999-01-01T07:00:00+07:00"):
+        assert client.get(f"/v1/partners/unido?as_of={written}").status_code == 200
+        assert get(client, f"/v1/partners?limit=1&total=true&updated_at_lt={written}")["total"] == everything
+    created = get(client, "/v1/partners/unido")["updated_at"]
+    local = datetime.fromisoformat(created).astimezone(timezone(timedelta(hours=7))).isoformat().replace("+", "%2B")
+    assert get(client, f"/v1/partners?id=unido&updated_at_gte={local}")["items"]
+    assert not get(client, f"/v1/partners?id=unido&updated_at_gt={local}")["items"]
 
 
 def test_a_day_counts_to_its_end_and_what_is_to_come_is_as_now(registry: TestClient, editor: dict[str, str]) -> None:

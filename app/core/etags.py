@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 _CODING = re.compile(r'-(?:gzip|br|zstd)(?=")')
-_TAG = re.compile(r'(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e]*)"')
+_TAG = re.compile(r'"(?P<tag>[\x21\x23-\x7e]*)"')
 
 
 def without_codings(tags: str) -> str:
@@ -16,11 +16,13 @@ def without_codings(tags: str) -> str:
     return _CODING.sub("", tags)
 
 
-def strong_tags(tags: str) -> Iterator[str]:
-    """Yield the strong tags of a header, which alone can satisfy If-Match, without quotes and codings."""
-    for match in _TAG.finditer(without_codings(tags)):
-        if not match["weak"]:
-            yield match["tag"]
+def tags_in(tags: str) -> Iterator[str]:
+    """Yield the tags of a header, without quotes and codings.
+
+    RFC 9110 lets strong tags alone satisfy If-Match. A proxy that compresses a response makes its tag weak, though, and
+    the tag of a record names a version of it. Therefore weak ones are accepted.
+    """
+    return (match["tag"] for match in _TAG.finditer(without_codings(tags)))
 
 
 def has_tags(tags: str) -> bool:

@@ -111,7 +111,11 @@ class WithinFilter:
         yield Parameter(name, self.annotation, self.about, where, link=_link(self.column), many=True)
 
 
+_UNENCODED_PLUS = re.compile(r"(?<=\d) (?=\d\d:\d\d$)")  # `+` in a query string means a space
+
+
 def _valid_edtf(text: str) -> str:
+    text = _UNENCODED_PLUS.sub("+", text)
     parse_edtf(text)
     return text
 
@@ -171,16 +175,18 @@ class RangeFilter:
             yield Parameter(f"{name}_{suffix}", self.annotation, f"{self.about} {comparison}", where)
 
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?Z)?")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?")
 
 
 def _instant(text: str) -> datetime:
-    """Parse an instant, or a day as its start; ValueError with the reason."""
+    """Parse an instant, or a day (of UTC) as its start; ValueError with the reason."""
+    text = _UNENCODED_PLUS.sub("+", text)
     if not _INSTANT.fullmatch(text) or not text.isascii():
-        raise ValueError("is neither an RFC 3339 instant in UTC (2026-11-22T09:30:00Z) nor a day (2026-11-22)")
+        raise ValueError("is neither an RFC 3339 instant (2026-11-22T09:30:00Z) nor a day (2026-11-22)")
     try:
-        return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
-    except ValueError:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # an offset can lead out of the years that exist
         raise ValueError("there is no such day or time") from None
 
 
@@ -204,7 +210,7 @@ class InstantFilter:
     about: str
 
     def parameters(self, name: str) -> Iterator[Parameter]:
-        limits = RangeFilter(self.column, InstantText, f"{self.about} An instant (RFC 3339, UTC) or a day.")
+        limits = RangeFilter(self.column, InstantText, f"{self.about} An instant (RFC 3339) or a day in UTC.")
         for parameter in limits.parameters(name):
             ends_the_day = parameter.name.endswith(("_gt", "_lte"))
             yield replace(parameter, encode=partial(_bound, ends_the_day))

@@ -1,5 +1,6 @@
 """Query parameters: the models of lists and details, and the parser of a query string."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache, cached_property
 from itertools import chain
@@ -21,6 +22,7 @@ DEFAULT_LIMIT = 50
 MAX_ITEMS = 200
 LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` has as many as fit into 4 MB."
 
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")  # of a parameter, which an error may repeat
 NameList = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
 SearchWords = Annotated[str, StringConstraints(max_length=300)]
 
@@ -174,14 +176,18 @@ def _pairs(query_string: bytes, parameters: Collection[str]) -> list[tuple[str, 
 
 
 def unknown_parameters(names: Sequence[str], parameters: Collection[str]) -> list[ErrorItem]:
-    """Return the errors for unknown parameters, which suggest the closest ones. They do not repeat the names.
+    """Return the errors for unknown parameters, which suggest the closest ones. They repeat names that are plain.
 
     Raise Invalid with a single error if there are too many.
     """
     _check_number(len(names))
     suggestions = Suggestions()
-    details = [f"There is no such parameter.{suggestions.similar_to(name, parameters)}" for name in names]
-    return [ErrorItem(code="unknown_parameter", detail=detail) for detail in details]
+    errors: list[ErrorItem] = []
+    for name in names:
+        detail = f"There is no such parameter.{suggestions.similar_to(name, parameters)}"
+        plain = name if PLAIN_NAME.fullmatch(name) else None
+        errors.append(ErrorItem(parameter=plain, code="unknown_parameter", detail=detail))
+    return errors
 
 
 def _check_number(unknown: int) -> None:

@@ -1,6 +1,7 @@
 """Imprecise dates: a profile of EDTF (ISO 8601-2), as precise as the source and no more.
 
-Accepted: `2022`, `2022-02`, `2022-02-28`, `2022-02-28T14:15`, quarters `2024-33` … `2024-36`, each with `?` for
+Accepted: `2022`, `2022-02`, `2022-02-28`, `2022-02-28T14:15` (also with seconds, and with an offset such as `+07:00`;
+the day is that of the place where it was written down), quarters `2024-33` … `2024-36`, each with `?` for
 uncertain, `~` for approximate or `%` for both; intervals `2024/2028`, `2015/..`, `../2024-05-31`, the last also
 written `[..2024-05-31]`.
 """
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _POINT = re.compile(
-    r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})(?:T(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d))?)?)?[?~%]?"
+    r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?"
+    r"(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?)?)?[?~%]?"
 )
 
 _FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, in the place of the month

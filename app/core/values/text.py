@@ -52,7 +52,28 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterVal
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(clean)]
 
 # The subset of BCP 47 (RFC 5646) with language, script and region.
-LanguageTag = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG, max_length=11)]
+# Codes of countries that are mistaken for languages and are no language of ISO 639, with the language that is meant.
+COUNTRY_CODES = {
+    "vn": "vi",
+    "jp": "ja",
+    "cn": "zh",
+    "kh": "km",
+    "us": "en",
+    "gb": "en",
+    "gr": "el",
+    "dk": "da",
+    "cz": "cs",
+}
+
+
+def _no_country(tag: str) -> str:
+    language = tag.partition("-")[0]
+    if language in COUNTRY_CODES:
+        raise ValueError(f"is the code of a country. The code of its language is {COUNTRY_CODES[language]}")
+    return tag
+
+
+LanguageTag = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG, max_length=11), AfterValidator(_no_country)]
 
 LanguageMap = Annotated[
     dict[LanguageTag, Prose],
@@ -175,5 +196,5 @@ class Suggestions:
         if self._remaining == 0:
             return ""
         self._remaining -= 1
-        similar = get_close_matches(name[:80], candidates, n=1, cutoff=0.5)
+        similar = get_close_matches(name[:80], candidates, n=1, cutoff=0.7)
         return f" Did you mean {similar[0]}?" if similar else ""

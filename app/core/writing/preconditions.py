@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from app.core.change_log import CHANGES
 from app.core.errors import BadRequest, NoCondition, Stale
-from app.core.etags import has_tags, is_any, matches_any, strong_tags
+from app.core.etags import has_tags, is_any, matches_any, tags_in
 from app.core.writing.representation import StoredRecord
 
 # The tag of a response that was made from several records (`ReadRequest.tag`): the last Change at that time, the
@@ -46,7 +46,7 @@ class Conditions:
         """Return whether If-Match has the tag of the record or of a response that contained this version of it."""
         if is_any(self.if_match):
             return True
-        return any(tag == present.tag or _is_since(session, tag, present) for tag in strong_tags(self.if_match))
+        return any(tag == present.tag or _is_since(session, tag, present) for tag in tags_in(self.if_match))
 
 
 UNCONDITIONAL = Conditions()
