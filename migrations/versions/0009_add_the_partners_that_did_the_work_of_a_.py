@@ -5,8 +5,8 @@ from alembic import op
 
 from migrations.tables import BYTEWISE
 
-revision: str = "0008"
-down_revision: str | None = "0007"
+revision: str = "0009"
+down_revision: str | None = "0008"
 branch_labels = None
 depends_on = None
 
