@@ -15,6 +15,7 @@ from app.core.search import index
 from app.core.writing import idempotency
 from app.documents.models import DOCUMENTS
 from app.exchange.imports import database_tables as imports
+from app.exchange.mappings import stored as mappings
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
 from app.milestones.models import MILESTONES
@@ -28,7 +29,17 @@ from app.webhooks.disabling import disable_restored
 RESOURCES = declare(PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
 
 # The modules that declare the other tables.
-TABLES: tuple[ModuleType, ...] = (change_log, index, keys, key_events, cursors, idempotency, imports, webhooks)
+TABLES: tuple[ModuleType, ...] = (
+    change_log,
+    index,
+    keys,
+    key_events,
+    cursors,
+    idempotency,
+    imports,
+    mappings,
+    webhooks,
+)
 
 # A restored database must not send the events that the original registry sends.
 WHEN_RESTORED.append(disable_restored)

@@ -117,6 +117,13 @@ def _add_records(group: Any) -> None:
     importing.add_argument("--dry-run", action="store_true", help="write nothing; print what the import would do")
     importing.add_argument("--row-by-row", action="store_true", help="write the other lines if some are refused")
     importing.add_argument("--as", dest="partner", metavar="PARTNER", help="write only records managed by this partner")
+    importing.add_argument("--mapping", type=Path, metavar="FILE", help="a mapping as JSON, for columns of your own")
+    importing.add_argument("--sheet", help="the sheet of a workbook: its name or number")
+    importing.add_argument("--header-row", type=int, metavar="ROW", help="the row with the names of the columns")
+    importing.add_argument("--decimal", choices=("point", "comma"), help="the sign before decimals in text cells")
+    importing.add_argument("--dates", choices=("dmy", "mdy"), help="the order in dates such as 05/07/2014")
+    importing.add_argument("--ignore", metavar="COLUMNS", help="columns to leave out, separated by commas")
+    importing.add_argument("--charset", default="", help="the encoding of a CSV file, such as windows-1258")
 
 
 def _add_copies(group: Any) -> None:

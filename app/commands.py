@@ -215,15 +215,17 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
 def import_(options: argparse.Namespace, settings: Settings) -> int:
     """Import a file of records. The exit code is 1 if lines are refused."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.exchange.imports.command import file_format_of, import_file
+    from app.exchange.imports.command import file_format_of, import_file, read_settings
     from app.server.run import ensure_ready
 
     file_format_of(options.file)  # before the database is opened
     ensure_ready(settings)
     mode = "rows" if options.row_by_row else "all"
     query = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run}
+    names = ("sheet", "header_row", "decimal", "dates", "ignore")
+    table = read_settings(options.charset, {name: getattr(options, name) for name in names}, options.mapping)
     with Database(settings.database_url) as database, reported("lines read and written", print_error):
-        refused, detail = import_file(database, options.file, query, options.partner)
+        refused, detail = import_file(database, options.file, query, options.partner, table)
     exit_code = report(refused)
     print(detail)
     return exit_code

@@ -56,6 +56,7 @@ from app.exchange.imports import routes as imports
 from app.exchange.imports.receiving import FileReceiver
 from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
+from app.exchange.mappings import routes as mappings
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
 from app.keys.revocation import PendingRevocations
@@ -133,7 +134,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
 
 def _openapi(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
     tags = [{"name": resource.name, "description": resource.about} for resource in RESOURCES]
-    tags += [imports.TAG, keys.TAG, webhooks.TAG, search.TAG, site.TAG]
+    tags += [imports.TAG, mappings.TAG, keys.TAG, webhooks.TAG, search.TAG, site.TAG]
     return openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document(), EXAMPLES)
 
 
@@ -158,6 +159,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         site.site_router(settings, __version__, head()),
         keys.router,
         imports.router,
+        mappings.router,
         webhooks.router,
     ]
 

@@ -149,7 +149,7 @@ def _value_of_text(text: str, kind: Kind, conventions: Conventions) -> CellValue
 
 def _number(number: NumberText, conventions: Conventions) -> Decimal:
     stated = conventions.options.decimal
-    certain = stated if stated or not number.has_two_readings else conventions.decimal()
+    certain = conventions.decimal() if number.has_two_readings else stated
     if certain is None and number.value is None:
         detail = (
             f"The number can be {_plain(number.comma)} or {_plain(number.point)}. State whether a point or a comma "
@@ -176,7 +176,7 @@ def _date(text: str, conventions: Conventions) -> str:
 
 def _certain_date(date: DateText, conventions: Conventions) -> str:
     stated = conventions.options.dates
-    order = stated if stated or not date.has_two_readings else conventions.order()
+    order = conventions.order() if date.has_two_readings else stated
     if order is None and date.value is None:
         detail = (
             f"The date can be {date.dmy} (day first) or {date.mdy} (month first). State the order: `dates=dmy` or "

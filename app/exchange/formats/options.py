@@ -24,11 +24,6 @@ class TableOptions(BaseModel):
     )
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing is stated."""
-        return all(getattr(self, name) is None for name in TableOptions.model_fields)
-
-    @property
     def ignored(self) -> list[str]:
         """The names and letters of the columns to leave out."""
         return [name.strip() for name in (self.ignore or "").split(",") if name.strip()]

@@ -8,10 +8,12 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.database.engine import Database
-from app.core.errors import Problem
+from app.core.errors import Invalid, Problem
 from app.core.model.resource import RESOURCES
 from app.exchange.formats.lines import Reading
-from app.exchange.formats.media_types import SUFFIXES, allows_resource, parse_file
+from app.exchange.formats.mapping import MappingFields, check_mapping
+from app.exchange.formats.media_types import SUFFIXES, TableSettings, allows_resource, parse_file
+from app.exchange.formats.options import TableOptions
 from app.exchange.imports.database_tables import COUNTS, LINES, Import
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Pace
@@ -29,7 +31,9 @@ def file_format_of(path: Path) -> str:
     return SUFFIXES[path.suffix.lower()]
 
 
-def import_file(database: Database, path: Path, options: dict[str, Any], partner: str | None) -> tuple[list[str], str]:
+def import_file(
+    database: Database, path: Path, options: dict[str, Any], partner: str | None, settings: TableSettings | None = None
+) -> tuple[list[str], str]:
     """Import a file. Return a message for each error, and a summary.
 
     With `partner`, only records that this partner manages are written. Raise ValueError if the file or the options
@@ -46,7 +50,7 @@ def import_file(database: Database, path: Path, options: dict[str, Any], partner
     try:
         reading = Reading()
         with path.open("rb") as file:
-            lines = parse_file(file, file_format, resource, reading)
+            lines = parse_file(file, file_format, resource, reading, settings)
             import_id = store_import(database, caller, ImportOptions(**options), lines, claim, reading=reading)
     except Problem as problem:
         details = [error.detail for error in problem.errors] or [problem.detail]
@@ -73,3 +77,17 @@ def _outcome(session: Session, import_id: str) -> tuple[list[str], str]:
     counts = ", ".join(f"{getattr(row, name)} {name}" for name in COUNTS)
     has_written = row.status == "done" and not row.dry_run
     return messages, f"{row.lines} lines: {counts}." + ("" if has_written else " Nothing was written.")
+
+
+def read_settings(charset: str, options: dict[str, Any], mapping: Path | None) -> TableSettings:
+    """Return how a table is read. `mapping` is a file with a mapping as JSON. ValueError: it cannot be used."""
+    fields = None
+    if mapping is not None:
+        if not mapping.is_file():
+            raise ValueError(f"--mapping: there is no file {mapping}")
+        fields = MappingFields.model_validate_json(mapping.read_bytes())
+        try:
+            check_mapping(fields)
+        except Invalid as invalid:
+            raise ValueError(f"--mapping: {invalid.errors[0].detail}") from None
+    return TableSettings(charset, TableOptions(**options), fields)

@@ -38,6 +38,10 @@ class ImportOptions(BaseModel):
 class SendOptions(ImportOptions, TableOptions):
     """How a file is imported, and how its table is read."""
 
+    mapping: str | None = Field(
+        default=None, max_length=60, description="Name of a stored mapping, for a table with columns of its own."
+    )
+
     @property
     def table_options(self) -> TableOptions:
         """How the table is read."""

@@ -49,6 +49,7 @@ from app.exchange.imports.storage.reading import (
     shown_import,
     shown_line,
 )
+from app.exchange.mappings.stored import mapping_for
 
 READERS = (*WRITERS, "keys")
 
@@ -113,7 +114,7 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
 )
 async def send_import(request: Request, caller: Caller, query: SendOptions) -> Response:
     """Import JSON Lines with records of any resource, as the API returns them, or a CSV or XLSX table of one resource,
-    whose columns are named as in its template.
+    whose columns are named as in its template, or mean what a stored `mapping` says.
 
     A line changes the members that it contains and leaves the others as they are. In a new record, the others get their
     defaults. A line without `id` updates the record that has one of its identifiers. A partner is also found by its
@@ -136,10 +137,10 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
         raise Invalid(ErrorItem(parameter="resource", code="unknown_resource", detail=detail))
     resource = RESOURCES.get(query.resource or "")
     settings = TableSettings(charset_of(request), query.table_options)
-    if resource is None and not settings.options.is_empty:
-        detail = "This parameter says how a table is read. JSON Lines do not need it."
-        name = next(name for name in TableOptions.model_fields if getattr(query, name) is not None)
-        raise Invalid(ErrorItem(parameter=name, code="invalid_value", detail=detail))
+    if resource is None:
+        _refuse_table_parameters(query)
+    elif query.mapping is not None:
+        settings.mapping = await run_transaction(request, caller, mapping_for, query.mapping, resource.name)
     _check_complete(caller, query)
     importer = request.app.state.importer
     receiver = request.app.state.receiver
@@ -165,6 +166,14 @@ def _check_complete(caller: Caller, query: SendOptions) -> None:
     if query.missing == "withdraw" and not query.complete:
         detail = "Records can be withdrawn only if the file is complete: complete=true."
         raise Invalid(ErrorItem(parameter="missing", code="invalid_value", detail=detail))
+
+
+def _refuse_table_parameters(query: SendOptions) -> None:
+    """Raise Invalid if JSON Lines are sent with a parameter of tables."""
+    for name in ("mapping", *TableOptions.model_fields):
+        if getattr(query, name) is not None:
+            detail = "This parameter says how a table is read. JSON Lines do not need it."
+            raise Invalid(ErrorItem(parameter=name, code="invalid_value", detail=detail))
 
 
 @operation(router, "GET", "", "List the imports", returns=ImportPage, scopes=READERS)
