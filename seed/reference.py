@@ -73,8 +73,8 @@ def _succession(row: Mapping[str, str], provinces: list[dict[str, str]]) -> dict
     """Return the citation of the resolution by which a province ended or began."""
     new_id = row["succeeded_by"] or row["id"]
     source = CITY_OF_HUE if new_id == "hue" else MERGER_OF_2025
-    merged = ", ".join(each["vi"] for each in provinces if each["succeeded_by"] == new_id)
-    new_name = next(each["vi"] for each in provinces if each["id"] == new_id)
+    merged = ", ".join(province["vi"] for province in provinces if province["succeeded_by"] == new_id)
+    new_name = next(province["vi"] for province in provinces if province["id"] == new_id)
     return _external(
         source, f"{merged} became {new_name}.", "period", *(["succeeded_by"] if row["succeeded_by"] else [])
     )

@@ -190,7 +190,8 @@ def shown_key(group: dict[str, Any], names: list[str]) -> tuple[Any, ...]:
 
 GROUPINGS = [
     "indicator", "kind", "place", "indicator,place", "indicator,year", "period,indicator", "indicator,dimension",
-    "indicator,dimension_value,place", "project,indicator", "partner,measured", ",".join(COLUMNS),
+    "indicator,dimension_value,place", "project,indicator", "partner,measured",
+    ",".join(name for name in COLUMNS if name != "unit_text"),
 ]  # fmt: skip
 
 

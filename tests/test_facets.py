@@ -48,12 +48,11 @@ def test_counts_hold_under_other_filters(client: TestClient, name: str) -> None:
     for _ in range(6):
         asked = {(facet, chance.choice(values[facet])) for facet in chance.sample(present, min(2, len(present)))}
         facet = chance.choice(present)
-        kept = ids(client, name, sorted(asked))
         query = "&".join(f"{one}={value}" for one, value in sorted(asked))
         found = {each["value"]: each["count"] for each in counted(client, name, facet, f"limit=200&{query}")}
         others = [pair for pair in sorted(asked) if pair[0] != facet]
         for value in values[facet][:10]:
-            assert found.get(value, 0) == len(kept & ids(client, name, [*others, (facet, value)])), (asked, facet)
+            assert found.get(value, 0) == len(ids(client, name, [*others, (facet, value)])), (asked, facet)
 
 
 def test_values_come_by_count_then_value_with_labels(client: TestClient) -> None:

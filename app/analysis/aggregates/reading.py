@@ -102,10 +102,11 @@ class Aggregates:
     def query(self) -> type[BaseModel]:
         """The model of the query string."""
         fields = filter_fields(self.parameters.values())
-        choices = "|".join(COLUMNS)
+        offered = [name for name in COLUMNS if name != "unit_text"]
+        choices = "|".join(offered)
         names = Annotated[str, StringConstraints(pattern=f"^({choices})(,({choices}))*$", max_length=300)]
         group_by = (
-            f"Names to group by, separated by commas: {', '.join(COLUMNS)}. Kind, unit and unit_text are always added."
+            f"Names to group by, separated by commas: {', '.join(offered)}. Kind, unit and unit_text are always added."
         )
         fields["group_by"] = (names, Field(default="indicator", description=group_by, examples=["indicator,place"]))
         limit = "Maximum number of groups."

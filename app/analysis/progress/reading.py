@@ -16,6 +16,7 @@ from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
+from app.core.model.negations import negation
 from app.core.model.resource import Id
 from app.core.reading.cursors import Cursors
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
@@ -245,10 +246,11 @@ class ProgressList:
     def parameters(self) -> dict[str, Parameter]:
         """The filters of the list of projects, and the indicators to show."""
         project = replace(PROJECTS.parameters["id"], name="project", about="Projects with these ids.")
+        others_than = negation(project)
         description = "Only figures of these indicators, and projects that have such figures."
         indicator = Parameter("indicator", Id, description, _has_indicator, many=True)
-        others = {name: parameter for name, parameter in PROJECTS.parameters.items() if name != "id"}
-        return {"project": project, **others, "indicator": indicator}
+        others = {name: parameter for name, parameter in PROJECTS.parameters.items() if name not in ("id", "id_not")}
+        return {"project": project, others_than.name: others_than, **others, "indicator": indicator}
 
     @cached_property
     def query(self) -> type[BaseModel]:

@@ -34,6 +34,7 @@ delivered, and the document and paragraph from which each number comes.
 - **Lists** return `{items, next}`. Follow `next` (also in the `Link` header) until it is null. `limit` is 1 to 200.
 - **Filters**: repeat a parameter to match any of its values (OR). Different parameters must all match (AND). A date
   filter matches every record whose date *can* fall in its range.
+  `status_not=…` leaves out records with one of its values, `period_none=true` finds records without a period.
 - **`include`** adds linked records, **`fields`** selects fields, **`sort`** sets the order, and **`total=true`** adds
   the number of matches.
 - **Text** is a language map such as `{"vi": …, "en": …}`. **Dates** state their precision (EDTF).

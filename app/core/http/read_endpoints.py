@@ -67,8 +67,9 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
         f"Count {resource.name} by the values of filters",
         name=f"count_{resource.name}",
         about="Takes the filters of the list. Each count is the number of records that the list would have with this "
-        "value as a further filter. Filters on the same link apply to it: with `role=funding`, `facet=partner` counts "
-        "funding partners.",
+        "value in place of the filter of the same name: with `status=active`, the facet `status` still counts the "
+        "other stages. Filters on the same link apply to it: with `role=funding`, `facet=partner` counts funding "
+        "partners.",
         returns=FacetsShown,
         query=lambda: facets.query,
         problems=OF_LISTS,

@@ -31,7 +31,9 @@ class Parameter:
     `where(name, single)` returns the condition. Its values are bound under `name` by `encode`. With `single` there is
     one value, which is compared with `=`, so that an index also serves the order. `link` is the link table of the
     condition, if any: all conditions of a request on the same link table must hold for the same link. `codes` is the
-    list of the codes of `many` values: a wider code also stands for the codes in it.
+    list of the codes of `many` values: a wider code also stands for the codes in it. `target` is the resource to whose
+    ids the values belong. The value of a flag is passed to `where` in place of `single`, and it is not bound. `columns`
+    are those of which one has a value if a record has a value for the parameter, which is then named `stem`.
     """
 
     name: str
@@ -42,6 +44,10 @@ class Parameter:
     link: Table | None = None
     many: bool = False
     codes: CodeList | None = None
+    target: str | None = None
+    is_flag: bool = False
+    columns: tuple[Any, ...] = ()
+    stem: str = ""
 
     def values_of(self, value: Any) -> Any:
         """Return the value of a request, or its values: each once, and the narrower codes of a wider code."""
@@ -88,7 +94,16 @@ class EqualFilter:
             return equals(self.column, bind, single)
 
         codes = code_list_of(self.annotation)
-        yield Parameter(name, self.annotation, self.about, where, link=_link(self.column), many=True, codes=codes)
+        yield Parameter(
+            name,
+            self.annotation,
+            self.about,
+            where,
+            link=_link(self.column),
+            many=True,
+            codes=codes,
+            columns=(self.column,),
+        )
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,8 @@ class WithinFilter:
             is_within: ColumnElement[bool] = self.column.in_(select(nodes.c.id))
             return is_within
 
-        yield Parameter(name, self.annotation, self.about, where, link=_link(self.column), many=True)
+        link = _link(self.column)
+        yield Parameter(name, self.annotation, self.about, where, link=link, many=True, columns=(self.column,))
 
 
 _UNENCODED_PLUS = re.compile(r"(?<=\d) (?=\d\d:\d\d$)")  # `+` in a query string means a space
@@ -153,7 +169,8 @@ class DuringFilter:
             "_lt": ("Can be before this EDTF date.", lambda bind, _: earliest < bindparam(f"{bind}_from")),
         }  # fmt: skip
         for suffix, (comparison, where) in conditions.items():
-            yield Parameter(name + suffix, EdtfText, f"{self.about} {comparison}", where, _ends)
+            columns = () if suffix else (earliest,)
+            yield Parameter(name + suffix, EdtfText, f"{self.about} {comparison}", where, _ends, columns=columns)
 
 
 @dataclass(frozen=True)
@@ -172,7 +189,9 @@ class RangeFilter:
             "lt": ("Upper limit, exclusive.", lambda bind, _: self.column < bindparam(bind)),
         }
         for suffix, (comparison, where) in conditions.items():
-            yield Parameter(f"{name}_{suffix}", self.annotation, f"{self.about} {comparison}", where)
+            columns = (self.column,) if suffix == "gte" else ()
+            description = f"{self.about} {comparison}"
+            yield Parameter(f"{name}_{suffix}", self.annotation, description, where, columns=columns, stem=name)
 
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?")
@@ -267,4 +286,6 @@ class IdentifierFilter:
 
         pair = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:.+$", max_length=300)]
         description = "Code in another register, as `scheme:value`, such as vn-legal:202/2025/QH15."
-        yield Parameter(name, Annotated[pair, AfterValidator(clean)], description, where, encode, self.table)
+        columns = (self.table.c.value,)
+        kind = Annotated[pair, AfterValidator(clean)]
+        yield Parameter(name, kind, description, where, encode, self.table, columns=columns)

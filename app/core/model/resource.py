@@ -1,16 +1,18 @@
 """The declaration of a resource: its fields, table, filters, sorts and links to other resources."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
-from sqlalchemy import Column, ColumnElement, Table, literal_column, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Table, exists, literal_column, not_, or_, select, union_all
 
 from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import EqualFilter, Filter, IdentifierFilter, InstantFilter, Parameter, WithinFilter, equals
+from app.core.model.negations import absence, flag, negation
 from app.core.values.text import SLUG
 
 # Filters also accept reserved words, which are no ids: they match no record.
@@ -106,6 +108,7 @@ class Resource:
         for source in RESOURCES.values():
             parameters += _opposite(source, self)
         parameters += InstantFilter(self.table.updated_at, "Time of the last change.").parameters("updated_at")
+        parameters += list(chain.from_iterable(map(_derived, parameters)))
         by_name = {parameter.name: parameter for parameter in parameters}
         assert len(by_name) == len(parameters), f"{self.name}: two filters have the same name"
         return by_name
@@ -160,12 +163,20 @@ def _linked(name: str, link: Link) -> Parameter:
     description = f"{link.about} Its parts are included." if link.tree else link.about
     parts = [_one_link(column, link, description, name) for column in link.columns]
     if len(parts) == 1:
-        return parts[0]
+        return replace(parts[0], target=link.target)
 
     def where(bind: str, single: bool) -> ColumnElement[bool]:
         return or_(*(on_record(part, bind, single) for part in parts))
 
-    return Parameter(name, Id, description, where, many=True)
+    return Parameter(name, Id, description, where, many=True, target=link.target, columns=link.columns)
+
+
+def _derived(parameter: Parameter) -> Iterator[Parameter]:
+    """Yield the parameters `x_not` and `x_none` of a parameter, if it can have them."""
+    if parameter.many and parameter.annotation is not bool:
+        yield negation(parameter)
+    if parameter.columns:
+        yield from absence(parameter.stem or parameter.name, parameter.columns)
 
 
 def _one_link(column: Any, link: Link, description: str, name: str) -> Parameter:
@@ -196,9 +207,30 @@ def _opposite(source: Resource, target: Resource) -> Iterator[Parameter]:
     for link in source.all_links.values():
         if link.include and link.target == target.name:
             name = link.opposite or source.one
-            yield Parameter(
-                name, Id, f"Linked from this {source.one}.", _referenced_by(source, link, target), many=True
-            )
+            where = _referenced_by(source, link, target)
+            yield Parameter(name, Id, f"Linked from this {source.one}.", where, many=True, target=source.name)
+            yield flag(name, _unreferenced(source, link, target))
+
+
+def _unreferenced(source: Resource, link: Link, target: Resource) -> Any:
+    owner = target.table.__table__
+
+    def where(_: str, is_absent: bool) -> ColumnElement[bool]:
+        linking = [_linking(source, column, owner) for column in link.columns]
+        return not_(or_(*linking)) if is_absent else or_(*linking)
+
+    return where
+
+
+def _linking(source: Resource, column: Any, owner: Table) -> ColumnElement[bool]:
+    """Return the condition that a public record of the source links to a record in a column."""
+    linking = source.table.__table__.alias("linking")  # it can be the table of the record itself
+    public = linking.c.state == literal_column("'published'")
+    row: Any = literal_column("1")
+    if not isinstance(column, Column):
+        return exists(row).where(linking.c[column.key] == owner.c.id, public).correlate(owner)
+    is_linked = column.table.c.record_id == linking.c.id
+    return exists(row).where(column == owner.c.id, is_linked, public).correlate(owner)
 
 
 def _referenced_by(source: Resource, link: Link, target: Resource) -> Any:

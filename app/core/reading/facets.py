@@ -132,11 +132,13 @@ class Facets:
 
     def _build(self, names: tuple[str, ...], shape: FilterShape) -> Query:
         """Return the statement of all facets. If a filter searches a tree, it selects the matching records once."""
-        where = filter_conditions(self.resource, shape)
-        matching = self._matching(names, where) if len(names) > 1 and self._searches_tree(shape) else None
+        matching = None
+        shared = [name for name in names if name not in dict(shape)]
+        if len(shared) > 1 and self._searches_tree(shape):
+            matching = self._matching(shared, filter_conditions(self.resource, shape))
         trees = {target: _ancestors_of(RESOURCES[target]) for target in self._trees(names)}
         trees |= {codes.name: _wider_codes(codes) for name in names if (codes := self.facets[name].codes)}
-        counts = [select(self._count(name, shape, where, matching, trees).subquery()) for name in names]
+        counts = [select(self._count(name, shape, matching, trees).subquery()) for name in names]
         return Query(union_all(*counts) if len(counts) > 1 else counts[0])
 
     def _trees(self, names: Sequence[str]) -> set[str]:
@@ -155,11 +157,12 @@ class Facets:
         matching = select(table.id.label("record"), *own.values()).where(is_public, *where)
         return matching.cte("matching").prefix_with("MATERIALIZED")
 
-    def _count(
-        self, name: str, shape: FilterShape, where: Sequence[Any], matching: CTE | None, trees: Mapping[str, Any]
-    ) -> Select[Any]:
-        """Select the name of a facet, its values and their counts."""
+    def _count(self, name: str, shape: FilterShape, matching: CTE | None, trees: Mapping[str, Any]) -> Select[Any]:
+        """Select the name of a facet, its values and their counts. The filter of the facet itself does not apply."""
         facet = self.facets[name]
+        if name in dict(shape):
+            matching = None
+        where = filter_conditions(self.resource, tuple(item for item in shape if item[0] != name))
         link_where = self._conditions_on_link(name, shape)
         selects = [
             _pairs(self.resource, column, where, link_where)

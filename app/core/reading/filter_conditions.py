@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, select
 from app.core.model.filters import Parameter
 from app.core.model.resource import Resource, owner_of
 
-FilterShape = tuple[tuple[str, bool], ...]  # names of the filters in use, and whether each has a single value
+# The names of the filters in use, and whether each has a single value; with a flag its value.
+FilterShape = tuple[tuple[str, bool], ...]
 
 # Names in a shape that are not parameters:
 MATCHES_OF_QUERY = "q"  # only records that match the query
@@ -25,6 +26,9 @@ def filter_shape(parameters: Mapping[str, Parameter], filters: Mapping[str, Any]
     shape: list[tuple[str, bool]] = []
     values: dict[str, Any] = {}
     for name, value in filters.items():
+        if parameters[name].is_flag:
+            shape.append((name, value))
+            continue
         many = parameters[name].many
         wanted = parameters[name].values_of(value)
         single = not many or len(wanted) == 1
@@ -50,10 +54,10 @@ def conditions(parameters: Mapping[str, Parameter], shape: FilterShape) -> list[
 
 
 def filter_conditions(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:
-    """Return the conditions of a shape on a resource. Merged records match only filters by `id` or `merged_into`."""
+    """Return the conditions of a shape on a resource. Merged records match only filters by `id` and `merged_into`."""
     clauses = conditions(resource.parameters, shape)
     merged = resource.merged_into_column
-    if merged is not None and not any(name in ("id", "merged_into") for name, _ in shape):
+    if merged is not None and not any(name in ("id", "merged_into", "merged_into_none") for name, _ in shape):
         clauses.append(merged.is_(None))
     return clauses
 

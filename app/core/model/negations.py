@@ -1,0 +1,66 @@
+"""The filters that are derived from others: `x_not` (none of these values) and `x_none` (whether there is a value)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Table, and_, exists, literal_column, not_, true
+
+from app.core.model.filters import Parameter
+
+NOT = "_not"
+NONE = "_none"
+
+
+def negation(parameter: Parameter) -> Parameter:
+    """Return the parameter that excludes the records which another one finds, also those with several values.
+
+    A record without a value is not excluded.
+    """
+
+    def where(bind: str, single: bool) -> ColumnElement[bool]:
+        condition = parameter.where(bind, single)
+        if parameter.link is None:
+            return condition.is_not(true())  # true if the column is NULL
+        return not_(_linked(parameter.link, condition))
+
+    description = f"Leaves out the records that `{parameter.name}` finds with one of these values."
+    return replace(parameter, name=parameter.name + NOT, about=description, where=where, link=None)
+
+
+def absence(name: str, columns: Sequence[Any]) -> Iterator[Parameter]:
+    """Yield the parameter that asks whether a record has a value in one of the columns, if it may have none."""
+    if not all(isinstance(column, Column) or _is_nullable(column) for column in columns):
+        return
+
+    def where(_: str, is_absent: bool) -> ColumnElement[bool]:
+        if is_absent:
+            return and_(*(not_(_has_value(column)) for column in columns))
+        return not_(and_(*(not_(_has_value(column)) for column in columns)))
+
+    yield flag(name, where)
+
+
+def flag(name: str, where: Any) -> Parameter:
+    """Return the parameter `x_none`. Its value is part of the shape of a request, because it decides the statement."""
+    description = f"true: records without a value for `{name}`. false: records with one."
+    return Parameter(name + NONE, bool, description, where, is_flag=True)
+
+
+def _is_nullable(column: Any) -> bool:
+    return bool(column.property.columns[0].nullable)
+
+
+def _has_value(column: Any) -> ColumnElement[bool]:
+    if isinstance(column, Column):
+        return _linked(column.table, column.is_not(None))
+    condition: ColumnElement[bool] = column.is_not(None)
+    return condition
+
+
+def _linked(link: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a record has a link that meets a condition."""
+    (key,) = link.c.record_id.foreign_keys
+    owner = key.column.table
+    row: Any = literal_column("1")
+    return exists(row).where(link.c.record_id == owner.c.id, condition).correlate(owner)
