@@ -19,7 +19,7 @@ from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from app.server import unsent_responses
 from app.server.parse_turns import MAX_UNPARSED, ROUND, ParseTurns
-from app.server.protocol import MAX_PIPELINED
+from app.server.protocol import MAX_PIPELINED, MAX_PIPELINED_LINES
 from app.server.unsent_responses import UnsentResponses
 from tests.support.keys import Key, key_of
 from tests.support.servers import ROOT, answers, memory_of, server
@@ -135,6 +135,8 @@ def test_a_connection_keeps_some_requests_that_wait(base: str) -> None:
     """The connection ends after them, so the client knows which ones it has to send again."""
     found = statuses(answers_to(base, b"GET /v1/projects?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n" * 500))
     assert found == [200] * (MAX_PIPELINED + 1)
+    many = GET + b"a:\r\n" * 60 + b"\r\n"  # the lines of the requests that wait take memory, however short they are
+    assert statuses(answers_to(base, many * 20)) == [200] * (MAX_PIPELINED_LINES // 61 + 1)
     last = httpx.get(f"{base}/v1/changes", trust_env=False).json()["last"]
     poll = b"GET /v1/changes?wait=1&after=%d HTTP/1.1\r\nHost: x\r\n\r\n" % last
     assert statuses(answers_to(base, poll + (GET + b"\r\n") * 20 + LAST, seconds=10)) == [200] * 22
@@ -301,6 +303,13 @@ def test_connections_of_one_client_do_not_keep_others_from_being_parsed() -> Non
     asyncio.run(run())
     assert parsed.index("one") <= 4
     assert parsed.count("many") == 60
+
+
+def test_tags_of_a_condition_are_bounded(base: str) -> None:
+    """Each tag is compared, however short it is."""
+    head = GET + b"Connection: close\r\nIf-None-Match: "
+    assert statuses(answers_to(base, head + b"," * 3_000 + b"\r\n\r\n")) == [400]
+    assert statuses(answers_to(base, head + b'"1-2-3", ' * 200 + b"\r\n\r\n")) == [200]
 
 
 def test_trailers_are_no_headers(base: str, key: Key) -> None:

@@ -29,6 +29,7 @@ MAX_IGNORED = 4_000_000  # bytes that are read after the response to a request w
 LINGER = 2.0  # seconds for which they are read: a connection that is closed at once can lose its response
 PARSED = 16_384  # bytes that are parsed before the time of the client is looked at again
 MAX_PIPELINED = 32  # requests of a connection that wait for the one before them
+MAX_PIPELINED_LINES = 200  # lines of their headers together: each takes some hundred bytes, however short it is
 NEVER = float("inf")
 OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header Connection
 
@@ -36,8 +37,7 @@ OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header C
 class Connection(HttpToolsProtocol):
     """uvicorn's httptools protocol, with deadlines and what it lacks of RFC 9110 and RFC 9112.
 
-    An offer of another protocol is ignored. A client that has closed its side of the connection gets its response. The
-    next request of a connection is answered when the client has read the last response.
+    A client that has closed its side gets its response. The next request is answered when the last response was read.
     """
 
     def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
@@ -117,14 +117,13 @@ class Connection(HttpToolsProtocol):
 
     def parse(self) -> None:
         """Parse what has been received, as far as the client has time in this round of the event loop."""
-        turns = self.shared.parsing
         data = self._received
         start = 0
-        while start < len(data) and turns.may_parse(self._network) and not self.transport.is_closing():
+        while start < len(data) and self.shared.parsing.may_parse(self._network) and not self.transport.is_closing():
             began = time.perf_counter()
             self._feed(data[start : start + PARSED] if len(data) > PARSED else data)
             start += PARSED
-            turns.spend(self._network, began)
+            self.shared.parsing.spend(self._network, began)
         self._received = b"" if self.transport.is_closing() else data[start:]
         if self._received:
             self.wait_to_parse()
@@ -206,7 +205,8 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = False
         if len(self.url) > MAX_ESCAPED and len(self.url.partition(b"?")[0]) > MAX_ESCAPED and b"%" in self.url:
             raise ValueError("The path is too long.")
-        if len(self.pipeline) >= MAX_PIPELINED:
+        lines = sum([len(list(cycle.scope["headers"])) for cycle, _ in self.pipeline], len(self.headers))
+        if len(self.pipeline) >= MAX_PIPELINED or lines > MAX_PIPELINED_LINES:
             self._is_full = True
             raise ValueError("Too many requests are waiting on this connection.")
         self._unparsed = 0

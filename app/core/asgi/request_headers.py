@@ -30,6 +30,8 @@ SINGLE = {
 # A host name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 3986, section 3.2.2).
 HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,255})(?::[0-9]{0,5})?")
 
+CONDITIONS = (b"if-match", b"if-none-match")
+MAX_TAGS = 2_048  # bytes of such a header: each tag in it is compared
 CODINGS = ("zstd", "br", "gzip")  # the best first
 
 HeaderLines = list[tuple[bytes, bytes]]
@@ -73,6 +75,8 @@ def _read(scope: Scope) -> None:
             raise BadRequest("The header Host is missing.")
     elif len(host) > MAX_HOST or not _is_host(host):
         raise BadRequest("The header Host must be one host name or address, with or without a port.")
+    if any(len(values.get(name, b"")) > MAX_TAGS for name in CONDITIONS):
+        raise BadRequest(f"If-Match and If-None-Match can have at most {MAX_TAGS} bytes.")
     accepted = values.get(b"accept-encoding")
     scope["header_values"] = values
     scope["coding"] = chosen_coding(accepted) if accepted and len(accepted) <= MAX_CODINGS else ""
