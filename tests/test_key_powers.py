@@ -16,7 +16,7 @@ from app.core.change_log import instant
 from app.core.database.engine import Database
 from app.core.errors import Unauthorized
 from app.keys import administration
-from app.keys.command import _printable
+from app.keys.command import _printable, _table
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
 from tests.support.keys import Key, change_key, id_of, key_of
@@ -288,3 +288,15 @@ def test_an_administrator_who_ends_soon_replaces_no_other(registry: TestClient, 
 
 def test_names_of_keys_do_nothing_to_a_terminal() -> None:
     assert _printable("red \x9b31m\u202eábc") == "red \\u009b31m\\u202eábc"
+    assert _table([("ID", "DETAIL"), ("a", "name: \x9b31m")]) == ["ID  DETAIL", "a   name: \\u009b31m"]
+
+
+def test_the_only_administrator_is_not_bound_to_fewer_networks(registry: TestClient, admin: Key) -> None:
+    """Whoever has its token could shut out everybody else by that."""
+    path = f"/v1/keys/{id_of(admin)}"
+    narrow = {"networks": ["203.0.113.0/24"]}
+    problem(registry.patch(path, json=narrow, headers={**admin, **PATCH}), 409, "conflict")
+    assert registry.get("/v1/keys/self", headers=admin).status_code == 200
+    other = registry.post("/v1/keys", json={"name": "b", "scopes": ["keys"], "expires_at": None}, headers=admin)
+    assert other.status_code == 201, other.text
+    assert registry.patch(path, json=narrow, headers={**admin, **PATCH}).status_code == 200

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from app.core.access.caller import SCOPE, Caller
 from app.core.access.key_events import actor_of, add_event
 from app.core.access.keys import ID_LENGTH, Key, is_valid, new_token, token_hash
+from app.core.access.networks import are_within
 from app.core.access.rotation import Rotation
 from app.core.change_log import now
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
@@ -150,6 +151,8 @@ def change(
     changed = [name for name in COLUMNS if values[name] != before[name]]
     _ensure_changeable(session, key, values, changed, max_days)
     ensure_within(_powers(values), holder)
+    if caller is not None and not are_within(key.networks, values["networks"]):  # the command line cannot be shut out
+        ensure_administrator_remains(session, key)
     for name in changed:
         setattr(key, name, values[name])
     if changed:

@@ -54,8 +54,7 @@ def _list(session: Session, _: argparse.Namespace, __: int) -> Output:
     for key in keys.show_keys(session, limit=MAX_LISTED):
         networks = ",".join(key.networks or ["any"])
         last_used = _minute(key.last_used_at) if key.last_used_at else "never"
-        name = _printable(key.name)
-        rows.append((key.id, ",".join(key.scopes), key.partner or "-", _validity(key), networks, last_used, name))
+        rows.append((key.id, ",".join(key.scopes), key.partner or "-", _validity(key), networks, last_used, key.name))
     return Output(_table(rows))
 
 
@@ -122,6 +121,7 @@ def _minute(at: str) -> str:
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return rows as lines with aligned columns. The last column, which may be long, is not padded."""
+    rows = [tuple(map(_printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     padded = [[text.ljust(width) for text, width in zip(row, widths, strict=False)] for row in rows]
     return ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, rows, strict=True)]
