@@ -118,7 +118,10 @@ def loop_factory(
     def make_loop() -> asyncio.AbstractEventLoop:
         loop = make()
 
-        async def create_server(protocol: Callable[[], asyncio.BaseProtocol], *, sock: socket, **_: Any) -> Listener:
+        async def create_server(
+            protocol: Callable[[], asyncio.BaseProtocol], *, sock: socket, backlog: int, **_: Any
+        ) -> Listener:
+            sock.listen(backlog)
             return Listener(loop, sock, protocol, connections)
 
         loop.create_server = create_server  # type: ignore[method-assign, assignment]
