@@ -438,6 +438,25 @@ CASES: dict[str, tuple[str, Records, set[str]]] = {
     ),
     "no enterprises": ("impossible_count", figures(it={"value": 0}), set()),
     "half a dollar": ("impossible_count", figures(it={"value": -0.5, "unit": "USD"}), set()),
+    "texts that cannot be read": (
+        "garbled_text",
+        {
+            "projects": {
+                "mojibake": {"title": {"vi": "Bá»™ CÃ´ng ThÆ°Æ¡ng"}},
+                "tcvn3": {"title": TITLE, "description": {"vi": "Bé C«ng Th­¬ng, V¨n phßng ®¹i diÖn"}},
+                "vni": {"title": {"vi": "Boä Coâng Thöông Vieät Nam"}},
+                "lost": {"title": {"vi": "B? Công Th??ng Vi?t Nam"}},
+                "replaced": {"title": {"vi": "B\ufffd Công Th\ufffd\ufffdng"}},
+                "question": {"title": {"vi": "Hợp tác gì? Với ai?"}},
+                "german": {"title": {"de": "Förderung für Öl, Größe und Maß"}},
+                "quoted": {"title": {"vi": "«Bộ Công Thương» đã ký – «quá» nhanh"}},
+                "link": {"title": TITLE, "description": {"en": "See http://x.example/a?b and http://y.example/c?d"}},
+            },
+            "partners": {"partner": {"name": {"vi": "Tá»•ng cá»¥c Thá»‘ng kÃª"}}},
+            "statements": {"said": {"summary": {"vi": "Thá»© trÆ°á»Ÿng nÃªu"}}},
+        },
+        {"mojibake", "tcvn3", "vni", "lost", "replaced", "partner", "said"},
+    ),
     "a figure of nobody": ("figure_without_partner", figures(it={"value": 3}), {"it"}),
     "a figure about a partner": ("figure_without_partner", figures(it={"value": 3, "partner": "a"}), set()),
     "a figure that somebody stated": (

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from app.core.values.garbled import garbled_as
 from app.exchange.formats.cells.dates import read_date
-from app.exchange.formats.cells.garbled import garbled_as
 from app.exchange.formats.cells.numbers import fits_currency, read_number
 
 NUMBERS: dict[str, int | str] = {

@@ -110,6 +110,7 @@ class Rule:
     conditions: tuple[Condition, ...]
     related: Queries
     examine: Callable[[Case], Iterator[Finding]]
+    records_in_step: int | None = None  # number of records that cost a step, if finding the candidates takes long
 
     @cached_property
     def where(self) -> list[ColumnElement[bool]]:
@@ -135,9 +136,11 @@ def rule(
     *where: Condition,
     related: Queries = (),
     name: str = "",
+    records_in_step: int | None = None,
 ) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
     """Register a function as an audit rule: its name (unless `name` is passed) and docstring become the rule's.
 
+    `records_in_step` is given if the conditions read whole records: then this many records cost a step of the walk.
     `en` and `vi` are the labels, `severity` is a code of audit_severity, and `where` are the conditions that select
     the candidates among the records of the resource.
     """
@@ -146,7 +149,10 @@ def rule(
     def register(examine: Callable[[Case], Iterator[Finding]]) -> Callable[[Case], Iterator[Finding]]:
         description = " ".join((examine.__doc__ or "").split())
         label = Code(en, vi)
-        RULES.append(Rule(name or examine.__name__, label, severity, resource, description, where, related, examine))
+        registered = Rule(
+            name or examine.__name__, label, severity, resource, description, where, related, examine, records_in_step
+        )
+        RULES.append(registered)
         return examine
 
     return register

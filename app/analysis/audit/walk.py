@@ -98,7 +98,7 @@ def findings(request: AuditRequest, limit: int, start: AuditPosition | None = No
             if steps >= STEPS:
                 return page, at
             step: Step = yield from _step(rule, request, at.after)
-            steps += step.cost(has_tree=request.has_tree)
+            steps += step.cost(has_tree=request.has_tree, records_in_step=rule.records_in_step)
             at, is_full = _examine(rule, step.cases, at, page, limit)
             if is_full:
                 return page, at
@@ -148,10 +148,11 @@ class Step(NamedTuple):
     passed: int
     size: int
 
-    def cost(self, *, has_tree: bool) -> int:
+    def cost(self, *, has_tree: bool, records_in_step: int | None = None) -> int:
         """Return the cost in steps of usual size."""
         of_tree = self.passed // HEAVY_TREE if has_tree else 0
-        return 1 + len(self.cases) // HEAVY + self.size // HEAVY_BYTES + of_tree
+        of_rule = self.passed // records_in_step if records_in_step else 0
+        return 1 + len(self.cases) // HEAVY + self.size // HEAVY_BYTES + of_tree + of_rule
 
 
 def _step(rule: Rule, request: AuditRequest, after: str) -> Read:

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from app.core.values.dates import parse_edtf
+from app.core.values.garbled import garbled_as
 from app.exchange.formats.cells.conventions import Evidence
 from app.exchange.formats.cells.dates import DateText, read_date
-from app.exchange.formats.cells.garbled import garbled_as
 from app.exchange.formats.cells.numbers import NumberText, read_number
 from app.exchange.formats.options import TableOptions
 from app.exchange.formats.source import Cell

@@ -12,10 +12,10 @@ from typing import cast
 
 from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
 from app.core.model.resource import Resource
+from app.core.values.garbled import garbled_as
 from app.core.values.text import Suggestions
 from app.exchange.formats.cell_values import Conventions, Kind
 from app.exchange.formats.cells.conventions import Evidence
-from app.exchange.formats.cells.garbled import garbled_as
 from app.exchange.formats.layout import is_blank
 from app.exchange.formats.mapping import (
     ANY_ITEM,

@@ -1,10 +1,10 @@
 """All rules. Importing a module registers the rules in it."""
 
 from app.analysis.audit.rule import RULES
-from app.analysis.audit.rules import dates, facts, links, names, overdue, sources, sums
+from app.analysis.audit.rules import dates, facts, links, names, overdue, sources, sums, texts
 from app.core.values.codelists import CodeList
 
-__all__ = ["ALL", "RULE", "dates", "facts", "links", "names", "overdue", "sources", "sums"]
+__all__ = ["ALL", "RULE", "dates", "facts", "links", "names", "overdue", "sources", "sums", "texts"]
 
 ALL = sorted(RULES, key=lambda rule: (rule.name, rule.resource.name))
 

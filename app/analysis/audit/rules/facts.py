@@ -11,6 +11,7 @@ from app.core.database.sql import unindexed
 from app.core.model.resource import Resource
 from app.core.values.dates import OPEN_END, ends, parse_edtf
 from app.documents.models import DOCUMENTS
+from app.figures.codelists import COUNTED
 from app.figures.models import DONE_BY, FIGURES
 from app.milestones.models import MILESTONES, PARTICIPANTS
 from app.projects.models import PROJECTS, ROLES
@@ -22,19 +23,7 @@ AGREEMENT = AGREEMENTS.table
 DOCUMENT = DOCUMENTS.table
 
 RESULTS = ("actual", "baseline")
-COUNTED = (
-    "ordinal",
-    "enterprise",
-    "person",
-    "industrial_park",
-    "document",
-    "agreement",
-    "initiative",
-    "country",
-    "organisation",
-    "party",
-    "project",
-)
+WHOLE = ("ordinal", *(unit for unit in COUNTED if unit != "person_day"))
 NO_END: Any = literal_column(f"'{OPEN_END}'")
 
 
@@ -135,7 +124,7 @@ for _resource, (_condition, _) in DONE.items():
     "Số đếm không thể có",
     "error",
     FIGURES,
-    is_one_of(FIGURE.unit, COUNTED),
+    is_one_of(FIGURE.unit, WHOLE),
     or_(FIGURE.value < 0, FIGURE.value != cast(FIGURE.value, BigInteger)),
 )
 def impossible_count(case: Case) -> Iterator[Finding]:
