@@ -21,10 +21,11 @@ from app.core.errors import TooMany
 from app.core.model.resource import RESOURCES
 from app.webhooks import client as webhook_client
 from app.webhooks import fan_out, limits, queue, subscriptions
+from app.webhooks.events import partners_concerned
 from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
 from tests.support.databases import url_of
-from tests.support.http import client_of, problem
-from tests.support.keys import change_key, id_of, key_of
+from tests.support.http import PATCH, client_of, problem
+from tests.support.keys import Key, change_key, id_of, key_of
 from tests.support.receivers import (
     ALLOWED,
     Receiver,
@@ -39,6 +40,7 @@ from tests.support.receivers import (
     receiving,
     redirect_to,
 )
+from tests.support.records import PARTNER
 from tests.support.subscriptions import Headers, deliveries, put_project, subscribe
 from tests.support.waiting import eventually
 
@@ -808,3 +810,21 @@ def test_many_subscriptions_read_the_log_no_oftener_than_one(
     assert len(made) == 31
     assert len({count for _, count in made}) == 1
     assert counts[0] == counts[1] > 1
+
+
+def test_the_partners_of_a_change_are_read_from_two_versions(
+    registry: TestClient, editor: Key, seeded_database: Database
+) -> None:
+    """A record can have thousands of large versions, and psycopg fetches all rows of a statement."""
+    registry.put("/v1/partners/often", json=PARTNER, headers=editor)
+    for number in range(5):
+        registry.patch(
+            "/v1/partners/often", json={"abbreviation": f"N{number}"}, headers={**editor, **PATCH, "If-Match": "*"}
+        )
+    counts: list[int] = []
+    with seeded_database.write() as session:
+        connection = session.connection()
+        event.listen(connection, "after_cursor_execute", lambda *args: counts.append(args[1].rowcount))
+        last = connection.execute(select(func.max(CHANGES.c.sequence))).scalar_one()
+        assert partners_concerned(connection, last) == frozenset({"often", "unido"})
+    assert max(counts) <= 1

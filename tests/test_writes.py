@@ -14,6 +14,7 @@ from app.core.model.resource import RESOURCES
 from app.core.values.links import links_in
 from app.core.values.text import slug
 from app.core.writing.representation import accepted_fields
+from app.partners import merging
 from seed.files import Dataset
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
@@ -596,7 +597,7 @@ def test_merging_rewrites_what_names_the_twin(registry: TestClient, editor: Key,
 
 
 def test_what_cannot_be_merged_changes_nothing(
-    registry: TestClient, editor: Key, unido: Key, seeded_database: Database
+    registry: TestClient, editor: Key, unido: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.put("/v1/partners/one", json=PARTNER, headers=editor)
     registry.put("/v1/partners/two", json={**PARTNER, "parent": "one"}, headers=editor)
@@ -609,5 +610,9 @@ def test_what_cannot_be_merged_changes_nothing(
         problem(registry.post(path, json=body, headers=editor), 422, "invalid")
     problem(registry.post(path, json={"into": "two"}, headers={**editor, "If-Match": '"x"'}), 412, "stale")
     problem(registry.post(path, json={"into": "two"}, headers=unido), 403, "forbidden")
+    for limit in ("MAX_RELINKED", "MAX_RELINKED_BYTES"):  # all other writes wait for a merge
+        with monkeypatch.context() as small:
+            small.setattr(merging, limit, 0)
+            problem(registry.post(path, json={"into": "unido"}, headers=editor), 409, "conflict")
     problem(registry.post("/v1/partners/nobody/merge", json={"into": "two"}, headers=editor), 404, "not_found")
     assert count_changes(seeded_database) == before

@@ -10,7 +10,7 @@ Everything else, such as its description, citations and Changes, stays with the 
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import update
@@ -19,7 +19,7 @@ from sqlmodel import Session
 from app.core.access.caller import Caller
 from app.core.access.key_events import add_event
 from app.core.access.keys import KEYS
-from app.core.errors import ErrorItem, IdTaken, Invalid, NotFound
+from app.core.errors import Conflict, ErrorItem, IdTaken, Invalid, NotFound
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
@@ -32,6 +32,8 @@ from app.core.writing.references import referrers
 from app.core.writing.representation import StoredRecord, accepted_fields, writable_members
 
 PARTNERS = "partners"
+MAX_RELINKED = 2_000  # records that link to the duplicate
+MAX_RELINKED_BYTES = 5_000_000  # of their representations: to write and index a megabyte takes up to a second
 MAX_NAMES = 100  # aliases and identifiers of one partner
 
 # Functions that other features add. They are called before the commit with the session and both ids: duplicate, into.
@@ -93,6 +95,7 @@ def _relink(batch: Batch, caller: Caller, duplicate: str, into: str) -> list[Pro
     for name, record_id in referrers(batch.session, RESOURCES[PARTNERS], duplicate):
         if (name, record_id) != (PARTNERS, into):
             by_resource.setdefault(name, []).append(record_id)
+    _check_size(batch, by_resource)
     proposals: list[Proposal] = []
     for name, ids in by_resource.items():
         resource = RESOURCES[name]
@@ -101,6 +104,19 @@ def _relink(batch: Batch, caller: Caller, duplicate: str, into: str) -> list[Pro
             batch.put(resource, record_id, fields, present)
             proposals.append(Proposal(batch.session, resource, record_id, fields, caller))
     return proposals
+
+
+def _check_size(batch: Batch, by_resource: Mapping[str, list[str]]) -> None:
+    """Raise Conflict if the records that link to the duplicate take too long to write: all other writes wait."""
+    count = sum(map(len, by_resource.values()))
+    size = 0
+    if count <= MAX_RELINKED:
+        size = sum(sum(batch.stored_sizes(RESOURCES[name], ids).values()) for name, ids in by_resource.items())
+    if count > MAX_RELINKED or size > MAX_RELINKED_BYTES:
+        raise Conflict(
+            f"Too much links to the duplicate: a merge moves the links of at most {MAX_RELINKED} records with"
+            f" {MAX_RELINKED_BYTES} bytes. Change links first, for example with an import."
+        )
 
 
 def _with_names_of(duplicate: Any, partner: Any) -> RecordFields:

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -23,6 +22,9 @@ HEADERS = {
     "webhook-signature": "Signatures, separated by spaces, one for each valid secret. A signature is `v1,` and the "
     "Base64 of HMAC-SHA256 over id, timestamp and body, joined by full stops.",
 }
+
+
+_BEFORE = select(CHANGES).where(EARLIER_PUBLIC).order_by(CHANGES.c.sequence.desc()).limit(1)
 
 
 class Told(BaseModel, defer_build=True):
@@ -93,14 +95,21 @@ def partners_concerned(connection: Connection, sequence: int) -> frozenset[str] 
 
 
 def _public_bodies(connection: Connection, change: Any) -> Iterator[str]:
-    """Return the representation of a Change and the last public one before it, as far as they are public."""
+    """Yield the representation of a Change and the last public one before it, as far as they are public.
+
+    One Change is read at a time: psycopg fetches all rows of a statement, and a record can have thousands of versions.
+    """
     if is_public(change):
         yield change.body
     if change.shown == "create":
         return
-    key = {"resource": change.resource, "id": change.record_id, "sequence": change.sequence}
-    before = select(CHANGES).where(EARLIER_PUBLIC).order_by(CHANGES.c.sequence.desc())
-    yield from (row.body for row in islice(filter(is_public, connection.execute(before, key)), 1))
+    before = change
+    while before is not None:
+        key = {"resource": before.resource, "id": before.record_id, "sequence": before.sequence}
+        before = connection.execute(_BEFORE, key).first()
+        if before is not None and is_public(before):
+            yield before.body
+            return
 
 
 def webhooks_document() -> dict[str, Any]:
