@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from app.core.values.dates import parse_edtf
 from app.core.values.garbled import garbled_as
@@ -68,8 +68,7 @@ class Conventions:
         return convention
 
 
-@dataclass
-class CellValue:
+class CellValue(NamedTuple):
     """The value of a cell. `mark` says what its unit must be: PERCENT, or CURRENCY with a sign."""
 
     value: Any

@@ -8,6 +8,7 @@ come from the JSON Schema of the resource, so every field of a resource is a col
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
@@ -53,6 +54,11 @@ class Column:
     multiply: float | None = None
     members: dict[str, Scalar] = field(default_factory=dict)
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether each cell has one value, which is stored as it is."""
+        return ANY_ITEM not in self.path and self.values is None and self.multiply is None
+
 
 def no_evidence() -> Evidence:
     """Return that nothing is proved."""
@@ -89,6 +95,11 @@ class Columns:
         self.columns = list(self._own_columns(mapping) if mapping else self._path_columns())
         self.required = {folded(name) for name in mapping.required} if mapping else set()
         self.by_position = {column.position: column for column in self.columns}
+        self.nameless = [
+            position
+            for position, header in enumerate(self.headers)
+            if not header and position not in self.by_position and not self._is_ignored(position)
+        ]
         self._describe()
 
     def _row(self) -> str:

@@ -130,7 +130,7 @@ class CsvSource(TableSource):
             try:
                 for cells in rows:
                     if number >= self._header_row:
-                        yield Row(number, [self._composed(cell) for cell in cells])
+                        yield Row(number, list(map(_composed, cells) if self._encoding == DECOMPOSED else cells))
                     number = rows.line_num + 1 + self._skipped
                     lines.row_length = 0
             except UnicodeError:
@@ -147,9 +147,6 @@ class CsvSource(TableSource):
                 )
                 raise BadFile(detail) from None
 
-    def _composed(self, cell: str) -> str:
-        return unicodedata.normalize("NFC", cell) if self._encoding == DECOMPOSED else cell
-
     def evidence(self) -> Evidence:
         if self._evidence is None:
             self._evidence = Evidence()
@@ -157,6 +154,10 @@ class CsvSource(TableSource):
                 for column, cell in enumerate(row.cells or ()):
                     self._evidence.add(column, str(cell))
         return self._evidence
+
+
+def _composed(cell: str) -> str:
+    return unicodedata.normalize("NFC", cell)
 
 
 @contextlib.contextmanager

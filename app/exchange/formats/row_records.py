@@ -49,7 +49,8 @@ class _Builder:
             if cell is None and not mark:  # most cells of a wide table
                 continue
             try:
-                self._check_across(column, mark)
+                if mark:
+                    self._check_across(column, mark)
                 value = cell_value(cell, mark, column.kind, column.conventions)
                 if value is not None:
                     self._add(column, value)
@@ -77,6 +78,11 @@ class _Builder:
 
     def _add(self, column: Column, cell: CellValue) -> None:
         value = cell.value
+        if column.is_plain:
+            _set_value(self.tree, column.path, value)
+            if cell.mark:
+                self.units.append((column, column.path, cell))
+            return
         parts = [part.strip() for part in str(value).split(column.separator)] if column.separator else [value]
         for part in parts:
             if part == "":

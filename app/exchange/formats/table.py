@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 
 from app.core.errors import BadFile, ErrorItem
 from app.core.model.resource import Resource
@@ -23,6 +24,7 @@ TOTALS = {
     *("tổng", "tổng cộng", "tổng số", "cộng", "tổng cộng chung", "cộng dồn", "tổng hợp"),
     *("total", "totals", "grand total", "sub-total", "subtotal", "sum"),
 }
+TOTAL_STARTS = ("t", "c", "g", "s")  # of these words
 COLUMN_NUMBER = re.compile(r"\(?\[?(\d{1,3}|[a-zđ])\]?\)?(?:\s*=.*)?", re.IGNORECASE)
 MIN_NUMBERS = 3  # cells of a row that numbers the columns
 HXL_TAG = re.compile(r"#[a-z][a-z0-9_]*(?:\s*\+[a-z0-9_]+)*")
@@ -95,20 +97,16 @@ class Table:
 
     def _reason(self, columns: Columns, row: Row, cells: list[Cell]) -> str:
         """Return why a row is no record, "" if it is one."""
-        texts = [str(cell).strip() for cell in cells if not is_blank(cell)]
-        if self._is_first and texts and all(map(HXL_TAG.fullmatch, texts)):
-            return "hxl_row"
-        if self._is_first and _numbers_columns(texts):
-            return "column_numbers"
-        ids = [
-            cells[column.position]
-            for column in columns.columns
-            if column.path == ("id",) and _filled(cells, column.position)
-        ]
-        if not set(map(folded, ids)) - TOTALS and any(folded(text) in TOTALS for text in texts[:FIRST_CELLS]):
+        if self._is_first:
+            texts = list(_texts(cells))
+            if texts and all(map(HXL_TAG.fullmatch, texts)):
+                return "hxl_row"
+            if _numbers_columns(texts):
+                return "column_numbers"
+        if self._is_total(columns, cells):
             return "totals"
         is_across = any(mark.startswith(ACROSS) for mark in row.marks.values())
-        if is_across and len(texts) == 1:
+        if is_across and len(list(_texts(cells))) == 1:
             return "headings"
         if columns.required and not any(
             _filled(cells, column.position) for column in columns.columns if folded(column.header) in columns.required
@@ -116,11 +114,21 @@ class Table:
             return "headings"
         return ""
 
+    @staticmethod
+    def _is_total(columns: Columns, cells: list[Cell]) -> bool:
+        """Return whether one of the first texts of a row is a word for totals, and the row has no id."""
+        first = [text.casefold() for text in islice(_texts(cells), FIRST_CELLS)]
+        if not any(text.startswith(TOTAL_STARTS) and folded(text) in TOTALS for text in first):
+            return False
+        ids = [column.position for column in columns.columns if column.path == ("id",)]
+        return not any(_filled(cells, position) and folded(cells[position]) not in TOTALS for position in ids)
+
     def _check_beyond(self, columns: Columns, row: Row, record: RowRecord) -> None:
         """Report values in columns without a name: an error where a separator may have moved the cells of the row."""
         cells = row.cells or []
         positions = [position for position, mark in row.marks.items() if mark == BEYOND]
-        positions += [position for position, cell in enumerate(cells) if self._is_nameless(columns, position, cell)]
+        positions += [position for position in columns.nameless if _filled(cells, position)]
+        positions += [position for position in range(len(columns.headers), len(cells)) if _filled(cells, position)]
         if not positions:
             return
         letter = column_letters(min(positions) + 1)
@@ -131,11 +139,6 @@ class Table:
             detail = f"The row has a value in column {letter}, which has no name. The value was left out."
             record.warnings.append(ErrorItem(code="unknown_column", detail=detail))
 
-    @staticmethod
-    def _is_nameless(columns: Columns, position: int, cell: Cell) -> bool:
-        has_name = position < len(columns.headers) and bool(columns.headers[position])
-        return not has_name and not is_blank(cell) and position not in columns.by_position
-
     def _warn(self) -> None:
         for code, rows in self._left_out.items():
             numbers = ", ".join(map(str, rows[:MAX_ROWS])) + (", …" if len(rows) > MAX_ROWS else "")
@@ -143,6 +146,11 @@ class Table:
             self._report.warn(code, detail)
         for code, detail in self._source.noticed():
             self._report.warn(code, detail)
+
+
+def _texts(cells: list[Cell]) -> Iterator[str]:
+    """Yield the texts of the cells that are not blank."""
+    return (str(cell).strip() for cell in cells if not is_blank(cell))
 
 
 def _filled(cells: list[Cell], position: int) -> bool:
