@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
+from app.exchange.formats.mapping import MappingFields, check_mapping
 from app.exchange.formats.media_types import CSV
 from app.exchange.imports.command import read_settings
 from app.exchange.mappings import stored
@@ -196,3 +197,15 @@ def test_a_mapping_is_used_from_the_command_line(tmp_path: Path) -> None:
     for file in (path, tmp_path / "nothing"):
         with pytest.raises(ValueError, match="--mapping"):
             read_settings("", {}, file)
+
+
+def test_the_mapping_of_the_documentation_fits_its_table() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "tables.md").read_text("utf-8")
+    mapping = json.loads(page.partition("```json")[2].partition("```")[0])
+    check_mapping(MappingFields.model_validate(mapping))
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith(("| STT", "| 1 |"))]
+    content = "\n".join(";".join(cell.strip(" |") for cell in row) for row in rows)
+    table = read_table(content, mapping=mapping)
+    assert (table.errors, table.warned) == ([], [])
+    assert table.records[0]["period"] == "2023-01-15/2026-12-31"
+    assert table.records[0]["roles"] == [{"role": "funding", "partner": "UNIDO"}]

@@ -1,6 +1,7 @@
 """Tables as people keep them: numbers and dates, merged and hidden cells, sheets, headers and encodings."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -266,3 +267,31 @@ def test_garbled_texts_are_refused_with_the_way_to_save_them() -> None:
     assert table.errors == [("B2", "garbled_text"), ("B3", "garbled_text")]
     assert "UniKey" in table.lines[0].errors[0].detail
     assert "UTF-8" in table.lines[1].errors[0].detail
+
+
+INPUTS = Path(__file__).parents[2] / "shared" / "public-inputs"
+EXPECTED: dict[str, tuple[dict[str, str], list[tuple[str, str]], dict[str, Any] | None]] = {
+    "02-thousands-semicolon.csv": ({}, [("H2", "two_readings"), ("H3", "two_readings")], None),
+    "03-percent-cell.xlsx": ({}, [], {"value": 15.9, "unit": "percent"}),
+    "04-formula-without-value.xlsx": ({}, [("F2", "no_value")], None),
+    "05-merged-partner.xlsx": ({}, [], {"id": "in05-a"}),
+    "09a-cover-sheet-first.xlsx": ({}, [], {"id": "in09-a"}),
+    "09c-title-rows-above-header.xlsx": ({}, [], {"id": "in09-c"}),
+    "10-day-first-dates.csv": ({}, [], {"period": "2014-07-24"}),
+    "10-two-date-columns.csv": ({}, [], {"period": "2024-01-01/2026-12-31"}),
+    "16-sep-line.csv": ({}, [], {"id": "in16-a"}),
+    "20-own-columns.csv": ({"ignore": "Ghi chú"}, [], {"id": "in20-a"}),
+}
+
+
+@pytest.mark.skipif(not INPUTS.is_dir(), reason="the folder of small inputs is not beside the repository")
+@pytest.mark.parametrize("name", EXPECTED)
+def test_small_inputs_are_read_or_refused(name: str) -> None:
+    options, errors, members = EXPECTED[name]
+    resource = "figures" if name.startswith(("02", "03")) else "projects"
+    table = read_table((INPUTS / name).read_bytes(), resource, **options)
+    assert table.errors == errors
+    for record in table.records if members else ():
+        assert "roles" in record or not name.startswith("05")
+    if members:
+        assert {key: table.records[0][key] for key in members} == members

@@ -18,7 +18,7 @@ from app.exchange.mappings import stored
 
 MAX_NAME = 60
 MappingName = Annotated[str, StringConstraints(pattern=SLUG, max_length=MAX_NAME)]
-PATH = {"mapping_name": PathParameter("Name of the mapping.", "odour-list", MappingName)}
+PATH = {"mapping_name": PathParameter("Name of the mapping.", "moit-list", MappingName)}
 
 TAG = {"name": "import-mappings", "description": "What the columns of your own tables mean, for imports."}
 router = APIRouter(prefix="/v1/import-mappings", tags=["import-mappings"])
