@@ -27,6 +27,7 @@ from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import Parameter
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
+from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
 from app.core.reading.includes import query_in_order, select_keys
 from app.core.reading.parameters import MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
@@ -81,6 +82,7 @@ class Aggregate(BaseModel, defer_build=True):
         description="Null: there are groups, or the request has no filter. Otherwise: each filter whose removal alone "
         "would lead to groups. An empty list: it is not enough to remove one filter."
     )
+    hints: list[Hint] = Field(default=[], description=HINTS_TEXT)
 
 
 class Members(NamedTuple):
@@ -119,13 +121,15 @@ class Aggregates:
 
     def _aggregate(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit"})
+        filters, hints = yield from resolve_ids(self.parameters, filters)
         shape, values = filter_shape(self.parameters, filters)
         names = tuple(dict.fromkeys([*query.group_by.split(","), *ALWAYS]))
         rows = yield STATEMENTS.query(self._build_groups, names, shape), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
         members = (yield from self._read_members(names, shape, values)) if rows and not _too_many(names, rows) else None
         groups = [_group(names, row, members) for row in rows[: query.limit]]
-        return {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}, None
+        content = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
+        return {**content, **with_hints(hints)}, None
 
     def _build_groups(self, names: tuple[str, ...], shape: FilterShape) -> Query:
         statement = select(FIGURE.id.label("figure"), FIGURE.value.label("value"), *columns_of(names))

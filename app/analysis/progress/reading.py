@@ -20,6 +20,7 @@ from app.core.model.negations import negation
 from app.core.model.resource import Id
 from app.core.reading.cursors import Cursors
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
+from app.core.reading.filter_ids import resolve_ids
 from app.core.reading.includes import query_in_order, select_keys, select_texts
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of
@@ -274,7 +275,8 @@ class ProgressList:
 
     def _page(self, query: Any, request: ReadRequest) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
-        shape, values = filter_shape(self.parameters, filters)
+        resolved, _ = yield from resolve_ids(self.parameters, filters)
+        shape, values = filter_shape(self.parameters, resolved)
         cursors: Cursors = yield from request.cursors(list(_pairs(filters)))
         after = cursors.read(query.cursor)[1] if query.cursor is not None else ""
         bounds = {"after": after, "most": query.limit + 1, "most_bytes": MAX_PAGE_BYTES}

@@ -14,7 +14,12 @@ from app.core.values import codelists
 from app.core.writing.representation import writable_members
 
 REFERENCE = "#/components/schemas/{model}"
-ON_REQUEST = ("included", "included_next", "total")  # members that a response has only if the request asks for them
+ON_REQUEST = (
+    "included",
+    "included_next",
+    "total",
+    "hints",
+)  # members that a response has only if the request asks for them
 
 
 def schemas_of(operations: Sequence[Operation]) -> dict[str, Any]:

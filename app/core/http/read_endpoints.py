@@ -12,6 +12,7 @@ from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES, Include, Resource
 from app.core.reading.facets import Facets, FacetsShown
+from app.core.reading.filter_ids import HINTS_TEXT, Hint
 from app.core.reading.history import History, HistoryPage, HistoryQuery
 from app.core.reading.parameters import Queries
 from app.core.reading.reads import ResourceReads, reading_of
@@ -167,6 +168,7 @@ def page_model(resource: Resource) -> Any:
             str | None,
             Field(default=None, description="The corrected q, if any. Only with q."),
         ),
+        "hints": (list[Hint], Field(default=[], description=HINTS_TEXT)),
         **_included(),
     }
     return create_model(f"{resource.table.__name__}Page", __doc__=f"A page of {resource.name}.", **fields)

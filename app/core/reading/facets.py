@@ -30,6 +30,7 @@ from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import EqualFilter, code_list_of
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
+from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
 from app.core.reading.includes import select_texts, union_in_order
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
@@ -57,6 +58,7 @@ class FacetsShown(BaseModel, defer_build=True):
     """The requested facets, by name."""
 
     facets: dict[str, FacetValues]
+    hints: list[Hint] = Field(default=[], description=HINTS_TEXT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +114,7 @@ class Facets:
 
     def _counted(self, query: Any) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"facet", "limit"})
+        filters, hints = yield from resolve_ids(self.resource.parameters, filters)
         shape, bound = filter_shape(self.resource.parameters, filters)
         names = dict.fromkeys(query.facet)
         counts: dict[str, list[Any]] = {name: [] for name in names}
@@ -122,7 +125,7 @@ class Facets:
                 counts[_text(name)].append((_text(value), count))
         labels = yield from self._labels(counts, query.limit)
         facets = {name: self._facet_values(name, rows, labels, query.limit) for name, rows in counts.items()}
-        return {"facets": facets}, None
+        return {"facets": facets, **with_hints(hints)}, None
 
     def _statements_of(self, names: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the facets of each statement: those of texts together, and each other one alone."""

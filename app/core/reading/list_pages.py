@@ -6,10 +6,12 @@ from functools import cached_property
 from typing import Any
 
 from app.core.access.caller import Caller
+from app.core.database.statements import Read
 from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Invalid
 from app.core.model.resource import Resource
 from app.core.reading.cursors import Cursors, CursorSigner
 from app.core.reading.filter_conditions import ALL, DRAFTS, OWN, FilterShape, filter_shape
+from app.core.reading.filter_ids import resolve_ids
 from app.core.reading.sorts import Sort, is_number, nullable
 from app.core.search.ranking import SearchPosition
 
@@ -29,6 +31,7 @@ class ListPage:
     shape: FilterShape = ()
     values: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
+    hints: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         names = self.query.model_fields_set
@@ -38,6 +41,13 @@ class ListPage:
         self.limit = self.query.limit
         if self.query.cursor is not None:
             self.after = dict(zip(("after_value", "after_id"), self._read(self.query.cursor), strict=True))
+
+    def _resolve_ids(self) -> Read:
+        """Replace the ids of merged records in the filters, and find the hints."""
+        if not any(self.resource.parameters[name].target for name in self._filters):
+            return
+        filters, self.hints = yield from resolve_ids(self.resource.parameters, self._filters)
+        self.shape, self.values = filter_shape(self.resource.parameters, {**self.fixed_filters, **filters})
 
     @cached_property
     def query_pairs(self) -> list[tuple[str, str]]:
@@ -76,12 +86,20 @@ class ListPage:
         self.shape += ((name, True),)
         self.values |= values
 
-    def narrow_to_drafts(self, caller: Caller) -> None:
-        """Select the drafts that the caller may write, instead of published records."""
+    def check_access(self, caller: Caller) -> None:
+        """For a list of drafts, raise Forbidden if the caller writes none, and Invalid if the query is not for them."""
+        if self.query.state != "draft":
+            return
         caller.require("records:write", "records:write:own")
         for name in ("include", "q"):
             if getattr(self.query, name) is not None:
                 raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=ERROR_DETAILS["of_drafts"]))
+
+    def prepare(self, caller: Caller) -> Read:
+        """Resolve the ids in filters, and select the drafts that the caller may write if the list is of drafts."""
+        yield from self._resolve_ids()
+        if self.query.state != "draft":
+            return
         self.shape += ((DRAFTS, ALL if caller.writes_all else OWN),)
         self.values["manager"] = caller.partner
 

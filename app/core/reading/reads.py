@@ -15,6 +15,7 @@ from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, cut,
 from app.core.errors import ERROR_DETAILS, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
 from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
+from app.core.reading.filter_ids import with_hints
 from app.core.reading.includes import (
     TextsOf,
     includes_of,
@@ -151,12 +152,12 @@ class ResourceReads:
         yield from request.signer.load()
         page = ListPage(self.resource, query, fixed_filters or {}, request.path, request.signer)
         private = query.state == "draft"
-        if private:
-            page.narrow_to_drafts(request.caller)
+        page.check_access(request.caller)
         includes = includes_of(self.resource, query.include) if query.include else None
         select_fields = field_selector(query.fields, self.resource)
         if request.is_conditional and request.matches(tag := (yield from last_change_tag(request))):
             return ReadResult(None, tag, private=private)
+        yield from page.prepare(request.caller)
         interpretation: dict[str, Any] = {}
         if query.q is None:
             last, rows, next_path = yield from self._sorted_page(page, alone=not (query.total or query.include))
@@ -170,7 +171,8 @@ class ResourceReads:
         if query.total:
             ((count,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
             parts.append(b',"total":%d' % count)
-        parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in interpretation.items()]
+        others = {**interpretation, **with_hints(page.hints)}
+        parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in others.items()]
         if includes is not None:
             parts += [b",", (yield from includes.read(request, [row[1] for row in rows]))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
