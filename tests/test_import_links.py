@@ -59,12 +59,35 @@ def test_a_small_letter_does_not_make_a_name_an_id(registry: TestClient, editor:
     assert [each["partner"] for each in get(registry, "/v1/projects/green-ports")["roles"]] == ["coast-agency", "moit"]
 
 
+def test_an_id_is_taken_as_an_id_first(registry: TestClient, editor: Key) -> None:
+    ended(registry, editor, lines_of({**COAST, "aliases": ["MOIT"]}))
+    line = {**PORTS, "roles": [{"partner": "moit", "role": "lead"}]}
+    named = {**PORTS, "id": "named", "roles": [{"partner": "Moit", "role": "lead"}]}
+    _, lines = ended(registry, editor, lines_of(line, named), "?dry_run=true&mode=rows")
+    assert lines[0]["record"]["roles"][0]["partner"] == "moit"
+    assert {item["how"] for item in lines[0]["resolved"] if item["text"] == "moit"} == {"id"}
+
+
 def test_a_name_of_two_records_lists_them(registry: TestClient, editor: Key) -> None:
     ended(registry, editor, lines_of(PORTS, {**PORTS, "id": "other-ports"}))
     _, lines = ended(registry, editor, lines_of({**MILESTONE, "project": "Green ports"}))
     (error,) = lines[0]["errors"]
     assert (error["code"], error["pointer"]) == ("ambiguous", "/project")
     assert "projects/green-ports, projects/other-ports" in error["detail"]
+
+
+def test_other_records_with_the_name_are_reported(registry: TestClient, editor: Key) -> None:
+    """Such as the ministry of another country, which a curated partner precedes."""
+    name = "Ministry of Industry and Trade"
+    other = {**COAST, "name": {"en": name}, "aliases": [], "country": "switzerland"}
+    assert counts(ended(registry, editor, lines_of(other))[0])[0] == 1
+    line = {**PORTS, "roles": [{"partner": name, "role": "lead"}]}
+    _, lines = ended(registry, editor, lines_of(line))
+    (item,) = (each for each in lines[0]["resolved"] if each["pointer"] == "/roles/0/partner")
+    assert (item["id"], item["country"], item["others"]) == ("moit", "viet-nam", ["coast-agency"])
+    line["roles"] = [{"partner": f"{name} (Switzerland)", "role": "lead"}]
+    _, lines = ended(registry, editor, lines_of(line))
+    assert get(registry, "/v1/projects/green-ports")["roles"][0]["partner"] == "coast-agency"
 
 
 @pytest.mark.parametrize("country", ["(Viet Nam)", "(VN)", "(viet-nam)"])

@@ -63,10 +63,20 @@ def test_blank_cells_change_nothing_and_the_mark_clears(
     assert shown(registry)["roles"] == []
 
 
+STEPS = (
+    ("[clear],2026", "../2026"),
+    ("2024,", "2024/2026"),
+    (",2027", "2024/2027"),
+    ("2025,2026", "2025/2026"),
+    ("[clear],[clear]", None),
+    (",2027", "../2027"),
+)
+
+
 def test_the_mark_clears_the_ends_of_a_period(registry: TestClient, editor: Key) -> None:
     registry.put("/v1/projects/green-ports", json=FULL, headers=editor)
     header = "id,period.earliest,period.latest\n"
-    for cells, period in (("[clear],2026", "../2026"), ("2024,2025", "2024/2025"), ("[clear],[clear]", None)):
+    for cells, period in STEPS:
         content = f"{header}green-ports,{cells}\n".encode()
         for verdict in ("updated", "unchanged"):
             assert ended(registry, editor, content, "?resource=projects", CSV)[1][0]["verdict"] == verdict

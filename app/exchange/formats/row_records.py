@@ -180,7 +180,7 @@ class _Builder:
         first = "earliest" if "earliest" in ends else "latest"
         path = (*column.split("."), first)
         letters = [candidate.letter for candidate in self.columns.columns if candidate.path == path]
-        if letters:
+        if letters and CLEARED not in ends.values():  # a blank end keeps that of the record: see merged_row
             self.result.moved[pointer] = AT_COLUMN + letters[0]
         if set(ends.values()) == {CLEARED}:
             return CLEARED

@@ -105,6 +105,9 @@ class ResolvedName(BaseModel):
     how: Literal["id", "name", "alternative_name", "code"] = Field(description="What the text is to the record.")
     name: str | None = Field(default=None, description="The name of the record; null if it is a record of the file.")
     country: str | None = Field(default=None, description="The id of the country of a partner.")
+    others: list[str] = Field(
+        default=[], description="Ids of other records with this name, such as one of another country or time."
+    )
     column: str | None = Field(default=None, description="The name of the column of a table.")
     cell: str | None = Field(default=None, description="The cell of a table.", examples=["F2"])
 

@@ -118,10 +118,12 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
 
     A line changes the members that it contains and leaves the others as they are. In a new record, the others get their
     defaults. A line without `id` updates the record that has one of its identifiers. A partner is also found by its
-    name or an alias. Otherwise, the title of the line is turned into an id: the line updates the record with this id,
-    or creates it, and is refused if the record has another title.
+    name or an alias, other records by their title, unless the line states another manager or another code of one
+    register. Otherwise it creates a record. A line that can be about several records is refused as `ambiguous`.
 
-    A link to a partner can contain the partner's name instead of its id. Links can lead to records of any line of the
+    In a table, a blank cell changes nothing, and the text `[clear]` removes the value.
+
+    A link can contain the name or a code of a record in place of its id. Links can lead to records of any line of the
     file. A line with `version` is refused if it would change another version. The rules of single writes apply.
 
     With `mode=all`, a file has at most 5,000 lines, since other writers wait for it; with `mode=rows`, at most 200,000.

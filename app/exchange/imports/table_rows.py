@@ -12,11 +12,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.core.values.dates import ends as date_ends
 from app.core.values.links import models_in
 from app.exchange.formats.cell_values import CLEARED
 
 _CLEARED_JSON = json.dumps(CLEARED)
-_FROM_ONE_CELL = "@"  # of an item in `moved` of a line: one cell contains the whole list
+# Begins the column in `moved` of an item of a list that one cell contains, and of a period that was joined of two ends.
+_FROM_ONE_CELL = "@"
+_OPEN = ".."
+_OPEN_ENDS = (_OPEN, _OPEN)
 
 
 def load_row(text: str) -> dict[str, Any]:
@@ -46,6 +50,8 @@ def merged_row(
 def _merged(model: type[BaseModel] | None, before: Any, patch: Any, pointer: str, moved: Mapping[str, str]) -> Any:
     if isinstance(patch, list):
         return _merged_list(model, before if isinstance(before, list) else [], patch, pointer, moved)
+    if isinstance(patch, str) and moved.get(pointer, "").startswith(_FROM_ONE_CELL):
+        return _with_other_end(patch, before)
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(before) if isinstance(before, dict) else {}
@@ -58,6 +64,16 @@ def _merged(model: type[BaseModel] | None, before: Any, patch: Any, pointer: str
             inner = _model_of(model, name) if model else None
             merged[name] = _merged(inner, merged.get(name), value, f"{pointer}/{name}", moved)
     return merged
+
+
+def _with_other_end(period: str, before: Any) -> str:
+    """Return a period of which a row states one end in a column of its own, with the other end of the record."""
+    text = before.get("edtf") if isinstance(before, dict) else None
+    stated = period.split("/")
+    if not isinstance(text, str) or len(stated) != len(_OPEN_ENDS) or _OPEN not in stated:
+        return period
+    ends = [own if own != _OPEN else present or _OPEN for own, present in zip(stated, date_ends(text), strict=True)]
+    return ends[0] if ends[0] == ends[1] else "/".join(ends)
 
 
 def _merged_list(
@@ -100,14 +116,15 @@ def _bases(before: list[Any], items: Mapping[int, Any]) -> dict[int, int]:
     for number, item in items.items():
         if number < len(before) and _contains(before[number], item):
             bases[number] = number
+    free = dict.fromkeys(position for position in range(len(before)) if position not in bases)
     for number, item in items.items():
-        free = [position for position in range(len(before)) if position not in bases.values()]
         if number not in bases:
             equal = next((position for position in free if _contains(before[position], item)), None)
             if equal is not None:
                 bases[number] = equal
+                del free[equal]
     for number in items:
-        if number not in bases and number < len(before) and number not in bases.values():
+        if number not in bases and number in free:
             bases[number] = number
     return bases
 

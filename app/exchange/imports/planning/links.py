@@ -7,7 +7,6 @@ one that existed on the first day that the line states, or that exists today if 
 has is refused, with the most similar name of the registry.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -30,8 +29,8 @@ HINT_RECORDS = 50_000  # of a resource whose names are compared for that
 SIMILAR = 75.0  # percent
 MAX_TEXT = 200  # characters of a text that is reported
 MAX_LISTED = 5
-
-_QUALIFIED = re.compile(r"(?P<name>.+?)\s*(?:\((?P<inside>[^()]{2,80})\)|,\s*(?P<after>[^,]{2,80}))\s*")
+MAX_RESOLVED = 200  # links of a line that are reported
+MAX_COUNTRY = 80  # characters after the name of a partner
 
 
 class Position(NamedTuple):
@@ -68,6 +67,7 @@ class LinkNames:
     def __init__(self, names: NameIndex, line_of: dict[bytes, int]) -> None:
         self._names = names
         self._line_of = line_of
+        self._not_ids: set[bytes] = set()  # texts that look like ids, and that no record has
         self._unknown: dict[tuple[str, str], tuple[float, str]] = {}  # similarity and id of the most similar name
 
     def collect(self, session: Session, records: list[tuple[Resource, dict[str, Any]]]) -> None:
@@ -82,6 +82,7 @@ class LinkNames:
         for target, texts in ids.items():
             unknown = {text for text in texts if digest(target, text) not in self._line_of}
             for text in unknown - _existing(session, RESOURCES[target], unknown):
+                self._not_ids.add(digest(target, text))
                 self._want(target, text)
 
     def _want(self, target: str, text: str) -> None:
@@ -99,14 +100,15 @@ class LinkNames:
             text = position.text
             is_id = _is_id(text)
             if is_id and self._is_existing_id(position.target, text):
-                if with_ids:
+                if with_ids and len(names.resolved) < MAX_RESOLVED:
                     names.resolved.append(_resolved(position, text, "id"))
                 continue
             matches = self._find(session, position.target, text)
             if len(matches) > 1:
                 matches = self._of_time(session, position.target, matches, first_day(record) or now()[:10])
             if len(matches) == 1:
-                names.resolved.append(self._reported(session, position, matches[0]))
+                if len(names.resolved) < MAX_RESOLVED:
+                    names.resolved.append(self._reported(session, position, matches[0]))
                 position.parent[position.key] = matches[0].id
             elif matches or not is_id:  # an unknown id is refused by the rules of every write
                 error = self._error(session, position.target, text, matches)
@@ -114,19 +116,15 @@ class LinkNames:
         return names
 
     def _is_existing_id(self, target: str, text: str) -> bool:
-        return digest(target, text) in self._line_of or not self._names.is_wanted(target, text)
+        key = digest(target, text)
+        return key in self._line_of or key not in self._not_ids
 
     def _find(self, session: Session, target: str, text: str) -> list[NameMatch]:
         matches = self._names.find(session, target, text)
         parts = None if matches or target != "partners" else _qualified(text)
         if not parts:
             return matches
-        countries = self._countries(session, parts[1])
-        return [
-            candidate
-            for candidate in self._names.find(session, target, parts[0])
-            if self._names.record(session, target, candidate.id).country in countries
-        ]
+        return self._names.find(session, target, parts[0], self._countries(session, parts[1]))
 
     def _of_time(self, session: Session, target: str, matches: list[NameMatch], day: str) -> list[NameMatch]:
         """Return the only record that existed on a day, or all if that does not decide."""
@@ -142,6 +140,8 @@ class LinkNames:
 
     def _reported(self, session: Session, position: Position, match: NameMatch) -> dict[str, Any]:
         item = _resolved(position, position.text, match.how, match.id)
+        others = self._names.namesakes(session, position.target, position.text) - {match.id}
+        item["others"] = sorted(others)[:MAX_LISTED]
         if self._names.is_in_registry(position.target, match.id):
             named = self._names.record(session, position.target, match.id)
             item |= {"name": named.heading, "country": named.country}
@@ -210,8 +210,10 @@ def _resolved(position: Position, text: str, how: str, record_id: str = "") -> d
 
 def _qualified(text: str) -> tuple[str, str] | None:
     """Return a name and the country in parentheses or after a comma, if there is one."""
-    match = _QUALIFIED.fullmatch(text[:1000])
-    return (match["name"], match["inside"] or match["after"]) if match else None
+    text = text.strip()
+    name, has_country, country = text[:-1].rpartition("(") if text.endswith(")") else text.rpartition(",")
+    is_qualified = has_country and name.strip() and country.strip() and len(country) <= MAX_COUNTRY
+    return (name.strip(), country.strip()) if is_qualified else None
 
 
 def _existing(session: Session, resource: Resource, ids: set[str]) -> set[str]:

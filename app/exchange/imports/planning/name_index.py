@@ -136,17 +136,27 @@ class NameIndex:
         ids = self._wanted.get(resource, {}).get(digest(folded_name(text))) or []
         return self._first(resource, ids) if len(ids) > MAX_COMPARED else ids
 
-    def find(self, session: Session, resource: str, text: str) -> list[NameMatch]:
-        """Return the records that this text can mean."""
+    def namesakes(self, session: Session, resource: str, text: str) -> set[str]:
+        """Return the records of the registry that have this name, also those that the text cannot mean."""
+        candidates = self.candidates(resource, text)
+        if len(candidates) < 2:
+            return set(candidates)
+        name = normalized_name(text)
+        return {record_id for record_id in candidates if self.record(session, resource, record_id).how(name)}
+
+    def find(self, session: Session, resource: str, text: str, countries: set[str] | None = None) -> list[NameMatch]:
+        """Return the records that this text can mean. `countries`: only records of the registry of one of these."""
         name = normalized_name(text)
         matches: dict[str, str] = {}
         for record_id in self.candidates(resource, text):
-            how = self.record(session, resource, record_id).how(name)
-            if how:
+            record = self.record(session, resource, record_id)
+            how = record.how(name)
+            if how and (countries is None or record.country in countries):
                 matches[record_id] = how
         in_file = self._in_file.get(digest(resource, name), ())
         for record_id in [in_file] if isinstance(in_file, str) else in_file:
-            matches.setdefault(record_id, "name")
+            if countries is None:
+                matches.setdefault(record_id, "name")
         best = min((self._preference(resource, record_id) for record_id in matches), default=0)
         return [NameMatch(*item) for item in sorted(matches.items()) if self._preference(resource, item[0]) == best]
 

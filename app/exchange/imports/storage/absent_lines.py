@@ -11,10 +11,12 @@ from app.core.model.resource import Resource
 from app.core.values.json import to_json
 from app.exchange.imports.database_tables import LINES
 from app.exchange.imports.storage.claims import renew_claim
-from app.exchange.imports.storage.line_chunks import CHUNK, LINE_BYTES
+from app.exchange.imports.storage.line_chunks import LINE_BYTES
 from app.exchange.imports.storage.store import errors_json
 
 ABSENT = "absent"  # the verdict of a record that is only listed, and by what the record of such a line was found
+
+PAGE = 5_000  # ids that are read at once
 
 Key = tuple[str, str]  # resource and id
 
@@ -24,12 +26,13 @@ def absent_records(
 ) -> Iterator[Key]:
     """Yield the published records that a partner manages and that no line of the file is about."""
     table = resource.table
-    query = select(table.id).where(table.managed_by == partner, table.state == "published")
+    query = select(table.id).where(table.managed_by == partner, table.state == "published").limit(PAGE)
     if resource.merged_into_column is not None:
         query = query.where(resource.merged_into_column.is_(None))
-    for (record_id,) in session.execute(query.order_by(table.id), execution_options={"yield_per": CHUNK}):
-        if not has_line(record_id):
-            yield resource.name, record_id
+    ids = [""]
+    while ids:
+        ids = list(session.execute(query.where(table.id > ids[-1]).order_by(table.id)).scalars())
+        yield from ((resource.name, record_id) for record_id in ids if not has_line(record_id))
 
 
 def remove_absent_lines(session: Session, import_id: str, claim: str) -> None:
