@@ -17,8 +17,9 @@ from seed.files import Dataset
 
 # Names that a reader of the title alone cannot resolve.
 NAMELESS = re.compile(
-    r"\b(the|both|two) (two )?(ministr(y|ies)|sides?|parties|countries|organisations)\b(?! of [A-Z])|"
-    r"\bhai (bộ|bên|nước|tổ chức)\b",
+    r"\bthe ministry\b(?! of [A-Z])|"
+    r"\b(the|both|two) (two )?(ministries|sides?|parties|countries|organisations)\b(?! of [A-Z])|"
+    r"\bhai (bộ|bên|nước|tổ chức)\b|\b[Bb]ộ (mong|cam kết|khuyến khích|đã|cùng)\b",
     re.IGNORECASE,
 )
 # Terms that an English text must have if the Vietnamese one has them.
@@ -55,10 +56,11 @@ UNNAMED_ROLES = ("lead", "accountable", "extending")
 
 
 def names(dataset: Dataset) -> Iterator[str]:
-    """Check that a title names those whom it is about."""
+    """Check that a title, or the summary of a statement, names those whom it is about."""
     for key, fields in dataset.records.items():
-        for language, title in (getattr(fields, "title", None) or {}).items():
-            if NAMELESS.search(title):
+        title = getattr(fields, "title", None) or getattr(fields, "summary", None) or {}
+        for language, text in title.items():
+            if NAMELESS.search(text):
                 yield f"{at(key)}: its title ({language}) does not name those whom it is about"
 
 
