@@ -22,6 +22,7 @@ from app.analysis.progress import routes as progress
 from app.analysis.timeline import routes as timeline
 from app.catalogue import RESOURCES
 from app.changes import routes as changes
+from app.changes.interests import look_with
 from app.changes.long_poll import LongPolls
 from app.core.access.key_activity import KeyActivity
 from app.core.asgi.authentication import AuthenticationMiddleware
@@ -184,7 +185,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.receiver = FileReceiver(settings.max_import)
     app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
     app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
-    long_polls = LongPolls(app.state.fresh)
+    long_polls = LongPolls(app.state.fresh, look=look_with(app.state.reader))
     long_polls.end_on_signal()
     app.state.waiting = long_polls
     app.state.manual_limits = ManualLimits(app.state.usage)

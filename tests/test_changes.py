@@ -27,9 +27,9 @@ from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields
 from tests.support.databases import url_of
 from tests.support.http import client_of, drop, get, patch, problem, put
-from tests.support.keys import Key
+from tests.support.keys import Key, key_of
 from tests.support.log import changes, redact
-from tests.support.records import PARTNER, PROJECT, rename, write_many
+from tests.support.records import FIGURE, PARTNER, PROJECT, rename, write_many
 from tests.support.servers import ROOT, server
 
 FEED = "/v1/changes"
@@ -386,6 +386,45 @@ def test_requests_of_one_client_are_woken_one_after_the_other() -> None:
     asyncio.run(run())
     assert woken.index("one") <= 1
     assert len(woken) == 51
+
+
+def test_a_change_wakes_only_the_requests_that_it_can_concern(
+    seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of requests that wait for other records do not read the feed at each write."""
+    reads: list[str] = []
+
+    def counted(query: Any, request: Any) -> Any:
+        reads.append(query.record or query.partner or (query.resource or ["all"])[0])
+        return feed.read_feed(query, request)
+
+    monkeypatch.setattr("app.changes.routes.read_feed", counted)
+    key = key_of(seeded_database, "records:write")
+    with client_of(url_of(seeded_database)) as client, ThreadPoolExecutor(4) as pool:
+        put(client, key, "partners/newcomer", PARTNER)
+        start = end_of(client)
+        filters = ("record=projects/nothing", "partner=samsung", "resource=places", "partner=newcomer")
+        waiting = [pool.submit(client.get, f"{start}&wait=4&{filter_}") for filter_ in filters]
+        time.sleep(0.5)
+        for number in range(3):
+            put(client, key, f"figures/f{number}", FIGURE)
+            put(client, key, f"projects/d{number}", {**PROJECT, "state": "draft"})
+            time.sleep(0.1)
+        put(client, key, "projects/a", {**PROJECT, "roles": [{"partner": "newcomer", "role": "funding"}]})
+        found = [[item["id"] for item in future.result().json()["items"]] for future in waiting]
+        assert found == [[], [], [], ["a"]]
+        assert sorted(read for read in reads if read != "all") == [
+            "newcomer",
+            "newcomer",
+            "places",
+            "projects/nothing",
+            "samsung",
+        ]
+        start = end_of(client)
+        waiting = [pool.submit(client.get, f"{start}&wait=20&partner=newcomer")]
+        time.sleep(0.3)
+        patch(client, key, "projects/a", roles=[])
+        assert [item["version"] for item in waiting[0].result().json()["items"]] == [2]
 
 
 WRITER = """

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import TooMany, Unavailable
-from app.core.reading.shared_reads import SharedReads
+from app.core.reading.shared_reads import MAX_WAITING, SharedReads
 
 
 def test_equal_reads_of_a_client_run_once() -> None:
@@ -82,3 +82,21 @@ def test_a_client_that_is_refused_is_refused_at_once() -> None:
         return await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), 10)
 
     assert {type(result) for result in asyncio.run(main())} == {TooMany}
+
+
+def test_the_requests_of_a_client_that_wait_for_one_read_are_bounded() -> None:
+    """They all go on in one round of the event loop, in which nobody else is answered."""
+
+    async def runs() -> str:
+        await asyncio.sleep(0.05)
+        return "result"
+
+    async def main() -> list[Any]:
+        shared = SharedReads()
+        reads = [shared.run("key", "a", runs) for _ in range(MAX_WAITING + 9)]
+        other = shared.run("key", "b", runs)
+        return await asyncio.gather(*reads, other, return_exceptions=True)
+
+    results = asyncio.run(main())
+    assert [type(result) for result in results[-10:]] == [TooMany] * 9 + [str]
+    assert results[:MAX_WAITING] == ["result"] * MAX_WAITING

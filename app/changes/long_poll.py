@@ -8,12 +8,15 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
 from starlette.types import Receive
 
-from app.core.errors import TooMany
+from app.changes.interests import EVERYTHING, Interest, Look, NewChange
+from app.core.errors import TooMany, Unavailable
 from app.core.reading.freshness import Freshness
 
 MAX_LONG_POLLS = 1_000  # a further one ends the oldest of the client that has most
@@ -23,37 +26,64 @@ TICK = 0.02  # seconds between two looks at the newest Change
 NEVER = 2**63  # no Change has this number
 
 
-class LongPolls:
-    """The requests that wait for a Change, and the task that wakes them."""
+@dataclass
+class Waiter:
+    """A waiting request: the last Change that it has seen or that cannot concern it, and its filters."""
 
-    def __init__(self, fresh: Freshness, limit: int = MAX_LONG_POLLS) -> None:
+    last: int
+    interest: Interest
+
+    def is_ready(self, last: int, since: int, changes: list[NewChange] | None) -> bool:
+        """Return whether to look at the feed again. `changes` are those after `since`; None if they are not known."""
+        if self.last >= last:
+            return False
+        if changes is None or self.last < since:
+            return True
+        if any(change.sequence > self.last and self.interest.may_match(change) for change in changes):
+            return True
+        self.last = last
+        return False
+
+
+class LongPolls:
+    """The requests that wait for a Change, and the task that wakes those that a new Change can concern.
+
+    `look` returns the new Changes. Without it, a Change wakes all requests.
+    """
+
+    def __init__(self, fresh: Freshness, limit: int = MAX_LONG_POLLS, look: Look | None = None) -> None:
         self.limit = limit
         self._fresh = fresh
-        self._waiters: dict[str, dict[asyncio.Future[bool], int]] = {}  # by client; the oldest first
+        self._look = look
+        self._examined = 0  # the last Change for which requests were woken
+        self._waiters: dict[str, dict[asyncio.Future[bool], Waiter]] = {}  # by client; the oldest first
         self._watcher: asyncio.Task[None] | None = None
         self._ended = False
 
-    async def wait_for_change(self, last: int, seconds: float, receive: Receive, client: str) -> bool:
-        """Return True as soon as there is a Change after `last`.
+    async def wait_for_change(
+        self, last: int, seconds: float, receive: Receive, client: str, interest: Interest = EVERYTHING
+    ) -> bool:
+        """Return True as soon as there is a Change after `last` that can be of interest.
 
         Return False when the time is over, the caller disconnects, the server stops, or others need the place. Raise
         TooMany if too many requests of the client wait.
         """
         if self._watcher is None or self._watcher.done():
-            self._watcher = asyncio.ensure_future(self._watch())
-        return await self._wait(last, seconds, receive, client) is True
+            # In a context of its own: what it reads is no cost of the request that happens to be the first.
+            self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=Context())
+        return await self._wait(Waiter(last, interest), seconds, receive, client) is True
 
     async def pause(self, seconds: float, receive: Receive, client: str) -> bool:
         """Wait for some seconds; return False at once if the caller disconnects or the server stops."""
-        return await self._wait(NEVER, seconds, receive, client) is None
+        return await self._wait(Waiter(NEVER, EVERYTHING), seconds, receive, client) is None
 
-    async def _wait(self, last: int, seconds: float, receive: Receive, client: str) -> bool | None:
+    async def _wait(self, waiter: Waiter, seconds: float, receive: Receive, client: str) -> bool | None:
         """Return whether a Change ended the wait, or None when the time is over."""
         if self._ended:
             return False
         self._make_room(client)
         moved = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(client, {})[moved] = last
+        self._waiters.setdefault(client, {})[moved] = waiter
         disconnected = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:
             await asyncio.wait({moved, disconnected}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -88,14 +118,35 @@ class LongPolls:
                 del self._waiters[client]
 
     async def _watch(self) -> None:
+        self._examined = 0
         while self._waiters:
             marker: Any = await self._fresh.marker()
-            await self._wake(int(marker[0].partition("-")[0]) if marker else 0)
+            last = int(marker[0].partition("-")[0]) if marker else 0
+            await self._wake(last, await self._new_changes(last))
             await asyncio.sleep(TICK)
 
-    async def _wake(self, last: int) -> None:
-        """Wake the requests that wait for a Change up to this one: one of each client in a round of the event loop."""
-        ready = [[moved for moved, seen in waiters.items() if last > seen] for waiters in self._waiters.values()]
+    async def _new_changes(self, last: int) -> list[NewChange] | None:
+        """Return the Changes since those that were examined; None if all requests must look for themselves."""
+        after = self._examined
+        self._examined = last
+        if self._look is None or after == 0 or last <= after:
+            return None if last != after else []
+        waiters = chain.from_iterable(of_client.values() for of_client in self._waiters.values())
+        try:
+            return await self._look(after, last, any(waiter.interest.partner for waiter in waiters))
+        except (TooMany, Unavailable):
+            return None
+
+    async def _wake(self, last: int, changes: list[NewChange] | None) -> None:
+        """Wake the requests that these Changes can concern: one of each client in a round of the event loop.
+
+        A request that has not seen the Changes before them, because it has only begun to wait, is woken too.
+        """
+        since = changes[0].sequence - 1 if changes else last
+        ready = [
+            [moved for moved, waiter in of_client.items() if waiter.is_ready(last, since, changes)]
+            for of_client in self._waiters.values()
+        ]
         for round_ in zip_longest(*ready):
             for moved in round_:
                 if moved is not None and not moved.done():

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from app.changes.feed import PATH, SCANNED, FeedPage, read_feed
+from app.changes.interests import Interest
 from app.core.access.clients import client_of
 from app.core.change_log import ACTION, PUBLIC_ACTION
 from app.core.errors import Rewound
@@ -98,6 +99,7 @@ async def _wait_for_page(request: Request, query: Any) -> FeedPage:
     """Return the first page with items, or an empty one when the time is over."""
     state = request.scope["app"].state
     deadline = time.monotonic() + query.wait
+    interest = _interest(query)
     unconditional = replace(read_request(request), tags="")
     while True:
         read = partial(read_feed, query, unconditional)
@@ -107,9 +109,19 @@ async def _wait_for_page(request: Request, query: Any) -> FeedPage:
         if not page.is_idle:
             return page
         client = client_of(request.scope)
-        if not await state.waiting.wait_for_change(page.scanned_to, seconds, request.receive, client):
+        waits = state.waiting.wait_for_change(page.scanned_to, seconds, request.receive, client, interest)
+        if not await waits:
             return page
+        if "meter" in request.scope:
+            request.scope["meter"].count_again()
         query = query.model_copy(update={"after": page.scanned_to, "chain": page.chain or None})
+
+
+def _interest(query: Any) -> Interest:
+    resource, _, record_id = (query.record or "").partition("/")
+    has_filter = bool(query.resource or query.record or query.partner)
+    record = (resource, record_id) if query.record else None
+    return Interest(frozenset(query.resource or ()), record, query.partner, drafts=query.proof and not has_filter)
 
 
 @cache

@@ -152,6 +152,12 @@ class RequestMeter:
             self.headers = self._limit.charge(self._tag, units - self._charged)
             self._charged = units
 
+    def count_again(self) -> None:
+        """Count one more unit, for work that a waiting request causes later; raises TooMany if none is left."""
+        if self._limit is not None:
+            self.headers = self._limit.take(self._tag)
+            self._charged += 1
+
     def _take_back(self) -> None:
         if self._limit is not None:
             self._limit.charge(self._tag, -1)

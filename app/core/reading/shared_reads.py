@@ -1,8 +1,14 @@
 """Shared reads: equal long reads that are requested at the same time run once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
+
+from app.core.database.fair_queue import RETRY_AFTER
+from app.core.errors import TooMany
+
+MAX_WAITING = 200  # requests of one client for equal reads: all of them go on in one round of the event loop
 
 Start = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -37,15 +43,22 @@ class EqualReads:
     def __init__(self, ended: Callable[["EqualReads"], object]) -> None:
         self._ended = ended
         self._reads: dict[str, asyncio.Task[Any]] = {}
+        self._waiting: Counter[str] = Counter()
         self._result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     async def run(self, client: str, read: Start) -> Any:
         """Return the first result, or raise the error of the read of this client."""
+        if self._waiting[client] >= MAX_WAITING:
+            raise TooMany("Too many slow reads of this client are waiting.", headers=RETRY_AFTER)
         own = self._reads.get(client)
         if own is None:
             own = self._reads[client] = asyncio.ensure_future(read())
             own.add_done_callback(lambda task: self._note_end(client, task))
-        await asyncio.wait({own, self._result}, return_when=asyncio.FIRST_COMPLETED)
+        self._waiting[client] += 1
+        try:
+            await asyncio.wait({own, self._result}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiting[client] -= 1
         return self._result.result() if self._result.done() else own.result()
 
     def _note_end(self, client: str, task: "asyncio.Task[Any]") -> None:
