@@ -15,6 +15,7 @@ from app.core.maintenance.redact import Redaction, redact
 from app.core.model.resource import RESOURCES
 from app.core.search.index import RECORDS
 from app.core.search.vocabulary import PAIRS, WORDS
+from app.exchange.formats.media_types import CSV
 from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import run as run_import
 from seed.files import Dataset
@@ -187,6 +188,17 @@ def test_the_lines_of_imports_are_looked_at_too(
     assert run_import(seeded_database, import_id, "one", Pace())
     assert leaked.get("/v1/partners/from-a-file").json()["name"] == {"en": "Friends of […]"}
     assert verified(seeded_database)[0] == []
+
+
+def test_the_names_of_columns_in_an_import_are_looked_at_too(
+    leaked: TestClient, seeded_database: Database, editor: dict[str, str]
+) -> None:
+    table = f"id,name.en,Thư của {SECRET}\nzebra-1,Otherwise,x\n"
+    found, _ = ended(leaked, editor, table.encode(), "?resource=partners&ignore=C&dry_run=true", CSV)
+    redact(seeded_database, Redaction(SECRET, "[…]", REASON))
+    shown = leaked.get(f"/v1/imports/{found['id']}", headers=editor).json()
+    assert shown["table"]["columns"][2]["header"] == "Thư của […]"
+    assert "Quagga" not in everything(seeded_database, "imports")
 
 
 def test_ids_and_links_stay_and_are_named(

@@ -203,6 +203,8 @@ def test_the_sheet_and_the_header_can_be_stated() -> None:
     with pytest.raises(Invalid) as refused:
         read_table(content, sheet="three")
     assert "«one», «two»" in refused.value.errors[0].detail
+    with pytest.raises(Invalid, match="one error"):
+        read_table("id\na\n", sheet="1")
     with pytest.raises(Invalid) as refused:
         read_table(content, sheet="two", header_row=2)
     assert "Row 2 of the sheet «two»" in refused.value.errors[-1].detail

@@ -252,38 +252,40 @@ def _replace_bodies(session: Session, bodies: Mapping[int, bytes], salts: Mappin
 
 
 def _redact_other_tables(connection: Connection, redaction: Redaction, *, dry_run: bool) -> Iterator[RedactedRecord]:
-    """Remove the text from the lines of imports, unless the redaction is limited to one record.
+    """Remove the text from imports and their lines, unless the redaction is limited to one record.
 
-    The primary key of such a table is the id of the import and the number of the line.
+    The primary key of such a table is the id of the import, and of a line also its number.
     """
     for table in SQLModel.metadata.sorted_tables if redaction.only is None else ():
         results: dict[str, RedactedRecord] = {}
         for column in table.c:
             if TEXTS not in column.info:
                 continue
-            for (owner, number), value in _rows_with_text(connection, redaction, column):
+            for row_key, value in _rows_with_text(connection, redaction, column):
+                owner = row_key[0]
+                number = row_key[-1] if len(row_key) > 1 else 0
                 result = results.setdefault(owner, RedactedRecord((table.name, owner), unit=column.info[TEXTS]))
                 result.versions = sorted({*result.versions, number})
                 result.removed.add(column.name)
                 if not dry_run:
-                    key = tuple_(*table.primary_key.columns) == (owner, number)
+                    key = tuple_(*table.primary_key.columns) == row_key
                     connection.execute(update(table).where(key).values({column.name: value}))
         yield from results.values()
 
 
 def _rows_with_text(
     connection: Connection, redaction: Redaction, column: Column[Any]
-) -> list[tuple[tuple[str, int], str]]:
+) -> list[tuple[tuple[Any, ...], str]]:
     """Return the primary key of each row whose JSON in this column contains the text, and the JSON without it."""
     key = column.table.primary_key.columns
     query = select(*key, column).where(column.is_not(None)).order_by(*key)
     rows = []
     for row in connection.execute(query.execution_options(yield_per=CHUNK)):
-        owner, number, text = tuple(row)
+        *row_key, text = tuple(row)
         value = from_json(text)
         redacted = redaction.redact_values(value)
         if redacted != value:
-            rows.append(((owner, number), encode_json(redacted).decode()))
+            rows.append((tuple(row_key), encode_json(redacted).decode()))
     return rows
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import IO
 
-from app.core.errors import UnsupportedType
+from app.core.errors import ErrorItem, Invalid, UnsupportedType
 from app.core.model.resource import RESOURCES, Resource
 from app.exchange.formats.columns import column_name_test
 from app.exchange.formats.csv import CsvSource, csv_template, encoding_of
@@ -69,6 +69,9 @@ def parse_file(
     options = with_defaults(settings.options, settings.mapping)
     is_column_name = column_name_test(resource, settings.mapping)
     source: TableSource
+    if file_format == CSV and settings.options.sheet is not None:
+        detail = "A CSV file has no sheets. Leave the parameter out."
+        raise Invalid(ErrorItem(parameter="sheet", code="invalid_value", detail=detail))
     if file_format == CSV:
         source = CsvSource(file, encoding_of(settings.charset), options, is_column_name, report)
     else:
