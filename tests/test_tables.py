@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import BadFile, Invalid, UnsupportedType
+from app.exchange.formats.cells.conventions import MAX_COLUMNS, Evidence
 from tests.support.tables import read_table, saved, sheets
 
 FIGURE = "id;unit;value\n"
@@ -45,6 +46,18 @@ def test_a_number_that_does_not_fit_the_stated_convention_is_refused() -> None:
     table = read_table(FIGURE + "a;enterprise;12.5\n", "figures", decimal="comma")
     assert table.errors == [("C2", "two_readings")]
     assert "decimal=comma" in table.lines[0].errors[0].detail
+
+
+def test_a_number_that_is_too_large_stays_a_text() -> None:
+    assert values(FIGURE + f"a;enterprise;{'9' * 50}\nb;USD;12 nghìn tỷ\n") == ["9" * 50, 12 * 10**12]
+    assert values(FIGURE + "a;USD;9.000.000 tỷ\n") == ["9.000.000 tỷ"]
+
+
+def test_the_proofs_of_a_wide_table_are_bounded() -> None:
+    evidence = Evidence()
+    for column in range(5_000):
+        evidence.add(column, "12,5")
+    assert len(evidence.proofs) == MAX_COLUMNS
 
 
 def test_a_percentage_needs_the_unit_percent() -> None:

@@ -18,6 +18,7 @@ from app.exchange.formats.workbook.sheet import NO_VALUE
 
 CLEARED = "[clear]"  # removes the value; no record contains it, and spreadsheet programs leave it as it is
 CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!", "#CALC!"})
+MAX_NUMBER = 10**15  # no number of a record is as large
 YEARS = range(1000, 3000)  # numbers that are years; Excel counts days from 1900, so the days of today are above 40,000
 
 Kind = Literal["number", "integer", "boolean", "string", "date"]
@@ -139,7 +140,7 @@ def _value_of_text(text: str, kind: Kind, conventions: Conventions) -> CellValue
         return CellValue(_date(text, conventions))
     if kind in ("number", "integer"):
         number = read_number(text)
-        if number is None:
+        if number is None or number.largest >= MAX_NUMBER:
             return CellValue(text)  # which the rules of the resource refuse
         mark = PERCENT if number.is_percent else CURRENCY + number.currency if number.currency else ""
         return CellValue(json_number(_number(number, conventions)), mark)

@@ -14,6 +14,7 @@ from app.core.errors import BadFile, UnsupportedType
 from app.core.model.resource import Resource
 from app.exchange.formats.cells.conventions import Evidence
 from app.exchange.formats.layout import IsColumnName, header_row
+from app.exchange.formats.lines import Reading
 from app.exchange.formats.options import TableOptions
 from app.exchange.formats.schema_paths import column_names
 from app.exchange.formats.source import Row, TableSource
@@ -87,9 +88,16 @@ class CsvSource(TableSource):
     """
 
     def __init__(
-        self, file: IO[bytes], encoding: str, options: TableOptions, is_column_name: IsColumnName, report: TableReport
+        self,
+        file: IO[bytes],
+        encoding: str,
+        options: TableOptions,
+        is_column_name: IsColumnName,
+        report: TableReport,
+        reading: Reading,
     ) -> None:
         self._file = file
+        self._reading = reading
         file.seek(0)
         mark = file.read(3)
         self._encoding = encoding
@@ -151,6 +159,7 @@ class CsvSource(TableSource):
         if self._evidence is None:
             self._evidence = Evidence()
             for row in islice(self._rows(), 1, None):
+                self._reading.check()
                 for column, cell in enumerate(row.cells or ()):
                     self._evidence.add(column, str(cell))
         return self._evidence

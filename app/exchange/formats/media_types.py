@@ -73,7 +73,7 @@ def parse_file(
         detail = "A CSV file has no sheets. Leave the parameter out."
         raise Invalid(ErrorItem(parameter="sheet", code="invalid_value", detail=detail))
     if file_format == CSV:
-        source = CsvSource(file, encoding_of(settings.charset), options, is_column_name, report)
+        source = CsvSource(file, encoding_of(settings.charset), options, is_column_name, report, reading)
     else:
         source = WorkbookSource(file, options, is_column_name, report, reading)
     return reading.bounded(Table(source, resource, options, settings.mapping, report).lines())

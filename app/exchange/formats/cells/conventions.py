@@ -6,6 +6,7 @@ from app.exchange.formats.cells.dates import read_date
 from app.exchange.formats.cells.numbers import read_number
 
 MAX_TEXT = 60  # characters of a cell that is looked at
+MAX_COLUMNS = 1_001  # whose proofs are kept
 
 # A cell that may have two readings: a group of three digits after a point or comma, or two short numbers and a year.
 TWO_READINGS = re.compile(r"(?<!\d)\d{1,3}[.,]\d{3}(?!\d)|\d{1,2}[/.-]\d{1,2}[/.-]\d{4}")
@@ -25,7 +26,7 @@ class Evidence:
 
     def add(self, column: int, text: str) -> None:
         """Add a cell of a column."""
-        if len(text) > MAX_TEXT or not WITH_SIGNS.search(text):
+        if column >= MAX_COLUMNS or len(text) > MAX_TEXT or not WITH_SIGNS.search(text):
             return
         number = read_number(text)
         date = read_date(text)

@@ -62,6 +62,11 @@ class NumberText(NamedTuple):
         return "point" if self.comma is None else None
 
     @property
+    def largest(self) -> Decimal:
+        """Return the largest size that the number can have."""
+        return max(abs(value) for value in (self.point, self.comma) if value is not None)
+
+    @property
     def value(self) -> Decimal | None:
         """Return the number, if it has one reading."""
         if self.has_two_readings:
