@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from app.core.database.engine import Database
 from app.core.progress import reported
 from app.core.settings import Settings
+from app.core.values.text import printable
 
 # Exit codes:
 DONE = 0
@@ -27,7 +28,7 @@ UNREADY = 3
 
 def print_error(message: str) -> None:
     """Print a message on standard error."""
-    print(f"hoptac: {message}", file=sys.stderr)
+    print(f"hoptac: {printable(message)}", file=sys.stderr)
 
 
 def report(problems: Sequence[str]) -> int:
@@ -296,5 +297,5 @@ def audit(options: argparse.Namespace, settings: Settings) -> int:
     else:
         for finding in findings:
             records = " ".join(f"{record['resource']}/{record['id']}" for record in finding.records)
-            print(f"{finding.severity} {finding.rule} {records}: {finding.message['en']}")
+            print(printable(f"{finding.severity} {finding.rule} {records}: {finding.message['en']}"))
     return FAILED if findings else DONE

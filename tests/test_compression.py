@@ -126,3 +126,27 @@ def test_what_one_client_has_to_compress_is_bounded(monkeypatch: pytest.MonkeyPa
         return sorted([(await task)[0] for task in tasks])
 
     assert asyncio.run(ask()) == [200] * 4 + [503] * 2
+
+
+def test_other_clients_do_not_wait_for_all_bodies_of_one() -> None:
+    """One client uses one thread at a time, and clients take turns."""
+    body = os.urandom(INLINE_SIZE + 1)
+    order: list[str] = []
+
+    async def main() -> None:
+        app = Compression(Sending())
+        ended = threading.Event()
+
+        async def work(client: str) -> None:
+            await app.run(lambda part: part if ended.wait(60) else b"", body, client)
+            order.append(client)
+
+        crowd = [asyncio.ensure_future(work("one")) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        others = [asyncio.ensure_future(work(f"other {number}")) for number in range(3)]
+        await asyncio.sleep(0.05)
+        ended.set()
+        await asyncio.gather(*crowd, *others)
+
+    asyncio.run(main())
+    assert {"other 0", "other 1", "other 2"} <= set(order[:10])

@@ -13,8 +13,8 @@ from app.core.maintenance.schema import migrate
 from app.core.reading.cursors import Cursors
 from tests.support.cursors import signer_of, signer_with
 from tests.support.databases import NewDatabase, drop_database, url_of
-from tests.support.http import client_of, get
-from tests.support.keys import key_of
+from tests.support.http import client_of, get, put, walk
+from tests.support.keys import Key, key_of
 
 LISTS: list[tuple[str, list[tuple[str, str]]]] = [
     ("/v1/figures", [("sort", "value")]),
@@ -110,3 +110,13 @@ def test_lists_by_random_id_take_only_ids_as_cursors(
     admin = key_of(seeded_database, "keys", "records:write")
     for cursor in ("9" * 400, "%00", "é", "a" * 11, "-1", "A" * 10):
         assert registry.get(f"/v1/{path}?cursor={cursor}", headers=admin).status_code in (400, 422)
+
+
+def test_a_list_goes_on_after_the_longest_names(registry: TestClient, editor: Key) -> None:
+    """A sort key has up to 400 characters, of which each can take four bytes."""
+    for number, letter in enumerate("漢한\U00020000"):
+        name = {"vi": letter * 400}
+        put(registry, editor, f"partners/long-{number}", {"name": name, "kind": "other", "managed_by": "unido"})
+    expected = [item["id"] for item in get(registry, "/v1/partners?sort=-name&limit=200")["items"]]
+    assert {"long-0", "long-1", "long-2"} < set(expected)
+    assert [item["id"] for item in walk(registry, "/v1/partners?sort=-name&limit=1")] == expected

@@ -15,8 +15,9 @@ from app.core.access.networks import are_within, contain, normal_networks
 from app.core.change_log import instant
 from app.core.database.engine import Database
 from app.core.errors import Unauthorized
+from app.core.values.text import printable
 from app.keys import administration
-from app.keys.command import _printable, _table
+from app.keys.command import _table
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
 from tests.support.keys import Key, change_key, id_of, key_of
@@ -287,7 +288,7 @@ def test_an_administrator_who_ends_soon_replaces_no_other(registry: TestClient, 
 
 
 def test_names_of_keys_do_nothing_to_a_terminal() -> None:
-    assert _printable("red \x9b31m\u202eábc") == "red \\u009b31m\\u202eábc"
+    assert printable("red \x9b31m\u202eábc") == "red \\u009b31m\\u202eábc"
     assert _table([("ID", "DETAIL"), ("a", "name: \x9b31m")]) == ["ID  DETAIL", "a   name: \\u009b31m"]
 
 

@@ -169,6 +169,7 @@ def test_broken_off_downloads_leave_no_trace(url: str) -> None:
 
 LARGE_RESPONSES = """
 import os, socket, uvicorn
+from app.core.asgi.turns import Turns
 from app.core.settings import Settings
 from app.server.config import ServerConfig
 
@@ -177,7 +178,7 @@ async def application(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": os.urandom(4_000_000)})
 
-config = ServerConfig(Settings(port=0, stall_deadline=120), application, lifespan="off")
+config = ServerConfig(Settings(port=0, stall_deadline=120), Turns(application), lifespan="off")
 listening = config.bind_socket()
 print(listening.getsockname()[1], flush=True)
 uvicorn.Server(config).run(sockets=[listening])

@@ -12,6 +12,7 @@ from app.core.access.keys import TOKEN_PATTERN
 from app.core.access.rotation import Rotation
 from app.core.errors import NotFound
 from app.core.model.validation import validate
+from app.core.values.text import printable
 from app.keys import administration as keys
 from app.keys.models import KeyCreated, KeyFields, KeyShown
 from app.keys.revocation import revoke, revoke_token
@@ -56,11 +57,6 @@ def _list(session: Session, _: argparse.Namespace, __: int) -> Output:
         last_used = _minute(key.last_used_at) if key.last_used_at else "never"
         rows.append((key.id, ",".join(key.scopes), key.partner or "-", _validity(key), networks, last_used, key.name))
     return Output(_table(rows))
-
-
-def _printable(text: str) -> str:
-    """Return a text without what a terminal would obey: control characters and changes of direction are escaped."""
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def _events(session: Session, options: argparse.Namespace, _: int) -> Output:
@@ -121,7 +117,7 @@ def _minute(at: str) -> str:
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return rows as lines with aligned columns. The last column, which may be long, is not padded."""
-    rows = [tuple(map(_printable, row)) for row in rows]
+    rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     padded = [[text.ljust(width) for text, width in zip(row, widths, strict=False)] for row in rows]
     return ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, rows, strict=True)]

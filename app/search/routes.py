@@ -11,7 +11,7 @@ from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES
-from app.core.reading.cursors import Cursors
+from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
@@ -83,7 +83,7 @@ def _query() -> type[BaseModel]:
             Field(
                 default=None,
                 description="The cursor in `next` of the previous page, for the same query.",
-                max_length=1000,
+                max_length=MAX_CURSOR,
             ),
         ),
     }

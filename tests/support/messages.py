@@ -16,6 +16,8 @@ OPERATORS = (
     "commands.py",
     "command.py",
     "cli.py",
+    "checks.py",
+    "status.py",
     "exchange/mirrors/",
     "core/maintenance/",
     "core/settings.py",

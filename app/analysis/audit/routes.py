@@ -17,7 +17,7 @@ from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import json_response, read_request, write_response
 from app.core.model.resource import Id
-from app.core.reading.cursors import Cursors
+from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.evidence import Citation
@@ -71,7 +71,7 @@ class AuditQuery(BaseModel, defer_build=True):
         default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of findings on a page."
     )
     cursor: str | None = Field(
-        default=None, max_length=1000, description="Start of the page, from `next` of the previous page."
+        default=None, max_length=MAX_CURSOR, description="Start of the page, from `next` of the previous page."
     )
 
 

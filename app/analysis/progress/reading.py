@@ -18,7 +18,7 @@ from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
 from app.core.model.negations import negation
 from app.core.model.resource import Id
-from app.core.reading.cursors import Cursors
+from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
 from app.core.reading.filter_ids import resolve_ids
 from app.core.reading.includes import query_in_order, select_keys, select_texts
@@ -260,7 +260,7 @@ class ProgressList:
         limit = "Maximum number of projects on a page."
         fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=limit))
         cursor = "Start of the page, from `next` of the previous page with the same filters."
-        fields["cursor"] = (str | None, Field(default=None, description=cursor, max_length=1000))
+        fields["cursor"] = (str | None, Field(default=None, description=cursor, max_length=MAX_CURSOR))
         return query_model("ProgressListQuery", fields)
 
     def _build(self, shape: FilterShape) -> Query:

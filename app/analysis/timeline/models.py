@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.analysis.timeline.sources import WHAT
 from app.core.model.filters import EdtfText
 from app.core.model.resource import Id
+from app.core.reading.cursors import MAX_CURSOR
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
 from app.core.values.dates import Edtf
 from app.core.values.text import LanguageMap
@@ -39,7 +40,7 @@ class TimelineQuery(BaseModel, defer_build=True):
     sort: Sort = Field(default="date", description="`date` for ascending order, `-date` for descending order.")
     limit: Digits = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of entries.")
     cursor: str | None = Field(
-        default=None, max_length=1000, description="Start of the page, from `next` of the previous page."
+        default=None, max_length=MAX_CURSOR, description="Start of the page, from `next` of the previous page."
     )
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.access.clients import client_of
 from app.core.byte_budget import ByteBudget
+from app.core.database.fair_queue import FairQueue
 from app.core.errors import Unavailable
 from app.core.gauges import register_gauge
 from app.core.request_cost import add_cost
@@ -27,6 +28,8 @@ INLINE_SIZE = 65_536  # bytes: larger bodies are compressed in a thread
 THREADS = 2
 MAX_WAITING = 64_000_000  # bytes of bodies that are or wait to be compressed
 MAX_WAITING_CLIENT = 16_000_000  # of these, for one client
+MOST_WAITING = 2_000  # bodies; their bytes are the narrower bound
+PATIENCE = 30.0  # seconds for which a body waits for a thread
 
 MEDIA_TYPES = {
     b"application/json",
@@ -71,6 +74,14 @@ class Compression:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="compress")
+        self._queue = FairQueue(
+            running=THREADS,
+            running_of_client=1,
+            waiting=MOST_WAITING,
+            waiting_of_client=MOST_WAITING,
+            patience=PATIENCE,
+            what="large responses",
+        )
         self._waiting = ByteBudget(MAX_WAITING, MAX_WAITING_CLIENT)
         register_gauge("compressing_bytes", "Bytes that wait to be compressed.", lambda: self._waiting.used)
 
@@ -88,14 +99,18 @@ class Compression:
         if not self._waiting.take(client, len(body)):
             raise Unavailable("Too many large responses are being compressed.")
         try:
-            return await self.run(compress, body)
+            return await self.run(compress, body, client)
         finally:
             self._waiting.give_back(client, len(body))
 
-    async def run(self, compress: Callable[[bytes], bytes], body: bytes) -> bytes:
-        """Compress a body or a part of one in a thread."""
-        work = asyncio.get_running_loop().run_in_executor(self._threads, _timed, compress, body)
-        compressed, seconds = await work
+    async def run(self, compress: Callable[[bytes], bytes], body: bytes, client: str) -> bytes:
+        """Compress a body or a part of one in a thread. Clients take turns, and one has one thread at a time."""
+        await self._queue.enter(client)
+        try:
+            work = asyncio.get_running_loop().run_in_executor(self._threads, _timed, compress, body)
+            compressed, seconds = await work
+        finally:
+            self._queue.leave(client)
         add_cost(seconds)
         return compressed
 
@@ -157,7 +172,8 @@ class CompressedResponse:
     async def _continue(self, message: Message) -> None:
         """Compress and send a part of a body that comes in parts."""
         is_last = not message.get("more_body", False)
-        compressed = await self._compression.run(self._encoder.compress, message.get("body", b""))
+        body = message.get("body", b"")
+        compressed = await self._compression.run(self._encoder.compress, body, client_of(self._scope))
         if is_last:
             compressed += self._encoder.flush()
             self._encoder = None

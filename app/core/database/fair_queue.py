@@ -12,12 +12,22 @@ class FairQueue:
     """Lets a limited amount of work run at once. The rest waits, and waiting clients take turns.
 
     `running` and `waiting` are the limits for all clients together, `running_of_client` and `waiting_of_client` those
-    for one client. Work waits at most `patience` seconds. All methods must be called in one event loop.
+    for one client. Work waits at most `patience` seconds. `what` names it in problems.
+
+    All methods must be called in one event loop.
     """
 
     def __init__(
-        self, *, running: int, running_of_client: int, waiting: int, waiting_of_client: int, patience: float
+        self,
+        *,
+        running: int,
+        running_of_client: int,
+        waiting: int,
+        waiting_of_client: int,
+        patience: float,
+        what: str = "slow reads",
     ) -> None:
+        self._what = what
         self._free = running
         self._running_of_client = running_of_client
         self._waiting_left = waiting
@@ -37,9 +47,9 @@ class FairQueue:
         queue = self._queues.setdefault(client, deque())
         try:
             if len(queue) >= self._waiting_of_client:
-                raise TooMany("Too many slow reads of this client are waiting.", headers=RETRY_AFTER)
+                raise TooMany(f"Too many {self._what} of this client are waiting.", headers=RETRY_AFTER)
             if self._waiting_left == 0:
-                raise Unavailable("Too many slow reads are waiting.")
+                raise Unavailable(f"Too many {self._what} are waiting.")
             await self._wait(client, queue)
         finally:
             self._drop_if_empty(client)
@@ -51,7 +61,7 @@ class FairQueue:
         try:
             await asyncio.wait({turn}, timeout=self._patience)
             if not turn.done():
-                raise Unavailable("Too many slow reads are waiting.")
+                raise Unavailable(f"Too many {self._what} are waiting.")
         except BaseException:
             if turn.done():
                 self.leave(client)

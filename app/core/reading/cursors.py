@@ -27,7 +27,9 @@ SIGNATURE_SIZE = 12  # bytes
 MAX_INTEGER = 2**63 - 1  # the largest that a column can hold
 MAX_PARTS = 4  # of a position that consists of several values
 
-_POSITION = json.JSONEncoder(separators=(",", ":"))
+MAX_CURSOR = 4_000  # characters: a sort key has up to 400 characters of four bytes each, in base64
+
+_POSITION = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class CursorKey(SQLModel, table=True):

@@ -18,7 +18,7 @@ from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Gone, Invalid, 
 from app.core.model.fields import Instant
 from app.core.model.filters import stored_instant
 from app.core.model.resource import Resource
-from app.core.reading.cursors import Cursors
+from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
 from app.core.reading.reads import field_selector
 from app.core.reading.results import LAST_CHANGE_OF_RECORD, ReadRequest, ReadResult, last_change_tag, moved_to
@@ -38,7 +38,7 @@ class HistoryQuery(BaseModel):
         default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description="Maximum number of versions on a page."
     )
     cursor: str | None = Field(
-        default=None, max_length=1000, description="Start of the page, from `next` of the previous page."
+        default=None, max_length=MAX_CURSOR, description="Start of the page, from `next` of the previous page."
     )
 
 

@@ -14,6 +14,7 @@ from app.core.errors import MAX_ERRORS, BadQuery, ErrorItem, Invalid
 from app.core.model.filters import InstantText, Parameter
 from app.core.model.resource import Resource
 from app.core.model.validation import error_detail
+from app.core.reading.cursors import MAX_CURSOR
 from app.core.values.text import UNSAFE, Suggestions
 
 MAX_QUERY_LENGTH = 32_768  # bytes
@@ -68,7 +69,7 @@ class Queries:
             Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=LIMIT_TEXT),
         )
         text = "Start of the page, from `next` of the previous page with the same filters and sort."
-        fields["cursor"] = (str | None, Field(default=None, description=text, max_length=1000))
+        fields["cursor"] = (str | None, Field(default=None, description=text, max_length=MAX_CURSOR))
         fields["total"] = (bool, Field(default=False, description="Also count all matching records."))
         return query_model(f"{self.resource.shown.__name__}ListQuery", {**fields, **self._shape()})
 

@@ -198,3 +198,8 @@ class Suggestions:
         self._remaining -= 1
         similar = get_close_matches(name[:80], candidates, n=1, cutoff=0.7)
         return f" Did you mean {similar[0]}?" if similar else ""
+
+
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: control characters and changes of direction are escaped."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
