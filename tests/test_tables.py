@@ -85,6 +85,8 @@ def formatted(value: Any, number_format: str, unit: str | None) -> bytes:
         (5, '"$"#,##0', "USD", 5),
         (5, "#,##0\\ [$₫-42A]", "VND", 5),
         (5, "[$-409]#,##0", "enterprise", 5),
+        (5, '_-* #,##0\\ "₫"_-', "VND", 5),
+        (5, '0 "doanh nghiệp"', "enterprise", 5),
         (1000, "#,##0", "enterprise", 1000),
     ],
 )
@@ -101,6 +103,7 @@ def test_formats_of_cells_fit_their_units(value: Any, number_format: str, unit: 
         (5, "€#,##0", "USD", "other_unit"),
         (5, "[$USD] #,##0", "VND", "other_unit"),
         (265, '0 "tỷ"', "USD", "shown_otherwise"),
+        (265, '#,##0\\ "tr.đ"', "VND", "shown_otherwise"),
     ],
 )
 def test_formats_of_cells_that_do_not_fit_are_refused(value: Any, number_format: str, unit: str, code: str) -> None:

@@ -123,6 +123,8 @@ HOSTILE: dict[str, tuple[Any, Any]] = {
     "comment": (lambda: raw_workbook(HEAD + f"<!--{'c' * 5_000_000}-->"), TooLarge),
     "blank rows": (lambda: raw_workbook(HEAD + "<row/>" * 1_100_000), BadFile),
     "external sheet": (lambda: raw_workbook(target=EXTERNAL), BadFile),
+    "merges": (lambda: raw_workbook(HEAD + merges(60_000)), TooLarge),
+    "merges in single quotes": (lambda: raw_workbook(HEAD + merges(3).replace('"', "'")), 1),
     "directory": (lambda: directory(200_000), TooLarge),
     "lies of a directory": (lambda: raw_workbook()[:-10] + b"\xff" * 10, BadFile),
     "encrypted": (encrypted, BadFile),
@@ -134,6 +136,11 @@ HOSTILE: dict[str, tuple[Any, Any]] = {
 def titles(name: str, letter: str) -> str:
     value = letter * 990_000
     return f'<definedNames><definedName name="{name}" localSheetId="0">{value}</definedName></definedNames>'
+
+
+def merges(count: int) -> str:
+    cells = "".join(f'<mergeCell ref="A{row}:A{row + 1}"/>' for row in range(2, 2 * count + 2, 2))
+    return f"</sheetData><mergeCells>{cells}</mergeCells><sheetData>"
 
 
 def date_row() -> str:

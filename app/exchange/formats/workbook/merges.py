@@ -11,7 +11,9 @@ MAX_MERGES = 50_000
 OVERLAP = 200  # bytes of a block that are looked at again with the next one
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
-TAG = re.compile(rb'<(?:\w+:)?mergeCell\s[^<>]{0,80}?ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})"')
+TAG = re.compile(
+    rb"<(?:\w+:)?mergeCell\s[^<>]{0,80}?ref=[\"']\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})[\"']"
+)
 
 ACROSS = "across:"  # marks of cells
 DOWN = "down:"

@@ -9,6 +9,8 @@ LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')  # in a number format: texts, co
 TEXT = re.compile(r'"([^"]*)"|\\(.)')
 MONEY = re.compile(r"\[\$([^\]-]+)(?:-[^\]]*)?\]")
 
+WORD_ENDS = re.compile(r"[\s./]+")
+
 PERCENT = "percent"
 CURRENCY = "currency:"
 SCALE = "scale:"
@@ -47,8 +49,8 @@ def _mark(positive: str) -> str:
     if money:
         return CURRENCY + money[1].strip()
     texts = "".join(text or escaped for text, escaped in TEXT.findall(positive)).strip().lower()
-    for word in texts.split():
-        if word.rstrip(".") in SCALES:
+    for word in WORD_ENDS.split(texts):
+        if word in SCALES:
             return SCALE + word
         if word in CURRENCIES or word == DOLLAR:
             return CURRENCY + word
