@@ -11,7 +11,8 @@ from app.core.access import key_events, keys
 from app.core.database.engine import WHEN_RESTORED
 from app.core.model.resource import declare
 from app.core.reading import cursors
-from app.core.search import index
+from app.core.search import tables as search_tables
+from app.core.search import vocabulary
 from app.core.writing import idempotency
 from app.documents.models import DOCUMENTS
 from app.exchange.imports import database_tables as imports
@@ -31,7 +32,8 @@ RESOURCES = declare(PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGU
 # The modules that declare the other tables.
 TABLES: tuple[ModuleType, ...] = (
     change_log,
-    index,
+    search_tables,
+    vocabulary,
     keys,
     key_events,
     cursors,

@@ -55,7 +55,7 @@ def _check_dataset(options: argparse.Namespace) -> int:
         dataset = read(folder)
     except DatasetError as error:
         return report(error.problems)
-    problems = check(dataset)
+    problems = [*check(dataset), *_problems_of_synonyms()]
     print(f"{len(dataset.records)} records in the dataset, {len(problems)} problems.")
     if options.documents is not None:
         proof = prove(dataset, options.documents)
@@ -64,3 +64,14 @@ def _check_dataset(options: argparse.Namespace) -> int:
         if not options.quiet:
             print(*(f"ignored: {line}" for line in proof.ignored), sep="\n")
     return report(problems)
+
+
+def _problems_of_synonyms() -> list[str]:
+    import yaml
+
+    from app.core.search.synonyms import FILE, problems
+
+    try:
+        return [f"{FILE.name}: {problem}" for problem in problems(yaml.safe_load(FILE.read_text("utf-8")))]
+    except yaml.YAMLError as error:
+        return [f"{FILE.name}: {error}"]

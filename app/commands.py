@@ -73,7 +73,7 @@ def _migrate_up(settings: Settings) -> int:
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance.rerender import render_all_again
     from app.core.maintenance.schema import head
-    from app.core.search.index import fill_index
+    from app.core.search.index import fill_index, prepare_index
 
     with Database(settings.database_url) as database:
         database.restrict_access()
@@ -81,10 +81,13 @@ def _migrate_up(settings: Settings) -> int:
             from app.core.maintenance.schema import migrate
 
             migrate(database)
-        with reported("records indexed", print_error):
-            indexed = fill_index(database)
+        with database.write() as session:
+            prepare_index(session.connection())
+        # Rendering comes first: the index is made of texts at the places that this version knows.
         with reported("records rendered", print_error):
             rendered = render_all_again(database)
+        with reported("records indexed", print_error):
+            indexed = fill_index(database)
     counts = {"indexed": indexed, "rendered": rendered}
     details = [f" {count} records were {verb} again." for verb, count in counts.items() if count]
     print("The schema is up to date." + "".join(details))

@@ -42,6 +42,7 @@ from app.core.http.html_pages import pages
 from app.core.http.openapi import openapi_document
 from app.core.logs import set_up_logs
 from app.core.maintenance.pruning import Pruner
+from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import head
 from app.core.reading.cursors import CursorSigner
 from app.core.reading.freshness import Freshness
@@ -185,6 +186,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.receiver = FileReceiver(settings.max_import)
     app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
     app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
+    index_refresher = Pruner(database, refresh_index, every=REFRESHED_EVERY)
     long_polls = LongPolls(app.state.fresh, look=look_with(app.state.reader))
     long_polls.end_on_signal()
     app.state.waiting = long_polls
@@ -198,6 +200,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.manual_limits.close()
     await long_polls.close()
     await app.state.pruner.close()
+    await index_refresher.close()
     await app.state.receiver.close()
     await app.state.importer.close()
     await app.state.key_activity.close()

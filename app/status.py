@@ -11,7 +11,7 @@ from app.core.change_log import CHANGES, LATEST_CHANGE, MIRRORS, now
 from app.core.database.engine import Database
 from app.core.maintenance.schema import head
 from app.core.model.resource import RESOURCES
-from app.core.search.index import STATE
+from app.core.search.tables import STATE
 from app.exchange.imports.database_tables import IMPORTS, OPEN
 from app.webhooks.models import DELIVERIES, WEBHOOKS
 

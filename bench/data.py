@@ -17,7 +17,7 @@ import psycopg
 
 from app.core.maintenance.schema import head
 from app.core.model.fields import RENDERING
-from app.core.search.index import INDEXING
+from app.core.search.entries import INDEXING
 from bench.processes import ROOT, Postgres
 
 PARTIAL = "_partial"

@@ -192,8 +192,11 @@ class Schema:
             op.execute(f"DROP TABLE {name}{cascade}")
 
 
-def create_search_terms() -> None:
-    """Create the table of the search terms: an FTS5 table on SQLite, a table with a GIN index on PostgreSQL."""
+def create_search_terms(*, stores_terms: bool = False) -> None:
+    """Create the table of the search terms: an FTS5 table on SQLite, a table with a GIN index on PostgreSQL.
+
+    FTS5 removes a row only if it has its terms: it stores them, or receives them again.
+    """
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE TABLE search_terms (rowid bigint PRIMARY KEY, terms tsvector NOT NULL)")
         # Each search reads the list of pending entries, so it is short. It exists because it speeds up bulk loads.
@@ -201,9 +204,10 @@ def create_search_terms() -> None:
             "CREATE INDEX ix_search_terms_terms ON search_terms USING gin (terms) WITH (gin_pending_list_limit = 1024)"
         )
     else:
+        without_content = "" if stores_terms else "content='', "
         op.execute(
             "CREATE VIRTUAL TABLE search_terms"
-            " USING fts5(terms, content='', detail=none, columnsize=0, tokenize='ascii')"
+            f" USING fts5(terms, {without_content}detail=none, columnsize=0, tokenize='ascii')"
         )
         # With small pages, a search for a rare and a frequent word skips most records of the frequent one.
         op.execute("INSERT INTO search_terms (search_terms, rank) VALUES ('pgsz', 512)")

@@ -17,7 +17,8 @@ from typing import Any
 from app.catalogue import RESOURCES
 from app.core.model.fields import RENDERING
 from app.core.model.resource import Resource
-from app.core.search.index import INDEXING, IndexEntry
+from app.core.search.about import facts_of
+from app.core.search.entries import INDEXING, IndexEntry
 
 FILE = Path(__file__).with_suffix(".json")
 
@@ -65,9 +66,9 @@ def entry_of(resource: Resource) -> str:
     """Names and terms that the index would hold of the sample record."""
     schema = resource.shown.model_json_schema(mode="serialization")
     record = {**sample(schema, schema.get("$defs", {})), "id": "a-sample", "state": "published", "merged_into": None}
-    entry = IndexEntry.of(resource, json.dumps(record))
-    assert entry is not None
-    return f"{entry.names}\n{entry.terms}"
+    facts = facts_of(resource, record)
+    entry = IndexEntry.of(resource, record, facts, dict.fromkeys(facts.references, "Linked name"))
+    return "\n".join(entry)
 
 
 def digest(text: str) -> str:
@@ -89,7 +90,7 @@ def advice(committed: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """What must be raised before the fingerprints may be written anew. A new resource has no older records."""
     for number, kind, where in (
         ("RENDERING", "shown", "app/core/model/fields.py"),
-        ("INDEXING", "terms", "app/core/search/index.py"),
+        ("INDEXING", "terms", "app/core/search/entries.py"),
     ):
         common = committed[kind].keys() & now[kind].keys()
         changed = sorted(name for name in common if committed[kind][name] != now[kind][name])

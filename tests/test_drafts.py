@@ -12,7 +12,7 @@ from app.core.database.engine import Database
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES
 from app.core.reading.facets import facets_of
-from app.core.search.index import RECORDS
+from app.core.search.tables import RECORDS
 from app.core.search.vocabulary import WORDS
 from app.core.writing.batch import Batch
 from seed.files import Dataset

@@ -7,7 +7,7 @@ from pydantic import create_model
 
 from app.catalogue import RESOURCES
 from app.core.model.resource import Resource
-from app.core.search.index import IndexEntry
+from app.core.search.entries import IndexEntry
 from app.partners.models import PARTNERS
 from tests import fingerprints
 
@@ -31,7 +31,7 @@ def test_a_new_member_asks_for_a_raised_rendering(monkeypatch: pytest.MonkeyPatc
 
 def test_other_texts_ask_for_a_raised_indexing(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprints.present()
-    monkeypatch.setattr(IndexEntry, "of", lambda *_: IndexEntry("\n", "5other"))
+    monkeypatch.setattr(IndexEntry, "of", lambda *_: IndexEntry("\n", "\n", "\n", "", "5other"))
     found = list(fingerprints.advice(before, fingerprints.present()))
     assert len(found) == 1
     assert found[0].startswith(", ".join(sorted(resource.name for resource in RESOURCES)))

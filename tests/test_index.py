@@ -19,9 +19,12 @@ from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES
 from app.core.model.texts import name_texts, other_texts
 from app.core.search import index, vocabulary
-from app.core.search.index import _ADD, RECORDS, STATE, TERMS, IndexEntry, fill_index
+from app.core.search.about import facts_of
+from app.core.search.entries import INDEXING, MAX_ENTRY_SIZE, IndexEntry, vocabulary_of
+from app.core.search.index import _ADD, fill_index
 from app.core.search.interpretation import fts5
-from app.core.search.tokens import EXACT_NAME, EXACT_TEXT, NAME, TEXT, WHOLE_NAME, terms, tokenize
+from app.core.search.tables import RECORDS, REFERENCE_DATA, STATE, TERMS
+from app.core.search.tokens import NAME, PAIR_JOINT, WHOLE_NAME, code_term, link_text, name_terms, own_text, tokenize
 from app.core.search.vocabulary import PAIRS, WORDS, letter_pairs, nearest, similarity_values
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields, render
@@ -56,10 +59,17 @@ def held(database: Database) -> dict[str, Any]:
         assert len(kept) == len(records)
         return {
             "terms": kept,
-            "names": {(row.resource, row.record_id): row.names for row in records.values()},
+            "rows": {(row.resource, row.record_id): row[3:] for row in records.values()},
+            "reference data": {row.record_id for row in records.values() if row.docid >= REFERENCE_DATA},
             "words": sorted(map(tuple, connection.execute(select(WORDS)))),
             "pairs": sorted(map(tuple, connection.execute(select(PAIRS)))),
         }
+
+
+def entry_of(resource: Any, record_id: str, fields: Any) -> IndexEntry:
+    record = json.loads(render(resource, record_id, fields, 1, "", ""))
+    facts = facts_of(resource, record)
+    return IndexEntry.of(resource, record, facts, dict.fromkeys(facts.references, "A linked name"))
 
 
 def index_anew(database: Database) -> None:
@@ -141,7 +151,7 @@ def test_a_write_that_fails_leaves_the_index_as_it_was(seeded_database: Database
 def test_a_program_that_indexes_otherwise_asks_for_migrate(
     seeded_database: Database, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "INDEXING", index.INDEXING + 1)
+    monkeypatch.setattr(index, "INDEXING", INDEXING + 1)
     with pytest.raises(Unavailable, match="migrate"), seeded_database.write() as session:
         index.update_index(session.connection(), [])
     before = held(seeded_database)
@@ -177,9 +187,8 @@ def test_a_record_of_any_size_can_be_indexed(database: Database) -> None:
         parsed = PARTNERS.fields.model_validate(fields)
         batch.put(PARTNERS, "long", parsed, batch.stored(PARTNERS, ["long"])["long"])
         batch.flush()
-    entry = IndexEntry.of(PARTNERS, render(PARTNERS, "long", parsed, 1, "", ""))
-    assert entry is not None
-    assert index.MAX_ENTRY_SIZE - 100 < len(entry.terms) <= index.MAX_ENTRY_SIZE
+    entry = entry_of(PARTNERS, "long", parsed)
+    assert MAX_ENTRY_SIZE - 100 < len(entry.terms) <= MAX_ENTRY_SIZE
     assert held(database)["terms"]["partners", "long"] == set(entry.terms.split(" "))
 
 
@@ -207,27 +216,35 @@ def test_texts_are_told_by_their_types(dataset: Dataset) -> None:
 @pytest.mark.parametrize("resource", DECLARED, ids=lambda resource: resource.name)
 def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource: Any) -> None:
     for record_id, fields in dataset.of(resource.name).items():
-        entry = IndexEntry.of(resource, render(resource, record_id, fields, 1, "", ""))
-        assert entry is not None
+        entry = entry_of(resource, record_id, fields)
         assert entry.terms.startswith(WHOLE_NAME)
         assert bool(resource.names) == (f" {NAME}" in entry.terms)
-        assert set(entry.vocabulary()) >= {term[1:] for term in entry.terms.split() if term[0] == NAME}
+        assert vocabulary_of(entry.terms, is_reference=False) >= {
+            term[1:] for term in entry.terms.split() if term[0] == NAME
+        }
 
 
 # -- words ---------------------------------------------------------------------------------------------------------
 
 
+def terms_of(said: str) -> set[str]:
+    """Return all terms that a text can have in the index."""
+    return name_terms(tokenize(said)) | own_text(said).terms | link_text(said).terms | {code_term(said)}
+
+
 @given(st.text())
 def test_every_term_is_one_token_on_both_engines(said: str) -> None:
-    assert_are_tokens(terms([tokenize(said)], [tokenize(said)], said))
+    assert_are_tokens(terms_of(said))
 
 
 def assert_are_tokens(found: set[str]) -> None:
     """Letters, digits and marks only: neither engine takes such a term apart or changes it."""
     for term in found:
-        assert term[0] in WHOLE_NAME + NAME + TEXT + EXACT_NAME + EXACT_TEXT
+        assert term[0] in "123456789"
         assert not set(term) & set(string.punctuation + string.whitespace + string.ascii_uppercase), term
-        assert all(each.isalnum() or unicodedata.category(each)[0] == "M" for each in term[1:]), term
+        assert all(each.isalnum() or each == PAIR_JOINT or unicodedata.category(each)[0] == "M" for each in term[1:]), (
+            term
+        )
         assert len(term.encode()) < 2000
 
 
@@ -240,11 +257,11 @@ PIECES = [CHARACTERS[start : start + 2_000] for start in range(0, len(CHARACTERS
 def test_no_character_makes_a_term_that_is_no_token() -> None:
     for piece in PIECES:
         text = "".join(f"{character} a{character}b " for character in piece)
-        assert_are_tokens(terms([tokenize(text)], [tokenize(text)], text))
+        assert_are_tokens(terms_of(text))
 
 
 def test_both_engines_hold_and_find_the_same_terms_of_every_character(database: Database) -> None:
-    numbered = {docid: terms([], [], " ".join(piece)) for docid, piece in enumerate(PIECES, 1)}
+    numbered = {docid: own_text(" ".join(piece)).terms for docid, piece in enumerate(PIECES, 1)}
     entries = {docid: found for docid, found in numbered.items() if found}
     with database.write() as session:
         connection = session.connection()
@@ -339,7 +356,7 @@ def test_a_word_with_as_many_slips_as_are_forgiven_is_always_a_candidate(word: s
     asked: Any = similarity_values(typed)
     assert len(set(asked["pairs"]) & set(letter_pairs(word))) >= asked["shared"]
     assert asked["shortest"] <= len(word) <= asked["longest"]
-    assert nearest(typed, [(word, 1)]) == word
+    assert nearest(typed, [(word, 1)]) == (word if typed[0] == word[0] else None)
 
 
 def test_of_words_equally_near_the_most_frequent_is_meant() -> None:

@@ -22,12 +22,23 @@ VAGUE = {
 ALONE = {"one", "shown"}  # vague by themselves; parts of clear names such as `one_of` and `ProjectShown`
 EXCEPTIONS = {
     *("said_by", "said_by_id", "shown"),  # fields and columns: of figures and statements, of Changes
-    *("found", "about", "one"),  # fields too: of a finding, of the index of the API; `Resource.one` is a singular
+    *(
+        "found",
+        "not_found",
+        "about",
+        "one",
+    ),  # fields too: of a finding, of the index of the API; `Resource.one` is a singular
     *("NotFound", "IdTaken", "Gone"),  # errors that are named like their codes
     "Told",  # a schema of the contract: what a webhook says of a record
     "connection_made",  # asyncio calls it
 }
-FIELDS_ONLY = {"found", "about", "one", "shown"}  # of the exceptions: not as variables, parameters or functions
+FIELDS_ONLY = {
+    "found",
+    "not_found",
+    "about",
+    "one",
+    "shown",
+}  # of the exceptions: not as variables, parameters or functions
 
 
 def names(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:

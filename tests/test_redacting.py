@@ -13,7 +13,7 @@ from app.core.change_log import REDACTIONS, digest
 from app.core.database.engine import Database
 from app.core.maintenance.redact import Redaction, redact
 from app.core.model.resource import RESOURCES
-from app.core.search.index import RECORDS
+from app.core.search.tables import RECORDS
 from app.core.search.vocabulary import PAIRS, WORDS
 from app.exchange.formats.media_types import CSV
 from app.exchange.imports.pace import Pace

@@ -31,6 +31,7 @@ from tests.support.selection import examples
 from tests.support.servers import run
 
 Item = dict[str, Any]
+NO_HITS: Item = {"items": [], "next": None, "reading": "all_words", "corrected": None}
 
 
 def ask(client: TestClient, query: str, **more: Any) -> Any:
@@ -74,11 +75,11 @@ def marked(item: Item) -> list[str]:
         ("35/2022/nd-cp", "documents", "decree-35-2022-nd-cp", "whole_name", ["35", "2022", "NĐ", "CP"]),
         ("VN-DN", "places", "da-nang", "whole_name", ["VN", "DN"]),
         ("moit-focal-units", "partners", "moit-focal-units", "whole_name", ["moit", "focal", "units"]),
-        ("may thong mi", "projects", "smart-factory-cooperation", "begun_in_names", ["máy", "thông", "minh"]),
+        ("may thong mi", "projects", "smart-factory-cooperation", "in_names", ["máy", "thông", "minh"]),
         ("danang", "places", "da-nang", "whole_name", ["Đà Nẵng"]),
         ("VietNam", "places", "viet-nam", "whole_name", ["Việt Nam"]),
-        ("hano", "places", "ha-noi", "begun_in_names", ["Hà Nội"]),
-        ("sams", "partners", "samsung-vietnam", "begun_in_names", ["Samsung"]),
+        ("hano", "places", "ha-noi", "in_names", ["Hà Nội"]),
+        ("sams", "partners", "samsung-vietnam", "in_names", ["Samsung"]),
     ],
 )  # fmt: skip
 def test_what_a_reader_expects_is_found(
@@ -111,8 +112,9 @@ def test_a_slip_still_finds_and_is_told(client: TestClient, query: str, correcte
 def test_when_nothing_holds_all_words_some_are_enough(client: TestClient) -> None:
     page = ask(client, "samsung qwertyuiop")
     assert (page["reading"], page["corrected"]) == ("some_words", None)
+    assert (page["found"], page["not_found"]) == (["samsung"], ["qwertyuiop"])
     assert ids(page)[0] == ("partners", "samsung-vietnam")
-    assert {item["tier"] for item in page["items"]} <= {"some_in_names", "some_in_texts"}
+    assert {item["tier"] for item in page["items"]} == {"some_words"}
     assert ask(client, "qwertyuiop")["items"] == []
 
 
@@ -135,7 +137,7 @@ def test_spellings_of_one_query_find_the_same(client: TestClient, query: str, ot
 
 @pytest.mark.parametrize("query", ["", " ", "«»", '""', "-", "*", "()", "…", "🙂", "\u0301"])
 def test_a_query_without_a_word_finds_nothing(client: TestClient, query: str) -> None:
-    assert ask(client, query) == {"items": [], "next": None, "reading": "all_words", "corrected": None}
+    assert ask(client, query) == {**NO_HITS, "found": [], "not_found": []}
 
 
 @settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -243,7 +245,9 @@ def test_an_answer_has_a_tag_and_links_its_next_page(client: TestClient) -> None
     assert other.status_code == 200
 
 
-@pytest.mark.parametrize("query", ["unido", "cong nghiep", "Bộ Công Thương", "cong ng", "samsng", "samsung qwertyuiop"])
+@pytest.mark.parametrize(
+    "query", ["unido", "cong nghiep", "Bộ Công Thương", "cong ng", "samsng", "unido qwertyuiop industrial"]
+)
 def test_cursors_walk_every_hit_once(client: TestClient, query: str) -> None:
     whole = walk(client, f"/v1/search?q={quote(query)}&limit=200")
     assert len({(item["resource"], item["id"]) for item in whole}) == len(whole) > 3
@@ -263,10 +267,9 @@ def test_resources_narrow_the_search(client: TestClient) -> None:
 
 def test_each_hit_shows_where_it_was_found(client: TestClient) -> None:
     for query in ("hop tac", "unido", "khu công nghiệp", "doanh nghiep viet nam"):
-        folded = {each.folded for each in tokenize(query)}
         for item in walk(client, f"/v1/search?q={quote(query)}&limit=200"):
-            assert item["highlights"], item
-            assert {each.folded for text in marked(item) for each in tokenize(text)} <= folded
+            is_named_by_link = item["resource"] == "figures"  # by its indicator
+            assert item["highlights"] or is_named_by_link or item["tier"] in ("in_links", "some_words"), item
             assert len(item["snippet"]) <= 162
             record = client.get(item["path"]).json()
             assert item["snippet"].strip("…") in unicodedata.normalize("NFC", str(at(record, item["field"])))
@@ -376,19 +379,19 @@ def roads(database: Database) -> Iterator[TestClient]:
         ("đường", ["b-duong"]),
         ("dương", ["a-duong"]),
         ("Dưỡng", ["d-duong"]),
-        ("bộ", ["bo-2", "bo"]),
-        ("bò", ["bo", "bo-2"]),
-        ("hoà", ["hoa", "hoa-2", "hoa-3"]),
+        ("bộ", ["bo-2"]),
+        ("bò", ["bo"]),
+        ("hoà", ["hoa", "hoa-2"]),
         ("tập đoàn đường", ["b-duong"]),
     ],
 )
-def test_exact_spelling_comes_first(roads: TestClient, query: str, first: list[str]) -> None:
-    found = [item["id"] for item in ask(roads, query)["items"]]
-    assert found[: len(first)] == first
-    for item in ask(roads, query)["items"]:
-        if item["tier"].startswith("exact"):
-            shown = [unicodedata.normalize("NFC", text).lower() for text in marked(item)]
-            assert [each.exact for text in shown for each in tokenize(text)] == [each.exact for each in tokenize(query)]
+def test_words_with_diacritics_find_the_same_diacritics(roads: TestClient, query: str, first: list[str]) -> None:
+    page = ask(roads, query)
+    assert page["reading"] == "all_words"
+    assert [item["id"] for item in page["items"] if item["tier"] != "some_words"] == first
+    for item in page["items"][: len(first)]:
+        shown = [unicodedata.normalize("NFC", text).lower() for text in marked(item)]
+        assert {each.exact for text in shown for each in tokenize(text)} <= {each.exact for each in tokenize(query)}
 
 
 def test_without_diacritics_all_of_them_are_found(roads: TestClient) -> None:
@@ -404,7 +407,7 @@ def test_a_decomposed_name_is_found_and_marked(roads: TestClient) -> None:
 
 def test_i_and_y_are_one_at_the_end_and_while_typing(roads: TestClient) -> None:
     assert {item["id"] for item in ask(roads, "kĩ nghệ")["items"]} == {"ky", "ki"}
-    assert [item["id"] for item in ask(roads, "my")["items"]] == ["my", "myanmar"]
+    assert [item["id"] for item in ask(roads, "my")["items"]] == ["my"]
     assert "myanmar" in [item["id"] for item in ask(roads, "mya")["items"]]
 
 
@@ -418,7 +421,7 @@ def test_what_is_not_public_is_not_found(database: Database) -> None:
         store_by_id(database, "partners", {"two": partner("Zymurgy")})
         assert ids(ask(client, "zymurgy")) == [("partners", "two")]
         for query in ("quixotry", "quixotri", "quix"):
-            assert ask(client, query) == {"items": [], "next": None, "reading": "all_words", "corrected": None}
+            assert ask(client, query) == {**NO_HITS, "found": [], "not_found": [query]}
         kind = RESOURCES["partners"]
         with database.write() as session:
             batch = Batch(session, "test")
@@ -445,13 +448,13 @@ def test_windows_stages_and_resources_are_crossed_once(database: Database) -> No
         },
     )
     with client_of(url_of(database)) as client:
-        expected = {("partners", f"p{n}") for n in range(many) if n % 4 != 3}
-        projects = {("projects", f"q{n}") for n in range(many) if n % 4 != 3 or n % 8 == 3}
+        expected = {("partners", f"p{n}") for n in range(many) if n % 4 < 2}
+        projects = {("projects", f"q{n}") for n in range(many) if n % 4 < 2 or n % 8 == 3}
         for limit in (200, 37):
             items = walk(client, f"/v1/search?q=solar&limit={limit}")
             assert len(items) == len(expected | projects)
             assert {(item["resource"], item["id"]) for item in items} == expected | projects
-        order = ["in_names", "in_texts", "begun_in_names"]
+        order = ["in_names", "in_texts"]
         tiers = [item["tier"] for item in items]
         assert tiers == sorted(tiers, key=order.index)
         page = client.get("/v1/projects?q=solar&status=past&total=true&limit=9").json()

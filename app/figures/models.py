@@ -249,6 +249,7 @@ FIGURES = Resource(
     citations=citation_table("figures"),
     number=9,
     heading=("as_written", "text"),
+    named_by=("indicators",),
     example="smart-factory-enterprises-2022",
     rules=(unit_of_its_indicator, unit_of_its_total, unit_of_its_parts, not_part_of_itself),
     filters={

@@ -141,6 +141,7 @@ PLACES = Resource(
     rules=(code_of_its_time,),
     number=5,
     names=("name",),
+    is_reference_data=True,
     example="da-nang",
     trees=("parent", "succeeded_by"),
     filters={

@@ -16,29 +16,36 @@ from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_mo
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
 from app.core.search.candidates import WINDOW, window_of_candidates
-from app.core.search.interpretation import INTERPRETATION, MAX_WORDS, TIER, Interpretation
+from app.core.search.interpretation import INTERPRETATION, TIER, Interpretation
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
+from app.core.search.understanding import MAX_WORDS
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
-from app.search.snippets import snippet
+from app.search.snippets import snippet, words_of
 
 PATH = "/v1/search"
 DEFAULT_LIMIT = 20
+FEW = 20  # if fewer records contain all words, those with some of them follow; not in a search of some resources
 MAX_READ_BYTES = 1_000_000  # of the records of a page, each of which is searched for its snippet
 CANDIDATES = window_of_candidates()
 
-DESCRIPTION = f"""Find records by the words in their names and texts, in all resources or in those given by `resource`.
+DESCRIPTION = f"""Find records by words in all resources or in those given by `resource`: words in their names and
+texts, in the labels of their codes, and in the names of the records that they link to.
 
-Words may be written with or without Vietnamese diacritics, in upper or lower case, in NFC or NFD, with the old or the
-new placement of tones (hòa, hoà), and with i or y (Thụy Sĩ, Thụy Sỹ). The last word may be unfinished. If the query has
-diacritics, records with the same diacritics come first. A record must contain all words of the query; only the first
-{MAX_WORDS} words are used. Quotes, operators and other signs only separate words. A query without a word has no hits.
-If no record contains all words, typing errors are corrected. If that does not help, some of the words are enough.
-`reading` states which of these was used, and `corrected` is the corrected query.
+Words may be written in upper or lower case, in NFC or NFD, with the old or the new placement of tones (hòa, hoà),
+with i or y (Thụy Sĩ, Thụy Sỹ), and without Vietnamese diacritics. A word with diacritics finds the same ones only.
+Short forms, translations and English plurals are known from a table of synonyms. Articles, prepositions and words
+of questions are left out. The last word may be unfinished. Only the first {MAX_WORDS} words are used. Quotes,
+operators and other signs only separate words. A query without a word has no hits.
 
-Hits are ordered by tier (`/v1/codelists/search_tier`). Within a tier, the hits whose names are closest to the query
-come first. If a tier has more than {WINDOW} hits, they are compared in groups of {WINDOW}. Follow `next` to get every
-hit exactly once."""
+A record must contain all words of the query. If few records do, those with most of the words follow. If none does,
+typing errors are corrected; then other diacritics are accepted; then most of the words are enough. `reading` states
+which of these was used, `corrected` is the corrected query, and `found` and `not_found` are the words that some or
+no records have.
+
+Hits are ordered by how many of the words they contain, where, and how closely together: words in names count most,
+then other texts, then labels and links. Long results are compared in groups of {WINDOW}. Follow `next` to get every
+hit once. Countries and provinces to which no record refers are hits only with `resource=places`."""
 
 
 class SearchHit(BaseModel, defer_build=True):
@@ -66,6 +73,8 @@ class SearchPage(BaseModel, defer_build=True):
     next: str | None = Field(description="Path of the next page; null on the last page.")
     reading: Annotated[str, INTERPRETATION] = Field(description="How the query was understood.")
     corrected: str | None = Field(description="The corrected query; null if nothing was corrected.")
+    found: list[str] = Field(description="The words of the query that some record contains, without stop words.")
+    not_found: list[str] = Field(description="The words of the query that no record contains.")
 
 
 @cache
@@ -116,7 +125,7 @@ def _search(query: Any, request: ReadRequest) -> Read:
     cursors: Cursors = yield from request.cursors(pairs)
     position = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
     resources = [RESOURCES[name] for _, name in pairs[1:]]
-    ranking = Ranking(query.q, CANDIDATES, resources)
+    ranking = Ranking(query.q, CANDIDATES, resources, few=1 if resources else FEW)
     ranked: RankedPage = yield from ranking.read_page(position, query.limit)
     items = yield from _items(ranked)
     if len(items) < len(ranked.hits):
@@ -129,6 +138,8 @@ def _search(query: Any, request: ReadRequest) -> Read:
         "next": following,
         "reading": ranked.reading,
         "corrected": ranked.corrected,
+        "found": ranked.interpretation.words_in_records if ranked.interpretation else [],
+        "not_found": ranked.interpretation.words_in_none if ranked.interpretation else [],
     }
     return page, following
 
@@ -153,7 +164,7 @@ def _items(page: RankedPage) -> Read:
 def _item(hit: Hit, body: bytes, interpretation: Interpretation) -> dict[str, Any]:
     resource = RESOURCES[hit.resource]
     record = from_json(body)
-    best = snippet(resource, record, interpretation, hit.tier)
+    best = snippet(resource, record, words_of(interpretation, hit.tier), hit)
     heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
     return {
         "resource": hit.resource,

@@ -2,14 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any, NamedTuple
 
 from app.core.model.resource import Resource
 from app.core.model.texts import Texts, name_texts, other_texts
+from app.core.search.concepts import WEAK, Concept
 from app.core.search.interpretation import Interpretation
+from app.core.search.ranking import Hit
 from app.core.search.tokens import MAX_TOKEN_LENGTH, SPELLING, Token, joined_name, token_of, tokenize
 
 MAX_SNIPPET = 160  # characters of a snippet, without the ellipses
@@ -18,7 +20,7 @@ MAX_FIELD = 5_000  # characters of a field in which the words of the query are s
 MAX_MATCHED_WORDS = 10_000  # of one query
 MAX_RECORD = 20_000  # characters of all fields of a record: 1 ms
 
-Matches = list[tuple[int, int, str]]  # start and end of each matched word in a text, and its folded form
+Matches = list[tuple[int, int, int]]  # start and end of each matched word in a text, and the number of its concept
 
 _SPACE = re.compile(r"\s")
 
@@ -31,34 +33,40 @@ class Snippet(NamedTuple):
     highlights: list[tuple[int, int]]
 
 
-def snippet(resource: Resource, record: Mapping[str, Any], interpretation: Interpretation, tier: str) -> Snippet:
-    """Return the snippet for a hit. It is from the first field with the largest number of different words.
+def snippet(resource: Resource, record: Mapping[str, Any], words: "QueryWords", hit: Hit) -> Snippet:
+    """Return the snippet for a hit. It is from the first field with the largest number of different concepts.
 
     Long fields and long records are examined in part. If no word is in this part, the snippet is the main name.
     """
     names = name_texts(resource, record)
+    if not hit.is_in_texts:
+        return _cut(*_joined_name(names or headings(resource, record), words))
     codes = [(name, record[name]) for name in ("id", *resource.unique) if record[name]]
-    texts = names if tier.endswith("_names") else [*names, *other_texts(resource, record), *codes]
-    if tier == "whole_name":
-        texts = _equal_to_query(texts, interpretation) or texts
-    matching = _matching_words(interpretation.tokens, interpretation.prefixes, tier)
-    query_size = len({token.folded for token in interpretation.tokens})
+    texts = names if hit.tier == "in_names" and names else [*names, *other_texts(resource, record), *codes]
+    if hit.tier == "whole_name":
+        texts = _equal_to_query(texts, words.typed) or texts
     best: tuple[str, str, Matches] = ("", "", [])
     best_size = 0
     for field, text in _beginnings(texts):
         text = unicodedata.normalize("NFC", text)
         matches = [
-            (*spelling.span(), folded)
+            (*spelling.span(), number)
             for spelling in SPELLING.finditer(text)
-            if (folded := matching[spelling[0][:MAX_TOKEN_LENGTH]]) is not None
+            if (number := words[spelling[0][:MAX_TOKEN_LENGTH]]) is not None
         ]
-        size = len({folded for _, _, folded in matches})
+        size = len({number for _, _, number in matches})
         if size > best_size:
             best = (field, text, matches)
             best_size = size
-        if size >= query_size:
+        if size >= words.size:
             break
-    return _cut(*(best if best_size else _joined_name(names or codes, interpretation)))
+    return _cut(*(best if best_size else _joined_name(names or headings(resource, record) or codes, words)))
+
+
+def headings(resource: Resource, record: Mapping[str, Any]) -> Texts:
+    """Return the texts that stand for a record without a name; its id if it has none."""
+    texts = [text for text in other_texts(resource, record) if text[0].partition(".")[0] in resource.heading]
+    return texts or [("id", record["id"])]
 
 
 def _beginnings(texts: Texts) -> Iterator[tuple[str, str]]:
@@ -71,57 +79,60 @@ def _beginnings(texts: Texts) -> Iterator[tuple[str, str]]:
         left -= len(text)
 
 
-def _joined_name(names: Texts, interpretation: Interpretation) -> tuple[str, str, Matches]:
+def _joined_name(names: Texts, words: "QueryWords") -> tuple[str, str, Matches]:
     """Return the name that matches when its words are written as one (hanoi). All of it is highlighted.
 
     If there is none, return the main name without highlights.
     """
-    starts = (*(token.folded for token in interpretation.tokens), *interpretation.prefixes)
     for field, text in names:
         joined = joined_name(tokenize(text))
-        if joined and joined.startswith(starts):
+        if joined and words[joined] is not None:
             text = unicodedata.normalize("NFC", text)
-            return field, text, [(0, len(text), "")]
+            return field, text, [(0, len(text), 0)]
     field, text = names[0]
     return field, unicodedata.normalize("NFC", text[:MAX_FIELD]), []
 
 
-def _equal_to_query(texts: Texts, interpretation: Interpretation) -> Texts:
+def _equal_to_query(texts: Texts, typed: Sequence[str]) -> Texts:
     """Return the texts that consist of the words of the query."""
-    query = [token.folded for token in interpretation.tokens]
-    return [(field, text) for field, text in _beginnings(texts) if [token.folded for token in tokenize(text)] == query]
+    return [(field, text) for field, text in _beginnings(texts) if [item.folded for item in tokenize(text)] == typed]
 
 
-class _MatchingWords(dict[str, str | None]):
-    """The folded form of each spelling that matches and None for each other one, computed at the first use."""
+class QueryWords(dict[str, int | None]):
+    """The number of the concept that each spelling in a text matches, None for each other one.
 
-    def __init__(self, matches: Callable[[Token], bool]) -> None:
-        self._matches = matches
+    They are computed at the first use. A word without diacritics also matches words that have some.
+    """
 
-    def __missing__(self, spelling: str) -> str | None:
+    def __init__(self, concepts: Sequence[Concept], tokens: Sequence[Token], *, is_exact: bool) -> None:
+        self.typed = [token.folded for token in tokens]
+        self._exact: dict[str, int] = {}
+        self._folded: dict[str, int] = {}
+        groups = [list(chain.from_iterable(item.tokens for item in concept.alternatives)) for concept in concepts]
+        for number, group in enumerate(groups or [[token] for token in tokens]):
+            for token in group:
+                if token.folded in WEAK:
+                    continue
+                if is_exact and token.exact != token.folded:
+                    self._exact.setdefault(token.exact, number)
+                else:
+                    self._folded.setdefault(token.folded, number)
+        self.size = len({*self._exact.values(), *self._folded.values()})
+
+    def __missing__(self, spelling: str) -> int | None:
         if len(self) >= MAX_MATCHED_WORDS:
             self.clear()
         token = token_of(spelling)
-        folded = self[spelling] = token.folded if self._matches(token) else None
-        return folded
+        number = self._folded.get(token.folded, self._exact.get(token.exact))
+        self[spelling] = number
+        return number
 
 
 @lru_cache(maxsize=16)
-def _matching_words(query: tuple[Token, ...], prefixes: frozenset[str], tier: str) -> _MatchingWords:
-    return _MatchingWords(_matcher(query, prefixes, tier))
-
-
-def _matcher(query: tuple[Token, ...], prefixes: frozenset[str], tier: str) -> Callable[[Token], bool]:
-    """Return the function that decides whether a word of a text matches the query in this tier."""
-    folded = frozenset(token.folded for token in query)
-    if tier.startswith("exact"):
-        exact = frozenset(token.exact for token in query)
-        without_diacritics = frozenset(token.folded for token in query if token.exact == token.folded)
-        return lambda token: token.exact in exact or token.folded in without_diacritics
-    if tier.startswith("begun"):
-        starts = tuple(prefixes)
-        return lambda token: token.folded in folded or token.folded.startswith(starts)
-    return lambda token: token.folded in folded
+def words_of(interpretation: Interpretation, tier: str) -> QueryWords:
+    """Return the words of a query that are highlighted in hits of a tier: all that were typed in a whole name."""
+    concepts = () if tier == "whole_name" else interpretation.concepts
+    return QueryWords(concepts, interpretation.tokens, is_exact=interpretation.reading != "other_diacritics")
 
 
 def _cut(field: str, text: str, matches: Matches) -> Snippet:

@@ -11,7 +11,7 @@ from app.core.database.engine import Database
 from app.core.database.sql import CHUNK
 from app.core.maintenance.verify import Verifier
 from app.core.model.resource import RESOURCES, Resource
-from app.core.search.index import RECORDS
+from app.core.search.tables import RECORDS
 from tests.torture.setting import Told
 
 

@@ -23,11 +23,12 @@ from app.core.database.engine import INITIAL_ROWS, WHEN_RESTORED, Database
 from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import ChainHead, Verifier
 from app.core.progress import advance
-from app.core.search.index import RECORDS, STATE, fill_index
+from app.core.search.index import fill_index
+from app.core.search.tables import RECORDS, REFRESHES, STATE
 from app.core.search.vocabulary import PAIRS, WORDS
 
 ROWS = 1_000  # rows that are copied by one statement
-NOT_COPIED = (RECORDS, STATE, WORDS, PAIRS)
+NOT_COPIED = (RECORDS, REFRESHES, STATE, WORDS, PAIRS)
 
 
 class NotCopied(Exception):

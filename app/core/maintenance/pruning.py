@@ -27,8 +27,9 @@ Prune = Callable[[Database], bool]
 class Pruner:
     """Runs pruning functions from time to time, each until there is nothing more to delete."""
 
-    def __init__(self, database: Database, *functions: Prune) -> None:
+    def __init__(self, database: Database, *functions: Prune, every: float = PRUNED_EVERY) -> None:
         self._database = database
+        self._every = every
         self._functions = functions
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pruning")
         self._wake = asyncio.Event()
@@ -52,7 +53,7 @@ class Pruner:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), delay * random.uniform(0.8, 1.2))
             self._wake.clear()
-            delay = PRUNED_EVERY
+            delay = self._every
             for prune in self._functions:
                 await self._run_to_end(prune)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import app
 from app.core.database.engine import Database
 from app.core.errors import NotReady
-from app.core.search.index import TERMS, prepare_index
+from app.core.search.index import prepare_index
+from app.core.search.tables import TERMS
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -56,6 +56,8 @@ class Resource:
     links: Mapping[str, Link] = field(default_factory=dict)
     number: int = 0  # unique and never changed: the search index stores it and sorts by it
     names: tuple[str, ...] = ()  # fields that name its records, the main one first: search ranks them highest
+    named_by: tuple[str, ...] = ()  # resources whose linked records name it in the search, as it has no name
+    is_reference_data: bool = False  # records that nothing refers to are found only by a search in this resource
     heading: tuple[str, ...] = ()  # fields for the heading of a record if it is no name: the first with a value
     citations: Table | None = None
     identifiers: Table | None = None

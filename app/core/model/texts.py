@@ -79,7 +79,10 @@ def _of_list(collect: _Collect | None) -> _Collect | None:
 
 
 def _of_mapping(collect: _Collect | None) -> _Collect | None:
-    def read(value: dict[str, Any], path: str, texts: Texts) -> None:
+    def read(value: dict[str, Any] | str, path: str, texts: Texts) -> None:
+        if isinstance(value, str):  # in a representation of an older rendering
+            _line(value, path, texts)
+            return
         for key, member in value.items():
             collect(member, f"{path}.{key}", texts)  # type: ignore[misc]
 

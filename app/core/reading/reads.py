@@ -37,8 +37,8 @@ from app.core.reading.results import (
 )
 from app.core.reading.sorts import Sort, after_position, nullable
 from app.core.search.candidates import is_match, window_of_candidates
-from app.core.search.index import RECORDS
 from app.core.search.ranking import RankedPage, Ranking
+from app.core.search.tables import RECORDS
 from app.core.values.json import from_json, to_json
 
 

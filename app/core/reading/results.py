@@ -14,7 +14,7 @@ from app.core.errors import Moved, Unavailable
 from app.core.etags import is_any, matches_any
 from app.core.model.fields import RENDERING
 from app.core.reading.cursors import Cursors, CursorSigner
-from app.core.search.index import INDEXING
+from app.core.search.entries import INDEXING
 from app.core.values.json import to_json
 
 _LAST = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))

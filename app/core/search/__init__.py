@@ -1,7 +1,8 @@
 """The search index and its queries.
 
-What is a word, and which spellings count as equal: `tokens`. How a query is understood and what an unknown word is
-corrected to: `interpretation`, `vocabulary`. The order of hits: `ranking`. What is stored: `index`.
-There is no list of synonyms: other names of a record are its `aliases`, which are names like its name.
-The routes of `/v1/search` are in `app/search`. This package may import models and the database.
+What is a word, and which spellings count as equal: `tokens`. What is stored for a record: `entries`, `about`. How a
+query is split into concepts: `concepts`, `synonyms`. How it is understood and corrected: `understanding`,
+`interpretation`, `vocabulary`. The order of hits: `scoring`, `ranking`. To add a synonym, edit synonyms.yaml:
+nothing else has to change. The routes of `/v1/search` are in `app/search`. This package may import models and the
+database.
 """

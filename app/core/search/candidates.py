@@ -11,8 +11,10 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from app.core.database.sql import holds, holds_unindexed
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
-from app.core.search.index import RECORDS, TERMS
 from app.core.search.interpretation import fts5
+from app.core.search.tables import RECORDS, TERMS
+
+_COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "resource", "record_id", "names", "texts", "about"))
 
 WINDOW = 100  # candidates that are ranked together
 WALKED_ROWS = 10_000  # rows that PostgreSQL checks in order before it uses its index
@@ -37,7 +39,8 @@ def window_of_candidates(condition: ColumnElement[bool] | None = None) -> Query:
 
 def is_match(resource: Resource) -> ColumnElement[bool]:
     """Return the condition that a record is a hit, for the values of `Ranking.match_values`."""
-    return resource.table.id.in_(_matches(select(RECORDS.c.record_id), ()))  # type: ignore[no-any-return]
+    where = [RECORDS.c.resource == literal_column(f"'{resource.name}'")] if resource.is_reference_data else []
+    return resource.table.id.in_(_matches(select(RECORDS.c.record_id), where))  # type: ignore[no-any-return]
 
 
 def term_values(terms: str) -> dict[str, str]:
@@ -57,7 +60,7 @@ def _between(after: str, upto: str) -> list[ColumnElement[bool]]:
 
 def _window_on_sqlite(where: Sequence[ColumnElement[bool]]) -> Select[Any]:
     """Return the statement for SQLite. FTS5 returns matching rows in the order of docid and stops after the window."""
-    return _matches(select(RECORDS), where).order_by(TERMS.c.rowid).limit(_WINDOW)
+    return _matches(select(*_COLUMNS), where).order_by(TERMS.c.rowid).limit(_WINDOW)
 
 
 def _window_on_postgresql(where: Sequence[ColumnElement[bool]]) -> Any:
@@ -70,7 +73,7 @@ def _window_on_postgresql(where: Sequence[ColumnElement[bool]]) -> Any:
     """
     next_rows = select(TERMS.c.rowid, TERMS.c.terms).where(*_between("docid_after", "docid_walk"))
     ahead = next_rows.order_by(TERMS.c.rowid).limit(_WALKED_ROWS).subquery("ahead")
-    checked = select(RECORDS).join(ahead, ahead.c.rowid == RECORDS.c.docid)
+    checked = select(*_COLUMNS).join(ahead, ahead.c.rowid == RECORDS.c.docid)
     checked = checked.where(holds_unindexed(ahead.c.terms), *where)
     walked = checked.order_by(RECORDS.c.docid).limit(_WINDOW).cte("walked")
     is_full = select(func.count() >= _WINDOW).select_from(walked).scalar_subquery()
@@ -79,7 +82,7 @@ def _window_on_postgresql(where: Sequence[ColumnElement[bool]]) -> Any:
     in_range = gathered.c.rowid > bindparam("docid_after"), gathered.c.rowid <= bindparam("docid_upto")
     docids = select(gathered.c.rowid).where(*in_range).order_by(gathered.c.rowid).subquery("docids")
     # LATERAL with OFFSET makes PostgreSQL look up one record after the other, and stop when the window is full.
-    looked_up = select(RECORDS).where(RECORDS.c.docid == docids.c.rowid, *where).offset(_NO_OFFSET)
+    looked_up = select(*_COLUMNS).where(RECORDS.c.docid == docids.c.rowid, *where).offset(_NO_OFFSET)
     record = looked_up.lateral("record")
     from_index = select(*record.c).select_from(docids.join(record, true()))
     from_index = from_index.order_by(docids.c.rowid).limit(_WINDOW)

@@ -6,73 +6,32 @@ tsvector column. Both only return the records that have certain terms, in the or
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Integer,
-    Table,
-    Text,
-    UniqueConstraint,
-    and_,
-    bindparam,
-    column,
-    delete,
-    func,
-    insert,
-    select,
-    table,
-    text,
-    update,
-)
-from sqlmodel import SQLModel
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, text, update
 
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.core.database.sql import chunks
-from app.core.database.statements import Query
-from app.core.database.tables import BYTEWISE, SEQUENCE
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES, Resource
-from app.core.model.texts import name_texts, other_texts
 from app.core.progress import advance
-from app.core.search.tokens import TEXT, terms, tokenize
+from app.core.search.about import Facts, Reference, facts_of, label_of
+from app.core.search.entries import INDEXING, IndexEntry, public_record, vocabulary_of
+from app.core.search.linked import (
+    Linking,
+    few_linking,
+    misplaced,
+    queue_refresh,
+    reference_data_among,
+    reference_links,
+    with_bodies,
+)
+from app.core.search.tables import RECORDS, REFERENCE_DATA, REFRESHES, SPAN, STATE, TERMS
 from app.core.search.vocabulary import PAIRS, WORDS, update_counts
-from app.core.values.json import from_json
-
-# The version number of the rules that turn a record into an `IndexEntry`. Raise it when an entry changes for the same
-# record. `hoptac migrate` then builds the index again.
-INDEXING = 4
 
 BATCH = 2_000  # records that `fill_index` writes in one transaction
-MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte
-SPAN = 1 << 40  # the docids of a resource start at its number times this
-
-RECORDS = Table(
-    "search_records",
-    SQLModel.metadata,
-    Column("docid", SEQUENCE, primary_key=True, autoincrement=False),
-    Column("resource", BYTEWISE, nullable=False),
-    Column("record_id", BYTEWISE, nullable=False),
-    Column("names", Text, nullable=False),  # see `IndexEntry.names`
-    UniqueConstraint("resource", "record_id"),
-)
-
-STATE = Table(
-    "search_state",
-    SQLModel.metadata,
-    Column("indexing", Integer, primary_key=True, autoincrement=False),
-    Column("complete", Boolean, nullable=False),
-)
-
-READY = Query(select(STATE.c.indexing).where(STATE.c.complete))
-
-# This table is not in the metadata, because it is an FTS5 table on SQLite and has a tsvector with a GIN index on
-# PostgreSQL.
-TERMS = table("search_terms", column("rowid"), column("terms"))
 
 _ADD = {
     "sqlite": text("INSERT INTO search_terms (rowid, terms) VALUES (:docid, :terms)"),
@@ -81,48 +40,16 @@ _ADD = {
     ),
 }
 
-# FTS5 does not store the terms of a row by themselves, so it can only remove a row whose terms it receives again.
-_REMOVE = {
-    "sqlite": text("INSERT INTO search_terms (search_terms, rowid, terms) VALUES ('delete', :docid, :terms)"),
-    "postgresql": text("DELETE FROM search_terms WHERE rowid = :docid"),
-}
+# FTS5 stores the terms of a row, to be able to remove them.
+_REMOVE = text("DELETE FROM search_terms WHERE rowid = :docid")
+
+_DELETE = delete(RECORDS).where(RECORDS.c.docid == bindparam("key"))
+_UPDATE = update(RECORDS).where(RECORDS.c.docid == bindparam("key"))
 
 _EMPTY = {
-    "sqlite": text("INSERT INTO search_terms (search_terms) VALUES ('delete-all')"),
+    "sqlite": text("DELETE FROM search_terms"),
     "postgresql": text("TRUNCATE search_terms"),
 }
-
-
-class IndexEntry(NamedTuple):
-    """What the index stores for one record.
-
-    `names` are the folded names that the ranking compares with a query. Each name is a line, and each word has a space
-    before and after it: "\\n ha noi \\n hanoi \\n". `terms` are separated by spaces.
-    """
-
-    names: str
-    terms: str
-
-    @classmethod
-    def of(cls, resource: Resource, body: str | bytes | None) -> "IndexEntry | None":
-        """Return the entry for a representation, or None if the record is a draft, merged or deleted (no body)."""
-        record: Any = from_json(body) if body else {"state": "draft"}
-        if record["state"] != "published" or record.get("merged_into"):
-            return None
-        own_names = [name for _, name in name_texts(resource, record)]
-        text = "\n".join([*own_names, *(other for _, other in other_texts(resource, record))])
-        codes = [record["id"], *(identifier["value"] for identifier in record.get("identifiers", ()))]
-        codes += [record[name] for name in resource.unique if record.get(name)]
-        tokenized = [tokenize(name) for name in own_names]
-        joined = " ".join(sorted(terms(tokenized, map(tokenize, codes), text)))
-        if len(joined) > MAX_ENTRY_SIZE:
-            joined = joined[:MAX_ENTRY_SIZE].rpartition(" ")[0]
-        lines = [f" {' '.join(token.folded for token in name)} \n" for name in tokenized]
-        return cls("\n" + "".join(lines), joined)
-
-    def vocabulary(self) -> Iterator[str]:
-        """Yield the folded words of the record."""
-        return (term[1:] for term in self.terms.split(" ") if term[0] == TEXT)
 
 
 class IndexWrite(NamedTuple):
@@ -135,91 +62,227 @@ class IndexWrite(NamedTuple):
 
 
 class _EntryChange(NamedTuple):
-    """A changed entry. `before` is None for a new one, `after` for a removed one."""
+    """An entry to write. `stored` are its terms now, None for a new one; `after` is None for a removed one.
+
+    `docid` is the present one, or the new one. `moved_to` is another one, if the record became reference data or is not
+    any more. `label` is the stored label.
+    """
 
     docid: int
+    moved_to: int | None
     write: IndexWrite
-    before: IndexEntry | None
+    record: dict[str, Any] | None
+    stored: str | None
+    label: str
     after: IndexEntry | None
+
+    @property
+    def reference(self) -> Reference:
+        return Reference(self.write.resource.name, self.write.record_id)
 
 
 def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> int:
-    """Write the entries of these records in the transaction of the connection.
+    """Write the entries of these records in the transaction of the connection, and of those that depend on them.
 
     Return about how many bytes words take on disk that are new to the vocabulary. Raise Unavailable if the index was
-    written by another version of the program. Its entries could not be removed then, because their terms would be
-    computed differently.
+    written by another version of the program.
     """
-    if connection.scalar(select(STATE.c.indexing)) != INDEXING:
+    state = connection.execute(select(STATE.c.indexing, STATE.c.complete)).first()
+    if not state or state.indexing != INDEXING:
         raise Unavailable("The search index belongs to another version of this program. Run `hoptac migrate`.")
-    changes = _entry_changes(connection, writes)
-    deleted = [{"key": change.docid} for change in changes if not change.after]
-    renamed = [
-        {"key": change.docid, "names": change.after.names} for change in changes if change.before and change.after
-    ]
-    inserted = [
-        {
-            "docid": change.docid,
-            "resource": change.write.resource.name,
-            "record_id": change.write.record_id,
-            "names": change.after.names,
-        }
-        for change in changes
-        if change.after and not change.before
-    ]
-    removed_terms = [{"docid": change.docid, "terms": change.before.terms} for change in changes if change.before]
-    added_terms = [{"docid": change.docid, "terms": change.after.terms} for change in changes if change.after]
-    engine = connection.dialect.name
+    size = 0
+    written: dict[Reference, str | bytes | None] = {}
+    while writes:
+        written |= {Reference(write.resource.name, write.record_id): write.after for write in writes}
+        changes = _entry_changes(connection, writes, is_complete=state.complete)
+        _write_entries(connection, changes)
+        size += update_counts(connection, _count_differences(changes))
+        writes = _dependent_writes(connection, changes, written)
+    return size
+
+
+def _write_entries(connection: Connection, changes: Iterable[_EntryChange]) -> None:
+    present = [change for change in changes if change.stored is not None]
+    remaining = [change for change in changes if change.after]
+    inserted = [change for change in remaining if change.stored is None]
+    with_other_terms = [change for change in changes if change.moved_to is not None or not _has_same_terms(change)]
     for statement, rows in (
-        (_REMOVE[engine], removed_terms),
-        (delete(RECORDS).where(RECORDS.c.docid == bindparam("key")), deleted),
-        (update(RECORDS).where(RECORDS.c.docid == bindparam("key")), renamed),
-        (insert(RECORDS), inserted),
-        (_ADD[engine], added_terms),
+        (_REMOVE, [{"docid": change.docid} for change in with_other_terms if change.stored is not None]),
+        (_DELETE, [{"key": change.docid} for change in present if not change.after]),
+        (_UPDATE, [{"key": change.docid, **_columns(change)} for change in present if change.after]),
+        (insert(RECORDS), [_columns(change) for change in inserted]),
+        (_ADD[connection.dialect.name], [_terms_row(change) for change in with_other_terms if change.after]),
     ):
         if rows:
             connection.execute(statement, rows)
-    return update_counts(connection, _count_differences(changes))
+
+
+def _has_same_terms(change: _EntryChange) -> bool:
+    if change.stored is None or change.after is None:
+        return False
+    return set(change.stored.split(" ")) == set(change.after.terms.split(" "))
+
+
+def _columns(change: _EntryChange) -> dict[str, Any]:
+    assert change.after is not None
+    texts = {name: getattr(change.after, name) for name in ("names", "texts", "about", "label")}
+    key = {"resource": change.write.resource.name, "record_id": change.write.record_id}
+    return {"docid": change.docid if change.moved_to is None else change.moved_to, **key, **texts}
+
+
+def _terms_row(change: _EntryChange) -> dict[str, Any]:
+    assert change.after is not None
+    return {"docid": change.docid if change.moved_to is None else change.moved_to, "terms": change.after.terms}
 
 
 def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:
-    """Return how many more (or fewer) records contain each word."""
+    """Return how many more (or fewer) records contain each word. Those of reference data are counted apart."""
     differences: Counter[str] = Counter()
     for change in changes:
-        differences.subtract(change.before.vocabulary() if change.before else ())
-        differences.update(change.after.vocabulary() if change.after else ())
+        if change.moved_to is None and _has_same_terms(change):
+            continue
+        before = vocabulary_of(change.stored, is_reference=change.docid >= REFERENCE_DATA) if change.stored else ()
+        differences.subtract(before)
+        if change.after:
+            docid = change.docid if change.moved_to is None else change.moved_to
+            differences.update(vocabulary_of(change.after.terms, is_reference=docid >= REFERENCE_DATA))
     return differences
 
 
-def _entry_changes(connection: Connection, writes: Sequence[IndexWrite]) -> list[_EntryChange]:
-    """Return the entries that differ, in the order of their docids, in which FTS5 writes fastest."""
+def _entry_changes(connection: Connection, writes: Sequence[IndexWrite], *, is_complete: bool) -> list[_EntryChange]:
+    """Return the entries to write, in the order of their docids, in which FTS5 writes fastest."""
+    public = {Reference(write.resource.name, write.record_id): public_record(write.after) for write in writes}
+    facts = {key: facts_of(RESOURCES[key.resource], record) for key, record in public.items() if record}
+    labels = _labels(connection, public, facts, is_complete=is_complete)
     changes: list[_EntryChange] = []
     by_resource: dict[str, list[IndexWrite]] = {}
     for write in writes:
         by_resource.setdefault(write.resource.name, []).append(write)
     for name, group in by_resource.items():
-        docids = _docids(connection, name, [write.record_id for write in group if write.before])
-        first = RESOURCES[name].number * SPAN
-        of_resource = RECORDS.c.docid.between(first, first + SPAN - 1)
-        last = connection.scalar(select(func.max(RECORDS.c.docid)).where(of_resource)) or first
+        resource = RESOURCES[name]
+        present = _present(connection, name, [write.record_id for write in group if write.before])
+        reference_data = reference_data_among(connection, resource, public)
+        numbering = _Numbering(connection, resource)
         for write in group:
+            key = Reference(name, write.record_id)
+            record = public[key]
+            after = IndexEntry.of(resource, record, facts[key], labels) if record else None
             # A record that `fill_index` has not reached yet has a previous representation but no entry.
-            before = IndexEntry.of(write.resource, write.before) if write.record_id in docids else None
-            after = IndexEntry.of(write.resource, write.after)
-            if before == after:
+            docid, label, stored = present.get(write.record_id, (None, "", None))
+            if after is None and docid is None:
                 continue
-            if before is None:
-                last += 1
-            changes.append(_EntryChange(docids.get(write.record_id, last), write, before, after))
+            is_reference = write.record_id in reference_data
+            moved_to = None
+            if docid is None:
+                docid = numbering.next(is_reference)
+            elif after and is_reference != (docid >= REFERENCE_DATA):
+                moved_to = numbering.next(is_reference)
+            changes.append(_EntryChange(docid, moved_to, write, record, stored, label, after))
     return sorted(changes, key=lambda change: change.docid)
 
 
-def _docids(connection: Connection, resource: str, ids: list[str]) -> dict[str, int]:
-    docids: dict[str, int] = {}
-    query = select(RECORDS.c.record_id, RECORDS.c.docid).where(RECORDS.c.resource == resource)
+class _Numbering:
+    """The next docids of a resource, and of its reference data."""
+
+    def __init__(self, connection: Connection, resource: Resource) -> None:
+        self._connection = connection
+        self._first = resource.number * SPAN
+        self._last: dict[bool, int] = {}
+
+    def next(self, is_reference: bool) -> int:
+        first = self._first + (REFERENCE_DATA if is_reference else 0)
+        if is_reference not in self._last:
+            in_range = RECORDS.c.docid.between(first, first + SPAN - 1)
+            self._last[is_reference] = (
+                self._connection.scalar(select(func.max(RECORDS.c.docid)).where(in_range)) or first
+            )
+        self._last[is_reference] += 1
+        return self._last[is_reference]
+
+
+def _labels(
+    connection: Connection,
+    written: Mapping[Reference, dict[str, Any] | None],
+    facts: Mapping[Reference, Facts],
+    *,
+    is_complete: bool,
+) -> dict[Reference, str]:
+    """Return the labels of the public records to which the written ones link.
+
+    They are in the index. While it is being filled, those that it does not have yet are made from the records.
+    """
+    labels = {key: label_of(RESOURCES[key.resource], record) for key, record in written.items() if record}
+    unknown: dict[str, set[str]] = {}
+    for of_record in facts.values():
+        for reference in of_record.references:
+            if reference not in written:
+                unknown.setdefault(reference.resource, set()).add(reference.record_id)
+    for name, ids in unknown.items():
+        query = select(RECORDS.c.record_id, RECORDS.c.label).where(RECORDS.c.resource == name)
+        for chunk in chunks(sorted(ids)):
+            labels_by_id = dict(map(tuple, connection.execute(query.where(RECORDS.c.record_id.in_(chunk)))))
+            missing = set() if is_complete else set(chunk) - labels_by_id.keys()
+            for linked in with_bodies(connection, RESOURCES[name], missing):
+                record = public_record(linked.body)
+                labels_by_id[linked.record_id] = label_of(linked.resource, record) if record else ""
+            labels |= {Reference(name, record_id): label for record_id, label in labels_by_id.items()}
+    return labels
+
+
+def _present(connection: Connection, resource: str, ids: list[str]) -> dict[str, tuple[int, str, str]]:
+    """Return docid, label and terms of the entries of these records."""
+    results: dict[int, tuple[str, str]] = {}
+    query = select(RECORDS.c.docid, RECORDS.c.record_id, RECORDS.c.label).where(RECORDS.c.resource == resource)
     for chunk in chunks(ids):
-        docids.update(map(tuple, connection.execute(query.where(RECORDS.c.record_id.in_(chunk)))))
-    return docids
+        results |= {row[0]: (row[1], row[2]) for row in connection.execute(query.where(RECORDS.c.record_id.in_(chunk)))}
+    terms: Any = TERMS.c.terms
+    if connection.dialect.name == "postgresql":
+        terms = func.array_to_string(func.tsvector_to_array(terms), " ")
+    present: dict[str, tuple[int, str, str]] = {}
+    for docids in chunks(results):
+        for docid, stored in connection.execute(select(TERMS.c.rowid, terms).where(TERMS.c.rowid.in_(docids))):
+            record_id, label = results[docid]
+            present[record_id] = (docid, label, stored)
+    return present
+
+
+def _dependent_writes(
+    connection: Connection, changes: Sequence[_EntryChange], written: Mapping[Reference, str | bytes | None]
+) -> list[IndexWrite]:
+    """Return what has to be indexed again because of some changes.
+
+    These are the records that link to one with another name, if they are few; and reference data to which a record
+    links now, or does not link any more.
+    """
+    linking: list[Linking] = []
+    added: set[Reference] = set()
+    removed: set[Reference] = set()
+    for change in changes:
+        if change.write.before and change.label != (change.after.label if change.after else ""):
+            few = few_linking(connection, change.reference)
+            if few is None:
+                queue_refresh(connection, change.reference)
+            linking += few or []
+        before, after = _reference_links(change)
+        added |= after - before
+        removed |= before - after
+    linking = [item for item in linking if item.reference not in written]
+    linking += misplaced(connection, added, removed, written)
+    different = {item.reference: item for item in linking}
+    return [IndexWrite(item.resource, item.record_id, item.body, item.body) for item in different.values()]
+
+
+def _reference_links(change: _EntryChange) -> tuple[set[Reference], set[Reference]]:
+    """Return the links of a record to what may be reference data before and after a change. Its own do not count."""
+    before: set[Reference] = set()
+    after: set[Reference] = set()
+    resource = change.write.resource
+    new_docid = change.docid if change.moved_to is None else change.moved_to
+    if change.stored is not None and change.docid < REFERENCE_DATA:
+        before = reference_links(resource, public_record(change.write.before))
+    if change.after and new_docid < REFERENCE_DATA:
+        after = reference_links(resource, change.record)
+    return before, after
 
 
 def clear_index(connection: Connection) -> None:
@@ -233,7 +296,7 @@ def prepare_index(connection: Connection) -> None:
     if connection.scalar(select(STATE.c.indexing)) == INDEXING:
         return
     connection.execute(_EMPTY[connection.dialect.name])
-    for emptied in (RECORDS, WORDS, PAIRS, STATE):
+    for emptied in (RECORDS, WORDS, PAIRS, REFRESHES, STATE):
         connection.execute(delete(emptied))
     complete = not any(_missing(connection, resource, "", 1) for resource in RESOURCES.values())
     connection.execute(insert(STATE), {"indexing": INDEXING, "complete": complete})

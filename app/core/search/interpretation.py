@@ -1,50 +1,56 @@
 """How a query is understood: its interpretations, their stages, and the codes of `reading` and `tier`.
 
-A query has up to three interpretations, from strict to loose: all its words, the corrected words, some of its words. A
-looser one is tried only if the stricter ones have no hits. An interpretation is a list of stages. A stage is a boolean
-expression of terms (see `tokens`); its hits come before the hits of later stages, and each record is a hit of the first
-stage that matches it. Example: the stages for all words of «solar pan», if some records contain `pan`:
+A query is read as concepts (see `concepts`). Its interpretations are, from strict to loose: all its concepts, all after
+the correction of typing errors, all with other diacritics, some of its concepts. A looser one is used only if the
+stricter ones have no hits. But if a strict one has few hits, those of some concepts follow on the same pages: one weak
+record must not hide better ones.
 
-    whole_name      '1f7…'                                         a name is «solar pan»
-    in_names        ('2solar' & '2pan')                            the names contain both words
-    in_texts        ('3solar' & '3pan')                            the record contains both words
-    begun_in_names  ('2solar' & ('2pan' | '2panel' | '2panels'))   the same, with each completion of `pan`
-    begun_in_texts  ('3solar' & ('3pan' | '3panel' | '3panels'))
+An interpretation is a list of stages. A stage is a boolean expression of terms (see `tokens`). Its hits come before the
+hits of later stages, and each record is a hit of the first stage that matches it. If few records contain the rarest
+concept, all of them are ranked together, in one stage. Otherwise there are stages for names, texts, and links:
 
-Each expression but the first also excludes the ones before it: `& !(…)`. If the query has diacritics, three stages for
-exact spelling come first.
+    whole_name  '1f7…'                        a name is «solar panels»
+    in_names    ('2solar' & ('2panel' | …))   the names contain all concepts
+    in_texts    ('3solar' & ('3panel' | …))   the texts of the record contain them
+    in_links    …                             its texts, labels and links contain them
+
+Each expression but the first also excludes the ones before it: `& !(…)`.
 """
 
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from math import prod
 from typing import NamedTuple
 
-from app.core.database.statements import Read
-from app.core.search import vocabulary
+from app.core.search.concepts import WEAK, Alternative, Concept
 from app.core.search.tokens import (
+    EXACT_LINK,
     EXACT_NAME,
     EXACT_TEXT,
+    LINK,
+    LINK_PAIR,
     NAME,
-    SPELLING,
+    PAIR,
     TEXT,
     Token,
-    prefixes,
-    token_of,
     whole_name_term,
 )
-from app.core.search.vocabulary import RECORD_COUNTS, SIMILAR_WORDS, WORDS_WITH_PREFIX
 from app.core.values.codelists import Code, CodeList
 
-MAX_WORDS = 12  # words of a query; the others are ignored
-MAX_ALTERNATIVES = 4  # rare words of which one at a time is left out
-MIN_PREFIX = 2  # characters of an unfinished word
-LAST_CHARACTER = "\U0010ffff"  # sorts after every letter
+FEW = 100  # records: if no more contain the rarest concept, they are ranked together
+MAX_EXPECTED = 50  # the same, if no more are expected to contain all concepts
+SPECIFIC = 1.8  # weight of a concept that few records have: by itself it is enough, if it is in their names
+ENOUGH = 0.45  # share of the weight of all concepts that a record must contain
 NO_ESTIMATE = 1 << 30  # more records than a registry has
+MAX_LOOSE = 6  # the heaviest concepts, of which some may be missing
 
 # The numbers of the interpretations. They are part of cursors.
 ALL_WORDS = 0
 CORRECTED = 1
-SOME_WORDS = 2
+OTHER_DIACRITICS = 2
+SOME_WORDS = 3
+
+SOME = "some_words"  # the reading and the tier in which concepts are missing
 
 INTERPRETATION = CodeList(
     "search_reading",
@@ -52,25 +58,39 @@ INTERPRETATION = CodeList(
     {
         "all_words": Code("All words; the last one may be unfinished", "Đủ các từ, từ cuối có thể chưa gõ hết"),
         "corrected": Code("All words, with typing errors corrected", "Đủ các từ, sau khi sửa lỗi gõ"),
+        "other_diacritics": Code("All words, some with other diacritics", "Đủ các từ, có từ khác dấu"),
         "some_words": Code("Some of the words, as many as possible", "Một số từ trong các từ đã gõ"),
     },
 )
 
 TIER = CodeList(
     "search_tier",
-    "Where and how a hit contains the words of a query. The best tier comes first.",
+    "Where a hit contains the words of a query. The order of hits also depends on how close its words are.",
     {
         "whole_name": Code("A name, code or id equals the query", "Tên, mã hoặc id đúng bằng cụm từ tìm"),
-        "exact_in_names": Code("In the names, with the same diacritics", "Trong tên, đúng dấu"),
-        "exact_in_texts": Code("In any text, with the same diacritics", "Trong nội dung, đúng dấu"),
         "in_names": Code("In the names", "Trong tên"),
-        "in_texts": Code("In any text", "Trong nội dung"),
-        "begun_in_names": Code("In the names, with the last word completed", "Trong tên, từ cuối chưa gõ hết"),
-        "begun_in_texts": Code("In any text, with the last word completed", "Trong nội dung, từ cuối chưa gõ hết"),
-        "some_in_names": Code("Some of the words, in the names", "Một số từ, trong tên"),
-        "some_in_texts": Code("Some of the words, in any text", "Một số từ, trong nội dung"),
+        "in_texts": Code("In the names or other texts", "Trong tên hoặc nội dung"),
+        "in_links": Code(
+            "In its texts, the labels of its codes, or the names of linked records",
+            "Trong nội dung, nhãn mã hoặc tên của bản ghi liên kết",
+        ),
+        "some_words": Code("Some of the words", "Một số từ"),
     },
 )
+
+
+class Scope(NamedTuple):
+    """The terms that count in a stage: for folded and for exact words, and for pairs; and its tier."""
+
+    tier: str
+    words: tuple[str, ...]
+    exact_words: tuple[str, ...]
+    pairs: tuple[str, ...]
+
+
+NAMES = Scope("in_names", (NAME,), (EXACT_NAME,), (PAIR,))
+TEXTS = Scope("in_texts", (TEXT,), (EXACT_TEXT,), (PAIR,))
+LINKS = Scope("in_links", (TEXT, LINK), (EXACT_TEXT, EXACT_LINK), (PAIR, LINK_PAIR))
 
 
 class Stage(NamedTuple):
@@ -83,180 +103,135 @@ class Stage(NamedTuple):
 class Interpretation(NamedTuple):
     """One way to understand a query.
 
-    `reading` is a code of `search_reading`. `prefixes` are the folded forms of the unfinished last word, if it has
-    completions. `all_terms` matches the hits of all stages. No more than `rarest_count` records contain all words.
+    `reading` is a code of `search_reading`. The hits of `loose` follow if the other stages have few. No more than
+    `rarest_count` records contain all concepts.
     """
 
     reading: str
     corrected: str | None
     tokens: tuple[Token, ...]
-    prefixes: frozenset[str]
+    concepts: tuple[Concept, ...]
     stages: tuple[Stage, ...]
-    all_terms: str
+    loose: Stage | None
     rarest_count: int
 
-
-class TypedQuery(NamedTuple):
-    """The words of a query as they were typed."""
-
-    spellings: tuple[str, ...]
-
-    @classmethod
-    def of(cls, query: str) -> "TypedQuery":
-        """Return the first `MAX_WORDS` words. Quotes, operators and other characters only separate them."""
-        return cls(tuple(SPELLING.findall(unicodedata.normalize("NFC", query))[:MAX_WORDS]))
+    @property
+    def words_in_records(self) -> list[str]:
+        """The words of the query that some record contains."""
+        return [concept.typed for concept in self.concepts if concept.is_present]
 
     @property
-    def tokens(self) -> tuple[Token, ...]:
-        """The words as tokens."""
-        return tuple(map(token_of, self.spellings))
+    def words_in_none(self) -> list[str]:
+        """The words of the query that no record contains."""
+        return [concept.typed for concept in self.concepts if not concept.is_present]
 
 
-def interpret(typed: TypedQuery, number: int) -> Read:
-    """Read the interpretation with this number, such as `CORRECTED`, or None if the query does not have it."""
-    if not typed.spellings:
-        return None
-    counts = yield from _record_counts(typed)
-    last = typed.spellings[-1]
-    starts = prefixes(last) if len(last) >= MIN_PREFIX else set()
-    completions = yield from _completions(starts)
-    if number == ALL_WORDS:
-        return _all_words("all_words", None, typed, counts, starts, completions)
-    corrected = yield from _corrected(typed, counts, bool(completions))
-    if corrected is None:
-        return _some_words(None, typed, counts) if number == SOME_WORDS else None
-    counts = yield from _record_counts(corrected)
-    spelling = " ".join(corrected.spellings)
-    if number == CORRECTED:
-        return _all_words("corrected", spelling, corrected, counts, set(), {})
-    return _some_words(spelling, corrected, counts)
-
-
-def _record_counts(typed: TypedQuery) -> Read:
-    """Read the number of records for each word of the query that is in the vocabulary."""
-    rows = yield RECORD_COUNTS, {"words": [token.folded for token in typed.tokens]}
-    return dict(rows)
-
-
-def _completions(starts: Iterable[str]) -> Read:
-    """Read the most frequent words that start with these prefixes, with their numbers of records."""
-    completions: dict[str, int] = {}
-    for start in sorted(starts):
-        completions.update((yield WORDS_WITH_PREFIX, {"start": start, "end": f"{start}{LAST_CHARACTER}"}))
-    return completions
-
-
-def _corrected(typed: TypedQuery, counts: dict[str, int], is_unfinished: bool) -> Read:
-    """Read the query with its unknown words replaced by the most similar known ones; None if none can be replaced."""
-    spellings = list(typed.spellings)
-    for position, token in enumerate(typed.tokens):
-        in_vocabulary = token.folded in counts or (is_unfinished and position == len(spellings) - 1)
-        if not in_vocabulary and vocabulary.tolerance(token.folded):
-            rows = yield SIMILAR_WORDS, vocabulary.similarity_values(token.folded)
-            spellings[position] = vocabulary.nearest(token.folded, rows) or spellings[position]
-    return TypedQuery(tuple(spellings)) if tuple(spellings) != typed.spellings else None
-
-
-def _all_words(
+def all_concepts(
     reading: str,
     corrected: str | None,
-    typed: TypedQuery,
-    counts: dict[str, int],
-    starts: set[str],
-    completions: dict[str, int],
+    tokens: Sequence[Token],
+    concepts: Sequence[Concept],
+    *,
+    total: int,
+    exact: bool = True,
 ) -> Interpretation:
-    tokens = typed.tokens
-    folded = [token.folded for token in tokens]
-    stages = list(_whole_word_stages(tokens, counts))
-    if completions and all(word in counts for word in folded[:-1]):
-        for tier, prefix in (("begun_in_names", NAME), ("begun_in_texts", TEXT)):
-            last_word = _any_of(_terms(prefix, [folded[-1], *completions]))
-            stages.append(Stage(tier, _all_of([*_terms(prefix, folded[:-1]), last_word])))
-    word_counts = [counts.get(word, 0) for word in folded]
-    word_counts[-1] += sum(completions.values())
-    used_prefixes = frozenset(starts if completions else ())
-    return _interpretation(reading, corrected, tokens, used_prefixes, stages, min(word_counts))
+    """Return the interpretation in which a record has all concepts, with its loose stage.
+
+    `total` is the number of all records.
+    """
+    whole_name = _term(whole_name_term(token.exact if exact else token.folded for token in tokens))
+    stages = [Stage("whole_name", whole_name)]
+    rarest = 0
+    is_small = True
+    if concepts and all(concept.is_present for concept in concepts):
+        rarest = min(concept.records for concept in concepts)
+        is_small = rarest <= FEW or total * prod(item.records / total for item in concepts) <= MAX_EXPECTED
+        scopes = (LINKS,) if is_small else (NAMES, TEXTS, LINKS)
+        stages += [Stage(scope.tier, _all_in(concepts, scope, exact=exact)) for scope in scopes]
+    if is_small:
+        stages = [Stage(stages[-1].tier, _any_of([stage.terms for stage in stages]))]
+    before = _any_of([stage.terms for stage in stages])
+    loose = _loose_terms(concepts, exact=exact) if len(concepts) > 1 else ""
+    return Interpretation(
+        reading,
+        corrected,
+        tuple(tokens),
+        tuple(concepts),
+        tuple(_disjoint(stages)),
+        Stage(SOME, f"({loose} & !{before})") if loose else None,
+        rarest,
+    )
 
 
-def _whole_word_stages(tokens: Sequence[Token], counts: dict[str, int]) -> Iterator[Stage]:
-    """Yield the stages in which each word of the query is a word of the record."""
-    folded = [token.folded for token in tokens]
-    exact = [token.exact for token in tokens]
-    all_in_vocabulary = all(word in counts for word in folded)
-    if exact != folded:
-        yield Stage("whole_name", _term(whole_name_term(exact)))
-        if all_in_vocabulary:
-            yield Stage("exact_in_names", _exactly(EXACT_NAME, NAME, tokens))
-            yield Stage("exact_in_texts", _exactly(EXACT_TEXT, TEXT, tokens))
-    yield Stage("whole_name", _term(whole_name_term(folded)))
-    if all_in_vocabulary:
-        yield Stage("in_names", _all_of(_terms(NAME, folded)))
-        yield Stage("in_texts", _all_of(_terms(TEXT, folded)))
-
-
-def _some_words(corrected: str | None, typed: TypedQuery, counts: dict[str, int]) -> Interpretation | None:
-    """Return the interpretation with all known words; then without one of the rarest; then with any one word."""
-    tokens = tuple(token for token in dict.fromkeys(typed.tokens) if token.folded in counts)
-    rarest_first = sorted({token.folded for token in tokens}, key=lambda word: (counts[word], word))
-    if not rarest_first or len(typed.spellings) == 1:
+def some_concepts(interpretation: Interpretation) -> Interpretation | None:
+    """Return the interpretation in which a record has some of the concepts of another one, which has no hits."""
+    if interpretation.loose is None:
         return None
-    stages: list[Stage] = []
-    one_word = [[word] for word in rarest_first]
-    for alternatives in ([rarest_first], _without_one(rarest_first), one_word):
-        if not alternatives:
-            continue
-        for tier, prefix in (("some_in_names", NAME), ("some_in_texts", TEXT)):
-            stages.append(Stage(tier, _any_of([_all_of(_terms(prefix, words)) for words in alternatives])))
-    return _interpretation("some_words", corrected, tokens, frozenset(), stages, NO_ESTIMATE)
+    stages = (interpretation.loose,)
+    return interpretation._replace(reading=SOME, stages=stages, loose=None, rarest_count=NO_ESTIMATE)
 
 
-def _without_one(words: list[str]) -> list[list[str]]:
-    """Return the words without the first, without the second, and so on; nothing if single words would be left."""
-    if len(words) <= 2:
-        return []
-    return [words[:position] + words[position + 1 :] for position in range(min(len(words), MAX_ALTERNATIVES))]
+def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> str:
+    """Return the expression of the records that have concepts of enough of the weight of all."""
+    needed = ENOUGH * sum(concept.weight for concept in concepts)
+    heaviest = sorted(concepts, key=lambda concept: -concept.weight)[:MAX_LOOSE]
+    results = [concept for concept in heaviest if concept.is_present]
+    minimal: list[tuple[Concept, ...]] = []
+    for size in range(1, len(results) + 1):
+        for chosen in combinations(results, size):
+            is_enough = sum(concept.weight for concept in chosen) >= needed
+            if is_enough and not any(set(smaller) <= set(chosen) for smaller in minimal):
+                minimal.append(chosen)
+    if minimal:
+        return _any_of([_all_in(chosen, LINKS, exact=exact) for chosen in minimal])
+    specific = [concept for concept in results if concept.weight >= SPECIFIC]
+    return _any_of([_all_in([concept], NAMES, exact=exact) for concept in specific]) if specific else ""
 
 
-def _interpretation(
-    reading: str,
-    corrected: str | None,
-    tokens: tuple[Token, ...],
-    used_prefixes: frozenset[str],
-    stages: Sequence[Stage],
-    rarest_count: int,
-) -> Interpretation:
-    """Return the interpretation with stages that each exclude the hits of the stages before."""
-    disjoint = []
+def _disjoint(stages: Sequence[Stage]) -> Iterable[Stage]:
+    """Yield the stages, each without the hits of the stages before."""
     for position, (tier, terms) in enumerate(stages):
         before = [stage.terms for stage in stages[:position]]
-        disjoint.append(Stage(tier, f"({terms} & !{_any_of(before)})" if before else terms))
-    all_terms = _any_of([stage.terms for stage in stages])
-    return Interpretation(reading, corrected, tokens, used_prefixes, tuple(disjoint), all_terms, rarest_count)
+        yield Stage(tier, f"({terms} & !{_any_of(before)})" if before else terms)
+
+
+def _all_in(concepts: Iterable[Concept], scope: Scope, *, exact: bool) -> str:
+    return _all_of([_concept(item, scope, exact=exact) for item in concepts])
+
+
+def _concept(concept: Concept, scope: Scope, *, exact: bool) -> str:
+    return _any_of([_alternative(item, scope, exact=exact) for item in concept.alternatives])
+
+
+def _alternative(alternative: Alternative, scope: Scope, *, exact: bool) -> str:
+    words = [token for token in alternative.tokens if token.folded not in WEAK or len(alternative.tokens) == 1]
+    parts = [_word(token, scope, exact=exact) for token in words]
+    parts += [_any_of([_term(prefix + pair) for prefix in scope.pairs]) for pair in alternative.pairs]
+    return _all_of(parts)
+
+
+def _word(token: Token, scope: Scope, *, exact: bool) -> str:
+    """Return the expression for a word. One without diacritics also matches words that have some."""
+    if exact and token.exact != token.folded:
+        return _any_of([_term(prefix + token.exact) for prefix in scope.exact_words])
+    return _any_of([_term(prefix + token.folded) for prefix in scope.words])
 
 
 def _term(term: str) -> str:
     return f"'{term}'"  # needs no escaping: tokens consist of letters, digits and marks
 
 
-def _terms(prefix: str, words: Iterable[str]) -> list[str]:
-    return [_term(prefix + word) for word in words]
-
-
-def _exactly(exact: str, folded: str, tokens: Iterable[Token]) -> str:
-    """Return an expression for the exact words. A word without diacritics also matches words that have some."""
-    terms = []
-    for token in tokens:
-        has_diacritics = token.exact != token.folded
-        terms.append(_term(exact + token.exact if has_diacritics else folded + token.folded))
-    return _all_of(terms)
-
-
 def _all_of(terms: Iterable[str]) -> str:
-    return f"({' & '.join(terms)})"
+    return _joined(" & ", terms)
 
 
 def _any_of(terms: Iterable[str]) -> str:
-    return f"({' | '.join(terms)})"
+    return _joined(" | ", terms)
+
+
+def _joined(operator: str, terms: Iterable[str]) -> str:
+    different = list(dict.fromkeys(terms))
+    return different[0] if len(different) == 1 else f"({operator.join(different)})"
 
 
 def fts5(terms: str) -> str:

@@ -22,7 +22,7 @@ has the other 30 hits. The seventh page starts at `0.1.1099511627955.20`, shows 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -30,21 +30,26 @@ from app.core.database.statements import Query, Read
 from app.core.errors import BadCursor, Unavailable
 from app.core.model.resource import Resource
 from app.core.search.candidates import NO_TERMS, WINDOW, term_values
-from app.core.search.index import INDEXING, READY, SPAN
-from app.core.search.interpretation import ALL_WORDS, CORRECTED, SOME_WORDS, Interpretation, TypedQuery, interpret
+from app.core.search.entries import INDEXING
+from app.core.search.interpretation import ALL_WORDS, CORRECTED, OTHER_DIACRITICS, SOME, SOME_WORDS, Interpretation
+from app.core.search.scoring import Scoring
+from app.core.search.tables import READY, REFERENCE_DATA, SPAN
+from app.core.search.understanding import Understanding
 
-INTERPRETATIONS = (ALL_WORDS, CORRECTED, SOME_WORDS)
+INTERPRETATIONS = (ALL_WORDS, CORRECTED, OTHER_DIACRITICS, SOME_WORDS)
 _POSITION = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19}){3}")
-ALL_DOCIDS = (0, 1 << 62)
+ALL_DOCIDS = (0, REFERENCE_DATA - 1)  # of a search in all resources
+MAX_NUMBER = 1 << 62  # in a cursor
 FREQUENT = 4_000  # records; PostgreSQL walks only if all words of the query are in more
 
 
 class Hit(NamedTuple):
-    """A record that matches a query, and its tier."""
+    """A record that matches a query, and its tier. `is_in_texts`: its own texts have at least one word of the query."""
 
     resource: str
     record_id: str
     tier: str
+    is_in_texts: bool
 
 
 class SearchPosition(NamedTuple):
@@ -64,7 +69,7 @@ class SearchPosition(NamedTuple):
         if not isinstance(value, str) or not _POSITION.fullmatch(value):
             raise BadCursor
         position = cls(*map(int, value.split(".")))
-        in_range = all(0 <= number < ALL_DOCIDS[1] for number in position)
+        in_range = all(0 <= number < MAX_NUMBER for number in position)
         if position.interpretation not in INTERPRETATIONS or not in_range:
             raise BadCursor
         return position
@@ -102,49 +107,72 @@ class Ranking:
     window: Query
     resources: Sequence[Resource] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    few: int = 1  # if a strict interpretation has fewer hits, those of some words follow
 
     def read_page(self, position: SearchPosition | None, limit: int) -> Read:
         """Read the `RankedPage` at a position, or the first page of the strictest interpretation that has hits."""
         yield from _ensure_index_ready()
+        understanding = Understanding(self.query, any(resource.is_reference_data for resource in self.resources))
         strictest: Interpretation | None = None
         for number in INTERPRETATIONS if position is None else [position.interpretation]:
-            interpretation: Interpretation | None = yield from interpret(TypedQuery.of(self.query), number)
+            interpretation: Interpretation | None = yield from understanding.interpretation(number)
             strictest = strictest or interpretation
             if interpretation is None:
                 continue
             start = position or SearchPosition(number, 0, 0, 0)
-            hits, following = yield from self._hits(interpretation, start, limit)
+            folded = [token.folded for token in interpretation.tokens]
+            scoring = Scoring(interpretation.concepts, folded, understanding.preferred)
+            hits, following, used = yield from self._hits(interpretation, start, limit, scoring)
             if hits or position:
-                return RankedPage(hits, following, interpretation)
+                return RankedPage(hits, following, used)
         return RankedPage([], None, strictest)
 
     def match_values(self, interpretation: Interpretation | None) -> dict[str, Any]:
         """Return the values with which `is_match` is true for each hit. The query must be over one resource."""
-        ((after, upto),) = self._ranges()
-        terms = interpretation.all_terms if interpretation else NO_TERMS
+        ranges = self._ranges()
+        after = ranges[0][0]
+        upto = ranges[-1][1]
+        stages = interpretation.stages if interpretation else ()
+        terms = f"({' | '.join(stage.terms for stage in stages)})" if stages else NO_TERMS
         return {**term_values(terms), "docid_after": after, "docid_upto": upto}
 
-    def _hits(self, interpretation: Interpretation, start: SearchPosition, limit: int) -> Read:
-        """Read windows until there is one hit more than the page needs: the next page starts with that one."""
+    def _hits(self, interpretation: Interpretation, start: SearchPosition, limit: int, scoring: Scoring) -> Read:
+        """Read windows until there is one hit more than the page needs: the next page starts with that one.
+
+        Return the hits, the position of the next page, and the interpretation with the stages that have hits.
+        """
         hits: list[Hit] = []
-        key = _rank_key(interpretation)
         position: SearchPosition | None = start
-        while position is not None and position.stage < len(interpretation.stages):
-            stage = interpretation.stages[position.stage]
-            bounds = self._bounds(interpretation, position)
-            rows = yield self.window, {**self.values, **term_values(stage.terms), **bounds}
-            ranked = sorted(rows, key=key)
+        used = interpretation
+        if start.stage >= len(interpretation.stages) and interpretation.loose:
+            used = _with_loose(interpretation)
+        while position is not None and position.stage < len(used.stages):
+            tier, terms = used.stages[position.stage]
+            rows = yield self.window, {**self.values, **term_values(terms), **self._bounds(interpretation, position)}
+            ranked = scoring.ranked(rows, is_strict=tier != SOME)
+            last = position
+            if rows and interpretation.loose and self._has_few(used, position, rows):
+                used = _with_loose(interpretation)
+                last = SearchPosition(position.interpretation, len(used.stages) - 1, 0, 0)
+                bounds = self._bounds(interpretation, last)
+                rows = yield self.window, {**self.values, **term_values(interpretation.loose.terms), **bounds}
+                ranked = scoring.merged(ranked, scoring.ranked(rows, is_strict=False))
             end = position.skip + limit - len(hits)
-            hits += [Hit(row[1], row[2], stage.tier) for row in ranked[position.skip : end]]
+            hits += [Hit(item.row[1], item.row[2], *scoring.tier(item)) for item in ranked[position.skip : end]]
             if len(ranked) > end:
-                return hits, position._replace(skip=end)
-            position = self._next_window(position, rows)
-        return hits, None
+                return hits, position._replace(skip=end), used
+            position = self._next_window(last, rows)
+        return hits, None, used
+
+    def _has_few(self, used: Interpretation, position: SearchPosition, rows: Sequence[Any]) -> bool:
+        """Return whether these are all hits of the only stage, and so few that those of a looser one follow."""
+        return len(used.stages) == 1 and position.after == 0 and len(rows) < self.few
 
     def _ranges(self) -> list[tuple[int, int]]:
         """Return the ranges of docids of the resources: one for each, or a single one for all resources."""
-        numbers = sorted(resource.number for resource in self.resources)
-        return [(number * SPAN, number * SPAN + SPAN - 1) for number in numbers] or [ALL_DOCIDS]
+        starts = [resource.number * SPAN for resource in self.resources]
+        starts += [REFERENCE_DATA + item.number * SPAN for item in self.resources if item.is_reference_data]
+        return [(start, start + SPAN - 1) for start in sorted(starts)] or [ALL_DOCIDS]
 
     def _bounds(self, interpretation: Interpretation, position: SearchPosition) -> dict[str, int]:
         """Return the docids of a window: from the first range that is not used up, after the docid of the position."""
@@ -172,36 +200,7 @@ def _ensure_index_ready() -> Read:
         raise Unavailable("The search index is not complete. Run `hoptac migrate`, or wait until it has finished.")
 
 
-def _rank_key(interpretation: Interpretation) -> Callable[[Sequence[Any]], Any]:
-    """Return the sort key of the candidates in a window, given as rows of the index.
-
-    The first number of the key says how a name of the record matches the query, here «ha noi». The best match counts:
-
-    0. The name equals the query: «Hà Nội».
-    1. The name starts with it: «Hà Nội Port».
-    2. The name contains it: «Port of Hà Nội».
-    3. The name starts with it and completes its last word: «Ha Noise Lab».
-    4. The name contains it and completes its last word: «The Ha Noise Lab».
-    5. No name contains the words of the query one after the other.
-
-    Among these the shorter name comes first; in case 5, the record with more of the words in its names. If that is
-    equal, too, the number of the resource and the id decide.
-    """
-    words = [f" {token.folded} " for token in interpretation.tokens]
-    phrase = " ".join(token.folded for token in interpretation.tokens)
-    patterns = (f"\n {phrase} \n", f"\n {phrase} ", f" {phrase} ", f"\n {phrase}", f" {phrase}")
-    loosest = patterns[-1]
-
-    def key(row: Sequence[Any]) -> tuple[int, int, int, int, str]:
-        docid, _, record_id, names = row
-        if loosest in names:  # a part of every other pattern
-            for rank, pattern in enumerate(patterns):
-                position = names.find(pattern)
-                if position >= 0:
-                    start = names.rfind("\n", 0, position + 1)
-                    return rank, 0, names.find("\n", position + 1) - start, docid // SPAN, record_id
-        word_count = sum(word in names for word in words)
-        first_name_length = names.find("\n", 1) if word_count else 0
-        return len(patterns), -word_count, first_name_length, docid // SPAN, record_id
-
-    return key
+def _with_loose(interpretation: Interpretation) -> Interpretation:
+    """Return the interpretation with its loose stage as the last one."""
+    assert interpretation.loose is not None
+    return interpretation._replace(stages=(*interpretation.stages, interpretation.loose), loose=None)

@@ -25,14 +25,28 @@ _MARKS = re.compile("[\u0300-\u036f]")
 _TONES = re.compile("[\u0300\u0301\u0303\u0309\u0323]")  # huyền sắc ngã hỏi nặng
 _FINAL_Y = re.compile("(?:qu|[b-df-hj-np-tv-xz]+)y")
 
+# A syllable of Vietnamese, folded. A Vietnamese word often has two of them, which mean something else by themselves.
+_SYLLABLE = re.compile(
+    "(?!(?:ng|c)[eiy]|ge|k[aou]|n?gh[aou])(?:ngh|ng|nh|ch|gh|gi|kh|ph|qu|th|tr|[bcdghklmnpqrstvx])?"
+    "(?:a[iouy]?|eo?|eu|i[aeu]?|ieu|o[aei]?|oa[ioy]|oeo|oo|u[aeiouy]?|u[ao][iy]|uou|uy[aeu]|yeu?|y)"
+    "(?:ch|c|m|ng|nh|n|p|t)?"
+)
+# Between two tokens of one phrase there are spaces, or a hyphen; within a number or a code also other signs.
+_PHRASE_BREAK = re.compile(r"[^\w\s\u0300-\u036f'’/&%+.,–-]|[.,](?!\d)|\n|\s[–-]\s")
+PAIR_JOINT = "\u00b7"  # FTS5 takes it for a letter
+
 JOINED_NAME_LENGTHS = range(2, 4)  # names of two or three tokens are indexed as one token, too: hanoi, vietnam
 
 # The first character of a term states where the token occurs and in which form.
 WHOLE_NAME = "1"  # not a token, but the hash of an entire name or code
 NAME = "2"  # folded, in a name
-TEXT = "3"  # folded, anywhere in the record
+TEXT = "3"  # folded, anywhere in the texts of the record
 EXACT_NAME = "4"  # exact, in a name
-EXACT_TEXT = "5"  # exact, anywhere in the record
+EXACT_TEXT = "5"  # exact, anywhere in the texts of the record
+LINK = "6"  # folded, in a label of its codes or a name of a record that it links to
+EXACT_LINK = "7"  # exact, in the same
+PAIR = "8"  # two folded tokens that stand together in the texts of the record
+LINK_PAIR = "9"  # the same in the labels and names of linked records
 
 
 class Token(NamedTuple):
@@ -81,30 +95,83 @@ def prefixes(spelling: str) -> set[str]:
     return {token_of(spelling).folded, _MARKS.sub("", fold(spelling[:MAX_TOKEN_LENGTH]))}
 
 
-def terms(names: Iterable[Sequence[Token]], codes: Iterable[Sequence[Token]], text: str) -> set[str]:
-    """Return the terms of a record, given the tokens of its names and codes and the text of all its fields.
+@lru_cache(maxsize=CACHED_WORDS)
+def is_syllable(folded: str) -> bool:
+    """Return whether a folded word can be a syllable of Vietnamese."""
+    return _SYLLABLE.fullmatch(folded) is not None
 
-    A code, such as an id, adds one term only. It is for queries that consist of exactly this code.
-    """
-    record_terms: set[str] = set()
-    for spelling in {spelling[:MAX_TOKEN_LENGTH] for spelling in _spellings(text)}:
-        record_terms.update(_text_terms(spelling))
-    record_terms.update(whole_name_term(token.folded for token in code) for code in codes)
-    for name in names:
-        record_terms.add(whole_name_term(token.folded for token in name))
-        record_terms.add(whole_name_term(token.exact for token in name))
-        record_terms.update(_joined_name_terms(name))
-        for folded, exact in name:
-            record_terms.add(NAME + folded)
-            if exact != folded:
-                record_terms.add(EXACT_NAME + exact)
-    return record_terms
+
+def phrases(text: str) -> list[list[Token]]:
+    """Return the tokens of a text in the phrases between its punctuation marks."""
+    parts = _PHRASE_BREAK.split(unicodedata.normalize("NFC", text))
+    tokenized = ([token_of(spelling) for spelling in SPELLING.findall(part)] for part in parts)
+    return [phrase for phrase in tokenized if phrase]
 
 
 @lru_cache(maxsize=CACHED_WORDS)
-def _text_terms(spelling: str) -> tuple[str, ...]:
-    folded, exact = token_of(spelling)
-    return (TEXT + folded, EXACT_TEXT + exact) if exact != folded else (TEXT + folded,)
+def makes_pair(first: str, second: str) -> bool:
+    """Return whether two folded tokens that stand together are indexed as a pair: two syllables, or one is a number."""
+    return (is_syllable(first) and is_syllable(second)) or first.isdigit() or second.isdigit()
+
+
+def pair_of(first: str, second: str) -> str:
+    """Return two folded tokens as one word of the vocabulary. It starts with no letter, so it completes no word."""
+    return f"{PAIR_JOINT}{first}{PAIR_JOINT}{second}"
+
+
+class IndexedText(NamedTuple):
+    """The terms of a text, and its phrases as lines of folded words (see `IndexEntry`)."""
+
+    terms: frozenset[str]
+    lines: tuple[str, ...]
+
+
+def own_text(text: str) -> IndexedText:
+    """Return a text of a record for the index."""
+    return _indexed(text, TEXT, EXACT_TEXT, PAIR)
+
+
+@lru_cache(maxsize=1 << 11)  # an entry takes up to 8 kB, usually 1 kB; the same labels occur in many records
+def link_text(text: str) -> IndexedText:
+    """Return a label, or the names of a linked record, for the index."""
+    return _indexed(text, LINK, EXACT_LINK, LINK_PAIR)
+
+
+def _indexed(text: str, word: str, exact_word: str, pair: str) -> IndexedText:
+    results: set[str] = set()
+    lines: list[str] = []
+    for phrase in phrases(text):
+        before = ""
+        for folded, exact in phrase:
+            results.add(word + folded)
+            if exact != folded:
+                results.add(exact_word + exact)
+            if before and makes_pair(before, folded):
+                results.add(pair + pair_of(before, folded))
+            before = folded
+        lines.append(line_of(phrase))
+    return IndexedText(frozenset(results), tuple(lines))
+
+
+def line_of(tokens: Iterable[Token]) -> str:
+    """Return tokens as a line of folded words: " ha noi \\n"."""
+    return f" {' '.join([token.folded for token in tokens])} \n"
+
+
+def name_terms(name: Sequence[Token]) -> set[str]:
+    """Return the terms of a name, in addition to those of its text."""
+    results = {whole_name_term(token.folded for token in name), whole_name_term(token.exact for token in name)}
+    results.update(_joined_name_terms(name))
+    for folded, exact in name:
+        results.add(NAME + folded)
+        if exact != folded:
+            results.add(EXACT_NAME + exact)
+    return results
+
+
+def code_term(code: str) -> str:
+    """Return the only term of a code, such as an id. It is for queries that consist of exactly this code."""
+    return whole_name_term(token.folded for token in tokenize(code))
 
 
 def _joined_name_terms(name: Sequence[Token]) -> tuple[str, ...]:

@@ -1,7 +1,10 @@
 """The vocabulary: all words of public records, their completions, and the corrections of words that are not in it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
+import snowballstemmer
 from rapidfuzz.distance import OSA
 from sqlalchemy import Column, Connection, Index, Integer, Table, bindparam, delete, func, insert, select, update
 from sqlmodel import SQLModel
@@ -9,7 +12,11 @@ from sqlmodel import SQLModel
 from app.core.database.sql import chunks, one_of
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
+from app.core.search.tokens import CACHED_WORDS, PAIR_JOINT, is_syllable
 
+ALL_RECORDS = PAIR_JOINT  # the word of every record: its count is the number of records
+REFERENCE_WORD = 2 * PAIR_JOINT  # starts the words of reference data, which are counted by themselves
+MIN_STEMMED = 4  # letters of a word that may have inflected forms
 MAX_COMPLETIONS = 20  # words that an unfinished word may stand for
 MAX_SIMILAR = 200  # words whose distance to an unknown word is computed
 
@@ -19,6 +26,7 @@ WORDS = Table(
     "search_words",
     SQLModel.metadata,
     Column("word", BYTEWISE, primary_key=True),
+    Column("stem", BYTEWISE, nullable=False, index=True),  # see `stem_of`
     Column("records", Integer, nullable=False),  # the number of records that contain the word
 )
 
@@ -32,7 +40,7 @@ PAIRS = Table(
     Index(None, "word"),
 )
 
-RECORD_COUNTS = Query(select(WORDS.c.word, WORDS.c.records).where(one_of(WORDS.c.word, "words")))
+RECORD_COUNTS = Query(select(WORDS.c.word, WORDS.c.stem, WORDS.c.records).where(one_of(WORDS.c.stem, "stems")))
 
 WORDS_WITH_PREFIX = Query(
     select(WORDS.c.word, WORDS.c.records)
@@ -55,6 +63,45 @@ _similar = (
 SIMILAR_WORDS = Query(select(WORDS.c.word, WORDS.c.records).join(_similar, _similar.c.word == WORDS.c.word))
 
 
+_STEMMER = snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=CACHED_WORDS)
+def stem_of(word: str) -> str:
+    """Return the stem that a word shares with its inflected forms: factories → factori, as is factory.
+
+    A word that can be a syllable of Vietnamese, which has no inflection, is its own stem.
+    """
+    if word.startswith(REFERENCE_WORD):
+        return REFERENCE_WORD + stem_of(word.removeprefix(REFERENCE_WORD))
+    if len(word) < MIN_STEMMED or not word.isascii() or not word.isalpha() or is_syllable(word):
+        return word
+    stem = str(_STEMMER.stemWord(word))
+    return word if is_syllable(stem) else stem
+
+
+class Counts:
+    """The numbers of records that contain some words, as `RECORD_COUNTS` returns them."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._records: dict[str, int] = {}
+        self._by_stem: dict[str, list[str]] = {}
+        for word, stem, records in sorted(rows, key=lambda row: (-row[2], row[0])):
+            word = word.removeprefix(REFERENCE_WORD)
+            stem = stem.removeprefix(REFERENCE_WORD)
+            self._records[word] = self._records.get(word, 0) + records
+            if word not in self._by_stem.setdefault(stem, []):
+                self._by_stem[stem].append(word)
+
+    def records(self, word: str) -> int:
+        """Return the number of records that contain a word or pair."""
+        return self._records.get(word, 0)
+
+    def with_stem(self, stem: str) -> list[str]:
+        """Return the words with a stem, the most frequent ones first."""
+        return self._by_stem.get(stem, [])
+
+
 def update_counts(connection: Connection, differences: Mapping[str, int]) -> int:
     """Add to the number of records of each word. A word without records is removed.
 
@@ -66,7 +113,7 @@ def update_counts(connection: Connection, differences: Mapping[str, int]) -> int
         query = select(WORDS.c.word, WORDS.c.records).where(WORDS.c.word.in_(chunk))
         present.update(map(tuple, connection.execute(query)))
     new_words = [word for word in changed if word not in present]
-    inserted = [{"word": word, "records": differences[word]} for word in new_words]
+    inserted = [{"word": word, "stem": stem_of(word), "records": differences[word]} for word in new_words]
     updated = [{"key": word, "records": present[word] + differences[word]} for word in changed if word in present]
     unused = [row for row in updated if not row["records"]]
     for statement, rows in (
@@ -96,9 +143,9 @@ def _pair_rows(words: Iterable[str]) -> Iterator[dict[str, str]]:
 def letter_pairs(word: str) -> list[str]:
     """Return the pairs of neighbouring letters in a word, with its start (^) and end ($).
 
-    A word with a digit has none, because a number is never corrected.
+    Numbers and pairs of words have none, because they are never corrected.
     """
-    if any(map(str.isdigit, word)):
+    if not word.isalpha():
         return []
     return sorted({first + second for first, second in zip(f"^{word}", f"{word}$", strict=True)})
 
@@ -133,5 +180,6 @@ def nearest(word: str, candidates: Iterable[tuple[str, int]]) -> str | None:
     left out, replaced, or swapped with its neighbour (optimal string alignment).
     """
     max_errors = tolerance(word)
-    measured = [(OSA.distance(word, candidate), -records, candidate) for candidate, records in candidates]
+    alike = [(candidate, records) for candidate, records in candidates if candidate[0] == word[0]]
+    measured = [(OSA.distance(word, candidate), -records, candidate) for candidate, records in alike]
     return min((row for row in measured if row[0] <= max_errors), default=(0, 0, None))[2]

@@ -1,0 +1,100 @@
+"""The entry of a record in the search index: its words, terms and label, made from its representation."""
+
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+from app.core.model.resource import Resource
+from app.core.model.texts import name_texts, other_texts
+from app.core.search.about import Facts, Reference, label_of
+from app.core.search.tokens import (
+    LINK,
+    PAIR,
+    TEXT,
+    code_term,
+    joined_name,
+    line_of,
+    link_text,
+    name_terms,
+    own_text,
+    token_of,
+    tokenize,
+)
+from app.core.search.vocabulary import ALL_RECORDS, REFERENCE_WORD
+from app.core.values.json import from_json
+
+# The version number of the rules that turn a record into an `IndexEntry`. Raise it when an entry changes for the same
+# record. `hoptac migrate` then builds the index again.
+INDEXING = 5
+
+MAX_RANKED = 4_000  # characters of the texts of a record, and of what it is about, with which queries are compared
+MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte
+CODE_LINE = "="  # starts a line with a code of the record
+
+
+class IndexEntry(NamedTuple):
+    """What the index stores for one record.
+
+    `names`, `texts` and `about` are the folded words that the ranking compares with a query. Each name or phrase is a
+    line, and each word has a space before and after it: "\\n ha noi \\n hanoi \\n". `terms` are separated by spaces.
+    `label` are the names as they are indexed with records that link to this one.
+    """
+
+    names: str
+    texts: str
+    about: str
+    label: str
+    terms: str
+
+    @classmethod
+    def of(
+        cls, resource: Resource, record: Mapping[str, Any], facts: Facts, labels: Mapping[Reference, str]
+    ) -> "IndexEntry":
+        """Return the entry for a representation, given its facts and the labels of the records that it links to."""
+        own_names = [name for _, name in name_texts(resource, record)]
+        names = [tokenize(name) for name in own_names]
+        others = [own_text(text) for path, text in other_texts(resource, record) if not path.endswith(".note")]
+        links_text = [link_text(text) for text in (resource.one, *facts.texts)]
+        links_text += [link_text(labels.get(reference, "")) for reference in facts.references]
+        codes = [record["id"], *(identifier["value"] for identifier in record.get("identifiers", ()))]
+        codes += [record[name] for name in resource.unique if record.get(name)]
+        terms = set(map(code_term, codes))
+        terms.update(*(text.terms for text in others), *(text.terms for text in links_text), *map(name_terms, names))
+        terms.update(*(own_text(name).terms for name in own_names))
+        joined = " ".join(sorted(terms))
+        if len(joined) > MAX_ENTRY_SIZE:
+            joined = joined[:MAX_ENTRY_SIZE].rpartition(" ")[0]
+        naming = [
+            labels.get(reference, "") for reference in facts.references if reference.resource in resource.named_by
+        ]
+        names += map(tokenize, "\n".join(naming).split("\n"))
+        names += [[token_of(joined_as_word)] for name in names if (joined_as_word := joined_name(name))]
+        return cls(
+            _joined(map(line_of, names), MAX_ENTRY_SIZE),
+            _joined(chain.from_iterable(text.lines for text in others), MAX_RANKED),
+            _joined(chain.from_iterable(text.lines for text in links_text), MAX_RANKED)
+            + "".join(map(_code_line, codes)),
+            label_of(resource, record),
+            joined,
+        )
+
+
+def _code_line(code: str) -> str:
+    return CODE_LINE + line_of(tokenize(code))
+
+
+def _joined(lines: Iterable[str], size: int) -> str:
+    joined = "\n" + "".join(dict.fromkeys(lines))
+    return joined if len(joined) <= size else joined[:size].rpartition(" ")[0] + " \n"
+
+
+def vocabulary_of(joined: str, *, is_reference: bool) -> set[str]:
+    """Return the words and pairs that the vocabulary counts, given the terms of a record."""
+    words = {term[1:] for term in joined.split(" ") if term[0] in (TEXT, LINK, PAIR)}
+    return {REFERENCE_WORD + word for word in words} if is_reference else {ALL_RECORDS, *words}
+
+
+def public_record(body: str | bytes | None) -> dict[str, Any] | None:
+    """Return a representation as an object, or None if the record is a draft, merged or deleted (no body)."""
+    record: Any = from_json(body) if body else {"state": "draft"}
+    return None if record["state"] != "published" or record.get("merged_into") else record

@@ -1,0 +1,188 @@
+"""The records that link to others, for the index: a record is indexed with the names of those that it links to.
+
+If a record with few links to it gets other names, the records that link to it are indexed again in the same
+transaction. If it has many, the record is put into a queue, and a background task indexes them again in batches
+(`app/core/maintenance/reindex.py`): until then they are found by the old name.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Connection, Select, delete, func, insert, literal, select, update
+
+from app.core.change_log import CHANGES
+from app.core.database.sql import chunks
+from app.core.model.resource import RESOURCES, Resource
+from app.core.search.about import Reference
+from app.core.search.entries import public_record
+from app.core.search.tables import RECORDS, REFERENCE_DATA, REFRESHES
+from app.core.values.links import link_paths, text_positions
+
+AT_ONCE = 200  # records that are indexed again in the transaction of a write, or in one of the background task
+
+
+class Linking(NamedTuple):
+    """A public record that links to another one, with its representation."""
+
+    resource: Resource
+    record_id: str
+    body: str | bytes
+
+    @property
+    def reference(self) -> Reference:
+        """The record itself, as the target of links."""
+        return Reference(self.resource.name, self.record_id)
+
+
+def _links_to(target: str) -> list[tuple[Resource, Any]]:
+    """Return the columns with links to records of a resource, always in the same order.
+
+    The manager and the documents that a record cites are left out: it is not about them.
+    """
+    columns: list[tuple[Resource, Any]] = []
+    for resource in RESOURCES.values():
+        for name, link in resource.all_links.items():
+            if link.target == target and name not in ("managed_by", "document"):
+                columns += [(resource, column) for column in link.columns]
+    return columns
+
+
+def _linking(resource: Resource, column: Any, target_id: str) -> Select[Any]:
+    """Select the ids of the public records with a link to a record in this column."""
+    row: Any = resource.table
+    query = select(row.id).where(row.state == "published")
+    if isinstance(column, Column):
+        return query.where(row.id.in_(select(column.table.c.record_id).where(column == target_id)))
+    return query.where(column == target_id)
+
+
+def few_linking(connection: Connection, reference: Reference) -> list[Linking] | None:
+    """Return the records that link to a record, or None if they are more than `AT_ONCE`."""
+    results: dict[tuple[str, str], Linking] = {}
+    for resource, column in _links_to(reference.resource):
+        ids = connection.scalars(_linking(resource, column, reference.record_id).limit(AT_ONCE + 1)).all()
+        results |= {(resource.name, item.record_id): item for item in with_bodies(connection, resource, set(ids))}
+        if len(ids) > AT_ONCE or len(results) > AT_ONCE:
+            return None
+    return list(results.values())
+
+
+def with_bodies(connection: Connection, resource: Resource, ids: set[str]) -> Iterator[Linking]:
+    """Yield these records of a resource with their representations."""
+    if not ids:
+        return
+    row: Any = resource.table
+    query = select(row.id, func.coalesce(row.body, CHANGES.c.body)).join(CHANGES, CHANGES.c.sequence == row.change)
+    for record_id, body in connection.execute(query.where(row.id.in_(sorted(ids)))):
+        yield Linking(resource, record_id, body)
+
+
+def queue_refresh(connection: Connection, reference: Reference) -> None:
+    """Let the background task index the records again that link to this one."""
+    key = (REFRESHES.c.resource == reference.resource, REFRESHES.c.record_id == reference.record_id)
+    connection.execute(delete(REFRESHES).where(*key))
+    connection.execute(insert(REFRESHES), {**reference._asdict(), "step": 0, "after": ""})
+
+
+def next_to_refresh(connection: Connection) -> list[Linking]:
+    """Return the next records that the background task indexes again, and note that they are done."""
+    first = connection.execute(select(REFRESHES).limit(1)).first()
+    if first is None:
+        return []
+    key = (REFRESHES.c.resource == first.resource, REFRESHES.c.record_id == first.record_id)
+    resource, column = _links_to(first.resource)[first.step]
+    query = _linking(resource, column, first.record_id)
+    query = query.where(resource.table.id > first.after).order_by(resource.table.id).limit(AT_ONCE)
+    ids = list(connection.scalars(query))
+    if len(ids) == AT_ONCE:
+        connection.execute(update(REFRESHES).where(*key).values(after=ids[-1]))
+    elif first.step + 1 < len(_links_to(first.resource)):
+        connection.execute(update(REFRESHES).where(*key).values(step=first.step + 1, after=""))
+    else:
+        connection.execute(delete(REFRESHES).where(*key))
+    return list(with_bodies(connection, resource, set(ids)))
+
+
+def is_refresh_pending(connection: Connection) -> bool:
+    """Return whether the background task has something to do."""
+    return connection.execute(select(literal(1)).select_from(REFRESHES).limit(1)).first() is not None
+
+
+def reference_links(resource: Resource, record: Mapping[str, Any] | None) -> set[Reference]:
+    """Return the links of a record to records that may be reference data (see `Resource.is_reference_data`)."""
+    results: set[Reference] = set()
+    for path, target in link_paths(resource.fields) if record else ():
+        if RESOURCES[target].is_reference_data:
+            results |= {Reference(target, item[0][item[1]]) for item in text_positions(record, path)}
+    return results
+
+
+def reference_data_among(
+    connection: Connection, resource: Resource, written: Mapping[Reference, Mapping[str, Any] | None]
+) -> set[str]:
+    """Return the ids of the written records that are only reference data.
+
+    No document of the registry speaks of them (they have external sources only), and no other public record links to
+    them, apart from other reference data.
+    """
+    if not resource.is_reference_data:
+        return set()
+    ids = {
+        key.record_id
+        for key, record in written.items()
+        if record and key.resource == resource.name and not _is_documented(record)
+    }
+    for chunk in chunks(sorted(ids)):
+        for source, column in _links_to(resource.name):
+            ids -= set(connection.scalars(_linked_among(source, column, chunk)))
+    return ids
+
+
+def _is_documented(record: Mapping[str, Any]) -> bool:
+    return any(citation["basis"] != "external" for citation in record["citations"])
+
+
+def _linked_among(source: Resource, column: Any, ids: list[str]) -> Select[Any]:
+    """Select those of some records to which a column of public records links that are not reference data themselves."""
+    row: Any = source.table
+    query = select(column).where(column.in_(ids), row.state == "published").distinct()
+    if isinstance(column, Column):
+        query = query.join(row, row.id == column.table.c.record_id)
+    if source.is_reference_data:
+        query = query.join(RECORDS, (RECORDS.c.resource == source.name) & (RECORDS.c.record_id == row.id))
+        query = query.where(RECORDS.c.docid < REFERENCE_DATA)
+    return query
+
+
+def misplaced(
+    connection: Connection,
+    added: set[Reference],
+    removed: set[Reference],
+    written: Mapping[Reference, str | bytes | None],
+) -> list[Linking]:
+    """Return the records that became or are no more reference data, since links to them were removed or added.
+
+    `written` are the representations of this transaction: their Changes are not in the log yet.
+    """
+    results: list[Linking] = []
+    for name in sorted({reference.resource for reference in added | removed}):
+        resource = RESOURCES[name]
+        linked = {reference.record_id for reference in added if reference.resource == name}
+        unlinked = {reference.record_id for reference in removed if reference.resource == name} - linked
+        query = select(RECORDS.c.record_id).where(RECORDS.c.resource == name)
+        promoted = query.where(RECORDS.c.record_id.in_(linked), RECORDS.c.docid >= REFERENCE_DATA)
+        demoted = query.where(RECORDS.c.record_id.in_(unlinked), RECORDS.c.docid < REFERENCE_DATA)
+        results += _bodies(connection, resource, set(connection.scalars(promoted)) if linked else set(), written)
+        others = _bodies(connection, resource, set(connection.scalars(demoted)) if unlinked else set(), written)
+        records = {item.reference: public_record(item.body) for item in others}
+        are_reference_data = reference_data_among(connection, resource, records)
+        results += [item for item in others if item.record_id in are_reference_data]
+    return results
+
+
+def _bodies(
+    connection: Connection, resource: Resource, ids: set[str], written: Mapping[Reference, str | bytes | None]
+) -> list[Linking]:
+    bodies = {record_id: written.get(Reference(resource.name, record_id)) for record_id in ids}
+    of_transaction = [Linking(resource, record_id, body) for record_id, body in bodies.items() if body]
+    return [*of_transaction, *with_bodies(connection, resource, {item for item in ids if not bodies[item]})]

@@ -1,0 +1,175 @@
+"""The score of a candidate: how much of a query a record contains, where, and how closely together.
+
+It is computed from the folded words of the record (`IndexEntry`), the same on both engines. The score of a concept is
+the weight of the best place where it stands, times the weight of the alternative (`concepts`) that stands there. The
+score of a record is the weighted mean of the scores of the concepts, reduced by the share of those that it does not
+contain, plus boni for a close name, for words that stand together, and for its resource.
+"""
+
+from collections.abc import Sequence
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
+
+from app.core.search.concepts import Alternative, Concept
+from app.core.search.entries import CODE_LINE
+from app.core.search.interpretation import SOME
+from app.core.search.tables import SPAN
+
+IN_NAMES = 1.0
+IN_TEXTS = 0.65
+IN_LINKS = 0.5
+APART = 0.3  # words of a phrase that do not stand together
+
+EQUAL_NAME = 1.0  # boni for a name that equals the query, starts with it, or contains it
+NAME_START = 0.3
+NAME_PART = 0.2
+CLOSE_NAME = 0.2  # for a name that has few other words
+TOGETHER = 0.1  # for concepts that stand together as in the query
+LOOSE = 0.2  # is taken off if a record does not have all concepts with their diacritics
+PREFERRED = 0.2  # for the resource that a question asks for
+PRIOR = {"projects": 0.06, "agreements": 0.06, "partners": 0.04, "documents": 0.04, "milestones": 0.03, "places": 0.03}
+
+Row = Sequence[Any]  # docid, resource, record_id, names, texts, about
+
+
+class Ranked(NamedTuple):
+    """A candidate with its score. `is_strict`: it has all concepts."""
+
+    score: float
+    row: Row
+    is_strict: bool
+
+
+class _Written(NamedTuple):
+    """A way to write a concept: the phrase, its weight, and its words if they need not stand together."""
+
+    phrase: str
+    weight: float
+    apart: tuple[str, ...]
+
+
+class Scoring:
+    """Scores the candidates of one query."""
+
+    def __init__(self, concepts: Sequence[Concept], typed: Sequence[str], preferred: frozenset[str]) -> None:
+        total = sum(item.weight for item in concepts) or 1.0
+        self._concepts = [(item.weight / total, _written_forms(item)) for item in concepts]
+        self._lengths = [len(item.alternatives[0].tokens) if item.alternatives else 1 for item in concepts]
+        phrase = " ".join(typed)
+        self._code = f"{CODE_LINE} {phrase} \n"
+        self._name_part = f" {phrase} "
+        self._name_start = f"\n {phrase} "
+        self._equal_name = f"\n {phrase} \n"
+        self._neighbours = [
+            f"{first[0].phrase}{second[0].phrase[1:]}"
+            for (_, first), (_, second) in pairwise(self._concepts)
+            if first and second
+        ]
+        self._boni = {**PRIOR, **{name: PRIOR.get(name, 0.0) + PREFERRED for name in preferred}}
+
+    def ranked(self, rows: Sequence[Row], *, is_strict: bool) -> list[Ranked]:
+        """Return the candidates of a stage in their order."""
+        malus = 0.0 if is_strict else LOOSE
+        return self.merged([Ranked(self.score(row) - malus, row, is_strict) for row in rows])
+
+    @staticmethod
+    def merged(*ranked: list[Ranked]) -> list[Ranked]:
+        """Return the candidates of some stages in one order."""
+        return sorted(
+            chain.from_iterable(ranked), key=lambda item: (-round(item.score, 6), item.row[0] // SPAN, item.row[2])
+        )
+
+    def score(self, row: Row) -> float:
+        """Return the score of a candidate."""
+        _, resource, _, names, texts, links_text = row
+        whole = f"{names}{texts}{links_text}"
+        end_of_names = len(names)
+        end_of_texts = end_of_names + len(texts)
+        score = 0.0
+        share = 0.0
+        in_name = -1
+        for weight, written in self._concepts:
+            best, position = _best(written, whole, end_of_names, end_of_texts)
+            if best:
+                score += weight * best
+                share += weight
+            if 0 <= position < end_of_names and in_name < 0:
+                in_name = position
+        score *= (1 + share) / 2
+        if in_name >= 0:
+            score += self._name_bonus(names, in_name)
+        if self._code in links_text:
+            score += EQUAL_NAME
+        for pair in self._neighbours:
+            if pair in names or pair in texts:
+                score += TOGETHER / len(self._neighbours)
+        return score + self._boni.get(resource, 0.0)
+
+    def _name_bonus(self, names: str, position: int) -> float:
+        """Return the bonus for names that are close to the query; `position` is where one has a word of it."""
+        bonus = 0.0
+        if self._name_part in names:
+            bonus = NAME_PART
+            if self._name_start in names:
+                bonus = EQUAL_NAME if self._equal_name in names else NAME_START
+        name = names[names.rfind("\n", 0, position + 1) : names.find("\n", position + 1)]
+        words = 0
+        share = 0.0
+        for (weight, written), length in zip(self._concepts, self._lengths, strict=True):
+            for item in written:
+                if item.phrase in name:
+                    words += length
+                    share += weight
+                    break
+        return bonus + CLOSE_NAME * share * min(1.0, words / (name.count(" ") - 1))
+
+    def tier(self, ranked: Ranked) -> tuple[str, bool]:
+        """Return where a hit contains the query, as a code of `search_tier`, and whether its own texts have a word."""
+        names, texts, links_text = ranked.row[3:6]
+        if not ranked.is_strict:
+            return SOME, self._number_in(f"{names}{texts}") > 0
+        if self._equal_name in names or self._code in links_text:
+            return "whole_name", True
+        in_names = self._number_in(names)
+        if in_names == len(self._concepts):
+            return "in_names", True
+        in_texts = self._number_in(f"{names}{texts}")
+        if in_texts == len(self._concepts):
+            return "in_texts", True
+        return "in_links", in_texts > 0
+
+    def _number_in(self, text: str) -> int:
+        """Return how many concepts a text contains."""
+        size = len(text)
+        return sum(_best(written, text, size, size)[0] > 0 for _, written in self._concepts)
+
+
+def _written_forms(concept: Concept) -> list[_Written]:
+    """Return the ways to write a concept, those with the largest weights first."""
+    return sorted(map(_written, concept.alternatives), key=lambda item: -item.weight)
+
+
+def _written(alternative: Alternative) -> _Written:
+    words = [token.folded for token in alternative.tokens]
+    apart = tuple(f" {word} " for word in words) if len(words) > 1 else ()
+    return _Written(f" {' '.join(words)} ", alternative.weight, apart)
+
+
+def _best(written: Sequence[_Written], whole: str, end_of_names: int, end_of_texts: int) -> tuple[float, int]:
+    """Return the score of a concept, and the position of its best place; 0 and -1 if it is nowhere."""
+    best = 0.0
+    place = -1
+    for phrase, weight, _ in written:
+        position = whole.find(phrase)
+        if position < 0:
+            continue
+        if position < end_of_names:
+            return max(best, weight), position
+        score = weight * (IN_TEXTS if position < end_of_texts else IN_LINKS)
+        if score > best:
+            best = score
+            place = position
+    if best:
+        return best, place
+    apart = [item.weight for item in written if item.apart and all(word in whole for word in item.apart)]
+    return APART * max(apart, default=0.0), -1
