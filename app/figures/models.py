@@ -199,8 +199,8 @@ def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
 
 
 def unit_of_its_total(proposal: Proposal) -> Iterator[ErrorItem]:
-    """Refuse a total that has another unit than this part."""
-    totals = list(_totals(proposal.fields))
+    """Refuse a total that has another unit than this part. A unit that is invalid itself is not compared."""
+    totals = list(_totals(proposal.fields)) if proposal.fields.unit else []
     has_other = has_other_unit(_FIGURES, proposal.fields)
     query = select(_FIGURES.id).where(_FIGURES.id.in_([total for _, total in totals]), has_other)
     others = set(proposal.session.execute(query).scalars()) if totals else set()
