@@ -161,3 +161,10 @@ def test_settings_change_the_licence_and_name_shown() -> None:
 
 def test_the_contract_stands_beside_the_program() -> None:
     assert Path(contract.CONTRACT).name == "openapi.json"
+
+
+def test_summaries_read_as_sentences(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    summaries = {operation["summary"] for path in paths.values() for operation in path.values()}
+    assert {"List the figures of an agreement", "List later projects", "Create an indicator"} <= summaries
+    assert not [summary for summary in summaries if ":" in summary or " a agreement" in summary]

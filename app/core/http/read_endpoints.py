@@ -125,6 +125,12 @@ def _add_history(router: APIRouter, resource: Resource) -> None:
         return await write_response(request, lambda: history.page(record_id, query, read_request(request)))
 
 
+def _nested_summary(owner: Resource, include: Include) -> str:
+    """Return the summary of a nested list, such as "List the figures of a project"."""
+    special = {"later": "List later projects", "relating": "List the figures that refer to a figure"}
+    return special.get(include.name) or f"List the {include.name} of {owner.a_one}"
+
+
 def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> None:
     target = include.resource
     owner = reading.resource
@@ -134,7 +140,7 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
         router,
         "GET",
         f"/{{{id_name}}}/{include.name}",
-        f"List linked records of one {owner.one}: {include.name}",
+        _nested_summary(owner, include),
         name=f"list_{owner.one}_{include.name}",
         about=f"The same as `/v1/{target.name}?{include.parameter}=…`. Takes the other parameters of that list.",
         returns=lambda: page_model(target),
