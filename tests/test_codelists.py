@@ -145,3 +145,26 @@ def test_aggregates_keep_units_with_other_texts_apart(registry: TestClient, edit
 def test_all_codes_have_an_english_label() -> None:
     for codes in ALL.values():
         assert all(entry.en for entry in codes.codes.values())
+
+
+@pytest.mark.parametrize(
+    ("codes", "text", "code"),
+    [
+        ("unit", "ha", "hectare"),
+        ("unit", "kWh", "kilowatt_hour"),
+        ("unit", "usd", "USD"),
+        ("unit", "hộ gia đình", "household"),
+        ("sector", "Industrial development", "32120"),
+        ("project_status", "Đang thực hiện", "active"),
+        ("project_status", " Active ", "active"),
+    ],
+)
+def test_a_label_or_symbol_is_told_from_its_code(codes: str, text: str, code: str) -> None:
+    with pytest.raises(ValueError, match=f"^is not a code of {codes}. Did you mean {code}\\?$"):
+        ALL[codes].check(text)
+
+
+@pytest.mark.parametrize("text", ["", "(", "nothing like it"])
+def test_other_text_is_refused_without_a_guess(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^is not a code of unit; see /v1/codelists/unit$"):
+        ALL["unit"].check(text)

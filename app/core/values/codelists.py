@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,10 +52,25 @@ class CodeList:
     def check(self, code: str) -> str:
         """Return the code; ValueError with the allowed codes if it is not one of them."""
         if code not in self.codes:
-            path = f"/v1/codelists/{self.name}"
-            allowed = ", ".join(self.codes) if len(self.codes) <= MAX_NAMED else f"{path} lists its {len(self.codes)}"
-            raise ValueError(f"is not a code of {self.name}: {allowed}")
+            intended = self._code_by_label.get(code.strip().casefold())
+            if intended is not None:
+                raise ValueError(f"is not a code of {self.name}. Did you mean {intended}?")
+            if len(self.codes) > MAX_NAMED:
+                raise ValueError(f"is not a code of {self.name}; see /v1/codelists/{self.name}")
+            raise ValueError(f"is not a code of {self.name}: {', '.join(self.codes)}")
         return code
+
+    @cached_property
+    def _code_by_label(self) -> dict[str, str]:
+        """The code of each label, symbol and different spelling of a code: `ha`, `Đang thực hiện`, `usd`."""
+        by_label: dict[str, str] = {}
+        for code, entry in self.codes.items():
+            for label in (code, code.replace("_", " "), *entry.label.values()):
+                words, _, symbol = label.casefold().rstrip(")").partition(" (")
+                for text in (label.casefold(), words, symbol):
+                    by_label.setdefault(text, code)
+        by_label.pop("", None)
+        return by_label
 
     def with_parts(self, code: str) -> list[str]:
         """Return a code and the narrower codes in it: the purpose codes of a group, the targets of a goal."""
