@@ -18,6 +18,7 @@ from app.core.errors import Unauthorized
 from app.core.values.text import printable
 from app.keys import administration
 from app.keys.command import _table
+from app.webhooks.limits import RATES
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
 from tests.support.keys import Key, change_key, id_of, key_of
@@ -301,3 +302,10 @@ def test_the_only_administrator_is_not_bound_to_fewer_networks(registry: TestCli
     other = registry.post("/v1/keys", json={"name": "b", "scopes": ["keys"], "expires_at": None}, headers=admin)
     assert other.status_code == 201, other.text
     assert registry.patch(path, json=narrow, headers={**admin, **PATCH}).status_code == 200
+
+
+def test_one_key_creates_so_many_keys_in_a_minute(registry: TestClient, admin: Key) -> None:
+    """Every key has a share of the server of its own."""
+    body = {"name": "b", "scopes": ["webhooks"]}
+    statuses = [registry.post("/v1/keys", json=body, headers=admin).status_code for _ in range(RATES["keys"][1] + 3)]
+    assert statuses == [201] * RATES["keys"][1] + [429] * 3

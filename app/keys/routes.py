@@ -66,10 +66,11 @@ async def list_keys(request: Request, query: PageQuery) -> Response:
 async def create_key(request: Request, caller: Caller, body: KeyFields) -> Response:
     """Create a key. The response contains its token, of which the registry stores only a hash.
 
-    A registry has at most 1,000 valid keys, and a partner 100; more get 409.
+    A registry has at most 1,000 valid keys, and a partner 100; more get 409. One key creates at most 60 in a minute.
 
     The key cannot permit more than yours. `partner` and `networks` that are left out are those of your key.
     """
+    request.app.state.manual_limits.take("keys", caller.key, caller.key)
     max_days = request.app.state.settings.key_max_days
     key = await _administer(
         request, caller, lambda session, caller: administration.create(session, body, caller, max_days=max_days)

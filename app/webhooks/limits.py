@@ -1,4 +1,4 @@
-"""Limits on what callers start by hand: tests, repetitions, rotations, and lookups of the host in a URL.
+"""Limits on what callers start by hand: tests, repetitions, rotations, new keys, and lookups of the host in a URL.
 
 They apply even if the rate limits of requests are switched off, because each of these does more than its request: it
 sends something to an address that the caller chose, or keeps something. The workers of a server count together.
@@ -22,6 +22,7 @@ RATES = {
     "repetitions": (60, 120, 600),
     "rotations": (10, 30, 300),
     "lookups": (60, 60, 600),
+    "keys": (60, 60, 300),
 }
 MAX_LOOKUPS = 8  # at the same time; a lookup can take much longer than a client waits for it
 MAX_LOOKUPS_OF_KEY = 2
