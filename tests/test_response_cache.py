@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import MAX_KEY_SIZE, ResponseCache
+from app.core.asgi.turns import Turns
 from app.core.database.engine import Database
 from app.core.reading import freshness
 from app.core.reading.freshness import Freshness
@@ -249,9 +250,11 @@ def plain(seeded: str) -> Iterator[TestClient]:
 
 
 def test_it_can_be_switched_off(plain: TestClient) -> None:
-    assert isinstance(plain.app, RequestHeaders)
-    assert isinstance(plain.app.app, HttpMiddleware)
+    assert isinstance(plain.app, Turns)
+    assert isinstance(plain.app.app, RequestHeaders)
+    assert isinstance(plain.app.app.app, HttpMiddleware)
     assert plain.get(PATH).content == plain.get(PATH).content
     whole = create_app(Settings(rate_limit_key=0, rate_limit_address=0))
-    assert isinstance(whole, RequestHeaders)
-    assert isinstance(whole.app, ResponseCache)
+    assert isinstance(whole, Turns)
+    assert isinstance(whole.app, RequestHeaders)
+    assert isinstance(whole.app.app, ResponseCache)

@@ -109,7 +109,7 @@ class Cursors:
 
     def cursor(self, value: Any, record_id: str) -> str:
         """Return the cursor of a row, from its sort value and its id."""
-        return self._signed(_POSITION.encode([value, record_id]).encode())
+        return self._signed(_POSITION.encode([value, record_id]).encode("utf-8", "surrogatepass"))
 
     def _signed(self, position: bytes) -> str:
         list_key = f"{self.path}?{sorted(self.parameters)}".encode()
