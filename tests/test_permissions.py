@@ -54,6 +54,10 @@ ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
     "GET /v1/imports/{id}/lines": ((404, 404, 404), (200, 404, 404), (404, 404, 404), (200, 200, 404)),
     "POST /v1/imports/{id}/cancel": ((404, 404, 404), (409, 404, 404), (404, 404, 404), (409, 409, 404)),  # ended
     "DELETE /v1/imports/{id}": ((404, 404, 404), (204, 404, 404), (404, 404, 404), (204, 204, 404)),
+    "GET /v1/import-mappings": ((200, 200, 200), (200, 200, 200), (200, 200, 200), NEVER),
+    "GET /v1/import-mappings/{name}": ((404, 404, 404), (200, 404, 404), (404, 404, 404), NEVER),
+    "PUT /v1/import-mappings/{name}": ((201, 201, 201), (200, 201, 201), (201, 201, 201), NEVER),  # each has its own
+    "DELETE /v1/import-mappings/{name}": ((404, 404, 404), (204, 404, 404), (404, 404, 404), NEVER),
     "GET /v1/keys": (NEVER, NEVER, NEVER, (200, 200, 200)),
     "POST /v1/keys": (NEVER, NEVER, NEVER, (201, 201, 201)),
     "GET /v1/keys/{id}": (NEVER, NEVER, NEVER, (200, 200, 404)),
@@ -108,7 +112,7 @@ NESTED = "|".join({each.name for one in RESOURCES.values() for each in one.inclu
 def row_of(method: str, path: str) -> str:
     """The row of an operation; resources share theirs."""
     names = "|".join(RESOURCES)
-    path = path.replace("{delivery_id}", "{delivery}")
+    path = path.replace("{delivery_id}", "{delivery}").replace("{mapping_name}", "{name}")
     path = re.sub(r"\{\w+_id\}", "{id}", re.sub(f"^/v1/({names})(?=/|$)", "/v1/{resource}", path))
     return f"{method} " + re.sub(f"/{{id}}/({NESTED})$", "/{id}/{list}", path)
 
@@ -167,11 +171,8 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
         return "/v1/codelists/" + ("nothing" if record == "missing" else "unit")
     if path.startswith("/v1/imports/templates/"):
         return "/v1/imports/templates/" + ("nothing.csv" if record == "missing" else "projects.csv")
-    if path.startswith("/v1/imports/"):
-        sender = {**keys["own" if record == "own" else "reviser"], "Content-Type": "application/x-ndjson"}
-        made = client.post("/v1/imports?dry_run=true", content=b"", headers=sender).json()["id"]
-        client.get(f"/v1/imports/{made}?wait=30", headers=sender)
-        return path.replace("{import_id}", "0" * 20 + "a" * 12 if record == "missing" else made)
+    if path.startswith("/v1/import"):
+        return import_target(client, keys["own" if record == "own" else "reviser"], path, record)
     if path.startswith("/v1/keys/"):
         made = client.post("/v1/keys", json={"name": "x", "scopes": ["webhooks"]}, headers=keys["admin"]).json()["id"]
         return path.replace("{key_id}", "0000000000" if record == "missing" else made)
@@ -183,6 +184,20 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
         made = client.put(f"/v1/{resource}/{record_id}", json=body, headers=keys["all"])
         assert made.status_code == 201, made.text
     return re.sub(r"\{\w+_id\}", record_id, path)
+
+
+def import_target(client: TestClient, owner: dict[str, str], path: str, record: str) -> str:
+    """The path with a new import of the owner's that has ended, or with a new mapping."""
+    if path.startswith("/v1/import-mappings/"):
+        path = path.replace("{mapping_name}", f"probe-{next(NUMBERS)}")
+        if record != "missing":
+            made = client.put(path, json=MAPPING, headers=owner)
+            assert made.status_code == 201, made.text
+        return path
+    sender = {**owner, "Content-Type": "application/x-ndjson"}
+    import_id = client.post("/v1/imports?dry_run=true", content=b"", headers=sender).json()["id"]
+    client.get(f"/v1/imports/{import_id}?wait=30", headers=sender)
+    return path.replace("{import_id}", "0" * 20 + "a" * 12 if record == "missing" else import_id)
 
 
 def webhook_target(client: TestClient, owner: dict[str, str], path: str, record: str) -> str:
@@ -199,10 +214,26 @@ def webhook_target(client: TestClient, owner: dict[str, str], path: str, record:
 MUST_BE_ASKED = {"/facets": "?facet=document", "/search": "?q=hop+tac", "/aggregate": "?group_by=indicator"}
 
 
+MAPPING: dict[str, Any] = {"resource": "projects", "columns": {"Name": {"to": "title.en"}}}
 KEY_BODIES: dict[str, dict[str, Any]] = {
     "/v1/keys/revoke": {"key": new_token("0123456789")},
     "/v1/keys/self/rotate": {"overlap": -1},  # or the key would be another one afterwards
 }
+
+
+def content_of(client: TestClient, method: str, path: str) -> Any:
+    """What is sent to a path; None for no body."""
+    if path.startswith("/v1/keys"):
+        return KEY_BODIES.get(path, {} if path.endswith("rotate") else {"name": "x", "scopes": ["webhooks"]})
+    if path.startswith("/v1/import-mappings/"):
+        return MAPPING
+    if path.startswith("/v1/import"):
+        return {"resource": "projects", "id": "probe"} if path == "/v1/imports" else None
+    if path.startswith("/v1/webhooks"):
+        return {"url": "http://127.0.0.1/"} if path == "/v1/webhooks" else {}
+    if path.endswith("/merge"):
+        return {"into": "moit"}
+    return body_of(client, path.split("/")[2]) if method != "PATCH" else {}
 
 
 def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[str, str]) -> int:
@@ -211,18 +242,9 @@ def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[s
         headers["If-Match"] = "*"
     if method in ("POST", "PUT", "PATCH"):
         headers["Content-Type"] = "application/json" if method != "PATCH" else "application/merge-patch+json"
-        if path.startswith("/v1/keys"):
-            content = KEY_BODIES.get(path, {} if path.endswith("rotate") else {"name": "x", "scopes": ["webhooks"]})
-        elif path == "/v1/imports":
-            headers["Content-Type"], content = "application/x-ndjson", {"resource": "projects", "id": "probe"}
-        elif path.startswith("/v1/webhooks"):
-            content = {"url": "http://127.0.0.1/"} if path == "/v1/webhooks" else {}
-        elif path.startswith("/v1/imports/"):
-            content = None
-        elif path.endswith("/merge"):
-            content = {"into": "moit"}
-        else:
-            content = body_of(client, path.split("/")[2]) if method != "PATCH" else {}
+        if path == "/v1/imports":
+            headers["Content-Type"] = "application/x-ndjson"
+        content = content_of(client, method, path)
     path += next((query for end, query in MUST_BE_ASKED.items() if path.endswith(end)), "")
     sent = None if content is None else json.dumps(content)
     return client.request(method, path, content=sent, headers=headers).status_code

@@ -14,6 +14,7 @@ from app.core.database.engine import Database
 from app.core.maintenance import record_history, rerender
 from app.core.maintenance.rerender import render_again
 from app.core.maintenance.verify import ChainHead, Verifier
+from app.core.model.fields import RENDERING
 from app.core.model.resource import RESOURCES
 from app.core.writing import batch
 from tests.support.databases import url_of
@@ -41,7 +42,7 @@ def test_a_record_that_was_rendered_again_is_as_its_change_says(
     lived_in: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (batch, record_history, rerender):
-        monkeypatch.setattr(module, "RENDERING", 2)
+        monkeypatch.setattr(module, "RENDERING", RENDERING + 1)
     assert verified(lived_in)[0] == []
     with lived_in.write() as session:
         render_again(session, RESOURCES["places"])

@@ -88,12 +88,12 @@ def read_new_changes(after: int, until: int, with_ids: bool) -> Read:
         return None
     looks = with_ids and sum(row[3] is not None for row in rows) <= MAX_BODIES
     changes: list[NewChange] = []
-    for sequence, resource, record_id, shown in rows:
+    for sequence, resource, record_id, action in rows:
         ids: Any = None
-        if looks and shown not in (None, "redact"):
+        if looks and action not in (None, "redact"):
             key = {"sequence": sequence, "resource": resource, "id": record_id, "most_bytes": MAX_BYTES}
-            ids = yield from _ids_of(key, has_earlier=shown != "create")
-        changes.append(NewChange(sequence, resource, record_id, shown is not None, ids))
+            ids = yield from _ids_of(key, has_earlier=action != "create")
+        changes.append(NewChange(sequence, resource, record_id, action is not None, ids))
     return changes
 
 

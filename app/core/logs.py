@@ -4,10 +4,11 @@ A line contains printable ASCII only; every other character is escaped. A token 
 part of: the secret is cut off and the id of the key remains.
 """
 
+import io
 import logging
 import re
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -19,8 +20,19 @@ MAX_TRACE = 8_000  # characters of a stack trace, of which the end is kept
 _TOKEN = re.compile(r"(hoptac(?:_|%5[Ff])[0-9A-Za-z]{1,40})(?:_|%5[Ff])[0-9A-Za-z%]+")
 
 
+class StandardError(io.TextIOBase):
+    """Standard error as it is when something is written, also if it was replaced after the logs were set up."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def set_up_logs() -> None:
     """Configure the logs of this program and of its libraries."""
+    stream = StandardError()
     ending: list[Processor] = [structlog.processors.JSONRenderer(), _clean]  # type: ignore[list-item]
     shared: list[Processor] = [
         structlog.processors.add_log_level,
@@ -30,10 +42,10 @@ def set_up_logs() -> None:
     ]
     structlog.configure(
         processors=[*shared, *ending],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, stream)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],

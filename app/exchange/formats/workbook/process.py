@@ -55,11 +55,7 @@ def workbook_messages(file: IO[bytes], width: int, choose: Choose, reading: Read
                 return
         raise _failure(process, reading)
     finally:
-        process.kill()
-        _reap(process, reading)
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        _end(process, reading)
 
 
 def _send(process: "subprocess.Popen[bytes]", choice: tuple[int, int]) -> None:
@@ -120,6 +116,16 @@ def _lines(process: "subprocess.Popen[bytes]", reading: Reading) -> Iterator[byt
         if size > MAX_LINE:
             raise BadFile("The workbook cannot be read.")
     raise TooLarge(TOO_LONG)
+
+
+def _end(process: "subprocess.Popen[bytes]", reading: Reading) -> None:
+    """End the child and close its pipes."""
+    if process.returncode is None:  # process.kill() would wait for a child that has ended, without its CPU time
+        os.kill(process.pid, signal.SIGKILL)
+    _reap(process, reading)
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def _failure(process: "subprocess.Popen[bytes]", reading: Reading) -> Exception:
