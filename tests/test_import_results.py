@@ -1,18 +1,25 @@
 """What a row changes, what a dry run reports of it, and files that contain all records of a partner."""
 
+import contextlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from app.core.access.caller import Caller
 from app.core.database.engine import Database
+from app.exchange.formats.lines import ParsedLine
 from app.exchange.imports import absent
+from app.exchange.imports.models import ImportOptions
+from app.exchange.imports.pace import Interrupted, Pace
+from app.exchange.imports.run import run
 from app.exchange.imports.storage import store
 from app.exchange.imports.table_rows import merged_row
 from app.projects.models import ProjectFields
 from tests.support.http import get, problem
-from tests.support.imports import PORTS, Record, counts, ended, lines_of, send
+from tests.support.imports import PORTS, Record, counts, ended, lines_of, send, state
 from tests.support.keys import Key, key_of
 from tests.support.log import count_changes
 
@@ -189,6 +196,33 @@ def test_nothing_is_withdrawn_beside_a_line_without_record(registry: TestClient,
     assert (counts(found), found["absent"]) == ((0, 0, 0, 1), 4)
     assert all("Nothing is withdrawn" in line["warnings"][0]["detail"] for line in lines[1:])
     assert len(get(registry, OWN)["items"]) == 4
+
+
+@pytest.mark.parametrize("cell", ["Not an id", "#REF!"])
+def test_nothing_is_withdrawn_beside_a_wrong_id(registry: TestClient, seco: Key, cell: str) -> None:
+    content = f"id,title.en,status\nown-0,Own 0,completed\n{cell},Own one,activ\n"
+    query = "?resource=projects&complete=true&missing=withdraw&mode=rows"
+    found, lines = ended(registry, seco, content.encode(), query, CSV)
+    assert (counts(found), found["absent"]) == ((0, 1, 0, 1), 2)
+    assert {error["cell"] for error in lines[1]["errors"]} >= {"A3", "C3"}
+    assert len(get(registry, OWN)["items"]) == 3
+
+
+@pytest.mark.parametrize("steps", range(3, 16, 3))
+@pytest.mark.usefixtures("seco")
+def test_an_interrupted_run_withdraws_each_record_once(
+    registry: TestClient, seeded_database: Database, tmp_path: Path, steps: int
+) -> None:
+    caller = Caller("", frozenset(["records:write:own"]), "seco")
+    options = ImportOptions(mode="rows", complete=True, missing="withdraw")
+    line = ParsedLine(1, b'{"id": "own-0", "status": "completed"}', "projects")
+    import_id = store.store_import(seeded_database, caller, options, iter([line]), "one")
+    asked = iter([False] * steps + [True])
+    with contextlib.suppress(Interrupted):
+        run(seeded_database, import_id, "one", Pace(lambda: next(asked, False)))
+    run(seeded_database, import_id, "two", Pace())
+    assert counts(state(seeded_database, import_id)) == (0, 3, 0, 0)
+    assert [item["id"] for item in get(registry, OWN)["items"]] == ["own-0"]
 
 
 def test_an_incomplete_file_withdraws_nothing_by_mistake(

@@ -94,13 +94,14 @@ def checked_line(
     """
     try:
         refuse_unsafe(record, resource.shown)
-        _check_head(resource, record)
         _check_lists(resource, record)
     except Invalid as invalid:
         return ParsedLine(number, None, resource.name, moved, (*errors, *invalid.errors), tuple(warnings))
     except BadBody:
         return bad_line(number)
-    content = to_json(record)
+    errors = [*errors, *_head_errors(resource, record)]
+    wrong = {(error.pointer or "").removeprefix("/") for error in errors}
+    content = to_json({name: value for name, value in record.items() if name not in wrong})
     if len(content) > MAX_LINE:
         return bad_line(number, resource.name)
     return ParsedLine(number, content, resource.name, moved, tuple(errors), tuple(warnings))
@@ -119,8 +120,8 @@ class _Head(BaseModel):
     version: int | None = None
 
 
-def _check_head(resource: Resource, record: dict[str, Any]) -> None:
-    """Raise Invalid if the resource, id or version of a line is wrong."""
+def _head_errors(resource: Resource, record: dict[str, Any]) -> list[ErrorItem]:
+    """Return an error if the resource, id or version of a line is wrong. The line is read without these members."""
     errors = []
     if record.get("resource", resource.name) != resource.name:
         errors.append(ErrorItem(pointer="/resource", code="read_only", detail="The table is for another resource."))
@@ -132,5 +133,4 @@ def _check_head(resource: Resource, record: dict[str, Any]) -> None:
         location = error.errors()[0]["loc"] or ("id",)
         detail = "This is not a valid id." if location[0] == "id" else "A version is an integer."
         errors.append(ErrorItem(pointer=f"/{location[0]}", code="invalid_value", detail=detail))
-    if errors:
-        raise Invalid(*errors)
+    return errors

@@ -30,7 +30,7 @@ MAX_GROUP_BYTES = 2_000_000
 STEP_SECONDS = 0.2  # for which one step reads lines
 MAX_LINKS = 5_000_000  # between the lines of a file; the plan takes 8 bytes for each
 
-MAX_TITLES = 8  # names of one line by which its record is found
+MAX_TITLES = 20  # names of one line by which its record is found
 MAX_REFUSALS = 1_000  # details of refused lines that are kept; lines with the same one share it
 
 
@@ -211,6 +211,7 @@ class Plan:
     def _add_record(self, session: Session, line: PendingLine, record: dict[str, Any]) -> None:
         self._numbers.append(line.number)
         self._sizes.append(line.size)
+        self.has_unclear_lines |= line.has_errors and record.get("id") is None
         stored = ""
         try:
             stored = self._match(session, line.number, RESOURCES[line.resource], record)

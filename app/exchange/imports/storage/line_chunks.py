@@ -15,12 +15,13 @@ LINE_BYTES = 200  # estimate of what the row of a line and its index entries tak
 
 
 class PendingLine(NamedTuple):
-    """A line without a verdict. `record` is JSON."""
+    """A line without a verdict. `record` is JSON. With errors, it does not have all values of the line."""
 
     number: int
     size: int
     resource: str
     record: str
+    has_errors: bool
 
 
 class LineContent(NamedTuple):
@@ -62,7 +63,7 @@ def pending_lines(session: Session, import_id: str, after: int) -> list[PendingL
     last = end_of_chunk(session, *conditions)
     if last is None:
         return []
-    query = select(LINES.c.number, LINES.c.size, LINES.c.resource, LINES.c.given)
+    query = select(LINES.c.number, LINES.c.size, LINES.c.resource, LINES.c.given, LINES.c.errors.is_not(None))
     query = query.where(*conditions, LINES.c.number <= last).order_by(LINES.c.number)
     return [PendingLine(*row) for row in session.execute(query)]
 
