@@ -113,7 +113,7 @@ def test_when_nothing_holds_all_words_some_are_enough(client: TestClient) -> Non
     page = ask(client, "samsung qwertyuiop")
     assert (page["reading"], page["corrected"]) == ("some_words", None)
     assert (page["found"], page["not_found"]) == (["samsung"], ["qwertyuiop"])
-    assert ids(page)[0] == ("partners", "samsung-vietnam")
+    assert ("partners", "samsung-vietnam") in ids(page)[:2]
     assert {item["tier"] for item in page["items"]} == {"some_words"}
     assert ask(client, "qwertyuiop")["items"] == []
 
@@ -246,7 +246,7 @@ def test_an_answer_has_a_tag_and_links_its_next_page(client: TestClient) -> None
 
 
 @pytest.mark.parametrize(
-    "query", ["unido", "cong nghiep", "Bộ Công Thương", "cong ng", "samsng", "unido qwertyuiop industrial"]
+    "query", ["unido", "cong nghiep", "Bộ Công Thương", "cong ng", "samsng", "samsung smart factory qwertyuiop"]
 )
 def test_cursors_walk_every_hit_once(client: TestClient, query: str) -> None:
     whole = walk(client, f"/v1/search?q={quote(query)}&limit=200")
@@ -473,8 +473,9 @@ def test_the_closest_names_come_first(database: Database) -> None:
     ]
     store_by_id(database, "partners", {f"p{n}": partner(name) for n, name in enumerate(names)})
     with client_of(url_of(database)) as client:
-        found = [item["name"]["vi"] for item in ask(client, "green energy")["items"]]
-        assert found == [names[4], names[0], names[3], names[1]]
+        items = ask(client, "green energy")["items"]
+        assert [item["name"]["vi"] for item in items] == [names[4], names[0], names[3], names[1], names[2]]
+        assert [item["tier"] for item in items] == ["in_names"] * 4 + ["some_words"]
         assert ask(client, "green")["items"][0]["name"] == {"vi": "Green"}
 
 
