@@ -1,11 +1,14 @@
 """Problems in Vietnamese: which language is chosen, and that every message of the program has a translation."""
 
 import re
+from typing import Annotated
 
 import pytest
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from starlette.testclient import TestClient
 
 from app.core.errors import PROBLEM_JSON
+from app.core.model.validation import FORMS, error_detail
 from app.core.translation import MAX_MESSAGE, PART, catalogue, preferred_language, translated
 from app.exchange.formats.media_types import CSV
 from tests.support.imports import ended
@@ -70,6 +73,50 @@ def test_a_translation_has_the_parts_of_its_message() -> None:
 def test_a_message_is_translated_with_its_parts(english: str, vietnamese: str) -> None:
     assert translated(english, "vi") == vietnamese
     assert translated(english, "en") == english
+
+
+class Example(BaseModel):
+    """A model with one member of each kind."""
+
+    members: dict[str, int] = {}
+    items: list[int] = Field(default=[], max_length=2)
+    nothing: None = None
+    text: str = ""
+    yes: bool = True
+    number: int = 1
+    share: float = 0.5
+    form: Annotated[str, StringConstraints(pattern="^[a-c]{3}$")] = "abc"
+    choice: Annotated[str, StringConstraints(pattern="^(a|b)$")] = "a"
+    part: "Example | None" = None
+    counted: dict[str, int] = Field(default={}, max_length=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "detail"),
+    [
+        ("members", 1, "Input should be an object"),
+        ("part", 1, "Input should be an object"),
+        ("items", {}, "Input should be a list"),
+        ("items", [1, 2, 3], "List should have at most 2 items"),
+        ("counted", {"a": 1, "b": 2}, "Object should have at most 1 item"),
+        ("nothing", 1, "Input should be null"),
+        ("text", 1, "Input should be a string"),
+        ("yes", "x", "Input should be true or false"),
+        ("number", "x", "Input should be an integer"),
+        ("share", "x", "Input should be a number"),
+        ("form", "x", "This does not have the required form. The documentation of the operation describes it."),
+        ("choice", "x", "This is not one of the allowed values."),
+    ],
+)
+def test_errors_of_validation_name_no_type_of_python(name: str, value: object, detail: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Example.model_validate({name: value}, strict=True)
+    assert [error_detail(error) for error in caught.value.errors()] == [detail]
+    assert translated(detail, "vi") != detail
+
+
+def test_every_form_has_a_translation() -> None:
+    assert [form for form in FORMS.values() if form not in catalogue()] == []
 
 
 def test_a_problem_has_the_language_of_the_request(client: TestClient) -> None:

@@ -9,6 +9,10 @@ from app.core.errors import ERROR_DETAILS, family
 APP = Path(__file__).parents[2] / "app"
 RAISED = {kind.__name__ for kind in family()} | {"ErrorItem", "ValueError", "EgressRefused", "Refused"}
 NAMES = {"detail", "title", "reason"}
+DOCUMENTED = ("DESCRIPTION", "_TEXT", "NOT_MODIFIED", "DECIMAL", "DATES", "SHEET", "HEADER_ROW")  # of the contract only
+SECOND = {"BadCell", "warn"}  # these take a code before the message
+FAILURES = {"TooMuch", "Interrupted"}
+TABLES_OF_MESSAGES = {"DETAILS", "FORMS", "EXPECTED", "GARBLED", "LEFT_OUT"}
 
 # These speak to an operator on the command line, or end a connection without a response.
 OPERATORS = (
@@ -21,6 +25,7 @@ OPERATORS = (
     "exchange/mirrors/",
     "core/maintenance/",
     "core/settings.py",
+    "webhooks/client.py",  # what it says is the result of a delivery, which is stored and shown in English
 )
 NEVER_SENT = {
     "HOPTAC_DATABASE_URL: only sqlite:///FILE and postgresql://… are supported",
@@ -55,16 +60,42 @@ def _messages_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def _values(node: ast.AST) -> list[ast.expr]:
     """Return the expressions that are a message: of what is raised, or of a variable with such a name."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RAISED:
-        return [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "detail")]
+    if isinstance(node, ast.Call):
+        return _arguments(node)
     if isinstance(node, ast.Assign):
-        targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
-        return [node.value] if targets & NAMES else []
+        return _assigned(node)
+    if isinstance(node, ast.Yield | ast.Return) and isinstance(node.value, ast.Tuple):
+        return [value for value in node.value.elts[1:2] if _is_sentence(value)]
+    if isinstance(node, ast.Return) and node.value and _is_sentence(node.value):
+        return [node.value]
     if isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
         return [node.value] if node.target.id in NAMES else []
     if isinstance(node, ast.keyword) and node.arg == "detail":
         return [node.value]
     return []
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    if name in SECOND:
+        return call.args[1:2]
+    if name not in RAISED | FAILURES:
+        return [value for value in call.args if name in ("fail", "_fail") and _is_sentence(value)]
+    return [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "detail")]
+
+
+def _assigned(node: ast.Assign) -> list[ast.expr]:
+    """Return the message of a variable with such a name, of a constant that is a sentence, or of a table of these."""
+    targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
+    if isinstance(node.value, ast.Dict) and targets & TABLES_OF_MESSAGES:
+        return node.value.values
+    is_constant = any(name.isupper() and not name.endswith(DOCUMENTED) for name in targets) and _is_sentence(node.value)
+    return [node.value] if targets & NAMES or is_constant else []
+
+
+def _is_sentence(node: ast.expr) -> bool:
+    text = _text(node)
+    return text[:1].isupper() and text.endswith(".") and " " in text
 
 
 def _text(node: ast.expr) -> str:

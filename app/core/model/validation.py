@@ -168,15 +168,44 @@ FORMS = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "This can have only letters from A to Z, digits, full stops, hyphens and _.",
     r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$": "This is not a code of ISO 3166, such as VN or VN-HN.",
     r"^[0-9a-f]{64}$": "This is not a SHA-256 digest of 64 hexadecimal digits.",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*:.+$": "This is not a scheme with a value, such as vn-legal:202/2025/QH15.",
+    r"^[a-z0-9_]+(,[a-z0-9_]+)*$": "This is not a list of names that are separated by commas.",
+}
+UNKNOWN_FORM = "This does not have the required form. The documentation of the operation describes it."
+CHOICES = ("^(", "^-?")  # the start of a regular expression that lists the allowed values
+
+# What is expected, in place of a message of pydantic that speaks of types of Python.
+EXPECTED = {
+    "dict_type": "Input should be an object",
+    "mapping_type": "Input should be an object",
+    "model_type": "Input should be an object",
+    "model_attributes_type": "Input should be an object",
+    "dataclass_type": "Input should be an object",
+    "list_type": "Input should be a list",
+    "tuple_type": "Input should be a list",
+    "set_type": "Input should be a list",
+    "frozen_set_type": "Input should be a list",
+    "none_required": "Input should be null",
+    "string_type": "Input should be a string",
+    "bool_type": "Input should be true or false",
+    "bool_parsing": "Input should be true or false",
+    "int_type": "Input should be an integer",
+    "int_parsing": "Input should be an integer",
+    "int_from_float": "Input should be an integer",
+    "int_parsing_size": "The integer is too large",
+    "float_type": "Input should be a number",
+    "float_parsing": "Input should be a number",
 }
 
 
 def error_detail(error: Any) -> str:
-    """Return the message of a pydantic error. It does not contain the input."""
+    """Return the message of a pydantic error in plain English. It does not contain the input."""
     message: str = error["msg"]
-    form = FORMS.get(message.removeprefix("String should match pattern '").removesuffix("'"))
-    if form:
-        return form
-    if error["type"] == "string_pattern_mismatch" and len(message) > 300:
-        return "This is not one of the allowed values."
-    return message.removeprefix("Value error, ")
+    if error["type"] in EXPECTED:
+        return EXPECTED[error["type"]]
+    if error["type"] == "string_pattern_mismatch":
+        pattern = message.removeprefix("String should match pattern '").removesuffix("'")
+        other = "This is not one of the allowed values." if pattern.startswith(CHOICES) else UNKNOWN_FORM
+        return FORMS.get(pattern, other)
+    plain = message.removeprefix("Value error, ").partition(" after validation, not ")[0]
+    return f"Object{plain.removeprefix('Dictionary')}" if plain.startswith("Dictionary should") else plain

@@ -183,7 +183,8 @@ async def list_imports(request: Request, caller: Caller, query: ImportsQuery) ->
     """Return the imports that were sent with this key, the latest first. With the scope `keys`, return all imports."""
     values = {"before": query.cursor or AFTER_ALL_IDS, "limit": query.limit + 1, "key": caller.key}
     rows = await read_rows(request, ALL_IMPORTS if "keys" in caller.scopes else OWN_IMPORTS, values)
-    return private_json(page_of([shown_import(row) for row in rows], query.limit, "/v1/imports?"))
+    page = page_of([shown_import(row) for row in rows], query.limit, "/v1/imports?")
+    return private_json(in_language(page, language_of(request.scope)))
 
 
 @operation(
@@ -231,7 +232,8 @@ async def cancel_import(request: Request, caller: Caller, import_id: str) -> Res
     that have a verdict stay written. To cancel it again changes nothing. An import that has ended otherwise gets 409.
     """
     await run_transaction(request, caller, _cancel, import_id)
-    return private_json((await read_own_import(request, caller, import_id)).model_dump())
+    import_shown = await read_own_import(request, caller, import_id)
+    return private_json(in_language(import_shown.model_dump(), language_of(request.scope)))
 
 
 def _cancel(session: Session, caller: Caller, import_id: str) -> None:
