@@ -155,3 +155,14 @@ def test_the_lines_of_an_import_have_the_language_of_the_reader(registry: TestCl
     vietnamese = {error["column"]: error["detail"] for error in again[0]["errors"]}
     assert vietnamese["status"].startswith("không phải là mã của danh mục")
     assert vietnamese == {column: translated(detail, "vi") for column, detail in english.items()}
+
+
+def test_the_warnings_about_a_table_have_the_language_of_the_reader(registry: TestClient, editor: Key) -> None:
+    table = b"STT,id,title.en,status\n1,warned-in-vietnamese,X,active\n,Total,,\n"
+    found, _ = ended(registry, editor, table, "?resource=projects", CSV)
+    path = f"/v1/imports/{found['id']}"
+    english = registry.get(path, headers=editor).json()["table"]["warnings"]
+    vietnamese = registry.get(path, headers={**editor, **VIETNAMESE}).json()["table"]["warnings"]
+    assert [warning["detail"] for warning in vietnamese] == [translated(w["detail"], "vi") for w in english]
+    assert english
+    assert vietnamese != english
