@@ -12,7 +12,9 @@ from starlette.testclient import TestClient
 from app.core.change_log import REDACTIONS, digest
 from app.core.database.engine import Database
 from app.core.maintenance.redact import Redaction, redact
+from app.core.maintenance.reindex import is_refresh_needed, refresh_index
 from app.core.model.resource import RESOURCES
+from app.core.search import linked
 from app.core.search.tables import RECORDS
 from app.core.search.vocabulary import PAIRS, WORDS
 from app.exchange.formats.media_types import CSV
@@ -21,6 +23,7 @@ from app.exchange.imports.run import run as run_import
 from seed.files import Dataset
 from tests.support.databases import url_of
 from tests.support.history import delete_partner, history, put_partner, versions
+from tests.support.http import get, put
 from tests.support.imports import ended, lines_of, received
 from tests.support.keys import key_of
 from tests.support.log import changes, tamper, verified
@@ -320,3 +323,21 @@ def test_files_that_others_read_are_said_to_hold_it_still(leaked: TestClient, se
         redact(seeded_database, Redaction(SECRET, "[…]", REASON))
         assert not seeded_database.scrub(patience=0.1)
     assert seeded_database.scrub()
+
+
+def test_many_records_that_link_to_it_lose_the_text_too(
+    registry: TestClient, editor: dict[str, str], seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than a write indexes again in its own transaction."""
+    monkeypatch.setattr(linked, "AT_ONCE", 1)
+    put_partner(registry, editor, "/v1/partners/zebra-9", name={"en": f"Bureau of {SECRET}"})
+    for number in range(4):
+        fields = {"title": {"en": f"Stripes {number}"}, "kind": "project", "status": "active", "managed_by": "zebra-9"}
+        roles = [{"partner": "zebra-9", "role": "lead"}]
+        put(registry, editor, f"projects/stripes-{number}", {**fields, "roles": roles})
+    while refresh_index(seeded_database):
+        pass
+    assert any(hit["resource"] == "projects" for hit in get(registry, f"/v1/search?q={SECRET}")["items"])
+    redact(seeded_database, Redaction(SECRET, "[removed]", REASON))
+    assert not is_refresh_needed(seeded_database)
+    assert not any(hit["resource"] == "projects" for hit in get(registry, f"/v1/search?q={SECRET}")["items"])

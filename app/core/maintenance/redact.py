@@ -21,6 +21,7 @@ from sqlmodel import Session, SQLModel
 from app.core.change_log import CHANGES, LATEST_CHANGE, REDACTIONS, new_salt, redacted_digest, redaction_actor
 from app.core.database.engine import Database
 from app.core.database.sql import CHUNK
+from app.core.maintenance.reindex import is_refresh_needed, refresh_index
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.texts import name_texts, other_texts
 from app.core.search.index import clear_index
@@ -139,7 +140,9 @@ class RedactedRecord:
 
 
 def redact(database: Database, redaction: Redaction, *, dry_run: bool = False) -> list[RedactedRecord]:
-    """Remove the text everywhere in one transaction, and return where it was. With `dry_run`, change nothing.
+    """Remove the text everywhere, and return where it was. With `dry_run`, change nothing.
+
+    It is one transaction. Afterwards, the many records that link to a redacted one are indexed again in batches.
 
     Raise ValueError if a record would no longer be valid.
     """
@@ -155,6 +158,11 @@ def redact(database: Database, redaction: Redaction, *, dry_run: bool = False) -
         if any(result.change for result in results):
             clear_index(session.connection())
         results += _redact_other_tables(session.connection(), redaction, dry_run=False)
+    if is_refresh_needed(database):
+        while refresh_index(database):
+            pass
+        with database.write() as session:
+            clear_index(session.connection())
     return results
 
 

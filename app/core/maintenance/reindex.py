@@ -7,11 +7,16 @@ from app.core.search.linked import is_refresh_pending, next_to_refresh
 REFRESHED_EVERY = 5.0  # seconds between two looks whether there is something to do
 
 
+def is_refresh_needed(database: Database) -> bool:
+    """Return whether records wait to be indexed again."""
+    with database.snapshot() as connection:
+        return is_refresh_pending(connection)
+
+
 def refresh_index(database: Database) -> bool:
     """Index a batch of records again in a transaction. Return whether there may be more."""
-    with database.snapshot() as connection:
-        if not is_refresh_pending(connection):
-            return False
+    if not is_refresh_needed(database):
+        return False
     with database.write() as session:
         connection = session.connection()
         linking = next_to_refresh(connection)
