@@ -2,7 +2,7 @@
 #   docker build -t hoptac .
 #   docker run -p 8000:8000 -v hoptac:/data hoptac                                  # a registry of your own, empty at first
 #   docker run -p 8000:8000 -v hoptac:/data hoptac hoptac serve --migrate --seed    # with the dataset
-# PostgreSQL: set HOPTAC_DATABASE_URL, as compose.yaml does. Every setting is in the README.
+# PostgreSQL: set HOPTAC_DATABASE_URL, as compose.yaml does. Every setting is in docs/settings.md.
 # BASE is any image with Python 3.11 or newer and its venv module; CI builds on a plain Debian.
 ARG BASE=python:3.13-slim
 

@@ -59,7 +59,7 @@ def _explain(error: Exception) -> tuple[str, int]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hoptac",
-        description="Hoptac, an open registry of international cooperation. The README lists its settings (HOPTAC_…).",
+        description="Hoptac, an open registry of international cooperation. docs/settings.md lists the settings.",
         epilog=EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"hoptac {__version__}")

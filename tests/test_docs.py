@@ -1,4 +1,4 @@
-"""The documents are kept up to date: README's answers are those of the API, settings and folders are described."""
+"""The documents are kept up to date: the guides' answers are those of the API, settings and folders are described."""
 
 import ast
 import json
@@ -13,28 +13,30 @@ from app.catalogue import RESOURCES
 from app.core.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-EXAMPLES = re.findall(r"```console\n\$ curl -s 'http://127\.0\.0\.1:8000(\S+)'\n(.*?)\n```", README, re.DOTALL)
+GUIDES = "\n".join(path.read_text("utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))])
+EXAMPLES = re.findall(r"```console\n\$ curl -s 'http://127\.0\.0\.1:8000(\S+)'\n(.*?)\n```", GUIDES, re.DOTALL)
 
 
-def test_readme_has_examples() -> None:
-    assert len(EXAMPLES) >= 5
+def test_guides_have_examples() -> None:
+    assert len(EXAMPLES) == 10
 
 
 @pytest.mark.parametrize(("path", "shown"), EXAMPLES, ids=[path[:40] for path, _ in EXAMPLES])
-def test_readme_shows_what_the_api_answers(client: TestClient, path: str, shown: str) -> None:
+def test_guides_show_what_the_api_answers(client: TestClient, path: str, shown: str) -> None:
     answered: Any = client.get(path).json()
     assert json.loads(shown) == answered
 
 
-def test_each_setting_is_in_the_readme_with_its_default() -> None:
+def test_each_setting_is_in_the_guides_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
-        assert f"| `HOPTAC_{name.upper()}` | `{field.default}` | {field.description} |" in README
+        assert f"| `HOPTAC_{name.upper()}` | `{field.default}` | {field.description} |" in (
+            ROOT / "docs/settings.md"
+        ).read_text("utf-8")
 
 
-def test_each_resource_is_in_the_readme() -> None:
+def test_each_resource_is_in_the_guides() -> None:
     for resource in RESOURCES:
-        assert f"/v1/{resource.name}" in README
+        assert f"/v1/{resource.name}" in GUIDES
 
 
 def test_each_folder_is_in_the_architecture_and_says_what_it_is_for() -> None:
@@ -60,11 +62,24 @@ def test_folders_of_the_application_are_small() -> None:
         assert sum(len(path.read_text("utf-8").splitlines()) for path in modules) <= 2_500, folder
 
 
-def test_each_link_between_documents_leads_somewhere() -> None:
+def anchors(path: Path) -> set[str]:
+    text = re.sub(r"^ *```.*?^ *```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_each_link_between_documents_leads_to_a_file_and_a_heading() -> None:
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
-            if ":" not in target and not target.startswith("/"):
-                assert (path.parent / target).exists(), f"{path}: {target}"
+        for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", path.read_text("utf-8")):
+            if ":" in target or target.startswith("/"):
+                continue
+            file = path.parent / target if target else path
+            assert file.exists(), f"{path}: {target}"
+            assert not anchor or anchor in anchors(file), f"{path}: {target}#{anchor}"
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 250
 
 
 def test_each_target_of_the_makefile_has_help() -> None:

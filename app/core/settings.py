@@ -1,4 +1,4 @@
-"""The settings, read from environment variables `HOPTAC_…`. README lists them with these descriptions."""
+"""The settings, read from environment variables `HOPTAC_…`. docs/settings.md lists them with these descriptions."""
 
 import ipaddress
 
