@@ -41,16 +41,24 @@ def connect(database: Database) -> Any:
 
 
 def unreadable(database: Database) -> Dump:
-    """Record the rows that a load sends to the full-text table of SQLite, which stores no text to read back."""
+    """Record the rows that a load sends to the full-text table of SQLite, which stores no text to read back.
+
+    A record that is indexed again has the terms that were sent last.
+    """
     sent: Dump = {}
     if not database.is_sqlite:
         return sent
-    sent["search_terms"] = ["rowid", "terms"], []
+    rows: list[tuple[Any, ...]] = []
+    sent["search_terms"] = ["rowid", "terms"], rows
 
     @event.listens_for(database.engine, "before_cursor_execute")
     def _record(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> None:
+        several = values if many else [values]
         if statement.startswith("INSERT INTO search_terms (rowid, terms)"):
-            sent["search_terms"][1].extend(values if many else [values])
+            rows.extend(several)
+        elif statement.startswith("DELETE FROM search_terms WHERE"):
+            removed = {value[0] for value in several}
+            rows[:] = [row for row in rows if row[0] not in removed]
 
     return sent
 

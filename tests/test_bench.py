@@ -69,7 +69,10 @@ def test_what_a_load_leaves_behind_can_be_inserted_raw(
     with connected[0] as full, connected[1] as raw, connected[2] as nothing:
         found = dump(full, raw, TABLES[kind], sent)
         insert(raw, found, "?" if database.is_sqlite else "%s")
-        assert dump(raw, nothing, TABLES[kind], sent) == found
+        again = dump(raw, nothing, TABLES[kind], sent)
+        for name, (columns, rows) in found.items():  # a row that was updated comes in another place
+            assert (again[name][0], sorted(again[name][1], key=repr)) == (columns, sorted(rows, key=repr)), name
+        assert set(again) == set(found)
     of_schema = {"cursor_key", "search_state", "webhook_cursor"}  # they are there before the first record
     assert set(SQLModel.metadata.tables) - set(found) == of_schema
     assert len(found["search_terms"][1]) == len(found["changes"][1])

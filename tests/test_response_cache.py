@@ -182,7 +182,7 @@ def test_what_has_a_long_name_is_never_kept() -> None:
 def made_up(number: int) -> list[tuple[str, dict[str, str]]]:
     """Requests whose answers cannot have been kept: codings, queries, names that are too long, tags."""
     long = "&".join(f"id={number:06}{'a' * 20}x{each}" for each in range(45))
-    tags = ",".join(f'"{number}-{each}"' for each in range(500))
+    tags = ",".join(f'"{number}-{each}"' for each in range(150))
     return [
         ("/v1/partners/unido", {"Accept-Encoding": f"{number:06}{'a' * 15_000}"}),
         ("/v1/partners/unido", {"Accept-Encoding": f"gzip, x-{number}"}),
