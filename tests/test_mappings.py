@@ -209,3 +209,14 @@ def test_the_mapping_of_the_documentation_fits_its_table() -> None:
     assert (table.errors, table.warned) == ([], [])
     assert table.records[0]["period"] == "2023-01-15/2026-12-31"
     assert table.records[0]["roles"] == [{"role": "funding", "partner": "UNIDO"}]
+
+
+def test_a_column_that_nobody_knows_says_how_to_leave_it_out(registry: TestClient, editor: Key) -> None:
+    table = "title.en,Ghi chú riêng\nA bridge,x\n".encode()
+    headers = {**editor, "Content-Type": "text/csv"}
+    refused = registry.post("/v1/imports?resource=projects&dry_run=true", content=table, headers=headers)
+    assert refused.status_code == 422
+    detail = "Column 2 (B) is not the path of a value in a record. To leave it out, add `ignore=B`."
+    assert [error["detail"] for error in refused.json()["errors"]] == [detail]
+    sent = registry.post("/v1/imports?resource=projects&dry_run=true&ignore=B", content=table, headers=headers)
+    assert sent.status_code == 202, sent.text

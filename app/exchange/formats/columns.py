@@ -169,9 +169,10 @@ class Columns:
         suggestions = Suggestions()
         errors = []
         for position, header in unknown:
+            letter = column_letters(position + 1)
             hint = GARBLED_NAME if garbled_as(header) else suggestions.similar_to(header, column_names(self.resource))
-            name = f"{position + 1} ({column_letters(position + 1)})"
-            detail = f"Column {name} is not the path of a value in a record.{hint}"
+            hint = hint or f" To leave it out, add `ignore={letter}`."
+            detail = f"Column {position + 1} ({letter}) is not the path of a value in a record.{hint}"
             errors.append(ErrorItem(code="unknown_column", detail=detail))
         if errors and self._is_elsewhere():
             detail = f"{self._row()} was read as the header. If it is another one, state `sheet` and `header_row`."
