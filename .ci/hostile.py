@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 BASE = sys.argv[1]
 HOST, PORT = urlsplit(BASE).hostname, urlsplit(BASE).port
 MARK = "zq7xecho"  # put into requests; no answer may hold it
+NAME = re.compile(rb'"parameter":"[A-Za-z][A-Za-z0-9_.-]{0,39}"')  # but a plain name of a parameter, of which it tells
 REFUSED = {400, 404, 405, 410, 413, 414, 415, 422, 431}
 LISTS = (
     "projects",
@@ -119,7 +120,7 @@ def wrong(status: int, headers: dict[str, str], body: bytes) -> str:
     problem = json.loads(body)
     if problem["status"] != status or not problem["code"] or "errors" not in problem:
         return f"not a whole problem: {sorted(problem)}"
-    return "the input is repeated" if MARK.encode() in body + repr(headers).encode() else ""
+    return "the input is repeated" if MARK.encode() in NAME.sub(b"", body) + repr(headers).encode() else ""
 
 
 def cursors() -> Iterator[str]:
@@ -186,7 +187,7 @@ def amiss(head: bytes, status: int, headers: dict[str, str], body: bytes) -> str
     if head.split(b" ")[0] in (b"PUT", b"PATCH", b"DELETE", b"TRACE", b"QUERY"):
         return "" if status == 405 and "GET" in headers.get("allow", "") else f"status {status}, not 405 with Allow"
     if 200 <= status < 400:
-        return "the input is repeated" if MARK.encode() in body else ""
+        return "the input is repeated" if MARK.encode() in NAME.sub(b"", body) else ""
     if status == 0 and not head.endswith(b"\r\n\r\n"):
         return ""  # it waits for the rest
     return "" if by_parser(status, headers, body) else wrong(status, headers, body)

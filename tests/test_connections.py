@@ -77,17 +77,29 @@ def ends(connection: socket.socket, drip: Callable[[], bytes], within: float = 1
     pytest.fail("it goes on")
 
 
+def is_refused(base: str) -> bool:
+    """Whether a new connection of an address is closed without an answer."""
+    with contextlib.suppress(ConnectionError), connect(base, "127.0.0.77") as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return not connection.recv(100)
+    return True
+
+
+@pytest.mark.parametrize(("requests", "connections"), [(0, 0), (1, 1_000), (12_000, 1_000), (120_000, 10_000)])
+def test_the_limit_of_new_connections_follows_the_rate_limit(requests: int, connections: int) -> None:
+    assert Connections(Settings(rate_limit_address=requests)).new_connections(5, 1_000) == connections
+
+
 @pytest.mark.slow
-def test_an_address_opens_a_limited_number_of_connections_in_a_time(base: str) -> None:
+def test_an_address_opens_a_limited_number_of_connections_in_a_time(url: str) -> None:
     """Many more are refused as soon as they are accepted, and others are answered meanwhile."""
-    refused, sent = 0, accepting.MOST_OF_NETWORK + 400
-    for number in range(sent):
-        with contextlib.suppress(ConnectionError), connect(base, "127.0.0.77") as connection:
-            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            refused += not connection.recv(100)
-        if number % 100 == 0:
-            assert answers(base)
-    assert answers(base)
+    refused, sent = 0, 2 * accepting.MOST_OF_NETWORK + 400
+    with server(url, rate_limit_address="10") as (base, _):
+        for number in range(sent):
+            refused += is_refused(base)
+            if number % 100 == 0:
+                assert answers(base)
+        assert answers(base)
     windows = 2  # the connections of the test may fall into two of them
     assert refused > 0
     assert sent - refused <= windows * accepting.MOST_OF_NETWORK

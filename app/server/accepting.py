@@ -21,7 +21,7 @@ from app.server.connections import Connections
 ROUND = 0.002  # seconds of a round of the event loop
 MOST_IN_ROUND = 64
 WINDOW = 5  # seconds
-MOST_OF_NETWORK = 1_000  # new connections in a window; a client keeps its connections open
+MOST_OF_NETWORK = 1_000  # new connections in a window; more if the rate limit of an address allows more requests
 PAUSE = 0.5  # seconds without new connections when the system has no file or memory for one
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -40,6 +40,7 @@ class Listener:
         self._socket = listening
         self._protocol = protocol
         self._connections = connections
+        self._most = connections.new_connections(WINDOW, MOST_OF_NETWORK)
         self._opened: Counter[str] = Counter()  # connections in this window, by network
         self._window = 0
         self._opening: set[asyncio.Task[Any]] = set()
@@ -66,13 +67,15 @@ class Listener:
 
     def _may_open(self, address: str) -> bool:
         """Count a connection, and return whether its network has opened few enough in this window."""
+        if not self._most:
+            return True
         window = int(time.monotonic()) // WINDOW
         if window != self._window:
             self._window = window
             self._opened.clear()
         network = network_of(address)
         self._opened[network] += 1
-        return self._opened[network] <= MOST_OF_NETWORK or self._connections.is_proxy(address)
+        return self._opened[network] <= self._most or self._connections.is_proxy(address)
 
     def _open(self, connection: socket) -> None:
         opening = self._loop.connect_accepted_socket(self._protocol, connection)

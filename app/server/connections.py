@@ -35,6 +35,7 @@ class Connections:
         self.stall_deadline = settings.stall_deadline
         self.limit = raise_file_limit(settings.max_connections)
         self.limit_of_network = settings.max_connections_address
+        self._requests_of_address = settings.rate_limit_address
         self.check_interval = min(CHECK_SECONDS, self.head_deadline / 2, self.stall_deadline / 2)
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
         self.slow: OrderedDict[Connection, float] = OrderedDict()  # with the time of their last progress, oldest first
@@ -59,6 +60,13 @@ class Connections:
             self._is_checking = True
             connection.loop.call_later(self.check_interval, self._check, connection.loop)
         return True
+
+    def new_connections(self, seconds: int, least: int) -> int:
+        """Return how many connections an address may open in a time: one for each request of its rate limit.
+
+        `least` of them are always possible. 0: there is no limit, because there is no rate limit.
+        """
+        return max(least, self._requests_of_address * seconds // 60) if self._requests_of_address else 0
 
     def count(self) -> int:
         """Return the number of open connections."""
