@@ -44,6 +44,7 @@ from app.core.logs import set_up_logs
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import head
+from app.core.public_paths import RootPath, set_root_path
 from app.core.reading.cursors import CursorSigner
 from app.core.reading.freshness import Freshness
 from app.core.reading.results import last_change
@@ -84,6 +85,7 @@ EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resourc
 def create_app(settings: Settings | None = None, usage: UsageTable | None = None) -> ASGIApp:
     """Return the ASGI application with its middleware. `usage` is the table that it shares with other workers."""
     settings = settings or Settings()
+    set_root_path(settings.root_path)
     set_up_logs()
     app, routers = assemble(settings, usage)
     observe = None
@@ -101,6 +103,8 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     of_address = settings.rate_limit_address
     if of_key or of_address:
         outermost = RateLimitMiddleware(outermost, http, app.state.usage, of_key=of_key, of_address=of_address)
+    if settings.root_path:
+        outermost = RootPath(outermost, settings.root_path)
     return Turns(outermost)
 
 

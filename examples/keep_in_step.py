@@ -60,7 +60,7 @@ class Registry:
                 sys.exit("The registry was restored to an earlier state. Remove .in-step.json to compare everything.")
             page = response.raise_for_status().json()
             changes += page["items"]
-            path = page["next"]
+            path = str(self.client.base_url.join(page["next"]))  # it starts at the root of the host
             if int(httpx.URL(path).params["after"]) >= page["last"]:
                 return changes, path
 

@@ -16,6 +16,7 @@ from app.core.database.sql import bounded_query, one_of, unfitted, unindexed, ut
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.errors import Rewound
+from app.core.public_paths import public
 from app.core.reading.results import ReadRequest, ReadResult
 from app.core.values.json import to_json
 from app.core.writing.representation import is_public, partners_of
@@ -126,7 +127,7 @@ def _next_path(query: Any, scanned_to: int, chain: str) -> str:
     others = query.model_dump(exclude_unset=True, exclude_none=True, exclude={"after", "chain"})
     for name, value in others.items():
         parameters[name] = str(value).lower() if isinstance(value, bool) else value
-    return f"{PATH}?{urlencode(parameters, doseq=True)}"
+    return public(f"{PATH}?{urlencode(parameters, doseq=True)}")
 
 
 def _items(query: Any, last: int) -> Read:

@@ -37,6 +37,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.core.public_paths import public
 from app.core.translation import ENGLISH, in_language, preferred_language
 from app.core.values.json import to_json
 
@@ -133,7 +134,7 @@ class Problem(Exception):
     def as_dict(self) -> dict[str, Any]:
         """Return the members of the response, in English."""
         return {
-            "type": f"/problems#{self.code}",
+            "type": public(f"/problems#{self.code}"),
             "title": self.title,
             "status": self.status,
             "detail": self.detail,

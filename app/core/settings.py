@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         pattern=r"^[ -~]{1,200}$",
         description="`Cache-Control` header of public responses.",
     )
+    root_path: str = Field(
+        default="",
+        pattern=r"^((/[A-Za-z0-9._~-]{1,60}){1,5})?$",
+        description="Path of a proxy below which clients reach the registry, such as `/registry`. Links start with it.",
+    )
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[!-~]{1,500})?$",

@@ -16,6 +16,7 @@ from app.core.http.operations import PathParameter, operation
 from app.core.http.responses import private_json
 from app.core.http.write_endpoints import OF_BODIES
 from app.core.model.validation import validate
+from app.core.public_paths import public
 from app.core.reading.parameters import Digits
 from app.keys import administration, reading
 from app.keys.models import KeyCreated, KeyEventPage, KeyFields, KeyPage, KeyShown, LeakedKey
@@ -75,7 +76,7 @@ async def create_key(request: Request, caller: Caller, body: KeyFields) -> Respo
     key = await _administer(
         request, caller, lambda session, caller: administration.create(session, body, caller, max_days=max_days)
     )
-    return private_json(key.model_dump(), 201, {"Location": f"/v1/keys/{key.id}"})
+    return private_json(key.model_dump(), 201, {"Location": public(f"/v1/keys/{key.id}")})
 
 
 @operation(

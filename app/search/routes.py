@@ -11,6 +11,7 @@ from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
 from app.core.model.resource import RESOURCES
+from app.core.public_paths import public
 from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
@@ -169,7 +170,7 @@ def _item(hit: Hit, body: bytes, interpretation: Interpretation) -> dict[str, An
     return {
         "resource": hit.resource,
         "id": hit.record_id,
-        "path": f"/v1/{hit.resource}/{hit.record_id}",
+        "path": public(f"/v1/{hit.resource}/{hit.record_id}"),
         "name": {"und": heading} if isinstance(heading, str) else heading,
         "tier": hit.tier,
         "field": best.field,

@@ -19,6 +19,7 @@ from app.core.errors import NotReady, Unavailable
 from app.core.garbage_collection import without_garbage_collection
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.schema import explain, head
+from app.core.public_paths import public, set_root_path
 from app.core.settings import Settings
 from app.core.writing.idempotency import prune_replays
 from app.core.writing.write_quota import prune_written_bytes
@@ -33,6 +34,7 @@ WAL_RESET_FIXED = (3, 51, 3)
 
 def serve(settings: Settings) -> None:
     """Serve until the process is stopped; raises NotReady if the database is missing or has another schema."""
+    set_root_path(settings.root_path)
     ensure_ready(settings)
     with ExitStack() as stack:
         if settings.workers == 1:
@@ -124,4 +126,4 @@ def _addresses(base: str) -> str:
         "reference": "/reference",
         "try": "/v1/projects/smart-factory-cooperation?include=figures,indicators",
     }
-    return "Hoptac serves:\n" + "\n".join(f"  {name:<10}{base}{path}" for name, path in paths.items())
+    return "Hoptac serves:\n" + "\n".join(f"  {name:<10}{base}{public(path)}" for name, path in paths.items())

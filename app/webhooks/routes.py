@@ -15,6 +15,7 @@ from app.core.http.guarded_endpoints import PageQuery, page_of, run_transaction
 from app.core.http.operations import PathParameter, operation
 from app.core.http.responses import private_json
 from app.core.http.write_endpoints import OF_BODIES
+from app.core.public_paths import public
 from app.core.reading.parameters import Digits
 from app.webhooks import subscriptions
 from app.webhooks.egress import EgressPolicy, EgressRefused
@@ -90,7 +91,7 @@ async def create_webhook(request: Request, caller: Caller, body: WebhookFields) 
     """
     await _check_url(request, caller, body.url)
     webhook = await run_transaction(request, caller, subscriptions.create, body)
-    return private_json(webhook.model_dump(), 201, {"Location": f"{PATH}/{webhook.id}"})
+    return private_json(webhook.model_dump(), 201, {"Location": public(f"{PATH}/{webhook.id}")})
 
 
 @operation(

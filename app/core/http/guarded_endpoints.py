@@ -10,6 +10,7 @@ from sqlmodel import Session
 from app.core.access.caller import Caller
 from app.core.access.rotation import RandomId
 from app.core.errors import NotFound
+from app.core.public_paths import public
 from app.core.reading.parameters import Digits
 
 Arguments = ParamSpec("Arguments")
@@ -55,5 +56,5 @@ def page_of(rows: Sequence[Any], limit: int, path: str) -> dict[str, Any]:
     `path` is the path of the list with its filters, ending in `?` or `&`.
     """
     items = [row.model_dump() for row in rows[:limit]]
-    next_path = f"{path}limit={limit}&cursor={items[-1]['id']}" if len(rows) > limit else None
+    next_path = public(f"{path}limit={limit}&cursor={items[-1]['id']}") if len(rows) > limit else None
     return {"items": items, "next": next_path}

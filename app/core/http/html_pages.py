@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 
 from app.core.errors import ERROR_DETAILS, NotFound, Problem, ProblemShown, family
 from app.core.http.responses import json_response
+from app.core.public_paths import public
 from app.core.values.json import to_json
 
 # Scripts and styles come from an installed package and are served here, so no page loads anything from another host.
@@ -25,7 +26,7 @@ PAGE_POLICY = (
 REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 
 START_SWAGGER = """SwaggerUIBundle({
-  url: "/openapi.json", dom_id: "#docs", deepLinking: true, displayRequestDuration: true,
+  url: "{openapi}", dom_id: "#docs", deepLinking: true, displayRequestDuration: true,
   docExpansion: "none", tryItOutEnabled: true, validatorUrl: null,
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset]
 });
@@ -33,7 +34,7 @@ START_SWAGGER = """SwaggerUIBundle({
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><link rel="icon" href="/docs/assets/favicon.png">{head}</head>
+<title>{title}</title><link rel="icon" href="{icon}">{head}</head>
 <body>{body}</body></html>
 """
 
@@ -46,7 +47,8 @@ def pages(app: FastAPI, title: str) -> None:
     """Mount /openapi.json, /docs (Swagger UI), /reference (ReDoc) and /problems."""
 
     def page(name: str, head: str, body: str) -> HTMLResponse:
-        content = PAGE.format(title=f"{html.escape(title)} · {name}", head=head, body=body)
+        icon = public("/docs/assets/favicon.png")
+        content = PAGE.format(title=f"{html.escape(title)} · {name}", head=head, body=body, icon=icon)
         return HTMLResponse(content, headers={"Content-Security-Policy": PAGE_POLICY})
 
     router = APIRouter(include_in_schema=False)
@@ -57,21 +59,22 @@ def pages(app: FastAPI, title: str) -> None:
 
     @router.get("/docs")
     async def read_docs() -> Response:
-        head = '<link rel="stylesheet" href="/docs/assets/swagger-ui.css">'
-        scripts = '<script src="/docs/assets/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script>'
+        head = f'<link rel="stylesheet" href="{public("/docs/assets/swagger-ui.css")}">'
+        sources = (public("/docs/assets/swagger-ui-bundle.js"), public("/docs/start.js"))
+        scripts = "".join(f'<script src="{source}"></script>' for source in sources)
         return page("API", head, f'<div id="docs"></div>{scripts}')
 
     @router.get("/docs/start.js")
     async def read_start() -> Response:
-        return Response(START_SWAGGER, media_type="text/javascript")
+        return Response(START_SWAGGER.replace("{openapi}", public("/openapi.json")), media_type="text/javascript")
 
     router.add_api_route("/docs/assets/{name}", _read_asset)
 
     @router.get("/reference")
     async def read_reference() -> Response:
         head = "<style>body{margin:0}</style>"
-        script = '<script src="/docs/assets/redoc.standalone.js"></script>'
-        return page("Reference", head, f'<redoc spec-url="/openapi.json" hide-loading></redoc>{script}')
+        script = f'<script src="{public("/docs/assets/redoc.standalone.js")}"></script>'
+        return page("Reference", head, f'<redoc spec-url="{public("/openapi.json")}" hide-loading></redoc>{script}')
 
     @router.get("/problems")
     async def read_problems() -> Response:
@@ -99,7 +102,7 @@ def _asset_names() -> frozenset[str]:
 @cache
 def _asset(name: str) -> bytes:
     """Return a script, style or image. ReDoc shows our icon in place of the logo that it would load from a host."""
-    return (ASSETS / name).read_bytes().replace(REDOC_LOGO, b"/docs/assets/favicon.png")
+    return (ASSETS / name).read_bytes().replace(REDOC_LOGO, public("/docs/assets/favicon.png").encode())
 
 
 def _problems_page() -> str:

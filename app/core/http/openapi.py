@@ -26,6 +26,7 @@ from app.core.http.bodies import JSON, MERGE_PATCH
 from app.core.http.openapi_schemas import REFERENCE, add_examples, never_null, schemas_of, share_long_lists
 from app.core.http.operations import Model, Operation, model_of, operation_of
 from app.core.model.resource import Resource
+from app.core.public_paths import public
 from app.core.settings import Settings
 
 DESCRIPTION = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
@@ -95,7 +96,7 @@ def openapi_document(
             "license": {"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
             "version": version,
         },
-        "servers": [{"url": "/", "description": "This server."}],
+        "servers": [{"url": public("") or "/", "description": "This server."}],
         "paths": paths,
         "components": {
             "schemas": schemas,

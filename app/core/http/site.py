@@ -14,6 +14,7 @@ from app.core.errors import NotFound, Unavailable
 from app.core.http.operations import PathParameter, operation
 from app.core.http.responses import json_response
 from app.core.model.resource import RESOURCES
+from app.core.public_paths import public
 from app.core.settings import Settings
 from app.core.values import codelists
 from app.core.values.json import to_json
@@ -163,18 +164,18 @@ def _index(settings: Settings, version: str) -> bytes:
                 "vi": "Sổ đăng ký mở về hợp tác quốc tế, mỗi con số đều có nguồn.",
             },
             "version": version,
-            "resources": {name: f"/v1/{name}" for name in RESOURCES},
-            "search": "/v1/search",
-            "progress": "/v1/progress",
-            "aggregate": "/v1/figures/aggregate",
-            "timeline": "/v1/timeline",
-            "audit": "/v1/audit",
-            "changes": "/v1/changes",
-            "codelists": "/v1/codelists",
-            "openapi": "/openapi.json",
-            "docs": "/docs",
-            "reference": "/reference",
-            "problems": "/problems",
+            "resources": {name: public(f"/v1/{name}") for name in RESOURCES},
+            "search": public("/v1/search"),
+            "progress": public("/v1/progress"),
+            "aggregate": public("/v1/figures/aggregate"),
+            "timeline": public("/v1/timeline"),
+            "audit": public("/v1/audit"),
+            "changes": public("/v1/changes"),
+            "codelists": public("/v1/codelists"),
+            "openapi": public("/openapi.json"),
+            "docs": public("/docs"),
+            "reference": public("/reference"),
+            "problems": public("/problems"),
             "licence": settings.data_licence,
             "licence_url": settings.data_licence_url,
         }

@@ -23,6 +23,7 @@ from app.core.errors import (
 from app.core.http.bodies import JSON, MERGE_PATCH, parse_model, read_body, read_json
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.model.resource import Resource
+from app.core.public_paths import public
 from app.core.values.text import SLUGS
 from app.core.writing.edit import Edit, WriteResult, free_id
 from app.core.writing.idempotency import HEADER, find_replay, store_replay
@@ -184,7 +185,7 @@ def written_response(resource: Resource, written: WriteResult) -> Response:
     """Return the record after a write, with its ETag."""
     headers = {"ETag": f'"{written.tag}"', "Cache-Control": "no-store"}
     if written.created:
-        headers["Location"] = f"/v1/{resource.name}/{written.id}"
+        headers["Location"] = public(f"/v1/{resource.name}/{written.id}")
     if written.replayed:
         headers["Idempotency-Replayed"] = "true"
     return Response(written.body, 201 if written.created else 200, headers, media_type=JSON)

@@ -21,6 +21,7 @@ from app.core.database.engine import INITIAL_ROWS
 from app.core.database.statements import Query, Read
 from app.core.database.tables import BYTEWISE
 from app.core.errors import BadCursor, Unavailable
+from app.core.public_paths import public
 from app.core.values.text import UNSAFE
 
 SIGNATURE_SIZE = 12  # bytes
@@ -86,11 +87,11 @@ class Cursors:
         `limit`), and the cursor.
         """
         cursor = ("cursor", self.cursor(value, record_id))
-        return f"{self.path}?{urlencode([*self.parameters, *shaping, cursor])}"
+        return public(f"{self.path}?{urlencode([*self.parameters, *shaping, cursor])}")
 
     def start(self) -> str:
         """Return the path of the first page."""
-        return f"{self.path}?{urlencode(self.parameters)}"
+        return public(f"{self.path}?{urlencode(self.parameters)}")
 
     def read(self, cursor: str) -> tuple[Any, str]:
         """Return the sort value and the id of the row before the page; raises BadCursor if it is for another list."""

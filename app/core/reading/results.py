@@ -13,6 +13,7 @@ from app.core.database.statements import Query, Read, Reader
 from app.core.errors import Moved, Unavailable
 from app.core.etags import is_any, matches_any
 from app.core.model.fields import RENDERING
+from app.core.public_paths import public
 from app.core.reading.cursors import Cursors, CursorSigner
 from app.core.search.entries import INDEXING
 from app.core.values.json import to_json
@@ -75,7 +76,7 @@ class ReadRequest:
 def moved_to(request: ReadRequest, record_id: str, into: str) -> Moved:
     """Return the redirect from a merged record to the one that remains, with the same query string."""
     query = f"?{request.query.decode('ascii')}" if request.query else ""
-    return Moved(headers={"Location": request.path.replace(f"/{record_id}", f"/{into}", 1) + query})
+    return Moved(headers={"Location": public(request.path.replace(f"/{record_id}", f"/{into}", 1) + query)})
 
 
 async def last_change(reader: Reader) -> object:

@@ -18,6 +18,7 @@ from app.core.http.operations import PathParameter, operation
 from app.core.http.responses import private_json
 from app.core.http.write_endpoints import WRITERS
 from app.core.model.resource import RESOURCES
+from app.core.public_paths import public
 from app.core.reading.parameters import Digits
 from app.core.translation import in_language
 from app.exchange.formats.lines import Reading
@@ -157,7 +158,7 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
         import_id: str = await receiver.read(request, store, in_child=file_format == XLSX)
     await importer.send(import_id, caller.key)
     import_shown = await read_own_import(request, caller, import_id)
-    return private_json(import_shown.model_dump(), 202, {"Location": f"/v1/imports/{import_id}"})
+    return private_json(import_shown.model_dump(), 202, {"Location": public(f"/v1/imports/{import_id}")})
 
 
 def _check_complete(caller: Caller, query: SendOptions) -> None:
@@ -307,7 +308,8 @@ async def list_import_lines(request: Request, caller: Caller, query: LinesQuery,
     next_page = None
     if len(rows) > len(items):
         verdict = f"&verdict={query.verdict}" if query.verdict else ""
-        next_page = f"/v1/imports/{import_id}/lines?limit={query.limit}{verdict}&cursor={items[-1]['number']}"
+        path = f"/v1/imports/{import_id}/lines?limit={query.limit}{verdict}&cursor={items[-1]['number']}"
+        next_page = public(path)
     return private_json({"items": items, "next": next_page})
 
 
