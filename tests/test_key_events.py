@@ -306,3 +306,13 @@ def test_a_token_in_a_path_is_answered_with_what_to_do(registry: TestClient, adm
             assert "/v1/keys/revoke" in found["detail"]
             assert id_of(admin) not in str(found)
     assert registry.get("/v1", headers=admin).status_code == 200
+
+
+def test_a_scope_that_only_a_parameter_needs_leaves_a_trace_too(
+    seeded_database: Database, admin: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.access.key_activity.PAUSE", 0.05)
+    key = key_of(seeded_database, "webhooks")
+    with client_of(url_of(seeded_database)) as client:
+        problem(client.get("/v1/projects?state=draft", headers=key), 403, "forbidden")
+        eventually(lambda: "missing_scope" in [each["reason"] for each in events(client, admin, key)])

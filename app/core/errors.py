@@ -234,6 +234,7 @@ class Unauthorized(Problem):
 class Forbidden(Problem):
     """The key is valid but lacks the required scope, or another partner manages the record."""
 
+    reason = ""  # for the events of the key
     status = 403
     code = "forbidden"
     title = "Not permitted"

@@ -56,7 +56,9 @@ class Caller:
         if not self.key:
             raise Unauthorized("This operation requires a key: Authorization: Bearer hoptac_…")
         if not self.scopes.intersection(scopes):
-            raise Forbidden(f"This operation requires a key with the scope {' or '.join(scopes)}.")
+            refusal = Forbidden(f"This operation requires a key with the scope {' or '.join(scopes)}.")
+            refusal.reason = "missing_scope"
+            raise refusal
 
 
 ANONYMOUS = Caller()

@@ -128,9 +128,13 @@ class ReadRoute(APIRoute):
         async def handle(request: Request) -> Response:
             query = parse_query(model_of(declared.query), request.scope["query_string"])
             path = request.scope["path_params"]
-            response: Response = await (
-                endpoint(request, query=query, **path) if takes_query else endpoint(request, **path)
-            )
+            try:
+                response: Response = await (
+                    endpoint(request, query=query, **path) if takes_query else endpoint(request, **path)
+                )
+            except Forbidden as refusal:
+                _trace(request, refusal)
+                raise
             return response
 
         self.handle_read = handle
@@ -158,19 +162,29 @@ class GuardedRoute(APIRoute):
             if "body" in parameters and declared.body is not None:
                 model = model_of(declared.body)
                 arguments["body"] = validate(model, await read_json(request, model, declared.body_type))
-            response: Response = await endpoint(request, **arguments)
+            try:
+                response: Response = await endpoint(request, **arguments)
+            except Forbidden as refusal:
+                _trace(request, refusal)
+                raise
             return response
 
         return handle
 
 
 def _require(request: Request, caller: Caller, scopes: tuple[str, ...]) -> None:
-    """Require one of the scopes. A key that lacks them leaves a trace."""
     try:
         caller.require(*scopes)
-    except Forbidden:
-        request.app.state.key_activity.refused(caller.key, "missing_scope", caller.address)
+    except Forbidden as refusal:
+        _trace(request, refusal)
         raise
+
+
+def _trace(request: Request, refusal: Forbidden) -> None:
+    """Let a refusal for a missing scope leave a trace in the events of the key, wherever the scope was required."""
+    caller: Caller = request.scope.get("caller", ANONYMOUS)
+    if refusal.reason:
+        request.app.state.key_activity.refused(caller.key, refusal.reason, caller.address)
 
 
 def _parameters(endpoint: Any) -> frozenset[str]:
