@@ -196,7 +196,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.waiting = long_polls
     app.state.manual_limits = ManualLimits(app.state.usage)
     policy = EgressPolicy.parse(settings.webhook_allow)
-    sender = Sender(database, app.state.reader, policy, settings.public_url)
+    sender = Sender(database, app.state.reader, policy, settings.link_base())
     if settings.webhook_sender:
         sender.start()
     yield

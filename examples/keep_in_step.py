@@ -55,12 +55,13 @@ class Registry:
         """Return every Change from this page of the feed to the end, and the path from which to continue later."""
         changes: list[dict[str, Any]] = []
         while True:
-            response = self.send("GET", path)
+            url = self.client.base_url.join(path)  # `next` starts at the root of the host
+            response = self.send("GET", str(url))
             if response.status_code == 409:
                 sys.exit("The registry was restored to an earlier state. Remove .in-step.json to compare everything.")
             page = response.raise_for_status().json()
             changes += page["items"]
-            path = str(self.client.base_url.join(page["next"]))  # it starts at the root of the host
+            path = page["next"]
             if int(httpx.URL(path).params["after"]) >= page["last"]:
                 return changes, path
 
@@ -119,7 +120,7 @@ def merged(project: str, mine: Fields, theirs: Fields, agreed: Fields) -> Fields
 
 def receive(folder: Folder, registry: Registry, partner: str) -> None:
     """Apply the changes that others made to the projects that the partner manages."""
-    everything = f"/v1/changes?resource=projects&partner={partner}&limit=200&after=0"
+    everything = f"v1/changes?resource=projects&partner={partner}&limit=200&after=0"
     changes, next_path = registry.changes(folder.next or everything)
     latest = {change["id"]: change for change in changes}  # each has the complete record, so the last is enough
     present = folder.projects()

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.core.public_paths import set_root_path
+from app.core.settings import OWN_PATHS, Settings
 from app.server.run import _addresses
 from tests.support.databases import NewDatabase
 from tests.support.http import client_of
@@ -84,6 +85,31 @@ def test_problems_and_new_records_are_named_below_the_path(
     assert below.get(f"{ROOT}/v1/projects/nothing").json() == missing
     assert below.get(f"{ROOT}x/v1/projects").status_code == 404
     assert below.get(ROOT).status_code == below.get("/").status_code
+
+
+def test_links_in_the_contract_are_below_the_path(below: TestClient) -> None:
+    description = below.get("/openapi.json").json()["info"]["description"]
+    links = re.findall(r"\]\((/[^)]*)\)", description)
+    assert links == [f"{ROOT}/problems"]
+    followed(below, links[0])
+
+
+@pytest.mark.parametrize(
+    ("public_url", "base"), [("", ROOT), (f"https://example.org{ROOT}", f"https://example.org{ROOT}")]
+)
+def test_links_in_webhooks_are_below_the_path(public_url: str, base: str) -> None:
+    assert Settings(root_path=ROOT, public_url=public_url).link_base() == base
+
+
+@pytest.mark.parametrize("path", ["/..", "/a/../b", "/.", "/registry/", "registry", "/a b", "/v1", "/docs/registry"])
+def test_a_path_that_cannot_work_is_rejected(path: str) -> None:
+    with pytest.raises(ValueError, match="root_path"):
+        Settings(root_path=path)
+
+
+def test_no_path_of_the_registry_is_one_of_a_proxy(below: TestClient) -> None:
+    index = {path.split("/")[1] for path in below.get("/openapi.json").json()["paths"]}
+    assert index | {"docs", "reference", "problems", "openapi.json", "metrics"} == {*OWN_PATHS}
 
 
 def test_the_server_prints_addresses_below_the_path() -> None:

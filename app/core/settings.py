@@ -5,6 +5,9 @@ import ipaddress
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# With one of these as the path of a proxy, nobody could tell whether the proxy has removed it from a request.
+OWN_PATHS = ("v1", "docs", "reference", "problems", "openapi.json", "livez", "readyz", "metrics")
+
 
 class Settings(BaseSettings):
     """The settings of an operator."""
@@ -123,7 +126,7 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[!-~]{1,500})?$",
-        description="Public base URL of the registry, for the links in webhooks.",
+        description="Public base URL of the registry, with the path of a proxy, for the links in webhooks.",
     )
     webhook_allow: str = Field(
         default="",
@@ -146,6 +149,20 @@ class Settings(BaseSettings):
             if network != "*":
                 ipaddress.ip_network(network)
         return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _is_a_path_of_a_proxy(cls, value: str) -> str:
+        segments = value.split("/")[1:]
+        if {".", ".."} & {*segments}:
+            raise ValueError("a client removes the segments . and .. from a path")
+        if segments and segments[0] in OWN_PATHS:
+            raise ValueError(f"/{segments[0]} is a path of the registry itself; choose another one")
+        return value
+
+    def link_base(self) -> str:
+        """Return what precedes `/v1` in the links of webhooks. It is only a path if the public URL is not known."""
+        return self.public_url or self.root_path
 
     def trusts(self) -> list[str]:
         """Return the addresses and networks of trusted proxies."""

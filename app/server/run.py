@@ -107,7 +107,7 @@ def work(settings: Settings) -> None:
             loop.add_signal_handler(number, stop.set)
         with Database(settings.database_url) as database:
             reader = database.reader()
-            sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.public_url)
+            sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.link_base())
             sender.start()
             pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
             print("Hoptac sends webhooks.", flush=True)

@@ -42,7 +42,7 @@ delivered, and the document and paragraph from which each number comes.
 - **Evidence**: each of the `citations` names a document, a paragraph and the words as written. `inferred` lists
   the parts that only the context supports, as JSON Pointers such as `/period` or `/roles/2`.
 - **Caching**: send the `ETag` of your copy in `If-None-Match`. A 304 response is cheap.
-- **Errors** are `application/problem+json`. Each `code` is explained at [/problems](/problems).
+- **Errors** are `application/problem+json`. Each `code` is explained at [/problems]({problems}).
 
 Reads need no key. Writes need one: `PUT`, `POST`, `PATCH` (RFC 7396) and `DELETE`, with `If-Match` to change an
 existing record. Use `POST /v1/imports` to write many records at once.
@@ -92,7 +92,7 @@ def openapi_document(
         "info": {
             "title": settings.site_name,
             "summary": "Evidence for every figure of international cooperation.",
-            "description": DESCRIPTION,
+            "description": DESCRIPTION.replace("{problems}", public("/problems")),
             "license": {"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
             "version": version,
         },
