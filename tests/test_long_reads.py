@@ -340,7 +340,7 @@ def test_all_followers_of_a_partner_are_answered_at_its_change(seeded_database: 
             path = "/v1/changes?after=0&limit=200&partner=unido"
             while (page := (await client.get(path)).json())["items"]:
                 path = page["next"]
-            polls = [asyncio.ensure_future(client.get(f"{path}&wait=60")) for _ in range(300)]
+            polls = [asyncio.ensure_future(client.get(f"{path}&wait=60")) for _ in range(200)]
             await asyncio.sleep(2)
             await client.put("/v1/partners/follower", json={**PARTNER, "managed_by": "unido"}, headers=key)
             return [poll.status_code for poll in await asyncio.gather(*polls)]

@@ -18,9 +18,10 @@ from starlette.types import Receive
 from app.changes.interests import EVERYTHING, Interest, Look, NewChange
 from app.core.errors import TooMany, Unavailable
 from app.core.reading.freshness import Freshness
+from app.core.reading.shared_reads import MAX_WAITING
 
 MAX_LONG_POLLS = 1_000  # a further one ends the oldest of the client that has most
-MAX_OF_CLIENT = 500
+MAX_OF_CLIENT = MAX_WAITING  # one Change can wake them all, for equal reads
 RETRY_AFTER = "5"  # seconds
 TICK = 0.02  # seconds between two looks at the newest Change
 NEVER = 2**63  # no Change has this number

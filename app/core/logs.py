@@ -4,7 +4,6 @@ A line contains printable ASCII only; every other character is escaped. A token 
 part of: the secret is cut off and the id of the key remains.
 """
 
-import io
 import logging
 import re
 import sys
@@ -20,7 +19,7 @@ MAX_TRACE = 8_000  # characters of a stack trace, of which the end is kept
 _TOKEN = re.compile(r"(hoptac(?:_|%5[Ff])[0-9A-Za-z]{1,40})(?:_|%5[Ff])[0-9A-Za-z%]+")
 
 
-class StandardError(io.TextIOBase):
+class StandardError:
     """Standard error as it is when something is written, also if it was replaced after the logs were set up."""
 
     def write(self, text: str) -> int:
@@ -45,7 +44,7 @@ def set_up_logs() -> None:
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, stream)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(cast(TextIO, stream))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
