@@ -14,7 +14,10 @@ from app.core.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 GUIDES = "\n".join(path.read_text("utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))])
-EXAMPLES = re.findall(r"```console\n\$ curl -s 'http://127\.0\.0\.1:8000(\S+)'\n(.*?)\n```", GUIDES, re.DOTALL)
+READING = "\n".join(
+    (ROOT / name).read_text("utf-8") for name in ("README.md", "docs/use-the-api.md", "docs/the-data.md")
+)
+EXAMPLES = re.findall(r"```console\n\$ curl -s 'http://127\.0\.0\.1:8000(\S+)'\n(.*?)\n```", READING, re.DOTALL)
 
 
 def test_guides_have_examples() -> None:
