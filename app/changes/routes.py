@@ -27,12 +27,12 @@ MAX_WAIT = 60  # seconds
 Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 DESCRIPTION = f"""The change feed contains every write of every public record, deletions included, in the order of
-commits. Each item has the complete record as it was after the write, or as it last was if the write deleted it.
+commits. Each item has the complete record as it was after the write. The item of a deletion has its last version.
 
 **Start and continue.** Start with `after=0` to read everything, or with the number of the last Change that you
 processed. Then request the path in `next`, which every page has. You are up to date when the `after` in `next` equals
-`last`. A page has at most {MAX_ITEMS} items. With filters it may have none although more follow, since it examines at
-most {SCANNED:,} Changes.
+`last`. A page has at most {MAX_ITEMS} items. It examines at most {SCANNED:,} Changes, so with filters a page can be
+empty although later pages have items.
 
 **Nothing is missed.** A Change that is committed later has a higher number. Numbers that the unfiltered feed leaves out
 belong to drafts, which are not public. The publication of a draft is a `create`. Its withdrawal is a `delete` with
@@ -41,8 +41,8 @@ the last public version of the record.
 **Long polling.** With `wait`, a request for which there is no item yet is answered as soon as there is one, or after
 that number of seconds.
 
-**Filter by partner.** With `partner`, the feed contains the Changes of records that are the partner or name it, and
-the Change by which a record stops naming it.
+**Filter by partner.** With `partner`, the feed contains the Changes of the partner itself and of records that link
+to it, and the Change that removes the last link.
 
 **Redactions.** A `redact` means that a text was removed from every version of the record. Replace your copy by the
 record in this item. If you also store earlier versions, read them again with `record`. The redaction of a record that
@@ -211,7 +211,7 @@ def _page_model() -> Any:
             Field(default=None, description="The record after the write; for a `delete`, its last public version."),
         ),
     }
-    item = create_model("ChangeShown", __doc__="A Change as readers who see no drafts see it.", **fields)
+    item = create_model("ChangeShown", __doc__="A Change, as it is shown to readers who cannot see drafts.", **fields)
     return create_model(
         "ChangesPage",
         __doc__="A page of the change feed, in the order of commits.",

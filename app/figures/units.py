@@ -9,7 +9,8 @@ from app.core.model.columns import noun_key
 from app.figures.codelists import OTHER_UNIT
 
 UNIT_TEXT = (
-    "What is counted, by language, as the source writes it: only with the unit `other`, which needs it. Figures are "
+    "What is counted, by language, as the source writes it: required with the unit `other`, and not allowed "
+    "with other units. Figures are "
     "compared and added only if this text is equal too (in Vietnamese, else in English, else in its first language)."
 )
 

@@ -48,7 +48,7 @@ def ensure_within(powers: Powers, holder: Powers | None) -> None:
     if holder is None:
         return
     if missing := powers.scopes - _covered(holder.scopes):
-        raise Forbidden(f"This needs a key that has these scopes itself: {', '.join(sorted(missing))}.")
+        raise Forbidden(f"A key can grant only scopes that it has. Your key lacks: {', '.join(sorted(missing))}.")
     if holder.partner is not None and powers.partner != holder.partner:
         raise Forbidden("Your key is bound to a partner, so it administers only keys of this partner.")
     if not are_within(powers.networks, holder.networks):

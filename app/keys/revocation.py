@@ -65,7 +65,9 @@ class PendingRevocations:
     def admit(self, address: str) -> Iterator[None]:
         """Enter a revocation; raise TooMany if the address has one already, or if there are too many."""
         if address in self._addresses or len(self._addresses) >= MAX_PENDING:
-            raise TooMany("Another revocation from this address is being answered.", headers={"Retry-After": "1"})
+            raise TooMany(
+                "Another revocation from this address has not ended yet. Try again later.", headers={"Retry-After": "1"}
+            )
         self._addresses.add(address)
         try:
             yield

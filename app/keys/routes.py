@@ -85,7 +85,7 @@ async def create_key(request: Request, caller: Caller, body: KeyFields) -> Respo
     "/revoke",
     "Revoke a leaked key",
     body=LeakedKey,
-    statuses={"204": "The key is not valid, or is no longer. The response does not say whether it was."},
+    statuses={"204": "The key is not valid now. The response does not say whether it was valid before."},
     problems=(*OF_BODIES, TooMany, Unavailable),
 )
 async def revoke_leaked_key(request: Request) -> Response:

@@ -114,8 +114,8 @@ def _check_size(batch: Batch, by_resource: Mapping[str, list[str]]) -> None:
         size = sum(sum(batch.stored_sizes(RESOURCES[name], ids).values()) for name, ids in by_resource.items())
     if count > MAX_RELINKED or size > MAX_RELINKED_BYTES:
         raise Conflict(
-            f"Too much links to the duplicate: a merge moves the links of at most {MAX_RELINKED} records with"
-            f" {MAX_RELINKED_BYTES} bytes. Change links first, for example with an import."
+            f"Too many records link to the duplicate: a merge changes at most {MAX_RELINKED} records with"
+            f" {MAX_RELINKED_BYTES} bytes. Change some of the links first, for example with an import."
         )
 
 

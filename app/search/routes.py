@@ -34,15 +34,15 @@ DESCRIPTION = f"""Find records by words in all resources or in those given by `r
 texts, in the labels of their codes, and in the names of the records that they link to.
 
 Words may be written in upper or lower case, in NFC or NFD, with the old or the new placement of tones (hòa, hoà),
-with i or y (Thụy Sĩ, Thụy Sỹ), and without Vietnamese diacritics. A word with diacritics finds the same ones only.
-Short forms, translations and English plurals are known from a table of synonyms. Articles, prepositions and words
-of questions are left out. The last word may be unfinished. Only the first {MAX_WORDS} words are used. Quotes,
-operators and other signs only separate words. A query without a word has no hits.
+with i or y (Thụy Sĩ, Thụy Sỹ), and without Vietnamese diacritics. A word with diacritics finds only words with the
+same diacritics. Short forms, translations and English plurals are known from a table of synonyms. Articles,
+prepositions and words of questions are left out. The last word may be unfinished. Only the first {MAX_WORDS} words
+are used. Quotes, operators and other signs only separate words. A query without a word has no hits.
 
-A record must contain all words of the query. If few records do, those with most of the words follow. If none does,
-typing errors are corrected; then other diacritics are accepted; then most of the words are enough. `reading` states
-which of these was used, `corrected` is the corrected query, and `found` and `not_found` are the words that some or
-no records have.
+A record must contain all words of the query. If only few records do, records with most of the words follow. If no
+record does, the server first corrects typing errors, then accepts other diacritics, and then accepts records with
+most of the words. `reading` states which of these was used, and `corrected` is the corrected query. `found` lists the
+words that are in some record, and `not_found` those that are in none.
 
 Hits are ordered by how many of the words they contain, where, and how closely together: words in names count most,
 then other texts, then labels and links. Long results are compared in groups of {WINDOW}. Follow `next` to get every

@@ -57,7 +57,10 @@ class ManualLimits:
         self.take("lookups", key_id, key_id)
         with self._lock:
             if self._running[key_id] >= MAX_LOOKUPS_OF_KEY:
-                raise TooMany("Other lookups of this key have not ended.", headers={"Retry-After": str(RETRY_LOOKUP)})
+                raise TooMany(
+                    "The addresses of other webhooks of this key are still being looked up. Try again later.",
+                    headers={"Retry-After": str(RETRY_LOOKUP)},
+                )
         return _CountedExecutor(self._pool, self._running, self._lock, key_id)
 
     def close(self) -> None:

@@ -79,8 +79,8 @@ class Aggregate(BaseModel, defer_build=True):
     groups: list[AggregateGroup] = Field(description="Groups, ordered by key.")
     more: bool = Field(description="Whether there are more groups than `limit`.")
     empty_because: list[str] | None = Field(
-        description="Null: there are groups, or the request has no filter. Otherwise: each filter whose removal alone "
-        "would lead to groups. An empty list: it is not enough to remove one filter."
+        description="If there are no groups: the filters of which you can remove any one to get groups. An empty list: "
+        "removing one filter is not enough. Null: there are groups, or the request has no filter."
     )
     hints: list[Hint] = Field(default=[], description=HINTS_TEXT)
 

@@ -20,8 +20,8 @@ A sum leaves out a figure if adding it could count the same thing twice. `left_o
 - Its area is within another one, or was merged into it.
 - Its project or partner is part of another one with a figure in the group.
 
-What a figure does not state, such as an area or a period, can be anything, so it does not make two figures different.
-At most {MAX_ADDED} figures are added up in one response.
+A figure that states no area or no period could be about any area or period. It is therefore not regarded as different
+from the others. At most {MAX_ADDED} figures are added up in one response.
 """
 
 AGGREGATES = Aggregates()

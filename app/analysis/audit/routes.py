@@ -128,7 +128,7 @@ class RuleShown(BaseModel, defer_build=True):
     label: LanguageMap = Field(description="Short description in Vietnamese and English.")
     severity: Annotated[str, SEVERITY] = Field(description="Severity of its findings.")
     resources: list[str] = Field(description="Resources that it examines.")
-    description: str = Field(description="When the rule reports a finding, and what it leaves alone.")
+    description: str = Field(description="When the rule reports a finding, and when it does not.")
 
 
 class Rules(BaseModel, defer_build=True):

@@ -44,7 +44,7 @@ class IndicatorProgress:
     name: Annotated[LanguageMap | None, Field(description="Name of the indicator. Null: it is not public.")]
     direction: Annotated[str, DIRECTION, Field(description="Whether more (`up`) or less (`down`) is better.")]
     unit: Annotated[str, Field(description="Unit of all numbers.")]
-    unit_text: Annotated[LanguageMap | None, Field(description="What is counted, if the unit is `other`.")]
+    unit_text: Annotated[LanguageMap | None, Field(description="The thing that is counted, if the unit is `other`.")]
     breakdown: Annotated[dict[str, str], Field(description="Part of a total that the numbers cover.")]
     progress: Annotated[
         Comparison,

@@ -19,7 +19,7 @@ Resolved = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
 class Hint(BaseModel, defer_build=True):
-    """What the client may not expect about a filter. The response is correct all the same."""
+    """A hint about a filter. The response is correct, but may be different from what the client expects."""
 
     parameter: str = Field(description="Name of the parameter.")
     position: int = Field(description="Which value of the parameter it is, counted from 1.")

@@ -141,7 +141,7 @@ class ResourceReads:
     def nested(self, parent: str, include: Include, query: BaseModel, request: ReadRequest) -> Read:
         """Read a page of the nested list of one record; raises an error if the record is missing."""
         if include.parameter in query.model_fields_set:
-            detail = "The path states this already."
+            detail = "The path already sets this filter."
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=detail))
         if not (yield self._exists, {"id": parent}):
             yield from self.raise_missing(parent, request)

@@ -25,7 +25,7 @@ Kind = Literal["number", "integer", "boolean", "string", "date"]
 
 FORMULA = "The cell has a formula whose value was not saved. Open the file in a spreadsheet program and save it again."
 SPREADSHEET_ERROR = "The cell contains an error of the spreadsheet."
-SERIAL = "The cell contains a number that is no year. If it is a date, format the cell as a date."
+SERIAL = "The cell contains a number that is not a year. If it is a date, format the cell as a date."
 GARBLED = {
     "mojibake": "The text was read in a wrong encoding before. Open the original file with the encoding UTF-8, and "
     "save it as an XLSX workbook or as CSV UTF-8.",

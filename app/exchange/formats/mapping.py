@@ -53,7 +53,7 @@ class MappedColumn(BaseModel):
         examples=[{"Đang thực hiện": "active", "Hoàn thành": "completed"}],
     )
     multiply: float | None = Field(
-        default=None, gt=0, le=1e12, allow_inf_nan=False, description="By what numbers are multiplied.",
+        default=None, gt=0, le=1e12, allow_inf_nan=False, description="The factor by which numbers are multiplied.",
         examples=[1_000_000],
     )  # fmt: skip
     optional: bool = Field(default=False, description="Whether tables may lack the column.")
@@ -84,7 +84,7 @@ class MappingFields(BaseModel):
     required: list[str] = Field(
         default=[],
         max_length=20,
-        description="Columns of which each record has one at least. A row with none is a heading and is left out.",
+        description="A row without a value in any of these columns is regarded as a heading and is left out.",
     )
     sheet: str | None = Field(default=None, min_length=1, max_length=100, description=SHEET)
     header_row: int | None = Field(default=None, ge=1, le=MAX_ROW_NUMBER, description=HEADER_ROW)

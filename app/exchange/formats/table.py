@@ -30,9 +30,9 @@ MIN_NUMBERS = 3  # cells of a row that numbers the columns
 HXL_TAG = re.compile(r"#[a-z][a-z0-9_]*(?:\s*\+[a-z0-9_]+)*")
 
 LEFT_OUT = {
-    "hxl_row": "A row with the tags of HXL is no record",
-    "column_numbers": "A row that numbers the columns is no record",
-    "totals": "Rows of totals are no records",
+    "hxl_row": "A row with the tags of HXL is not a record",
+    "column_numbers": "A row with the numbers of the columns is not a record",
+    "totals": "Rows of totals are not records",
     "headings": "Rows without a value in a required column, or merged over several columns, are headings",
 }
 

@@ -19,14 +19,14 @@ class TableColumn(BaseModel):
     path: str | None = Field(description="The value of the record that it contains; null if the column is left out.")
     read_by: list[str] = Field(
         default=[],
-        description="By which conventions cells with two readings were read: `comma` or `point` before decimals, `dmy` "
-        "or `mdy` in dates, and whether it was stated or is proved by other cells of the column.",
+        description="How cells with two readings were read: `comma` or `point` before decimals, `dmy` or `mdy` in "
+        "dates. It also says whether the request stated this or other cells of the column prove it.",
         examples=[["comma: proved by other cells"]],
     )
 
 
 class TableWarning(BaseModel):
-    """Something in a table or a row that a person should look at, but for which nothing is refused."""
+    """A warning about a table or a row, which a person should check. Nothing is refused because of it."""
 
     code: str = Field(description="Stable code of this kind of warning.", examples=["hidden_rows"])
     detail: str = Field(description="Explanation, with the rows or the column.")
@@ -38,7 +38,7 @@ class TableReport(BaseModel):
     sheet: str | None = Field(default=None, description="The sheet of a workbook that was read; null for CSV.")
     header_row: int = Field(default=1, description="The row or line that contains the names of the columns.")
     columns: list[TableColumn] = Field(default=[], description="The columns, from left to right.")
-    warnings: list[TableWarning] = Field(default=[], description="What was noticed about the table as a whole.")
+    warnings: list[TableWarning] = Field(default=[], description="Warnings about the table as a whole.")
 
     def warn(self, code: str, detail: str) -> None:
         """Add a warning, if there is room for it."""

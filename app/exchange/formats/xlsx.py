@@ -68,12 +68,12 @@ class WorkbookSource(TableSource):
         if count:
             first = ", ".join(map(str, self._noticed["first_hidden"]))
             rows = first + (", …" if count > len(self._noticed["first_hidden"]) else "")
-            detail = f"Rows that are hidden in the sheet were read all the same: {rows}."
+            detail = f"Rows that are hidden in the sheet were read too: {rows}."
             yield "hidden_rows", detail
         columns = self._noticed.get("hidden_columns", [])
         if columns:
             letters = ", ".join(map(column_letters, columns))
-            detail = f"Columns that are hidden in the sheet were read all the same: {letters}."
+            detail = f"Columns that are hidden in the sheet were read too: {letters}."
             yield "hidden_columns", detail
 
 

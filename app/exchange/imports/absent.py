@@ -51,7 +51,7 @@ class AbsentRecords:
         if len(records) > MAX_ABSENT:
             raise TooMuch(f"More than {MAX_ABSENT:,} records are not in the file. Check that it is complete.")
         is_unclear = plan.has_unclear_lines or self._has_unreadable_lines
-        detail = "Nothing is withdrawn, because the record of some lines is not clear."
+        detail = "Nothing is withdrawn, because it is not clear which records some lines are about."
         warning = ErrorItem(code="ambiguous", detail=detail) if self._withdraws and is_unclear else None
         withdraws = self._withdraws and not is_unclear
         with import_transaction(self._database) as session:

@@ -72,7 +72,7 @@ class ImportShown(BaseModel):
     unchanged: int
     refused: int
     absent: int = Field(description="Number of records that a complete file does not contain.")
-    bytes: int = Field(description="The space that the lines take, as far as it counts for the quota of the key.")
+    bytes: int = Field(description="Size of the lines in bytes, as it counts for the quota of the key.")
 
 
 class ImportDetail(ImportShown):
@@ -102,7 +102,7 @@ class ResolvedName(BaseModel):
     text: str = Field(description="The text of the line, at most 200 characters.")
     resource: str = Field(description="The resource of the record.")
     id: str = Field(description="The id of the record.")
-    how: Literal["id", "name", "alternative_name", "code"] = Field(description="What the text is to the record.")
+    how: Literal["id", "name", "alternative_name", "code"] = Field(description="How the text identifies the record.")
     name: str | None = Field(default=None, description="The name of the record; null if it is a record of the file.")
     country: str | None = Field(default=None, description="The id of the country of a partner.")
     others: list[str] = Field(
@@ -124,7 +124,9 @@ class LineShown(BaseModel):
         "`absent`: the line stands for a record that the file does not contain."
     )
     errors: list[LineError] = Field(description="Why the line is refused.")
-    warnings: list[LineError] = Field(description="What a person should look at. Nothing is refused for it.")
+    warnings: list[LineError] = Field(
+        description="Warnings, which a person should check. A line is not refused because of a warning."
+    )
     resolved: list[ResolvedName] = Field(
         description="What the names and codes in its links mean. In a dry run, also the links that contain ids."
     )

@@ -131,8 +131,8 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
     A key has at most 10 open imports, and a quota of bytes for those that are stored: see 429.
 
     A dry run reports what each line would do if it were written now. With `mode=rows`, it looks at the lines in chunks.
-    Each chunk sees the registry as it is then and the lines to which its own lines link. So the import itself can have
-    other verdicts for lines that depend on each other in other ways, such as by a code that several lines have.
+    Each chunk sees the current registry and the lines to which its own lines link. The import itself can have other
+    verdicts for lines that depend on each other without a link, for example if several lines have the same code.
     """
     file_format = FORMATS[type_of(request, FORMATS)]
     if not allows_resource(file_format, query.resource):
@@ -164,7 +164,7 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
 def _check_complete(caller: Caller, query: SendOptions) -> None:
     """Raise Invalid if the key has no partner whose records a file can contain, or if `missing` stands alone."""
     if query.complete and caller.partner is None:
-        detail = "The key has no partner, so nobody knows whose records the file contains."
+        detail = "complete=true needs a key with a partner, whose records the file contains."
         raise Invalid(ErrorItem(parameter="complete", code="invalid_value", detail=detail))
     if query.missing == "withdraw" and not query.complete:
         detail = "Records can be withdrawn only if the file is complete: complete=true."
@@ -175,7 +175,7 @@ def _refuse_table_parameters(query: SendOptions) -> None:
     """Raise Invalid if JSON Lines are sent with a parameter of tables."""
     for name in ("mapping", *TableOptions.model_fields):
         if getattr(query, name) is not None:
-            detail = "This parameter says how a table is read. JSON Lines do not need it."
+            detail = "This parameter says how a table is read. It is not allowed with JSON Lines."
             raise Invalid(ErrorItem(parameter=name, code="invalid_value", detail=detail))
 
 

@@ -26,7 +26,7 @@ RENEWED_EVERY = 8.0  # seconds
 MAX_ATTEMPTS = 5
 
 NOT_RECEIVED = "The upload was interrupted. Send the file again."
-TOO_MANY_ATTEMPTS = "It was interrupted too often."
+TOO_MANY_ATTEMPTS = "The import was interrupted too often."
 
 # A compiled statement cannot contain a list of values, so this is OR and not IN.
 IS_OPEN = or_(*(IMPORTS.c.status == status for status in OPEN))
