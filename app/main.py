@@ -55,6 +55,8 @@ from app.core.writing.idempotency import prune_replays
 from app.core.writing.write_quota import prune_written_bytes
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
+from app.exchange.exports.routes import export_router
+from app.exchange.exports.workbook import workbook_queue
 from app.exchange.imports import routes as imports
 from app.exchange.imports.receiving import FileReceiver
 from app.exchange.imports.storage.deletion import prune_imports
@@ -124,6 +126,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     state.usage = usage or UsageTable()
     state.cursor_signer = CursorSigner()
     state.shared_reads = SharedReads()
+    state.workbooks = workbook_queue()
     state.fresh = Freshness(
         lambda: last_change(state.separate_reader), lambda: state.database.commits(), settings.hot_staleness
     )
@@ -162,6 +165,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         indicators_router(),
         documents_router(),
         places_router(),
+        *map(export_router, RESOURCES),
         site.site_router(settings, __version__, head()),
         keys.router,
         imports.router,

@@ -85,6 +85,7 @@ OPEN: dict[str, Row] = {
     "GET /v1/{resource}/{id}": READ,
     "GET /v1/{resource}/{id}/history": READ,
     "GET /v1/{resource}/{id}/{list}": READ,
+    "GET /v1/{resource}.{format}": READ,
     "GET /v1/{resource}/facets": (200, 200, 200),
     "GET /v1/{resource}/aggregate": (200, 200, 200),
     "GET /v1/{resource}/{id}/progress": READ,
@@ -113,7 +114,7 @@ def row_of(method: str, path: str) -> str:
     """The row of an operation; resources share theirs."""
     names = "|".join(RESOURCES)
     path = path.replace("{delivery_id}", "{delivery}").replace("{mapping_name}", "{name}")
-    path = re.sub(r"\{\w+_id\}", "{id}", re.sub(f"^/v1/({names})(?=/|$)", "/v1/{resource}", path))
+    path = re.sub(r"\{\w+_id\}", "{id}", re.sub(f"^/v1/({names})(?=[/.]|$)", "/v1/{resource}", path))
     return f"{method} " + re.sub(f"/{{id}}/({NESTED})$", "/{id}/{list}", path)
 
 
@@ -169,6 +170,8 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
     """The path with the id of a new record (or key) that is there for this one request, or of none."""
     if path.startswith("/v1/codelists/"):
         return "/v1/codelists/" + ("nothing" if record == "missing" else "unit")
+    if path.endswith(".{format}"):
+        return path.replace("{format}", "nothing" if record == "missing" else "csv")
     if path.startswith("/v1/imports/templates/"):
         return "/v1/imports/templates/" + ("nothing.csv" if record == "missing" else "projects.csv")
     if path.startswith("/v1/import"):

@@ -33,9 +33,11 @@ PATIENCE = 30.0  # seconds for which a body waits for a thread
 
 MEDIA_TYPES = {
     b"application/json",
+    b"application/x-ndjson",
     b"application/javascript",
     b"image/svg+xml",
     b"text/css",
+    b"text/csv",
     b"text/html",
     b"text/javascript",
     b"text/plain",

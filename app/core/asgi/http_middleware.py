@@ -177,7 +177,8 @@ class RequestResponse:
         if plain != self.if_none_match:
             uncoded = plain.encode("latin-1")
             headers = [(name, uncoded if name == b"if-none-match" else value) for name, value in headers]
-        self.inner = {**self.scope, "headers": headers, "method": "GET" if self.is_head else self.scope["method"]}
+        self.inner = {**self.scope, "headers": headers, "is_head": self.is_head}
+        self.inner["method"] = "GET" if self.is_head else self.scope["method"]
         return self.inner
 
     async def preflight(self) -> None:

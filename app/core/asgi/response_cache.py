@@ -80,13 +80,17 @@ class ResponseCache:
         """Forward the request, and store the response if there was no Change meanwhile."""
         marker = self._marker
         messages: list[Message] = []
+        comes_in_parts = False
 
         async def send_and_collect(message: Message) -> None:
-            messages.append(message)
+            nonlocal comes_in_parts
+            comes_in_parts = comes_in_parts or message.get("more_body", False)  # it may have any size
+            if not comes_in_parts:
+                messages.append(message)
             await send(message)
 
         await self.app(scope, receive, send_and_collect)
-        if not messages or messages[0]["status"] != 200 or messages[-1].get("more_body"):
+        if comes_in_parts or not messages or messages[0]["status"] != 200:
             return
         headers = [header for header in messages[0]["headers"] if header[0] not in NOT_CACHED]
         values = dict(headers)

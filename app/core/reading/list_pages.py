@@ -92,7 +92,7 @@ class ListPage:
             return
         caller.require("records:write", "records:write:own")
         for name in ("include", "q"):
-            if getattr(self.query, name) is not None:
+            if getattr(self.query, name, None) is not None:
                 raise Invalid(ErrorItem(parameter=name, code="of_drafts", detail=ERROR_DETAILS["of_drafts"]))
 
     def prepare(self, caller: Caller) -> Read:
@@ -105,9 +105,9 @@ class ListPage:
 
     def next(self, value: Any, record_id: str) -> str:
         """Return the path of the page after the row with this sort value and this id."""
-        shaping = [("limit", self.limit)]
-        shaping += [(name, text) for name in ("fields", "include") if (text := getattr(self.query, name))]
-        shaping += [("total", "true")] if self.query.total else []
+        shaping = [("limit", self.query.limit)] if self.query.limit else []
+        shaping += [(name, text) for name in ("fields", "include") if (text := getattr(self.query, name, None))]
+        shaping += [(name, "true") for name in ("total", "bom") if getattr(self.query, name, False)]
         return self._cursors.next(shaping, value, record_id)
 
     @property

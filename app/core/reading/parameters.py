@@ -21,6 +21,7 @@ MAX_QUERY_LENGTH = 32_768  # bytes
 MAX_PARAMETERS = 400  # counted before they are decoded
 DEFAULT_LIMIT = 50
 MAX_ITEMS = 200
+MAX_CHUNK = 1_000  # records of an export that are read at once
 LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` has as many as fit into 4 MB."
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")  # of a parameter, which an error may repeat
@@ -72,6 +73,18 @@ class Queries:
         fields["cursor"] = (str | None, Field(default=None, description=text, max_length=MAX_CURSOR))
         fields["total"] = (bool, Field(default=False, description="Also count all matching records."))
         return query_model(f"{self.resource.shown.__name__}ListQuery", {**fields, **self._shape()})
+
+    @cached_property
+    def export(self) -> type[BaseModel]:
+        """The parameters of an export: those of the list that apply to a file, of any length."""
+        fields: dict[str, Any] = {name: (field.annotation, field) for name, field in self.page.model_fields.items()}
+        text = "Maximum number of records. The header `Link` has the path of the rest. Without it: all records."
+        fields["limit"] = (Digits | None, Field(default=None, ge=1, le=MAX_CHUNK, description=text))
+        text = "Begin a CSV file with a byte order mark, by which Excel recognises UTF-8."
+        fields["bom"] = (bool, Field(default=False, description=text))
+        for name in ("include", "total"):
+            del fields[name]
+        return query_model(f"{self.resource.shown.__name__}ExportQuery", fields)
 
     def _shape(self) -> dict[str, Any]:
         names = list(self.resource.shown.model_fields)

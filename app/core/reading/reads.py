@@ -158,12 +158,7 @@ class ResourceReads:
         if request.is_conditional and request.matches(tag := (yield from last_change_tag(request))):
             return ReadResult(None, tag, private=private)
         yield from page.prepare(request.caller)
-        interpretation: dict[str, Any] = {}
-        if query.q is None:
-            last, rows, next_path = yield from self._sorted_page(page, alone=not (query.total or query.include))
-        else:
-            last = yield from last_change_name()
-            rows, next_path, interpretation = yield from self._search_page(page)
+        last, rows, next_path, interpretation = yield from self.rows(page, alone=not (query.total or query.include))
         bodies = [row[2] for row in rows]
         if select_fields is not _unchanged:
             bodies = [select_fields(body) for body in bodies]
@@ -176,6 +171,17 @@ class ResourceReads:
         if includes is not None:
             parts += [b",", (yield from includes.read(request, [row[1] for row in rows]))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
+
+    def rows(self, page: ListPage, *, alone: bool) -> Read:
+        """Read the rows of a prepared page.
+
+        Return the last Change, the rows with their sort values, ids and representations, the path of the next page,
+        and how a query was understood. With `alone`, no other statement of the read needs the same snapshot.
+        """
+        if page.query.q is None:
+            return (*(yield from self._sorted_page(page, alone=alone)), {})
+        last = yield from last_change_name()
+        return (last, *(yield from self._search_page(page)))
 
     def bodies(self, ids: Sequence[str], most_bytes: int = MAX_PAGE_BYTES) -> Read:
         """Read the representations of these records, by id: of the first ones, if all have too many bytes."""

@@ -29,7 +29,7 @@ from app.exchange.formats.mapping import (
     value_path,
 )
 from app.exchange.formats.options import TableOptions
-from app.exchange.formats.schema_paths import Path, column_names, date_path, kind_of
+from app.exchange.formats.schema_paths import ListForm, Path, column_names, date_path, form_at, kind_of
 from app.exchange.formats.source import Cell
 from app.exchange.formats.table_report import MAX_COLUMNS, MAX_HEADER, TableColumn, TableReport, column_letters
 
@@ -53,11 +53,12 @@ class Column:
     values: dict[str, Scalar] | None = None
     multiply: float | None = None
     members: dict[str, Scalar] = field(default_factory=dict)
+    form: ListForm | None = None  # of a column whose cells contain a whole list
 
     @cached_property
     def is_plain(self) -> bool:
         """Whether each cell has one value, which is stored as it is."""
-        return ANY_ITEM not in self.path and self.values is None and self.multiply is None
+        return ANY_ITEM not in self.path and self.values is None and self.multiply is None and self.form is None
 
 
 def no_evidence() -> Evidence:
@@ -122,12 +123,15 @@ class Columns:
                 is_stated = convention in (self._options.decimal, self._options.dates)
                 described.read_by.append(f"{convention}: {'stated' if is_stated else 'proved by other cells'}")
 
-    def _column(self, position: int, path: Path, mapped: MappedColumn | None = None) -> Column:
+    def _column(
+        self, position: int, path: Path, mapped: MappedColumn | None = None, form: ListForm | None = None
+    ) -> Column:
         steps = tuple("0" if step == ANY_ITEM else step for step in path)
         is_date = date_path(self.resource, steps) is not None
-        kind = "date" if is_date else cast(Kind, kind_of_items(self.resource, path))
+        kind = "date" if is_date else cast(Kind, "string" if form else kind_of_items(self.resource, path))
         conventions = Conventions(position, self._options, self._evidence, set())
-        column = Column(position, column_letters(position + 1), self.headers[position], path, kind, conventions)
+        letter = column_letters(position + 1)
+        column = Column(position, letter, self.headers[position], path, kind, conventions, form=form)
         if mapped:
             column.separator = mapped.separator
             column.multiply = mapped.multiply
@@ -142,11 +146,12 @@ class Columns:
         is_repeated = False
         for position, header in enumerate(self.headers):
             path = tuple(header.split("."))
-            if kind_of(self.resource, path) is not None:
+            form = form_at(self.resource, path)
+            if form or kind_of(self.resource, path) is not None:
                 is_repeated = is_repeated or path in seen
                 seen.add(path)
                 if not self._is_ignored(position):
-                    yield self._column(position, path)
+                    yield self._column(position, path, form=form)
             elif not self._is_ignored(position) and folded(header) not in ROW_NUMBERS:
                 unknown.append((position, header))
         errors = self._unknown_columns(unknown)

@@ -36,6 +36,20 @@ ENCODINGS = {
 DECOMPOSED = "cp1258"  # in which Vietnamese letters are written with separate tones
 
 
+# A spreadsheet program runs a text that begins like this as a formula. An apostrophe before it prevents this.
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def escaped(text: str) -> str:
+    """Return the text of a cell that no spreadsheet program runs as a formula."""
+    return "'" + text if FORMULA.match(text) else text
+
+
+def unescaped(text: str) -> str:
+    """Return a text that was `escaped`, and any other one as it is."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text, 1) else text
+
+
 def encoding_of(charset: str) -> str:
     """Return the Python name of a `charset` of a media type. Raise UnsupportedType if the server does not read it."""
     try:
@@ -138,7 +152,8 @@ class CsvSource(TableSource):
             try:
                 for cells in rows:
                     if number >= self._header_row:
-                        yield Row(number, list(map(_composed, cells) if self._encoding == DECOMPOSED else cells))
+                        texts = map(_composed, cells) if self._encoding == DECOMPOSED else cells
+                        yield Row(number, [unescaped(text) if text[:1] == "'" else text for text in texts])
                     number = rows.line_num + 1 + self._skipped
                     lines.row_length = 0
             except UnicodeError:

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from app.core.errors import ErrorItem
+from app.core.errors import BadBody, ErrorItem
+from app.core.model.validation import strict_json
 from app.exchange.formats.cell_values import CLEARED, BadCell, CellValue, cell_value, json_number
 from app.exchange.formats.cells.numbers import fits_currency
 from app.exchange.formats.columns import Column, Columns
 from app.exchange.formats.mapping import ANY_ITEM, folded, value_path
-from app.exchange.formats.schema_paths import INDEX, Path
+from app.exchange.formats.schema_paths import INDEX, SEPARATOR, Path
 from app.exchange.formats.source import Row
 from app.exchange.formats.table_report import AT_COLUMN
 from app.exchange.formats.workbook.merges import ACROSS
@@ -17,6 +18,7 @@ from app.exchange.formats.workbook.number_formats import CURRENCY, PERCENT
 
 FIRST_ADDED = 500  # number of the first item that a path with ANY_ITEM adds to a list: after all numbered ones
 MAX_ADDED = 400
+NO_JSON = "The cell must contain the list as JSON, such as `[{…}, {…}]`. An exported table shows how."
 NO_TRANSLATION = "The mapping has no value for the text of this cell. Add it to `values`, or correct the cell."
 
 
@@ -78,6 +80,9 @@ class _Builder:
 
     def _add(self, column: Column, cell: CellValue) -> None:
         value = cell.value
+        if column.form:
+            self._add_list(column, str(value))
+            return
         if column.is_plain:
             _set_value(self.tree, column.path, value)
             if cell.mark:
@@ -94,6 +99,11 @@ class _Builder:
             _set_value(self.tree, path, translated)
             if cell.mark:
                 self.units.append((column, path, cell))
+
+    def _add_list(self, column: Column, text: str) -> None:
+        """Add the list of one cell, which replaces that of the record."""
+        _set_value(self.tree, column.path, text if text == CLEARED else _list_of(column, text))
+        self.result.moved["/" + "/".join(column.path)] = AT_COLUMN + column.letter
 
     def _item_path(self, column: Column) -> Path:
         """Return the path of the next item that the column adds to a list, and add its other members."""
@@ -195,6 +205,19 @@ class _Builder:
 def row_record(columns: Columns, row: Row) -> RowRecord:
     """Return the record of a row, without members for empty cells. It is empty for a blank row."""
     return _Builder(columns, row).build()
+
+
+def _list_of(column: Column, text: str) -> list[Any] | dict[str, Any]:
+    """Return the items of a cell: JSON, or values with semicolons between them."""
+    if column.form == "items" and not text.startswith("["):
+        return [part for part in map(str.strip, text.split(SEPARATOR)) if part]
+    try:
+        value = strict_json(text.encode())
+    except BadBody:
+        value = None
+    if not isinstance(value, list | dict):
+        raise BadCell("invalid_value", NO_JSON)
+    return value
 
 
 def _translated(column: Column, value: Any) -> Any:

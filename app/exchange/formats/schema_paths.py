@@ -6,7 +6,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
@@ -18,7 +18,11 @@ TEMPLATE_LANGUAGES = ("vi", "en")
 TEMPLATE_ITEMS = {"citations": 1, "identifiers": 1}
 DEFAULT_ITEMS = 2
 
+SEPARATOR = ";"  # between the items of a list in one cell
+NO_LANGUAGE = "a_name"  # which a map of languages cannot contain
+
 Path = tuple[str, ...]
+ListForm = Literal["items", "json"]
 
 
 @cache
@@ -49,13 +53,37 @@ def _node(resource: Resource, path: Path) -> dict[str, Any] | None:
     """Return the schema of the value at a path, or None if a record has none there."""
     node: Any = _schema(resource)
     for step in path:
-        node = _child(_resolved(resource, node), step)
+        node = child(resolved(resource, node), step)
         if node is None:
             return None
-    return _resolved(resource, node)
+    return resolved(resource, node)
 
 
-def _resolved(resource: Resource, node: dict[str, Any]) -> dict[str, Any]:
+def member_schemas(resource: Resource) -> dict[str, Any]:
+    """Return the schema of each member of a record."""
+    schemas: dict[str, Any] = _schema(resource)["properties"]
+    return schemas
+
+
+def list_form(resource: Resource, node: dict[str, Any]) -> ListForm | None:
+    """Return how one cell contains all values of a resolved schema: items with separators, or JSON.
+
+    Return None if the schema has single values. Maps with free names, such as `breakdown`, are JSON too.
+    """
+    if node.get("type") == "array":
+        item = resolved(resource, node["items"])
+        return "json" if item.get("type") == "object" else "items"
+    is_map = node.get("type") == "object" and "properties" not in node
+    return "json" if is_map and child(node, NO_LANGUAGE) is not None else None
+
+
+def form_at(resource: Resource, path: Path) -> ListForm | None:
+    """Return how one cell contains the list or map at a path, None if there is no list or map."""
+    node = _node(resource, path)
+    return list_form(resource, node) if node else None
+
+
+def resolved(resource: Resource, node: dict[str, Any]) -> dict[str, Any]:
     """Return a schema without references and null. Of several types, return the last, which is the widest."""
     while "$ref" in node or "anyOf" in node:
         if "$ref" in node:
@@ -65,7 +93,7 @@ def _resolved(resource: Resource, node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def _child(node: dict[str, Any], step: str) -> Any:
+def child(node: dict[str, Any], step: str) -> Any:
     """Return the schema of an item or a member of a resolved schema, or None."""
     if node.get("type") == "array":
         return node["items"] if INDEX.fullmatch(step) else None
@@ -86,28 +114,35 @@ def column_names(resource: Resource) -> tuple[str, ...]:
 
 
 def _value_paths(resource: Resource, node: Any, path: str) -> Iterator[str]:
-    node = _resolved(resource, node)
+    node = resolved(resource, node)
     if node.get("type") == "array":
         for position in range(TEMPLATE_ITEMS.get(path, DEFAULT_ITEMS)):
             yield from _value_paths(resource, node["items"], f"{path}.{position}")
     elif "edtf" in node.get("properties", ()) or node.get("type") != "object":
         yield path
     elif "properties" in node:
-        for name, child in node["properties"].items():
-            yield from _value_paths(resource, child, f"{path}.{name}")
+        for name, inner in node["properties"].items():
+            yield from _value_paths(resource, inner, f"{path}.{name}")
     elif path != "breakdown":  # its names are free; those of other maps are languages
-        yield from (f"{path}.{language}" for language in TEMPLATE_LANGUAGES if _child(node, language))
+        yield from (f"{path}.{language}" for language in TEMPLATE_LANGUAGES if child(node, language))
 
 
 def column_descriptions(resource: Resource) -> Iterator[tuple[str, str, str, str]]:
     """Yield the name, type, requirement ("yes" or blank) and codes or description of each column of a template."""
     required = {name for name, entry in resource.fields.model_fields.items() if entry.is_required()}
     for name in column_names(resource):
-        node: Any = _schema(resource)
-        description = ""
-        for step in name.split("."):
-            node = _child(_resolved(resource, node), step)
-            description = node.get("description", description).split("\n")[0]
-        codes = ", ".join(map(str, _resolved(resource, node).get("enum", ())))
-        requirement = "yes" if name.partition(".")[0] in required else ""
-        yield name, str(kind_of(resource, tuple(name.split(".")))), requirement, codes or description
+        path = tuple(name.split("."))
+        node = _node(resource, path) or {}
+        codes = ", ".join(map(str, node.get("enum", ())))
+        requirement = "yes" if path[0] in required else ""
+        yield name, str(kind_of(resource, path)), requirement, codes or description_of(resource, path)
+
+
+def description_of(resource: Resource, path: Path) -> str:
+    """Return the first line of the description of a value, or else of the value that it is a part of."""
+    node: Any = _schema(resource)
+    description = ""
+    for step in path:
+        node = child(resolved(resource, node), step)
+        description = node.get("description", description).split("\n")[0]
+    return description

@@ -17,7 +17,8 @@ from app.core.values.links import models_in
 from app.exchange.formats.cell_values import CLEARED
 
 _CLEARED_JSON = json.dumps(CLEARED)
-# Begins the column in `moved` of an item of a list that one cell contains, and of a period that was joined of two ends.
+# Begins the column in `moved` of a list or of an item of a list that one cell contains, and of a period that was joined
+# of two ends.
 _FROM_ONE_CELL = "@"
 _OPEN = ".."
 _OPEN_ENDS = (_OPEN, _OPEN)
@@ -48,6 +49,8 @@ def merged_row(
 
 
 def _merged(model: type[BaseModel] | None, before: Any, patch: Any, pointer: str, moved: Mapping[str, str]) -> Any:
+    if isinstance(patch, list | dict) and moved.get(pointer, "").startswith(_FROM_ONE_CELL):
+        return patch  # the list in one cell
     if isinstance(patch, list):
         return _merged_list(model, before if isinstance(before, list) else [], patch, pointer, moved)
     if isinstance(patch, str) and moved.get(pointer, "").startswith(_FROM_ONE_CELL):

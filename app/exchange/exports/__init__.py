@@ -1,0 +1,1 @@
+"""Tables of the registry: lists as CSV, JSON Lines and workbooks."""

@@ -1,0 +1,106 @@
+"""Exported records as an XLSX workbook, which is written to a temporary file row by row."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import IO, Any
+
+from app.core.database.fair_queue import FairQueue
+from app.core.errors import TooLarge
+from app.core.model.resource import Resource
+from app.exchange.exports.tables import cells
+from app.exchange.formats.record_columns import record_columns
+from app.exchange.formats.schema_paths import description_of
+
+MAX_ROWS = 100_000
+MAX_CELL = 32_767  # characters, the limit of Excel
+MAX_NOTES = 1_000
+FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts days that did not exist
+ENDS = (".earliest", ".latest")
+TOO_LONG_TEXT = "This value has more characters than a cell can contain. The CSV and JSON Lines files contain it."
+
+
+def workbook_queue() -> FairQueue:
+    """Return the queue of workbooks that are made: they take memory, disk and time until they are complete."""
+    return FairQueue(running=2, running_of_client=1, waiting=100, waiting_of_client=5, patience=60.0, what="workbooks")
+
+
+class Workbook:
+    """A workbook: the records, the meaning of each column, and a note for each value that no cell can contain.
+
+    Texts are never formulas or links. Dates are texts in EDTF, because Excel has no imprecise dates; their first and
+    last days are dates of Excel. A method that adds records raises TooLarge for more than MAX_ROWS. Call `close`.
+    """
+
+    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+    def __init__(self, resource: Resource, query: Any) -> None:
+        from xlsxwriter import Workbook as Writer  # noqa: PLC0415 - slow to import, and few processes need it
+
+        self._folder = tempfile.TemporaryDirectory(prefix="hoptac-")
+        self._file: IO[bytes] = (Path(self._folder.name) / "book.xlsx").open("w+b")
+        self._columns = record_columns(resource, query.fields)
+        self._resource = resource
+        self._book = Writer(self._file, {"constant_memory": True, "tmpdir": self._folder.name})
+        self._bold = self._book.add_format({"bold": True})
+        self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
+        self._days = [column.name.endswith(ENDS) for column in self._columns]
+        self._sheet = self._book.add_worksheet(resource.name)
+        self._sheet.freeze_panes(1, 1)
+        self._head(self._sheet, [column.name for column in self._columns])
+        self._rows = 0
+        self._notes: list[list[str]] = []
+
+    def add(self, bodies: Sequence[bytes]) -> None:
+        """Add a row for each record."""
+        for body in bodies:
+            self._rows += 1
+            if self._rows > MAX_ROWS:
+                raise TooLarge(f"A workbook has at most {MAX_ROWS} records. Use filters, or CSV.")
+            row = cells(self._columns, body)
+            for position, cell in enumerate(row):
+                if cell is not None:
+                    self._write(position, cell, str(row[0]))
+
+    def finish(self) -> IO[bytes]:
+        """Complete the workbook and return its file."""
+        columns = self._book.add_worksheet("columns")
+        self._head(columns, ["column", "description"])
+        for number, column in enumerate(self._columns, 1):
+            columns.write_string(number, 0, column.name)
+            columns.write_string(number, 1, description_of(self._resource, column.path))
+        if self._notes:
+            notes = self._book.add_worksheet("notes")
+            self._head(notes, ["id", "column", "note"])
+            for number, note in enumerate(self._notes, 1):
+                for position, text in enumerate(note):
+                    notes.write_string(number, position, text)
+        self._book.close()
+        self._file.seek(0)
+        return self._file
+
+    def close(self) -> None:
+        """Delete the temporary files, those of an unfinished workbook too."""
+        for sheet in self._book.worksheets():
+            sheet.row_data_fh.close()
+        self._book.fileclosed = True
+        self._file.close()
+        self._folder.cleanup()
+
+    def _head(self, sheet: Any, names: Sequence[str]) -> None:
+        for position, name in enumerate(names):
+            sheet.write_string(0, position, name, self._bold)
+
+    def _write(self, position: int, cell: Any, record_id: str) -> None:
+        sheet = self._sheet
+        if isinstance(cell, bool):
+            sheet.write_boolean(self._rows, position, cell)
+        elif isinstance(cell, int | float):
+            sheet.write_number(self._rows, position, cell)
+        elif self._days[position] and (day := date.fromisoformat(cell)) >= FIRST_DAY:
+            sheet.write_datetime(self._rows, position, day, self._day)
+        elif len(cell) <= MAX_CELL:
+            sheet.write_string(self._rows, position, cell)
+        elif len(self._notes) < MAX_NOTES:
+            self._notes.append([record_id, self._columns[position].name, TOO_LONG_TEXT])

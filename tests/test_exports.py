@@ -1,0 +1,204 @@
+"""Lists as files: CSV, JSON Lines and workbooks, and their way back through an import."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import openpyxl
+import pytest
+from fastapi.testclient import TestClient
+
+from app.catalogue import RESOURCES
+from app.exchange.exports import reading, workbook
+from app.exchange.formats.csv import escaped, unescaped
+from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
+from tests.support.http import walk
+from tests.support.imports import counts, ended
+from tests.support.keys import Key
+from tests.support.records import PARTNER, PROJECT
+
+NAMES = [resource.name for resource in RESOURCES]
+FORMATS = {"csv": CSV, "jsonl": JSON_LINES, "xlsx": XLSX}
+FORMULAS = ["=1+1", "+84 24", "-5%", "@home", "'=x", "'", "a=b"]
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_exported_table_changes_nothing_when_it_is_imported(
+    registry: TestClient, editor: Key, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_CHUNK", 7)
+    for name in NAMES:
+        exported = registry.get(f"/v1/{name}.{form}")
+        assert exported.status_code == 200
+        assert exported.headers["content-type"].startswith(FORMATS[form])
+        assert exported.headers["content-disposition"] == f'attachment; filename="{name}.{form}"'
+        table = "" if form == "jsonl" else f"?resource={name}"
+        result, lines = ended(registry, editor, exported.content, table, FORMATS[form])
+        total = registry.get(f"/v1/{name}?limit=1&total=true").json()["total"]
+        assert counts(result) == (0, 0, total, 0), (
+            name,
+            [line for line in lines if line["verdict"] != "unchanged"][:3],
+        )
+
+
+def test_json_lines_are_the_records_of_the_list(client: TestClient) -> None:
+    query = "sort=-updated_at&status=active"
+    lines = client.get(f"/v1/projects.jsonl?{query}").text.splitlines()
+    assert [json.loads(line) for line in lines] == walk(client, f"/v1/projects?{query}")
+    chosen = client.get("/v1/projects.jsonl?fields=title&limit=1").json()
+    assert set(chosen) == {"id", "title"}
+
+
+def test_csv_has_a_row_for_each_record_and_a_header_for_none(client: TestClient) -> None:
+    items = walk(client, "/v1/figures?kind=actual")
+    rows = rows_of(client.get("/v1/figures.csv?kind=actual").text)
+    assert [row["id"] for row in rows] == [item["id"] for item in items]
+    for row, item in zip(rows, items, strict=True):
+        period = item["period"] or {}
+        assert row["period"] == period.get("edtf", "")
+        assert row["period.earliest"] == (period.get("earliest") or "")
+        assert row["value"] == ("" if item["value"] is None else str(item["value"]))
+        assert json.loads(row["citations"]) == item["citations"]
+        assert [part for part in row["places"].split("; ") if part] == item["places"]
+    nothing = client.get("/v1/projects.csv?q=zzzzqqqq&fields=title,period")
+    assert nothing.text == "id,title.vi,title.en,period,period.earliest,period.latest\r\n"
+    assert client.get("/v1/projects.csv?bom=true&limit=1").content.startswith(b"\xef\xbb\xbfid,")
+
+
+def test_a_limited_export_leads_to_the_rest(client: TestClient) -> None:
+    ids: list[str] = []
+    following = "/v1/places.csv?limit=90&fields=level"
+    while following:
+        page = client.get(following)
+        assert page.status_code == 200, page.text
+        ids += [row["id"] for row in rows_of(page.text)]
+        following = page.links.get("next", {}).get("url", "")
+    assert ids == [item["id"] for item in walk(client, "/v1/places?limit=200")]
+    assert client.get("/v1/places.csv?cursor=abc").status_code == 400
+
+
+def test_an_export_of_a_search_has_its_hits_in_their_order(client: TestClient) -> None:
+    hits = walk(client, "/v1/projects?q=smart&limit=3")
+    assert len(hits) > 3
+    rows = rows_of(client.get("/v1/projects.csv?q=smart&limit=3").text)
+    assert [row["id"] for row in rows] == [hit["id"] for hit in hits[:3]]
+    assert {row["id"] for row in rows_of(client.get("/v1/projects.csv?q=smart").text)} == {hit["id"] for hit in hits}
+
+
+def test_texts_that_would_run_as_formulas_come_back(registry: TestClient, editor: Key) -> None:
+    for number, text in enumerate(FORMULAS):
+        record = {**PROJECT, "title": {"vi": text, "en": f"Formula {number}"}}
+        assert registry.put(f"/v1/projects/formula-{number}", json=record, headers=editor).status_code == 201
+    exported = registry.get("/v1/projects.csv?fields=title")
+    cells = {row["id"]: row["title.vi"] for row in rows_of(exported.text)}
+    assert [cells[f"formula-{number}"] for number in range(7)] == [
+        "'=1+1",
+        "'+84 24",
+        "'-5%",
+        "'@home",
+        "''=x",
+        "'",
+        "a=b",
+    ]
+    assert [unescaped(escaped(text)) for text in FORMULAS] == FORMULAS
+    result, _ = ended(registry, editor, exported.content, "?resource=projects", CSV)
+    assert counts(result)[2] == len(cells)
+    book = openpyxl.load_workbook(io.BytesIO(registry.get("/v1/projects.xlsx?fields=title").content))
+    cell = next(row[1] for row in book["projects"].iter_rows() if row[0].value == "formula-0")
+    assert (cell.value, cell.data_type) == ("=1+1", "s")
+
+
+def test_a_workbook_has_numbers_dates_and_explanations(client: TestClient) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(client.get("/v1/figures.xlsx").content))
+    header, *rows = book["figures"].iter_rows()
+    names = [cell.value for cell in header]
+    items = {item["id"]: item for item in walk(client, "/v1/figures")}
+    assert len(rows) == len(items)
+    for row in rows:
+        cells = dict(zip(names, row, strict=True))
+        item = items[cells["id"].value]
+        assert cells["value"].value == item["value"]
+        earliest = (item["period"] or {}).get("earliest")
+        assert (cells["period.earliest"].value and f"{cells['period.earliest'].value:%Y-%m-%d}") == earliest
+    explained = {row[0].value: row[1].value for row in book["columns"].iter_rows(min_row=2)}
+    assert list(explained) == names
+    assert all(explained.values())
+    assert book.sheetnames == ["figures", "columns"]
+
+
+def test_a_value_that_no_cell_can_contain_is_noted(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_CELL", 200)
+    book = openpyxl.load_workbook(io.BytesIO(client.get("/v1/agreements.xlsx?fields=citations&limit=1").content))
+    assert book["agreements"]["B2"].value is None
+    assert book["notes"]["A2"].value == book["agreements"]["A2"].value
+    assert book["notes"]["B2"].value == "citations"
+
+
+def test_a_workbook_has_a_limit_of_rows(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_ROWS", 5)
+    refused = client.get("/v1/places.xlsx")
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+    assert client.get("/v1/places.xlsx?limit=5").status_code == 200
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_export_that_is_current_is_not_sent_again(client: TestClient, form: str) -> None:
+    path = f"/v1/partners.{form}?limit=2"
+    tag = client.get(path).headers["etag"]
+    assert tag.startswith("W/")
+    assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+    assert client.get(f"/v1/partners.{form}?limit=3", headers={"If-None-Match": tag}).status_code == 200
+    head = client.head(path)
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/projects.pdf", 404, "not_found"),
+        ("/v1/projects.csv?limit=0", 422, "invalid"),
+        ("/v1/projects.csv?limit=1001", 422, "invalid"),
+        ("/v1/projects.csv?fields=nothing", 422, "invalid"),
+        ("/v1/projects.jsonl?fields=nothing", 422, "invalid"),
+        ("/v1/projects.csv?include=figures", 422, "invalid"),
+        ("/v1/projects.csv?state=draft", 401, "unauthorized"),
+    ],
+)
+def test_wrong_requests_are_refused(client: TestClient, path: str, status: int, code: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_drafts_are_exported_to_who_may_write_them(registry: TestClient, editor: Key) -> None:
+    registry.put("/v1/projects/a-draft", json={**PROJECT, "state": "draft"}, headers=editor)
+    assert "a-draft" not in registry.get("/v1/projects.csv").text
+    drafts = registry.get("/v1/projects.csv?state=draft", headers=editor)
+    assert [row["id"] for row in rows_of(drafts.text)] == ["a-draft"]
+    assert drafts.headers["cache-control"].startswith("private")
+
+
+def test_a_list_in_one_cell_replaces_the_list(registry: TestClient, editor: Key) -> None:
+    for name in ("one", "two"):
+        registry.put(f"/v1/partners/{name}", json=PARTNER, headers=editor)
+    roles = [{"partner": "one", "role": "funding"}, {"partner": "two", "role": "lead"}]
+    registry.put("/v1/projects/listed", json={**PROJECT, "roles": roles, "sdgs": ["9", "17"]}, headers=editor)
+
+    def imported(header: str, cell: str) -> Any:
+        table = io.StringIO()
+        csv.writer(table).writerows([["id", header], ["listed", cell]])
+        return ended(registry, editor, table.getvalue().encode(), "?resource=projects", CSV)[0]
+
+    assert counts(imported("roles", json.dumps(roles[1:]))) == (0, 1, 0, 0)
+    assert registry.get("/v1/projects/listed").json()["roles"] == roles[1:]
+    assert counts(imported("sdgs", "9;8 ; ")) == (0, 1, 0, 0)
+    assert registry.get("/v1/projects/listed").json()["sdgs"] == ["9", "8"]
+    assert counts(imported("sdgs", "[clear]")) == (0, 1, 0, 0)
+    assert registry.get("/v1/projects/listed").json()["sdgs"] == []
+    for cell in ("one", "[1", '"text"', "[NaN]"):
+        assert counts(imported("roles", cell)) == (0, 0, 0, 1), cell
+    assert counts(imported("roles", '[{"partner":"nobody","role":"lead"}]')) == (0, 0, 0, 1)
