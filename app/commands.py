@@ -260,7 +260,7 @@ def redact(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _scrub(database: Database, *, dry_run: bool) -> int:
-    """Remove the replaced text from the database files too, or print what remains to be done."""
+    """Remove the replaced text from the database files too, or print the steps that remain."""
     if dry_run:
         return DONE
     try:

@@ -163,7 +163,7 @@ def _items(query: Any, last: int) -> Read:
 def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Query:
     """Return the statement of the next Changes up to a bound.
 
-    With a filter it leaves out the Changes of drafts: that one matches would reveal what the draft is about.
+    With a filter it leaves out the Changes of drafts, because a match would reveal the subject of a draft.
     """
     where = [C.sequence > bindparam("after"), C.sequence <= bindparam("until")]
     if not proof or resources or record or partner:

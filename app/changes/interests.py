@@ -98,7 +98,7 @@ def read_new_changes(after: int, until: int, with_ids: bool) -> Read:
 
 
 def _ids_of(key: dict[str, Any], *, has_earlier: bool) -> Read:
-    """Return what can be an id in a representation and in the one before it; None if one is not there."""
+    """Return the texts that can be ids, in a representation and in the previous one; None if one is missing."""
     ids: set[bytes] = set()
     for query in (_OWN, _EARLIER) if has_earlier else (_OWN,):
         rows = fitting((yield query, key))

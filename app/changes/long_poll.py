@@ -70,7 +70,7 @@ class LongPolls:
         TooMany if too many requests of the client wait.
         """
         if self._watcher is None or self._watcher.done():
-            # In a context of its own: what it reads is no cost of the request that happens to be the first.
+            # In a context of its own: its reads must not be charged to the request that happens to be the first.
             self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=Context())
         return await self._wait(Waiter(last, interest), seconds, receive, client) is True
 

@@ -41,7 +41,7 @@ from app.core.public_paths import public
 from app.core.translation import ENGLISH, in_language, preferred_language
 from app.core.values.json import to_json
 
-# The codes that an item of `errors` can have, and what each means.
+# The codes that an item of `errors` can have, with their explanations.
 ERROR_DETAILS = {
     "unknown_parameter": "The operation has no such query parameter. The detail suggests the most similar name.",
     "repeated": "The query parameter, or the column of a table, may occur only once.",
@@ -391,4 +391,4 @@ def family(root: type[Problem] = Problem) -> Iterator[type[Problem]]:
 
 
 class NotReady(Exception):
-    """The program cannot serve; the message states what the operator has to do."""
+    """The program cannot serve; the message tells the operator how to correct that."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Gauge(NamedTuple):
-    """What the number is, and the function that returns it."""
+    """The description of the number, and the function that returns it."""
 
     description: str
     read: Callable[[], float]

@@ -58,7 +58,7 @@ def add_cost(seconds: float) -> None:
 
 
 class MeteredWork:
-    """An ASGI middleware that adds what a request takes of the event loop to the cost of the request."""
+    """An ASGI middleware that adds the time of a request in the event loop to the cost of the request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

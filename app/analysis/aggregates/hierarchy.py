@@ -1,4 +1,4 @@
-"""What is above figures, projects, places and partners: totals, wider projects, parents and successors."""
+"""The hierarchy of figures, projects, places and partners: totals, wider projects, parents and successors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ Above = Mapping[str, frozenset[str]]  # for an id, all ids above it, directly or
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """What is above each record: the totals of figures, wider projects, and parents and successors of the others.
+    """The ids above each record: the totals of figures, wider projects, and parents and successors of the others.
 
     `successors` holds the successors of places only; they are in `places` too.
     """
@@ -34,7 +34,7 @@ class Hierarchy:
 
 
 def transitive_parents(edges: Iterable[Sequence[str]]) -> Above:
-    """Return all that is above each node, from pairs of a node and what is directly above it. Cycles are accepted."""
+    """Return all nodes above each node, from pairs of a node and one directly above it. Cycles are accepted."""
     direct: dict[str, list[str]] = {}
     for edge in edges:
         direct.setdefault(edge[0], []).append(edge[1])
@@ -52,7 +52,7 @@ def transitive_parents(edges: Iterable[Sequence[str]]) -> Above:
 
 
 def _edges(edges: Select[Any]) -> Query:
-    """Return the query for all edges above the bound ids. An edge is a node, what is directly above it, and more."""
+    """Return the query for all edges above the bound ids. An edge is a node, a node directly above it, and more."""
     edge = edges.subquery("edge")
     higher_edge = edges.subquery("higher")
     above = select(*edge.c).where(one_of(edge.c[0], "ids")).cte("up", recursive=True)
@@ -85,7 +85,7 @@ ABOVE_PARTNERS = _parents_and_successors(PARTNERS.table, PARTNER_SUCCESSORS)
 
 
 def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
-    """Read what is above these figures and their projects, places and partners."""
+    """Read the hierarchy above these figures and their projects, places and partners."""
     totals = yield TOTALS, {"ids": [figure.id for figure in figures]}
     projects = yield WIDER_PROJECTS, {"ids": sorted({figure["project"] for figure in figures if figure["project"]})}
     places = yield ABOVE_PLACES, {"ids": sorted(frozenset[str]().union(*(figure.area for figure in figures)))}

@@ -1,4 +1,4 @@
-"""The read of aggregates: groups with counts and extremes from the database, and sums of what can be added."""
+"""The read of aggregates: groups with counts and extremes from the database, and sums of figures that can be added."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -86,7 +86,7 @@ class Aggregate(BaseModel, defer_build=True):
 
 
 class Members(NamedTuple):
-    """The figures that can be added up, by the key of their group, and what is above them."""
+    """The figures that can be added up, by the key of their group, and the hierarchy above them."""
 
     figures: Mapping[tuple[Any, ...], list[StatedFigure]]
     hierarchy: Hierarchy

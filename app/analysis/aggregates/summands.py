@@ -20,7 +20,7 @@ def span(figure: StatedFigure) -> tuple[date, date]:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a figure is about, apart from its project, partner and period."""
+    """The subject of a figure, apart from its project, partner and period."""
 
     ids: tuple[str | None, ...]
     breakdown: frozenset[tuple[str, str]]

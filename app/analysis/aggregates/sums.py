@@ -1,7 +1,7 @@
 """The addition of figures: which of them must not be added to another one, and which one of the two is left out.
 
-Two figures must not be added if they can count the same thing twice. What a figure does not state (an area, a period, a
-partner) can be anything, so it does not make two figures different.
+Two figures must not be added if they can count the same thing twice. A figure that does not state its area, period or
+partner could be about any of them, so it is not regarded as different.
 """
 
 from collections import Counter, defaultdict
@@ -115,7 +115,7 @@ def total(figures: Sequence[StatedFigure]) -> Quantity | None:
 
 
 def _distinct(figures: list[StatedFigure], totals: Above) -> tuple[list[StatedFigure], list[LeftOut]]:
-    """Return the figures that do not repeat another one and are no part of one, and the others as left out."""
+    """Return the figures that neither repeat another one nor are part of one, and the others as left out."""
     if not totals and not any(figure["relations"] for figure in figures):
         return figures, []
     groups, repeated = _without_repetitions(figures)
@@ -200,6 +200,6 @@ def _width(figure: StatedFigure, hierarchy: Hierarchy) -> tuple[object, ...]:
 
 
 def _breakdown_key(figure: StatedFigure) -> tuple[object, ...]:
-    """Return what the figures of one breakdown have in common; only their values of the dimensions differ."""
+    """Return the properties that the figures of one breakdown share; only their values of the dimensions differ."""
     subject = (figure[name] for name in ("project", "partner", *SUBJECT_FIELDS))
     return (*subject, span(figure), figure.area, *sorted(figure["breakdown"]))

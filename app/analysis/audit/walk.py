@@ -72,7 +72,7 @@ class AuditRequest:
 
     @property
     def has_tree(self) -> bool:
-        """Whether a filter also matches everything below what it names."""
+        """Whether a filter also matches everything below the record that it names."""
         return "place" in (self.only or {})
 
     def values(self, resource: Resource) -> dict[str, Any]:

@@ -70,8 +70,10 @@ class PartProgress(ProjectProgress):
 
 @dataclass(frozen=True)
 class WholeProgress(ProjectProgress):
-    """A project with its sub-projects. Each sub-project is shown once, under the first of its wider projects "
-    "that is part of the response."""
+    """A project with its sub-projects.
+
+    Each sub-project is shown once, under the first of its wider projects that is part of the response.
+    """
 
     parts: Annotated[list[PartProgress], Field(description="Projects that are part of this one.")]
     more_parts: Annotated[

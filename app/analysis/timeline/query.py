@@ -28,7 +28,7 @@ from app.core.model.resource import Resource, on_record
 from app.milestones.models import MILESTONES
 from app.projects.models import PARTS, PROJECTS
 
-BodyOf = Callable[[Any], ColumnElement[Any]]  # what is selected of a record's own representation
+BodyOf = Callable[[Any], ColumnElement[Any]]  # the part of a record's own representation that is selected
 
 NOT_CANCELLED: Any = unindexed(MILESTONE.status) != literal_column("'cancelled'")
 PROJECT = PROJECTS.table

@@ -40,7 +40,7 @@ WHAT = CodeList(
     },
 )
 
-# What a milestone of a kind is in a timeline. Milestones of other kinds are a `milestone`.
+# The type of a timeline entry for each kind of milestone. Milestones of other kinds have the type `milestone`.
 WHAT_OF_KIND = {"signing": "signing", "start": "start", "end": "end", "target_date": "due"}
 
 NO_START: Any = literal_column(f"'{OPEN_START}'")

@@ -228,5 +228,5 @@ class RequestResponse:
 
 
 def request_id_of(requested: bytes) -> str:
-    """Return the id that the client sent if it is safe to log, or a new one, which is no secret."""
+    """Return the id that the client sent if it is safe to log, or a new one, which need not be secret."""
     return requested.decode() if requested and REQUEST_ID.match(requested) else f"{getrandbits(128):032x}"

@@ -38,7 +38,7 @@ class CachedResponse:
     unchanged: Headers
     body: bytes
     route: object
-    size: int = 0  # what the entry takes in memory, in bytes
+    size: int = 0  # size of the entry in memory, in bytes
 
 
 class ResponseCache:

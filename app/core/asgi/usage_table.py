@@ -1,7 +1,7 @@
-"""What each client has used of its rate limit, in memory of a fixed size that all workers of a server can share.
+"""The used part of each client's rate limit, in memory of a fixed size that all workers of a server can share.
 
-A client has one slot: a tag, the end of its window, and the part of its quota that it has used (1.0 is all of it). What
-was used beyond the quota is a debt, which later windows pay off. The tag is a keyed hash, so nobody can choose a client
+A client has one slot: a tag, the end of its window, and the part of its quota that it has used (1.0 is all of it).
+Use beyond the quota is a debt, which later windows pay off. The tag is a keyed hash, so nobody can choose a client
 with which to share a slot, and it determines the eight slots that the client can have. If others occupy all of them,
 the client that has used least is forgotten.
 

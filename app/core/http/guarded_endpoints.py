@@ -1,4 +1,4 @@
-"""What the endpoints of keys, webhooks and imports share: one write transaction, and pages in the order of ids."""
+"""Functions for the endpoints of keys, webhooks and imports: one write transaction, and pages ordered by id."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar

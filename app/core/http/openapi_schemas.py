@@ -77,7 +77,7 @@ def share_long_lists(parts: list[Any]) -> dict[str, Any]:
 
 
 def _without_null_defaults(schema: Any) -> Any:
-    """Remove each `"default": null`: the types say already what may be absent or null."""
+    """Remove each `"default": null`: the types already say which members can be absent or null."""
     if isinstance(schema, list):
         return [_without_null_defaults(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Pruning: a background task that deletes what the registry stores only for a time.
+"""Pruning: a background task that deletes rows whose retention has ended.
 
 It runs in every process, whether or not requests come, and deletes in small transactions, between which others write.
 On SQLite the file does not shrink: its free pages are used again, before it grows.

@@ -32,7 +32,7 @@ class RecordHistory:
     was_public: bool = False
 
     def check_representation(self, row: Any, redacted_digests: Collection[str] | None) -> Iterator[str]:
-        """Yield what is wrong with the representation of the next Change; call `follow` afterwards.
+        """Yield the errors in the representation of the next Change; call `follow` afterwards.
 
         `redacted_digests` are those that the redaction of this representation logged, or this redaction itself.
         """
@@ -58,7 +58,7 @@ class RecordHistory:
         return bool(row.action == "update" and row.shown == "delete")
 
     def follow(self, row: Any) -> Iterator[str]:
-        """Yield in what the next Change does not follow from the Changes before it."""
+        """Yield the differences that show that the next Change does not follow from the previous ones."""
         state = self._state_after(row)
         if not self._fits(row):
             yield f"Change {row.sequence}: its version or action does not follow from the record's previous Change."

@@ -40,7 +40,7 @@ class ChainHead(NamedTuple):
 
 
 class Verifier:
-    """A verification of the database that a connection sees, in one snapshot; it counts what it has verified."""
+    """A verification of the database that a connection sees, in one snapshot. It counts Changes and records."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -15,7 +15,7 @@ from app.core.model.filters import EqualFilter, Filter, IdentifierFilter, Instan
 from app.core.model.negations import absence, flag, negation
 from app.core.values.text import SLUG
 
-# Filters also accept reserved words, which are no ids: they match no record.
+# Filters also accept reserved words. No record has one as its id, so they match nothing.
 Id = Annotated[str, StringConstraints(pattern=SLUG, max_length=120)]
 
 

@@ -30,8 +30,8 @@ def parts_named(name: str, record: Mapping[str, Any]) -> Iterator[str]:
 def inferred_parts(citations: Iterable[Citation], record: Mapping[str, Any]) -> list[str]:
     """Return the JSON Pointers of the parts that only citations with the basis `inferred` support.
 
-    What is said of a part counts for everything in it, except for what is said of a smaller part. If some items of a
-    list are inferred, the result therefore has these items, and not the list.
+    A citation of a part counts for everything in it, unless another citation supports a smaller part. If some items
+    of a list are inferred, the result therefore has these items, and not the list.
     """
     support: dict[str, set[str]] = {}
     for name, basis in _distinct_names(citations):

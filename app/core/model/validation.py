@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_json(body: bytes, model: type[BaseModel]) -> Any:
-    """Parse a body; BadBody if it is no strict JSON, Invalid if a text cannot be stored."""
+    """Parse a body; BadBody if it is not strict JSON, Invalid if a text cannot be stored."""
     value = strict_json(body)
     refuse_unsafe(value, model)
     return value
@@ -161,7 +161,7 @@ def _member_names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(names)
 
 
-# What a text must look like, in place of the regular expression in the message of pydantic.
+# The form of a text in words, instead of the regular expression in the message of pydantic.
 FORMS = {
     SLUG: "This is not an id. An id consists of lower-case letters from a to z, digits and single hyphens.",
     LANGUAGE_TAG: "This is not a language code, such as vi or en.",
@@ -174,7 +174,7 @@ FORMS = {
 UNKNOWN_FORM = "This does not have the required form. The documentation of the operation describes it."
 CHOICES = ("^(", "^-?")  # the start of a regular expression that lists the allowed values
 
-# What is expected, in place of a message of pydantic that speaks of types of Python.
+# The expected value in words, instead of a message of pydantic that names types of Python.
 EXPECTED = {
     "dict_type": "Input should be an object",
     "mapping_type": "Input should be an object",

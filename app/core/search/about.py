@@ -1,4 +1,4 @@
-"""What a record is about, besides its own texts: the labels of its codes, its years and numbers, and its links.
+"""The subject of a record, besides its own texts: the labels of its codes, its years and numbers, and its links.
 
 A figure has hardly any text of its own: who searches for «export growth 2024» means its indicator and its period.
 """
@@ -18,7 +18,7 @@ from app.core.values.links import LinksTo
 MAX_LABEL = 500  # characters of the names of a linked record
 MAX_LINKS = 60  # linked records whose names are indexed with a record
 
-# Fields that do not say what a record is about.
+# Fields that say nothing about the subject of a record.
 LEFT_OUT = frozenset({"state", "managed_by", "merged_into", "citations", "relations", "succeeded_by", "parent"})
 LEFT_OUT_CODES = frozenset({"qualifier", "measured", "direction", "status", "level"})
 
@@ -40,14 +40,14 @@ def label_of(resource: Resource, record: Mapping[str, Any]) -> str:
 
 
 class Facts(NamedTuple):
-    """What a record is about: labels of its codes, years and numbers, and its links."""
+    """The subject of a record: labels of its codes, years and numbers, and its links."""
 
     texts: list[str]
     references: list[Reference]
 
 
 def facts_of(resource: Resource, record: Mapping[str, Any]) -> Facts:
-    """Return what a record is about."""
+    """Return the subject of a record."""
     texts: list[str] = []
     references: list[Reference] = []
     for name, collect in _collectors(resource.fields):

@@ -33,7 +33,7 @@ CODE_LINE = "="  # starts a line with a code of the record
 
 
 class IndexEntry(NamedTuple):
-    """What the index stores for one record.
+    """The entry of one record in the index.
 
     `names`, `texts` and `about` are the folded words that the ranking compares with a query. Each name or phrase is a
     line, and each word has a space before and after it: "\\n ha noi \\n hanoi \\n". `terms` are separated by spaces.

@@ -249,7 +249,7 @@ def _present(connection: Connection, resource: str, ids: list[str]) -> dict[str,
 def _dependent_writes(
     connection: Connection, changes: Sequence[_EntryChange], written: Mapping[Reference, str | bytes | None]
 ) -> list[IndexWrite]:
-    """Return what has to be indexed again because of some changes.
+    """Return the records that have to be indexed again because of some changes.
 
     These are the records that link to one with another name, if they are few; and reference data to which a record
     links now, or does not link any more.
@@ -273,7 +273,10 @@ def _dependent_writes(
 
 
 def _reference_links(change: _EntryChange) -> tuple[set[Reference], set[Reference]]:
-    """Return the links of a record to what may be reference data before and after a change. Its own do not count."""
+    """Return the links of a record to possible reference data, before and after a change.
+
+    Links to itself do not count.
+    """
     before: set[Reference] = set()
     after: set[Reference] = set()
     resource = change.write.resource

@@ -160,7 +160,7 @@ def misplaced(
     removed: set[Reference],
     written: Mapping[Reference, str | bytes | None],
 ) -> list[Linking]:
-    """Return the records that became or are no more reference data, since links to them were removed or added.
+    """Return the records that became reference data or stopped being it, because links to them were removed or added.
 
     `written` are the representations of this transaction: their Changes are not in the log yet.
     """

@@ -122,7 +122,7 @@ def _tokens_of(phrases: Sequence[str]) -> list[_Tokens]:
 
 
 def problems(content: Any) -> Iterator[str]:
-    """Yield what is wrong with the content of the file."""
+    """Yield the errors in the content of the file."""
     if not isinstance(content, dict) or set(content) != {"synonyms", "stop_words", "questions"}:
         yield "the table has other parts than synonyms, stop_words and questions"
         return

@@ -1,4 +1,4 @@
-"""The tokenizer: what a word is, which spellings count as equal, and which terms the index stores for a record.
+"""The tokenizer: how texts are split into words, which spellings are equal, and which terms the index stores.
 
 Whoever changes the terms of a record must raise `INDEXING` in index.py.
 """

@@ -129,8 +129,8 @@ def update_counts(connection: Connection, differences: Mapping[str, int]) -> int
 
 
 def bytes_on_disk(word: str) -> int:
-    """Return about what a word takes: a row for itself and for each pair. Each row has the word three times, in the
-    table and in two indexes. A word of 8 letters takes 600 bytes.
+    """Return about how many bytes a word takes: a row for itself and for each pair. Each row has the word three
+    times, in the table and in two indexes. A word of 8 letters takes 600 bytes.
     """
     return (len(letter_pairs(word)) + 1) * (3 * len(word) + ROW_BYTES)
 

@@ -1,4 +1,4 @@
-"""Random ids, for what has no readable name: keys, imports, subscriptions and deliveries."""
+"""Random ids, for keys, imports, subscriptions and deliveries, which have no readable names."""
 
 import secrets
 import string

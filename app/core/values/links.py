@@ -87,7 +87,7 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 @cache
 def _members(model: type[BaseModel]) -> tuple[tuple[str, str, str | None], ...]:
-    """Return (name, name in JSON, linked resource) of each field; the resource is None if the field is no link."""
+    """Return (name, name in JSON, linked resource) of each field; the resource is None if the field is not a link."""
     fields = model.model_fields.items()
     return tuple((name, field.alias or name, _link_target(field.annotation, field.metadata)) for name, field in fields)
 

@@ -201,5 +201,5 @@ class Suggestions:
 
 
 def printable(text: str) -> str:
-    """Return a text without what a terminal would obey: control characters and changes of direction are escaped."""
+    """Return a text that is safe to print: control characters and changes of direction are escaped."""
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)

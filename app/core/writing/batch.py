@@ -1,6 +1,6 @@
 """The path of every write, from valid fields to a Change in the log.
 
-1. `put`, `replace`, `copy` or `delete` decides what is written and adds a `PendingWrite`. It has the new representation
+1. `put`, `replace`, `copy` or `delete` decides about the write and adds a `PendingWrite`. It has the new representation
    and the new row of the resource's table (`_add`). The database is not touched yet.
 2. `flush` turns the pending writes into rows of the log (`_changes`): each gets the next sequence number, a salted
    digest of its representation, and its value in the hash chain.
@@ -65,7 +65,7 @@ class PendingWrite:
         return index.IndexWrite(self.resource, self.id, before, None if self.action == "delete" else self.body)
 
     def public_action(self) -> str | None:
-        """Return what the write means to readers who see no drafts."""
+        """Return the public action of the write, for readers who see no drafts."""
         return self.explicit_action or public_action(
             self.before.state if self.before else None, self.fields.state if self.fields else None
         )

@@ -1,4 +1,4 @@
-"""What a request may do to a record: create, replace, patch or delete it, under its conditions and the rules."""
+"""The writes of a request: it creates, replaces, patches or deletes a record, under its conditions and the rules."""
 
 import json
 import secrets

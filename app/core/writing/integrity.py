@@ -1,4 +1,4 @@
-"""Integrity rules: what must be true of a record and its links before it is written.
+"""Integrity rules: conditions that a record and its links must satisfy before it is written.
 
 A rule is a function that yields the violations of a proposal. The rules here apply to every resource. A resource lists
 its own rules in its declaration.
@@ -25,7 +25,7 @@ TOO_MANY_ANCESTORS = f"These links lead to more than {MAX_ANCESTORS:,} records. 
 
 
 class RecordState(NamedTuple):
-    """What the rules must know about a linked record."""
+    """The facts that the rules need about a linked record."""
 
     state: str
     managed_by: str | None
@@ -82,7 +82,7 @@ def _read_states(session: Session, resource: Resource, ids: Iterable[str]) -> di
 
 @cache
 def _ancestor_query(child: Any, parent: Any, where: tuple[ColumnElement[bool], ...]) -> Select[Any]:
-    """Return the statement that finds what is above `starts`. Building it takes longer than running it."""
+    """Return the statement that finds the ids above `starts`. Building it takes longer than running it."""
     is_start = child.in_(bindparam("starts", expanding=True))
     above = select(parent.label("id")).where(is_start, *where).cte("above", recursive=True)
     # UNION drops ids that were found before, so the statement ends even if other records form a cycle.

@@ -1,8 +1,8 @@
 """The quota of a key: how many bytes it may write in a day (UTC).
 
-The change log keeps every version for ever, so a key that writes without end would fill the disk. What counts are the
-bytes of the representations, and what words take that are new to the search: a text of random words takes 60 times its
-size. The bytes are counted in the transaction that writes them, so what is rolled back does not count.
+The change log keeps every version for ever, so a key that writes without end would fill the disk. The quota counts
+the bytes of the representations, and the space of words that are new to the search: a text of random words takes 60
+times its size. The bytes are counted in the transaction that writes them, so what is rolled back does not count.
 """
 
 from datetime import UTC, datetime, time, timedelta

@@ -19,7 +19,7 @@ class TableText(Protocol):
     media_type: str
 
     def head(self) -> bytes:
-        """Return what comes before the records."""
+        """Return the part of the file before the records."""
 
     def chunk(self, bodies: Sequence[bytes]) -> bytes:
         """Return the text of these records."""

@@ -25,7 +25,7 @@ def folded(text: object) -> str:
 
 
 class MappedColumn(BaseModel):
-    """What a column contains."""
+    """The meaning of a column."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -144,7 +144,7 @@ NO_MEMBER = "`with` contains a name that the items of the list do not have."
 
 
 def _problem(resource: Resource, path: Path, column: MappedColumn) -> str:
-    """Return what is wrong with a column, "" if nothing is."""
+    """Return the error in a column, or "" if there is none."""
     has_items = ANY_ITEM in path
     if kind_of_items(resource, path) is None:
         return NO_PATH

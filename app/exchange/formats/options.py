@@ -13,7 +13,7 @@ HEADER_ROW = "The row with the names of the columns, as the spreadsheet program 
 
 
 class TableOptions(BaseModel):
-    """How a table is written. What is left out is recognised where that is plain, and otherwise refused."""
+    """The layout of a table. Rows are left out only if their kind is certain; otherwise they are refused."""
 
     sheet: str | None = Field(default=None, min_length=1, max_length=100, description=SHEET)
     header_row: int | None = Field(default=None, ge=1, le=MAX_ROW_NUMBER, description=HEADER_ROW)

@@ -1,4 +1,4 @@
-"""The record of one row of a table: its values at their paths, and what is wrong with its cells."""
+"""The record of one row of a table: its values at their paths, and the errors in its cells."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal

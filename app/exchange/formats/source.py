@@ -14,7 +14,7 @@ NO_MARKS: Mapping[int, str] = {}
 class Row(NamedTuple):
     """A row of a table: its number in the file, and its cells, or None if it is too large.
 
-    `marks` says what is special about cells, by their position; the modules in `workbook/` define the marks.
+    `marks` has special properties of cells, by their position; the modules in `workbook/` define the marks.
     """
 
     number: int
@@ -34,7 +34,7 @@ class TableSource(ABC):
 
     @abstractmethod
     def evidence(self) -> Evidence:
-        """Return what the cells of the columns prove. To be called during the iteration of the rows."""
+        """Return the conventions that the cells of the columns prove. Call it during the iteration of the rows."""
 
     def noticed(self) -> Iterator[tuple[str, str]]:
         """Yield the code and the text of each warning, after all rows were read."""

@@ -96,7 +96,7 @@ class Table:
         return checked_line(row.number, self._resource, record.record, record.moved, record.errors, record.warnings)
 
     def _reason(self, columns: Columns, row: Row, cells: list[Cell]) -> str:
-        """Return why a row is no record, "" if it is one."""
+        """Return why a row is not a record, or "" if it is one."""
         if self._is_first:
             texts = list(_texts(cells))
             if texts and all(map(HXL_TAG.fullmatch, texts)):

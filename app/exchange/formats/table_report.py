@@ -1,4 +1,4 @@
-"""What the reader of a table reports: where the header is, what each column means, and what was noticed."""
+"""The report about how a table was read: the place of the header, the meaning of each column, and warnings."""
 
 from collections.abc import Mapping, Sequence
 

@@ -15,7 +15,7 @@ from app.exchange.imports.planning.plan import Plan
 from app.exchange.imports.storage.line_chunks import LineContent, judged_lines, lines_by_number
 from app.exchange.imports.storage.store import read_errors
 
-# What is written before other writers get their turn.
+# The amount that is written before other writers get their turn.
 CHUNK = 250  # lines
 CHUNK_SECONDS = 0.4  # after a slower chunk, the next one is half as large
 MAX_CHUNK_SECONDS = 1.0  # a chunk of several groups is rolled back then, and begins again with fewer lines

@@ -92,7 +92,8 @@ class ImportLine:
         self.fields = None
 
     def merged_record(self) -> dict[str, Any]:
-        """Return the record as the line changes it. What the line leaves out stays; null gives a member its default.
+        """Return the record as the line changes it. Members that the line leaves out stay; null gives a member its
+        default.
 
         A member of a JSON line replaces the member of the record. A cell of a table changes one value: see merged_row.
         """

@@ -115,7 +115,7 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
 )
 async def send_import(request: Request, caller: Caller, query: SendOptions) -> Response:
     """Import JSON Lines with records of any resource, as the API returns them, or a CSV or XLSX table of one resource,
-    whose columns are named as in its template, or mean what a stored `mapping` says.
+    whose columns have the names of its template or are explained by a stored `mapping`.
 
     A line changes the members that it contains and leaves the others as they are. In a new record, the others get their
     defaults. A line without `id` updates the record that has one of its identifiers. A partner is also found by its
@@ -292,7 +292,7 @@ def _own_import(session: Session, caller: Caller, import_id: str) -> Import:
     problems=(NotFound,),
 )
 async def list_import_lines(request: Request, caller: Caller, query: LinesQuery, import_id: str) -> Response:
-    """Return the lines with their verdicts, the errors for which they are refused, and what they change.
+    """Return the lines with their verdicts, the errors for which they are refused, and the changes.
 
     A page has fewer lines than `limit` if they are long.
     """

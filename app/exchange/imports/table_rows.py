@@ -1,8 +1,6 @@
-"""What the cells of a row change in a record.
-
-A blank cell changes nothing, also in a list: the items that the row does not state stay. A cell with the text CLEARED
-removes its value. In a list it states that the row has all items, so all others are removed. A second import of the
-same row never changes anything.
+"""The changes of a record by the cells of a row. A blank cell changes nothing, also in a list: the items that the row
+does not state stay. A cell with the text CLEARED removes its value. In a list it states that the row has all items,
+so all others are removed. A second import of the same row never changes anything.
 """
 
 import json
@@ -25,7 +23,7 @@ _OPEN_ENDS = (_OPEN, _OPEN)
 
 
 def load_row(text: str) -> dict[str, Any]:
-    """Return the record of a row. What a cell clears is null."""
+    """Return the record of a row. Values that a cell clears are null."""
     record: dict[str, Any] = json.loads(text)
     if _CLEARED_JSON in text:
         record = {name: _with_nulls(value) for name, value in record.items()}

@@ -59,7 +59,7 @@ async def read_import_mapping(request: Request, caller: Caller, mapping_name: st
     problems=(NotFound, Conflict, *OF_BODIES),
 )
 async def put_import_mapping(request: Request, caller: Caller, mapping_name: str, body: MappingFields) -> Response:
-    """Store what the columns of a table mean, under a name. Then import the table with `mapping` and this name.
+    """Store the meaning of the columns of a table, under a name. Then import the table with `mapping` and this name.
 
     Every key of the partner can use and replace the mapping. There are at most 100 mappings, each with at most 50,000
     bytes as JSON.

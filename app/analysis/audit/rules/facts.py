@@ -55,7 +55,7 @@ def result_without_period(case: Case) -> Iterator[Finding]:
     FIGURE.period_latest == NO_END,
 )
 def result_without_end(case: Case) -> Iterator[Finding]:
-    """The period of a result has no end, although a source can state only what was reached before its own day.
+    """The period of a result has no end, although a source can state only results from before its own day.
 
     «Since 2015» ends on the day of the document that says so.
     """

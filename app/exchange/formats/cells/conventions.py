@@ -1,4 +1,4 @@
-"""What the cells of a column prove about how its numbers and dates are written."""
+"""The conventions for numbers and dates that the cells of a column prove."""
 
 import re
 

@@ -75,7 +75,7 @@ class NumberText(NamedTuple):
 
 
 def read_number(text: str) -> NumberText | None:
-    """Return the number of a text, or None if the text is no number."""
+    """Return the number of a text, or None if the text is not a number."""
     if len(text) > MAX_LENGTH:
         return None
     plain = SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip().translate(MINUS).lower()

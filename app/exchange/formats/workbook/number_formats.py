@@ -1,4 +1,4 @@
-"""What the number format of a cell says about its value: a date, a percentage, an amount of money, a scale."""
+"""The kind of value that the number format of a cell shows: a date, a percentage, an amount of money, a scale."""
 
 import re
 from typing import NamedTuple
@@ -17,7 +17,7 @@ SCALE = "scale:"
 
 
 class CellFormat(NamedTuple):
-    """What a format says. `mark` is PERCENT, or CURRENCY or SCALE with the sign that the cell shows, or empty."""
+    """The meaning of a format. `mark` is PERCENT, or CURRENCY or SCALE with the sign that the cell shows, or empty."""
 
     is_date: bool = False
     is_duration: bool = False
@@ -29,7 +29,7 @@ NO_FORMAT = CellFormat()
 
 
 def cell_format(number_format: str) -> CellFormat:
-    """Return what a number format says."""
+    """Return the meaning of a number format."""
     if not number_format:
         return NO_FORMAT
     from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # noqa: PLC0415 - slow

@@ -200,7 +200,7 @@ class Sheet(NamedTuple):
 
 
 class Workbook:
-    """What is needed to read the sheets of a workbook. Raise Refused if it has none."""
+    """The parts that are needed to read the sheets of a workbook. Raise Refused if it has no sheets."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive

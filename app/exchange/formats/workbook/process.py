@@ -31,7 +31,7 @@ TOO_LONG = "Reading the workbook takes too long. Send it in several files, or as
 
 
 def workbook_messages(file: IO[bytes], width: int, choose: Choose, reading: Reading) -> Iterator[Any]:
-    """Yield what the child writes about a table: a list for the header and for each row, and objects.
+    """Yield the messages of the child about a table: a list for the header and for each row, and objects.
 
     `choose` gets the first rows of each sheet and returns the sheet of the table and the row of its header. Raise
     BadFile or TooLarge if the workbook cannot be read.

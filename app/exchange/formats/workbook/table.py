@@ -83,7 +83,7 @@ class SheetTable:
         return last if last < self._first + MAX_HEADER_ROWS else self._first
 
     def read(self, width: int) -> dict[str, Any]:
-        """Read the rows, of at most `width` cells. Return what was noticed."""
+        """Read the rows, of at most `width` cells. Return the warnings."""
         self._width = width
         self._reader = SheetReader(self._workbook, width, self._add)
         with self._workbook.open_sheet(self._sheet) as part:
@@ -141,7 +141,7 @@ class SheetTable:
         self._emit([self._first, names if is_small else [], {}])
 
     def _emit_evidence(self) -> None:
-        """Read all rows once more, and emit what the cells of each column prove."""
+        """Read all rows once more, and emit the conventions that the cells of each column prove."""
         self._has_evidence = True
         evidence = Evidence()
 

@@ -31,7 +31,7 @@ from app.exchange.imports.planning.names import (
     title_texts,
 )
 
-Match = tuple[str, str | None]  # the id of a record, and by what it was found (None: it is new)
+Match = tuple[str, str | None]  # the id of a record, and how it was found (None: it is new)
 Code = tuple[str, str]  # scheme and value
 
 MAX_CANDIDATES = 5  # that an error lists
@@ -62,7 +62,7 @@ class Likeness(Enum):
 
 
 class Identification:
-    """Finds the records of lines without id. `look_up` reads what is needed for the lines of one step."""
+    """Finds the records of lines without id. `look_up` reads the records that are needed for the lines of one step."""
 
     def __init__(self, caller: Caller, names: NameIndex) -> None:
         self._caller = caller
@@ -72,11 +72,11 @@ class Identification:
         ] = {}  # by resource and code, of the identifiers in the lines of this step
 
     def start(self) -> None:
-        """Forget what was read for the lines of the previous step."""
+        """Forget the data that was read for the lines of the previous step."""
         self._holders = {}
 
     def look_up(self, session: Session, resource: Resource, records: list[dict[str, Any]]) -> None:
-        """Read what is compared with these lines, with a few statements for all of them."""
+        """Read the records to compare with these lines, with a few statements for all of them."""
         candidates: list[str] = []
         codes: set[Code] = set()
         for record in records:

@@ -55,7 +55,7 @@ def link_positions(resource: Resource, record: dict[str, Any]) -> Iterator[Posit
 
 
 class Names(NamedTuple):
-    """What the names in one record mean. `resolved` has the JSON that the line reports."""
+    """The records that the names in one record mean. `resolved` has the JSON that the line reports."""
 
     resolved: list[dict[str, Any]]
     errors: list[ErrorItem]

@@ -105,7 +105,7 @@ class NamedRecord(NamedTuple):
 
     @classmethod
     def of(cls, resource: Resource, body: str) -> "NamedRecord":
-        """Return what is compared of a representation."""
+        """Return the parts of a representation that are compared."""
         record = json.loads(body)
         titles = title_texts(resource, record)
         return cls(
@@ -120,7 +120,7 @@ class NamedRecord(NamedTuple):
         )
 
     def how(self, name: str) -> str | None:
-        """Return by what a normalized text names this record; None if it does not."""
+        """Return how a normalized text identifies this record; None if it does not."""
         kinds = {"name": self.names, "alternative_name": self.others, "code": self.codes}
         return next((kind for kind, texts in kinds.items() if name in texts), None)
 

@@ -29,7 +29,7 @@ class NewIds:
         self._unused: set[bytes] = set()  # ids without number that no record has or had, of the lines of this step
 
     def start(self) -> None:
-        """Forget what was read for the lines of the previous step."""
+        """Forget the data that was read for the lines of the previous step."""
         self._unused = set()
 
     def look_up(self, session: Session, resource: Resource, records: list[dict[str, Any]]) -> None:

@@ -81,7 +81,7 @@ class Plan:
         return 0 if position is None else int(self._sizes[position])
 
     def match(self, number: int, content: dict[str, Any]) -> Match:
-        """Return the record of a line, and by what it was found."""
+        """Return the record of a line, and how it was found."""
         matched_by, _, record_id = self._matches[self._position(number)].partition(" ")
         return (record_id, matched_by or None) if record_id else (content.get("id") or "", None)
 
@@ -194,7 +194,7 @@ class Plan:
         self._link_names.collect(session, records)
 
     def _look_up(self, session: Session, lines: list[Line]) -> None:
-        """Read what is needed to find the records of these lines."""
+        """Read the data that is needed to find the records of these lines."""
         by_resource: dict[str, list[dict[str, Any]]] = {}
         for line, record in lines:
             if record.get("id") is None:

@@ -1,1 +1,1 @@
-"""What the database has of imports: who works on them, how many there may be, their lines in chunks, their deletion."""
+"""Imports in the database: claims of processes, quotas, the lines in chunks, and deletion."""

@@ -11,7 +11,7 @@ from app.exchange.imports.database_tables import LINES
 
 CHUNK = 500  # lines that are stored or read in one transaction
 CHUNK_BYTES = 4_000_000
-LINE_BYTES = 200  # estimate of what the row of a line and its index entries take, without the texts
+LINE_BYTES = 200  # estimated size of the row of a line and its index entries, without the texts
 
 
 class PendingLine(NamedTuple):
@@ -25,7 +25,7 @@ class PendingLine(NamedTuple):
 
 
 class LineContent(NamedTuple):
-    """What a line contains, as it is stored: see StoredLine. The last two are empty until it was judged."""
+    """The stored content of a line: see StoredLine. The last two are empty until the line has a verdict."""
 
     number: int
     resource: str

@@ -41,7 +41,7 @@ MAX_BYTES = 250_000_000
 MAX_LINES_AT_ONCE = 5_000
 MAX_BYTES_AT_ONCE = 5_000_000
 
-# What is stored of the verdict of one line.
+# The stored part of the verdict of one line.
 MAX_DIFF_BYTES = 50_000
 MAX_ERRORS_BYTES = 10_000
 
