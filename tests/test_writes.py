@@ -157,7 +157,7 @@ def test_patch_merges_and_checks_the_whole(registry: TestClient, editor: Key) ->
 
     problem(patch({"abbreviation": "X"}), 428, "no_condition")
     body = {"abbreviation": None, "aliases": ["C"], "name": {"vi": "Không ai"}, "managed_by": "moit"}
-    done = patch(body, **{"If-Match": tag})
+    done = patch(body, **{"If-Match": tag, "Content-Type": "application/json; charset=utf-8"})
     found = done.json()
     assert (done.status_code, found["abbreviation"], found["aliases"]) == (200, None, ["C"])
     assert (found["name"], found["managed_by"]) == ({"en": "Nobody", "vi": "Không ai"}, "moit")
@@ -375,9 +375,10 @@ def test_bodies_have_a_bound_and_a_type(seeded_database: Database, editor: Key) 
             answer = client.put(path, content=b"{}", headers={**editor, **headers})
             problem(answer, 415, "unsupported_type")
             assert (answer.headers["accept"], answer.headers["accept-encoding"]) == ("application/json", "identity")
-        answer = client.patch(path, content=b"{}", headers={**editor, **kind})
+        answer = client.patch(path, content=b"{}", headers={**editor, "Content-Type": "text/plain"})
         problem(answer, 415, "unsupported_type")
-        assert (answer.headers["accept-patch"], "accept" in answer.headers) == (PATCH["Content-Type"], False)
+        accepted = f"{PATCH['Content-Type']}, application/json"
+        assert (answer.headers["accept-patch"], "accept" in answer.headers) == (accepted, False)
         problem(client.put(path, content=b" " * 20_000, headers=kind), 401, "unauthorized")
         problem(client.put(f"{path}?x=1", json=PARTNER, headers=editor), 422, "invalid")
         for wrong in ("%00", "New", "new", "a" * 121, "%ED%A0%80"):

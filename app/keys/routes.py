@@ -93,7 +93,7 @@ async def revoke_leaked_key(request: Request) -> Response:
 
     The response is the same for every text that has the form of a token. The last administrator is no exception.
     """
-    raw = await read_body(request, JSON, MAX_LEAKED)
+    raw = await read_body(request, (JSON,), MAX_LEAKED)
     body: LeakedKey = validate(LeakedKey, await parse_model(raw, LeakedKey))
     try:
         await revoke_leaked(request, body.key.strip())

@@ -16,12 +16,12 @@ MERGE_PATCH = "application/merge-patch+json"
 LARGE_BODY = 50_000  # bytes; parsing more would block the event loop for too long
 
 
-async def read_body(request: Request, media_type: str, limit: int) -> bytes:
+async def read_body(request: Request, media_types: Collection[str], limit: int) -> bytes:
     """Return the body.
 
     Raises UnsupportedType for another media type or a content coding, and TooLarge for more than `limit` bytes.
     """
-    type_of(request, (media_type,))
+    type_of(request, media_types)
     return b"".join([chunk async for chunk in stream_body(request, limit)])
 
 
@@ -71,5 +71,9 @@ async def parse_model(body: bytes, model: type[BaseModel]) -> Any:
 
 
 async def read_json(request: Request, model: type[BaseModel], media_type: str = JSON) -> Any:
-    """Return the value of a JSON body. Its texts can be stored; it is not validated by `model` yet."""
-    return await parse_model(await read_body(request, media_type, request.app.state.settings.max_body), model)
+    """Return the value of a JSON body. Its texts can be stored; it is not validated by `model` yet.
+
+    A merge patch can have the media type of JSON too, which is what many clients send.
+    """
+    media_types = (media_type,) if media_type == JSON else (media_type, JSON)
+    return await parse_model(await read_body(request, media_types, request.app.state.settings.max_body), model)

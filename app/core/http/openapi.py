@@ -167,7 +167,8 @@ def _content(media_type: str, model: Model | None) -> dict[str, Any]:
     name = model_of(model).__name__
     if media_type == MERGE_PATCH:
         description = f"The members of {name} to change. null sets a member to its default."
-        return {media_type: {"schema": {"type": "object", "description": description}}}
+        schema = {"schema": {"type": "object", "description": description}}
+        return {media_type: schema, JSON: schema}
     return {media_type: {"schema": {"$ref": REFERENCE.format(model=name)}}}
 
 

@@ -47,7 +47,8 @@ PUT_DESCRIPTION = (
     "If-Match. The body can be a record as a read returns it. A body that changes nothing creates no new version."
 )
 PATCH_DESCRIPTION = (
-    "The body is a JSON Merge Patch (RFC 7396) with the members to change. null sets a member to its default. A list "
+    "The body is a JSON Merge Patch (RFC 7396) with the members to change, as `application/merge-patch+json` or "
+    "`application/json`. null sets a member to its default. A list "
     "replaces the previous list. The record is validated after the merge."
 )
 
@@ -80,7 +81,7 @@ def _add_create(router: APIRouter, resource: Resource) -> None:
         if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
             detail = "This must be 1 to 255 visible ASCII characters."
             raise Invalid(ErrorItem(parameter=HEADER, code="invalid_value", detail=detail))
-        raw = await read_body(request, JSON, request.app.state.settings.max_body)
+        raw = await read_body(request, (JSON,), request.app.state.settings.max_body)
         body = await parse_model(raw, resource.shown)
         members = writable_body(resource, None, body)
         chosen_id = body.get("id")
