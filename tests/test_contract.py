@@ -92,7 +92,7 @@ def test_every_field_of_a_record_is_there_and_required() -> None:
     for resource in RESOURCES:
         schema = CONTRACT["components"]["schemas"][resource.shown.__name__]
         names = {entry.alias or name for name, entry in resource.shown.model_fields.items()}
-        assert set(schema["properties"]) == names
+        assert set(schema["properties"]) == {*names, "labels"}
         assert set(schema["required"]) == names
         assert "included" not in CONTRACT["components"]["schemas"][f"{resource.table.__name__}Detail"]["required"]
         assert schema["examples"][0]["id"] == resource.example

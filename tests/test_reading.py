@@ -1,6 +1,7 @@
 """Lists, details, filters, sorts, includes and cursors over the dataset."""
 
 import json
+from itertools import permutations
 
 import pytest
 from starlette.testclient import TestClient
@@ -137,10 +138,14 @@ def test_fields_leave_the_others_out(client: TestClient) -> None:
     assert problem["errors"][0]["parameter"] == "fields"
 
 
-def test_include_follows_links_in_the_order_given(client: TestClient) -> None:
-    path = "/v1/projects/smart-factory-cooperation?include=figures,indicators,agreements,partners"
-    found = get(client, path)["included"]
-    assert list(found) == ["figures", "indicators", "agreements", "partners"]
+def test_include_follows_links_of_included_records_in_any_order(client: TestClient) -> None:
+    path = "/v1/projects/smart-factory-cooperation?include="
+    names = ["figures", "indicators", "agreements", "partners"]
+    found = get(client, path + ",".join(names))["included"]
+    for order in permutations(names):
+        assert get(client, path + "&include=".join(order))["included"] == found
+    page = get(client, "/v1/milestones?include=places,parent,projects,partners")["included"]
+    assert get(client, "/v1/milestones?include=partners,projects&include=parent,places")["included"] == page
     assert {figure["indicator"] for figure in found["figures"].values()} == set(found["indicators"])
     parties = {party["partner"] for each in found["agreements"].values() for party in each["parties"]}
     assert parties <= set(found["partners"])

@@ -47,7 +47,7 @@ ERROR_DETAILS = {
     "repeated": "The query parameter, or the column of a table, may occur only once.",
     "invalid_value": "The value has the wrong type or format, or is outside the allowed values or range.",
     "unknown_field": "`fields` contains the name of a field that the resource does not have.",
-    "unknown_include": "`include` contains the same name twice, or a name that the records so far have no links for.",
+    "unknown_include": "`include` contains a name for which neither the records nor the included ones have links.",
     "given_by_path": "The path already sets this filter. Leave the parameter out.",
     "of_drafts": "Drafts can be read only without `include`, and listed only without `include` and `q`.",
     "of_the_past": "`as_of` cannot be combined with `include`, because linked records may have changed since then.",

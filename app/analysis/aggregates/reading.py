@@ -29,7 +29,7 @@ from app.core.model.filters import Parameter
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
 from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
 from app.core.reading.includes import query_in_order, select_keys
-from app.core.reading.parameters import MAX_ITEMS, Digits, filter_fields, query_model
+from app.core.reading.parameters import MAX_ITEMS, SEPARATED, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.numbers import Quantity, quantity_shown
 from app.figures.models import FIGURES
@@ -110,7 +110,10 @@ class Aggregates:
         group_by = (
             f"Names to group by, separated by commas: {', '.join(offered)}. Kind, unit and unit_text are always added."
         )
-        fields["group_by"] = (names, Field(default="indicator", description=group_by, examples=["indicator,place"]))
+        fields["group_by"] = (
+            Annotated[names, SEPARATED],
+            Field(default="indicator", description=group_by, examples=["indicator,place"]),
+        )
         limit = "Maximum number of groups."
         fields["limit"] = (Digits, Field(default=MAX_ITEMS, ge=1, le=1000, description=limit))
         return query_model("FigureAggregateQuery", fields)

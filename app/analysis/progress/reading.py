@@ -17,7 +17,7 @@ from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitt
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
 from app.core.model.negations import negation
-from app.core.model.resource import Id
+from app.core.model.resource import COMPUTED_INCLUDES, ComputedInclude, Id
 from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
 from app.core.reading.filter_ids import resolve_ids
@@ -26,7 +26,7 @@ from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.dates import Edtf
-from app.core.values.json import from_json
+from app.core.values.json import from_json, to_json
 from app.core.values.text import LanguageMap
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
@@ -117,6 +117,7 @@ def _figures(*where: ColumnElement[bool]) -> Query:
     return query_in_order(FIGURES, keys.limit(literal_column(str(MAX_FIGURES + 1))))
 
 
+PROJECTS_BY_ID = bounded_query(select_texts(PROJECTS, PROJECT.id).where(one_of(PROJECT.id, "ids")))
 PROJECT_TREE = query_in_order(PROJECTS, _tree())
 OF_PROJECTS = one_of(FIGURE.project, "projects")
 FIGURES_OF_PROJECTS = _figures(OF_PROJECTS)
@@ -241,6 +242,18 @@ def _members(project: Mapping[str, Any], results: Mapping[str, list[IndicatorPro
     """Return the members of a ProjectProgress."""
     copied = {name: project[name] for name in ("title", "kind", "status", "period", "managed_by", "part_of")}
     return {"project": project["id"], **copied, "indicators": results[project["id"]]}
+
+
+def read_included(project_ids: Sequence[str]) -> Read:
+    """Return the progress of projects as JSON, by the id of the project: `include=progress`."""
+    rows = yield PROJECTS_BY_ID, {"ids": list(project_ids), "most_bytes": MAX_PAGE_BYTES}
+    projects = [from_json(body) for _, body in fitting(rows)]
+    results = yield from _progress_of(projects, None)
+    items = {project["id"]: ProjectProgress(**_members(project, results)) for project in projects}
+    return {project_id: to_json(item, vars) for project_id, item in items.items()}
+
+
+COMPUTED_INCLUDES[PROJECTS.name] = {"progress": ComputedInclude(ProjectProgress, read_included)}
 
 
 class ProgressList:

@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaMode
 from app.core.errors import ProblemShown
 from app.core.http.operations import Operation, model_of
 from app.core.model.fields import Record
+from app.core.model.labels import LABELS, Labels
 from app.core.model.resource import Resource
 from app.core.values import codelists
 from app.core.writing.representation import writable_members
@@ -19,6 +20,7 @@ ON_REQUEST = (
     "included_next",
     "total",
     "hints",
+    LABELS,
 )  # members that a response has only if the request asks for them
 
 
@@ -43,6 +45,7 @@ def schemas_of(operations: Sequence[Operation]) -> dict[str, Any]:
 def add_examples(schemas: dict[str, Any], resources: Sequence[Resource], records: dict[str, Any]) -> None:
     """Add an example of each resource, and to the request bodies the members that only the registry writes."""
     ignored = {"readOnly": True, "description": "Set by the registry. A request may contain the value of a response."}
+    labels = TypeAdapter[Any](Labels).json_schema()
     id_texts = {"description": "The id in the path. With POST, the id of the new record."}
     for resource in resources:
         record_schema = schemas[resource.shown.__name__]
@@ -50,6 +53,7 @@ def add_examples(schemas: dict[str, Any], resources: Sequence[Resource], records
         members = record_schema["properties"]
         fields_schema["properties"] |= {name: members[name] | ignored for name in Record.model_fields}
         fields_schema["properties"]["id"] = members["id"] | id_texts
+        members[LABELS] = labels
         if resource.name in records:
             record = records[resource.name]
             record_schema["examples"] = [record]

@@ -1,6 +1,7 @@
 """The endpoints that read a resource, made from its declaration: list, facets, detail, history, nested lists."""
 
 from functools import cache, reduce
+from itertools import chain
 from operator import or_
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field, RootModel, create_model
 from app.core.errors import BadRequest, Forbidden, Gone, Invalid, Moved, NotFound, Problem, Unavailable
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.http.responses import read_request, write_response
-from app.core.model.resource import RESOURCES, Include, Resource
+from app.core.model.resource import COMPUTED_INCLUDES, RESOURCES, Include, Resource
 from app.core.reading.facets import Facets, FacetsShown
 from app.core.reading.filter_ids import HINTS_TEXT, Hint
 from app.core.reading.history import History, HistoryPage, HistoryQuery
@@ -191,6 +192,8 @@ def detail_model(resource: Resource) -> Any:
 def _included() -> dict[str, Any]:
     models: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
     record: Any = Annotated[models, Field(discriminator="resource")]
+    computed = chain.from_iterable(includes.values() for includes in COMPUTED_INCLUDES.values())
+    record = reduce(or_, [include.model for include in computed], record)
     text = "Linked records by id, at most 200 for each name in include."
     included = create_model("Included", __base__=RootModel[dict[str, dict[str, record]]], __doc__=text)
     text = "Paths of the remaining records, for each name in include with more than 200. Only with include."

@@ -1,6 +1,6 @@
 """The declaration of a resource: its fields, table, filters, sorts and links to other resources."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -151,6 +151,21 @@ class Include:
 
 
 RESOURCES: dict[str, Resource] = {}
+
+
+@dataclass(frozen=True)
+class ComputedInclude:
+    """An include that is computed from the requested records, such as the progress of projects.
+
+    `compute` is a read. It takes the ids of the records, and returns the JSON of each result, of the type `model`, by
+    id.
+    """
+
+    model: Any
+    compute: Callable[[Sequence[str]], Any]
+
+
+COMPUTED_INCLUDES: dict[str, dict[str, ComputedInclude]] = {}  # by resource and name
 
 
 def declare(*resources: Resource) -> tuple[Resource, ...]:

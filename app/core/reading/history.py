@@ -20,8 +20,8 @@ from app.core.model.filters import stored_instant
 from app.core.model.resource import Resource
 from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
-from app.core.reading.reads import field_selector
 from app.core.reading.results import LAST_CHANGE_OF_RECORD, ReadRequest, ReadResult, last_change_tag, moved_to
+from app.core.reading.shapes import Shape
 from app.core.values.json import from_json, to_json
 from app.core.writing.representation import writable_members
 
@@ -110,7 +110,8 @@ class History:
         """Read the version at an instant; raises NotFound before the first version, and Gone after the deletion."""
         if query.include:
             raise Invalid(ErrorItem(parameter="include", code="of_the_past", detail=ERROR_DETAILS["of_the_past"]))
-        select_fields = field_selector(query.fields, self.resource)
+        shape = Shape.of(query)
+        shape.check(self.resource, None)
         instant = stored_instant(query.as_of, ends_the_day=True)
         rows = yield _AT, {"resource": self.resource.name, "id": record_id, "instant": instant}
         if not rows:
@@ -127,7 +128,7 @@ class History:
         if public and record.get("merged_into"):
             raise moved_to(request, record_id, record["merged_into"])
         name = change if redacted is None else f"{change}-{redacted}"
-        return request.result(select_fields(body), name, private=not public)
+        return request.result(shape.apply(self.resource, body), name, private=not public)
 
     def page(self, record_id: str, query: HistoryQuery, request: ReadRequest) -> Read:
         """Read a page of versions; raises NotFound if the caller may see none."""

@@ -1,9 +1,10 @@
 """`include`: linked records that a response contains in addition, read in as few statements as possible."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Executable, Select, case, func, literal_column, select, union_all
@@ -12,12 +13,14 @@ from app.core.change_log import CHANGES
 from app.core.database.sql import bounded, unfitted, utf8
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
-from app.core.errors import ErrorItem, Invalid
-from app.core.model.resource import RESOURCES, Include, Resource, on_record
+from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
+from app.core.model.resource import COMPUTED_INCLUDES, Include, Resource, on_record
 from app.core.reading.cursors import Cursors
 from app.core.reading.results import ReadRequest
+from app.core.values.text import Suggestions
 
 MAX_INCLUDED = 200  # records for each step
+MAX_ROUNDS = 5  # links in a chain of included records; `included_next` has the paths of what is behind them
 MAX_IN_PATH = 100  # ids in the path of further records
 
 
@@ -89,17 +92,22 @@ def query_in_order(resource: Resource, keys: Select[Any]) -> Query:
     return ordered_query(lambda texts_of: texts_of(resource, keys))
 
 
+# Changes the representations that a name includes, with their resources, before they are sent.
+IncludedShape = Callable[[str, Mapping[str, tuple[Resource, bytes]]], Mapping[str, bytes]]
+
+
+def unshaped(_: str, records: Mapping[str, tuple[Resource, bytes]]) -> Mapping[str, bytes]:
+    """Return the representations as they are stored."""
+    return {record_id: body for record_id, (_, body) in records.items()}
+
+
 @dataclass(frozen=True)
 class IncludeStep:
-    """One link that an include follows, from records of the resource `source`.
-
-    A step is in the first statement if it starts from the requested records only, so it does not need other steps.
-    """
+    """One link that an include follows, from records of the resource `source`."""
 
     name: str
     include: Include
     source: str
-    in_first_statement: bool
 
     def keys(self, bind: str, single: bool, *columns: Any) -> Select[Any]:
         """Select the keys of the linked records of the records whose ids are bound to `bind`."""
@@ -110,28 +118,33 @@ class IncludeStep:
 
 
 class Includes:
-    """The records that one value of `include` adds to records of a resource.
+    """The records that one value of `include` adds to records of a resource. The order of its names does not matter.
 
-    The names are followed in their order. Links of records (partners, indicators) are followed from all records that
-    were read before; nested lists (figures, milestones) only from the requested records.
+    Links (partners, indicators) are followed from the requested records, and from the records that the other names
+    added, until no name adds a record. Nested lists (figures, milestones) and computed results start only from the
+    requested records.
     """
 
     def __init__(self, resource: Resource, names: str) -> None:
         self.resource = resource
-        self.names = names
-        self.steps: list[IncludeStep] = []
-        sources = [resource.name]
-        root_only = True
-        for name in names.split(","):
-            candidates = [(RESOURCES[source].includes.get(name), source) for source in sources]
-            edges = [(edge, at) for edge, at in candidates if edge and (not edge.nested or at == resource.name)]
-            if not edges or any(step.name == name for step in self.steps):
-                raise Invalid(_no_include(sources))
-            self.steps += [IncludeStep(name, edge, at, root_only and at == resource.name) for edge, at in edges]
-            sources += [edge.resource.name for edge, _ in edges if edge.resource.name not in sources]
-            root_only = root_only and all(edge.resource is not resource for edge, _ in edges)
-        self.first_steps = [step for step in self.steps if step.in_first_statement]
-        self.needs_more = len(self.first_steps) < len(self.steps)
+        requested = set(names.split(","))
+        computed = COMPUTED_INCLUDES.get(resource.name, {})
+        self.computed = {name: computed[name].compute for name in computed if name in requested}
+        self.steps = _steps(resource, requested)
+        followed = dict.fromkeys([*(step.name for step in self.steps), *self.computed])
+        if unknown := requested - followed.keys():
+            raise Invalid(*_unknown_includes(resource, self.steps, unknown))
+        self.names = ",".join(followed)
+        self.first_steps = [step for step in self.steps if step.source == resource.name]
+        self.later_steps = [step for step in self.steps if not step.include.nested and self._has_sources(step)]
+        self.needs_more = bool(self.later_steps or self.computed)
+        self.resources: dict[str, list[Resource]] = {}
+        for step in self.steps:
+            self.resources.setdefault(step.name, []).append(step.include.resource)
+
+    def _has_sources(self, step: IncludeStep) -> bool:
+        """Return whether another name adds records from which the link of a step is followed."""
+        return any(other.name != step.name and other.include.resource.name == step.source for other in self.steps)
 
     def parts(self, texts_of: TextsOf, bind: str, single: bool) -> Iterator[Select[Any]]:
         """Yield a select of (number, id, body) for each step of the first statement."""
@@ -139,35 +152,91 @@ class Includes:
             keys = step.keys(bind, single, literal_column(str(number)).label("part"))
             yield texts_of(step.include.resource, keys)
 
-    def read(self, request: ReadRequest, ids: Sequence[str], rows: Rows | None = None) -> Read:
+    def read(
+        self, request: ReadRequest, ids: Sequence[str], rows: Rows | None = None, shape: IncludedShape = unshaped
+    ) -> Read:
         """Return the last members of a response: `"included": …, "included_next": …`.
 
         `ids` are those of the requested records. `rows` are the rows of `parts` if they have been read already, after
-        that of the requested record.
+        that of the requested record. `shape` changes the representations.
         """
         if rows is None:
             first = STATEMENTS.query(_first_statement, self.resource, self.names)
             values = {"ids": list(ids), "most_bytes": MAX_PAGE_BYTES}
             rows = (yield first, values) if self.first_steps and ids else ()
         first_reads, left = _split(rows, len(self.first_steps))
-        remaining = iter(first_reads)
-        ids_by_resource: dict[str, list[str]] = {self.resource.name: list(ids)}
-        included: dict[str, dict[str, bytes]] = {}
-        next_paths: dict[str, list[str]] = {}
-        for step in self.steps:
-            records = included.setdefault(step.name, {})
-            source_ids = ids_by_resource[step.source]
-            read = next(remaining) if step.in_first_statement else (yield from _read_later(step, source_ids, left))
-            left -= 0 if step.in_first_statement else read.size
-            if read.has_more:
-                paths = yield from _next_paths(request, step.include, source_ids, read.last_id)
-                next_paths.setdefault(step.name, []).extend(paths)
-            records.update(read.pairs)
-            resource = step.include.resource.name
-            if self.needs_more:
-                ids_by_resource[resource] = list(dict.fromkeys([*ids_by_resource.get(resource, ()), *records]))
-        members = _object({name: _object(records) for name, records in included.items()})
-        return b'"included":%s,"included_next":%s' % (members, json.dumps(next_paths).encode() if next_paths else b"{}")
+        records = IncludedRecords(request, self.steps, left + sum(read.size for read in first_reads))
+        for step, read in zip(self.first_steps, first_reads, strict=True):
+            yield from records.add(step, ids, read)
+        for _ in range(MAX_ROUNDS):
+            if not (yield from self._follow(records)):
+                break
+        yield from records.add_paths_of_the_rest(self.later_steps)
+        members = {name: _object(shape(name, by_id)) for name, by_id in records.by_name.items()}
+        for name, compute in self.computed.items():
+            members[name] = _object((yield from compute(ids)) if ids else {})
+        next_paths = json.dumps(records.next_paths).encode() if records.next_paths else b"{}"
+        return b'"included":%s,"included_next":%s' % (_object(members), next_paths)
+
+    def _follow(self, records: "IncludedRecords") -> Read:
+        """Follow each link from the records that it was not followed from yet; return whether there were any."""
+        has_followed = False
+        for step in self.later_steps:
+            if sources := records.sources(step):
+                has_followed = True
+                yield from records.add(step, sources, (yield from _read_later(step, sources, records.left)))
+        return has_followed
+
+
+class IncludedRecords:
+    """The records that the names of an include have added so far, and those from which each step was followed."""
+
+    def __init__(self, request: ReadRequest, steps: Sequence[IncludeStep], left: int) -> None:
+        self.by_name: dict[str, dict[str, tuple[Resource, bytes]]] = {step.name: {} for step in steps}
+        self.next_paths: dict[str, list[str]] = {}
+        self.left = left  # bytes
+        self._request = request
+        self._followed: dict[IncludeStep, set[str]] = {}
+
+    def sources(self, step: IncludeStep) -> list[str]:
+        """Return the ids of the records of other names from which a step was not followed yet."""
+        others = [records for name, records in self.by_name.items() if name != step.name]
+        ids = dict.fromkeys(
+            record_id
+            for record_id, (resource, _) in chain.from_iterable(records.items() for records in others)
+            if resource.name == step.source
+        )
+        followed = self._followed.get(step, set())
+        return [record_id for record_id in ids if record_id not in followed]
+
+    def add(self, step: IncludeStep, ids: Sequence[str], read: "StepRecords") -> Read:
+        """Add the records of a step that was followed from these ids, and the paths of the remaining ones."""
+        self._followed.setdefault(step, set()).update(ids)
+        self.left -= read.size
+        resource = step.include.resource
+        for record_id, body in read.pairs:
+            self.by_name[step.name].setdefault(record_id, (resource, body))
+        if read.has_more:
+            paths = yield from _next_paths(self._request, step.include, ids, read.last_id)
+            self.next_paths.setdefault(step.name, []).extend(paths)
+
+    def add_paths_of_the_rest(self, steps: Iterable[IncludeStep]) -> Read:
+        """Add the paths of the records behind links that are too far away to be followed."""
+        for step in steps:
+            if sources := self.sources(step):
+                yield from self.add(step, sources, StepRecords.of((), is_cut=True))
+
+
+def _steps(resource: Resource, names: Collection[str]) -> list[IncludeStep]:
+    """Return the steps that these names can take from a resource, in an order that does not depend on that of names."""
+    steps: list[IncludeStep] = []
+    sources = [resource]
+    for source in sources:  # grows
+        edges = [edge for edge in source.includes.values() if edge.name in names]
+        edges = [edge for edge in edges if source is resource or not edge.nested]
+        steps += [IncludeStep(edge.name, edge, source.name) for edge in edges]
+        sources += [target for target in dict.fromkeys(edge.resource for edge in edges) if target not in sources]
+    return steps
 
 
 @dataclass(frozen=True)
@@ -258,7 +327,13 @@ def _next_paths(request: ReadRequest, edge: Include, ids: Sequence[str], last: s
     return paths
 
 
-def _no_include(sources: Sequence[str]) -> ErrorItem:
-    names = sorted(set().union(*(RESOURCES[source].includes for source in sources)))
-    detail = f"include takes each of these names once, in the order in which to follow them: {', '.join(names)}."
-    return ErrorItem(parameter="include", code="unknown_include", detail=detail)
+def _unknown_includes(resource: Resource, steps: Sequence[IncludeStep], names: Iterable[str]) -> Iterator[ErrorItem]:
+    """Yield the error of each name that cannot be followed from the records that the other names add."""
+    reached = {resource.name: resource} | {step.include.resource.name: step.include.resource for step in steps}
+    edges = chain.from_iterable(source.includes.values() for source in reached.values())
+    linked = {edge.name for edge in edges if edge.name in resource.includes or not edge.nested}
+    possible = sorted({*COMPUTED_INCLUDES.get(resource.name, {}), *linked})
+    suggestions = Suggestions()
+    for name in sorted(names)[:MAX_ERRORS]:
+        detail = f"include takes these names: {', '.join(possible)}.{suggestions.similar_to(name, possible)}"
+        yield ErrorItem(parameter="include", code="unknown_include", detail=detail)

@@ -12,6 +12,7 @@ from app.core.model.resource import Resource
 from app.core.reading.cursors import Cursors, CursorSigner
 from app.core.reading.filter_conditions import ALL, DRAFTS, OWN, FilterShape, filter_shape
 from app.core.reading.filter_ids import resolve_ids
+from app.core.reading.shapes import Shape
 from app.core.reading.sorts import Sort, is_number, nullable
 from app.core.search.ranking import SearchPosition
 
@@ -106,7 +107,8 @@ class ListPage:
     def next(self, value: Any, record_id: str) -> str:
         """Return the path of the page after the row with this sort value and this id."""
         shaping = [("limit", self.query.limit)] if self.query.limit else []
-        shaping += [(name, text) for name in ("fields", "include") if (text := getattr(self.query, name, None))]
+        shaping += [("include", include)] if (include := getattr(self.query, "include", None)) else []
+        shaping += Shape.of(self.query).parameters
         shaping += [(name, "true") for name in ("total", "bom") if getattr(self.query, name, False)]
         return self._cursors.next(shaping, value, record_id)
 

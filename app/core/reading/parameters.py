@@ -1,18 +1,21 @@
 """Query parameters: the models of lists and details, and the parser of a query string."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import Enum
 from functools import cache, cached_property
 from itertools import chain
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
+from pydantic.fields import FieldInfo
 
 from app.core.database.tables import STATE
 from app.core.errors import MAX_ERRORS, BadQuery, ErrorItem, Invalid
 from app.core.model.filters import InstantText, Parameter
-from app.core.model.resource import Resource
+from app.core.model.labels import Language
+from app.core.model.resource import COMPUTED_INCLUDES, Resource
 from app.core.model.validation import error_detail
 from app.core.reading.cursors import MAX_CURSOR
 from app.core.values.text import UNSAFE, Suggestions
@@ -22,10 +25,15 @@ MAX_PARAMETERS = 400  # counted before they are decoded
 DEFAULT_LIMIT = 50
 MAX_ITEMS = 200
 MAX_CHUNK = 1_000  # records of an export that are read at once
+MAX_BRACKETED = 20  # parameters of the form fields[partners]
 LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` has as many as fit into 4 MB."
 
+# Parameters with names in brackets are the members of one field: `fields[partners]=name` is {"partners": "name"}.
+BRACKETED = re.compile(r"fields\[([a-z_]{1,40})\]")
+FIELDS_OF_INCLUDED = "included_fields"
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")  # of a parameter, which an error may repeat
 NameList = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
+FieldsOfIncluded = Annotated[dict[str, NameList], Field(max_length=MAX_BRACKETED)]
 SearchWords = Annotated[str, StringConstraints(max_length=300)]
 
 
@@ -37,6 +45,31 @@ def _check_digits(text: Any) -> Any:
 
 
 Digits = Annotated[int, BeforeValidator(_check_digits)]
+
+
+class CommaSeparated:
+    """A mark of parameters that take names with commas. If such a parameter is repeated, its values are joined."""
+
+
+SEPARATED = CommaSeparated()
+Names = Annotated[NameList | None, SEPARATED]
+
+FIELDS_OF_INCLUDED_TEXT = (
+    "Return only these fields of included records. The parameter is named after the name in `include`: "
+    "`fields[partners]=name,kind`."
+)
+LABELS_TEXT = (
+    "Add `labels` in this language to each record: the label of each code, and a text for each date, by JSON Pointer "
+    '(`"/status": "Đang thực hiện"`, `"/period": "đến 12/2022"`).'
+)
+LANG_TEXT = (
+    "Return each text in this language only. The key of the language map states the language: if a text does not "
+    "exist in the requested one, the map has another. Do not send such a record back with PUT."
+)
+LANGUAGES: dict[str, Any] = {
+    "labels": (Language | None, Field(default=None, description=LABELS_TEXT, examples=["vi"])),
+    "lang": (Language | None, Field(default=None, description=LANG_TEXT, examples=["vi"])),
+}
 
 
 class Queries:
@@ -62,7 +95,7 @@ class Queries:
         text = "The order; `-` means descending. Absent values come last. Equal values are ordered by id."
         pattern = "^(" + "|".join(sorts) + ")(,-?id)?$"
         sort = Annotated[str, StringConstraints(pattern=pattern)]
-        fields["sort"] = (sort, Field(default="id", description=text, examples=sorts[2:3]))
+        fields["sort"] = (Annotated[sort, SEPARATED], Field(default="id", description=text, examples=sorts[2:3]))
         text = "`draft` lists the drafts that your key may write, instead of published records."
         fields["state"] = (Annotated[str, STATE], Field(default="published", description=text))
         fields["limit"] = (
@@ -82,9 +115,14 @@ class Queries:
         fields["limit"] = (Digits | None, Field(default=None, ge=1, le=MAX_CHUNK, description=text))
         text = "Begin a CSV file with a byte order mark, by which Excel recognises UTF-8."
         fields["bom"] = (bool, Field(default=False, description=text))
-        for name in ("include", "total"):
+        for name in ("include", FIELDS_OF_INCLUDED, "labels", "lang", "total"):
             del fields[name]
         return query_model(f"{self.resource.shown.__name__}ExportQuery", fields)
+
+    @property
+    def all_includes(self) -> list[str]:
+        """The names that `include` takes for the requested records."""
+        return [*self.resource.includes, *COMPUTED_INCLUDES.get(self.resource.name, {})]
 
     def _shape(self) -> dict[str, Any]:
         names = list(self.resource.shown.model_fields)
@@ -93,15 +131,17 @@ class Queries:
             "response then lacks fields that its model requires."
         )
         include = (
-            f"Add linked records, separated by commas: {', '.join(self.resource.includes)}. The links of added "
-            "records can be named after them: for projects, `figures,indicators` adds figures and their indicators."
+            f"Add linked records, separated by commas in any order: {', '.join(self.all_includes)}. The links of added "
+            "records are followed too: for projects, `figures,indicators` adds figures and their indicators."
         )
         return {
-            "fields": (NameList | None, Field(default=None, description=fields, examples=["id,citations"])),
+            "fields": (Names, Field(default=None, description=fields, examples=["id,citations"])),
             "include": (
-                NameList | None,
+                Names,
                 Field(default=None, description=include, examples=[",".join(list(self.resource.includes)[:2])]),
             ),
+            FIELDS_OF_INCLUDED: (FieldsOfIncluded | None, Field(default=None, description=FIELDS_OF_INCLUDED_TEXT)),
+            **LANGUAGES,
         }
 
 
@@ -121,13 +161,25 @@ def query_model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
     return model
 
 
+class Repeats(Enum):
+    """What a parameter means that occurs several times."""
+
+    REFUSED = "refused"
+    LIST = "list"  # each value is an item
+    JOINED = "joined"  # the values are joined by commas
+
+
 @cache
-def _takes_many(model: type[BaseModel]) -> dict[str, bool]:
-    """Return whether each parameter of a model may be repeated."""
-    return {
-        name: any(getattr(rule, "max_length", None) == MAX_ITEMS for rule in field.metadata)
-        for name, field in model.model_fields.items()
-    }
+def _repeats(model: type[BaseModel]) -> dict[str, Repeats]:
+    """Return what each parameter of a model means if it is repeated."""
+    return {name: _repeats_of(field) for name, field in model.model_fields.items() if name != FIELDS_OF_INCLUDED}
+
+
+def _repeats_of(field: FieldInfo) -> Repeats:
+    if SEPARATED in field.metadata:
+        return Repeats.JOINED
+    is_list = any(getattr(rule, "max_length", None) == MAX_ITEMS for rule in field.metadata)
+    return Repeats.LIST if is_list else Repeats.REFUSED
 
 
 @cache
@@ -145,13 +197,23 @@ def parse_query(model: type[BaseModel], query_string: bytes) -> BaseModel:
     try:
         checked = model.model_validate(values)
     except ValidationError as error:
-        errors += [
-            ErrorItem(parameter=str(item["loc"][0]), code="invalid_value", detail=error_detail(item))
-            for item in error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
-        ]
+        invalid = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
+        errors += [_invalid_value(values, item) for item in invalid]
     if errors:
         raise Invalid(*errors)
     return checked
+
+
+def _invalid_value(values: Mapping[str, Any], error: Any) -> ErrorItem:
+    """Return the error of a value. It says how to send several values if one seems to contain them."""
+    name, *place = error["loc"]
+    detail = error_detail(error)
+    if name == FIELDS_OF_INCLUDED and place:
+        return ErrorItem(parameter=f"fields[{place[0]}]", code="invalid_value", detail=detail)
+    value = values.get(name)
+    if isinstance(value, list) and place and "," in value[int(place[0])]:
+        detail = f"{detail.removesuffix('.')}. For several values, repeat the parameter."
+    return ErrorItem(parameter=str(name), code="invalid_value", detail=detail)
 
 
 def _values(model: type[BaseModel], query_string: bytes) -> tuple[dict[str, Any], list[ErrorItem]]:
@@ -159,17 +221,26 @@ def _values(model: type[BaseModel], query_string: bytes) -> tuple[dict[str, Any]
     values: dict[str, Any] = {}
     unknown: list[str] = []
     repeated: list[ErrorItem] = []
-    takes_many = _takes_many(model)
-    for name, value in _pairs(query_string, takes_many):
-        if name not in takes_many:
+    repeats = _repeats(model)
+    for name, value in _pairs(query_string, repeats):
+        bracketed = BRACKETED.fullmatch(name) if FIELDS_OF_INCLUDED in model.model_fields else None
+        if bracketed:
+            _join(values.setdefault(FIELDS_OF_INCLUDED, {}), bracketed[1], value)
+        elif name not in repeats:
             unknown.append(name)
-        elif takes_many[name]:
+        elif repeats[name] is Repeats.LIST:
             values.setdefault(name, []).append(value)
+        elif repeats[name] is Repeats.JOINED:
+            _join(values, name, value)
         elif name in values:
             repeated.append(ErrorItem(parameter=name, code="repeated", detail="This parameter can be used only once."))
         else:
             values[name] = value
-    return values, [*unknown_parameters(unknown, takes_many), *repeated]
+    return values, [*unknown_parameters(unknown, repeats), *repeated]
+
+
+def _join(values: dict[str, str], name: str, value: str) -> None:
+    values[name] = f"{values[name]},{value}" if name in values else value
 
 
 def _pairs(query_string: bytes, parameters: Collection[str]) -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """Lists and details of a resource: from checked parameters to stored bytes, in as few statements as possible."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -35,11 +35,11 @@ from app.core.reading.results import (
     last_change_tag,
     moved_to,
 )
+from app.core.reading.shapes import Shape
 from app.core.reading.sorts import Sort, after_position, nullable
 from app.core.search.candidates import is_match, window_of_candidates
 from app.core.search.ranking import RankedPage, Ranking
 from app.core.search.tables import RECORDS
-from app.core.values.json import from_json, to_json
 
 
 def _last_row(sort: Any) -> Select[Any]:
@@ -73,7 +73,7 @@ class ResourceReads:
 
     def detail(self, record_id: str, query: Any, request: ReadRequest) -> Read:
         """Read one record: all of it, or with `fields` and `include`."""
-        if query.fields or query.include:
+        if query.fields or query.include or query.labels or query.lang or query.included_fields:
             return (yield from self._shaped_detail(record_id, query, request))
         rows = yield self._detail, {"id": record_id}
         if not rows:
@@ -97,22 +97,25 @@ class ResourceReads:
         if not rows:
             raise NotFound
         change, rendering, body = rows[0]
-        body = field_selector(query.fields, self.resource)(body)
-        tag = request.tag(change) if query.fields else f"{change}-{rendering}"
+        shape = Shape.of(query)
+        shape.check(self.resource, None)
+        body = shape.apply(self.resource, body)
+        tag = f"{change}-{rendering}" if shape.is_empty else request.tag(change)
         return ReadResult(None if request.matches(tag) else body, tag, private=True)
 
     def _shaped_detail(self, record_id: str, query: Any, request: ReadRequest) -> Read:
         includes = includes_of(self.resource, query.include) if query.include else None
-        select_fields = field_selector(query.fields, self.resource)
+        shape = Shape.of(query)
+        shape.check(self.resource, includes)
         if request.is_conditional and request.matches(tag := (yield from last_change_tag(request))):
             return ReadResult(None, tag)
-        statement = STATEMENTS.query(self._build_shaped, query.include)
+        statement = STATEMENTS.query(self._build_shaped, includes.names if includes else None)
         last, rows = _split((yield statement, {"id": record_id, "most_bytes": MAX_PAGE_BYTES}))
         if not rows:
             return (yield from self._draft_or_missing(record_id, query, request))
-        body = select_fields(rows[0][2])
+        body = shape.apply(self.resource, rows[0][2])
         if includes is not None:
-            members = yield from includes.read(request, [record_id], rows)
+            members = yield from includes.read(request, [record_id], rows, shape.apply_to_included)
             body = b"%s,%s}" % (body[:-1], members)
         return request.result(body, last)
 
@@ -154,14 +157,15 @@ class ResourceReads:
         private = query.state == "draft"
         page.check_access(request.caller)
         includes = includes_of(self.resource, query.include) if query.include else None
-        select_fields = field_selector(query.fields, self.resource)
+        shape = Shape.of(query)
+        shape.check(self.resource, includes)
         if request.is_conditional and request.matches(tag := (yield from last_change_tag(request))):
             return ReadResult(None, tag, private=private)
         yield from page.prepare(request.caller)
         last, rows, next_path, interpretation = yield from self.rows(page, alone=not (query.total or query.include))
         bodies = [row[2] for row in rows]
-        if select_fields is not _unchanged:
-            bodies = [select_fields(body) for body in bodies]
+        if not shape.is_empty:
+            bodies = [shape.apply(self.resource, body) for body in bodies]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(next_path).encode()]
         if query.total:
             ((count,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
@@ -169,7 +173,8 @@ class ResourceReads:
         others = {**interpretation, **with_hints(page.hints)}
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in others.items()]
         if includes is not None:
-            parts += [b",", (yield from includes.read(request, [row[1] for row in rows]))]
+            ids = [row[1] for row in rows]
+            parts += [b",", (yield from includes.read(request, ids, shape=shape.apply_to_included))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
 
     def rows(self, page: ListPage, *, alone: bool) -> Read:
@@ -273,26 +278,3 @@ class ResourceReads:
 def reading_of(resource: Resource) -> ResourceReads:
     """Return the reads of a resource, always the same object, because it holds the compiled statements."""
     return ResourceReads(resource)
-
-
-def _unchanged(body: bytes) -> bytes:
-    return body
-
-
-@lru_cache(maxsize=256)
-def field_selector(fields: str | None, resource: Resource) -> Callable[[bytes], bytes]:
-    """Return a function that keeps only the requested fields of a representation."""
-    if not fields:
-        return _unchanged
-    names = fields.split(",")
-    fields_of_resource = {entry.alias or name for name, entry in resource.shown.model_fields.items()}
-    if not fields_of_resource.issuperset(names):
-        detail = "fields contains a name that is not a field of this resource."
-        raise Invalid(ErrorItem(parameter="fields", code="unknown_field", detail=detail))
-    requested = {"id", *names}
-
-    def select_fields(body: bytes) -> bytes:
-        record = from_json(body)
-        return to_json({name: value for name, value in record.items() if name in requested})
-
-    return select_fields

@@ -19,7 +19,7 @@ _POINT = re.compile(
     r"(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?)?)?[?~%]?"
 )
 
-_FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, in the place of the month
+FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, in the place of the month
 
 # Column values for an open start and an open end.
 OPEN_START = "0001-01-01"
@@ -77,8 +77,8 @@ def _point(text: str) -> Span:
         raise ValueError("the year must be between 0001 and 9999")
     if month is None:
         return Span(date(year, 1, 1), date(year, 12, 31))
-    if day is None and _FIRST_QUARTER <= month < _FIRST_QUARTER + 4:
-        last = 3 * (month - _FIRST_QUARTER + 1)
+    if day is None and FIRST_QUARTER <= month < FIRST_QUARTER + 4:
+        last = 3 * (month - FIRST_QUARTER + 1)
         return Span(date(year, last - 2, 1), date(year, last, calendar.monthrange(year, last)[1]))
     if not 1 <= month <= 12:
         raise ValueError("there is no such month")

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.core.model.fields import Record, RecordFields
+from app.core.model.labels import LABELS
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
 from app.core.values.urls import STORED
@@ -82,7 +83,7 @@ def accepted_fields(resource: Resource, body: str | bytes) -> RecordFields:
 
 def writable_members(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members that a writer may set, without the version and others that only the registry sets."""
-    return {name: value for name, value in record.items() if name not in Record.model_fields}
+    return {name: value for name, value in record.items() if name not in Record.model_fields and name != LABELS}
 
 
 def linked_records(fields: RecordFields) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,8 @@ from app.core.errors import BadRequest, Forbidden, Invalid, NotFound, TooLarge, 
 from app.core.http.operations import PathParameter, operation
 from app.core.model.resource import Resource
 from app.core.reading.parameters import Queries
-from app.core.reading.reads import field_selector, reading_of
+from app.core.reading.reads import reading_of
+from app.core.reading.shapes import Shape
 from app.exchange.exports.sending import Export
 from app.exchange.exports.tables import CsvText, JsonLinesText, TableText
 from app.exchange.exports.workbook import Workbook
@@ -62,7 +63,7 @@ def export_router(resource: Resource) -> APIRouter:
         name = path["format"]
         if name not in (*TEXTS, WORKBOOK):
             raise NotFound
-        field_selector(query.fields, resource)  # which refuses unknown fields
+        Shape.of(query).check(resource, None)
         export = Export(request, reading, query, f"{resource.name}.{name}")
         if name == WORKBOOK:
             return await export.workbook(lambda: Workbook(resource, query))

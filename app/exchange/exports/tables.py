@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from app.core.model.resource import Resource
-from app.core.reading.reads import field_selector
+from app.core.reading.shapes import Shape
 from app.core.values.json import from_json
 from app.exchange.formats.csv import BYTE_ORDER_MARK, escaped
 from app.exchange.formats.record_columns import RecordColumn, record_columns
@@ -49,7 +49,8 @@ class JsonLinesText:
     media_type = "application/x-ndjson"
 
     def __init__(self, resource: Resource, query: Any) -> None:
-        self._select = field_selector(query.fields, resource)
+        self._resource = resource
+        self._shape = Shape.of(query)
 
     def head(self) -> bytes:
         """Return nothing: JSON Lines have no header."""
@@ -57,7 +58,7 @@ class JsonLinesText:
 
     def chunk(self, bodies: Sequence[bytes]) -> bytes:
         """Return a line for each record."""
-        return b"".join(self._select(body) + b"\n" for body in bodies)
+        return b"".join(self._shape.apply(self._resource, body) + b"\n" for body in bodies)
 
 
 def cells(columns: Sequence[RecordColumn], body: bytes) -> list[Cell]:
