@@ -14,7 +14,8 @@ WORKDIR /src
 # What changes least comes first: the dependencies, each pinned by its hash.
 COPY requirements.txt ./
 RUN pip install --require-hashes -r requirements.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE openapi.json ./
+COPY docs docs
 COPY app app
 COPY migrations migrations
 COPY seed seed

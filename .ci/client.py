@@ -56,7 +56,7 @@ def read_all(client: Client, resource: str, one: str) -> int:
 
 
 with Client(base_url=sys.argv[1], raise_on_unexpected_status=True) as registry:
-    index = operation("registry", "read_index").sync(client=registry)
+    index = operation("service", "read_index").sync(client=registry)
     assert set(index.resources.to_dict()) == set(RESOURCES), index.resources
     count = sum(read_all(registry, *names) for names in RESOURCES.items())
     figures = operation("projects", "list_projects").sync(client=registry, include="figures").included["figures"]

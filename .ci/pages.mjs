@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
 const [base, executablePath, folder] = process.argv.slice(2);
+const MAX_ELEMENTS = 20_000;
 const { hostname } = new URL(base);
 const browser = await chromium.launch({
   executablePath,
@@ -15,10 +16,15 @@ const browser = await chromium.launch({
 });
 
 async function see(path, look) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  for (const [width, height] of [[1280, 900], [390, 844]]) await seeAt(width, height, path, look);
+}
+
+async function seeAt(width, height, path, look) {
+  const context = await browser.newContext({ viewport: { width, height } });
   const page = await context.newPage();
   const asked = [];
   const wrong = [];
+  let measured = "";
   context.on("request", (request) => asked.push(request.url()));
   context.on("response", (response) => response.status() >= 400 && wrong.push(`${response.status()} ${response.url()}`));
   context.on("requestfailed", (request) => wrong.push(`not loaded: ${request.url()}`));
@@ -30,15 +36,23 @@ async function see(path, look) {
   try {
     await look(page);
     await page.waitForLoadState("networkidle");
+    const drawn = await page.evaluate(() => ({
+      wide: document.documentElement.scrollWidth,
+      elements: document.querySelectorAll("*").length,
+      bytes: performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize ?? 0), 0),
+    }));
+    assert.ok(drawn.wide <= width, `${path} is wider than the window of ${width} px: ${drawn.wide}`);
+    assert.ok(drawn.elements <= MAX_ELEMENTS, `${path} has ${drawn.elements} elements`);
+    measured = `${drawn.elements} elements, ${Math.round(drawn.bytes / 1000)} kB`;
   } catch (error) {
     console.error(`   ${path} does not show what it should; errors: ${wrong.join("; ") || "none"}`);
     throw error;
   } finally {
-    await page.screenshot({ path: `${folder}${path}.png` });
+    await page.screenshot({ path: `${folder}/${path.slice(1).replaceAll("/", "-") || "start"}-${width}.png` });
   }
   const elsewhere = asked.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== base);
   assert.deepEqual({ elsewhere, wrong }, { elsewhere: [], wrong: [] }, `${path} asks other hosts for: ${elsewhere}; errors: ${wrong}`);
-  console.log(`   ${path}: ${asked.length} requests, all to this server; no errors`);
+  console.log(`   ${path}: ${asked.length} requests, all to this server; no errors; ${width} px: ${measured}`);
   await context.close();
 }
 
@@ -48,10 +62,16 @@ const described = contract.paths["/v1/projects"].get.description.split("\n").at(
 assert.ok(described.length > 10, "the description of a list is missing");
 
 try {
+  await see("/", async (page) => {
+    await page.getByRole("heading", { name: "Three requests" }).waitFor();
+  });
+  await see("/guides/use-the-api", async (page) => {
+    await page.getByRole("heading", { name: "Use the API" }).waitFor();
+  });
   await see("/docs", async (page) => {
-    // Not only drawn: an operation opens, is sent from the page, and its answer is shown.
+    // Not only drawn: the filter finds an operation, which opens and is sent, and its answer is shown.
+    await page.getByLabel("Filter operations").fill("get list projects");
     const operation = page.locator("#operations-projects-list_projects");
-    await page.locator("#operations-tag-projects button").first().click();
     await operation.locator(".opblock-summary-control").click();
     await operation.getByText(described).waitFor();
     await operation.getByRole("button", { name: "Execute" }).click();
@@ -60,11 +80,21 @@ try {
     await operation.scrollIntoViewIfNeeded();
   });
   await see("/reference", async (page) => {
-    await page.getByRole("heading", { name: "List projects" }).first().waitFor();
-    await page.getByText(described).first().waitFor();
-    const operations = await page.locator('[id^="tag/"][id*="/operation/"]').count();
+    await page.getByRole("link", { name: "List projects", exact: true }).waitFor();
+    const operations = await page.locator(".operations > li").count();
     const declared = [contract.paths, contract.webhooks].flatMap(Object.values).flatMap(Object.keys).length;
     assert.equal(operations, declared, "an operation is missing");
+    await page.getByRole("searchbox").fill("pagination");
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.getByRole("link", { name: /Pagination/ }).click();
+    await page.getByRole("heading", { name: /Pagination/ }).waitFor();
+  });
+  await see("/reference/projects", async (page) => {
+    await page.getByRole("heading", { name: "List projects" }).waitFor();
+    await page.getByText(described).first().waitFor();
+  });
+  await see("/reference/schemas", async (page) => {
+    await page.getByRole("heading", { name: "ProjectShown" }).waitFor();
   });
   await see("/problems", async (page) => {
     await page.getByRole("heading", { name: "bad_cursor" }).waitFor();

@@ -37,8 +37,9 @@ from app.core.database.engine import Database, WriteLimits
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.gauges import register_gauge
 from app.core.http import site
+from app.core.http.contract import stored_contract
 from app.core.http.dispatch import Dispatch
-from app.core.http.html_pages import pages
+from app.core.http.html_pages.routes import pages
 from app.core.http.openapi import openapi_document
 from app.core.logs import set_up_logs
 from app.core.maintenance.pruning import Pruner
@@ -80,6 +81,12 @@ from app.webhooks.sender import Sender
 
 # Seconds after which a thread has to hand over the interpreter to the event loop. By default, it is ten times as long.
 SWITCH_INTERVAL = 0.0005
+
+ANALYSIS_TAG = {
+    "name": "analysis",
+    "description": "Compare targets with results, aggregate figures, put events in the order of time, and find records "
+    "that contradict each other.",
+}
 
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
 
@@ -133,17 +140,18 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     routers = _routers(settings)
     for router in routers:
         app.include_router(router)
-    pages(app, settings.site_name)
-    app.openapi = partial(_openapi, settings, routers)  # type: ignore[method-assign]
+    app.openapi = partial(stored_contract, settings, __version__)  # type: ignore[method-assign]
+    pages(app, settings, site.index(settings, __version__))
     app.add_exception_handler(Problem, _problem_response)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected_error)
     return app, routers
 
 
-def _openapi(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
+def written_contract(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
+    """Return the OpenAPI document, written anew from the routers."""
     tags = [{"name": resource.name, "description": resource.about} for resource in RESOURCES]
-    tags += [imports.TAG, mappings.TAG, keys.TAG, webhooks.TAG, search.TAG, site.TAG]
+    tags = [search.TAG, *tags, ANALYSIS_TAG, changes.TAG, imports.TAG, webhooks.TAG, keys.TAG, *site.TAGS]
     return openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document(), EXAMPLES)
 
 
@@ -166,6 +174,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         documents_router(),
         places_router(),
         *map(export_router, RESOURCES),
+        site.codelists_router,
         site.site_router(settings, __version__, head()),
         keys.router,
         imports.router,

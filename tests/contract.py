@@ -8,7 +8,7 @@ from typing import Any
 from app.catalogue import RESOURCES
 from app.core.settings import Settings
 from app.core.writing.representation import render
-from app.main import assemble
+from app.main import assemble, written_contract
 from seed.files import read
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +29,9 @@ def examples() -> str:
 
 def contract() -> str:
     """The OpenAPI document of the default settings."""
-    return json.dumps(assemble(Settings.model_construct())[0].openapi(), ensure_ascii=False, indent=1) + "\n"
+    settings = Settings.model_construct()
+    written = written_contract(settings, assemble(settings)[1])
+    return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
 
 
 def main() -> int:

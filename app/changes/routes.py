@@ -221,7 +221,12 @@ def _page_model() -> Any:
     )
 
 
-router = APIRouter(tags=["registry"])
+TAG = {
+    "name": "changes",
+    "description": "The change feed: every change of a record, in order. With it, a copy stays up to date.",
+}
+
+router = APIRouter(tags=["changes"])
 
 
 @operation(

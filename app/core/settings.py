@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # With one of these as the path of a proxy, nobody could tell whether the proxy has removed it from a request.
-OWN_PATHS = ("v1", "docs", "reference", "problems", "openapi.json", "livez", "readyz", "metrics")
+OWN_PATHS = ("v1", "docs", "guides", "reference", "problems", "openapi.json", "livez", "readyz", "metrics")
 
 
 class Settings(BaseSettings):
@@ -139,6 +139,11 @@ class Settings(BaseSettings):
     data_licence: str = Field(default="CC-BY-4.0", description="SPDX id of the licence of the data.")
     data_licence_url: str = Field(
         default="https://creativecommons.org/licenses/by/4.0/", description="URL of the text of that licence."
+    )
+    contact: str = Field(
+        default="",
+        pattern=r"^(https?://[!-~]{1,300}|[!-?A-~]{1,64}@[!-?A-~]{1,200})?$",
+        description="Where developers ask for a key and report errors: an e-mail address or URL. The docs show it.",
     )
     site_name: str = Field(default="Hoptac", description="Name of the registry in `/v1` and in the documentation.")
 

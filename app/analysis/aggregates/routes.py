@@ -26,7 +26,7 @@ from the others. At most {MAX_ADDED} figures are added up in one response.
 
 AGGREGATES = Aggregates()
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(tags=["analysis"])
 
 
 @operation(

@@ -138,7 +138,7 @@ class Rules(BaseModel, defer_build=True):
     next: None = Field(description="Always null: all rules are in one page.")
 
 
-router = APIRouter(prefix=PATH, tags=["registry"])
+router = APIRouter(prefix=PATH, tags=["analysis"])
 
 
 @operation(router, "GET", "", "Audit the records", returns=AuditPage, problems=OF_LISTS)

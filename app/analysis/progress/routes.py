@@ -45,7 +45,7 @@ class ProgressQuery(BaseModel, defer_build=True):
 
 PROGRESS_LIST = ProgressList()
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(tags=["analysis"])
 
 
 @operation(

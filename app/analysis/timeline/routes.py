@@ -8,7 +8,7 @@ from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
 
-router = APIRouter(tags=["registry"])
+router = APIRouter(tags=["analysis"])
 
 
 @operation(router, "GET", PATH, "Read a timeline", returns=TimelinePage, problems=OF_LISTS)

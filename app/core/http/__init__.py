@@ -3,8 +3,8 @@
 - `operations` declares endpoints; `dispatch` finds the endpoint of a read
 - `resource_routes`, `resource_reads`, `resource_writes`: the endpoints that every resource has
 - `bodies`, `responses`: request bodies and responses
-- `openapi`, `openapi_schemas`: the OpenAPI document
-- `site`, `pages`: index, code lists, health; pages for developers
+- `openapi`, `openapi_schemas` write the OpenAPI document; `contract` reads the stored one
+- `site`: index, code lists, health; `html_pages`: pages for developers
 
 This folder may import everything else in the core except the ASGI middleware.
 """

@@ -23,30 +23,11 @@ from app.core.errors import (
     Unavailable,
 )
 from app.core.http.bodies import JSON, MERGE_PATCH
+from app.core.http.contract import info, servers
 from app.core.http.openapi_schemas import REFERENCE, add_examples, never_null, schemas_of, share_long_lists
 from app.core.http.operations import Model, Operation, model_of, operation_of
 from app.core.model.resource import Resource
-from app.core.public_paths import public
 from app.core.settings import Settings
-
-DESCRIPTION = """An open registry of international cooperation: who agreed what with whom, what was promised, what was
-delivered, and the document and paragraph from which each number comes.
-
-- **Lists** return `{items, next}`. Follow `next` (also in the `Link` header) until it is null. `limit` is 1 to 200.
-- **Filters**: repeat a parameter to match any of its values (OR). Different parameters must all match (AND). A date
-  filter matches every record whose date *can* fall in its range.
-  `status_not=…` leaves out records with one of its values, `period_none=true` finds records without a period.
-- **`include`** adds linked records, **`fields`** selects fields, **`sort`** sets the order, and **`total=true`** adds
-  the number of matches.
-- **Text** is a language map such as `{"vi": …, "en": …}`. **Dates** state their precision (EDTF).
-- **Evidence**: each of the `citations` names a document, a paragraph and the words as written. `inferred` lists
-  the parts that only the context supports, as JSON Pointers such as `/period` or `/roles/2`.
-- **Caching**: send the `ETag` of your copy in `If-None-Match`. A 304 response is cheap.
-- **Errors** are `application/problem+json`. Each `code` is explained at [/problems]({problems}).
-
-Reads need no key. Writes need one: `PUT`, `POST`, `PATCH` (RFC 7396) and `DELETE`, with `If-Match` to change an
-existing record. Use `POST /v1/imports` to write many records at once.
-"""
 
 HEADERS = {
     "ETag": {"description": "Version of this response, for If-None-Match.", "schema": {"type": "string"}},
@@ -89,14 +70,8 @@ def openapi_document(
     schemas |= share_long_lists([schemas, operations])
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": settings.site_name,
-            "summary": "Evidence for every figure of international cooperation.",
-            "description": DESCRIPTION.replace("{problems}", public("/problems")),
-            "license": {"name": f"Data: {settings.data_licence}", "url": settings.data_licence_url},
-            "version": version,
-        },
-        "servers": [{"url": public("") or "/", "description": "This server."}],
+        "info": info(settings, version),
+        "servers": servers(),
         "paths": paths,
         "components": {
             "schemas": schemas,

@@ -20,7 +20,11 @@ from app.core.values import codelists
 from app.core.values.json import to_json
 from app.core.values.text import LanguageMap
 
-TAG = {"name": "registry", "description": "Index, code lists, change feed and health of the registry."}
+TAGS = (
+    {"name": "codelists", "description": "The codes that members of records can have, with labels in two languages."},
+    {"name": "service", "description": "The index of the API, and the health of the service."},
+)
+codelists_router = APIRouter(tags=["codelists"])
 VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
 
@@ -89,28 +93,18 @@ class Ready(BaseModel, defer_build=True):
 
 
 def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
-    """Return the router of `/v1`, `/v1/codelists`, `/livez` and `/readyz`.
+    """Return the router of `/v1`, `/livez` and `/readyz`.
 
     `schema` is the revision that the database must have.
     """
-    router = APIRouter(tags=["registry"])
-    index = _index(settings, version)
+    router = APIRouter(tags=["service"])
+    content = index(settings, version)
 
     @operation(router, "GET", "/v1", "Read the index", returns=Index)
     async def read_index(request: Request) -> Response:
         """The paths of the API, its version, and the licence of the data."""
-        return json_response(request, index)
+        return json_response(request, content)
 
-    operation(router, "GET", "/v1/codelists", "List the code lists", returns=CodeLists)(list_codelists)
-    operation(
-        router,
-        "GET",
-        "/v1/codelists/{codelist}",
-        "Read one code list",
-        returns=CodeListShown,
-        in_path={"codelist": PathParameter("Name of the code list.", "project_status", str)},
-        problems=(NotFound,),
-    )(read_codelist)
     operation(router, "GET", "/livez", "Check that the process is alive", returns=Alive, tagged=False)(read_livez)
 
     @operation(
@@ -144,6 +138,18 @@ async def read_codelist(request: Request, codelist: str) -> Response:
     return json_response(request, to_json(codelists.ALL[codelist].as_dict()))
 
 
+operation(codelists_router, "GET", "/v1/codelists", "List the code lists", returns=CodeLists)(list_codelists)
+operation(
+    codelists_router,
+    "GET",
+    "/v1/codelists/{codelist}",
+    "Read one code list",
+    returns=CodeListShown,
+    in_path={"codelist": PathParameter("Name of the code list.", "project_status", str)},
+    problems=(NotFound,),
+)(read_codelist)
+
+
 async def read_livez(_: Request) -> Response:
     """The process is alive. The database is not checked."""
     return _uncached_json({"status": "ok"})
@@ -155,7 +161,8 @@ def _schema() -> Read:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _index(settings: Settings, version: str) -> bytes:
+def index(settings: Settings, version: str) -> bytes:
+    """Return the paths of the API, its version, and the licence of the data, as JSON."""
     return to_json(
         {
             "name": settings.site_name,

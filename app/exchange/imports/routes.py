@@ -98,7 +98,10 @@ FILE = {
 TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": {"type": "string", "format": "binary"}}}
 
 
-TAG = {"name": "imports", "description": "Imports of many records from JSON Lines, CSV or XLSX files."}
+TAG = {
+    "name": "imports",
+    "description": "Imports of many records from JSON Lines, CSV or XLSX files, and mappings of the columns of tables.",
+}
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 

@@ -20,8 +20,7 @@ MAX_NAME = 60
 MappingName = Annotated[str, StringConstraints(pattern=SLUG, max_length=MAX_NAME)]
 PATH = {"mapping_name": PathParameter("Name of the mapping.", "moit-list", MappingName)}
 
-TAG = {"name": "import-mappings", "description": "What the columns of your own tables mean, for imports."}
-router = APIRouter(prefix="/v1/import-mappings", tags=["import-mappings"])
+router = APIRouter(prefix="/v1/import-mappings", tags=["imports"])
 
 
 @operation(router, "GET", "", "List the mappings", returns=stored.MappingList, scopes=WRITERS)

@@ -1,0 +1,9 @@
+"""The pages for developers: `/`, `/guides`, `/docs`, `/reference` and `/problems`.
+
+- `routes` serves them; `layout` is what all of them share; `assets` are their styles, scripts and images
+- `front_page`, `guides`, `problems_page`: what each of these pages contains
+- `reference` and `schema_types`: the contract as HTML, without a script
+- `search_entries`: what the search field of the pages finds
+
+Every page but `/docs` is HTML that the server has written. No page loads anything from another host.
+"""

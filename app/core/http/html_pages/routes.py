@@ -1,0 +1,128 @@
+"""The routes of the pages."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from app.core.http.contract import getting_started
+from app.core.http.html_pages.assets import read_asset
+from app.core.http.html_pages.front_page import front_page
+from app.core.http.html_pages.guides import guide_page, guides, guides_page
+from app.core.http.html_pages.layout import document
+from app.core.http.html_pages.problems_page import problems_page
+from app.core.http.html_pages.reference import overview_page, schemas_page, tag_page
+from app.core.http.html_pages.search_entries import Entry, entries_of, results_page
+from app.core.http.html_pages.viewer import VIEWER_STYLES, try_it_out_page
+from app.core.http.responses import json_response
+from app.core.settings import Settings
+from app.core.values.json import to_json
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; worker-src blob:; font-src 'self' data:; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
+)
+
+
+def pages(app: FastAPI, settings: Settings, index: bytes) -> None:
+    """Mount the pages. `index` is what clients get at `/` that ask for JSON."""
+    router = APIRouter(include_in_schema=False)
+    site = settings.site_name
+
+    contract: Callable[[], dict[str, Any]] = cache(app.openapi)
+    contract_json = cache(lambda: to_json(contract()))
+
+    @router.get("/")
+    async def read_start(request: Request) -> Response:
+        if prefers_json(request.headers.get("accept", "")):
+            response = json_response(request, index)
+        else:
+            response = _page(request, front())
+        response.headers["Vary"] = "Accept"
+        return response
+
+    @cache
+    def front() -> str:
+        return document(site, "Start", front_page(settings, app.version), path="/")
+
+    @router.get("/openapi.json")
+    async def read_openapi(request: Request) -> Response:
+        return json_response(request, contract_json())
+
+    _add_guides(router, site)
+    _add_try_it_out(router, settings)
+    _add_reference(router, contract, site)
+    problems = cache(lambda: document(site, "Problems", problems_page(), path="/problems"))
+
+    @router.get("/problems")
+    async def read_problems(request: Request) -> Response:
+        return _page(request, problems())
+
+    app.include_router(router)
+
+
+def prefers_json(accept: str) -> bool:
+    """Return whether a client wants JSON rather than a page: unless it names HTML, as browsers do."""
+    return "text/html" not in accept and "application/xhtml+xml" not in accept
+
+
+def _add_guides(router: APIRouter, site: str) -> None:
+    @router.get("/guides")
+    async def read_guides(request: Request) -> Response:
+        return _page(request, document(site, "Guides", guides_page(), path="/guides"))
+
+    @cache
+    def guide(name: str) -> str:
+        content = guide_page(name)
+        return document(site, guides()[name].title, content, path="/guides")
+
+    @router.get("/guides/{name}")
+    async def read_guide(request: Request, name: str) -> Response:
+        return _page(request, guide(name))
+
+
+def _add_try_it_out(router: APIRouter, settings: Settings) -> None:
+    router.add_api_route("/docs/assets/{name}", read_asset)
+
+    @cache
+    def docs() -> str:
+        content = try_it_out_page(getting_started(settings))
+        return document(settings.site_name, "Try it out", content, path="/docs", styles=VIEWER_STYLES)
+
+    @router.get("/docs")
+    async def read_docs(request: Request) -> Response:
+        return _page(request, docs())
+
+
+def _add_reference(router: APIRouter, contract: Callable[[], dict[str, Any]], site: str) -> None:
+    @cache
+    def entries() -> list[Entry]:
+        return entries_of(contract())
+
+    def page(title: str, content: str) -> str:
+        return document(site, title, content, path="/reference")
+
+    overview: Callable[[], str] = cache(lambda: page("Reference", overview_page(contract())))
+    schemas: Callable[[], str] = cache(lambda: page("Schemas", schemas_page(contract())))
+    tag: Callable[[str], str] = cache(lambda name: page(name.capitalize(), tag_page(contract(), name)))
+
+    @router.get("/reference")
+    async def read_reference(request: Request) -> Response:
+        query = request.query_params.get("q")
+        return _page(request, page("Search", results_page(entries(), query)) if query else overview())
+
+    @router.get("/reference/schemas")
+    async def read_schemas(request: Request) -> Response:
+        return _page(request, schemas())
+
+    @router.get("/reference/{name}")
+    async def read_tag(request: Request, name: str) -> Response:
+        return _page(request, tag(name))
+
+
+def _page(request: Request, content: str) -> Response:
+    response = json_response(request, content.encode(), "text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return response
