@@ -117,6 +117,9 @@ def _add_records(group: Any) -> None:
     importing.add_argument("--dry-run", action="store_true", help="write nothing; print what the import would do")
     importing.add_argument("--row-by-row", action="store_true", help="write the other lines if some are refused")
     importing.add_argument("--as", dest="partner", metavar="PARTNER", help="write only records managed by this partner")
+    importing.add_argument("--complete", action="store_true", help="with --as: the file has all records of the partner")
+    text = "what happens to records that a complete file does not contain: list them (the default), or withdraw them"
+    importing.add_argument("--missing", choices=("list", "withdraw"), default="list", help=text)
     importing.add_argument("--mapping", type=Path, metavar="FILE", help="a mapping as JSON, for columns of your own")
     importing.add_argument("--sheet", help="the sheet of a workbook: its name or number")
     importing.add_argument("--header-row", type=int, metavar="ROW", help="the row with the names of the columns")

@@ -54,7 +54,7 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def worker(_: argparse.Namespace, settings: Settings) -> int:
-    """Send webhooks, in addition to the server or instead of it. Any number of workers can run."""
+    """Send webhooks and do other background work, beside the server or instead of it. Any number can run."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.logs import set_up_logs
     from app.server.run import work
@@ -219,13 +219,15 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
 def import_(options: argparse.Namespace, settings: Settings) -> int:
     """Import a file of records. The exit code is 1 if lines are refused."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.exchange.imports.command import file_format_of, import_file, read_settings
+    from app.exchange.imports.command import check_complete, file_format_of, import_file, read_settings
     from app.server.run import ensure_ready
 
     file_format_of(options.file)  # before the database is opened
+    check_complete(options.partner, complete=options.complete, missing=options.missing)
     ensure_ready(settings)
     mode = "rows" if options.row_by_row else "all"
-    query = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run}
+    complete = {"complete": options.complete, "missing": options.missing}
+    query = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run, **complete}
     names = ("sheet", "header_row", "decimal", "dates", "ignore")
     table = read_settings(options.charset, {name: getattr(options, name) for name in names}, options.mapping)
     with Database(settings.database_url) as database, reported("lines read and written", print_error):

@@ -18,10 +18,12 @@ from app.exchange.imports.run import run
 from app.exchange.imports.storage import store
 from app.exchange.imports.table_rows import merged_row
 from app.projects.models import ProjectFields
-from tests.support.http import get, problem
+from tests.support.databases import url_of
+from tests.support.http import get, patch, problem
 from tests.support.imports import PORTS, Record, counts, ended, lines_of, send, state
 from tests.support.keys import Key, key_of
 from tests.support.log import count_changes
+from tests.support.servers import run as run_command
 
 CSV = "text/csv"
 HEADER = "id,title.en,period,places.0,places.1,roles.0.partner,roles.0.role,roles.1.partner,roles.1.role\n"
@@ -222,6 +224,35 @@ def test_an_interrupted_run_withdraws_each_record_once(
         run(seeded_database, import_id, "one", Pace(lambda: next(asked, False)))
     run(seeded_database, import_id, "two", Pace())
     assert counts(state(seeded_database, import_id)) == (0, 3, 0, 0)
+    assert [item["id"] for item in get(registry, OWN)["items"]] == ["own-0"]
+
+
+@pytest.mark.usefixtures("seco")
+def test_absent_records_that_link_to_each_other_are_withdrawn_in_chunks(
+    registry: TestClient, seeded_database: Database, editor: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.exchange.imports.chunk_reader.CHUNK", 2)
+    url = url_of(seeded_database)
+    for number in range(4, 9):  # of a chain whose records sort after those to which they link
+        body = {**PORTS, "id": f"own-{number}", "title": {"en": f"Own {number}"}, "managed_by": "seco"}
+        body["part_of"] = [f"own-{number - 1}"] if number > 4 else []
+        assert registry.put(f"/v1/projects/own-{number}", json=body, headers=editor).status_code == 201
+    patch(registry, editor, "projects/own-1", follows=["own-2"])
+    own = [f"own-{number}" for number in (1, 2, 4, 5, 6, 7, 8)]
+    file = tmp_path / "own.jsonl"
+    file.write_bytes(lines_of({"resource": "projects", "id": "own-0", "status": "completed"}))
+    for wrong in (["--complete"], ["--as", "seco", "--missing", "withdraw"]):
+        assert run_command("import", str(file), *wrong, HOPTAC_DATABASE_URL=url).returncode == 2
+    options = ["import", str(file), "--row-by-row", "--as", "seco", "--complete"]
+    listed = run_command(*options, HOPTAC_DATABASE_URL=url)
+    assert listed.stdout.splitlines()[:-1] == [f"not in the file: projects/{record_id}" for record_id in own]
+    options += ["--missing", "withdraw"]
+    tried = run_command(*options, "--dry-run", HOPTAC_DATABASE_URL=url)
+    assert len(get(registry, OWN)["items"]) == 8
+    done = run_command(*options, HOPTAC_DATABASE_URL=url)
+    for found in (tried, done):
+        lines = [f"not in the file: projects/{record_id}, withdrawn" for record_id in own]
+        assert (found.returncode, found.stdout.splitlines()[:-1]) == (0, lines), found
     assert [item["id"] for item in get(registry, OWN)["items"]] == ["own-0"]
 
 

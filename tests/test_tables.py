@@ -68,6 +68,43 @@ def test_a_percentage_needs_the_unit_percent() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "number_format", "expected"),
+    [
+        ("sdgs.0", 17.1, "General", ("two_readings", "17.1 / 17.10")),
+        ("sdgs.0", 8.1, "0.000", ("two_readings", "8.1 / 8.10")),
+        ("sdgs.0", 17.1, "0.00", "17.10"),
+        ("sdgs.0", 17.1, "0.0", "17.1"),
+        ("sdgs.0", 17.15, "0.0", "17.15"),
+        ("sdgs.0", 9.3, "General", "9.3"),
+        ("sdgs", 17.1, "General", ("two_readings", "17.1 / 17.10")),
+        ("sdgs.0", 9, "0.0", "9"),
+        ("sectors.0", 32120, "General", "32120"),
+        ("sectors.0", 32120, "0.00", "32120"),
+        ("identifiers.0.value", 12.1, "General", ("two_readings", "zeros at the end")),
+        ("identifiers.0.value", 12.1, "0.00", "12.10"),
+        ("identifiers.0.value", 12, "0", "12"),
+        ("identifiers.0.value", 12, "00000", "00012"),
+        ("identifiers.0.value", 1234567890123456, "0", ("two_readings", "15 digits")),
+        ("title.vi", 12.1, "General", "12.1"),
+    ],
+)
+def test_a_number_is_a_code_only_if_no_digit_can_be_lost(
+    column: str, value: Any, number_format: str, expected: Any
+) -> None:
+    book = sheets(data=[["id", column], ["a", value]])
+    book["data"]["B2"].number_format = number_format
+    table = read_table(saved(book))
+    if isinstance(expected, tuple):
+        assert table.errors == [("B2", expected[0])]
+        assert expected[1] in table.lines[0].errors[0].detail
+        return
+    found: Any = table.records[0]
+    for step in column.split("."):
+        found = found[int(step) if step.isdecimal() else step]
+    assert (table.errors, found) == ([], expected)
+
+
 def formatted(value: Any, number_format: str, unit: str | None) -> bytes:
     book = sheets(data=[["id", "unit", "value"], ["a", unit, value]])
     book["data"]["C2"].number_format = number_format

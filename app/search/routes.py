@@ -117,7 +117,7 @@ router = APIRouter(tags=["search"])
 async def search(request: Request, query: BaseModel) -> Response:
     """Return a page of hits."""
     caller = read_request(request)
-    return await write_response(request, lambda: computed(caller, lambda: _search(query, caller)))
+    return await write_response(request, lambda: computed(caller, lambda: _search(query, caller), searches=True))
 
 
 def _search(query: Any, request: ReadRequest) -> Read:

@@ -18,6 +18,7 @@ from app.core.database.engine import Database
 from app.core.errors import NotReady, Unavailable
 from app.core.garbage_collection import without_garbage_collection
 from app.core.maintenance.pruning import Pruner
+from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import explain, head
 from app.core.public_paths import public, set_root_path
 from app.core.settings import Settings
@@ -110,8 +111,10 @@ def work(settings: Settings) -> None:
             sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.link_base())
             sender.start()
             pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
+            index_refresher = Pruner(database, refresh_index, every=REFRESHED_EVERY)
             print("Hoptac sends webhooks.", flush=True)
             await stop.wait()
+            await index_refresher.close()
             await pruner.close()
             await sender.stop()
             await reader.close()

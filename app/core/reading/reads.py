@@ -31,7 +31,7 @@ from app.core.reading.results import (
     NO_CHANGE,
     ReadRequest,
     ReadResult,
-    last_change_name,
+    last_change_and_index,
     last_change_tag,
     moved_to,
 )
@@ -159,7 +159,8 @@ class ResourceReads:
         includes = includes_of(self.resource, query.include) if query.include else None
         shape = Shape.of(query)
         shape.check(self.resource, includes)
-        if request.is_conditional and request.matches(tag := (yield from last_change_tag(request))):
+        searches = query.q is not None
+        if request.is_conditional and request.matches(tag := (yield from last_change_tag(request, searches=searches))):
             return ReadResult(None, tag, private=private)
         yield from page.prepare(request.caller)
         last, rows, next_path, interpretation = yield from self.rows(page, alone=not (query.total or query.include))
@@ -185,7 +186,7 @@ class ResourceReads:
         """
         if page.query.q is None:
             return (*(yield from self._sorted_page(page, alone=alone)), {})
-        last = yield from last_change_name()
+        last = yield from last_change_and_index()
         return (last, *(yield from self._search_page(page)))
 
     def bodies(self, ids: Sequence[str], most_bytes: int = MAX_PAGE_BYTES) -> Read:

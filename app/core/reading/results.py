@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import func, literal_column, select
 
 from app.core.access.caller import ANONYMOUS, Caller
 from app.core.change_log import CHANGE_NAME, CHANGES, LAST_OF_RECORD
@@ -16,12 +16,21 @@ from app.core.model.fields import RENDERING
 from app.core.public_paths import public
 from app.core.reading.cursors import Cursors, CursorSigner
 from app.core.search.entries import INDEXING
+from app.core.search.tables import REFRESHES
 from app.core.values.json import to_json
 
 _LAST = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
 LAST_CHANGE = Query(_LAST, alone=True)
 LAST_CHANGE_OF_RECORD = Query(LAST_OF_RECORD)
 NO_CHANGE = "0"
+
+# The record of which the background task follows the links next, and the number of those that wait. With each
+# transaction of the task, one of the values changes.
+_COUNT = select(func.count()).select_from(REFRESHES).scalar_subquery()
+WAITING_FOR_INDEX = Query(
+    select(*REFRESHES.c, _COUNT).order_by(REFRESHES.c.resource, REFRESHES.c.record_id).limit(literal_column("1")),
+    alone=True,
+)
 
 
 @dataclass(frozen=True)
@@ -80,9 +89,9 @@ def moved_to(request: ReadRequest, record_id: str, into: str) -> Moved:
 
 
 async def last_change(reader: Reader) -> object:
-    """Return the name of the last Change, or None if the database does not respond."""
+    """Return the name of the last Change and of the state of the index, or None if the database does not respond."""
     try:
-        return await reader.run(last_change_name)
+        return await reader.run(last_change_and_index)
     except Unavailable:
         return None
 
@@ -93,20 +102,36 @@ def last_change_name() -> Read:
     return rows[0][0] if rows else NO_CHANGE
 
 
-def last_change_tag(request: ReadRequest) -> Read:
+def last_change_tag(request: ReadRequest, *, searches: bool = False) -> Read:
     """Read the tag that a result made from several records would have now."""
-    return request.tag((yield from last_change_name()))
+    return request.tag((yield from (last_change_and_index if searches else last_change_name)()))
+
+
+def last_change_and_index() -> Read:
+    """Read what the result of a search depends on: the last Change and, while the index is behind it, how far."""
+    last = yield from last_change_name()
+    rows = yield WAITING_FOR_INDEX, {}
+    if not rows:
+        return last
+    state = hashlib.blake2b(repr([str(value) for value in rows[0]]).encode(), digest_size=4)
+    return f"{last}.{state.hexdigest()}"
 
 
 def computed(
-    request: ReadRequest, read: Callable[[], Read], *, suffix: str = "", encode: Callable[[Any], Any] | None = None
+    request: ReadRequest,
+    read: Callable[[], Read],
+    *,
+    suffix: str = "",
+    encode: Callable[[Any], Any] | None = None,
+    searches: bool = False,
 ) -> Read:
     """Return the result of a read over several records, or read nothing if the caller's copy is current.
 
     `read` returns the content, which is sent as JSON, and the path of the next page or None. `suffix` is appended to
-    the tag of a result that depends on more than the last Change. `encode` is passed to `to_json`.
+    the tag of a result that depends on more than the last Change. `encode` is passed to `to_json`. `searches`: the read
+    uses the search index.
     """
-    tag = (yield from last_change_tag(request)) + suffix
+    tag = (yield from last_change_tag(request, searches=searches)) + suffix
     if request.matches(tag):
         return ReadResult(None, tag)
     content, next_path = yield from read()

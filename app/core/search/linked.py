@@ -86,7 +86,8 @@ def queue_refresh(connection: Connection, reference: Reference) -> None:
 
 def next_to_refresh(connection: Connection) -> list[Linking]:
     """Return the next records that the background task indexes again, and note that they are done."""
-    first = connection.execute(select(REFRESHES).limit(1)).first()
+    order = (REFRESHES.c.resource, REFRESHES.c.record_id)  # as in WAITING_FOR_INDEX
+    first = connection.execute(select(REFRESHES).order_by(*order).limit(1)).first()
     if first is None:
         return []
     key = (REFRESHES.c.resource == first.resource, REFRESHES.c.record_id == first.record_id)

@@ -1,23 +1,57 @@
 """Referrers: the records that link to a record."""
 
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel
 
-from app.core.model.resource import Resource, owner_of
+from app.core.database.sql import chunks
+from app.core.model.resource import RESOURCES, Resource, owner_of
+
+Key = tuple[str, str]  # resource and id
 
 
-def referrers(session: Session, resource: Resource, record_id: str, limit: int | None = None) -> list[tuple[str, str]]:
-    """Return other records that link to this one, as (resource, id). They are found by the foreign keys."""
-    records: list[tuple[str, str]] = []
+class _LinkColumn(NamedTuple):
+    """A column with links: the resource and the id of the record that has the link, and the resource of the target."""
+
+    owner: str
+    owner_id: Any
+    column: Any
+    target: str
+
+
+def _link_columns() -> Iterator[_LinkColumn]:
     for table in SQLModel.metadata.tables.values():
         is_link_table = "record_id" in table.c
         for column in table.c:
-            targets = {key.column.table.name for key in column.foreign_keys}
             # The `record_id` of a link table is the record that has the link.
-            if resource.name not in targets or column.name == "record_id":
-                continue
-            owner = table.c.record_id if is_link_table else table.c.id
-            owner_name = owner_of(table).name if is_link_table else table.name
-            query = select(owner).where(column == record_id, owner != record_id).order_by(owner).limit(limit)
-            records += [(owner_name, owner_id) for (owner_id,) in session.execute(query)]
+            if column.name != "record_id":
+                for target in sorted({key.column.table.name for key in column.foreign_keys} & RESOURCES.keys()):
+                    owner = owner_of(table).name if is_link_table else table.name
+                    yield _LinkColumn(owner, table.c.record_id if is_link_table else table.c.id, column, target)
+
+
+def referrers(session: Session, resource: Resource, record_id: str, limit: int | None = None) -> list[Key]:
+    """Return other records that link to this one. They are found by the foreign keys."""
+    records: list[Key] = []
+    for link in _link_columns():
+        if link.target == resource.name:
+            query = select(link.owner_id).where(link.column == record_id, link.owner_id != record_id)
+            query = query.order_by(link.owner_id).limit(limit)
+            records += [(link.owner, owner_id) for (owner_id,) in session.execute(query)]
     return list(dict.fromkeys(records))[:limit]
+
+
+def links_among(session: Session, records: Iterable[Key]) -> dict[Key, set[Key]]:
+    """Return those of some records to which others of them link, each with these others."""
+    keys = set(records)
+    linking: dict[Key, set[Key]] = {}
+    for link in _link_columns():
+        owners = sorted(record_id for resource, record_id in keys if resource == link.owner)
+        for chunk in chunks(owners):
+            query = select(link.owner_id, link.column).where(link.owner_id.in_(chunk), link.column.is_not(None))
+            for owner_id, target_id in session.execute(query):
+                if (link.target, target_id) in keys and (link.target, target_id) != (link.owner, owner_id):
+                    linking.setdefault((link.target, target_id), set()).add((link.owner, owner_id))
+    return linking

@@ -1,8 +1,10 @@
 """The JSON value of a cell: a number, a date or a text, by the conventions of its column, or why it has none."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from app.core.values.dates import parse_edtf
@@ -13,7 +15,7 @@ from app.exchange.formats.cells.numbers import NumberText, read_number
 from app.exchange.formats.options import TableOptions
 from app.exchange.formats.source import Cell
 from app.exchange.formats.workbook.merges import DOWN
-from app.exchange.formats.workbook.number_formats import CURRENCY, PERCENT, SCALE
+from app.exchange.formats.workbook.number_formats import CURRENCY, PERCENT, SCALE, displayed_text
 from app.exchange.formats.workbook.sheet import NO_VALUE
 
 CLEARED = "[clear]"  # removes the value; no record contains it, and spreadsheet programs leave it as it is
@@ -21,11 +23,14 @@ CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NU
 MAX_NUMBER = 10**15  # no number of a record is as large
 YEARS = range(1000, 3000)  # numbers that are years; Excel counts days from 1900, so the days of today are above 40,000
 
+NUMERIC = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+
 Kind = Literal["number", "integer", "boolean", "string", "date"]
 
 FORMULA = "The cell has a formula whose value was not saved. Open the file in a spreadsheet program and save it again."
 SPREADSHEET_ERROR = "The cell contains an error of the spreadsheet."
 SERIAL = "The cell contains a number that is not a year. If it is a date, format the cell as a date."
+AS_TEXT = "Format the cell as text, and write the code again."
 GARBLED = {
     "mojibake": "The text was read in a wrong encoding before. Open the original file with the encoding UTF-8, and "
     "save it as an XLSX workbook or as CSV UTF-8.",
@@ -53,6 +58,7 @@ class Conventions:
     options: TableOptions
     evidence: Callable[[], Evidence]
     used: set[str]  # by which cells of this column with two readings were read
+    codes: tuple[str, ...] | None = None  # that its values can have: see `codes_of`
 
     def decimal(self) -> str | None:
         """Return the sign before decimals, `point` or `comma`, if it is certain."""
@@ -106,7 +112,7 @@ def cell_value(cell: Cell, mark: str, kind: Kind, conventions: Conventions) -> C
     if isinstance(cell, bool):
         return CellValue(cell if kind == "boolean" else str(cell).lower())
     if isinstance(cell, int | float):
-        return _value_of_number(cell, mark, kind)
+        return _value_of_number(cell, mark, kind, conventions.codes)
     text = cell.strip()
     if not text:
         return None
@@ -118,7 +124,7 @@ def cell_value(cell: Cell, mark: str, kind: Kind, conventions: Conventions) -> C
     return _value_of_text(text, kind, conventions)
 
 
-def _value_of_number(number: int | float, mark: str, kind: Kind) -> CellValue:
+def _value_of_number(number: int | float, mark: str, kind: Kind, codes: tuple[str, ...] | None) -> CellValue:
     exact = int(number) if number == number // 1 else float(f"{number:.15g}")  # Excel shows 15 digits
     if kind in ("number", "integer"):
         if mark != PERCENT:
@@ -128,7 +134,35 @@ def _value_of_number(number: int | float, mark: str, kind: Kind) -> CellValue:
         raise BadCell("invalid_value", SERIAL)
     if mark == PERCENT:
         return CellValue(f"{json_number(Decimal(str(exact)) * 100)}%")
-    return CellValue(str(exact))
+    return CellValue(displayed_text(exact, mark) or str(exact) if codes is None else _code(exact, mark, codes))
+
+
+def _code(number: int | float, mark: str, codes: tuple[str, ...]) -> str:
+    """Return the code that a number stands for. Raise BadCell if zeros at its end, or digits, may be lost."""
+    displayed = displayed_text(number, mark)
+    equal = _codes_by_number(codes).get(number, [])
+    if displayed in equal or (displayed and not codes):
+        return displayed
+    if len(equal) > 1:
+        detail = f"The cell contains a number, which can be {' / '.join(equal)}. {AS_TEXT}"
+        raise BadCell("two_readings", detail)
+    if abs(number) >= MAX_NUMBER:
+        raise BadCell("two_readings", f"The cell contains a number of which only 15 digits are kept. {AS_TEXT}")
+    if not codes and isinstance(number, float):
+        raise BadCell(
+            "two_readings", f"The cell contains a number, so zeros at the end of the code may be lost. {AS_TEXT}"
+        )
+    return equal[0] if equal else str(number)
+
+
+@lru_cache
+def _codes_by_number(codes: tuple[str, ...]) -> dict[float, list[str]]:
+    """Return the codes that look like numbers, by their number."""
+    by_number: dict[float, list[str]] = {}
+    for code in codes:
+        if NUMERIC.fullmatch(code):
+            by_number.setdefault(float(code), []).append(code)
+    return by_number
 
 
 def _value_of_text(text: str, kind: Kind, conventions: Conventions) -> CellValue:

@@ -29,7 +29,7 @@ from app.exchange.formats.mapping import (
     value_path,
 )
 from app.exchange.formats.options import TableOptions
-from app.exchange.formats.schema_paths import ListForm, Path, column_names, date_path, form_at, kind_of
+from app.exchange.formats.schema_paths import ListForm, Path, codes_of, column_names, date_path, form_at, kind_of
 from app.exchange.formats.source import Cell
 from app.exchange.formats.table_report import MAX_COLUMNS, MAX_HEADER, TableColumn, TableReport, column_letters
 
@@ -129,7 +129,10 @@ class Columns:
         steps = tuple("0" if step == ANY_ITEM else step for step in path)
         is_date = date_path(self.resource, steps) is not None
         kind = "date" if is_date else cast(Kind, "string" if form else kind_of_items(self.resource, path))
-        conventions = Conventions(position, self._options, self._evidence, set())
+        has_words = mapped is not None and mapped.values is not None
+        item = (*steps, "0") if form == "items" else steps
+        codes = codes_of(self.resource, item) if kind == "string" and not has_words else None
+        conventions = Conventions(position, self._options, self._evidence, set(), codes)
         letter = column_letters(position + 1)
         column = Column(position, letter, self.headers[position], path, kind, conventions, form=form)
         if mapped:

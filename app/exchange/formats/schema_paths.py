@@ -40,6 +40,14 @@ def kind_of(resource: Resource, path: Path) -> str | None:
     return node["type"] if node.get("type") in ("string", "number", "integer", "boolean") else None
 
 
+def codes_of(resource: Resource, path: Path) -> tuple[str, ...] | None:
+    """Return the codes that a value can have, none for a code without a list. None: the value is no code."""
+    node = _node(resource, path) or {}
+    if "enum" in node:
+        return tuple(node["enum"])
+    return () if "pattern" in node or path[0] == "identifiers" or path[-1] == "number" else None
+
+
 def date_path(resource: Resource, path: Path) -> Path | None:
     """Return the path of the date to which a value belongs: to `period.earliest` belongs `period`. None: to no date."""
     for end in (len(path), len(path) - 1):

@@ -9,14 +9,10 @@ from sqlmodel import Session
 from app.core.database.engine import Database
 from app.core.errors import ErrorItem
 from app.core.model.resource import RESOURCES
+from app.core.writing.references import Key, links_among
 from app.exchange.imports.database_tables import Import
 from app.exchange.imports.planning.plan import OpenSession, Plan, TooMuch
-from app.exchange.imports.storage.absent_lines import (
-    Key,
-    absent_records,
-    add_absent_lines,
-    remove_absent_lines,
-)
+from app.exchange.imports.storage.absent_lines import absent_records, add_absent_lines, remove_absent_lines
 from app.exchange.imports.storage.claims import import_transaction
 
 MAX_ABSENT = 5_000  # records that a file does not contain
@@ -59,7 +55,8 @@ class AbsentRecords:
                 session, self._import_id, self._claim, records, withdraw=withdraws, warning=warning
             )
         if withdraws:
-            plan.add_withdrawals(numbers, records)
+            with open_session() as session:
+                plan.add_withdrawals(numbers, records, links_among(session, records))
 
     def _records(self, session: Session, plan: Plan) -> Iterator[Key]:
         for name in sorted(plan.resources):

@@ -1,5 +1,6 @@
 """`hoptac import`: the import of a file from the command line, by the same steps as over HTTP."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.exchange.imports.database_tables import COUNTS, LINES, Import
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import run
+from app.exchange.imports.storage.absent_lines import ABSENT
 from app.exchange.imports.storage.claims import finish_import, import_transaction, new_claim
 from app.exchange.imports.storage.store import read_errors, store_import
 
@@ -29,6 +31,14 @@ def file_format_of(path: Path) -> str:
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{path}: the name of the file must end in {', '.join(SUFFIXES)}")
     return SUFFIXES[path.suffix.lower()]
+
+
+def check_complete(partner: str | None, *, complete: bool, missing: str) -> None:
+    """Raise ValueError if a complete file cannot be imported with these options."""
+    if complete and not partner:
+        raise ValueError("--complete: add --as PARTNER, which says whose records the file contains")
+    if missing == "withdraw" and not complete:
+        raise ValueError("--missing withdraw: add --complete, since only a complete file says what is missing")
 
 
 def import_file(
@@ -76,7 +86,16 @@ def _outcome(session: Session, import_id: str) -> tuple[list[str], str]:
         messages.append(row.reason)
     counts = ", ".join(f"{getattr(row, name)} {name}" for name in COUNTS)
     has_written = row.status == "done" and not row.dry_run
-    return messages, f"{row.lines} lines: {counts}." + ("" if has_written else " Nothing was written.")
+    summary = f"{row.lines} lines: {counts}." + ("" if has_written else " Nothing was written.")
+    return messages, "\n".join([*_missing_records(session, import_id), summary])
+
+
+def _missing_records(session: Session, import_id: str) -> Iterator[str]:
+    """Yield a line of text for each record that a complete file does not contain."""
+    query = select(LINES.c.resource, LINES.c.record_id, LINES.c.verdict)
+    query = query.where(LINES.c.import_id == import_id, LINES.c.matched_by == ABSENT, LINES.c.verdict != "refused")
+    for resource, record_id, verdict in session.execute(query.order_by(LINES.c.number)):
+        yield f"not in the file: {resource}/{record_id}" + ("" if verdict == ABSENT else ", withdrawn")
 
 
 def read_settings(charset: str, options: dict[str, Any], mapping: Path | None) -> TableSettings:

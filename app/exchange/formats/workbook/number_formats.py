@@ -11,13 +11,20 @@ MONEY = re.compile(r"\[\$([^\]-]+)(?:-[^\]]*)?\]")
 
 WORD_ENDS = re.compile(r"[\s./]+")
 
+DIGITS = re.compile(r"(0+)(?:\.(0+))?")
+
 PERCENT = "percent"
 CURRENCY = "currency:"
 SCALE = "scale:"
+DISPLAYED = "displayed:"
 
 
 class CellFormat(NamedTuple):
-    """The meaning of a format. `mark` is PERCENT, or CURRENCY or SCALE with the sign that the cell shows, or empty."""
+    """The meaning of a format.
+
+    `mark` is PERCENT, or CURRENCY or SCALE with the sign that the cell shows, or DISPLAYED with the number of digits
+    before and after the point (`displayed:5.0`), or empty.
+    """
 
     is_date: bool = False
     is_duration: bool = False
@@ -42,6 +49,9 @@ def cell_format(number_format: str) -> CellFormat:
 
 def _mark(positive: str) -> str:
     """Return the mark of the part of a format that is for positive numbers."""
+    digits = DIGITS.fullmatch(positive)
+    if digits:
+        return "" if positive == "0" else f"{DISPLAYED}{len(digits[1])}.{len(digits[2] or '')}"
     plain = LITERAL.sub("", positive)
     if "%" in plain:
         return PERCENT
@@ -56,3 +66,12 @@ def _mark(positive: str) -> str:
             return CURRENCY + word
     sign = next((sign for sign in (*CURRENCIES, DOLLAR) if len(sign) == 1 and not sign.isalpha() and sign in plain), "")
     return CURRENCY + sign if sign else ""
+
+
+def displayed_text(number: int | float, mark: str) -> str | None:
+    """Return a number as the cell shows it, if the mark has its digits and none of the number is hidden."""
+    if not mark.startswith(DISPLAYED):
+        return None
+    whole, decimals = map(int, mark.removeprefix(DISPLAYED).split("."))
+    text = f"{number:0{whole + decimals + bool(decimals)}.{decimals}f}"
+    return text if float(text) == number else None

@@ -4,8 +4,9 @@ import json
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Any
 
 from sqlmodel import Session
@@ -63,6 +64,7 @@ class Plan:
         self._links = IntLists()  # the numbers of other lines
         self._line_of: dict[bytes, int] = {}  # the number of the line, by the digest of the resource and id
         self._earlier: dict[int, int] = {}  # the earlier line about the same record
+        self._before: dict[int, list[int]] = {}  # the withdrawals that come before the one of a line
         self._refused: dict[int, ErrorItem] = {}
         self._refusals: dict[tuple[str | None, str, str], ErrorItem] = {}  # which lines share
         self._names = NameIndex(caller)
@@ -251,16 +253,26 @@ class Plan:
         """Return whether a line is about this record."""
         return digest(resource, record_id) in self._line_of
 
-    def add_withdrawals(self, numbers: list[int], records: list[tuple[str, str]]) -> None:
-        """Add lines that turn these records into drafts."""
+    def add_withdrawals(
+        self, numbers: list[int], records: list[tuple[str, str]], linking: Mapping[tuple[str, str], Iterable[Any]]
+    ) -> None:
+        """Add lines that turn these records into drafts.
+
+        `linking` has the other ones that link to a record. They come before it, since no published record may link to
+        a draft.
+        """
         for number, (resource, record_id) in zip(numbers, records, strict=True):
             self._numbers.append(number)
             self._sizes.append(LINE_BYTES)
             self._matches.append(f"{ABSENT} {record_id}")
             self._line_of[digest(resource, record_id)] = number
+        for number, record in zip(numbers, records, strict=True):
+            if record in linking:
+                self._before[number] = sorted(self._line_of[digest(*other)] for other in linking[record])
 
     def _add_links(self, session: Session, line: PendingLine, record: dict[str, Any]) -> None:
-        self._links.append(dict.fromkeys(self._targets(session, RESOURCES[line.resource], record)))
+        targets = chain(self._targets(session, RESOURCES[line.resource], record), self._before.get(line.number, ()))
+        self._links.append(dict.fromkeys(targets))
         if self._links.total > MAX_LINKS:
             raise TooMuch(f"The lines link to each other more than {MAX_LINKS:,} times. Divide the file.")
 

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from app.core.errors import ErrorItem
 from app.core.model.resource import Resource
 from app.core.values.json import to_json
+from app.core.writing.references import Key
 from app.exchange.imports.database_tables import LINES
 from app.exchange.imports.storage.claims import renew_claim
 from app.exchange.imports.storage.line_chunks import LINE_BYTES
@@ -17,8 +18,6 @@ from app.exchange.imports.storage.store import errors_json
 ABSENT = "absent"  # the verdict of a record that is only listed, and by what the record of such a line was found
 
 PAGE = 5_000  # ids that are read at once
-
-Key = tuple[str, str]  # resource and id
 
 
 def absent_records(
