@@ -41,7 +41,11 @@ def test_a_merged_id_finds_what_the_remaining_one_finds(merged: TestClient) -> N
             "parameter": "partner",
             "position": 1,
             "code": "merged_record",
-            "detail": "The partner was merged into `new-name`, which the filter takes.",
+            "message": {
+                "vi": "Bản ghi đã được sáp nhập vào `new-name`; bộ lọc dùng bản ghi đó.",
+                "en": "The partner was merged into `new-name`, which the filter takes.",
+            },
+            "into": "new-name",
         }
     ]
     assert ids(get(merged, "/v1/projects?partner=old-name&partner=new-name")) == ["theirs"]
@@ -69,7 +73,8 @@ def test_a_merged_id_finds_what_the_remaining_one_finds(merged: TestClient) -> N
 def test_an_unknown_id_is_reported(client: TestClient, path: str, parameter: str, position: int) -> None:
     (hint,) = get(client, path)["hints"]
     assert (hint["parameter"], hint["position"], hint["code"]) == (parameter, position, "unknown_record")
-    assert "atlantis" not in hint["detail"]
+    assert hint["message"].keys() == {"vi", "en"}
+    assert "atlantis" not in str(hint["message"])
 
 
 @pytest.mark.parametrize("path", ["/v1/projects?partner=moit", "/v1/projects?status=active", "/v1/projects"])

@@ -11,6 +11,7 @@ from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import Query, Read
 from app.core.model.filters import Parameter
 from app.core.model.resource import RESOURCES, Resource
+from app.core.values.text import LanguageMap
 
 MAX_HINTS = 20  # in one response
 
@@ -19,7 +20,10 @@ Resolved = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
 class Hint(BaseModel, defer_build=True):
-    """A hint about a filter. The response is correct, but may be different from what the client expects."""
+    """A hint about a filter. The response is correct, but may be different from what the client expects.
+
+    Its message is in both languages, because a response is the same for every `Accept-Language`.
+    """
 
     parameter: str = Field(description="Name of the parameter.")
     position: int = Field(description="Which value of the parameter it is, counted from 1.")
@@ -27,7 +31,8 @@ class Hint(BaseModel, defer_build=True):
         description="`unknown_record`: there is no such public record, so the value finds nothing. "
         "`merged_record`: the record was merged, and the filter takes the one that remains."
     )
-    detail: str = Field(description="The hint in words.")
+    message: LanguageMap = Field(description="The hint in words, in Vietnamese and English.")
+    into: str | None = Field(default=None, description="Id of the record that remains; only with `merged_record`.")
 
 
 HINTS_TEXT = f"Hints about ids in filters, at most {MAX_HINTS}. Only if there are any."
@@ -66,12 +71,15 @@ def _hints(name: str, target: Resource, ids: list[str], merges: Mapping[str, str
     hints: list[dict[str, Any]] = []
     for position, record_id in enumerate(ids, 1):
         into = merges.get(record_id)
+        hint: dict[str, Any] = {"parameter": name, "position": position}
         if record_id not in merges:
-            detail = f"There is no public {target.one} with this id."
-            hints.append({"parameter": name, "position": position, "code": "unknown_record", "detail": detail})
+            english = f"There is no public {target.one} with this id."
+            message = {"vi": "Không có bản ghi công khai nào có mã id này.", "en": english}
+            hints.append({**hint, "code": "unknown_record", "message": message})
         elif into is not None:
-            detail = f"The {target.one} was merged into `{into}`, which the filter takes."
-            hints.append({"parameter": name, "position": position, "code": "merged_record", "detail": detail})
+            english = f"The {target.one} was merged into `{into}`, which the filter takes."
+            message = {"vi": f"Bản ghi đã được sáp nhập vào `{into}`; bộ lọc dùng bản ghi đó.", "en": english}
+            hints.append({**hint, "code": "merged_record", "message": message, "into": into})
     return hints
 
 
