@@ -31,6 +31,7 @@ from app.core.search.tokens import (
     LINK_PAIR,
     NAME,
     PAIR,
+    PAIR_JOINT,
     TEXT,
     Token,
     whole_name_term,
@@ -83,14 +84,19 @@ class Scope(NamedTuple):
     """The terms that count in a stage: for folded and for exact words, and for pairs; and its tier."""
 
     tier: str
-    words: tuple[str, ...]
-    exact_words: tuple[str, ...]
-    pairs: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    exact_words: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
 
 
+WHOLE_NAMES = Scope("whole_name")
 NAMES = Scope("in_names", (NAME,), (EXACT_NAME,), (PAIR,))
 TEXTS = Scope("in_texts", (TEXT,), (EXACT_TEXT,), (PAIR,))
 LINKS = Scope("in_links", (TEXT, LINK), (EXACT_TEXT, EXACT_LINK), (PAIR, LINK_PAIR))
+LOOSE = Scope(SOME)
+
+ALL_TOGETHER = (LINKS,)
+ONE_AFTER_THE_OTHER = (WHOLE_NAMES, NAMES, TEXTS, LINKS)
 
 
 class Stage(NamedTuple):
@@ -103,17 +109,59 @@ class Stage(NamedTuple):
 class Interpretation(NamedTuple):
     """One way to understand a query.
 
-    `reading` is a code of `search_reading`. The hits of `loose` follow if the other stages have few. No more than
-    `rarest_count` records contain all concepts.
+    `reading` is a code of `search_reading`. `scopes` are those of its stages. No more than `rarest_count` records
+    contain all concepts.
     """
 
     reading: str
     corrected: str | None
     tokens: tuple[Token, ...]
     concepts: tuple[Concept, ...]
-    stages: tuple[Stage, ...]
-    loose: Stage | None
+    scopes: tuple[Scope, ...]
+    exact: bool
     rarest_count: int
+
+    def stage(self, number: int) -> Stage:
+        """Return a stage, without the hits of the stages before. Most queries need only the first ones."""
+        scope = self.scopes[number]
+        if scope is LOOSE:
+            loose = self._loosened()
+            return Stage(SOME, f"({loose} & !{self._strict_terms(number)})" if number else loose)
+        if scope is WHOLE_NAMES:
+            return Stage(scope.tier, self.whole_name)
+        if number == 0:
+            return Stage(scope.tier, self._strict_terms(1))
+        # The terms of a scope are also terms of the next one, so that only the last one is left out.
+        before = self.whole_name if number == 1 else self._strict_terms(number)
+        return Stage(scope.tier, f"({_all_in(self.concepts, scope, exact=self.exact)} & !{before})")
+
+    @property
+    def all_terms(self) -> str:
+        """The expression of the hits of all stages."""
+        is_loose = self.scopes[-1] is LOOSE
+        strict = len(self.scopes) - is_loose
+        terms = [self._strict_terms(strict)] if strict else []
+        return _any_of([*terms, self.stage(strict).terms] if is_loose else terms)
+
+    def with_loose(self) -> "Interpretation | None":
+        """Return the interpretation with a last stage of the records that have some concepts, if there can be any."""
+        can_be_loose = len(self.concepts) > 1 and LOOSE not in self.scopes and self._loosened()
+        return self._replace(scopes=(*self.scopes, LOOSE)) if can_be_loose else None
+
+    @property
+    def whole_name(self) -> str:
+        """The term of the records that have a name or code of exactly these words."""
+        return _term(whole_name_term(token.exact if self.exact else token.folded for token in self.tokens))
+
+    def _strict_terms(self, number: int) -> str:
+        """Return the expression of the hits of the first stages, which are not loose."""
+        scope = self.scopes[number - 1]
+        if scope is WHOLE_NAMES:
+            return self.whole_name
+        return _any_of([self.whole_name, _all_in(self.concepts, scope, exact=self.exact)])
+
+    def _loosened(self) -> str:
+        return _loose_terms(self.concepts, exact=self.exact)
 
     @property
     def words_in_records(self) -> list[str]:
@@ -135,40 +183,21 @@ def all_concepts(
     total: int,
     exact: bool = True,
 ) -> Interpretation:
-    """Return the interpretation in which a record has all concepts, with its loose stage.
-
-    `total` is the number of all records.
-    """
-    whole_name = _term(whole_name_term(token.exact if exact else token.folded for token in tokens))
-    stages = [Stage("whole_name", whole_name)]
+    """Return the interpretation in which a record has all concepts. `total` is the number of all records."""
+    scopes: tuple[Scope, ...] = (WHOLE_NAMES,)
     rarest = 0
-    is_small = True
     if concepts and all(concept.is_present for concept in concepts):
         rarest = min(concept.records for concept in concepts)
         is_small = rarest <= FEW or total * prod(item.records / total for item in concepts) <= MAX_EXPECTED
-        scopes = (LINKS,) if is_small else (NAMES, TEXTS, LINKS)
-        stages += [Stage(scope.tier, _all_in(concepts, scope, exact=exact)) for scope in scopes]
-    if is_small:
-        stages = [Stage(stages[-1].tier, _any_of([stage.terms for stage in stages]))]
-    before = _any_of([stage.terms for stage in stages])
-    loose = _loose_terms(concepts, exact=exact) if len(concepts) > 1 else ""
-    return Interpretation(
-        reading,
-        corrected,
-        tuple(tokens),
-        tuple(concepts),
-        tuple(_disjoint(stages)),
-        Stage(SOME, f"({loose} & !{before})") if loose else None,
-        rarest,
-    )
+        scopes = ALL_TOGETHER if is_small else ONE_AFTER_THE_OTHER
+    return Interpretation(reading, corrected, tuple(tokens), tuple(concepts), scopes, exact, rarest)
 
 
 def some_concepts(interpretation: Interpretation) -> Interpretation | None:
     """Return the interpretation in which a record has some of the concepts of another one, which has no hits."""
-    if interpretation.loose is None:
+    if interpretation.with_loose() is None:
         return None
-    stages = (interpretation.loose,)
-    return interpretation._replace(reading=SOME, stages=stages, loose=None, rarest_count=NO_ESTIMATE)
+    return interpretation._replace(reading=SOME, scopes=(LOOSE,), rarest_count=NO_ESTIMATE)
 
 
 def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> str:
@@ -188,13 +217,6 @@ def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> str:
     return _any_of([_all_in([concept], NAMES, exact=exact) for concept in specific]) if specific else ""
 
 
-def _disjoint(stages: Sequence[Stage]) -> Iterable[Stage]:
-    """Yield the stages, each without the hits of the stages before."""
-    for position, (tier, terms) in enumerate(stages):
-        before = [stage.terms for stage in stages[:position]]
-        yield Stage(tier, f"({terms} & !{_any_of(before)})" if before else terms)
-
-
 def _all_in(concepts: Iterable[Concept], scope: Scope, *, exact: bool) -> str:
     return _all_of([_concept(item, scope, exact=exact) for item in concepts])
 
@@ -205,8 +227,12 @@ def _concept(concept: Concept, scope: Scope, *, exact: bool) -> str:
 
 def _alternative(alternative: Alternative, scope: Scope, *, exact: bool) -> str:
     words = [token for token in alternative.tokens if token.folded not in WEAK or len(alternative.tokens) == 1]
+    pairs = alternative.pairs
+    if scope is not NAMES:  # a record with a pair has both of its folded words, but the pair may not be in a name
+        implied = {word for pair in pairs for word in pair.split(PAIR_JOINT)}
+        words = [token for token in words if token.folded not in implied or (exact and token.exact != token.folded)]
     parts = [_word(token, scope, exact=exact) for token in words]
-    parts += [_any_of([_term(prefix + pair) for prefix in scope.pairs]) for pair in alternative.pairs]
+    parts += [_any_of([_term(prefix + pair) for prefix in scope.pairs]) for pair in pairs]
     return _all_of(parts)
 
 

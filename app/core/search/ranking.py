@@ -132,8 +132,7 @@ class Ranking:
         ranges = self._ranges()
         after = ranges[0][0]
         upto = ranges[-1][1]
-        stages = interpretation.stages if interpretation else ()
-        terms = f"({' | '.join(stage.terms for stage in stages)})" if stages else NO_TERMS
+        terms = interpretation.all_terms if interpretation else NO_TERMS
         return {**term_values(terms), "docid_after": after, "docid_upto": upto}
 
     def _hits(self, interpretation: Interpretation, start: SearchPosition, limit: int, scoring: Scoring) -> Read:
@@ -144,18 +143,18 @@ class Ranking:
         hits: list[Hit] = []
         position: SearchPosition | None = start
         used = interpretation
-        if start.stage >= len(interpretation.stages) and interpretation.loose:
-            used = _with_loose(interpretation)
-        while position is not None and position.stage < len(used.stages):
-            tier, terms = used.stages[position.stage]
-            rows = yield self.window, {**self.values, **term_values(terms), **self._bounds(interpretation, position)}
-            ranked = scoring.ranked(rows, is_strict=tier != SOME)
+        if start.stage >= len(interpretation.scopes):
+            used = interpretation.with_loose() or interpretation
+        while position is not None and position.stage < len(used.scopes):
+            stage = used.stage(position.stage)
+            rows = yield from self._window(used, stage.terms, position)
+            ranked = scoring.ranked(rows, is_strict=stage.tier != SOME)
             last = position
-            if rows and interpretation.loose and self._has_few(used, position, rows):
-                used = _with_loose(interpretation)
-                last = SearchPosition(position.interpretation, len(used.stages) - 1, 0, 0)
-                bounds = self._bounds(interpretation, last)
-                rows = yield self.window, {**self.values, **term_values(interpretation.loose.terms), **bounds}
+            with_loose = used.with_loose() if rows and self._has_few(used, position, rows) else None
+            if with_loose:
+                used = with_loose
+                last = SearchPosition(position.interpretation, len(used.scopes) - 1, 0, 0)
+                rows = yield from self._window(used, used.stage(last.stage).terms, last)
                 ranked = scoring.merged(ranked, scoring.ranked(rows, is_strict=False))
             end = position.skip + limit - len(hits)
             hits += [Hit(item.row[1], item.row[2], *scoring.tier(item)) for item in ranked[position.skip : end]]
@@ -164,9 +163,14 @@ class Ranking:
             position = self._next_window(last, rows)
         return hits, None, used
 
+    def _window(self, interpretation: Interpretation, terms: str, position: SearchPosition) -> Read:
+        """Read the candidates of a window."""
+        rows = yield self.window, {**self.values, **term_values(terms), **self._bounds(interpretation, position)}
+        return rows
+
     def _has_few(self, used: Interpretation, position: SearchPosition, rows: Sequence[Any]) -> bool:
         """Return whether these are all hits of the only stage, and so few that those of a looser one follow."""
-        return len(used.stages) == 1 and position.after == 0 and len(rows) < self.few
+        return len(used.scopes) == 1 and position.after == 0 and len(rows) < self.few
 
     def _ranges(self) -> list[tuple[int, int]]:
         """Return the ranges of docids of the resources: one for each, or a single one for all resources."""
@@ -198,9 +202,3 @@ class Ranking:
 def _ensure_index_ready() -> Read:
     if [tuple(row) for row in (yield READY, {})] != [(INDEXING,)]:
         raise Unavailable("The search index is not complete. Run `hoptac migrate`, or wait until it has finished.")
-
-
-def _with_loose(interpretation: Interpretation) -> Interpretation:
-    """Return the interpretation with its loose stage as the last one."""
-    assert interpretation.loose is not None
-    return interpretation._replace(stages=(*interpretation.stages, interpretation.loose), loose=None)

@@ -33,9 +33,15 @@ Row = Sequence[Any]  # docid, resource, record_id, names, texts, about
 
 
 class Ranked(NamedTuple):
-    """A candidate with its score. `is_strict`: it has all concepts."""
+    """A candidate. `order` is a smaller number for a better score. `is_strict`: it has all concepts.
 
-    score: float
+    Candidates with the same score are in the order of their resources and ids. As they differ, so do all of these
+    tuples before `row`, and they are sorted as they are.
+    """
+
+    order: float
+    resource_number: int
+    record_id: str
     row: Row
     is_strict: bool
 
@@ -54,7 +60,15 @@ class Scoring:
     def __init__(self, concepts: Sequence[Concept], typed: Sequence[str], preferred: frozenset[str]) -> None:
         total = sum(item.weight for item in concepts) or 1.0
         self._concepts = [(item.weight / total, _written_forms(item)) for item in concepts]
-        self._lengths = [len(item.alternatives[0].tokens) if item.alternatives else 1 for item in concepts]
+        # Most candidates contain the heaviest form of a concept, so it is compared first, without a call.
+        self._heaviest: list[tuple[float, str, float, list[_Written]]] = []
+        self._in_name: list[tuple[float, str, int, list[str]]] = []  # each with the number of words as typed
+        for (weight, written), concept in zip(self._concepts, concepts, strict=True):
+            if written:
+                phrase, heaviest, _ = written[0]
+                self._heaviest.append((weight, phrase, heaviest, written))
+                others = [item.phrase for item in written[1:]]
+                self._in_name.append((weight, phrase, len(concept.alternatives[0].tokens), others))
         phrase = " ".join(typed)
         self._code = f"{CODE_LINE} {phrase} \n"
         self._name_part = f" {phrase} "
@@ -70,39 +84,40 @@ class Scoring:
     def ranked(self, rows: Sequence[Row], *, is_strict: bool) -> list[Ranked]:
         """Return the candidates of a stage in their order."""
         malus = 0.0 if is_strict else LOOSE
-        return self.merged([Ranked(self.score(row) - malus, row, is_strict) for row in rows])
+        score = self.score
+        return sorted(
+            [Ranked(-round(score(row) - malus, 6), row[0] // SPAN, row[2], row, is_strict) for row in rows],
+        )
 
     @staticmethod
     def merged(*ranked: list[Ranked]) -> list[Ranked]:
         """Return the candidates of some stages in one order."""
-        return sorted(
-            chain.from_iterable(ranked), key=lambda item: (-round(item.score, 6), item.row[0] // SPAN, item.row[2])
-        )
+        return sorted(chain.from_iterable(ranked))
 
     def score(self, row: Row) -> float:
         """Return the score of a candidate."""
         _, resource, _, names, texts, links_text = row
-        whole = f"{names}{texts}{links_text}"
-        end_of_names = len(names)
-        end_of_texts = end_of_names + len(texts)
         score = 0.0
         share = 0.0
         in_name = -1
-        for weight, written in self._concepts:
-            best, position = _best(written, whole, end_of_names, end_of_texts)
-            if best:
-                score += weight * best
-                share += weight
-            if 0 <= position < end_of_names and in_name < 0:
+        for weight, phrase, best, written in self._heaviest:
+            position = names.find(phrase)
+            if position < 0:
+                best, position = _best(written, names, texts, links_text)
+                if not best:
+                    continue
+            score += weight * best
+            share += weight
+            if in_name < 0:
                 in_name = position
         score *= (1 + share) / 2
         if in_name >= 0:
             score += self._name_bonus(names, in_name)
         if self._code in links_text:
             score += EQUAL_NAME
-        for pair in self._neighbours:
-            if pair in names or pair in texts:
-                score += TOGETHER / len(self._neighbours)
+        if self._neighbours:
+            together = [pair for pair in self._neighbours if pair in names or pair in texts]
+            score += TOGETHER * len(together) / len(self._neighbours)
         return score + self._boni.get(resource, 0.0)
 
     def _name_bonus(self, names: str, position: int) -> float:
@@ -115,33 +130,29 @@ class Scoring:
         name = names[names.rfind("\n", 0, position + 1) : names.find("\n", position + 1)]
         words = 0
         share = 0.0
-        for (weight, written), length in zip(self._concepts, self._lengths, strict=True):
-            for item in written:
-                if item.phrase in name:
-                    words += length
-                    share += weight
-                    break
+        for weight, phrase, length, others in self._in_name:
+            if phrase in name or (others and any(other in name for other in others)):
+                words += length
+                share += weight
         return bonus + CLOSE_NAME * share * min(1.0, words / (name.count(" ") - 1))
 
     def tier(self, ranked: Ranked) -> tuple[str, bool]:
         """Return where a hit contains the query, as a code of `search_tier`, and whether its own texts have a word."""
         names, texts, links_text = ranked.row[3:6]
         if not ranked.is_strict:
-            return SOME, self._number_in(f"{names}{texts}") > 0
+            return SOME, self._number_in(names, texts) > 0
         if self._equal_name in names or self._code in links_text:
             return "whole_name", True
-        in_names = self._number_in(names)
-        if in_names == len(self._concepts):
+        if self._number_in(names) == len(self._concepts):
             return "in_names", True
-        in_texts = self._number_in(f"{names}{texts}")
+        in_texts = self._number_in(names, texts)
         if in_texts == len(self._concepts):
             return "in_texts", True
         return "in_links", in_texts > 0
 
-    def _number_in(self, text: str) -> int:
-        """Return how many concepts a text contains."""
-        size = len(text)
-        return sum(_best(written, text, size, size)[0] > 0 for _, written in self._concepts)
+    def _number_in(self, names: str, texts: str = "") -> int:
+        """Return how many concepts these texts contain."""
+        return sum(_best(written, names, texts, "")[0] > 0 for _, written in self._concepts)
 
 
 def _written_forms(concept: Concept) -> list[_Written]:
@@ -155,21 +166,24 @@ def _written(alternative: Alternative) -> _Written:
     return _Written(f" {' '.join(words)} ", alternative.weight, apart)
 
 
-def _best(written: Sequence[_Written], whole: str, end_of_names: int, end_of_texts: int) -> tuple[float, int]:
-    """Return the score of a concept, and the position of its best place; 0 and -1 if it is nowhere."""
+def _best(written: Sequence[_Written], names: str, texts: str, links_text: str) -> tuple[float, int]:
+    """Return the score of a concept, and its position in the names, -1 if it is elsewhere; 0 and -1 if it is nowhere.
+
+    The weights of `written` never increase, so a form that cannot be better is looked for in the names only.
+    """
     best = 0.0
-    place = -1
     for phrase, weight, _ in written:
-        position = whole.find(phrase)
-        if position < 0:
-            continue
-        if position < end_of_names:
+        position = names.find(phrase)
+        if position >= 0:
             return max(best, weight), position
-        score = weight * (IN_TEXTS if position < end_of_texts else IN_LINKS)
-        if score > best:
-            best = score
-            place = position
+        if best < weight * IN_TEXTS and phrase in texts:
+            best = weight * IN_TEXTS
+        elif best < weight * IN_LINKS and phrase in links_text:
+            best = weight * IN_LINKS
     if best:
-        return best, place
-    apart = [item.weight for item in written if item.apart and all(word in whole for word in item.apart)]
-    return APART * max(apart, default=0.0), -1
+        return best, -1
+    apart = [item for item in written if item.apart]
+    if not apart:
+        return 0.0, -1
+    whole = f"{names}{texts}{links_text}"
+    return APART * max((item.weight for item in apart if all(word in whole for word in item.apart)), default=0.0), -1
