@@ -59,7 +59,7 @@ with Client(base_url=sys.argv[1], raise_on_unexpected_status=True) as registry:
     index = operation("service", "read_index").sync(client=registry)
     assert set(index.resources.to_dict()) == set(RESOURCES), index.resources
     count = sum(read_all(registry, *names) for names in RESOURCES.items())
-    figures = operation("projects", "list_projects").sync(client=registry, include="figures").included["figures"]
+    figures = operation("projects", "list_projects").sync(client=registry, include="figures").included.figures
     assert figures.additional_properties, "nothing included"
     assert all(isinstance(each, FigureShown) for each in figures.additional_properties.values()), figures
     print(f"   the Python client reads {count} records of {len(RESOURCES)} lists")

@@ -3,7 +3,7 @@ import type { components, paths } from "./registry.js";
 
 type Page = paths["/v1/figures"]["get"]["responses"][200]["content"]["application/json"];
 type Asked = NonNullable<paths["/v1/figures"]["get"]["parameters"]["query"]>;
-type Problem = paths["/v1/figures"]["get"]["responses"][422]["content"]["application/problem+json"];
+type Problem = paths["/v1/figures"]["get"]["responses"]["default"]["content"]["application/problem+json"];
 type Project = components["schemas"]["ProjectDetail"];
 
 async function read<T>(path: string): Promise<T> {

@@ -19,12 +19,14 @@ from app.core.model.fields import RENDERING
 from app.core.model.resource import Resource
 from app.core.search.about import facts_of
 from app.core.search.entries import INDEXING, IndexEntry
+from app.core.values.codelists import MARK
 
 FILE = Path(__file__).with_suffix(".json")
 
 # What does not decide which bytes are stored: documentation, and which values are accepted.
 IGNORED = {"title", "description", "examples", "default", "enum", "const", "pattern", "minLength", "maxLength"}
 IGNORED |= {"format", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "required"}
+IGNORED |= {MARK}  # the name of a code list
 
 
 def shape(schema: Any) -> Any:

@@ -103,7 +103,7 @@ def test_a_url_of_an_earlier_version_stays(registry: TestClient, editor: Key, mo
 
 def test_the_contract_states_the_format(client: TestClient) -> None:
     schemas = get(client, "/openapi.json")["components"]["schemas"]
-    (url,) = [each for each in schemas["DocumentFields"]["properties"]["url"]["anyOf"] if each["type"] == "string"]
+    (url,) = [each for each in schemas["PartialDocument"]["properties"]["url"]["anyOf"] if each["type"] == "string"]
     assert url == {"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": 2000}
     assert schemas["WebhookFields"]["properties"]["url"]["format"] == "uri"
 

@@ -47,10 +47,12 @@ class Event(BaseModel, defer_build=True):
     """The body of a webhook. It states which record changed, and where its current version can be read."""
 
     type: str = Field(
-        description="Singular name of the resource and the action, or `webhook.test`.", examples=["project.updated"]
+        description="Singular name of the resource and the action, or `webhook.test`.",
+        examples=["project.updated"],
+        json_schema_extra=lambda schema: schema.update(enum=[*_types()]),
     )
     timestamp: str = Field(description="Time of the Change or of the test.")
-    data: Told | Tested
+    data: Told | Tested = Field(description="The record that changed, or the subscription that was tested.")
 
 
 def change_payload(change: Any, base: str) -> str:
@@ -112,22 +114,26 @@ def _public_bodies(connection: Connection, change: Any) -> Iterator[str]:
             return
 
 
+def _types() -> list[str]:
+    """Return every type of event."""
+    types: list[str] = []
+    for name in sorted(RESOURCES):
+        types += [event_type(name, action) for action in PUBLIC_ACTION.codes]
+    return [*types, TEST]
+
+
 def webhooks_document() -> dict[str, Any]:
-    """Return the `webhooks` of the OpenAPI document: one operation for each type of event."""
-    summaries = {}
-    for name, resource in sorted(RESOURCES.items()):
-        for action, code in PUBLIC_ACTION.codes.items():
-            summaries[event_type(name, action)] = f"{resource.one.capitalize()}: {code.en.lower()}"
-    summaries[TEST] = "Test event"
-    return {kind: {"post": _posted(kind, summary)} for kind, summary in summaries.items()}
+    """Return the `webhooks` of the OpenAPI document: one operation, whose body states the type of the event."""
+    return {"event": {"post": _posted()}}
 
 
-def _posted(kind: str, summary: str) -> dict[str, Any]:
-    """Return the operation of one type of event. Its schema `Event` is in the document as part of a delivery."""
+def _posted() -> dict[str, Any]:
+    """Return the operation that a receiver has. Its schema `Event` is in the document as part of a delivery."""
     return {
-        "operationId": kind.replace(".", "_"),
+        "operationId": "receive_event",
         "tags": ["webhooks"],
-        "summary": summary,
+        "summary": "Receive an event",
+        "description": "What the registry sends to the `url` of a subscription. `type` says what happened.",
         "security": [],
         "parameters": [
             {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": description}

@@ -12,7 +12,7 @@ parsed and checked before it is called. It returns a Response. Its docstring bec
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -64,9 +64,11 @@ class Operation:
     about: str = ""  # the description; by default the docstring of the endpoint
     returns: Model | None = None
     query: Model = NoParameters  # by default the endpoint's annotation, and so for `body`
+    leaves_out: Callable[[], Collection[str]] = frozenset  # parameters of the query that the description only mentions
     in_path: Mapping[str, PathParameter] = field(default_factory=dict)
     body: Model | None = None
     body_type: str = JSON
+    body_schema: str = ""  # the name of its schema, if it is another than that of the model
     accepts: Mapping[str, Any] = field(default_factory=dict)  # request bodies of other types than JSON, by media type
     answers: Mapping[str, Any] = field(default_factory=dict)  # response bodies of other types than JSON, by media type
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,12 +1,13 @@
 """The endpoints that read a resource, made from its declaration: list, facets, detail, history, nested lists."""
 
+from collections.abc import Callable
 from functools import cache, reduce
 from itertools import chain
 from operator import or_
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field, RootModel, create_model
+from pydantic import BaseModel, Field, create_model
 
 from app.core.errors import BadRequest, Forbidden, Gone, Invalid, Moved, NotFound, Problem, Unavailable
 from app.core.http.operations import checked_id, id_in_path, operation
@@ -15,12 +16,14 @@ from app.core.model.resource import COMPUTED_INCLUDES, RESOURCES, Include, Resou
 from app.core.reading.facets import Facets, FacetsShown
 from app.core.reading.filter_ids import HINTS_TEXT, Hint
 from app.core.reading.history import History, HistoryPage, HistoryQuery
-from app.core.reading.parameters import Queries
+from app.core.reading.parameters import FIELDS_OF_INCLUDED, Queries
 from app.core.reading.reads import ResourceReads, reading_of
 from app.core.search.interpretation import INTERPRETATION
 
 OF_LISTS = (BadRequest, Invalid, Unavailable)
 OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
+OF_SELECT = frozenset({"fields", FIELDS_OF_INCLUDED})
+_SELECTED = "With `fields=id,title` the answer has only these fields: `GET /v1/{name}/select` describes it."
 
 
 @cache
@@ -30,9 +33,10 @@ def query_models(resource: Resource) -> Queries:
 
 
 def add_reads(router: APIRouter, resource: Resource) -> None:
-    """Add `GET /v1/<resource>`, `…/facets`, `…/{id}`, `…/{id}/history`, and the nested lists `…/{id}/<include>`."""
+    """Add `GET /v1/<resource>`, `…/select`, `…/facets`, `…/{id}`, `…/{id}/history`, nested lists `…/{id}/<include>`."""
     reading = reading_of(resource)
     _add_list(router, reading)
+    _add_select(router, reading)
     _add_facets(router, Facets(resource))
     _add_detail(router, reading)
     _add_history(router, resource)
@@ -50,9 +54,32 @@ def _add_list(router: APIRouter, reading: ResourceReads) -> None:
         "",
         f"List {resource.name}",
         name=f"list_{resource.name}",
-        about=f"{resource.about}\n\nRepeat a parameter to match any of its values. All parameters must match.",
+        about=f"{resource.about}\n\nRepeat a parameter to match any of its values. All parameters must match. "
+        f"{_SELECTED.format(name=resource.name)}",
         returns=lambda: page_model(resource),
         query=lambda: query_models(resource).page,
+        leaves_out=lambda: OF_SELECT,
+        problems=(*OF_LISTS, Forbidden),
+    )
+    async def read(request: Request, query: BaseModel) -> Response:
+        return await write_response(request, lambda: reading.page(query, read_request(request)))
+
+
+def _add_select(router: APIRouter, reading: ResourceReads) -> None:
+    resource = reading.resource
+
+    @operation(
+        router,
+        "GET",
+        "/select",
+        f"List some fields of {resource.name}",
+        name=f"select_{resource.name}",
+        about=f"The same as `GET /v1/{resource.name}`, with only the fields that `fields` names. It has a path of its "
+        "own so that generated clients know which answers have every member, and which have some. "
+        "`fields[partners]=name` selects fields of included partners.",
+        returns=lambda: partial_page_model(resource),
+        query=lambda: query_models(resource).select,
+        leaves_out=lambda: {FIELDS_OF_INCLUDED},
         problems=(*OF_LISTS, Forbidden),
     )
     async def read(request: Request, query: BaseModel) -> Response:
@@ -91,9 +118,11 @@ def _add_detail(router: APIRouter, reading: ResourceReads) -> None:
         f"/{{{id_name}}}",
         f"Read one {resource.one}",
         name=f"read_{resource.one}",
-        about="The record with its evidence, in its current version or that of `as_of`. Each version has its own ETag.",
+        about="The record with its evidence, in its current version or that of `as_of`. Each version has its own ETag. "
+        f"{_SELECTED.format(name=resource.name)}",
         returns=lambda: detail_model(resource),
         query=lambda: query_models(resource).detail,
+        leaves_out=lambda: OF_SELECT,
         in_path=id_in_path(resource),
         statuses={"200": f"The {resource.one}."},
         problems=_of_records(resource),
@@ -143,9 +172,11 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
         f"/{{{id_name}}}/{include.name}",
         _nested_summary(owner, include),
         name=f"list_{owner.one}_{include.name}",
-        about=f"The same as `/v1/{target.name}?{include.parameter}=…`. Takes the other parameters of that list.",
+        about=f"The same as `GET /v1/{target.name}?{include.parameter}=…`, where the filters are described. They work "
+        "here too.",
         returns=lambda: page_model(target),
         query=lambda: query_models(target).page,
+        leaves_out=lambda: {*OF_SELECT, *target.parameters},
         in_path=id_in_path(owner),
         problems=_of_records(owner, Forbidden),
     )
@@ -163,8 +194,22 @@ def _of_records(resource: Resource, *others: type[Problem]) -> tuple[type[Proble
 @cache
 def page_model(resource: Resource) -> Any:
     """Return the model of a page of a list, for the OpenAPI document."""
-    fields: dict[str, Any] = {
-        "items": (list[resource.shown], Field(description="The records in the order of `sort`.")),  # type: ignore[name-defined]
+    name = f"{resource.table.__name__}Page"
+    return create_model(name, __doc__=f"A page of {resource.name}.", **_page_members(resource.shown, _included()))
+
+
+@cache
+def partial_page_model(resource: Resource) -> Any:
+    """Return the model of a page of records with some of their members, for the OpenAPI document."""
+    partial = _partial(resource)
+    name = f"Partial{resource.table.__name__}Page"
+    text = f"A page of {resource.name} with the members that `fields` names."
+    return create_model(name, __doc__=text, **_page_members(partial, _partial_included()))
+
+
+def _page_members(items: Any, included: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "items": (list[items], Field(description="The records in the order of `sort`.")),
         "next": (str | None, Field(description="Path of the next page; null on the last page.")),
         "total": (int, Field(default=0, description="Number of all matching records. Only with total=true.")),
         "reading": (
@@ -176,9 +221,8 @@ def page_model(resource: Resource) -> Any:
             Field(default=None, description="The corrected q, if any. Only with q."),
         ),
         "hints": (list[Hint], Field(default=[], description=HINTS_TEXT)),
-        **_included(),
+        **included,
     }
-    return create_model(f"{resource.table.__name__}Page", __doc__=f"A page of {resource.name}.", **fields)
 
 
 @cache
@@ -189,13 +233,38 @@ def detail_model(resource: Resource) -> Any:
 
 
 @cache
+def _partial(resource: Resource) -> Any:
+    """Return a model that stands for some members of a record. The OpenAPI document has its members."""
+    return create_model(f"Partial{resource.table.__name__}", __doc__=f"Some members of {resource.a_one}.")
+
+
+@cache
 def _included() -> dict[str, Any]:
-    models: Any = reduce(or_, [resource.shown for resource in RESOURCES.values()])
-    record: Any = Annotated[models, Field(discriminator="resource")]
-    computed = chain.from_iterable(includes.values() for includes in COMPUTED_INCLUDES.values())
-    record = reduce(or_, [include.model for include in computed], record)
-    text = "Linked records by id, at most 200 for each name in include."
-    included = create_model("Included", __base__=RootModel[dict[str, dict[str, record]]], __doc__=text)
+    return _included_members("Included", lambda resource: resource.shown)
+
+
+@cache
+def _partial_included() -> dict[str, Any]:
+    return _included_members("PartialIncluded", _partial)
+
+
+def _included_members(name: str, model_of: Callable[[Resource], Any]) -> dict[str, Any]:
+    """Return the members of a response with linked records. Their model has a member for each name of an include."""
+    resources: dict[str, dict[str, Resource]] = {}
+    for link in chain.from_iterable(resource.includes.values() for resource in RESOURCES.values()):
+        resources.setdefault(link.name, {})[link.resource.name] = link.resource
+    members: dict[str, Any] = {}
+    for include_name, targets in resources.items():
+        models: Any = reduce(or_, map(model_of, targets.values()))
+        text = f"Linked records ({', '.join(targets)}) by id."
+        members[include_name] = (dict[str, models], Field(default={}, description=text))
+    text = "The linked records that `include` asked for, by name of the include and by id. At most 200 for each name."
+    for owner, computed in COMPUTED_INCLUDES.items():
+        for include_name, include in computed.items():
+            model: Any = include.model
+            text = f"Computed for each of the {owner}, by id."
+            members[include_name] = (dict[str, model], Field(default={}, description=text))
+    included = create_model(name, __doc__=text, **members)
     text = "Paths of the remaining records, for each name in include with more than 200. Only with include."
     return {
         "included": (included, Field(default=None, description="Only with include.")),

@@ -28,7 +28,7 @@ codelists_router = APIRouter(tags=["codelists"])
 VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
 
-class Index(BaseModel, defer_build=True):
+class RegistryIndex(BaseModel, defer_build=True):
     """The paths of the API, its version, and the licence of the data."""
 
     name: str
@@ -100,7 +100,7 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
     router = APIRouter(tags=["service"])
     content = index(settings, version)
 
-    @operation(router, "GET", "/v1", "Read the index", returns=Index)
+    @operation(router, "GET", "/v1", "Read the index", returns=RegistryIndex)
     async def read_index(request: Request) -> Response:
         """The paths of the API, its version, and the licence of the data."""
         return json_response(request, content)

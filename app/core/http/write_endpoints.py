@@ -21,6 +21,7 @@ from app.core.errors import (
     UnsupportedType,
 )
 from app.core.http.bodies import JSON, MERGE_PATCH, parse_model, read_body, read_json
+from app.core.http.openapi_records import partial
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.model.resource import Resource
 from app.core.public_paths import public
@@ -138,6 +139,7 @@ def _add_patch(router: APIRouter, resource: Resource) -> None:
         returns=resource.shown,
         body=resource.fields,
         body_type=MERGE_PATCH,
+        body_schema=partial(resource.table.__name__),
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers=IF_MATCH,

@@ -124,18 +124,30 @@ class Queries:
         """The names that `include` takes for the requested records."""
         return [*self.resource.includes, *COMPUTED_INCLUDES.get(self.resource.name, {})]
 
+    @cached_property
+    def select(self) -> type[BaseModel]:
+        """The parameters of a list of records with some of their fields."""
+        required = {
+            "fields": (
+                Annotated[NameList, SEPARATED],
+                Field(description=self._fields_text(), examples=["id,citations"]),
+            )
+        }
+        name = f"{self.resource.shown.__name__}SelectQuery"
+        model: type[BaseModel] = create_model(name, __base__=self.page, **required)  # type: ignore[call-overload]
+        return model
+
+    def _fields_text(self) -> str:
+        names = ", ".join(self.resource.shown.model_fields)
+        return f"Return only these fields, separated by commas (`id` is always included): {names}."
+
     def _shape(self) -> dict[str, Any]:
-        names = list(self.resource.shown.model_fields)
-        fields = (
-            f"Return only these fields, separated by commas (`id` is always included): {', '.join(names)}. The "
-            "response then lacks fields that its model requires."
-        )
         include = (
             f"Add linked records, separated by commas in any order: {', '.join(self.all_includes)}. The links of added "
             "records are followed too: for projects, `figures,indicators` adds figures and their indicators."
         )
         return {
-            "fields": (Names, Field(default=None, description=fields, examples=["id,citations"])),
+            "fields": (Names, Field(default=None, description=self._fields_text(), examples=["id,citations"])),
             "include": (
                 Names,
                 Field(default=None, description=include, examples=[",".join(list(self.resource.includes)[:2])]),

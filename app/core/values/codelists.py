@@ -13,6 +13,7 @@ ALL: dict[str, "CodeList"] = {}
 
 FOLDER = Path(__file__).parent / "codes"  # lists of other bodies, which `make codelists` writes
 MAX_NAMED = 40  # codes that a message names
+MARK = "x-codelist"  # in a JSON Schema: the name of the list to which its codes belong
 
 
 class Code(NamedTuple):
@@ -95,6 +96,7 @@ class CodeList:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         json_schema = handler(schema)
         json_schema["enum"] = list(self.codes)
+        json_schema[MARK] = self.name
         return json_schema
 
 

@@ -28,7 +28,7 @@ def clean(text: str) -> str:
 RESERVED = frozenset(
     {
         *("aggregate", "audit", "bulk", "changes", "export", "facets", "history", "import", "imports"),
-        *("merge", "new", "progress", "search", "schema", "template", "timeline"),
+        *("merge", "new", "progress", "search", "schema", "select", "template", "timeline"),
     }
 )
 
