@@ -13,6 +13,7 @@ from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
 from app.core.values.links import links_in
 from app.core.values.text import slug
+from app.core.writing import edit
 from app.core.writing.representation import accepted_fields
 from app.partners import merging
 from seed.files import Dataset
@@ -531,6 +532,33 @@ def test_what_published_records_name_is_not_withdrawn(registry: TestClient, edit
     for name in ("next", "base"):
         assert registry.patch(f"/v1/projects/{name}", content='{"state":"draft"}', headers=headers).status_code == 200
     problem(registry.get("/v1/projects/base"), 404, "not_found")
+
+
+def test_drafts_do_not_hide_the_published_record_that_links(
+    registry: TestClient, editor: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many referrers, only some are read."""
+    read: list[int] = []
+
+    def visibility(session: Any, resource: Any, ids: list[str]) -> Any:
+        read.append(len(ids))
+        return states_of(session, resource, ids)
+
+    states_of = edit._visibility
+    monkeypatch.setattr(edit, "_visibility", visibility)
+    monkeypatch.setattr(edit, "MAX_CHECKED_REFERRERS", 3)
+    registry.put("/v1/projects/base", json=PROJECT, headers=editor)
+    for name in ("a-draft", "b-draft", "c-draft", "d-draft", "e"):
+        state = "draft" if "draft" in name else "published"
+        body = {**PROJECT, "state": state, "follows": ["base"]}
+        assert registry.put(f"/v1/projects/{name}", json=body, headers=editor).status_code == 201
+    headers = {**editor, **PATCH, "If-Match": "*"}
+    refused = problem(
+        registry.patch("/v1/projects/base", content='{"state":"draft"}', headers=headers), 409, "referred_to"
+    )
+    assert [each["detail"] for each in refused["errors"]] == ["projects/e refers to it."]
+    problem(registry.delete("/v1/projects/base", headers={**editor, "If-Match": "*"}), 409, "referred_to")
+    assert read == [1, 3]
 
 
 def test_a_write_is_seen_at_once_and_by_whom(registry: TestClient, editor: Key, seeded_database: Database) -> None:

@@ -92,7 +92,8 @@ def _check_trees(proposals: Iterable[Proposal]) -> None:
 def _relink(batch: Batch, caller: Caller, duplicate: str, into: str) -> list[Proposal]:
     """Put every record that links to the duplicate, except `into`, with links to `into`. Return their proposals."""
     by_resource: dict[str, list[str]] = {}
-    for name, record_id in referrers(batch.session, RESOURCES[PARTNERS], duplicate):
+    # One more than allowed, beside `into`: enough to refuse.
+    for name, record_id in referrers(batch.session, RESOURCES[PARTNERS], duplicate, MAX_RELINKED + 2):
         if (name, record_id) != (PARTNERS, into):
             by_resource.setdefault(name, []).append(record_id)
     _check_size(batch, by_resource)

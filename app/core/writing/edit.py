@@ -159,17 +159,16 @@ class Edit:
 
     def check_referrers(self, *, published_only: bool) -> None:
         """Raise ReferredTo if other records link to this one. Its errors list those that the caller can see."""
-        # Without a limit for published ones: drafts could fill it, and they do not count.
-        limit = None if published_only else MAX_CHECKED_REFERRERS
+        found = referrers(
+            self.session, self.resource, self.record_id, MAX_CHECKED_REFERRERS, published_only=published_only
+        )
         ids: dict[str, list[str]] = {}
-        for name, record_id in referrers(self.session, self.resource, self.record_id, limit):
+        for name, record_id in found:
             ids.setdefault(name, []).append(record_id)
         visible = []
         has_hidden = False
         for name, ids_of_resource in ids.items():
             for record_id, state, manager in _visibility(self.session, RESOURCES[name], ids_of_resource):
-                if published_only and state != "published":
-                    continue
                 if self.caller.can_see(state, manager):
                     visible.append(f"{name}/{record_id}")
                 else:
