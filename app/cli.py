@@ -1,6 +1,7 @@
 """The command line of `hoptac`: its options and exit codes. `commands` has the commands themselves."""
 
 import argparse
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
@@ -36,9 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             commands.print_error(f"HOPTAC_{str(item['loc'][0]).upper()}: {item['msg']}")
         return commands.MISUSED
     try:
-        return int(options.run(options, settings))
+        code = int(options.run(options, settings))
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # its reader has ended, such as `head`; the interpreter flushes once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return commands.FAILED
     except (*REFUSED, *UNAVAILABLE, NotReady, ValueError) as error:
         message, code = _explain(error)
         commands.print_error(message)
@@ -52,7 +58,8 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"Nothing was written. {reason}", commands.FAILED
     if isinstance(error, UNAVAILABLE):
         cause = error.__cause__ if isinstance(error, Unavailable) else error
-        return f"The database cannot be used: {getattr(cause, 'orig', None) or error}", commands.UNREADY
+        reason = " ".join(str(getattr(cause, "orig", None) or error).split())
+        return f"The database cannot be used: {reason}", commands.UNREADY
     return str(error), commands.UNREADY if isinstance(error, NotReady) else commands.MISUSED
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+import app.catalogue  # noqa: F401 - declares every table
 from app.core.access.keys import KEYS
 from app.core.change_log import CHANGES, LATEST_CHANGE, MIRRORS, now
 from app.core.database.engine import Database

@@ -1,8 +1,11 @@
 """The hoptac command: help, exit codes, errors in words, and a real server process."""
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +24,7 @@ from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of
 from tests.support.keys import Key
 from tests.support.log import changes
-from tests.support.servers import run, server
+from tests.support.servers import ROOT, run, server
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "seed", "check", "key create"])
@@ -72,6 +75,18 @@ def test_the_whole_database_is_removed_only_if_that_is_confirmed(new_database: N
     removed = run("migrate", "--down", "--yes", HOPTAC_DATABASE_URL=url)
     assert "were removed" in removed.stdout
     assert json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["schema"] == "none"
+
+
+def test_a_command_in_a_process_of_its_own_counts_every_record(seeded_database: Database) -> None:
+    url = url_of(seeded_database)
+    records = sum(json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["records"].values())
+    command = f"{sys.executable} -m app migrate --down </dev/null; {sys.executable} -m app status | true"
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": url}
+    ended = subprocess.run(
+        ["bash", "-c", command], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert f"would destroy {records} records" in ended.stderr
+    assert "BrokenPipe" not in ended.stderr  # although nobody reads the output
 
 
 def test_status_tells_what_an_operator_asks(seeded_database: Database, editor: Key) -> None:
