@@ -21,7 +21,7 @@ EXAMPLES = re.findall(r"```console\n\$ curl -s 'http://127\.0\.0\.1:8000(\S+)'\n
 
 
 def test_guides_have_examples() -> None:
-    assert len(EXAMPLES) == 10
+    assert len(EXAMPLES) == 11
 
 
 @pytest.mark.parametrize(("path", "shown"), EXAMPLES, ids=[path[:40] for path, _ in EXAMPLES])
