@@ -1,10 +1,13 @@
-"""The quota of bytes that a key writes in a day, and the largest record."""
+"""The quota of bytes that a key writes in a day, the largest record, and the bytes of writes that wait."""
 
 import json
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
+from select import select as select_sockets
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import func, select, update
 from starlette.testclient import TestClient
@@ -21,6 +24,9 @@ from tests.support.http import PATCH, client_of, drop, get, patch, problem, put
 from tests.support.imports import COAST, PORTS, counts, ended, lines_of, ports, received, state
 from tests.support.keys import Key, key_of
 from tests.support.log import count_changes
+from tests.support.servers import server
+from tests.support.sockets import connect, statuses
+from tests.support.waiting import eventually
 
 PORT = {name: value for name, value in PORTS.items() if name != "resource"}
 AGENCY = {name: value for name, value in COAST.items() if name != "resource"}
@@ -177,3 +183,32 @@ def test_a_record_that_is_too_large_already_can_be_read_and_made_smaller(
         patch(client, editor, "projects/green-ports", description={"vi": None})
         patch(client, editor, "projects/green-ports", status="completed")
         drop(client, editor, "projects/green-ports")
+
+
+def test_the_bodies_of_one_client_that_wait_are_bounded(seeded_database: Database, editor: Key) -> None:
+    """A key whose writes wait keeps their bodies in memory, as those that it never completes. Others still write."""
+    head = (
+        "POST /v1/partners HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 55000\r\n"
+        f"Authorization: {editor['Authorization']}\r\n\r\n"
+    ).encode()
+    other = key_of(seeded_database, "records:write")
+    body = {"name": {"en": "A name" + "e" * 300}, "kind": "other", "managed_by": "unido"}
+    with ExitStack() as stack:
+        base, _ = stack.enter_context(server(url_of(seeded_database), max_body="60000", stall_deadline="600"))
+        client = stack.enter_context(httpx.Client(base_url=base, trust_env=False, timeout=120))
+
+        def write(key: Key) -> httpx.Response:
+            return client.post("/v1/partners", json=body, headers=key)
+
+        incomplete = [stack.enter_context(connect(base)) for _ in range(5)]
+        for connection in incomplete:
+            connection.sendall(head + b" " * 54_000)
+        answered, _, _ = select_sockets(incomplete, [], [], 120)  # four times the largest body are 240,000 bytes
+        refused = answered[0].recv(65_536)
+        assert statuses(refused) == [429], refused
+        assert b"Too many bytes" in refused
+        assert b"retry-after: 2\r\n" in refused
+        assert write(other).status_code == 201
+        for connection in incomplete:
+            connection.close()
+        eventually(lambda: write(editor).status_code == 201)

@@ -23,6 +23,10 @@ class ByteBudget:
         self.used += size
         return True
 
+    def used_by(self, client: str) -> int:
+        """Return the bytes that a client uses."""
+        return self._by_client.get(client, 0)
+
     def give_back(self, client: str, size: int) -> None:
         """Count the bytes no longer."""
         self.used -= size

@@ -1,28 +1,87 @@
-"""Request bodies: their media type, a limit on their size, and strict JSON."""
+"""Request bodies: their media type, a limit on their size, strict JSON, and the memory of all together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterator
 from email.message import Message
 from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel
 
-from app.core.errors import BadBody, TooLarge, UnsupportedType
+from app.core.access.clients import client_of
+from app.core.byte_budget import ByteBudget
+from app.core.errors import BadBody, TooLarge, TooMany, Unavailable, UnsupportedType
 from app.core.model.validation import parse_json
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 LARGE_BODY = 50_000  # bytes; parsing more would block the event loop for too long
 
+# Times the size of the largest body: all bodies in memory, and those of one client. Parsed, a body can take 30 times
+# its size.
+MAX_HELD = 32
+MAX_HELD_CLIENT = 4
+RETRY = "2"  # seconds
+
+
+class HeldBodies:
+    """The bodies that requests keep in memory while they are received, and while their writes wait.
+
+    A body that cannot be larger than LARGE_BODY is not counted, so that a key can always be revoked.
+    """
+
+    def __init__(self, max_body: int) -> None:
+        self._budget = ByteBudget(MAX_HELD * max_body, MAX_HELD_CLIENT * max_body)
+
+    @contextlib.contextmanager
+    def request(self, request: Request) -> Iterator[None]:
+        """Count what is read of the body of a request until the request ends."""
+        held = HeldBody(self._budget, client_of(request.scope))
+        request.scope["held_body"] = held
+        try:
+            yield
+        finally:
+            held.give_back()
+
+
+class HeldBody:
+    """What has been read of the body of one request."""
+
+    def __init__(self, budget: ByteBudget, client: str) -> None:
+        self._budget = budget
+        self._client = client
+        self._size = 0
+
+    def add(self, size: int) -> None:
+        """Count more bytes. Raise TooMany if the client has too many, or Unavailable if all clients have."""
+        if self._budget.take(self._client, size):
+            self._size += size
+        elif self._budget.used_by(self._client):
+            raise TooMany("Too many bytes of this client wait to be written.", headers={"Retry-After": RETRY})
+        else:
+            raise Unavailable("Too many writes are waiting.")
+
+    def give_back(self) -> None:
+        """Count the bytes no longer."""
+        if self._size:
+            self._budget.give_back(self._client, self._size)
+
 
 async def read_body(request: Request, media_types: Collection[str], limit: int) -> bytes:
     """Return the body.
 
-    Raises UnsupportedType for another media type or a content coding, and TooLarge for more than `limit` bytes.
+    Raises UnsupportedType for another media type or a content coding, TooLarge for more than `limit` bytes, and TooMany
+    or Unavailable if too many bytes of bodies are in memory.
     """
     type_of(request, media_types)
-    return b"".join([chunk async for chunk in stream_body(request, limit)])
+    held: HeldBody | None = request.scope.get("held_body") if limit > LARGE_BODY else None
+    chunks = []
+    async for chunk in stream_body(request, limit):
+        if held is not None:
+            held.add(len(chunk))
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def type_of(request: Request, media_types: Collection[str]) -> str:

@@ -152,6 +152,10 @@ class GuardedRoute(APIRoute):
         parameters = _parameters(endpoint)
 
         async def handle(request: Request) -> Response:
+            with request.app.state.held_bodies.request(request):
+                return await handle_body(request)
+
+        async def handle_body(request: Request) -> Response:
             caller: Caller = request.scope.get("caller", ANONYMOUS)
             if declared.scopes:
                 _require(request, caller, declared.scopes)
