@@ -105,6 +105,27 @@ def twins() -> bytes:
     return file.getvalue()
 
 
+def zipped_with_picture() -> bytes:
+    file = io.BytesIO(raw_workbook())
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("xl/media/a.png", "")
+    return file.getvalue()
+
+
+def with_stated_size(content: bytes, part: str, size: int) -> bytes:
+    """A workbook whose directory states that a part decompresses to so many bytes."""
+    changed = bytearray(content)
+    entry = changed.rfind(part.encode()) - 46  # the name follows the fixed members of its entry
+    assert changed[entry : entry + 4] == b"PK\x01\x02"
+    struct.pack_into("<I", changed, entry + 24, size)
+    return bytes(changed)
+
+
+def sheet_that_states_less() -> bytes:
+    rows = HEAD + "<row/>" * 1_000_000
+    return with_stated_size(raw_workbook(rows), "xl/worksheets/sheet1.xml", 2_000)
+
+
 EXTERNAL = 'Target="http://127.0.0.1:1/sheet1.xml" TargetMode="External"'
 HOSTILE: dict[str, tuple[Any, Any]] = {
     "print titles": (lambda: raw_workbook(names=titles("_xlnm.Print_Titles", "#")), 1),
@@ -127,6 +148,8 @@ HOSTILE: dict[str, tuple[Any, Any]] = {
     "merges in single quotes": (lambda: raw_workbook(HEAD + merges(3).replace('"', "'")), 1),
     "directory": (lambda: directory(200_000), TooLarge),
     "lies of a directory": (lambda: raw_workbook()[:-10] + b"\xff" * 10, BadFile),
+    "decompressed size": (lambda: with_stated_size(zipped_with_picture(), "xl/media/a.png", 500_000_000), TooLarge),
+    "decompressed size that is stated too small": (sheet_that_states_less, BadFile),
     "encrypted": (encrypted, BadFile),
     "password": (lambda: b"\xd0\xcf\x11\xe0" + bytes(4_000), BadFile),
     "twins": (twins, BadFile),
