@@ -236,7 +236,7 @@ def test_disturbances_are_outlasted(client: TestClient, copy: Database, dataset:
             raise failure
         if failure is not None:
             return httpx.Response(int(str(failure)), headers={"Retry-After": "17"})
-        return plain.client.send(request)
+        return plain.client.send(request, stream=True)
 
     made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
     MirrorFollower(copy, Source(made, retries_forever=False, pause=paused.append)).follow(once=True)

@@ -30,7 +30,7 @@ def source_of(client: TestClient, alter: Alter = lambda text: text) -> Source:
 
     def answer(request: httpx.Request) -> httpx.Response:
         found = client.get(request.url.raw_path.decode())
-        return httpx.Response(found.status_code, text=alter(found.text))
+        return httpx.Response(found.status_code, content=iter([alter(found.text).encode()]))  # not read yet
 
     made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
     return Source(made, retries_forever=False, pause=lambda _: None)

@@ -13,7 +13,7 @@ from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource
 from app.core.writing.batch import link_rows
-from app.core.writing.representation import accepted_fields, render
+from app.core.writing.representation import accepted_fields, is_representation, render
 
 
 @dataclass
@@ -38,6 +38,8 @@ class RecordHistory:
         """
         if not self._is_as_written(row, redacted_digests):
             yield f"Change {row.sequence}: its representation is not the one that was written."
+        elif row.body is not None and not is_representation(self.resource.name, self.record_id, row.body):
+            yield f"Change {row.sequence}: its representation is not one of this record."
         if _redacts(row) and row.redacted is None and redacted_digests is None:
             yield f"Change {row.sequence}: the log of its redaction is missing or was altered."
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import pydantic_core
 from pydantic import ValidationError
 
 from app.core.model.fields import Record, RecordFields
@@ -86,6 +87,25 @@ def writable_members(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in Record.model_fields and name != LABELS}
 
 
+def is_representation(resource: str, record_id: str, body: str | bytes) -> bool:
+    """Return whether a text is a representation of a record, of this or an earlier version of the program.
+
+    Its members need not be valid today. Those that readers of earlier versions use must have the right types.
+    """
+    try:
+        record = pydantic_core.from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return False
+    return (
+        isinstance(record, dict)
+        and record.get("resource") == resource
+        and record.get("id") == record_id
+        and record.get("state") in ("published", "draft")
+        and isinstance(record.get("managed_by"), str | None)
+        and isinstance(record.get("merged_into"), str | None)
+    )
+
+
 def linked_records(fields: RecordFields) -> Iterator[tuple[str, str]]:
     """Yield the records that a record links to, as (resource, id). Each must exist at the commit."""
     yield from ((target, record_id) for _, target, record_id in links_in(fields))
@@ -110,7 +130,7 @@ def partners_of(resource: str, record_id: str, body: str | bytes) -> frozenset[s
     """
     try:
         fields = accepted_fields(RESOURCES[resource], body)
-    except ValidationError:
+    except (ValidationError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     partners = {linked_id for target, linked_id in linked_records(fields) if target == "partners"}
     if resource == "partners":

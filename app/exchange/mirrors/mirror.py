@@ -157,6 +157,7 @@ class MirrorTransaction:
             return
         if item.resource not in RESOURCES:
             raise NotMirrored(OTHER_VERSION.format(item.sequence))
+        item.ensure_representation()
         if item.redacts:
             self._redacted.setdefault(item.key, {})[item.sequence] = set(item.proof.digests or [])
         if item.action == "delete":
@@ -219,6 +220,7 @@ class MirrorTransaction:
     def _redact(self, items: Iterable[SourceChange], logs: Mapping[int, set[str]]) -> None:
         """Replace the representations of a record by those that the source has now, if the digests in `logs` match."""
         for item in items:
+            item.ensure_representation()
             digests = logs.get(item.proof.redacted or 0)
             if digests is not None and item.body is not None and item.redacted_digest() not in digests:
                 raise NotMirrored(f"The record of Change {item.sequence} is not the one that its redaction wrote.")

@@ -4,6 +4,7 @@ import ipaddress
 import json
 import random
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -28,10 +29,12 @@ from app.core.model.resource import Id
 from app.core.reading.parameters import MAX_ITEMS
 from app.core.values.json import to_json
 from app.core.values.text import clean
+from app.core.writing.representation import is_representation
 
 WAIT = 30  # seconds of a long poll
 RESPONSE_SECONDS = 60.0  # for the response, in addition to the long poll
-MAX_RESPONSE_BYTES = 200_000_000
+MAX_RESPONSE_BYTES = 20_000_000  # decompressed; a page has 4 MB and one record. Parsed, it can take 30 times as much
+GZIP = 31  # window bits that stand for this format
 MIN_PAUSE = 0.5  # seconds before the second attempt
 MAX_PAUSE = 60.0  # seconds between attempts
 MAX_ATTEMPTS = 6  # of a source that does not retry forever
@@ -107,6 +110,11 @@ class SourceChange(BaseModel):
             return
         if digest(self.body.encode(), proof.salt or "") != proof.digest:
             raise NotMirrored(f"The record of Change {self.sequence} is not the one that was published.")
+
+    def ensure_representation(self) -> None:
+        """Raise NotMirrored if its record is none, or another one: readers of the history expect some members."""
+        if self.body is not None and not is_representation(self.resource, self.id, self.body):
+            raise NotMirrored(f"The record of Change {self.sequence} is not a representation of this record.")
 
     def redacted_digest(self) -> str:
         """Return the digest of its representation in the log of the redaction that wrote it."""
@@ -240,12 +248,30 @@ class Source:
 
 
 def _read_body(response: httpx.Response) -> bytes:
+    """Return the decompressed body. No more of it is decompressed at once than a page may have.
+
+    httpx would decompress a whole block of the network at once, of which a few bytes can become gigabytes.
+    """
+    coding = response.headers.get("content-encoding", "identity")
+    if coding not in ("identity", "gzip"):
+        raise NotMirrored("The response of the source has a content coding that was not asked for.")
+    gzip = zlib.decompressobj(GZIP) if coding == "gzip" else None
     body = bytearray()
-    for part in response.iter_bytes():
-        body += part
+    for part in response.iter_raw():
+        body += part if gzip is None else _decompressed(gzip, part, MAX_RESPONSE_BYTES + 1 - len(body))
         if len(body) > MAX_RESPONSE_BYTES:
             raise NotMirrored("The response of the source is larger than any page of a change feed.")
+    if gzip is not None and not gzip.eof:
+        raise httpx.RemoteProtocolError("the compressed response is incomplete")
     return bytes(body)
+
+
+def _decompressed(gzip: Any, part: bytes, most_bytes: int) -> bytes:
+    try:
+        decompressed: bytes = gzip.decompress(part, most_bytes)
+    except zlib.error:
+        raise httpx.DecodingError("the compressed response is damaged") from None
+    return decompressed
 
 
 def _seconds(text: str) -> float:
@@ -275,7 +301,8 @@ def client_of(url: str, *, insecure: bool = False) -> httpx.Client:
     if base.scheme == "http" and not insecure and not _is_local(base.host):
         raise ValueError("Over http, anybody on the network can alter the responses. Use https, or add --insecure.")
     timeout = httpx.Timeout(WAIT + RESPONSE_SECONDS, connect=10)
-    return httpx.Client(base_url=base, timeout=timeout, headers={"User-Agent": f"hoptac-mirror/{__version__}"})
+    headers = {"User-Agent": f"hoptac-mirror/{__version__}", "Accept-Encoding": "gzip"}
+    return httpx.Client(base_url=base, timeout=timeout, headers=headers)
 
 
 def _is_local(host: str) -> bool:
