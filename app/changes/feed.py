@@ -246,7 +246,7 @@ def _public_body(row: FeedRow) -> Read:
 def _concerns_partner(row: FeedRow, body: bytes, partner: str) -> Read:
     """Return whether the record is the partner, names it, or named it before this Change.
 
-    So a caller who follows a partner also learns that a record no longer names it.
+    So a follower of a partner also receives the Change that removes the last link.
     """
     if _names(row, body, partner):
         return True

@@ -1,6 +1,6 @@
 """Numbers of this process that `/metrics` shows: how much of something there is at this moment.
 
-Whoever has such a number registers a function that returns it. It is called for each scrape, in the event loop.
+A module that has such a number registers a function that returns it. It is called for each scrape, in the event loop.
 """
 
 from collections.abc import Callable

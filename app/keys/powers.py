@@ -44,7 +44,7 @@ def powers_of_caller(session: Session, caller: Caller | None) -> Powers | None:
 
 
 def ensure_within(powers: Powers, holder: Powers | None) -> None:
-    """Raise Forbidden if a key permits more than the key of the administrator who hands it out."""
+    """Raise Forbidden if a key permits more than the key of the administrator who grants it."""
     if holder is None:
         return
     if missing := powers.scopes - _covered(holder.scopes):

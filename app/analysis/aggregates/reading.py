@@ -159,7 +159,7 @@ class Aggregates:
         return Query(statement.where(*conditions(self.parameters, shape)).limit(literal_column("1")))
 
     def _empty_because(self, filters: Mapping[str, Any]) -> Read:
-        """Return the filters of which a single one, if removed, would lead to figures."""
+        """Return each filter whose removal alone would lead to figures."""
         names = []
         for name in filters:
             others = {other: value for other, value in filters.items() if other != name}

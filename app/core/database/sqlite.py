@@ -69,7 +69,7 @@ class SqliteReader:
                 self._inline = _SqliteConnection(self._path, busy=0.05, cache=CACHE_KIB, operations=OPERATIONS)
             return self._inline.drive(read)
         except sqlite3.DatabaseError:
-            self._close_inline()  # whatever the error was, the next read opens the file again
+            self._close_inline()  # after any error, the next read opens the file again
             raise
         finally:
             clear_limit()

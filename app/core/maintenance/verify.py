@@ -1,7 +1,7 @@
 """Verification of the log: no Change was altered, removed or moved, and every record is as its last Change wrote it.
 
-The chain proves only the Changes up to its own head. Whoever can write to the database can compute the whole chain
-anew, which only a head that was stored elsewhere reveals.
+The chain proves only the Changes up to its own head. A person who can write to the database can compute the whole
+chain anew, which only a head that was stored elsewhere reveals.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The subject of a record, besides its own texts: the labels of its codes, its years and numbers, and its links.
 
-A figure has hardly any text of its own: who searches for «export growth 2024» means its indicator and its period.
+A figure has hardly any text of its own: a search for «export growth 2024» means its indicator and its period.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -123,7 +123,7 @@ def reference_data_among(
 ) -> set[str]:
     """Return the ids of the written records that are only reference data.
 
-    No document of the registry speaks of them (they have external sources only), and no other public record links to
+    No document of the registry mentions them (they have external sources only), and no other public record links to
     them, apart from other reference data.
     """
     if not resource.is_reference_data:

@@ -1,7 +1,7 @@
 """The table of synonyms and stop words (`synonyms.yaml`): reading, checking and looking up.
 
-A row is a set of words of the same meaning, with the reason why it is there. Whoever changes the table changes the
-answers at once; nothing has to be indexed again.
+A row is a set of words of the same meaning, with the reason why it is there. A change of the table affects the next
+search; nothing has to be indexed again.
 """
 
 from collections.abc import Iterator, Sequence

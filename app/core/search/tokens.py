@@ -1,6 +1,6 @@
 """The tokenizer: how texts are split into words, which spellings are equal, and which terms the index stores.
 
-Whoever changes the terms of a record must raise `INDEXING` in index.py.
+If you change the terms of a record, raise `INDEXING` in index.py.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""A mapping: which values of a record the columns of somebody's own table contain."""
+"""A mapping: which values of a record the columns of a client's table contain."""
 
 import unicodedata
 from collections.abc import Iterator

@@ -74,7 +74,7 @@ def overdue_milestone(case: Case) -> Iterator[Finding]:
     ),
 )
 def overdue_statement(case: Case) -> Iterator[Finding]:
-    """The due date of a request, commitment, plan or the like has passed, and no event that took place fulfils it."""
+    """The due date of a request, commitment, plan or other statement has passed, and no recorded event fulfils it."""
     vi = "Hạn là {when}; thời điểm đó đã qua mà chưa ghi nhận việc thực hiện."
     en = "It was due {when}. That date has passed, and no recorded event fulfils it."
     yield _passed(case, vi, en, "due", case.record["due"]["latest"])

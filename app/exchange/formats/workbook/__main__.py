@@ -88,7 +88,7 @@ def _write_rows(file: IO[bytes], width: int, output: IO[bytes], choices: Choices
         return {"refused": NEEDS_MEMORY, "is_too_large": True}
     except BrokenPipeError:
         raise
-    except Exception:  # whatever a malformed workbook leads to
+    except Exception:  # any error that a malformed workbook causes
         return {"refused": NOT_A_WORKBOOK, "is_too_large": False}
     return {"noticed": noticed}
 
