@@ -118,6 +118,8 @@ def _add_records(group: Any) -> None:
     audit.add_argument("--severity", metavar="LEVEL", help="the lowest severity: note (the default), warning or error")
     audit.add_argument("--as-of", metavar="DAY", help="audit as of this day, such as 2026-11-22, instead of today")
     audit.add_argument("--json", action="store_true", help="print the findings as JSON, as the API returns them")
+    exporting = _command(group, "export", commands.export)
+    exporting.add_argument("file", type=Path, metavar="FILE", help="the new file, such as registry.jsonl")
     importing = _command(group, "import", commands.import_)
     importing.add_argument("file", type=Path, metavar="FILE", help=".jsonl, .ndjson, .csv or .xlsx")
     importing.add_argument("--resource", help="the resource of a CSV or XLSX file, such as projects")

@@ -237,6 +237,25 @@ def import_(options: argparse.Namespace, settings: Settings) -> int:
     return exit_code
 
 
+def export(options: argparse.Namespace, settings: Settings) -> int:
+    """Write all public records to a new file of JSON Lines, which `hoptac import --row-by-row` reads."""
+    import app.catalogue  # noqa: F401 - declares every table
+    from app.exchange.export import export_records
+    from app.exchange.imports.storage.store import MAX_LINES
+    from app.server.run import ensure_ready
+
+    ensure_ready(settings)
+    try:
+        with Database(settings.database_url) as database, reported("records written", print_error):
+            count = export_records(database, options.file)
+    except OSError as error:
+        return report([str(error)])
+    print(f"{count} records in {options.file}.")
+    if count > MAX_LINES:
+        print_error(f"One import reads at most {MAX_LINES:,} records. To copy this registry, use backup or mirror.")
+    return DONE
+
+
 def redact(options: argparse.Namespace, settings: Settings) -> int:
     """Replace a text in every version of every record. This cannot be undone."""
     import app.catalogue  # noqa: F401 - declares every table

@@ -1,0 +1,54 @@
+"""`hoptac export`: all public records in a file of JSON Lines that `hoptac import` reads."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from app.core.change_log import CHANGES
+from app.core.database.engine import Database
+from app.core.database.sql import utf8
+from app.core.model.resource import RESOURCES, Resource
+from app.core.progress import advance
+
+PAGE = 200  # records that are read by one statement
+
+
+def export_records(database: Database, path: Path) -> int:
+    """Write all published records to a new file, as they are in one snapshot. Return their number.
+
+    Raise FileExistsError if there is such a file. It appears under its name when it is complete.
+    """
+    if path.exists():
+        raise FileExistsError(f"{path} already exists.")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    count = 0
+    try:
+        with database.snapshot() as connection, partial.open("xb") as file:
+            for resource in reversed(RESOURCES.values()):
+                for lines in _pages(connection, resource):
+                    file.write(b"".join(line + b"\n" for line in lines))
+                    count += len(lines)
+                    advance(len(lines))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(partial, path)
+    finally:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+    return count
+
+
+def _pages(connection: Connection, resource: Resource) -> Iterator[list[bytes]]:
+    """Yield the representations of the published records of a resource, in the order of their ids."""
+    table: Any = resource.table
+    body = utf8(func.coalesce(table.body, CHANGES.c.body))
+    query = select(table.id, body).join(CHANGES, CHANGES.c.sequence == table.change).where(table.state == "published")
+    after = ""
+    while rows := connection.execute(query.where(table.id > after).order_by(table.id).limit(PAGE)).all():
+        yield [bytes(row[1]) for row in rows]
+        after = rows[-1][0]
