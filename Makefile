@@ -13,6 +13,7 @@ help: ## Show what there is
 
 .PHONY: run
 run: .venv/run ## Migrate, seed and serve on http://$HOST:$PORT (127.0.0.1:8000)
+	@echo "The command is $(BIN)/hoptac: $(BIN)/hoptac --help. To use the API: curl http://$${HOST:-$${HOPTAC_HOST:-127.0.0.1}}:$${PORT:-$${HOPTAC_PORT:-8000}}/v1"
 	@exec env HOPTAC_HOST="$${HOST:-$${HOPTAC_HOST:-127.0.0.1}}" HOPTAC_PORT="$${PORT:-$${HOPTAC_PORT:-8000}}" \
 		$(BIN)/hoptac serve --migrate --seed
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from app import __version__, checks, commands
 from app.core.access.caller import SCOPE
 from app.core.errors import NotReady, ReadOnly, Unavailable
-from app.core.settings import Settings
+from app.core.settings import Settings, unknown_variables
 
 EXIT_CODES = "exit codes: 0 success, 1 failure or problems found, 2 wrong usage, 3 database missing or not ready"
 
@@ -29,12 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return commands.MISUSED
     options = parser.parse_args(arguments)
-    try:
-        values = {name: getattr(options, name, None) for name in ("host", "port", "workers", "database_url")}
-        settings = Settings(**{name: value for name, value in values.items() if value is not None})
-    except ValidationError as error:
-        for item in error.errors(include_url=False, include_input=False):
-            commands.print_error(f"HOPTAC_{str(item['loc'][0]).upper()}: {item['msg']}")
+    settings = _settings(options)
+    if settings is None:
         return commands.MISUSED
     try:
         code = int(options.run(options, settings))
@@ -49,6 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message, code = _explain(error)
         commands.print_error(message)
         return code
+
+
+def _settings(options: argparse.Namespace) -> Settings | None:
+    """Return the settings. Print what is wrong with them and return None if they cannot be used."""
+    unknown = list(unknown_variables(os.environ))
+    commands.report(unknown)
+    if unknown:
+        return None
+    values = {name: getattr(options, name, None) for name in ("host", "port", "workers", "database_url")}
+    try:
+        return Settings(**{name: value for name, value in values.items() if value is not None})
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_input=False):
+            commands.print_error(f"HOPTAC_{str(item['loc'][0]).upper()}: {item['msg']}")
+    except ValueError as error:  # the file of a secret
+        commands.print_error(str(error))
+    return None
 
 
 def _explain(error: Exception) -> tuple[str, int]:

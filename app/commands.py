@@ -240,7 +240,7 @@ def import_(options: argparse.Namespace, settings: Settings) -> int:
 def export(options: argparse.Namespace, settings: Settings) -> int:
     """Write all public records to a new file of JSON Lines, which `hoptac import --row-by-row` reads."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.exchange.export import export_records
+    from app.exchange.exports.command import export_records
     from app.exchange.imports.storage.store import MAX_LINES
     from app.server.run import ensure_ready
 

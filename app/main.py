@@ -40,6 +40,7 @@ from app.core.http import site
 from app.core.http.bodies import HeldBodies
 from app.core.http.contract import stored_contract
 from app.core.http.dispatch import Dispatch
+from app.core.http.fixed_paths import add_fixed_paths
 from app.core.http.html_pages.routes import pages
 from app.core.http.openapi import openapi_document
 from app.core.logs import set_up_logs
@@ -104,7 +105,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
 
         observe = mount(app)
     inner = MeteredWork(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
-    http = HttpMiddleware(inner, access_log=settings.access_log, observe=observe)
+    http = HttpMiddleware(inner, access_log=settings.access_log, log_clients=settings.log_clients, observe=observe)
     outermost: ASGIApp = http
     if settings.hot_cache:
         outermost = ResponseCache(http, app.state.fresh, settings.hot_cache)
@@ -143,6 +144,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
         app.include_router(router)
     app.openapi = partial(stored_contract, settings, __version__)  # type: ignore[method-assign]
     pages(app, settings, site.index(settings, __version__))
+    add_fixed_paths(app, settings)
     app.add_exception_handler(Problem, _problem_response)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected_error)

@@ -49,6 +49,10 @@ def test_each_command_explains_itself(command: str) -> None:
         (["migrate"], {"HOPTAC_DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 3, "database"),
         (["migrate"], {"HOPTAC_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, 3, "database"),
         (["serve"], {"HOPTAC_PORT": "99999"}, 2, "HOPTAC_PORT"),
+        (["status"], {"HOPTAC_ACESS_LOG": "false"}, 2, "Did you mean HOPTAC_ACCESS_LOG?"),
+        (["status"], {"hoptac_fly": "1"}, 2, "hoptac_fly is not a setting. docs/settings.md lists"),
+        (["status"], {"HOPTAC_DATABASE_URL_FILE": "/no/such/file"}, 2, "are both set"),
+        (["status"], {"HOPTAC_PUBLISH": "1", "HOPTAC_WEBHOOK_SECRET": "1"}, 3, ""),
         (["serve", "--workers", "0"], {}, 2, "HOPTAC_WORKERS"),
         (["check", "--documents", "/no/such/folder"], {}, 2, "is not a folder"),
         (["check", "--dataset", "/no/such/folder"], {}, 1, "no records"),
@@ -63,6 +67,17 @@ def test_what_is_wrong_is_said_in_a_line(
     assert found.returncode == code, found
     assert said in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_the_url_of_the_database_is_read_from_a_file(
+    tmp_path: Path, seeded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOPTAC_DATABASE_URL", raising=False)
+    (tmp_path / "secret").write_text(f"{seeded}\n")
+    assert run("status", HOPTAC_DATABASE_URL_FILE=str(tmp_path / "secret")).returncode == 0
+    assert Settings(database_url="sqlite:///x.db").database_url == "sqlite:///x.db"
+    missing = run("status", HOPTAC_DATABASE_URL_FILE=str(tmp_path / "nothing"))
+    assert (missing.returncode, "cannot be read (FileNotFoundError)" in missing.stderr) == (2, True)
 
 
 def test_the_whole_database_is_removed_only_if_that_is_confirmed(new_database: NewDatabase, seeded: str) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
+from uvicorn.supervisors.multiprocess import Multiprocess
 
 from app.core.access.keys import new_token
 from app.core.asgi.refusal_log import MAX_LINES, RefusalLog
@@ -15,6 +16,8 @@ from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from app.core.settings import Settings
 from app.main import create_app
+from app.server.run import Supervisor
+from tests.support.databases import url_of
 from tests.support.keys import id_of, key_of
 from tests.support.servers import server
 from tests.support.sockets import answers_to
@@ -89,3 +92,56 @@ def test_no_network_fills_the_log(url: str, capfd: pytest.CaptureFixture[str]) -
             client.get("/v1/partners", headers={"Authorization": "Bearer nothing"})
     written = "".join(capfd.readouterr())
     assert written.count('"event": "request"') == MAX_LINES
+
+
+@pytest.mark.parametrize(
+    ("setting", "address", "logged"),
+    [
+        ("full", "192.0.2.77", {"client": "192.0.2.77", "agent": "tester"}),
+        ("network", "192.0.2.77", {"client": "192.0.2.0/24"}),
+        ("network", "2001:db8:1:2::3", {"client": "2001:db8:1::/48"}),
+        ("network", "nobody", {"client": ""}),
+        ("none", "192.0.2.77", {}),
+    ],
+)
+def test_the_log_has_as_much_of_a_client_as_the_operator_wants(
+    url: str, setting: Any, address: str, logged: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = create_app(Settings(database_url=url, access_log=True, log_clients=setting))
+    with TestClient(app, client=(address, 1), headers={"user-agent": "tester"}) as client:
+        for _ in range(2):  # the second one from the response cache
+            client.get("/v1/partners")
+    entries = [json.loads(line) for line in "".join(capfd.readouterr()).splitlines() if '"request"' in line]
+    assert len(entries) == 2
+    for entry in entries:
+        assert {name: entry[name] for name in ("client", "agent") if name in entry} == logged
+        assert address in str(entry) or setting != "full"
+
+
+def test_the_log_has_the_partner_of_a_key(seeded_database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    key = key_of(seeded_database, "records:write:own", partner="unido")
+    app = create_app(Settings(database_url=url_of(seeded_database), access_log=True))
+    with TestClient(app) as client:
+        client.get("/v1/partners/unido", headers=key)
+    (entry,) = [json.loads(line) for line in "".join(capfd.readouterr()).splitlines() if '"request"' in line]
+    assert (entry["key"], entry["partner"]) == (id_of(key), "unido")
+
+
+def test_a_worker_that_ended_is_replaced_and_logged() -> None:
+    class Worker:
+        def __init__(self, pid: int) -> None:
+            self.pid = pid
+            self.exitcode = -9 if pid == 1 else None
+
+    supervisor = Supervisor.__new__(Supervisor)
+    supervisor.processes = [Worker(1), Worker(2)]  # type: ignore[list-item]
+
+    def replace_first(own: Multiprocess) -> None:
+        own.processes[0] = Worker(3)  # type: ignore[call-overload]
+
+    with pytest.MonkeyPatch.context() as patched, capture_logs() as lines:
+        patched.setattr(Multiprocess, "keep_subprocess_alive", replace_first)
+        supervisor.keep_subprocess_alive()
+    assert [(line["event"], line["process"], line["exit_code"], line["by"]) for line in lines] == [
+        ("worker replaced", 1, -9, 3)
+    ]

@@ -1,18 +1,39 @@
 """The settings, read from environment variables `HOPTAC_…`. docs/settings.md lists them with these descriptions."""
 
+import difflib
 import ipaddress
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "HOPTAC_"
+SECRETS = ("database_url",)  # settings that can be in a file, which `HOPTAC_…_FILE` names
+OTHER_NAMES = ("HOPTAC_PUBLISH", "HOPTAC_WEBHOOK_SECRET")  # of compose.yaml and of a program in examples/
 
 # With one of these as the path of a proxy, nobody could tell whether the proxy has removed it from a request.
-OWN_PATHS = ("v1", "docs", "guides", "reference", "problems", "openapi.json", "livez", "readyz", "metrics")
+OWN_PATHS = (
+    "v1",
+    "docs",
+    "guides",
+    "reference",
+    "problems",
+    "openapi.json",
+    "livez",
+    "readyz",
+    "metrics",
+    ".well-known",
+)
 
 
 class Settings(BaseSettings):
     """The settings of an operator."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPTAC_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     database_url: str = Field(
         default="sqlite:///hoptac.db", description="Database: `sqlite:///FILE` or `postgresql://…`."
@@ -21,6 +42,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port on which `hoptac serve` listens.")
     workers: int = Field(default=1, ge=1, le=64, description="Number of server processes.")
     access_log: bool = Field(default=True, description="Write one structured log line per request.")
+    log_clients: Literal["full", "network", "none"] = Field(
+        default="full",
+        description="Clients in the access log. `full`: address and user agent. `network`: 24 bits of an IPv4 address, "
+        "48 of an IPv6 address. `none`: neither. The numbers of refused and malformed requests keep the address.",
+    )
     metrics: bool = Field(
         default=False, description="Serve Prometheus metrics at `/metrics` (needs the extra `metrics`)."
     )
@@ -145,7 +171,25 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[!-~]{1,300}|[!-?A-~]{1,64}@[!-?A-~]{1,200})?$",
         description="Where developers ask for a key and report errors: an e-mail address or URL. The docs show it.",
     )
+    security_contact: str = Field(
+        default="",
+        pattern=r"^((https://|mailto:|tel:)[!-~]{1,300})?$",
+        description="Where to report a vulnerability, such as `mailto:security@registry.example`, for "
+        "`/.well-known/security.txt`. Empty: no such file.",
+    )
     site_name: str = Field(default="Hoptac", description="Name of the registry in `/v1` and in the documentation.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read secrets from files too."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -176,3 +220,36 @@ class Settings(BaseSettings):
 
 def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads secrets from files, such as the secrets of a container. Raises ValueError if one cannot be read."""
+
+    def get_field_value(self, _: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the content of the file for a setting, or None if none is named."""
+        variable = f"{PREFIX}{field_name.upper()}"
+        path = os.environ.get(f"{variable}_FILE")
+        if not path:
+            return None, field_name, False
+        if variable in os.environ:
+            raise ValueError(f"{variable} and {variable}_FILE are both set. Remove one of them.")
+        try:
+            return Path(path).read_text("utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{variable}_FILE: the file cannot be read ({type(error).__name__}).") from None
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the settings that are in files."""
+        values = {name: self.get_field_value(Settings.model_fields[name], name)[0] for name in SECRETS}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield a message for each environment variable that looks like a setting and is none."""
+    variables = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    variables += [f"{PREFIX}{name.upper()}_FILE" for name in SECRETS]
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.upper() not in (*variables, *OTHER_NAMES):
+            similar = difflib.get_close_matches(name.upper(), variables, 1, 0.7)
+            hint = f"Did you mean {similar[0]}?" if similar else "docs/settings.md lists the settings."
+            yield f"{name[:100]} is not a setting. {hint}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
@@ -52,9 +53,22 @@ def _run(settings: Settings, application: Any) -> None:
     host, port = listening.getsockname()[:2]
     print(_addresses(f"http://{host}:{port}"), flush=True)
     if settings.workers > 1:
-        Multiprocess(config, sockets=[listening]).run()
+        Supervisor(config, sockets=[listening]).run()
     else:
         uvicorn.Server(config).run(sockets=[listening])
+
+
+class Supervisor(Multiprocess):
+    """The parent of several worker processes. It logs each one that ended or did not respond, and was replaced."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have ended or do not respond."""
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if old is not new:
+                log = structlog.get_logger("hoptac.server")
+                log.warning("worker replaced", process=old.pid, exit_code=old.exitcode, by=new.pid)
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,15 @@ class Sender:
             self._slow.discard(attempt.webhook)
         self._results.append(AttemptResult(attempt, outcome))
         self._wake.set()
+        if not outcome.accepted:
+            structlog.get_logger("hoptac.webhooks").warning(
+                "webhook call failed",
+                webhook=attempt.webhook,
+                delivery=attempt.delivery,
+                status=outcome.status,
+                reason=outcome.error,
+                ms=outcome.took_ms,
+            )
 
     def _transact(
         self, results: list[AttemptResult], free: FreeAttempts, limit: int

@@ -20,6 +20,16 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
+@lru_cache(maxsize=4096)
+def wider_network_of(address: str) -> str:
+    """Return a network of many people for a log: the /24 of an IPv4 address, the /48 of an IPv6 address, or nothing."""
+    try:
+        network = ipaddress.ip_network(network_of(address))
+    except ValueError:
+        return ""
+    return str(network.supernet(new_prefix=24 if network.version == 4 else 48))
+
+
 def client_of(scope: Mapping[str, Any]) -> str:
     """Return the client of an ASGI scope: `key:<id>` after the authentication of a key, else `address:<network>`."""
     caller = scope.get("caller")

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.access.clients import network_of
+from app.core.access.clients import network_of, wider_network_of
 from app.core.asgi.refusal_log import PROBES, REFUSALS, RefusalLog
 from app.core.errors import Failed, Problem
 from app.core.etags import matching, without_codings
@@ -59,10 +59,16 @@ Observe = Callable[[str, Scope, int, float], None]
 
 
 class HttpMiddleware:
-    """An ASGI middleware. `observe(method, scope, status, seconds)` is called for every request."""
+    """An ASGI middleware. `observe(method, scope, status, seconds)` is called for every request.
 
-    def __init__(self, app: ASGIApp, *, access_log: bool, observe: Observe | None = None) -> None:
+    `log_clients` says what the access log contains of clients: see the setting.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, access_log: bool, log_clients: str = "full", observe: Observe | None = None
+    ) -> None:
         self.app = app
+        self.log_clients = log_clients
         self.access_log = access_log
         self.observe = observe
         self._refusals = RefusalLog()
@@ -109,7 +115,8 @@ class HttpMiddleware:
             return
         is_cheap = status in REFUSALS or scope["path"] in PROBES
         if not is_cheap or self._refusals.admits(network_of(_address(scope))):
-            log.info("request", **_log_fields(scope, status, seconds, request_id, size))
+            fields = _log_fields(scope, status, seconds, request_id, size)
+            log.info("request", **fields, **_client_fields(scope, self.log_clients))
 
 
 def _log_fields(scope: Scope, status: int, seconds: float, request_id: str, size: int) -> dict[str, object]:
@@ -120,17 +127,28 @@ def _log_fields(scope: Scope, status: int, seconds: float, request_id: str, size
         "status": status,
         "ms": round(seconds * 1000, 2),
         "bytes": size,
-        "client": _address(scope),
         "request_id": request_id,
     }
     caller = scope.get("caller")
     if caller is not None:
         fields["key"] = caller.key
+        if caller.partner:
+            fields["partner"] = caller.partner
     if "refused" in scope:
         fields["refused"] = scope["refused"]
     query = scope["query_string"]
     if query:
         fields["query"] = _cut(unquote(query[:MAX_QUERY].decode("latin-1")), MAX_QUERY)
+    return fields
+
+
+def _client_fields(scope: Scope, log_clients: str) -> dict[str, str]:
+    """Return what the access log contains of the client."""
+    if log_clients == "none":
+        return {}
+    if log_clients == "network":
+        return {"client": wider_network_of(_address(scope))}
+    fields = {"client": _address(scope)}
     agent = scope.get("header_values", {}).get(b"user-agent")
     if agent:
         fields["agent"] = _cut(agent[:MAX_AGENT].decode("latin-1"), MAX_AGENT)
