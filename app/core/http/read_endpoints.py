@@ -23,7 +23,7 @@ from app.core.search.interpretation import INTERPRETATION
 OF_LISTS = (BadRequest, Invalid, Unavailable)
 OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
 OF_SELECT = frozenset({"fields", FIELDS_OF_INCLUDED})
-_SELECTED = "With `fields=id,title` the answer has only these fields: `GET /v1/{name}/select` describes it."
+_SELECTED = "With `fields=id,title` the response has only these fields. `GET /v1/{name}/select` describes it."
 
 
 @cache
@@ -74,8 +74,9 @@ def _add_select(router: APIRouter, reading: ResourceReads) -> None:
         "/select",
         f"List some fields of {resource.name}",
         name=f"select_{resource.name}",
-        about=f"The same as `GET /v1/{resource.name}`, with only the fields that `fields` names. It has a path of its "
-        "own so that generated clients know which answers have every member, and which have some. "
+        about=f"Returns the same as `GET /v1/{resource.name}`, with only the fields in `fields`. It has its own "
+        f"path, so "
+        "that generated clients can distinguish complete records from partial ones. "
         "`fields[partners]=name` selects fields of included partners.",
         returns=lambda: partial_page_model(resource),
         query=lambda: query_models(resource).select,
@@ -172,8 +173,8 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
         f"/{{{id_name}}}/{include.name}",
         _nested_summary(owner, include),
         name=f"list_{owner.one}_{include.name}",
-        about=f"The same as `GET /v1/{target.name}?{include.parameter}=…`, where the filters are described. They work "
-        "here too.",
+        about=f"Returns the same as `GET /v1/{target.name}?{include.parameter}=…`, and accepts the filters of "
+        f"that list.",
         returns=lambda: page_model(target),
         query=lambda: query_models(target).page,
         leaves_out=lambda: {*OF_SELECT, *target.parameters},

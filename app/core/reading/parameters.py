@@ -111,9 +111,9 @@ class Queries:
     def export(self) -> type[BaseModel]:
         """The parameters of an export: those of the list that apply to a file, of any length."""
         fields: dict[str, Any] = {name: (field.annotation, field) for name, field in self.page.model_fields.items()}
-        text = "Maximum number of records. The header `Link` has the path of the rest. Without it: all records."
+        text = "Maximum number of records. Without it: all records. If there are more, `Link` has the path of the rest."
         fields["limit"] = (Digits | None, Field(default=None, ge=1, le=MAX_CHUNK, description=text))
-        text = "Begin a CSV file with a byte order mark, by which Excel recognises UTF-8."
+        text = "Start a CSV file with a byte order mark, so that Excel recognises UTF-8."
         fields["bom"] = (bool, Field(default=False, description=text))
         for name in ("include", FIELDS_OF_INCLUDED, "labels", "lang", "total"):
             del fields[name]

@@ -28,8 +28,9 @@ FILES = {
 EXPORT_TEXT = (
     "Takes the filters of the list. CSV and workbooks have one row for each record; a column is named by the path of "
     "its value, as in an import, so a file that was exported can be imported again. JSON Lines have the records as the "
-    "API returns them. Without `limit`, the file has all matching records. Each record is as it was when it was read: "
-    "records that change during a long download can be older or newer than others. A workbook has at most 100,000 "
+    "API returns them. Without `limit`, the file has all matching records. The records are read in small groups, so "
+    "a record that changes during a long download is in the file in its old or its new version. A workbook has "
+    "at most 100,000 "
     "records."
 )
 
