@@ -99,8 +99,38 @@ def test_texts_are_in_one_language_and_the_key_says_which(client: TestClient) ->
     assert (list(past["title"]), past["labels"]["/status"]) == (["en"], "Active")
 
 
+def test_hits_and_entries_have_labels_and_one_language(client: TestClient) -> None:
+    for path in ("/v1/search?q=nha may thong minh", "/v1/timeline?sort=-date"):
+        page = get(client, f"{path}&labels=vi&lang=en&limit=3")
+        following = get(client, page["next"])
+        assert all(item["labels"] for item in [*page["items"], *following["items"]])
+        texts = [item.get("title") or item["name"] for item in page["items"]]
+        assert {tuple(text) for text in texts if "und" not in text} == {("en",)}
+
+
+def test_a_hit_names_its_project(client: TestClient) -> None:
+    hits = get(client, "/v1/search?q=26 doanh nghiep&resource=figures&limit=50")["items"]
+    projects = {hit["id"]: hit["project"] for hit in hits}
+    for hit_id, project in projects.items():
+        figure = get(client, f"/v1/figures/{hit_id}")
+        assert (project or {}).get("id") == figure["project"]
+    project = next(filter(None, projects.values()))
+    assert project["title"] == get(client, f"/v1/projects/{project['id']}")["title"]
+
+
+def test_an_entry_of_the_timeline_names_the_lists_of_its_codes(client: TestClient) -> None:
+    for entry in get(client, "/v1/timeline?limit=100&labels=en")["items"]:
+        for name in ("kind", "status"):
+            if entry[name] is None:
+                assert entry[f"{name}_list"] is None
+                continue
+            codes = get(client, f"/v1/codelists/{entry[f'{name}_list']}")["codes"]
+            labels = {code["code"]: code["label"]["en"] for code in codes}
+            assert entry["labels"][f"/{name}"] == labels[entry[name]]
+
+
 def test_the_responses_can_be_cached(client: TestClient) -> None:
-    for path in (f"{PROJECT}?labels=vi", "/v1/projects?lang=en", "/v1/projects?labels=en&lang=en&include=partners"):
+    for path in (f"{PROJECT}?labels=vi", "/v1/projects?lang=en", "/v1/search?q=unido&labels=en&lang=en"):
         first = client.get(path)
         again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
         assert (again.status_code, "public" in first.headers["cache-control"]) == (304, True)

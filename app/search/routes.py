@@ -1,5 +1,6 @@
 """`GET /v1/search`: one query over all resources, with a snippet for each hit."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any
 
@@ -10,10 +11,11 @@ from app.core.database.statements import Read, cut, fitting
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
+from app.core.model.labels import Labels, in_one_language, labelled
 from app.core.model.resource import RESOURCES
 from app.core.public_paths import public
 from app.core.reading.cursors import MAX_CURSOR, Cursors
-from app.core.reading.parameters import MAX_ITEMS, Digits, SearchWords, query_model
+from app.core.reading.parameters import LANGUAGES, MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
 from app.core.search.candidates import WINDOW, window_of_candidates
@@ -25,6 +27,7 @@ from app.core.values.text import LanguageMap
 from app.search.snippets import snippet, words_of
 
 PATH = "/v1/search"
+PROJECTS = "projects"
 DEFAULT_LIMIT = 20
 FEW = 20  # if fewer records contain all words, those with some of them follow; not in a search of some resources
 MAX_READ_BYTES = 1_000_000  # of the records of a page, each of which is searched for its snippet
@@ -49,6 +52,13 @@ then other texts, then labels and links. Long results are compared in groups of 
 hit once. Countries and provinces to which no record refers are hits only with `resource=places`."""
 
 
+class HitProject(BaseModel, defer_build=True):
+    """The project of a hit."""
+
+    id: str = Field(description="Id of the project.", examples=["smart-factory-cooperation"])
+    title: LanguageMap = Field(description="Title of the project, by language.")
+
+
 class SearchHit(BaseModel, defer_build=True):
     """A record that matches the query, with the text to show for it."""
 
@@ -58,6 +68,9 @@ class SearchHit(BaseModel, defer_build=True):
     name: LanguageMap | None = Field(
         description="Its name or title. For a statement, its summary; for a figure, the words of the source (as `und`)."
     )
+    project: HitProject | None = Field(
+        description="The project to which the record belongs, or the first of several. Null: it belongs to none."
+    )
     tier: Annotated[str, TIER] = Field(description="Where and how the record contains the words of the query.")
     field: str = Field(description="The field that the snippet is from.", examples=["title.vi", "aliases[0]"])
     snippet: str = Field(description="The text of that field, or a part of it, in NFC.")
@@ -65,6 +78,7 @@ class SearchHit(BaseModel, defer_build=True):
         description="Start and end of each matched word in the snippet, in code points. The end is exclusive.",
         examples=[[[0, 2], [3, 7]]],
     )
+    labels: Labels = Field(default={})
 
 
 class SearchPage(BaseModel, defer_build=True):
@@ -96,6 +110,7 @@ def _query() -> type[BaseModel]:
                 max_length=MAX_CURSOR,
             ),
         ),
+        **LANGUAGES,
     }
     return query_model("SearchQuery", fields)
 
@@ -133,9 +148,10 @@ def _search(query: Any, request: ReadRequest) -> Read:
         ranked = yield from ranking.read_page(position, len(items))
     following = None
     if ranked.next:
-        following = cursors.next([("limit", query.limit)], str(ranked.next), "")
+        shaping = [(name, value) for name in LANGUAGES if (value := getattr(query, name))]
+        following = cursors.next([("limit", query.limit), *shaping], str(ranked.next), "")
     page = {
-        "items": items,
+        "items": [_shaped_hit(item, query) for item in items],
         "next": following,
         "reading": ranked.reading,
         "corrected": ranked.corrected,
@@ -143,6 +159,13 @@ def _search(query: Any, request: ReadRequest) -> Read:
         "not_found": ranked.interpretation.words_in_none if ranked.interpretation else [],
     }
     return page, following
+
+
+def _shaped_hit(item: dict[str, Any], query: Any) -> dict[str, Any]:
+    """Return a hit with the labels and in the language that the request asks for."""
+    if query.lang:
+        item = in_one_language(SearchHit, item, query.lang)
+    return labelled(SearchHit, item, query.labels) if query.labels else item
 
 
 def _items(page: RankedPage) -> Read:
@@ -159,12 +182,24 @@ def _items(page: RankedPage) -> Read:
         bodies |= {(name, key): body for key, body in (yield from reads.bodies(ids, MAX_READ_BYTES)).items()}
     candidates = [(hit, bodies.get((hit.resource, hit.record_id), b"")) for hit in page.hits]
     rows = fitting(cut(candidates, MAX_READ_BYTES))
-    return [_item(hit, body, page.interpretation) for hit, body in rows]
+    records = [(hit, from_json(body)) for hit, body in rows]
+    project_ids = list(dict.fromkeys(filter(None, (_project_of(record) for _, record in records))))
+    projects = (yield from reading_of(RESOURCES[PROJECTS]).bodies(project_ids, MAX_READ_BYTES)) if project_ids else {}
+    titles = {project_id: from_json(body)["title"] for project_id, body in projects.items()}
+    return [_item(hit, record, page.interpretation, titles) for hit, record in records]
 
 
-def _item(hit: Hit, body: bytes, interpretation: Interpretation) -> dict[str, Any]:
+def _project_of(record: Mapping[str, Any]) -> str | None:
+    """Return the id of the project to which a record belongs: the first one, if there are several."""
+    project: str | None = record.get("project") or next(iter(record.get(PROJECTS) or ()), None)
+    return project
+
+
+def _item(
+    hit: Hit, record: dict[str, Any], interpretation: Interpretation, titles: Mapping[str, Any]
+) -> dict[str, Any]:
     resource = RESOURCES[hit.resource]
-    record = from_json(body)
+    project = _project_of(record)
     best = snippet(resource, record, words_of(interpretation, hit.tier), hit)
     heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
     return {
@@ -172,6 +207,7 @@ def _item(hit: Hit, body: bytes, interpretation: Interpretation) -> dict[str, An
         "id": hit.record_id,
         "path": public(f"/v1/{hit.resource}/{hit.record_id}"),
         "name": {"und": heading} if isinstance(heading, str) else heading,
+        "project": {"id": project, "title": titles[project]} if project and project in titles else None,
         "tier": hit.tier,
         "field": best.field,
         "snippet": best.text,

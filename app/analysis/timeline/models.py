@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.analysis.timeline.sources import WHAT
 from app.core.model.filters import EdtfText
+from app.core.model.labels import Labels, Language
 from app.core.model.resource import Id
 from app.core.reading.cursors import MAX_CURSOR
-from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
+from app.core.reading.parameters import DEFAULT_LIMIT, LABELS_TEXT, LANG_TEXT, MAX_ITEMS, Digits
 from app.core.values.dates import Edtf
 from app.core.values.text import LanguageMap
 
@@ -42,6 +43,8 @@ class TimelineQuery(BaseModel, defer_build=True):
     cursor: str | None = Field(
         default=None, max_length=MAX_CURSOR, description="Start of the page, from `next` of the previous page."
     )
+    labels: Language | None = Field(default=None, description=LABELS_TEXT)
+    lang: Language | None = Field(default=None, description=LANG_TEXT)
 
 
 class EntryShown(BaseModel, defer_build=True):
@@ -62,8 +65,10 @@ class EntryShown(BaseModel, defer_build=True):
     id: str = Field(description="Id of the record with this date.")
     field: Literal["date", "signed_on", "period", "due"] = Field(description="Field of the record with this date.")
     kind: str = Field(description="Kind of the record.")
+    kind_list: str = Field(description="Name of the code list of `kind`.", examples=["milestone_kind"])
     title: LanguageMap = Field(description="Title of the record, or summary of a statement, by language.")
     status: str | None = Field(description="Status of the record. Null: statements have none.")
+    status_list: str | None = Field(description="Name of the code list of `status`.", examples=["project_status"])
     projects: list[str] = Field(description="Ids of the projects that it belongs to.")
     agreement: str | None = Field(description="Id of its agreement. For an agreement, its own id.")
     places: list[str] = Field(description="Ids of the places where it takes place.")
@@ -74,6 +79,7 @@ class EntryShown(BaseModel, defer_build=True):
         description="`inferred` of the record: JSON Pointers of the parts that only the context of a document "
         "supports. The date of the entry is inferred if the list has its field, such as `/signed_on`."
     )
+    labels: Labels = Field(default={})
 
 
 class TimelinePage(BaseModel, defer_build=True):

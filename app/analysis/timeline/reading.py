@@ -5,17 +5,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.analysis.timeline.models import Precision, TimelineQuery
+from app.analysis.timeline.models import EntryShown, Precision, TimelineQuery
 from app.analysis.timeline.query import SUB_PROJECTS, TimelineShape, bound_values, statement
 from app.analysis.timeline.sources import SOURCES, WHAT
 from app.core.database.statements import MAX_PAGE_BYTES, Read, fitting
 from app.core.errors import BadCursor
+from app.core.model.labels import code_label, codes_of_field, in_one_language, labelled
+from app.core.model.resource import RESOURCES
 from app.core.reading.cursors import Cursors
 from app.core.reading.results import ReadRequest, computed
+from app.core.values.codelists import CodeList
 from app.core.values.dates import OPEN_END, OPEN_START, Edtf, ends, parse_edtf
 from app.core.values.json import from_json
 
 PATH = "/v1/timeline"
+SHAPING = ("labels", "lang")
 FILTERS = ("partner", "project", "agreement", "place")
 
 # A page is read again at most so many times, because entries outside the requested period are removed after the read.
@@ -34,16 +38,34 @@ def _page(query: TimelineQuery, request: ReadRequest) -> Read:
     cursors: Cursors = yield from request.cursors(list(_pairs(query)))
     after = _position(cursors, query.cursor) if query.cursor is not None else None
     items, position = yield from _entries(query, after)
+    items = [_shaped_entry(entry, query) for entry in items]
     next_path = None
     if position:
         place = [position["at"], position["other"], position["rank"]]
-        next_path = cursors.next([("limit", query.limit)], place, position["id"])
+        shaping = [("limit", query.limit), *((name, value) for name in SHAPING if (value := getattr(query, name)))]
+        next_path = cursors.next(shaping, place, position["id"])
     return {"items": items, "next": next_path}, next_path
+
+
+def _shaped_entry(entry: dict[str, Any], query: TimelineQuery) -> dict[str, Any]:
+    """Return an entry with the labels and in the language that the request asks for."""
+    if query.lang:
+        entry = in_one_language(EntryShown, entry, query.lang)
+    if query.labels:
+        entry = labelled(EntryShown, entry, query.labels)
+        for name in ("kind", "status"):
+            if codes := _codes(entry["resource"], name):
+                entry["labels"][f"/{name}"] = code_label(codes, entry[name], query.labels)
+    return entry
+
+
+def _codes(resource: str, name: str) -> CodeList | None:
+    return codes_of_field(RESOURCES[resource].shown, name)
 
 
 def _pairs(query: TimelineQuery) -> Iterator[tuple[str, str]]:
     """Yield the name and value of each query parameter of the request that decides its entries and their order."""
-    parameters = query.model_dump(exclude_unset=True, exclude_none=True, exclude={"limit", "cursor"})
+    parameters = query.model_dump(exclude_unset=True, exclude_none=True, exclude={"limit", "cursor", *SHAPING})
     for name, value in parameters.items():
         for item in value if isinstance(value, list) else [value]:
             yield name, str(item).lower() if isinstance(item, bool) else item
@@ -117,11 +139,18 @@ def _entry(rank: int, at: str, what: str, record: Mapping[str, Any]) -> dict[str
         "id": record["id"],
         "field": SOURCES[rank].field,
         "kind": record["kind"],
+        "kind_list": _list_name(record, "kind"),
         "title": record.get("title") or record["summary"],
         "status": record.get("status"),
+        "status_list": _list_name(record, "status"),
         **_links(record),
         "inferred": record["inferred"],
     }
+
+
+def _list_name(record: Mapping[str, Any], name: str) -> str | None:
+    codes = _codes(record["resource"], name)
+    return None if codes is None else codes.name
 
 
 def _date(field: str, what: str, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def code_label(codes: CodeList, code: str, language: str) -> str:
     return code if entry is None else entry.label.get(language, entry.en)
 
 
+@cache
 def codes_of_field(model: type[BaseModel], name: str) -> CodeList | None:
     """Return the code list of a field, if it has one."""
     field = model.model_fields.get(name)
