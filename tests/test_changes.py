@@ -66,6 +66,7 @@ def test_the_feed_tells_every_change_with_the_stored_bytes(
 
 def test_drafts_are_never_told(registry: TestClient, editor: Key) -> None:
     start = end_of(registry)
+    assert {item["partner"] for item in get(registry, f"{FEED}?limit=200")["items"]} == {None}
     put(registry, editor, "projects/secret", {**PROJECT, "state": "draft", "title": {"en": "Zebrafish one"}})
     patch(registry, editor, "projects/secret", title={"en": "Zebrafish two"})
     assert follow(registry, start)[0] == []
@@ -180,16 +181,17 @@ def test_a_text_taken_down_from_a_withdrawn_record_shows_no_draft(
     assert item["proof"]["salt"] is None
 
 
-def test_of_a_partner_comes_what_names_it_and_what_ceases_to(registry: TestClient, editor: Key) -> None:
+def test_of_a_partner_comes_what_names_it_and_what_ceases_to(registry: TestClient, editor: Key, unido: Key) -> None:
     put(registry, editor, "partners/newcomer", PARTNER)
     start = end_of(registry)
     put(registry, editor, "projects/a", {**PROJECT, "roles": [{"partner": "newcomer", "role": "funding"}]})
     put(registry, editor, "projects/b", {**PROJECT, "title": {"en": "newcomer"}})
-    patch(registry, editor, "projects/a", roles=[])
+    patch(registry, unido, "projects/a", roles=[])
     patch(registry, editor, "projects/a", title={"en": "Other"})
     patch(registry, editor, "partners/newcomer", abbreviation="NEW")
     items = follow(registry, f"{start}&partner=newcomer")[0]
     assert [(each["id"], each["version"]) for each in items] == [("a", 1), ("a", 2), ("newcomer", 2)]
+    assert [each["partner"] for each in items] == [None, "unido", None]  # those of the keys
 
 
 def test_filters_are_the_feed_without_the_rest(registry: TestClient) -> None:

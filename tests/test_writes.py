@@ -18,9 +18,9 @@ from app.core.writing.representation import accepted_fields
 from app.partners import merging
 from seed.files import Dataset
 from tests.support.databases import url_of
-from tests.support.http import PATCH, client_of, problem
+from tests.support.http import PATCH, client_of, get, problem
 from tests.support.keys import Key, key_of
-from tests.support.log import count_changes
+from tests.support.log import count_changes, verified
 from tests.support.records import AGREEMENT, FIGURE, PARTNER, PROJECT
 
 
@@ -167,7 +167,7 @@ def test_patch_merges_and_checks_the_whole(registry: TestClient, editor: Key) ->
     tag = done.headers["etag"]
     assert pointers(patch({"kind": None, "nmae": {}}, **{"If-Match": tag})) == {
         "/kind": "invalid_value",
-        "": "unknown_member",
+        "/nmae": "unknown_member",
     }
     assert pointers(patch({"id": "another"}, **{"If-Match": tag})) == {"/id": "read_only"}
     assert pointers(patch({"managed_by": None}, **{"If-Match": tag})) == {"/citations": "no_evidence"}
@@ -185,8 +185,34 @@ def test_delete_leaves_a_tombstone(registry: TestClient, editor: Key) -> None:
     problem(registry.get(path), 410, "gone")
     problem(registry.delete(path, headers={**editor, "If-Match": tag}), 410, "gone")
     problem(registry.patch(path, content="{}", headers={**editor, **PATCH}), 410, "gone")
-    problem(registry.put(path, json=PARTNER, headers=editor), 409, "id_taken")
     problem(registry.post("/v1/partners", json={**PARTNER, "id": "short-lived"}, headers=editor), 409, "id_taken")
+
+
+def test_put_restores_a_deleted_record_and_its_history_goes_on(
+    registry: TestClient, editor: Key, unido: Key, moit: Key, seeded_database: Database
+) -> None:
+    path = "/v1/projects/restored"
+    first = registry.put(path, json=PROJECT, headers=unido).json()
+    assert registry.delete(path, headers={**unido, "If-Match": "*"}).status_code == 204
+    problem(registry.put(path, json={**PROJECT, "managed_by": "moit"}, headers=moit), 409, "id_taken")
+    problem(registry.put(path, json=PROJECT, headers={**unido, "If-Match": "*"}), 412, "stale")
+    again = registry.put(path, json=PROJECT, headers=unido)
+    assert (again.status_code, again.json()["version"], again.json()["created_at"]) == (201, 3, first["created_at"])
+    history = get(registry, f"{path}/history")["items"]
+    assert [(each["version"], each["action"]) for each in history] == [(3, "create"), (2, "delete"), (1, "create")]
+    assert get(registry, path) == again.json()
+    assert registry.delete(path, headers={**unido, "If-Match": again.headers["etag"]}).status_code == 204
+    assert registry.put(path, json=PROJECT, headers=editor).json()["version"] == 5
+    assert verified(seeded_database)[0] == []
+
+
+def test_a_failed_condition_tells_the_present_tag(registry: TestClient, editor: Key) -> None:
+    path = "/v1/partners/tagged"
+    tag = registry.put(path, json=PARTNER, headers=editor).headers["etag"]
+    for headers in ({"If-Match": '"0"'}, {"If-None-Match": "*"}):
+        stale = registry.put(path, json=PARTNER, headers={**editor, **headers})
+        assert tag in problem(stale, 412, "stale")["detail"]
+        assert stale.headers["etag"] == tag
 
 
 def test_what_others_refer_to_is_not_deleted(registry: TestClient, editor: Key) -> None:
@@ -209,7 +235,7 @@ def test_what_others_refer_to_is_not_deleted(registry: TestClient, editor: Key) 
         (
             "projects",
             {"kind": "x", "status": 5, "sdgs": ["99"], "zq7": 1, "title": {"zq7xx": "a", "vi": ""}},
-            {"/kind": "invalid_value", "/status": "invalid_value", "/sdgs/0": "invalid_value", "": "unknown_member",
+            {"/kind": "invalid_value", "/status": "invalid_value", "/sdgs/0": "invalid_value", "/zq7": "unknown_member",
              "/title": "invalid_value", "/title/vi": "invalid_value"},
         ),
         (
@@ -227,8 +253,8 @@ def test_what_others_refer_to_is_not_deleted(registry: TestClient, editor: Key) 
         (
             "projects",
             {"kind": "x", "period": "no", "places": ["atlantis"], "managed_by": None, "part_of": ["probe"], "zq7": 1},
-            {"/kind": "invalid_value", "/period": "invalid_value", "": "unknown_member", "/places/0": "unknown_record",
-             "/citations": "no_evidence", "/part_of/0": "cycle"},
+            {"/kind": "invalid_value", "/period": "invalid_value", "/zq7": "unknown_member",
+             "/places/0": "unknown_record", "/citations": "no_evidence", "/part_of/0": "cycle"},
         ),
         ("figures", {"unit": "USD"}, {"/unit": "other_unit"}),
         ("figures", {"unit": 5, "indicator": "nothing"}, {"/unit": "invalid_value", "/indicator": "unknown_record"}),
@@ -269,7 +295,7 @@ def test_every_mistake_is_told_with_its_place(
         f"/v1/{resource}/probe", json={**whole.get(resource, {"managed_by": "unido"}), **change}, headers=editor
     )
     assert pointers(response) == wrong
-    assert "zq7" not in response.text
+    assert "zq7xx" not in response.text
     assert count_changes(seeded_database) == before
 
 

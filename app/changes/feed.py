@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, literal_column, or_, select
 
+from app.core.access.keys import KEYS
 from app.core.change_log import CHANGES, EARLIER_PUBLIC, REDACTIONS, chain_entry_of
 from app.core.database.sql import bounded_query, one_of, unfitted, unindexed, utf8
 from app.core.database.statement_cache import STATEMENTS
@@ -47,6 +48,7 @@ class FeedRow(NamedTuple):
     salt: str | None
     redacted: int | None
     chain: str
+    partner: str | None
     body: bytes | None
 
     @property
@@ -55,7 +57,9 @@ class FeedRow(NamedTuple):
         return {"resource": self.resource, "id": self.record_id, "sequence": self.sequence}
 
 
-_COLUMNS = [C[name] for name in FeedRow._fields if name != "body"]
+# The partner of the key that wrote a Change. A mirror does not have the keys of its source.
+_PARTNER = select(KEYS.c.partner).where(KEYS.c.id == func.substr(C.actor, len("key:") + 1)).scalar_subquery()
+_COLUMNS = [*(C[name] for name in FeedRow._fields[:-2]), _PARTNER.label("partner")]
 _FEED_ROWS = select(*_COLUMNS, case((C.shown.is_not(None), utf8(C.body))))
 _FEED_TEXTS = select(*_COLUMNS, case((C.shown.is_not(None), unfitted(C.body))).label("body"))
 _LAST = Query(select(C.sequence, C.chain).order_by(C.sequence.desc()).limit(literal_column("1")))
@@ -203,6 +207,7 @@ def _item(row: FeedRow, query: Any) -> Read:
         "sequence": row.sequence,
         "at": row.at,
         "actor": row.actor,
+        "partner": row.partner,
         "action": "delete" if is_deleted else row.shown,  # a redaction of a deleted record is one more delete
         "resource": row.resource,
         "id": row.record_id,

@@ -196,6 +196,13 @@ def _page_model() -> Any:
                 description="Who wrote it: `key:` and the id of a key, a command such as `seed`, or a redaction.",
             ),
         ),
+        "partner": (
+            str | None,
+            Field(
+                default=None,
+                description="Id of the partner whose key wrote it. Null: a key without a partner, or a command.",
+            ),
+        ),
         "action": (
             Annotated[str, PUBLIC_ACTION],
             Field(

@@ -104,7 +104,7 @@ def name_of(sequence: int, chain: str) -> str:
 
 LATEST_CHANGE = select(CHANGES.c.sequence, CHANGES.c.at, CHANGES.c.chain).order_by(CHANGES.c.sequence.desc()).limit(1)
 LAST_OF_RECORD = (
-    select(CHANGES.c.action, CHANGES.c.body)
+    select(CHANGES.c.action, CHANGES.c.body, CHANGES.c.version)
     .where(CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
     .order_by(CHANGES.c.sequence.desc())
     .limit(1)

@@ -274,7 +274,10 @@ class Conflict(Problem):
 
 
 class IdTaken(Conflict):
-    """The id belongs to another record. Drafts, deleted and merged records keep their ids. Choose another id."""
+    """The id belongs to another record. Drafts, deleted and merged records keep their ids. Choose another id.
+
+    A deleted record is restored with PUT, not with POST.
+    """
 
     code = "id_taken"
     title = "The id is taken"
@@ -296,7 +299,7 @@ class ReferredTo(Conflict):
 
 
 class Gone(Problem):
-    """The record was deleted. Its id is never used again."""
+    """The record was deleted. A key that may write the record can restore it with PUT."""
 
     status = 410
     code = "gone"

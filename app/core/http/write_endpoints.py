@@ -45,7 +45,8 @@ IDEMPOTENCY_KEY = {
 
 PUT_DESCRIPTION = (
     "Members that are left out get their default, except `managed_by`, which keeps its value. Replacing a record needs "
-    "If-Match. The body can be a record as a read returns it. A body that changes nothing creates no new version."
+    "If-Match. The body can be a record as a read returns it. A body that changes nothing creates no new version. "
+    "PUT restores a deleted record: its history and version numbers continue."
 )
 PATCH_DESCRIPTION = (
     "The body is a JSON Merge Patch (RFC 7396) with the members to change, as `application/merge-patch+json` or "
@@ -164,7 +165,7 @@ def _add_delete(router: APIRouter, resource: Resource) -> None:
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers=IF_MATCH,
-        statuses={"204": "Deleted. The id is never used again."},
+        statuses={"204": "Deleted. PUT with the same id restores the record."},
         problems=(Conflict, *OF_CHANGES),
     )
     async def delete(request: Request, caller: Caller, **path: str) -> Response:

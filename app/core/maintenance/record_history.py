@@ -82,9 +82,9 @@ class RecordHistory:
     def _fits(self, row: Any) -> bool:
         is_create = row.action == "create"
         if self.is_mirror and self.state is None:
-            return bool(row.version == 1 if is_create else row.version >= 1)
+            return bool(row.version >= 1)
         fits = is_create == (self.state is None) or (_redacts(row) and row.action == "delete")
-        version = 1 if self.last is None or is_create else int(self.last.version) + 1
+        version = 1 if self.last is None else int(self.last.version) + 1
         return bool(fits and row.version == version)
 
     @property

@@ -49,7 +49,7 @@ class Record(SQLModel):
     model_config = ConfigDict(json_schema_serialization_defaults_required=True, defer_build=True)  # type: ignore[assignment]
 
     resource: Any = Field(description="Plural name of the resource, as in the URL.")
-    id: Slug = Field(description="Stable, readable id. It never changes and is never used again.")
+    id: Slug = Field(description="Stable, readable id. It never changes, and no other record ever gets it.")
     version: int = Field(ge=1, description="Version number: 1 at creation, increased by one with each change.")
     created_at: Instant = Field(description="Time at which the record was created (RFC 3339, UTC).")
     updated_at: Instant = Field(description="Time of the last change of the record (RFC 3339, UTC).")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from app.core.errors import MAX_ERRORS, BadBody, ErrorItem, Invalid
 from app.core.values.links import LinksTo
-from app.core.values.text import LANGUAGE_TAG, SLUG, UNSAFE, Suggestions
+from app.core.values.text import LANGUAGE_TAG, PLAIN_NAME, SLUG, UNSAFE, Suggestions
 
 MAX_DEPTH = 100
 COUNTED_ERRORS = 1_000  # a value with more is refused without a list of them, which would take long
@@ -136,8 +136,10 @@ def _item(model: type[BaseModel], error: Any, suggestions: Suggestions) -> Error
     names = _member_names(model)
     location = list(error["loc"])
     if error["type"] == "extra_forbidden":
-        detail = f"There is no such member here.{suggestions.similar_to(str(location.pop()), names)}"
-        return ErrorItem(pointer=_pointer(location, names), code="unknown_member", detail=detail)
+        unknown = str(location.pop())
+        detail = f"There is no such member here.{suggestions.similar_to(unknown, names)}"
+        pointer = _pointer([*location, unknown], names | {unknown} if PLAIN_NAME.fullmatch(unknown) else names)
+        return ErrorItem(pointer=pointer, code="unknown_member", detail=detail)
     return ErrorItem(pointer=_pointer(location, names), code="invalid_value", detail=error_detail(error))
 
 

@@ -18,7 +18,7 @@ from app.core.model.labels import Language
 from app.core.model.resource import COMPUTED_INCLUDES, Resource
 from app.core.model.validation import error_detail
 from app.core.reading.cursors import MAX_CURSOR
-from app.core.values.text import UNSAFE, Suggestions
+from app.core.values.text import PLAIN_NAME, UNSAFE, Suggestions
 
 MAX_QUERY_LENGTH = 32_768  # bytes
 MAX_PARAMETERS = 400  # counted before they are decoded
@@ -31,7 +31,6 @@ LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` 
 # Parameters with names in brackets are the members of one field: `fields[partners]=name` is {"partners": "name"}.
 BRACKETED = re.compile(r"fields\[([a-z_]{1,40})\]")
 FIELDS_OF_INCLUDED = "included_fields"
-PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")  # of a parameter, which an error may repeat
 NameList = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", max_length=1000)]
 FieldsOfIncluded = Annotated[dict[str, NameList], Field(max_length=MAX_BRACKETED)]
 SearchWords = Annotated[str, StringConstraints(max_length=300)]

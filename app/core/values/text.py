@@ -15,6 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")  # of a parameter or member, which an error may repeat
+
+
 def clean(text: str) -> str:
     """Return the text unchanged; ValueError if it is blank or contains characters that cannot be stored or shown."""
     if UNSAFE.search(text):

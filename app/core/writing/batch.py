@@ -40,7 +40,7 @@ from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource
 from app.core.search import index
 from app.core.values.text import SLUGS
-from app.core.writing.representation import Content, StoredRecord, accepted_fields
+from app.core.writing.representation import Content, DeletedRecord, StoredRecord, accepted_fields
 from app.core.writing.write_quota import count_written
 
 
@@ -131,13 +131,19 @@ class Batch:
             return "unchanged"
         return f"{self.replace(content, present).action}d"
 
-    def replace(self, content: Content, present: StoredRecord | None) -> PendingWrite:
-        """Write the next version of a record, even if its fields are the same as before. Raise Invalid as `put`."""
+    def replace(
+        self, content: Content, present: StoredRecord | None, deleted: DeletedRecord | None = None
+    ) -> PendingWrite:
+        """Write the next version of a record, even if its fields are the same as before. Raise Invalid as `put`.
+
+        `deleted` is the record that had the id before, if it is restored.
+        """
         SLUGS.validate_python(content.record_id)
+        previous = present or deleted
         metadata = {
             "id": content.record_id,
-            "version": present.version + 1 if present else 1,
-            "created_at": present.created_at if present else self.at,
+            "version": previous.version + 1 if previous else 1,
+            "created_at": previous.created_at if previous else self.at,
             "updated_at": self.at,
         }
         return self._add(content, metadata, present)

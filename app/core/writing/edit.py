@@ -22,7 +22,7 @@ from app.core.writing.integrity import Proposal, violations
 from app.core.writing.patch import merge, writable_body
 from app.core.writing.preconditions import UNCONDITIONAL, Conditions
 from app.core.writing.references import referrers
-from app.core.writing.representation import Content, StoredRecord, writable_members
+from app.core.writing.representation import Content, DeletedRecord, StoredRecord, writable_members
 
 MAX_REFERRERS = 50  # referrers that a problem lists
 MAX_CHECKED_REFERRERS = 1_000  # referrers of each kind of link that are read
@@ -51,16 +51,17 @@ class Edit:
     conditions: Conditions = UNCONDITIONAL
 
     def put(self, members: dict[str, Any]) -> WriteResult:
-        """Create or replace the record."""
+        """Create or replace the record, or restore it if it was deleted and the caller may write it."""
         present = self._read()
+        deleted = None
         if present is None:
-            self._check_unused()
+            deleted = self._deleted()
             self.conditions.check(self.session, None)
         else:
             if not self.caller.can_see(present.state, present.managed_by):
                 raise IdTaken
             self.check_writable(present)
-        return self._store(self._validate(members, present), present)
+        return self._store(self._validate(members, present), present, deleted)
 
     def create(self, members: dict[str, Any]) -> WriteResult:
         """Create the record. Raise IdTaken if there is or was a record with this id."""
@@ -106,6 +107,16 @@ class Edit:
         if json.loads(present.body).get("merged_into"):
             raise IdTaken("The record was merged into another one. Write to that one.")
 
+    def _deleted(self) -> DeletedRecord | None:
+        """Return the deleted record with this id, if there was one. Raise IdTaken if the caller may not write it."""
+        last = self.session.execute(LAST_OF_RECORD, {"resource": self.resource.name, "id": self.record_id}).first()
+        if last is None:
+            return None
+        body = json.loads(last.body) if last.body else None
+        if last.action != "delete" or body is None or not self.caller.may_write(body["managed_by"]):
+            raise IdTaken
+        return DeletedRecord(last.version, body["created_at"])
+
     def _check_unused(self) -> None:
         if used_ids(self.session, self.resource, [self.record_id]):
             raise IdTaken
@@ -138,7 +149,9 @@ class Edit:
         proposal = Proposal(self.session, self.resource, self.record_id, fields, self.caller)
         return [error for error in violations(proposal) if top_member(error) not in invalid_members]
 
-    def _store(self, fields: RecordFields, present: StoredRecord | None) -> WriteResult:
+    def _store(
+        self, fields: RecordFields, present: StoredRecord | None, deleted: DeletedRecord | None = None
+    ) -> WriteResult:
         content = Content(self.resource, self.record_id, fields)
         if present is not None:
             # The conditions apply even if nothing would change: if two clients both raise a number from 4 to 5, the
@@ -153,7 +166,7 @@ class Edit:
         if errors:
             raise Invalid(*errors)
         batch = Batch(self.session, actor(self.caller), limits_size=True)
-        pending = batch.replace(content, present)
+        pending = batch.replace(content, present, deleted)
         batch.flush()
         return WriteResult(self.record_id, pending.tag, pending.body, created=present is None)
 

@@ -32,10 +32,15 @@ class Conditions:
         for header in (self.if_match, self.if_none_match):
             if header and not is_any(header) and not has_tags(header):
                 raise BadRequest("If-Match and If-None-Match take ETags in quotes, or *.")
-        if self.if_match and (present is None or not self._matches(session, present)):
-            raise Stale
-        if present is not None and matches_any(self.if_none_match, present.tag):
-            raise Stale
+        if present is None:
+            if self.if_match:
+                raise Stale
+        elif (self.if_match and not self._matches(session, present)) or matches_any(self.if_none_match, present.tag):
+            detail = (
+                f'The record does not satisfy If-Match or If-None-Match. Its present ETag is "{present.tag}". Read it '
+                "again."
+            )
+            raise Stale(detail, headers={"ETag": f'"{present.tag}"'})
 
     def require(self) -> None:
         """Raise NoCondition if there is no If-Match header."""

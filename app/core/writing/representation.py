@@ -39,6 +39,14 @@ class StoredRecord:
 
 
 @dataclass(frozen=True)
+class DeletedRecord:
+    """A deleted record whose id is used again: its last version, and when it was created."""
+
+    version: int
+    created_at: str
+
+
+@dataclass(frozen=True)
 class Content:
     """The fields of a record. They are serialized only once, even if several representations are made."""
 
