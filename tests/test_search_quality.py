@@ -117,10 +117,11 @@ def test_a_new_name_of_a_partner_finds_its_projects_at_once(database: Database) 
         assert ask(client, "quixotry", resource="projects")["items"] == []
 
 
-def test_a_new_name_of_a_partner_with_many_projects_reaches_them_in_the_background(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bound", "value"), [("AT_ONCE", 2), ("BYTES_AT_ONCE", 1_200)])
+def test_a_new_name_of_a_partner_with_many_or_large_projects_reaches_them_in_the_background(
+    database: Database, bound: str, value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linked, "AT_ONCE", 2)
+    monkeypatch.setattr(linked, bound, value)
     store(database, RESOURCES["partners"], partner("Quixotry"))
     store(database, RESOURCES["projects"], *(project(number, "quixotry") for number in range(5)))
     store(database, RESOURCES["partners"], {**partner("Zymurgy"), "id": "quixotry"})

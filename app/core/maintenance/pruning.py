@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +19,9 @@ from app.core.database.engine import Database
 
 FIRST_AFTER = 2.0  # seconds after the start
 PRUNED_EVERY = 300.0  # seconds, more or less: processes that started together do not all prune together
-PAUSE = 0.12  # seconds between two transactions, for writers that wait for the lock of SQLite
+# Seconds between two transactions, for writers that wait for the lock of SQLite. After a longer transaction, the pause
+# is as long as it was.
+PAUSE = 0.12
 
 # A function that deletes a batch in a transaction and returns whether there may be more.
 Prune = Callable[[Database], bool]
@@ -59,8 +62,10 @@ class Pruner:
 
     async def _run_to_end(self, prune: Prune) -> None:
         try:
+            started = time.monotonic()
             while not self._ending and await self._in_thread(prune):
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(max(PAUSE, time.monotonic() - started))
+                started = time.monotonic()
         except (SQLAlchemyError, sqlite3.Error):  # the database does not respond: try again later
             pass
         except Exception:

@@ -255,18 +255,21 @@ def _dependent_writes(
     links now, or does not link any more.
     """
     linking: list[Linking] = []
+    few: dict[Reference, int] = {}
     added: set[Reference] = set()
     removed: set[Reference] = set()
     for change in changes:
         if change.write.before and change.label != (change.after.label if change.after else ""):
-            few = few_linking(connection, change.reference)
-            if few is None:
+            more = few_linking(connection, change.reference, sum(few.values()))
+            if more is None:
                 queue_refresh(connection, change.reference)
-            linking += few or []
+            few |= more or {}
         before, after = _reference_links(change)
         added |= after - before
         removed |= before - after
-    linking = [item for item in linking if item.reference not in written]
+    for name in sorted({reference.resource for reference in few}):
+        ids = {reference.record_id for reference in few if reference.resource == name and reference not in written}
+        linking += with_bodies(connection, RESOURCES[name], ids)
     linking += misplaced(connection, added, removed, written)
     different = {item.reference: item for item in linking}
     return [IndexWrite(item.resource, item.record_id, item.body, item.body) for item in different.values()]

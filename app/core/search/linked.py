@@ -5,7 +5,8 @@ transaction. If it has many, the record is put into a queue, and a background ta
 (`app/core/maintenance/reindex.py`): until then they are found by the old name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Select, delete, func, insert, literal, select, update
@@ -18,7 +19,10 @@ from app.core.search.entries import public_record
 from app.core.search.tables import RECORDS, REFERENCE_DATA, REFRESHES
 from app.core.values.links import link_paths, text_positions
 
-AT_ONCE = 200  # records that are indexed again in the transaction of a write, or in one of the background task
+# Records that are indexed again in the transaction of a write, or in one of the background task, and bytes of their
+# representations: to index a megabyte takes up to a second, and other writes wait for it.
+AT_ONCE = 200
+BYTES_AT_ONCE = 300_000
 
 
 class Linking(NamedTuple):
@@ -56,15 +60,30 @@ def _linking(resource: Resource, column: Any, target_id: str) -> Select[Any]:
     return query.where(column == target_id)
 
 
-def few_linking(connection: Connection, reference: Reference) -> list[Linking] | None:
-    """Return the records that link to a record, or None if they are more than `AT_ONCE`."""
-    results: dict[tuple[str, str], Linking] = {}
+def few_linking(connection: Connection, reference: Reference, used: int) -> dict[Reference, int] | None:
+    """Return the records that link to a record, with their sizes.
+
+    None: they are more than AT_ONCE, or have more than BYTES_AT_ONCE together with the bytes that are `used` already.
+    """
+    sizes: dict[Reference, int] = {}
     for resource, column in _links_to(reference.resource):
         ids = connection.scalars(_linking(resource, column, reference.record_id).limit(AT_ONCE + 1)).all()
-        results |= {(resource.name, item.record_id): item for item in with_bodies(connection, resource, set(ids))}
-        if len(ids) > AT_ONCE or len(results) > AT_ONCE:
+        if len(ids) > AT_ONCE:
             return None
-    return list(results.values())
+        of_resource = _sizes(connection, resource, ids)
+        sizes |= {Reference(resource.name, record_id): size for record_id, size in of_resource.items()}
+        if len(sizes) > AT_ONCE or used + sum(sizes.values()) > BYTES_AT_ONCE:
+            return None
+    return sizes
+
+
+def _sizes(connection: Connection, resource: Resource, ids: Iterable[str]) -> dict[str, int]:
+    """Return the lengths of the representations of these records."""
+    row: Any = resource.table
+    size = func.length(func.coalesce(row.body, CHANGES.c.body))
+    query = select(row.id, size).join(CHANGES, CHANGES.c.sequence == row.change)
+    found = connection.execute(query.where(row.id.in_(sorted(set(ids))))) if ids else ()
+    return {record_id: length or 0 for record_id, length in found}
 
 
 def with_bodies(connection: Connection, resource: Resource, ids: set[str]) -> Iterator[Linking]:
@@ -85,7 +104,10 @@ def queue_refresh(connection: Connection, reference: Reference) -> None:
 
 
 def next_to_refresh(connection: Connection) -> list[Linking]:
-    """Return the next records that the background task indexes again, and note that they are done."""
+    """Return the next records that the background task indexes again, and note that they are done.
+
+    It is at least one record, and more only if they have no more than BYTES_AT_ONCE together.
+    """
     order = (REFRESHES.c.resource, REFRESHES.c.record_id)  # as in WAITING_FOR_INDEX
     first = connection.execute(select(REFRESHES).order_by(*order).limit(1)).first()
     if first is None:
@@ -95,7 +117,13 @@ def next_to_refresh(connection: Connection) -> list[Linking]:
     query = _linking(resource, column, first.record_id)
     query = query.where(resource.table.id > first.after).order_by(resource.table.id).limit(AT_ONCE)
     ids = list(connection.scalars(query))
-    if len(ids) == AT_ONCE:
+    is_last = len(ids) < AT_ONCE
+    sizes = _sizes(connection, resource, ids)
+    fitting = sum(total <= BYTES_AT_ONCE for total in accumulate(sizes.get(record_id, 0) for record_id in ids))
+    if fitting < len(ids):
+        ids = ids[: max(1, fitting)]
+        is_last = False
+    if not is_last:
         connection.execute(update(REFRESHES).where(*key).values(after=ids[-1]))
     elif first.step + 1 < len(_links_to(first.resource)):
         connection.execute(update(REFRESHES).where(*key).values(step=first.step + 1, after=""))
