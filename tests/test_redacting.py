@@ -204,6 +204,37 @@ def test_the_names_of_columns_in_an_import_are_looked_at_too(
     assert "Quagga" not in everything(seeded_database, "imports")
 
 
+def test_the_texts_of_import_mappings_are_looked_at_too(
+    leaked: TestClient, seeded_database: Database, editor: dict[str, str]
+) -> None:
+    column = {
+        "to": "roles.*.partner",
+        "with": {"role": "lead"},
+        "separator": ";",
+        "values": {SECRET: "unido", "B": SECRET},
+    }
+    body = {
+        "resource": "projects",
+        "columns": {f"Office of {SECRET}": column, "Name": {"to": "title.en"}},
+        "ignore": [f"Notes of {SECRET}"],
+        "constants": {"description.en": f"From {SECRET}"},
+        "required": ["Name"],
+        "sheet": SECRET,
+    }
+    stored = leaked.put("/v1/import-mappings/list", json=body, headers=editor)
+    assert stored.status_code == 201, stored.text
+    results = redact(seeded_database, Redaction(SECRET, "[removed]", REASON))
+    assert any("1 mapping, at content" in str(result) for result in results)
+    assert SECRET not in everything(seeded_database, "import_mappings")
+    shown = leaked.get("/v1/import-mappings/list", headers=editor).json()
+    changed = shown["columns"]["Office of [removed]"]
+    assert changed == {**changed, **column, "values": {"[removed]": "unido", "B": "[removed]"}}
+    assert (shown["ignore"], shown["sheet"]) == (["Notes of [removed]"], "[removed]")
+    redact(seeded_database, Redaction("partner", "[…]", REASON))  # a word of a path, which is no text
+    shown = leaked.get("/v1/import-mappings/list", headers=editor).json()
+    assert shown["columns"]["Office of [removed]"]["to"] == "roles.*.partner"
+
+
 def test_ids_and_links_stay_and_are_named(
     registry: TestClient, seeded_database: Database, editor: dict[str, str]
 ) -> None:

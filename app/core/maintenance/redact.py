@@ -35,6 +35,8 @@ RecordName = tuple[str, str]  # resource and id of a record
 MIN_CHARACTERS = 3  # of a text that is removed from all records at once
 # A column outside the log that stores contents of records as JSON has this key in its `info`. The value names its rows.
 TEXTS = "texts of records"
+# Its `info` can also have this key, with a function that replaces texts in the JSON, if names of its members are texts.
+REPLACED_BY = "replaces texts"
 NAMES = ("id", "resource", "pointer", "code")  # members of that JSON that identify a record or a place in it
 _STEP = re.compile(r"[^.\[\]]+")
 
@@ -96,12 +98,16 @@ class Redaction:
     def redact_values(self, value: Any) -> Any:
         """Return a JSON value without the text. The members in NAMES stay as they are."""
         if isinstance(value, str):
-            return _nfc(value).replace(self.text, self.replacement) if self.text in _nfc(value) else value
+            return self.redact_text(value)
         if isinstance(value, list):
             return [self.redact_values(item) for item in value]
         if isinstance(value, dict):
             return {name: item if name in NAMES else self.redact_values(item) for name, item in value.items()}
         return value
+
+    def redact_text(self, text: str) -> str:
+        """Return a text without the text to remove."""
+        return _nfc(text).replace(self.text, self.replacement) if self.text in _nfc(text) else text
 
     def _replace(self, record: dict[str, Any], steps: Sequence[str]) -> str | None:
         """Replace the text at this path. Return its JSON Pointer, or None if the text is not there."""
@@ -121,7 +127,7 @@ class RedactedRecord:
     """The effect of a redaction on one record, or on the rows of another table that belong together."""
 
     name: RecordName
-    versions: list[int] = field(default_factory=list)  # numbers of the Changes, or rows, that contained the text
+    versions: list[Any] = field(default_factory=list)  # numbers of the Changes, or rows, that contained the text
     removed: set[str] = field(default_factory=set)  # JSON Pointers, or columns
     remaining: set[str] = field(default_factory=set)  # JSON Pointers
     change: int | None = None  # number of the Change that the redaction wrote
@@ -260,9 +266,10 @@ def _replace_bodies(session: Session, bodies: Mapping[int, bytes], salts: Mappin
 
 
 def _redact_other_tables(connection: Connection, redaction: Redaction, *, dry_run: bool) -> Iterator[RedactedRecord]:
-    """Remove the text from imports and their lines, unless the redaction is limited to one record.
+    """Remove the text from imports, their lines and mappings, unless the redaction is limited to one record.
 
-    The primary key of such a table is the id of the import, and of a line also its number.
+    The primary key of such a table is the id of the import, and of a line also its number; of a mapping, its owner and
+    its name.
     """
     for table in SQLModel.metadata.sorted_tables if redaction.only is None else ():
         results: dict[str, RedactedRecord] = {}
@@ -291,7 +298,8 @@ def _rows_with_text(
     for row in connection.execute(query.execution_options(yield_per=CHUNK)):
         *row_key, text = tuple(row)
         value = from_json(text)
-        redacted = redaction.redact_values(value)
+        replace = column.info.get(REPLACED_BY)
+        redacted = replace(redaction.redact_text, value) if replace else redaction.redact_values(value)
         if redacted != value:
             rows.append((tuple(row_key), encode_json(redacted).decode()))
     return rows

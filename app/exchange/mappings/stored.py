@@ -1,5 +1,8 @@
 """Stored mappings: their table, and what the endpoints do with it."""
 
+from collections.abc import Callable
+from typing import Any
+
 from pydantic import BaseModel
 from pydantic import Field as Described
 from sqlalchemy import Text, func
@@ -9,6 +12,7 @@ from app.core.access.caller import Caller
 from app.core.change_log import now
 from app.core.database.tables import BYTEWISE
 from app.core.errors import Conflict, ErrorItem, Invalid, NotFound, TooLarge
+from app.core.maintenance.redact import REPLACED_BY, TEXTS
 from app.exchange.formats.mapping import MappingFields, check_mapping
 from app.partners.merging import WHEN_MERGED
 
@@ -19,6 +23,25 @@ PARTNER = "partner:"
 KEY = "key:"
 
 
+def replace_texts(replace: Callable[[str], str], mapping: Any) -> Any:
+    """Return the JSON of a mapping with the texts that come from tables replaced. Paths stay as they are."""
+
+    def replaced(value: Any) -> Any:
+        return replace(value) if isinstance(value, str) else value
+
+    def column(given: dict[str, Any]) -> dict[str, Any]:
+        members = {name: replaced(value) for name, value in given.get("with", {}).items()}
+        values = {replace(text): replaced(value) for text, value in (given.get("values") or {}).items()}
+        return {**given, **({"with": members} if members else {}), **({"values": values} if values else {})}
+
+    texts: dict[str, Any] = {name: [*map(replace, mapping[name])] for name in ("ignore", "required") if name in mapping}
+    if "constants" in mapping:
+        texts["constants"] = {path: replaced(value) for path, value in mapping["constants"].items()}
+    if "sheet" in mapping:
+        texts["sheet"] = replaced(mapping["sheet"])
+    return {**mapping, "columns": {replace(name): column(item) for name, item in mapping["columns"].items()}, **texts}
+
+
 class StoredMapping(SQLModel, table=True):
     """A mapping. `owner` is a partner or a key, after its prefix. `content` is JSON."""
 
@@ -27,7 +50,7 @@ class StoredMapping(SQLModel, table=True):
     owner: str = Field(sa_type=BYTEWISE, primary_key=True)
     name: str = Field(sa_type=BYTEWISE, primary_key=True)
     resource: str = Field(sa_type=BYTEWISE)
-    content: str = Field(sa_type=Text)
+    content: str = Field(sa_type=Text, sa_column_kwargs={"info": {TEXTS: "mapping", REPLACED_BY: replace_texts}})
     updated_at: str = Field(sa_type=BYTEWISE)
 
 
