@@ -122,6 +122,27 @@ def test_codes_that_change_hands_within_one_transaction_longer_than_a_page(
             ensure_alike(client, other, ids_of(database))
 
 
+def test_the_database_is_free_while_the_source_is_read(
+    registry: TestClient, editor: Key, copy: Database, seeded_database: Database
+) -> None:
+    """A source that is slow or unreachable must not stop the writes of a mirror, such as the revocation of a key."""
+    written: list[str] = []
+
+    def write_meanwhile(text: str) -> str:
+        with copy.write():
+            written.append(text)
+        return text
+
+    mirror(registry, copy, write_meanwhile)
+    assert len(written) > 3  # the seed is one transaction of several pages
+    put(registry, editor, "partners/leaking", {**PARTNER, "name": {"en": "Leaked secret"}})
+    redact(seeded_database, "Leaked secret")
+    written.clear()
+    mirror(registry, copy, write_meanwhile)
+    assert len(written) > 2  # a page of the feed, and the history of the redacted record
+    assert logs(copy) == logs(seeded_database) != []
+
+
 def test_a_mirror_is_only_read(registry: TestClient, seeded_database: Database, copy: Database) -> None:
     mirror(registry, copy)
     key = key_of(copy, "records:write")

@@ -7,6 +7,7 @@ Changes of drafts it has only the number, the entry and the chain value.
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +24,7 @@ from app.core.search.index import clear_index
 from app.core.writing.batch import Batch
 from app.core.writing.representation import StoredRecord
 from app.exchange.mirrors.source import WAIT, NotMirrored, Source, SourceChange, SourcePage
+from app.exchange.mirrors.spool import Spool
 
 MirroredKey = tuple[str, str]  # resource and id of a record
 
@@ -84,26 +86,41 @@ class MirrorFollower:
         """Write the complete transactions of a page, and return whether one of them redacted a text.
 
         A transaction that is longer than a page is written with its next pages, so that readers see all of it at once.
+        All of it is read before the database is locked: the source may be slow or unreachable.
         """
         if not page.items:
             return False
-        with self.database.write() as session:
-            copy = MirrorTransaction(session, self.source)
-            if copy.sequence != sequence:  # another follower has written meanwhile
-                return False
-            while True:
-                *complete, rest = page.transactions()
-                for items in complete:
+        with closing(Spool()) as transactions, closing(Spool()) as redacted:
+            self._read(page, transactions, redacted)
+            with self.database.write() as session:
+                copy = MirrorTransaction(session)
+                if copy.sequence != sequence:  # another follower has written meanwhile
+                    return False
+                for items in transactions:
                     copy.add_changes(items)
-                if page.is_last:
-                    copy.add_changes(rest)
-                    break
-                if copy.at is not None and _instant(rest) not in (None, copy.at):
-                    break
-                copy.add_changes(rest)
-                page = self.source.read_after(copy.sequence, copy.chain)
-            copy.write_records()
+                copy.write_records()
+                copy.replace_redacted(redacted)
         return copy.has_redacted
+
+    def _read(self, page: SourcePage, transactions: Spool, redacted: Spool) -> None:
+        """Read the transactions that are complete, from a page on, and the present state of what they redacted."""
+        at: str | None = None
+        keys: dict[MirroredKey, None] = {}
+        while True:
+            *complete, rest = page.transactions()
+            if complete:
+                at = _instant(complete[-1]) or at
+            is_complete = not page.is_last and at is not None and _instant(rest) not in (None, at)
+            for items in complete if is_complete else [*complete, rest]:
+                transactions.add(items)
+                keys |= dict.fromkeys(item.key for item in items if item.redacts)
+            if page.is_last or is_complete:
+                break
+            at = _instant(rest) or at
+            page = self.source.read_after(page.items[-1].sequence, page.items[-1].proof.chain)
+        for resource, record_id in keys:
+            for changes in self.source.read_record(resource, record_id):
+                redacted.add(changes)
 
 
 def _instant(items: Iterable[SourceChange]) -> str | None:
@@ -116,9 +133,8 @@ class MirrorTransaction:
     Changes are written as they arrive. Records are written at the end of each transaction of the source.
     """
 
-    def __init__(self, session: Session, source: Source) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.source = source
         last = session.execute(LATEST_CHANGE).first()
         self.sequence: int = last.sequence if last else 0
         self.chain: str = last.chain if last else ""
@@ -166,7 +182,7 @@ class MirrorTransaction:
             self._records[item.key] = item.sequence
 
     def write_records(self) -> None:
-        """Write the records that follow from the Changes that were added, and replace redacted representations."""
+        """Write the records that follow from the Changes that were added."""
         groups = list(chunks(self._records.items()))
         self._records = {}
         self.at = None
@@ -174,12 +190,15 @@ class MirrorTransaction:
             self._free_unique_values(groups)
         for group in groups:
             self._write(group)
-        for (resource_name, record_id), logs in self._redacted.items():
-            self._redact(self.source.read_record(resource_name, record_id), logs)
+
+    def replace_redacted(self, records: Iterable[Iterable[SourceChange]]) -> None:
+        """Replace the representations of the records that were redacted by those that the source has now."""
+        for items in records:
+            for item in items:
+                self._redact(item, self._redacted.get(item.key, {}))
         if self._redacted:
             clear_index(self.session.connection())
             self.has_redacted = True
-        self._redacted.clear()
 
     def _free_unique_values(self, groups: list[list[tuple[MirroredKey, int | None]]]) -> None:
         """Delete records and clear unique values first, because a record of one group may take those of another."""
@@ -217,13 +236,12 @@ class MirrorTransaction:
             present |= {(name, record_id): row for record_id, row in stored.items()}
         return present
 
-    def _redact(self, items: Iterable[SourceChange], logs: Mapping[int, set[str]]) -> None:
-        """Replace the representations of a record by those that the source has now, if the digests in `logs` match."""
-        for item in items:
-            item.ensure_representation()
-            digests = logs.get(item.proof.redacted or 0)
-            if digests is not None and item.body is not None and item.redacted_digest() not in digests:
-                raise NotMirrored(f"The record of Change {item.sequence} is not the one that its redaction wrote.")
-            values = {"body": item.body, "salt": item.proof.salt, "redacted": item.proof.redacted}
-            same_change = (CHANGES.c.sequence == item.sequence, CHANGES.c.digest == item.proof.digest)
-            self.session.execute(update(CHANGES).where(*same_change).values(values))
+    def _redact(self, item: SourceChange, logs: Mapping[int, set[str]]) -> None:
+        """Replace the representation of a Change, if its digest is in `logs` where a redaction wrote it."""
+        item.ensure_representation()
+        digests = logs.get(item.proof.redacted or 0)
+        if digests is not None and item.body is not None and item.redacted_digest() not in digests:
+            raise NotMirrored(f"The record of Change {item.sequence} is not the one that its redaction wrote.")
+        values = {"body": item.body, "salt": item.proof.salt, "redacted": item.proof.redacted}
+        same_change = (CHANGES.c.sequence == item.sequence, CHANGES.c.digest == item.proof.digest)
+        self.session.execute(update(CHANGES).where(*same_change).values(values))

@@ -205,12 +205,12 @@ class Source:
             query["chain"] = chain
         return self._page(query)
 
-    def read_record(self, resource: str, record_id: str) -> Iterator[SourceChange]:
-        """Yield every public Change of a record, as the source has it now."""
+    def read_record(self, resource: str, record_id: str) -> Iterator[list[SourceChange]]:
+        """Yield every public Change of a record, as the source has it now, in pages."""
         query: dict[str, Any] = {"record": f"{resource}/{record_id}", "limit": MAX_ITEMS, "proof": "true"}
         page = self._page({"after": 0, **query})
         while page.items:
-            yield from page.items
+            yield page.items
             page = self._page({"after": page.items[-1].sequence, **query})
 
     def _page(self, query: dict[str, Any]) -> SourcePage:
