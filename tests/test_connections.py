@@ -95,13 +95,14 @@ def test_an_address_opens_a_limited_number_of_connections_in_a_time(url: str) ->
     """Many more are refused as soon as they are accepted, and others are answered meanwhile."""
     refused, sent = 0, 2 * accepting.MOST_OF_NETWORK + 400
     with server(url, rate_limit_address="10") as (base, _):
+        began = time.monotonic()
         for number in range(sent):
             refused += is_refused(base)
             if number % 100 == 0:
                 assert answers(base)
+        windows = int(time.monotonic() - began) // accepting.WINDOW + 2  # into which the connections may fall
         assert answers(base)
-    windows = 2  # the connections of the test may fall into two of them
-    assert refused > 0
+    assert refused > 0 or windows > 3
     assert sent - refused <= windows * accepting.MOST_OF_NETWORK
 
 

@@ -313,7 +313,7 @@ class Following:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mode", "count"), [("all", 1_500), ("rows", 750)])
+@pytest.mark.parametrize(("mode", "count"), [("all", 500), ("rows", 500)])
 def test_an_import_is_followed_whole(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, mode: str, count: int
 ) -> None:

@@ -639,10 +639,10 @@ def test_a_megabyte_of_spite_is_read() -> None:
         unit * (80_000 // len(unit))
         for unit in ("1", "1,", "1-", "a", "a.", "a-", "@", "tỷ ", "\u0301", " ", "từ ", "0/", "9", *BACKTRACKING)
     )
-    began = time.perf_counter()
+    began = time.thread_time()
     assert len(text) > 1_000_000
     read_all(text)
-    assert time.perf_counter() - began < 120  # a quadratic step would take hours
+    assert time.thread_time() - began < 120  # a quadratic step would take hours
 
 
 def paragraph(document: str, number: int) -> str:
