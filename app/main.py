@@ -100,10 +100,10 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     set_up_logs()
     app, routers = assemble(settings, usage)
     observe = None
-    if settings.metrics:
+    if settings.metrics or settings.metrics_port:
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
 
-        observe = mount(app)
+        observe = mount(app, on_own_port=bool(settings.metrics_port))
     inner = MeteredWork(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
     http = HttpMiddleware(inner, access_log=settings.access_log, log_clients=settings.log_clients, observe=observe)
     outermost: ASGIApp = http
@@ -202,6 +202,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.key_activity = KeyActivity(database)
     app.state.editor = WriterThread(database, app.state.key_activity.refused)
     app.state.key_revocations = PendingRevocations()
+    pool: Any = database.engine.pool
+    register_gauge("write_connections", "Connections of the pool for writes that are in use.", pool.checkedout)
     register_gauge("writes", "Writes that run or wait.", lambda: app.state.editor.waiting_writes)
     app.state.held_bodies = HeldBodies(settings.max_body)
     app.state.receiver = FileReceiver(settings.max_import)
@@ -216,7 +218,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sender = Sender(database, app.state.reader, policy, settings.link_base())
     if settings.webhook_sender:
         sender.start()
+    process_gauges = getattr(app.state, "process_gauges", None)
+    if process_gauges is not None:
+        process_gauges.start()
     yield
+    if process_gauges is not None:
+        await process_gauges.stop()
     await sender.stop()
     app.state.manual_limits.close()
     await long_polls.close()

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 import app.catalogue  # noqa: F401 - declares every table
 from app.core.access.keys import KEYS
-from app.core.change_log import CHANGES, LATEST_CHANGE, MIRRORS, now
+from app.core.change_log import BACKUPS, CHANGES, LATEST_CHANGE, MIRRORS, now
 from app.core.database.engine import Database
 from app.core.maintenance.schema import head
 from app.core.model.resource import RESOURCES
@@ -31,29 +31,42 @@ def status(database: Database) -> Facts:
         return facts
     with database.snapshot() as connection:
         facts |= dict(_facts(connection))
+    facts["bytes_on_disk"] = size_of(database)
+    return facts
+
+
+def size_of(database: Database) -> int:
+    """Return the size of a database in bytes."""
     if database.is_sqlite:
         file = str(database.url.database)
         paths = [Path(f"{file}{suffix}") for suffix in ("", "-wal", "-shm")]
-        facts["bytes_on_disk"] = sum(path.stat().st_size for path in paths if path.is_file())
-    return facts
+        return sum(path.stat().st_size for path in paths if path.is_file())
+    with database.snapshot() as connection:
+        return int(connection.scalar(select(func.pg_database_size(func.current_database()))) or 0)
 
 
 def _facts(connection: Connection) -> Iterator[tuple[str, Any]]:
     yield "records", {name: _count(connection, resource.table.__table__) for name, resource in RESOURCES.items()}
     drafts = (_count(connection, table, table.c.state == "draft") for table in _tables())
     yield "drafts", sum(drafts)
-    last = connection.execute(LATEST_CHANGE).first()
-    yield "log_head", f"{last.sequence}:{last.chain}" if last else None
     yield "last_change_at", connection.scalar(select(CHANGES.c.at).order_by(CHANGES.c.sequence.desc()).limit(1))
     yield "mirror_of", connection.scalar(select(MIRRORS.c.source))
     yield "search_index", "complete" if connection.scalar(select(STATE.c.complete)) else "incomplete"
     is_valid = KEYS.c.revoked_at.is_(None) & (KEYS.c.expires_at.is_(None) | (KEYS.c.expires_at > now()))
     yield "valid_keys", _count(connection, KEYS, is_valid)
+    yield from work_facts(connection)
+
+
+def work_facts(connection: Connection) -> Iterator[tuple[str, Any]]:
+    """Yield the head of the log and the work that waits, which metrics show too."""
+    last = connection.execute(LATEST_CHANGE).first()
+    yield "log_head", f"{last.sequence}:{last.chain}" if last else None
     yield "open_imports", _count(connection, IMPORTS, IMPORTS.c.status.in_(OPEN))
     yield "webhooks", _count_by(connection, WEBHOOKS)
     yield "deliveries", _count_by(connection, DELIVERIES)
     is_pending = DELIVERIES.c.state == "pending"
     yield "oldest_pending_delivery", connection.scalar(select(func.min(DELIVERIES.c.created_at)).where(is_pending))
+    yield "last_backup_at", connection.scalar(select(func.max(BACKUPS.c.at)))
 
 
 def _tables() -> list[Any]:

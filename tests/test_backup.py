@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlmodel import SQLModel
 
 from app.cli import main
-from app.core.change_log import CHANGES
+from app.core.change_log import BACKUPS, CHANGES
 from app.core.database.engine import INITIAL_ROWS, Database
 from app.core.maintenance import backup
 from app.core.maintenance.backup import NOT_COPIED, NotCopied, back_up, restore
@@ -49,8 +49,11 @@ def empty(new_database: NewDatabase) -> Iterator[Database]:
 
 
 def contents(database: Database) -> dict[str, Any]:
-    """Every row of every table, the search index too, but for its numbers, which are given anew."""
-    tables = SQLModel.metadata.tables.values()
+    """Every row of every table, the search index too, but for its numbers, which are given anew.
+
+    The last backup is that of the one database, and not part of it.
+    """
+    tables = [table for table in SQLModel.metadata.tables.values() if table is not BACKUPS]
     shown = {each.name: select(*(column for column in each.c if column.name != "docid")) for each in tables}
     with database.engine.connect() as connection:
         return {name: sorted(map(repr, connection.execute(rows))) for name, rows in shown.items()}

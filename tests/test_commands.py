@@ -124,7 +124,9 @@ def test_long_work_reports_its_progress(
     monkeypatch.setattr("app.core.progress.FIRST", 0)
     monkeypatch.setattr("app.core.progress.EVERY", 0)
     url = new_database(seeded)
+    assert json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["last_backup_at"] is None
     backup = run("backup", str(tmp_path / "copy"), HOPTAC_DATABASE_URL=url)
+    assert json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["last_backup_at"] > "2026"
     assert "rows in the backup so far." in backup.stderr
     assert (
         "rows restored so far." in run("restore", str(tmp_path / "copy"), HOPTAC_DATABASE_URL=new_database(None)).stderr

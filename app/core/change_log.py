@@ -86,12 +86,22 @@ class MirrorMark(SQLModel, table=True):
     since: str = Field(sa_type=BYTEWISE)
 
 
+class LastBackup(SQLModel, table=True):
+    """When the last backup of this database started, and the head of the log in it."""
+
+    __tablename__ = "backups"
+
+    at: str = Field(sa_type=BYTEWISE, primary_key=True)
+    head: str = Field(sa_type=BYTEWISE)
+
+
 # Prefix of the actor of a redaction.
 REDACTOR = "redact:"
 
 CHANGES: Table = SQLModel.metadata.tables["changes"]
 REDACTIONS: Table = SQLModel.metadata.tables["redactions"]
 MIRRORS: Table = SQLModel.metadata.tables["mirrors"]
+BACKUPS: Table = SQLModel.metadata.tables["backups"]
 
 # ETags name a Change by its sequence number and the start of its chain value, because a new database counts from 1.
 CHANGE_NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)

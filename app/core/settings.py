@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     metrics: bool = Field(
         default=False, description="Serve Prometheus metrics at `/metrics` (needs the extra `metrics`)."
     )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for the metrics of all processes, as the only ones (needs the extra `metrics`). 0: no port.",
+    )
     query_deadline: float = Field(
         default=5.0,
         gt=0,

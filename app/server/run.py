@@ -27,6 +27,7 @@ from app.core.writing.idempotency import prune_replays
 from app.core.writing.write_quota import prune_written_bytes
 from app.exchange.imports.storage.deletion import prune_imports
 from app.server.config import ServerConfig
+from app.server.metrics_port import forget_process, metrics_port
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.queue import prune_deliveries
 from app.webhooks.sender import Sender
@@ -39,6 +40,7 @@ def serve(settings: Settings) -> None:
     set_root_path(settings.root_path)
     ensure_ready(settings)
     with ExitStack() as stack:
+        stack.enter_context(metrics_port(settings))
         if settings.workers == 1:
             application: Any = _application(settings)
         else:
@@ -69,6 +71,7 @@ class Supervisor(Multiprocess):
             if old is not new:
                 log = structlog.get_logger("hoptac.server")
                 log.warning("worker replaced", process=old.pid, exit_code=old.exitcode, by=new.pid)
+                forget_process(old.pid)
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,8 @@ def _application(settings: Settings, usage: UsageTable | None = None) -> ASGIApp
 
 def ensure_ready(settings: Settings) -> None:
     """Raise NotReady unless the database has the schema of this program, and the extras in use are installed."""
-    if settings.metrics and find_spec("prometheus_client") is None:
-        raise NotReady("HOPTAC_METRICS needs an extra. Run: pip install 'hoptac[metrics]'")
+    if (settings.metrics or settings.metrics_port) and find_spec("prometheus_client") is None:
+        raise NotReady("HOPTAC_METRICS and HOPTAC_METRICS_PORT need an extra. Run: pip install 'hoptac[metrics]'")
     EgressPolicy.parse(settings.webhook_allow)
     with Database(settings.database_url) as database:
         database.restrict_access()

@@ -9,16 +9,16 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine, delete, insert, select, text, update
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlmodel import SQLModel
 
-from app.core.change_log import LATEST_CHANGE
+from app.core.change_log import BACKUPS, LATEST_CHANGE, now
 from app.core.database.engine import INITIAL_ROWS, WHEN_RESTORED, Database
 from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import ChainHead, Verifier
@@ -28,7 +28,7 @@ from app.core.search.tables import RECORDS, REFRESHES, STATE
 from app.core.search.vocabulary import PAIRS, WORDS
 
 ROWS = 1_000  # rows that are copied by one statement
-NOT_COPIED = (RECORDS, REFRESHES, STATE, WORDS, PAIRS)
+NOT_COPIED = (RECORDS, REFRESHES, STATE, WORDS, PAIRS, BACKUPS)
 
 
 class NotCopied(Exception):
@@ -50,7 +50,17 @@ def back_up(database: Database, path: Path) -> CopyResult:
         raise NotCopied(f"{path} already exists.")
     with _atomic_file(path) as partial, database.snapshot() as source, Database(f"sqlite:///{partial}") as file:
         migrate(file)
-        return _copy(source, file)
+        at = now()
+        result = _copy(source, file)
+    _note_backup(database, at, result.head)
+    return result
+
+
+def _note_backup(database: Database, at: str, backup_head: ChainHead) -> None:
+    """Store when the last backup was made. If the database cannot be written, the backup is complete all the same."""
+    with suppress(SQLAlchemyError, sqlite3.Error), database.write(patience=5) as session:
+        session.execute(delete(BACKUPS))
+        session.execute(insert(BACKUPS), {"at": at, "head": str(backup_head)})
 
 
 def restore(path: Path, database: Database, *, unproved: bool = False) -> CopyResult:

@@ -1,0 +1,67 @@
+"""Metrics on a port of their own: the sums of all processes, and the numbers of the registry."""
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.servers import run, server
+from tests.support.waiting import eventually
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+def value(text: str, name: str) -> float:
+    """The sum of a metric over its labels, of the requests for one partner if it has a route."""
+    lines = [line for line in text.splitlines() if re.match(rf"{name}(?:[{{ ]|$)", line)]
+    chosen = [line for line in lines if "route=" not in line or 'route="/v1/partners/{partner_id}"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in chosen)
+
+
+@pytest.mark.slow
+def test_all_processes_are_counted_together(folder: Path) -> None:
+    url = f"sqlite:///{folder}/metrics.db"
+    assert run("migrate", HOPTAC_DATABASE_URL=url).returncode == 0
+    assert run("backup", f"{folder}/metrics.backup", HOPTAC_DATABASE_URL=url).returncode == 0
+    port = free_port()
+    with server(url, "--workers", "2", metrics_port=str(port)) as (base, _), httpx.Client(trust_env=False) as client:
+
+        def text() -> str:
+            return client.get(f"http://127.0.0.1:{port}/metrics").text
+
+        for _ in range(20):  # each on a connection of its own, so that both processes answer some
+            httpx.get(f"{base}/v1/partners/nobody", trust_env=False)
+        eventually(lambda: value(text(), "hoptac_requests_total") == 20)
+        eventually(lambda: len(pids(text())) == 2)
+        assert client.get(f"{base}/metrics").status_code == 404
+        first = text()
+        assert (value(first, "hoptac_database_up"), value(first, "hoptac_log_head")) == (1, 0)
+        assert value(first, "hoptac_database_bytes") > 10_000
+        assert value(first, "hoptac_backup_age_seconds") > 0
+        ended = min(pids(first))
+        os.kill(int(ended), signal.SIGKILL)
+        eventually(lambda: len(pids(text()) - {ended}) == 2 and ended not in pids(text()))
+        assert value(text(), "hoptac_requests_total") == 20
+
+
+def pids(text: str) -> set[str]:
+    return set(re.findall(r'hoptac_writes{pid="(\d+)"}', text))
+
+
+def test_a_metrics_port_in_use_is_reported(folder: Path) -> None:
+    url = f"sqlite:///{folder}/metrics-in-use.db"
+    assert run("migrate", HOPTAC_DATABASE_URL=url).returncode == 0
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.listen()
+        taken = str(bound.getsockname()[1])
+        found = run("serve", "--port", "0", HOPTAC_DATABASE_URL=url, HOPTAC_METRICS_PORT=taken)
+    assert (found.returncode, "HOPTAC_METRICS_PORT: Address already in use" in found.stderr) == (2, True), found
