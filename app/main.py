@@ -37,7 +37,7 @@ from app.core.database.engine import Database, WriteLimits
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.gauges import register_gauge
 from app.core.http import site
-from app.core.http.bodies import HeldBodies
+from app.core.http.bodies import BufferedBodies
 from app.core.http.contract import stored_contract
 from app.core.http.dispatch import Dispatch
 from app.core.http.fixed_paths import add_fixed_paths
@@ -205,7 +205,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     pool: Any = database.engine.pool
     register_gauge("write_connections", "Connections of the pool for writes that are in use.", pool.checkedout)
     register_gauge("writes", "Writes that run or wait.", lambda: app.state.editor.waiting_writes)
-    app.state.held_bodies = HeldBodies(settings.max_body)
+    app.state.buffered_bodies = BufferedBodies(settings.max_body)
     app.state.receiver = FileReceiver(settings.max_import)
     app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
     app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)

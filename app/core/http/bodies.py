@@ -20,33 +20,33 @@ LARGE_BODY = 50_000  # bytes; parsing more would block the event loop for too lo
 
 # Times the size of the largest body: all bodies in memory, and those of one client. Parsed, a body can take 30 times
 # its size.
-MAX_HELD = 32
-MAX_HELD_CLIENT = 4
+MAX_BUFFERED = 32
+MAX_BUFFERED_CLIENT = 4
 RETRY = "2"  # seconds
 
 
-class HeldBodies:
+class BufferedBodies:
     """The bodies that requests keep in memory while they are received, and while their writes wait.
 
     A body that cannot be larger than LARGE_BODY is not counted, so that a key can always be revoked.
     """
 
     def __init__(self, max_body: int) -> None:
-        self._budget = ByteBudget(MAX_HELD * max_body, MAX_HELD_CLIENT * max_body)
+        self._budget = ByteBudget(MAX_BUFFERED * max_body, MAX_BUFFERED_CLIENT * max_body)
 
     @contextlib.contextmanager
     def request(self, request: Request) -> Iterator[None]:
-        """Count what is read of the body of a request until the request ends."""
-        held = HeldBody(self._budget, client_of(request.scope))
-        request.scope["held_body"] = held
+        """Count the bytes of a body that are read, until the request ends."""
+        buffered = BufferedBody(self._budget, client_of(request.scope))
+        request.scope["buffered_body"] = buffered
         try:
             yield
         finally:
-            held.give_back()
+            buffered.give_back()
 
 
-class HeldBody:
-    """What has been read of the body of one request."""
+class BufferedBody:
+    """The bytes that have been read from the body of one request."""
 
     def __init__(self, budget: ByteBudget, client: str) -> None:
         self._budget = budget
@@ -75,11 +75,11 @@ async def read_body(request: Request, media_types: Collection[str], limit: int) 
     or Unavailable if too many bytes of bodies are in memory.
     """
     type_of(request, media_types)
-    held: HeldBody | None = request.scope.get("held_body") if limit > LARGE_BODY else None
+    buffered: BufferedBody | None = request.scope.get("buffered_body") if limit > LARGE_BODY else None
     chunks = []
     async for chunk in stream_body(request, limit):
-        if held is not None:
-            held.add(len(chunk))
+        if buffered is not None:
+            buffered.add(len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 

@@ -152,7 +152,7 @@ class GuardedRoute(APIRoute):
         parameters = _parameters(endpoint)
 
         async def handle(request: Request) -> Response:
-            with request.app.state.held_bodies.request(request):
+            with request.app.state.buffered_bodies.request(request):
                 return await handle_body(request)
 
         async def handle_body(request: Request) -> Response:

@@ -229,7 +229,7 @@ def _alternative(alternative: Alternative, scope: Scope, *, exact: bool) -> str:
     words = [token for token in alternative.tokens if token.folded not in WEAK or len(alternative.tokens) == 1]
     pairs = alternative.pairs
     if scope is not NAMES:  # a record with a pair has both of its folded words, but the pair may not be in a name
-        implied = {word for pair in pairs for word in pair.split(PAIR_JOINT)}
+        implied = set(PAIR_JOINT.join(pairs).split(PAIR_JOINT))
         words = [token for token in words if token.folded not in implied or (exact and token.exact != token.folded)]
     parts = [_word(token, scope, exact=exact) for token in words]
     parts += [_any_of([_term(prefix + pair) for prefix in scope.pairs]) for pair in pairs]

@@ -172,11 +172,11 @@ class Edit:
 
     def check_referrers(self, *, published_only: bool) -> None:
         """Raise ReferredTo if other records link to this one. Its errors list those that the caller can see."""
-        found = referrers(
+        all_referrers = referrers(
             self.session, self.resource, self.record_id, MAX_CHECKED_REFERRERS, published_only=published_only
         )
         ids: dict[str, list[str]] = {}
-        for name, record_id in found:
+        for name, record_id in all_referrers:
             ids.setdefault(name, []).append(record_id)
         visible = []
         has_hidden = False
