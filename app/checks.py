@@ -69,7 +69,7 @@ def _check_dataset(options: argparse.Namespace) -> int:
 def _problems_of_synonyms() -> list[str]:
     import yaml
 
-    from app.core.search.synonyms import FILE, problems
+    from app.core.search.query.synonyms import FILE, problems
 
     try:
         return [f"{FILE.name}: {problem}" for problem in problems(yaml.safe_load(FILE.read_text("utf-8")))]

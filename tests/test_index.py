@@ -22,7 +22,7 @@ from app.core.search import index, vocabulary
 from app.core.search.about import facts_of
 from app.core.search.entries import INDEXING, MAX_ENTRY_SIZE, IndexEntry, vocabulary_of
 from app.core.search.index import _ADD, fill_index
-from app.core.search.interpretation import fts5
+from app.core.search.query.interpretation import fts5
 from app.core.search.tables import RECORDS, REFERENCE_DATA, STATE, TERMS
 from app.core.search.tokens import NAME, PAIR_JOINT, WHOLE_NAME, code_term, link_text, name_terms, own_text, tokenize
 from app.core.search.vocabulary import PAIRS, WORDS, letter_pairs, nearest, similarity_values

@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.maintenance.reindex import refresh_index
 from app.core.model.resource import RESOURCES
-from app.core.search import linked, synonyms
-from app.core.search.synonyms import SynonymTable
+from app.core.search import linked
+from app.core.search.query import synonyms
+from app.core.search.query.synonyms import SynonymTable
 from app.core.search.tokens import is_syllable, tokenize
 from app.core.search.vocabulary import stem_of
 from bench.search_quality import Scores, measure, read_queries

@@ -19,9 +19,9 @@ from app.core.reading.parameters import LANGUAGES, MAX_ITEMS, Digits, SearchWord
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
 from app.core.search.candidates import WINDOW, window_of_candidates
-from app.core.search.interpretation import INTERPRETATION, TIER, Interpretation
+from app.core.search.query.interpretation import INTERPRETATION, TIER, Interpretation
+from app.core.search.query.understanding import MAX_WORDS
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
-from app.core.search.understanding import MAX_WORDS
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 from app.search.snippets import snippet, words_of

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from app.core.model.resource import Resource
 from app.core.model.texts import Texts, name_texts, other_texts
-from app.core.search.concepts import WEAK, Concept
-from app.core.search.interpretation import Interpretation
+from app.core.search.query.concepts import WEAK, Concept
+from app.core.search.query.interpretation import Interpretation
 from app.core.search.ranking import Hit
 from app.core.search.tokens import MAX_TOKEN_LENGTH, SPELLING, Token, joined_name, token_of, tokenize
 

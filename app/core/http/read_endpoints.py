@@ -18,7 +18,7 @@ from app.core.reading.filter_ids import HINTS_TEXT, Hint
 from app.core.reading.history import History, HistoryPage, HistoryQuery
 from app.core.reading.parameters import FIELDS_OF_INCLUDED, Queries
 from app.core.reading.reads import ResourceReads, reading_of
-from app.core.search.interpretation import INTERPRETATION
+from app.core.search.query.interpretation import INTERPRETATION
 
 OF_LISTS = (BadRequest, Invalid, Unavailable)
 OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)

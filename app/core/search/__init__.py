@@ -1,8 +1,7 @@
 """The search index and its queries.
 
-What is a word, and which spellings count as equal: `tokens`. What is stored for a record: `entries`, `about`. How a
-query is split into concepts: `concepts`, `synonyms`. How it is understood and corrected: `understanding`,
-`interpretation`, `vocabulary`. The order of hits: `scoring`, `ranking`. To add a synonym, edit synonyms.yaml:
-nothing else has to change. The routes of `/v1/search` are in `app/search`. This package may import models and the
-database.
+`tokens` splits texts into words and says which spellings are equal. `entries` and `about` define what is stored for a
+record. `query/` splits a query into concepts, corrects it and interprets it, with the words of `vocabulary`.
+`candidates`, `scoring` and `ranking` find and order the hits. To add a synonym, edit query/synonyms.yaml: nothing else
+has to change. The routes of `/v1/search` are in `app/search`. This package may import models and the database.
 """

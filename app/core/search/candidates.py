@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from app.core.database.sql import holds, holds_unindexed
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
-from app.core.search.interpretation import fts5
+from app.core.search.query.interpretation import fts5
 from app.core.search.tables import RECORDS, TERMS
 
 _COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "resource", "record_id", "names", "texts", "about"))

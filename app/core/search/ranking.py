@@ -31,10 +31,17 @@ from app.core.errors import BadCursor, Unavailable
 from app.core.model.resource import Resource
 from app.core.search.candidates import NO_TERMS, WINDOW, term_values
 from app.core.search.entries import INDEXING
-from app.core.search.interpretation import ALL_WORDS, CORRECTED, OTHER_DIACRITICS, SOME, SOME_WORDS, Interpretation
+from app.core.search.query.interpretation import (
+    ALL_WORDS,
+    CORRECTED,
+    OTHER_DIACRITICS,
+    SOME,
+    SOME_WORDS,
+    Interpretation,
+)
+from app.core.search.query.understanding import Understanding
 from app.core.search.scoring import Scoring
 from app.core.search.tables import READY, REFERENCE_DATA, SPAN
-from app.core.search.understanding import Understanding
 
 INTERPRETATIONS = (ALL_WORDS, CORRECTED, OTHER_DIACRITICS, SOME_WORDS)
 _POSITION = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19}){3}")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
-from app.core.search.concepts import Alternative, Concept
 from app.core.search.entries import CODE_LINE
-from app.core.search.interpretation import SOME
+from app.core.search.query.concepts import Alternative, Concept
+from app.core.search.query.interpretation import SOME
 from app.core.search.tables import SPAN
 
 IN_NAMES = 1.0

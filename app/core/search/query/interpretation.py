@@ -22,7 +22,7 @@ from itertools import combinations
 from math import prod
 from typing import NamedTuple
 
-from app.core.search.concepts import WEAK, Alternative, Concept
+from app.core.search.query.concepts import WEAK, Alternative, Concept
 from app.core.search.tokens import (
     EXACT_LINK,
     EXACT_NAME,

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from app.core.search.synonyms import Entry, SynonymTable
+from app.core.search.query.synonyms import Entry, SynonymTable
 from app.core.search.tokens import Token, is_syllable, makes_pair, pair_of, token_of
 from app.core.search.vocabulary import ALL_RECORDS, Counts, stem_of
 

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from app.core.database.statements import Read
 from app.core.search import vocabulary
-from app.core.search.concepts import Concept, Word, concepts_of, with_completions, words_to_count
-from app.core.search.interpretation import (
+from app.core.search.query.concepts import Concept, Word, concepts_of, with_completions, words_to_count
+from app.core.search.query.interpretation import (
     ALL_WORDS,
     CORRECTED,
     OTHER_DIACRITICS,
@@ -17,7 +17,7 @@ from app.core.search.interpretation import (
     all_concepts,
     some_concepts,
 )
-from app.core.search.synonyms import synonym_table
+from app.core.search.query.synonyms import synonym_table
 from app.core.search.tokens import PAIR_JOINT, SPELLING, is_syllable, pair_of, prefixes, token_of
 from app.core.search.vocabulary import (
     ALL_RECORDS,

@@ -1,0 +1,1 @@
+"""The interpretation of a query: its concepts, the table of synonyms, corrections, and looser interpretations."""
