@@ -1,5 +1,6 @@
-"""The committed contract: `python -m tests.contract` writes it, `--check` compares it with what the program says."""
+"""The committed contract: `python -m tests.contract` writes it, `--check` compares it, `--size` prints its size."""
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -34,8 +35,17 @@ def contract() -> str:
     return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
 
 
+def size() -> str:
+    """The size of the document as it is served, without spaces."""
+    served = json.dumps(json.loads(CONTRACT.read_text("utf-8")), ensure_ascii=False, separators=(",", ":")).encode()
+    return f"{len(served) / 1000:.0f} kB served, {len(gzip.compress(served)) / 1000:.0f} kB with gzip"
+
+
 def main() -> int:
-    """Write or compare both files."""
+    """Write or compare both files, or print the size of the document."""
+    if "--size" in sys.argv:
+        sys.stdout.write(f"{size()}\n")
+        return 0
     stale = []
     for path, content in ((EXAMPLES, examples), (CONTRACT, contract)):
         if "--check" not in sys.argv:

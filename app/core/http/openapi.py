@@ -29,6 +29,7 @@ from app.core.http.operations import Model, Operation, model_of, operation_of
 from app.core.model.resource import Resource
 from app.core.settings import Settings
 
+PROBLEM_LANGUAGE = {"Accept-Language": "The language of a problem: `en` or `vi`."}
 NEEDS_CONDITION = ("PATCH", "DELETE")  # methods that change only what exists, so 428 answers every one without If-Match
 
 
@@ -166,7 +167,9 @@ def _parameters(operation: Operation, named: dict[str, Any]) -> Iterator[dict[st
             description = schema.pop("description")
             required = name in query.get("required", ())
             yield _parameter("query", name, never_null(name_schemas(schema, named)), description, required=required)
-    for name, description in operation.headers.items():
+    # openapi-python-client writes a wrong module for a body of two media types without an optional parameter.
+    headers = operation.headers if operation.body_type == JSON else {**operation.headers, **PROBLEM_LANGUAGE}
+    for name, description in headers.items():
         required = name == "If-Match" and operation.method in NEEDS_CONDITION and NoCondition in operation.problems
         yield _parameter("header", name, {"type": "string"}, description, required=required)
 

@@ -90,12 +90,14 @@ class LinesQuery(BaseModel):
     )
 
 
+BINARY = {"type": "string", "format": "binary"}
 FILE = {
-    JSON_LINES: {"schema": {"type": "string", "description": "One record on each line, with its `resource`."}},
-    CSV: {"schema": {"type": "string", "description": "UTF-8, or with `charset`. Commas, semicolons, tabs or bars."}},
-    XLSX: {"schema": {"type": "string", "format": "binary", "description": "One sheet of the workbook is read."}},
+    CSV: {"schema": {**BINARY, "description": "UTF-8, or with `charset`. Commas, semicolons, tabs or bars."}},
+    XLSX: {"schema": {**BINARY, "description": "One sheet of the workbook is read."}},
+    # The last one is what a client sends that treats all of them as bytes.
+    JSON_LINES: {"schema": {**BINARY, "description": "One record on each line, with its `resource`."}},
 }
-TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": {"type": "string", "format": "binary"}}}
+TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": BINARY}}
 
 
 TAG = {
