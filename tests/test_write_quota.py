@@ -82,6 +82,25 @@ def test_a_key_that_has_used_up_its_quota_waits_until_the_next_day(seeded_databa
         assert connection.execute(select(WRITTEN_BYTES.c.key)).scalars().all() == [id_of(editor)]
 
 
+def test_what_was_published_can_be_withdrawn_when_the_quota_is_used_up(
+    seeded_database: Database, editor: Key, free_words: None
+) -> None:
+    with client_of(url_of(seeded_database), write_quota=20_000) as client:
+        for number in (1, 2):
+            assert try_put(client, editor, f"port-{number}").status_code == 201
+        with seeded_database.write() as session:
+            session.execute(update(WRITTEN_BYTES).values(bytes=20_000))
+        problem(try_put(client, editor, "port-3"), 429, "too_many_requests")
+        patch(client, editor, "projects/port-1", state="draft")
+        drop(client, editor, "projects/port-2")
+        assert try_put(client, editor, "port-1", state="published").status_code in (412, 428, 429)
+        with seeded_database.write() as session:
+            session.execute(update(WRITTEN_BYTES).values(bytes=22_000))
+        headers = {**editor, "If-Match": "*"}
+        problem(client.delete("/v1/partners/unido", headers=headers), 409, "referred_to")
+        problem(client.delete("/v1/projects/port-1", headers=headers), 429, "too_many_requests")
+
+
 @pytest.mark.usefixtures("free_words")
 def test_every_version_counts_and_what_is_not_written_does_not(seeded_database: Database, editor: Key) -> None:
     with client_of(url_of(seeded_database)) as client:

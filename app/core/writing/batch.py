@@ -41,7 +41,7 @@ from app.core.model.resource import Resource
 from app.core.search import index
 from app.core.values.text import SLUGS
 from app.core.writing.representation import Content, DeletedRecord, StoredRecord, accepted_fields
-from app.core.writing.write_quota import count_written
+from app.core.writing.write_quota import RESERVE, count_written
 
 
 @dataclass
@@ -210,16 +210,18 @@ class Batch:
         if changes and self.session.execute(select(MIRRORS.c.source)).first():
             raise ReadOnly
         representations = sum(len(pending.body) for pending in self._pending.values())
-        self._count_bytes(representations + self.write_records())
+        withdraws = all(pending.public_action() == "delete" for pending in self._pending.values())
+        self._count_bytes(representations + self.write_records(), withdraws=withdraws)
         if changes:
             self.session.execute(insert(CHANGES), changes)
         return len(changes)
 
-    def _count_bytes(self, size: int) -> None:
+    def _count_bytes(self, size: int, *, withdraws: bool) -> None:
         """Count the bytes for the quota of the key. What no key writes, such as a command, has no quota."""
         key = self.actor.removeprefix("key:")
         if self._limits.quota and size and key != self.actor:
-            count_written(self.session, key, size, self._limits.quota)
+            reserve = self._limits.quota // RESERVE if withdraws else 0
+            count_written(self.session, key, size, self._limits.quota, reserve)
 
     def write_records(self) -> int:
         """Write the rows, links and search index of all pending writes, without Changes.

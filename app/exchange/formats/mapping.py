@@ -2,9 +2,9 @@
 
 import unicodedata
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
@@ -16,7 +16,10 @@ MAX_COLUMNS = 200
 ANY_ITEM = "*"  # in a path: a further item of the list
 ENDS = ("start", "end")  # the last step of a path to one end of a date
 
-Scalar = str | int | float | bool
+# Each row of a table gets these values, those of `with` up to 400 times.
+Code = Annotated[str, StringConstraints(max_length=200)]
+ShortText = Annotated[str, StringConstraints(max_length=1_000)]
+Scalar = ShortText | int | float | bool
 
 
 def folded(text: object) -> str:
@@ -35,7 +38,7 @@ class MappedColumn(BaseModel):
         "`roles.*.partner` an item with this member. `period.start` and `period.end` are the ends of a date.",
         examples=["roles.*.partner"],
     )
-    members: dict[str, Scalar] = Field(
+    members: dict[ShortText, Code | int | float | bool] = Field(
         default={},
         max_length=10,
         alias="with",
@@ -46,7 +49,7 @@ class MappedColumn(BaseModel):
         default=None, min_length=1, max_length=5, description="The sign between several items in one cell.",
         examples=[";"],
     )  # fmt: skip
-    values: dict[str, Scalar] | None = Field(
+    values: dict[ShortText, Scalar] | None = Field(
         default=None,
         max_length=500,
         description="The value of the record for each text of a cell. A text that is not in it is refused.",
