@@ -82,8 +82,8 @@ def _sizes(connection: Connection, resource: Resource, ids: Iterable[str]) -> di
     row: Any = resource.table
     size = func.length(func.coalesce(row.body, CHANGES.c.body))
     query = select(row.id, size).join(CHANGES, CHANGES.c.sequence == row.change)
-    found = connection.execute(query.where(row.id.in_(sorted(set(ids))))) if ids else ()
-    return {record_id: length or 0 for record_id, length in found}
+    rows = connection.execute(query.where(row.id.in_(sorted(set(ids))))) if ids else ()
+    return {record_id: length or 0 for record_id, length in rows}
 
 
 def with_bodies(connection: Connection, resource: Resource, ids: set[str]) -> Iterator[Linking]:

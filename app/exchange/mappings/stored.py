@@ -29,10 +29,10 @@ def replace_texts(replace: Callable[[str], str], mapping: Any) -> Any:
     def replaced(value: Any) -> Any:
         return replace(value) if isinstance(value, str) else value
 
-    def column(given: dict[str, Any]) -> dict[str, Any]:
-        members = {name: replaced(value) for name, value in given.get("with", {}).items()}
-        values = {replace(text): replaced(value) for text, value in (given.get("values") or {}).items()}
-        return {**given, **({"with": members} if members else {}), **({"values": values} if values else {})}
+    def column(entry: dict[str, Any]) -> dict[str, Any]:
+        members = {name: replaced(value) for name, value in entry.get("with", {}).items()}
+        values = {replace(text): replaced(value) for text, value in (entry.get("values") or {}).items()}
+        return {**entry, **({"with": members} if members else {}), **({"values": values} if values else {})}
 
     texts: dict[str, Any] = {name: [*map(replace, mapping[name])] for name in ("ignore", "required") if name in mapping}
     if "constants" in mapping:
