@@ -8,7 +8,7 @@ started, and never half a transaction.
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from sqlmodel import SQLModel
 
 from app.core.change_log import BACKUPS, LATEST_CHANGE, now
 from app.core.database.engine import INITIAL_ROWS, WHEN_RESTORED, Database
+from app.core.database.large_rows import batches
 from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import ChainHead, Verifier
 from app.core.progress import advance
@@ -130,18 +131,12 @@ def _copy(
 
 def _copy_table(source: Connection, target: Connection, table: Table) -> int:
     count = 0
-    for rows in _read_rows(source, table):
-        target.execute(insert(table), rows)
+    query = select(table).order_by(*table.primary_key.columns)
+    for rows in batches(source, query, ROWS):
+        target.execute(insert(table), [dict(row._mapping) for row in rows])
         count += len(rows)
         advance(len(rows))
     return count
-
-
-def _read_rows(source: Connection, table: Table) -> Iterator[Sequence[Mapping[str, Any]]]:
-    query = select(table).order_by(*table.primary_key.columns)
-    result = source.execution_options(yield_per=ROWS).execute(query).mappings()
-    for rows in result.partitions(ROWS):
-        yield [dict(row) for row in rows]
 
 
 @contextmanager

@@ -88,6 +88,11 @@ class RecordHistory:
         return bool(fits and row.version == version)
 
     @property
+    def size(self) -> int:
+        """The length of the last representation."""
+        return 0 if self.last is None else len(self.last.body or "")
+
+    @property
     def exists(self) -> bool:
         """Whether the database has a record after the last Change."""
         return self.state is not None if self.is_mirror else bool(self.last.action != "delete")

@@ -20,6 +20,7 @@ from sqlmodel import Session, SQLModel
 
 from app.core.change_log import CHANGES, LATEST_CHANGE, REDACTIONS, new_salt, redacted_digest, redaction_actor
 from app.core.database.engine import Database
+from app.core.database.large_rows import batches
 from app.core.database.sql import CHUNK
 from app.core.maintenance.reindex import is_refresh_needed, refresh_index
 from app.core.model.resource import RESOURCES, Resource
@@ -175,12 +176,11 @@ def redact(database: Database, redaction: Redaction, *, dry_run: bool = False) -
 def _records_with_text(connection: Connection, redaction: Redaction, after: int) -> Iterator[RecordName]:
     """Yield the record of each Change after this one that contains the text; a record may come several times."""
     columns = [CHANGES.c[name] for name in ("sequence", "resource", "record_id", "body")]
-    query = select(*columns).order_by(CHANGES.c.sequence).limit(CHUNK)
+    query = select(*columns).where(CHANGES.c.sequence > after).order_by(CHANGES.c.sequence)
     if redaction.only:
         query = query.where(CHANGES.c.resource == redaction.only[0], CHANGES.c.record_id == redaction.only[1])
-    while rows := connection.execute(query.where(CHANGES.c.sequence > after)).all():
+    for rows in batches(connection, query, CHUNK):
         yield from ((row.resource, row.record_id) for row in rows if redaction.may_be_in(row.body or ""))
-        after = rows[-1].sequence
 
 
 class _Versions:

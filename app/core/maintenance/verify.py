@@ -9,9 +9,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, exists, select, tuple_
+from sqlalchemy import Connection, exists, select
 
 from app.core.change_log import CHANGES, MIRRORS, REDACTIONS, SEALED, chain_entry_of, chain_value, redaction_actor
+from app.core.database.large_rows import MAX_BYTES, batches
 from app.core.database.sql import CHUNK
 from app.core.maintenance.record_history import RecordHistory, comparable_link
 from app.core.model.resource import RESOURCES, Resource
@@ -93,15 +94,18 @@ class Verifier:
         """Check the Changes of each record in their order, and compare the record with its last Change."""
         history = RecordHistory(resource, "", self._is_mirror)
         finished: list[RecordHistory] = []
+        size = 0  # of the last representations of these records
         for row, redacted_digests in self._changes_of(resource):
             if row.record_id != history.record_id:
                 finished.append(history)
+                size += history.size
                 history = RecordHistory(resource, row.record_id, self._is_mirror)
             yield from history.check_representation(row, redacted_digests)
             yield from history.follow(row)
-            if len(finished) == CHUNK:
+            if len(finished) == CHUNK or size > MAX_BYTES:
                 yield from self._check_rows(resource, finished)
                 finished.clear()
+                size = 0
         yield from self._check_rows(resource, [*finished, history])
         table: Any = resource.table
         has_change = exists().where(CHANGES.c.resource == resource.name, CHANGES.c.record_id == table.id)
@@ -110,14 +114,11 @@ class Verifier:
 
     def _changes_of(self, resource: Resource) -> Iterator[tuple[Any, Collection[str] | None]]:
         """Yield its Changes by record, each with the digests of the redaction that altered it or that it is."""
-        position = tuple_(CHANGES.c.record_id, CHANGES.c.sequence)
-        query = select(CHANGES).where(CHANGES.c.resource == resource.name).limit(CHUNK)
+        query = select(CHANGES).where(CHANGES.c.resource == resource.name)
         query = query.order_by(CHANGES.c.record_id, CHANGES.c.sequence)
-        after: tuple[str, int] = ("", 0)
-        while rows := self._connection.execute(query.where(position > tuple_(*after))).all():
+        for rows in batches(self._connection, query, CHUNK):
             digests = self._redacted_digests(row.redacted or row.sequence for row in rows)
             yield from ((row, digests.get(row.redacted or row.sequence)) for row in rows)
-            after = (rows[-1].record_id, rows[-1].sequence)
 
     def _redacted_digests(self, sequences: Iterable[int]) -> dict[int, list[str]]:
         """Return the digests that these redactions logged, by the number of their Change.
