@@ -8,7 +8,7 @@ import yaml
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
-from app.core.maintenance.reindex import refresh_index
+from app.core.maintenance.reindex import is_refresh_needed, refresh_index
 from app.core.model.resource import RESOURCES
 from app.core.search import linked
 from app.core.search.query import synonyms
@@ -147,7 +147,20 @@ def test_a_new_name_of_a_partner_with_many_or_large_projects_reaches_them_in_the
         assert ask(client, "quixotry", resource="projects")["items"] == []
 
 
-def test_a_place_that_no_record_refers_to_is_found_among_places_only(database: Database) -> None:
+@pytest.mark.parametrize("most_bytes", [linked.BYTES_AT_ONCE, 0])
+def test_a_place_that_no_record_refers_to_is_found_among_places_only(
+    database: Database, most_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If places are large, whether a record refers to them shows after the background task has indexed them again."""
+    monkeypatch.setattr(linked, "BYTES_AT_ONCE", most_bytes)
+    monkeypatch.setattr("app.main.REFRESHED_EVERY", 3_600)
+    monkeypatch.setattr("app.core.maintenance.pruning.FIRST_AFTER", 3_600)
+
+    def refresh() -> None:
+        assert is_refresh_needed(database) == (most_bytes == 0)
+        while refresh_index(database):
+            pass
+
     place = {
         "id": "japan",
         "name": {"en": "Japan", "vi": "Nhật Bản"},
@@ -163,8 +176,10 @@ def test_a_place_that_no_record_refers_to_is_found_among_places_only(database: D
             assert ids(ask(client, query, resource="places")) == ["places/japan"]
             assert [item["id"] for item in client.get("/v1/places", params={"q": query}).json()["items"]] == ["japan"]
         store(database, RESOURCES["partners"], partner("Kaisha", country="japan"))
+        refresh()
         assert ids(ask(client, "Nhật Bản")) == ["places/japan", "partners/kaisha"]
         store(database, RESOURCES["partners"], partner("Kaisha"))
+        refresh()
         assert ask(client, "Japan")["items"] == []
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
+from app.core.database.large_rows import batches
 from app.core.database.sql import chunks
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES, Resource
@@ -270,7 +271,7 @@ def _dependent_writes(
     for name in sorted({reference.resource for reference in few}):
         ids = {reference.record_id for reference in few if reference.resource == name and reference not in written}
         linking += with_bodies(connection, RESOURCES[name], ids)
-    linking += misplaced(connection, added, removed, written)
+    linking += misplaced(connection, added, removed, written, sum(few.values()))
     different = {item.reference: item for item in linking}
     return [IndexWrite(item.resource, item.record_id, item.body, item.body) for item in different.values()]
 
@@ -329,17 +330,20 @@ def _fill(database: Database, resource: Resource) -> int:
             update_index(session.connection(), missing)
         total += len(missing)
         advance(len(missing))
-        if len(missing) < BATCH:
+        if not missing:
             return total
         last = missing[-1].record_id
 
 
 def _missing(connection: Connection, resource: Resource, after: str, limit: int) -> list[IndexWrite]:
-    """Return public records with an id after this one that are not in the index, in the order of their ids."""
+    """Return public records with an id after this one that are not in the index, in the order of their ids.
+
+    They are at most `limit`, and fewer if they are large, but at least one if there is one.
+    """
     row: Any = resource.table
     body = func.coalesce(row.body, CHANGES.c.body)
     query = select(row.id, body).join(CHANGES, CHANGES.c.sequence == row.change)
     query = query.outerjoin(RECORDS, and_(RECORDS.c.resource == resource.name, RECORDS.c.record_id == row.id))
     query = query.where(row.state == "published", RECORDS.c.docid.is_(None), row.id > after)
-    rows = connection.execute(query.order_by(row.id).limit(limit))
-    return [IndexWrite(resource, record_id, None, body) for record_id, body in rows]
+    missing = next(batches(connection, query.order_by(row.id).limit(limit), limit), [])
+    return [IndexWrite(resource, record_id, None, body) for record_id, body in map(tuple, missing)]

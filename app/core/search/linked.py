@@ -23,6 +23,8 @@ from app.core.values.links import link_paths, text_positions
 # representations: to index a megabyte takes up to a second, and other writes wait for it.
 AT_ONCE = 200
 BYTES_AT_ONCE = 300_000
+OWN = -1  # the step of a record in the queue that is to be indexed again itself
+THEN_LINKING = "then"  # its position, if the records that link to it were waiting already
 
 
 class Linking(NamedTuple):
@@ -103,6 +105,18 @@ def queue_refresh(connection: Connection, reference: Reference) -> None:
     connection.execute(insert(REFRESHES), {**reference._asdict(), "step": 0, "after": ""})
 
 
+def _queue_own(connection: Connection, resource: Resource, ids: Iterable[str]) -> None:
+    """Let the background task index these records again themselves."""
+    for record_id in sorted(ids):
+        key = (REFRESHES.c.resource == resource.name, REFRESHES.c.record_id == record_id)
+        step = connection.scalar(select(REFRESHES.c.step).where(*key))
+        if step is None:
+            row = {"resource": resource.name, "record_id": record_id, "step": OWN, "after": ""}
+            connection.execute(insert(REFRESHES), row)
+        elif step != OWN:
+            connection.execute(update(REFRESHES).where(*key).values(step=OWN, after=THEN_LINKING))
+
+
 def next_to_refresh(connection: Connection) -> list[Linking]:
     """Return the next records that the background task indexes again, and note that they are done.
 
@@ -113,6 +127,11 @@ def next_to_refresh(connection: Connection) -> list[Linking]:
     if first is None:
         return []
     key = (REFRESHES.c.resource == first.resource, REFRESHES.c.record_id == first.record_id)
+    if first.step == OWN:
+        is_waiting = first.after == THEN_LINKING
+        statement: Any = update(REFRESHES).values(step=0, after="") if is_waiting else delete(REFRESHES)
+        connection.execute(statement.where(*key))
+        return list(with_bodies(connection, RESOURCES[first.resource], {first.record_id}))
     resource, column = _links_to(first.resource)[first.step]
     query = _linking(resource, column, first.record_id)
     query = query.where(resource.table.id > first.after).order_by(resource.table.id).limit(AT_ONCE)
@@ -188,10 +207,12 @@ def misplaced(
     added: set[Reference],
     removed: set[Reference],
     written: Mapping[Reference, str | bytes | None],
+    used: int,
 ) -> list[Linking]:
-    """Return the records that became reference data or stopped being it, because links to them were removed or added.
+    """Return the records that became or are no more reference data, since links to them were removed or added.
 
-    `written` are the representations of this transaction: their Changes are not in the log yet.
+    `written` are the representations of this transaction: their Changes are not in the log yet. Records that have more
+    than BYTES_AT_ONCE, together with the bytes that are `used` already, are put into the queue.
     """
     results: list[Linking] = []
     for name in sorted({reference.resource for reference in added | removed}):
@@ -201,12 +222,36 @@ def misplaced(
         query = select(RECORDS.c.record_id).where(RECORDS.c.resource == name)
         promoted = query.where(RECORDS.c.record_id.in_(linked), RECORDS.c.docid >= REFERENCE_DATA)
         demoted = query.where(RECORDS.c.record_id.in_(unlinked), RECORDS.c.docid < REFERENCE_DATA)
-        results += _bodies(connection, resource, set(connection.scalars(promoted)) if linked else set(), written)
-        others = _bodies(connection, resource, set(connection.scalars(demoted)) if unlinked else set(), written)
+        promoted_ids = set(connection.scalars(promoted)) if linked else set()
+        demoted_ids = set(connection.scalars(demoted)) if unlinked else set()
+        large, size = _too_large(connection, resource, promoted_ids | demoted_ids, written, used)
+        used += size
+        _queue_own(connection, resource, large)
+        results += _bodies(connection, resource, promoted_ids - large, written)
+        others = _bodies(connection, resource, demoted_ids - large, written)
         records = {item.reference: public_record(item.body) for item in others}
         are_reference_data = reference_data_among(connection, resource, records)
         results += [item for item in others if item.record_id in are_reference_data]
     return results
+
+
+def _too_large(
+    connection: Connection,
+    resource: Resource,
+    ids: set[str],
+    written: Mapping[Reference, str | bytes | None],
+    used: int,
+) -> tuple[set[str], int]:
+    """Return the records with which others would have more than BYTES_AT_ONCE, and the size of these others."""
+    stored = {record_id for record_id in ids if not written.get(Reference(resource.name, record_id))}
+    large: set[str] = set()
+    size = 0
+    for record_id, length in sorted(_sizes(connection, resource, stored).items()):
+        if used + size + length > BYTES_AT_ONCE:
+            large.add(record_id)
+        else:
+            size += length
+    return large, size
 
 
 def _bodies(
