@@ -37,9 +37,9 @@ from app.core.database.engine import Database, WriteLimits
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.gauges import register_gauge
 from app.core.http import site
-from app.core.http.bodies import BufferedBodies
+from app.core.http.bodies import JSON, BufferedBodies
 from app.core.http.contract import stored_contract
-from app.core.http.dispatch import Dispatch
+from app.core.http.dispatch import QUERY, Dispatch, takes_query
 from app.core.http.fixed_paths import add_fixed_paths
 from app.core.http.html_pages.routes import pages
 from app.core.http.openapi import openapi_document
@@ -251,7 +251,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Return the problem for an error of the router itself."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        headers = {"Allow": ", ".join(_allowed_methods(request))}
+        methods = _allowed_methods(request)
+        headers = {"Allow": ", ".join(methods), **({"Accept-Query": JSON} if QUERY in methods else {})}
         if request.method == "OPTIONS":
             return Response(None, 204, headers)
         return MethodNotAllowed(headers=headers).response()
@@ -280,5 +281,9 @@ def _methods_by_path(app: FastAPI) -> dict[str, tuple[re.Pattern[str], set[str]]
     for route in contexts:
         if getattr(route, "methods", None):
             pattern = compile_path(route.path)[0]
-            methods.setdefault(route.path, (pattern, set()))[1].update(route.methods)
+            of_path = methods.setdefault(route.path, (pattern, set()))[1]
+            of_path.update(route.methods)
+            declared = getattr(route.endpoint, "operation", None)
+            if declared is not None and takes_query(declared):
+                of_path.add(QUERY)
     return methods

@@ -88,7 +88,7 @@ class ProcessGauges:
             await asyncio.sleep(GAUGES_EVERY)
 
 
-_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY"})
 
 
 def _template(scope: Scope) -> str:
