@@ -1,8 +1,9 @@
 """The application. Only this module knows all resources and features."""
 
+import json
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -38,11 +39,12 @@ from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.gauges import register_gauge
 from app.core.http import site
 from app.core.http.bodies import JSON, BufferedBodies
-from app.core.http.contract import stored_contract
 from app.core.http.dispatch import QUERY, Dispatch, takes_query
 from app.core.http.fixed_paths import add_fixed_paths
+from app.core.http.html_pages.contract import stored_contract
 from app.core.http.html_pages.routes import pages
 from app.core.http.openapi import openapi_document
+from app.core.http.openapi_examples import add_examples_of_requests, add_examples_of_responses
 from app.core.logs import set_up_logs
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
@@ -91,6 +93,7 @@ ANALYSIS_TAG = {
 }
 
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
+REQUESTS = Path(__file__).with_name("request_examples.json")  # parameters and bodies of operations
 
 
 def create_app(settings: Settings | None = None, usage: UsageTable | None = None) -> ASGIApp:
@@ -151,11 +154,14 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     return app, routers
 
 
-def written_contract(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
-    """Return the OpenAPI document, written anew from the routers."""
+def written_contract(settings: Settings, routers: list[APIRouter], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI document, written anew from the routers. `answers` are examples of responses by operation."""
     tags = [{"name": resource.name, "description": resource.about} for resource in RESOURCES]
     tags = [search.TAG, *tags, ANALYSIS_TAG, changes.TAG, imports.TAG, webhooks.TAG, keys.TAG, *site.TAGS]
-    return openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document(), EXAMPLES)
+    document = openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document(), EXAMPLES)
+    add_examples_of_requests(document, RESOURCES, json.loads(REQUESTS.read_text("utf-8")))
+    add_examples_of_responses(document, answers)
+    return document
 
 
 def _routers(settings: Settings) -> list[APIRouter]:

@@ -2,20 +2,33 @@
 
 import gzip
 import json
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from app.catalogue import RESOURCES
+from app.core.http.openapi_examples import operations_in, response_schema
 from app.core.settings import Settings
 from app.core.writing.representation import render
 from app.main import assemble, written_contract
 from seed.files import read
+from tests.support.prefilled import run_on_dataset
 
 ROOT = Path(__file__).parents[1]
 CONTRACT = ROOT / "openapi.json"
 EXAMPLES = ROOT / "app" / "examples.json"
+ANSWERS = ROOT / "tests" / "answers.json"
 INSTANT = "2026-11-22T00:00:00.000000Z"
+
+# Values that differ in each registry, and what an example has in their place.
+VARYING = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"), INSTANT),
+    (re.compile(r"^\d{20}[0-9a-z]{12}$"), "20261122000000000000hhzezrocckqp"),
+    (re.compile(r"chain=[0-9a-f]{8}"), "chain=03c749e3"),
+    (re.compile(r"cursor=[^&]+"), "cursor=<cursor>"),
+)
 
 
 def examples() -> str:
@@ -28,11 +41,45 @@ def examples() -> str:
     return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
 
 
-def contract() -> str:
-    """The OpenAPI document of the default settings."""
+def answers() -> str:
+    """What a registry with the dataset answers: one answer for each schema of a response without an example."""
+    document = document_with({})
+    operations = {operation["operationId"]: operation for operation in operations_in(document)}
+    found: dict[str, tuple[str, Any]] = {}
+    for request, response in run_on_dataset(document):
+        schema = response_schema(operations[request.name])
+        if schema not in found and schema is not None and "examples" not in document["components"]["schemas"][schema]:
+            assert response.status_code < 300, (request.name, response.text)
+            found[schema] = (request.name, fixed(response.json()))
+    return json.dumps(dict(sorted(found.values())), ensure_ascii=False, indent=1) + "\n"
+
+
+def fixed(value: Any) -> Any:
+    """An answer with the first object of each list, and without what differs in each registry."""
+    if isinstance(value, dict):
+        return {name: fixed(member) for name, member in value.items()}
+    if isinstance(value, list):
+        shown = value[:1] if value and isinstance(value[0], dict) else value
+        return [fixed(item) for item in shown]
+    if isinstance(value, str):
+        for pattern, text in VARYING:
+            value = pattern.sub(text, value)
+    return value
+
+
+def document_with(answered: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document of the default settings, with these answers as examples."""
     settings = Settings.model_construct()
-    written = written_contract(settings, assemble(settings)[1])
-    return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
+    return written_contract(settings, assemble(settings)[1], answered)
+
+
+def contract() -> str:
+    """The OpenAPI document as it is committed, with the committed answers."""
+    answered = json.loads(ANSWERS.read_text("utf-8"))
+    return json.dumps(document_with(answered), ensure_ascii=False, indent=1) + "\n"
+
+
+FILES: dict[Path, Callable[[], str]] = {EXAMPLES: examples, ANSWERS: answers, CONTRACT: contract}
 
 
 def size() -> str:
@@ -42,12 +89,12 @@ def size() -> str:
 
 
 def main() -> int:
-    """Write or compare both files, or print the size of the document."""
+    """Write or compare the files, or print the size of the document."""
     if "--size" in sys.argv:
         sys.stdout.write(f"{size()}\n")
         return 0
     stale = []
-    for path, content in ((EXAMPLES, examples), (CONTRACT, contract)):
+    for path, content in FILES.items():
         if "--check" not in sys.argv:
             path.write_text(content(), "utf-8")
         elif not path.exists() or path.read_text("utf-8") != content():

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from app.core.errors import NoCondition
 from app.core.http.bodies import JSON
-from app.core.http.contract import info, servers
+from app.core.http.html_pages.contract import info, servers
 from app.core.http.openapi_components import (
     ANY_PROBLEM,
     HEADERS,

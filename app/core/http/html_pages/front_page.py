@@ -5,7 +5,7 @@ from html import escape
 from app.core.public_paths import public
 from app.core.settings import Settings
 
-ABOUT_TEXT = (
+PURPOSE_TEXT = (
     "An open registry of international cooperation: who agreed what with whom, what was promised, and what was "
     "delivered. Every figure names the document and the paragraph that it comes from."
 )
@@ -29,7 +29,7 @@ EXAMPLES = {
 PLACES = {
     "/guides/use-the-api": ("Use the API", "First steps for developers: lists, filters, search, caching."),
     "/guides/keep-in-step": ("Write and synchronise", "For partners: keys, imports, the change feed, webhooks."),
-    "/guides": ("All guides", "Also for operators, and about the data itself."),
+    "/guides": ("All guides", "Also for operators, and explanation the data itself."),
     "/docs": ("Try it out", "Send requests from the browser, with values that work."),
     "/reference": ("Reference", "Every operation, parameter and schema. It can be searched."),
     "/openapi.json": ("The contract", "OpenAPI 3.1, for client generators."),
@@ -41,16 +41,17 @@ PLACES = {
 def front_page(settings: Settings, version: str) -> str:
     """Return the content of the page."""
     examples = "".join(
-        f'<li><a href="{public(escape(path))}">{title}</a><p>{about}</p>'
+        f'<li><a href="{public(escape(path))}">{title}</a><p>{explanation}</p>'
         f"<code>GET {escape(public(path).replace('%20', ' '))}</code></li>"
-        for path, (title, about) in EXAMPLES.items()
+        for path, (title, explanation) in EXAMPLES.items()
     )
     places = "".join(
-        f'<li><a href="{public(path)}">{title}</a><p>{about}</p></li>' for path, (title, about) in PLACES.items()
+        f'<li><a href="{public(path)}">{title}</a><p>{explanation}</p></li>'
+        for path, (title, explanation) in PLACES.items()
     )
     licence = f'<a href="{escape(settings.data_licence_url)}">{escape(settings.data_licence)}</a>'
     return (
-        f'<h1>{escape(settings.site_name)}</h1><p class="text">{ABOUT_TEXT} Reading needs no key.</p>'
+        f'<h1>{escape(settings.site_name)}</h1><p class="text">{PURPOSE_TEXT} Reading needs no key.</p>'
         f'<section id="examples"><h2>Three requests</h2><ul class="cards">{examples}</ul></section>'
         f'<section id="read-on"><h2>Read on</h2><ul class="cards">{places}</ul></section>'
         f'<p class="muted">The data can be used under {licence}. Version {escape(version)}.</p>'

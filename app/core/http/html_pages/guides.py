@@ -37,11 +37,11 @@ class Guide(NamedTuple):
 @cache
 def guides() -> dict[str, Guide]:
     """Return all guides by their names."""
-    found = {}
+    by_name = {}
     for name in READERS:
         text = (FOLDER / f"{name}.md").read_text("utf-8")
-        found[name] = Guide(name, text.partition("\n")[0].lstrip("# "), text)
-    return found
+        by_name[name] = Guide(name, text.partition("\n")[0].lstrip("# "), text)
+    return by_name
 
 
 def guides_page() -> str:

@@ -9,11 +9,12 @@ from urllib.parse import quote
 from app.core.errors import NotFound
 from app.core.http.html_pages.layout import markdown
 from app.core.http.html_pages.schema_types import limits_of, schema_link, type_of
+from app.core.http.openapi_examples import resolved
 from app.core.public_paths import public
 
 MANY = 10  # parameters: more are folded away at first
 
-Contract = Mapping[str, Any]
+Contract = dict[str, Any]
 
 
 class DocumentedOperation(NamedTuple):
@@ -61,9 +62,11 @@ def tag_page(contract: Contract, name: str) -> str:
     tags = {tag["name"]: tag for tag in contract["tags"]}
     if name not in tags:
         raise NotFound("There is no resource at this path.")
-    operations = [each for each in operations_of(contract) if name in each.entry["tags"]]
-    entries = "".join(f'<li><a href="#{each.name}">{escape(each.entry["summary"])}</a></li>' for each in operations)
-    listed = "".join(_operation(contract, each) for each in operations)
+    operations = [operation for operation in operations_of(contract) if name in operation.entry["tags"]]
+    entries = "".join(
+        f'<li><a href="#{operation.name}">{escape(operation.entry["summary"])}</a></li>' for operation in operations
+    )
+    listed = "".join(_operation(contract, operation) for operation in operations)
     heading = f'<h1>{escape(_title(name))}</h1><div class="text">{markdown(tags[name]["description"])}</div>'
     contents = f'<a href="{public("/reference")}">All operations</a><ul>{entries}</ul>'
     return f'<div class="columns"><nav aria-label="Operations">{contents}</nav><div>{heading}{listed}</div></div>'
@@ -84,15 +87,15 @@ def _title(tag: str) -> str:
 
 def _tag_entry(contract: Contract, tag: Mapping[str, str]) -> str:
     rows = "".join(
-        f'<li><span class="method {each.method}">{each.method.upper()}</span>'
-        f'<span><a href="{each.address}">{escape(each.entry["summary"])}</a>'
-        f'<code class="path">{escape(each.path)}</code></span></li>'
-        for each in operations_of(contract)
-        if tag["name"] in each.entry["tags"]
+        f'<li><span class="method {operation.method}">{operation.method.upper()}</span>'
+        f'<span><a href="{operation.address}">{escape(operation.entry["summary"])}</a>'
+        f'<code class="path">{escape(operation.path)}</code></span></li>'
+        for operation in operations_of(contract)
+        if tag["name"] in operation.entry["tags"]
     )
     link = public(f"/reference/{quote(tag['name'])}")
-    about = markdown(tag["description"].partition("\n\n")[0])
-    return f'<h2><a href="{link}">{_title(tag["name"])}</a></h2>{about}<ul class="operations">{rows}</ul>'
+    description = markdown(tag["description"].partition("\n\n")[0])
+    return f'<h2><a href="{link}">{_title(tag["name"])}</a></h2>{description}<ul class="operations">{rows}</ul>'
 
 
 def _operation(contract: Contract, operation: DocumentedOperation) -> str:
@@ -117,14 +120,14 @@ def _try_link(operation: DocumentedOperation) -> str:
 
 
 def _parameters(contract: Contract, references: Any) -> str:
-    parameters = [_resolved(contract, reference) for reference in references]
+    parameters = [resolved(contract, reference) for reference in references]
     if not parameters:
         return ""
     rows = "".join(
-        f"<tr><td><code>{escape(each['name'])}</code>{_needed(each.get('required'))}</td>"
-        f"<td>{type_of(each['schema'])} <span class=muted>{limits_of(each['schema'])}</span></td>"
-        f"<td>{markdown(each.get('description', ''))}{_value(each)}</td></tr>"
-        for each in parameters
+        f"<tr><td><code>{escape(parameter['name'])}</code>{_needed(parameter.get('required'))}</td>"
+        f"<td>{type_of(parameter['schema'])} <span class=muted>{limits_of(parameter['schema'])}</span></td>"
+        f"<td>{markdown(parameter.get('description', ''))}{_value(parameter)}</td></tr>"
+        for parameter in parameters
     )
     table = _table("<th>Parameter<th>Type<th>Meaning", rows)
     unfolded = " open" if len(parameters) <= MANY else ""
@@ -134,7 +137,7 @@ def _parameters(contract: Contract, references: Any) -> str:
 def _body(contract: Contract, body: Any) -> str:
     if not body:
         return ""
-    body = _resolved(contract, body)
+    body = resolved(contract, body)
     return f"<h3>Request body</h3>{markdown(body.get('description', ''))}{_contents(contract, body['content'])}"
 
 
@@ -142,7 +145,7 @@ def _responses(contract: Contract, responses: Mapping[str, Any]) -> str:
     successes = []
     problems = []
     for status, reference in responses.items():
-        response = _resolved(contract, reference)
+        response = resolved(contract, reference)
         if status < "300":
             content = _contents(contract, response.get("content", {}))
             successes.append(f"<h3>Response {status}</h3>{markdown(response['description'])}{content}")
@@ -158,8 +161,8 @@ def _contents(contract: Contract, content: Mapping[str, Any], *, is_linked: bool
     parts = []
     for media_type, entry in content.items():
         if is_linked:
-            shown = f": {type_of(entry['schema'])}" if "schema" in entry else ""
-            parts.append(f"<p><code>{escape(media_type)}</code>{shown}</p>")
+            type_text = f": {type_of(entry['schema'])}" if "schema" in entry else ""
+            parts.append(f"<p><code>{escape(media_type)}</code>{type_text}</p>")
         parts += [
             f"<details><summary>{escape(title)}</summary><pre>{_json(value)}</pre></details>"
             for title, value in _examples(contract, entry)
@@ -173,9 +176,9 @@ def _examples(contract: Contract, entry: Mapping[str, Any]) -> Iterator[tuple[st
         yield "Example", entry["example"]
         return
     for name, reference in entry.get("examples", {}).items():
-        example = _resolved(contract, reference)
+        example = resolved(contract, reference)
         yield example.get("summary", f"Example: {name}"), example["value"]
-    if "examples" not in entry and (examples := _resolved(contract, entry.get("schema", {})).get("examples")):
+    if "examples" not in entry and (examples := resolved(contract, entry.get("schema", {})).get("examples")):
         yield "Example", examples[0]
 
 
@@ -183,15 +186,15 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
     required = schema.get("required", ())
     rows = "".join(
         f"<tr><td><code>{escape(member)}</code>{_needed(member in required)}</td>"
-        f"<td>{type_of(each)} <span class=muted>{limits_of(each)}</span></td>"
-        f"<td>{markdown(each.get('description', ''))}</td></tr>"
-        for member, each in schema.get("properties", {}).items()
+        f"<td>{type_of(schema_of_member)} <span class=muted>{limits_of(schema_of_member)}</span></td>"
+        f"<td>{markdown(schema_of_member.get('description', ''))}</td></tr>"
+        for member, schema_of_member in schema.get("properties", {}).items()
     )
     table = _table("<th>Member<th>Type<th>Meaning", rows) if rows else f"<p>{type_of(schema)}</p>"
-    bases = ", ".join(schema_link(each["$ref"]) for each in schema.get("allOf", ()) if "$ref" in each)
+    bases = ", ".join(schema_link(base["$ref"]) for base in schema.get("allOf", ()) if "$ref" in base)
     extended = f"<p>Has all members of {bases}.</p>" if bases and rows else ""
-    about = markdown(schema.get("description", ""))
-    return f'<section class="operation" id="{name}"><h2>{name}</h2>{about}{extended}{table}</section>'
+    description = markdown(schema.get("description", ""))
+    return f'<section class="operation" id="{name}"><h2>{name}</h2>{description}{extended}{table}</section>'
 
 
 def _table(head: str, rows: str) -> str:
@@ -213,13 +216,3 @@ def _counted(number: int, noun: str) -> str:
 
 def _json(value: Any) -> str:
     return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2), quote=False)
-
-
-def _resolved(contract: Contract, node: Any) -> Any:
-    """Return what a reference refers to, and anything else as it is."""
-    while "$ref" in node:
-        target: Any = contract
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
-        node = target
-    return node

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from app.core.http.contract import getting_started
 from app.core.http.html_pages.assets import read_asset
+from app.core.http.html_pages.contract import getting_started
 from app.core.http.html_pages.front_page import front_page
 from app.core.http.html_pages.guides import guide_page, guides, guides_page
 from app.core.http.html_pages.layout import document

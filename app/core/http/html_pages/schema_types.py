@@ -29,7 +29,7 @@ def type_of(schema: Schema) -> str:
         return _codes(schema["enum"])
     for choice in ("anyOf", "oneOf", "allOf"):
         if choice in schema:
-            return (" and " if choice == "allOf" else " or ").join(type_of(each) for each in schema[choice])
+            return (" and " if choice == "allOf" else " or ").join(type_of(option) for option in schema[choice])
     return _plain_type(schema)
 
 
@@ -55,7 +55,7 @@ def _codes(codes: list[Any]) -> str:
 def _plain_type(schema: Schema) -> str:
     kind = schema.get("type", "any")
     if isinstance(kind, list):
-        return " or ".join(escape(each) for each in kind)
+        return " or ".join(escape(name) for name in kind)
     if kind == "array":
         return f"list of {type_of(schema.get('items', {}))}"
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):

@@ -1,7 +1,7 @@
 """What the search field of the pages finds: operations, schemas, problems, and the sections of guides."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html import escape
 from typing import Any, NamedTuple
 
@@ -12,12 +12,12 @@ from app.core.http.html_pages.reference import operations_of
 from app.core.public_paths import public
 
 MAX_QUERY = 100  # characters
-MAX_FOUND = 40
+MAX_RESULTS = 40
 EXCERPT = 200  # characters of the text around the first word
 
 
 class Entry(NamedTuple):
-    """A place of the documentation, with the words by which it is found."""
+    """A place of the documentation, with the words by which it is entries."""
 
     kind: str
     title: str
@@ -25,21 +25,21 @@ class Entry(NamedTuple):
     text: str
 
 
-def entries_of(contract: Mapping[str, Any]) -> list[Entry]:
+def entries_of(contract: dict[str, Any]) -> list[Entry]:
     """Return all places, those to begin with first."""
-    found = [*_sections("Getting started", public("/reference"), contract["info"]["description"])]
+    entries = [*_sections("Getting started", public("/reference"), contract["info"]["description"])]
     for operation in operations_of(contract):
         text = f"{operation.method.upper()} {operation.path} {operation.entry.get('description', '')}"
-        found.append(Entry("Operation", operation.entry["summary"], operation.address, text))
+        entries.append(Entry("Operation", operation.entry["summary"], operation.address, text))
     for guide in guides().values():
-        found += _sections(f"Guide: {guide.title}", public(f"/guides/{guide.name}"), guide.text)
+        entries += _sections(f"Guide: {guide.title}", public(f"/guides/{guide.name}"), guide.text)
     for problem in family():
         text = f"{problem.code} {problem.status} {problem.__doc__}"
-        found.append(Entry("Problem", problem.title, public("/problems") + f"#{problem.code}", text))
+        entries.append(Entry("Problem", problem.title, public("/problems") + f"#{problem.code}", text))
     for name, schema in contract["components"]["schemas"].items():
         text = " ".join((schema.get("description", ""), *schema.get("properties", ())))
-        found.append(Entry("Schema", name, public("/reference/schemas") + f"#{name}", text))
-    return found
+        entries.append(Entry("Schema", name, public("/reference/schemas") + f"#{name}", text))
+    return entries
 
 
 def results_page(entries: list[Entry], query: str) -> str:
@@ -47,10 +47,10 @@ def results_page(entries: list[Entry], query: str) -> str:
     words = query[:MAX_QUERY].lower().split()
     in_titles = [entry for entry in entries if _contains(entry.title, words)]
     in_texts = [entry for entry in entries if _contains(f"{entry.title} {entry.text}", words)]
-    found = [*dict.fromkeys([*in_titles, *in_texts])] if words else []
-    listed = "".join(_result(entry, words) for entry in found[:MAX_FOUND])
-    counted = f"{len(found)} results" if len(found) != 1 else "1 result"
-    others = f", of which the first {MAX_FOUND} are listed" if len(found) > MAX_FOUND else ""
+    results = [*dict.fromkeys([*in_titles, *in_texts])] if words else []
+    listed = "".join(_result(entry, words) for entry in results[:MAX_RESULTS])
+    counted = f"{len(results)} results" if len(results) != 1 else "1 result"
+    others = f", of which the first {MAX_RESULTS} are listed" if len(results) > MAX_RESULTS else ""
     return (
         f"<h1>Search: {escape(query[:MAX_QUERY])}</h1><p>{counted}{others}."
         f' <a href="{public("/reference")}">All operations</a></p><ul class="found">{listed}</ul>'

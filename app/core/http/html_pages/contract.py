@@ -11,9 +11,8 @@ from typing import Any
 from app.core.public_paths import public
 from app.core.settings import Settings
 
-FOLDER = files("app")
-STORED = FOLDER / "openapi.json"  # a link to the file at the top of the repository; a wheel contains the file
-GETTING_STARTED = FOLDER / "core" / "http" / "getting_started.md"
+STORED = files("app") / "openapi.json"  # a link to the file at the top of the repository; a wheel contains the file
+GETTING_STARTED = files("app.core.http.html_pages") / "getting_started.md"
 
 NO_CONTACT_TEXT = "Ask the operator of this registry."
 
