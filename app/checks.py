@@ -24,6 +24,7 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
 def _check_log(options: argparse.Namespace, settings: Settings) -> int:
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance.verify import ChainHead, Verifier
+    from app.keys.powers import administrators_until, warning_of_last_administrator
     from app.server.run import ensure_ready
 
     try:
@@ -38,6 +39,9 @@ def _check_log(options: argparse.Namespace, settings: Settings) -> int:
             for count, problem in enumerate(verifier.problems(expected_head), 1):
                 if count <= MAX_REPORTED:
                     print_error(problem)
+        warning = warning_of_last_administrator(administrators_until(connection))
+    if warning:
+        print_error(warning)
     detail = f"{verifier.changes} Changes, {verifier.records} records, {count} problems in the log."
     print(detail + (f" Keep its head elsewhere: {verifier.head}" if verifier.changes else ""))
     return FAILED if count else DONE

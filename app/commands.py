@@ -117,7 +117,7 @@ def _migrate_down(settings: Settings, *, is_sure: bool) -> int:
 def status(options: argparse.Namespace, settings: Settings) -> int:
     """Print the state of the registry: schema, records, head of the log, keys, imports and webhooks."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.status import lines, status
+    from app.status import lines, status, warnings
 
     with Database(settings.database_url) as database:
         facts = status(database)
@@ -125,6 +125,8 @@ def status(options: argparse.Namespace, settings: Settings) -> int:
         print(json.dumps(facts, ensure_ascii=False, indent=1))
     else:
         print(*lines(facts), sep="\n")
+    for warning in warnings(facts):
+        print_error(warning)
     return UNREADY if facts["needs_migration"] else DONE
 
 

@@ -69,6 +69,7 @@ from app.exchange.imports.worker import Importer
 from app.exchange.mappings import routes as mappings
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
+from app.keys.powers import log_last_administrator
 from app.keys.revocation import PendingRevocations
 from app.milestones.routes import milestones_router
 from app.partners.routes import partners_router
@@ -85,6 +86,7 @@ from app.webhooks.sender import Sender
 
 # Seconds after which a thread has to hand over the interpreter to the event loop. By default, it is ten times as long.
 SWITCH_INTERVAL = 0.0005
+DAY = 86_400.0  # seconds between two looks whether an administrator remains
 
 ANALYSIS_TAG = {
     "name": "analysis",
@@ -216,6 +218,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
     app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
     index_refresher = Pruner(database, refresh_index, every=REFRESHED_EVERY)
+    administrator_watch = Pruner(database, log_last_administrator, every=DAY)
     long_polls = LongPolls(app.state.fresh, look=look_with(app.state.reader))
     long_polls.end_on_signal()
     app.state.waiting = long_polls
@@ -235,6 +238,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await long_polls.close()
     await app.state.pruner.close()
     await index_refresher.close()
+    await administrator_watch.close()
     await app.state.receiver.close()
     await app.state.importer.close()
     await app.state.key_activity.close()

@@ -14,6 +14,7 @@ from app.core.maintenance.schema import head
 from app.core.model.resource import RESOURCES
 from app.core.search.tables import STATE
 from app.exchange.imports.database_tables import IMPORTS, OPEN
+from app.keys.powers import administrators_until, warning_of_last_administrator
 from app.webhooks.models import DELIVERIES, WEBHOOKS
 
 Facts = dict[str, Any]
@@ -61,6 +62,7 @@ def work_facts(connection: Connection) -> Iterator[tuple[str, Any]]:
     """Yield the head of the log and the work that waits, which metrics show too."""
     last = connection.execute(LATEST_CHANGE).first()
     yield "log_head", f"{last.sequence}:{last.chain}" if last else None
+    yield "administrators_until", administrators_until(connection)
     yield "open_imports", _count(connection, IMPORTS, IMPORTS.c.status.in_(OPEN))
     yield "webhooks", _count_by(connection, WEBHOOKS)
     yield "deliveries", _count_by(connection, DELIVERIES)
@@ -95,3 +97,9 @@ def lines(facts: Facts) -> Iterator[str]:
         else:
             text = "none" if value is None else str(value)
         yield f"{name.replace('_', ' ')}: {text}"
+
+
+def warnings(facts: Facts) -> list[str]:
+    """Return what the operator should do soon."""
+    warning = warning_of_last_administrator(facts.get("administrators_until"))
+    return [warning] if warning else []

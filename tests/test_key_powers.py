@@ -18,12 +18,13 @@ from app.core.errors import Unauthorized
 from app.core.values.text import printable
 from app.keys import administration
 from app.keys.command import _table
+from app.keys.powers import log_last_administrator
 from app.webhooks.limits import RATES
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of, problem
 from tests.support.keys import Key, change_key, id_of, key_of
 from tests.support.records import PARTNER
-from tests.support.servers import server
+from tests.support.servers import run, server
 
 OFFICE = "192.0.2.0/24"
 OTHER_ADDRESS = "198.51.100.7"
@@ -309,3 +310,28 @@ def test_one_key_creates_so_many_keys_in_a_minute(registry: TestClient, admin: K
     body = {"name": "b", "scopes": ["webhooks"]}
     statuses = [registry.post("/v1/keys", json=body, headers=admin).status_code for _ in range(RATES["keys"][1] + 3)]
     assert statuses == [201] * RATES["keys"][1] + [429] * 3
+
+
+def test_an_operator_is_warned_before_the_last_administrator_expires(
+    seeded_database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def warned(days: int) -> list[bool]:
+        """Whether the commands and the log warn if the only administrator has so many days left."""
+        until = instant(datetime.now(UTC) + timedelta(days=days))
+        change_key(seeded_database, administrator, expires_at=until)
+        said = [run(command, HOPTAC_DATABASE_URL=url_of(seeded_database)) for command in ("status", "check")]
+        assert [each.returncode for each in said] == [0, 0]
+        assert f"administrators until: {until}" in said[0].stdout
+        capfd.readouterr()
+        assert log_last_administrator(seeded_database) is False
+        logged = capfd.readouterr()
+        texts = [*(each.stderr for each in said), logged.err + logged.out]
+        return ["The last key with the scope keys expires at" in text for text in texts]
+
+    administrator = key_of(seeded_database, "keys", "records:write")
+    key_of(seeded_database, "records:write")
+    assert warned(31) == [False, False, False]
+    assert warned(29) == [True, True, True]
+    change_key(seeded_database, key_of(seeded_database, "keys"), expires_at=None)
+    said = run("status", HOPTAC_DATABASE_URL=url_of(seeded_database))
+    assert ("administrators until: none" in said.stdout, said.stderr) == (True, "")

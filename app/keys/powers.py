@@ -7,16 +7,20 @@ scopes. The command line has no limits: whoever runs it has the database.
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import structlog
+from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from app.core.access.caller import Caller
-from app.core.access.keys import Key, is_valid
+from app.core.access.keys import KEYS, Key, is_valid
 from app.core.access.networks import are_within
-from app.core.change_log import instant
+from app.core.change_log import instant, now
+from app.core.database.engine import Database
 from app.core.errors import Conflict, ErrorItem, Forbidden, Invalid
 
 DEFAULT_DAYS = 365
 REPLACEMENT_LASTS = timedelta(days=1)  # of an administrator, before another one can be revoked
+WARNED_BEFORE = timedelta(days=30)  # the end of the last administrator
 
 
 class Powers(NamedTuple):
@@ -116,3 +120,30 @@ def ensure_administrator_remains(session: Session, key: Key) -> None:
             "This is the only valid key with the scope keys. Create another one first, or run `hoptac key revoke"
             " --force` on the server."
         )
+
+
+def administrators_until(connection: Connection) -> str | None:
+    """Return when the last valid key with the scope `keys` expires; None if there is none, or one never expires."""
+    query = select(KEYS.c.scopes, KEYS.c.expires_at).where(KEYS.c.revoked_at.is_(None))
+    ends = [row.expires_at for row in connection.execute(query) if "keys" in row.scopes.split()]
+    valid = [end for end in ends if end is None or end > now()]
+    return None if None in valid else max(valid, default=None)
+
+
+def warning_of_last_administrator(until: str | None) -> str | None:
+    """Return a sentence if soon no key administers keys any more."""
+    if until is None or until > instant(datetime.now(UTC) + WARNED_BEFORE):
+        return None
+    return (
+        f"The last key with the scope keys expires at {until}. Create another one with `hoptac key create`, or set its"
+        " expires_at with PATCH /v1/keys/{id}."
+    )
+
+
+def log_last_administrator(database: Database) -> bool:
+    """Write a line to the log if soon no key administers keys any more. Nothing remains to be done afterwards."""
+    with database.snapshot() as connection:
+        until = administrators_until(connection)
+    if warning := warning_of_last_administrator(until):
+        structlog.get_logger("hoptac.keys").warning("last administrator", expires_at=until, detail=warning)
+    return False
