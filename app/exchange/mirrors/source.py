@@ -242,7 +242,7 @@ class Source:
             if not self.retries_forever and attempts == MAX_ATTEMPTS:
                 raise NotMirrored(f"The source cannot be read: {reason}.")
             seconds = max(retry_after, pause * random.uniform(0.5, 1))
-            self.report(f"The source cannot be read: {reason}. The next attempt is in {seconds:.0f} s.")
+            self.report(f"The source cannot be read: {reason}. The next attempt is in {seconds:.1f} s.")
             self.pause(seconds)
             pause = min(pause * 2, MAX_PAUSE)
 
