@@ -56,7 +56,7 @@ def unreadable(database: Database) -> Dump:
         several = values if many else [values]
         if statement.startswith("INSERT INTO search_terms (rowid, terms)"):
             rows.extend(several)
-        elif statement.startswith("DELETE FROM search_terms WHERE"):
+        elif "(search_terms, rowid, terms) VALUES ('delete'" in statement:
             removed = {value[0] for value in several}
             rows[:] = [row for row in rows if row[0] not in removed]
 

@@ -21,6 +21,7 @@ from app.core.reading.cursors import CURSOR_KEY
 from app.core.search import candidates
 from app.core.search.tokens import tokenize
 from app.core.writing.batch import Batch
+from app.search import routes
 from seed.files import Dataset
 from seed.loader import load
 from tests.support.cursors import signed
@@ -532,3 +533,26 @@ def test_a_database_with_the_index_of_another_version_is_indexed_by_migrate(
     assert "anew" not in run("migrate", HOPTAC_DATABASE_URL=url).stdout
     with client_of(url) as client:
         assert ids(ask(client, "moit"))[0] == ("partners", "moit")
+
+
+def test_a_hit_by_its_name_is_shown_without_its_record(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = ["khu cong nghiep", "da nang", "MOIT", "Thuỵ Sĩ", "ministry", "smart factory", "UNIDO Bộ Công Thương"]
+    by_names = [ask(client, query) for query in queries]
+    read: list[str] = []
+
+    def by_record(hit: Any, *_: Any) -> None:
+        read.append(hit.record_id)
+
+    monkeypatch.setattr(routes, "_item_by_names", by_record)
+    assert [ask(client, query, limit=20) for query in queries] == by_names
+    assert read
+
+
+def test_a_name_that_the_index_has_no_room_for_is_shown(database: Database) -> None:
+    aliases = [f"{'Công ty thép ' * 25}{number}" for number in range(9)]
+    fields = {"name": {"vi": "Thép Sao Mai"}, "aliases": [*aliases, "Sao Hôm"], "kind": "company"}
+    store(database, RESOURCES["partners"], {"id": "steel", **fields})
+    with client_of(url_of(database)) as client:
+        for query, field in (("sao mai", "name.vi"), ("hôm", "aliases[9]"), ("sao hom", "aliases[9]")):
+            assert [item["field"] for item in ask(client, query)["items"]] == [field]
+            assert ask(client, query)["items"][0]["name"]["vi"] == "Thép Sao Mai"

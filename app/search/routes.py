@@ -24,7 +24,7 @@ from app.core.search.query.understanding import MAX_WORDS
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
-from app.search.snippets import snippet, words_of
+from app.search.snippets import Snippet, snippet, snippet_of_names, words_of
 
 PATH = "/v1/search"
 PROJECTS = "projects"
@@ -175,18 +175,23 @@ def _items(page: RankedPage) -> Read:
     """
     if page.interpretation is None:
         return []
+    ready = {hit: _item_by_names(hit, page.interpretation) for hit in page.hits}
     bodies: dict[tuple[str, str], bytes] = {}
-    for name in dict.fromkeys(hit.resource for hit in page.hits):
+    without = [hit for hit in page.hits if ready[hit] is None]
+    for name in dict.fromkeys(hit.resource for hit in without):
         reads = reading_of(RESOURCES[name])
-        ids = [hit.record_id for hit in page.hits if hit.resource == name]
+        ids = [hit.record_id for hit in without if hit.resource == name]
         bodies |= {(name, key): body for key, body in (yield from reads.bodies(ids, MAX_READ_BYTES)).items()}
-    candidates = [(hit, bodies.get((hit.resource, hit.record_id), b"")) for hit in page.hits]
+    candidates = [
+        (hit, hit.own_names.encode() if ready[hit] else bodies.get((hit.resource, hit.record_id), b""))
+        for hit in page.hits
+    ]
     rows = fitting(cut(candidates, MAX_READ_BYTES))
-    records = [(hit, from_json(body)) for hit, body in rows]
-    project_ids = list(dict.fromkeys(filter(None, (_project_of(record) for _, record in records))))
+    records = {hit: from_json(body) for hit, body in rows if ready[hit] is None}
+    project_ids = list(dict.fromkeys(filter(None, map(_project_of, records.values()))))
     projects = (yield from reading_of(RESOURCES[PROJECTS]).bodies(project_ids, MAX_READ_BYTES)) if project_ids else {}
     titles = {project_id: from_json(body)["title"] for project_id, body in projects.items()}
-    return [_item(hit, record, page.interpretation, titles) for hit, record in records]
+    return [ready[hit] or _item_by_record(hit, records[hit], page.interpretation, titles) for hit, _ in rows]
 
 
 def _project_of(record: Mapping[str, Any]) -> str | None:
@@ -195,19 +200,39 @@ def _project_of(record: Mapping[str, Any]) -> str | None:
     return project
 
 
-def _item(
+def _item_by_names(hit: Hit, interpretation: Interpretation) -> dict[str, Any] | None:
+    """Return the item of a hit whose names are enough to show it, without its record; None for any other hit."""
+    resource = RESOURCES[hit.resource]
+    needs_record = resource.heading or not resource.fields.model_fields.keys().isdisjoint(("project", PROJECTS))
+    if needs_record or hit.tier not in ("in_names", "whole_name"):
+        return None
+    names = [tuple(item) for item in from_json(hit.own_names) if item]
+    best = snippet_of_names(names, words_of(interpretation, hit.tier), hit) if names else None
+    if best is None or hit.own_names.endswith(",null]"):
+        return None
+    field = names[0][0].partition(".")[0]
+    heading = {path.partition(".")[2]: name for path, name in names if path.startswith(f"{field}.")}
+    return _item(hit, best, heading or names[0][1], None)
+
+
+def _item_by_record(
     hit: Hit, record: dict[str, Any], interpretation: Interpretation, titles: Mapping[str, Any]
 ) -> dict[str, Any]:
     resource = RESOURCES[hit.resource]
     project = _project_of(record)
     best = snippet(resource, record, words_of(interpretation, hit.tier), hit)
     heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
+    named = {"id": project, "title": titles[project]} if project and project in titles else None
+    return _item(hit, best, heading, named)
+
+
+def _item(hit: Hit, best: Snippet, heading: Any, project: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "resource": hit.resource,
         "id": hit.record_id,
         "path": public(f"/v1/{hit.resource}/{hit.record_id}"),
         "name": {"und": heading} if isinstance(heading, str) else heading,
-        "project": {"id": project, "title": titles[project]} if project and project in titles else None,
+        "project": project,
         "tier": hit.tier,
         "field": best.field,
         "snippet": best.text,

@@ -45,7 +45,22 @@ def snippet(resource: Resource, record: Mapping[str, Any], words: "QueryWords", 
     texts = names if hit.tier == "in_names" and names else [*names, *other_texts(resource, record), *codes]
     if hit.tier == "whole_name":
         texts = _equal_to_query(texts, words.typed) or texts
-    best: tuple[str, str, Matches] = ("", "", [])
+    best = _best_text(texts, words)
+    return _cut(*(best or _joined_name(names or headings(resource, record) or codes, words)))
+
+
+def snippet_of_names(names: Texts, words: "QueryWords", hit: Hit) -> Snippet | None:
+    """Return the snippet for a hit if it is from a name, given all names of the record."""
+    if hit.tier == "in_names":
+        return _cut(*(_best_text(names, words) or _joined_name(names, words)))
+    equal = _equal_to_query(names, words.typed)
+    best = _best_text(equal, words)
+    return _cut(*best) if best else None
+
+
+def _best_text(texts: Texts, words: "QueryWords") -> tuple[str, str, Matches] | None:
+    """Return the first of the fields with the largest number of different concepts, with what matches in it."""
+    best: tuple[str, str, Matches] | None = None
     best_size = 0
     for field, text in _beginnings(texts):
         text = unicodedata.normalize("NFC", text)
@@ -59,7 +74,7 @@ def snippet(resource: Resource, record: Mapping[str, Any], words: "QueryWords", 
             best_size = size
         if size >= words.size:
             break
-    return _cut(*(best if best_size else _joined_name(names or headings(resource, record) or codes, words)))
+    return best
 
 
 def _matches(text: str, words: "QueryWords") -> Matches:

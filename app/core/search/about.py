@@ -3,6 +3,7 @@
 A figure has hardly any text of its own: a search for «export growth 2024» means its indicator and its period.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
@@ -13,9 +14,11 @@ from app.core.model.resource import Resource
 from app.core.model.texts import name_texts
 from app.core.values.codelists import CodeList
 from app.core.values.dates import Edtf
+from app.core.values.json import to_json
 from app.core.values.links import LinksTo
 
 MAX_LABEL = 500  # characters of the names of a linked record
+MAX_OWN_NAMES = 2_000  # characters of names that are stored to show hits; more than in a label
 MAX_LINKS = 60  # linked records whose names are indexed with a record
 
 # Fields that say nothing about the subject of a record.
@@ -36,7 +39,27 @@ _Collect = Callable[[Any], Iterator[_Fact]]
 
 def label_of(resource: Resource, record: Mapping[str, Any]) -> str:
     """Return the names of a record, one in each line, as records that link to it are indexed with them."""
-    return "\n".join(dict.fromkeys(name for _, name in name_texts(resource, record)))[:MAX_LABEL]
+    return label_in(own_names_of(resource, record))
+
+
+def own_names_of(resource: Resource, record: Mapping[str, Any]) -> str:
+    """Return the names of a record with their paths as JSON, from which hits are shown: [["title.vi", "Dự án"]].
+
+    Many or long names are cut after the first ones. The list then ends with null.
+    """
+    names = name_texts(resource, record)
+    total = 0
+    for number, (path, name) in enumerate(names):
+        total += len(path) + len(name)
+        if number and total > MAX_OWN_NAMES:
+            return to_json([*names[:number], None]).decode()
+    return to_json(names).decode()
+
+
+def label_in(own_names: str) -> str:
+    """Return the label of a record, given its names as `own_names_of` returns them."""
+    names = [item[1] for item in json.loads(own_names) if item]
+    return "\n".join(dict.fromkeys(names))[:MAX_LABEL]
 
 
 class Facts(NamedTuple):

@@ -14,7 +14,7 @@ from app.core.model.resource import Resource
 from app.core.search.query.interpretation import fts5
 from app.core.search.tables import RECORDS, TERMS
 
-_COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "resource", "record_id", "names", "texts", "about"))
+_COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "resource", "record_id", "names", "texts", "about", "own_names"))
 
 WINDOW = 100  # candidates that are ranked together
 WALKED_ROWS = 10_000  # rows that PostgreSQL checks in order before it uses its index

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from app.core.model.resource import Resource
 from app.core.model.texts import name_texts, other_texts
-from app.core.search.about import Facts, Reference, label_of
+from app.core.search.about import Facts, Reference, label_in, own_names_of
 from app.core.search.tokens import (
     LINK,
     PAIR,
@@ -25,7 +25,7 @@ from app.core.values.json import from_json
 
 # The version number of the rules that turn a record into an `IndexEntry`. Raise it when an entry changes for the same
 # record. `hoptac migrate` then builds the index again.
-INDEXING = 5
+INDEXING = 6
 
 MAX_RANKED = 4_000  # characters of the texts of a record, and of what it is about, with which queries are compared
 MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte
@@ -37,13 +37,13 @@ class IndexEntry(NamedTuple):
 
     `names`, `texts` and `about` are the folded words that the ranking compares with a query. Each name or phrase is a
     line, and each word has a space before and after it: "\\n ha noi \\n hanoi \\n". `terms` are separated by spaces.
-    `label` are the names as they are indexed with records that link to this one.
+    `own_names` are those of `own_names_of`.
     """
 
     names: str
     texts: str
     about: str
-    label: str
+    own_names: str
     terms: str
 
     @classmethod
@@ -74,9 +74,14 @@ class IndexEntry(NamedTuple):
             _joined(chain.from_iterable(text.lines for text in others), MAX_RANKED),
             _joined(chain.from_iterable(text.lines for text in links_text), MAX_RANKED)
             + "".join(map(_code_line, codes)),
-            label_of(resource, record),
+            own_names_of(resource, record),
             joined,
         )
+
+    @property
+    def label(self) -> str:
+        """The names as they are indexed with records that link to this one."""
+        return label_in(self.own_names)
 
 
 def _code_line(code: str) -> str:

@@ -51,12 +51,16 @@ FREQUENT = 4_000  # records; PostgreSQL walks only if all words of the query are
 
 
 class Hit(NamedTuple):
-    """A record that matches a query, and its tier. `is_in_texts`: its own texts have at least one word of the query."""
+    """A record that matches a query, and its tier.
+
+    `is_in_texts`: its own texts have at least one word of the query. `own_names` are those of its index entry.
+    """
 
     resource: str
     record_id: str
     tier: str
     is_in_texts: bool
+    own_names: str
 
 
 class SearchPosition(NamedTuple):
@@ -164,7 +168,8 @@ class Ranking:
                 rows = yield from self._window(used, used.stage(last.stage).terms, last)
                 ranked = scoring.merged(ranked, scoring.ranked(rows, is_strict=False))
             end = position.skip + limit - len(hits)
-            hits += [Hit(item.row[1], item.row[2], *scoring.tier(item)) for item in ranked[position.skip : end]]
+            shown = ranked[position.skip : end]
+            hits += [Hit(item.row[1], item.row[2], *scoring.tier(item), item.row[6]) for item in shown]
             if len(ranked) > end:
                 return hits, position._replace(skip=end), used
             position = self._next_window(last, rows)

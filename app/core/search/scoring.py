@@ -29,7 +29,7 @@ LOOSE = 0.2  # is taken off if a record does not have all concepts with their di
 PREFERRED = 0.2  # for the resource that a question asks for
 PRIOR = {"projects": 0.06, "agreements": 0.06, "partners": 0.04, "documents": 0.04, "milestones": 0.03, "places": 0.03}
 
-Row = Sequence[Any]  # docid, resource, record_id, names, texts, about
+Row = Sequence[Any]  # docid, resource, record_id, names, texts, about, own_names
 
 
 class Ranked(NamedTuple):
@@ -96,7 +96,7 @@ class Scoring:
 
     def score(self, row: Row) -> float:
         """Return the score of a candidate."""
-        _, resource, _, names, texts, links_text = row
+        _, resource, _, names, texts, links_text, _ = row
         score = 0.0
         share = 0.0
         in_name = -1

@@ -1,6 +1,6 @@
 """The tables of the search index, without those of the vocabulary."""
 
-from sqlalchemy import Boolean, Column, Integer, Table, Text, UniqueConstraint, column, select, table
+from sqlalchemy import Boolean, Column, Integer, LargeBinary, Table, Text, UniqueConstraint, column, select, table
 from sqlmodel import SQLModel
 
 from app.core.database.statements import Query
@@ -18,7 +18,8 @@ RECORDS = Table(
     Column("names", Text, nullable=False),  # see `IndexEntry` in entries
     Column("texts", Text, nullable=False),
     Column("about", Text, nullable=False),
-    Column("label", Text, nullable=False),
+    Column("own_names", Text, nullable=False),
+    Column("stored_terms", LargeBinary),  # compressed, on SQLite only: FTS5 removes a row only if it gets its terms
     UniqueConstraint("resource", "record_id"),
 )
 
