@@ -112,6 +112,14 @@ def words_read(texts: list[str], shell: str, folder: Path) -> list[str]:
     return sorted(record.read_text() for record in records.iterdir())
 
 
+def test_what_needs_docker_or_root_is_an_illustration() -> None:
+    for guide in GUIDES:
+        for command in commands_of(guide):
+            assert not command.runs or not command.text.startswith(("docker ", "sudo ")), (
+                f"{guide.name}: {command.text}"
+            )
+
+
 def test_no_command_has_a_sign_that_zsh_expands() -> None:
     for guide in GUIDES:
         for command in commands_of(guide):
