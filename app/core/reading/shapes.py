@@ -15,6 +15,8 @@ from app.core.values.text import Suggestions
 
 OF_INCLUDED = "fields[{}]"  # the parameter with the fields of the records that a name includes
 
+SHAPING = frozenset({"fields", "included_fields", "labels", "lang"})
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -28,11 +30,15 @@ class Shape:
     @classmethod
     def of(cls, query: Any) -> "Shape":
         """Return the shape that a query asks for. An export has fewer parameters than a list."""
+        if not SHAPING.intersection(query.model_fields_set):
+            return PLAIN
         included_fields, labels, lang = (getattr(query, name, None) for name in ("included_fields", "labels", "lang"))
         return cls(query.fields, included_fields or {}, labels, lang)
 
     def check(self, resource: Resource, includes: Includes | None) -> None:
         """Raise Invalid if a name is not a field, or the fields of records are chosen that are not included."""
+        if not self.fields and not self.included_fields:
+            return
         errors = list(_unknown_fields("fields", self.fields, [resource]))
         included = {} if includes is None else includes.resources
         for name, fields in self.included_fields.items():
@@ -78,6 +84,9 @@ class Shape:
         if self.labels:
             record = labelled(resource.shown, record, self.labels)
         return to_json(record)
+
+
+PLAIN = Shape()
 
 
 @lru_cache(maxsize=256)
