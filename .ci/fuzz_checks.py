@@ -10,6 +10,7 @@ REASONS = {
     "bad_query": "control character|longer than",
     "invalid_value": "EDTF|control character|is blank|no such|of the calendar|ends before|year must be",
     "unknown_include": "include",
+    "unknown_field": "field",
     "of_the_past": "cannot be combined with `include`",
     "given_by_path": "The path ",
     "too_many_figures": "More than|more than",

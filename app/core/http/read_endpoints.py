@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, create_model
 from app.core.errors import BadRequest, Forbidden, Gone, Invalid, Moved, NotFound, Problem, Unavailable
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.http.responses import read_request, write_response
+from app.core.model.negations import NONE, NOT
 from app.core.model.resource import COMPUTED_INCLUDES, RESOURCES, Include, Resource
 from app.core.reading.facets import Facets, FacetsShown
 from app.core.reading.filter_ids import HINTS_TEXT, Hint
@@ -102,6 +103,7 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
         "partners.",
         returns=FacetsShown,
         query=lambda: facets.query,
+        leaves_out=lambda: [name for name in resource.parameters if name.endswith((NOT, NONE))],
         problems=OF_LISTS,
     )
     async def read(request: Request, query: BaseModel) -> Response:

@@ -55,6 +55,7 @@ def export_router(resource: Resource) -> APIRouter:
         name=f"export_{resource.name}",
         about=EXPORT_TEXT,
         query=lambda: export_query(resource),
+        leaves_out=lambda: resource.parameters,
         in_path={"format": PathParameter("Format of the file.", "csv", formats)},
         answers=FILES,
         statuses={"200": "The file."},
