@@ -168,8 +168,8 @@ class Ranking:
                 rows = yield from self._window(used, used.stage(last.stage).terms, last)
                 ranked = scoring.merged(ranked, scoring.ranked(rows, is_strict=False))
             end = position.skip + limit - len(hits)
-            shown = ranked[position.skip : end]
-            hits += [Hit(item.row[1], item.row[2], *scoring.tier(item), item.row[6]) for item in shown]
+            on_page = ranked[position.skip : end]
+            hits += [Hit(item.row[1], item.row[2], *scoring.tier(item), item.row[6]) for item in on_page]
             if len(ranked) > end:
                 return hits, position._replace(skip=end), used
             position = self._next_window(last, rows)
