@@ -830,3 +830,22 @@ def test_the_partners_of_a_change_are_read_from_two_versions(
         last = connection.execute(select(func.max(CHANGES.c.sequence))).scalar_one()
         assert partners_concerned(connection, last) == frozenset({"often", "unido"})
     assert max(counts) <= 1
+
+
+def test_a_delivery_that_was_claimed_meanwhile_is_not_claimed_again(seeded_database: Database) -> None:
+    """What is due is searched without the lock, by two processes at once, and claimed with it."""
+    key = key_of(seeded_database, "webhooks")
+    with client_of(url_of(seeded_database), **ALLOWED, webhook_sender=False) as client:
+        made = client.post("/v1/webhooks", json={"url": "http://127.0.0.1/"}, headers=key).json()["id"]
+        for _ in range(3):
+            assert client.post(f"/v1/webhooks/{made}/test", headers=key).status_code == 202
+    with seeded_database.snapshot() as connection:
+        found = [queue.find_due(connection, lambda *_: 2, 10) for _ in range(2)]
+    assert [len(due.ids) for due in found[0]] == [2]
+    with seeded_database.engine.begin() as connection:
+        assert len(queue.claim(connection, found[0])) == 2
+    with seeded_database.engine.begin() as connection:
+        assert queue.claim(connection, found[1]) == []
+    with seeded_database.snapshot() as connection:
+        assert [len(due.ids) for due in queue.find_due(connection, lambda *_: 2, 10)] == [1]
+        assert queue.find_due(connection, lambda *_: 0, 10) == []

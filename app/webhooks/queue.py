@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -189,22 +189,46 @@ def _outcome_columns(result: AttemptResult, at: str) -> dict[str, Any]:
     return {"last_attempt_at": at, **{name: getattr(result.outcome, name) for name in OUTCOME}}
 
 
-def claim_due(connection: Connection, free: Callable[[str, bool], int], limit: int) -> list[DeliveryAttempt]:
-    """Claim at most `limit` deliveries that are due, unreliable ones last.
+class DueDeliveries(NamedTuple):
+    """Deliveries of one subscription that were due in a snapshot."""
 
-    `free(webhook_id, is_unreliable)` returns how many more attempts a subscription may have now. The events of one
-    record are sent in their order: the next is not claimed before the previous one was accepted.
+    webhook: Any
+    ids: list[str]
+
+
+def find_due(connection: Connection, free: Callable[[str, bool], int], limit: int) -> list[DueDeliveries]:
+    """Find at most `limit` deliveries that are due, unreliable ones last. It needs no lock: `claim` looks again.
+
+    `free(webhook_id, is_unreliable)` returns how many more attempts a subscription may have now. Searching the queues
+    of many subscriptions takes long, so other writes must not wait for it.
+    """
+    at = instant(datetime.now(UTC))
+    found: list[DueDeliveries] = []
+    for webhook in _webhooks_due(connection, at):
+        room = min(limit, free(webhook.id, _is_unreliable(webhook)))
+        if room > 0:
+            rows = connection.execute(_DUE_IDS.limit(room), {"webhook": webhook.id, "at": at})
+            found.append(DueDeliveries(webhook, [row.id for row in rows]))
+            limit -= len(found[-1].ids)
+        if limit <= 0:
+            break
+    return found
+
+
+def claim(connection: Connection, found: Iterable[DueDeliveries]) -> list[DeliveryAttempt]:
+    """Claim the deliveries that are still due. The caller has the lock of deliveries.
+
+    The events of one record are sent in their order: the next is not claimed before the previous one was accepted.
     """
     moment = datetime.now(UTC)
     at = instant(moment)
     claimed: list[DeliveryAttempt] = []
-    for webhook in _webhooks_due(connection, at):
-        room = min(limit - len(claimed), free(webhook.id, _is_unreliable(webhook)))
-        if room > 0:
-            rows = connection.execute(_DUE.limit(room), {"webhook": webhook.id, "at": at})
+    for due in found:
+        webhook = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == due.webhook.id, IS_ACTIVE)).first()
+        if webhook is not None and due.ids:
+            query = _DUE.where(DELIVERIES.c.id.in_(due.ids))
+            rows = connection.execute(query, {"webhook": webhook.id, "at": at})
             claimed += [_attempt(webhook, row, at) for row in rows]
-        if len(claimed) >= limit:
-            break
     if claimed:
         leased = update(DELIVERIES).where(DELIVERIES.c.id.in_([attempt.delivery for attempt in claimed]))
         first = func.coalesce(DELIVERIES.c.first_attempt_at, at)
@@ -227,7 +251,7 @@ def _is_unreliable(webhook: Any) -> bool:
     return webhook.failures > 0 or webhook.last_accepted_at is None
 
 
-def _due_deliveries() -> Any:
+def _due_deliveries(*columns: Any) -> Any:
     """Return the query for due deliveries of one subscription that wait for no earlier event of their record."""
     earlier = DELIVERIES.alias("earlier")
     waits_for = and_(
@@ -240,10 +264,11 @@ def _due_deliveries() -> Any:
     )
     is_next = or_(DELIVERIES.c.once.is_(True), ~select(earlier.c.id).where(waits_for).exists())
     due = and_(DELIVERIES.c.webhook == bindparam("webhook"), IS_PENDING, DELIVERIES.c.due_at <= bindparam("at"))
-    return select(DELIVERIES).where(due, is_next).order_by(DELIVERIES.c.due_at, DELIVERIES.c.sequence)
+    return select(*columns).where(due, is_next).order_by(DELIVERIES.c.due_at, DELIVERIES.c.sequence)
 
 
-_DUE = _due_deliveries()
+_DUE = _due_deliveries(DELIVERIES)
+_DUE_IDS = _due_deliveries(DELIVERIES.c.id)
 
 
 def _attempt(webhook: Any, row: Any, at: str) -> DeliveryAttempt:

@@ -27,7 +27,8 @@ from app.webhooks.queue import (
     MAX_CLAIMED,
     AttemptResult,
     DeliveryAttempt,
-    claim_due,
+    claim,
+    find_due,
     lock_deliveries,
     record_results,
     release_attempts,
@@ -172,12 +173,18 @@ class Sender:
     def _transact(
         self, results: list[AttemptResult], free: FreeAttempts, limit: int
     ) -> tuple[list[DeliveryAttempt], bool]:
-        """Run the transaction of one cycle."""
+        """Run the transactions of one cycle."""
         with self.database.engine.begin() as connection:
             lock_deliveries(connection)
             disabled = record_results(connection, results) + disable_keyless(connection)
             more = fan_out(connection, self.base)
-            claimed = claim_due(connection, free.of, limit)
+        with self.database.snapshot() as connection:
+            found = find_due(connection, free.of, limit)
+        claimed: list[DeliveryAttempt] = []
+        if any(due.ids for due in found):
+            with self.database.engine.begin() as connection:
+                lock_deliveries(connection)
+                claimed = claim(connection, found)
         for webhook_id, reason in disabled:
             structlog.get_logger("hoptac.webhooks").warning("webhook disabled", webhook=webhook_id, because=reason)
         return claimed, more
