@@ -1,13 +1,19 @@
 """Text: what is refused, how it folds, how it sorts."""
 
+import time
 import unicodedata
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from app.core.values.normal_forms import JOINER, normalized
 from app.core.values.text import _FOLDED, MAX_FOLDED, LanguageMap, Slug, clean, fold, sort_key
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "\ud800", "\x1f", "\x7f", "  ", "\r"])
@@ -122,3 +128,20 @@ def test_the_table_of_folded_characters_is_bounded() -> None:
     assert len(_FOLDED) <= MAX_FOLDED
     assert [fold(everything[start : start + 500]) for start in range(0, len(everything), 500)] == folded
     assert fold("Đường Ångström") == "duong angstrom"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKD"])
+def test_normalising_many_marks_takes_linear_time(form: Any) -> None:
+    marks = "\u0301\u0323" * 100_000
+    began = time.thread_time()
+    found = normalized(form, f"a{marks}")
+    assert time.thread_time() - began < 20  # a quadratic step takes a minute at least
+    assert len(found.replace(JOINER, "")) <= len(marks) + 1
+    word = "Thuỷ " * 20
+    assert normalized(form, word) == unicodedata.normalize(form, word)
+    assert normalized(form, "a" + "\u0301\u0323" * 15) == unicodedata.normalize(form, "a" + "\u0301\u0323" * 15)
+
+
+def test_nothing_else_normalises_texts() -> None:
+    for path in (ROOT / "app").rglob("*.py"):
+        assert path.stem == "normal_forms" or "unicodedata.normalize" not in path.read_text("utf-8"), path

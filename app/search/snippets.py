@@ -1,7 +1,6 @@
 """Snippets: which field of a record is shown for a hit, which part of it, and which words are highlighted."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice, takewhile
@@ -13,6 +12,7 @@ from app.core.search.query.concepts import WEAK, Concept
 from app.core.search.query.interpretation import Interpretation
 from app.core.search.ranking import Hit
 from app.core.search.tokens import MAX_TOKEN_LENGTH, SPELLING, Token, joined_name, token_of, tokenize
+from app.core.values.normal_forms import normalized
 
 MAX_SNIPPET = 160  # characters of a snippet, without the ellipses
 MAX_BEFORE = 40  # characters before the first highlight
@@ -63,7 +63,7 @@ def _best_text(texts: Texts, words: "QueryWords") -> tuple[str, str, Matches] | 
     best: tuple[str, str, Matches] | None = None
     best_size = 0
     for field, text in _beginnings(texts):
-        text = unicodedata.normalize("NFC", text)
+        text = normalized("NFC", text)
         # Most long texts are not shown. The numbers of their concepts take a third of the time of the positions.
         if len(text) > MAX_SNIPPET and words.size_of(SPELLING.findall(text)) <= best_size:
             continue
@@ -109,10 +109,10 @@ def _joined_name(names: Texts, words: "QueryWords") -> tuple[str, str, Matches]:
     for field, text in names:
         joined = joined_name(tokenize(text))
         if joined and words[joined] is not None:
-            text = unicodedata.normalize("NFC", text)
+            text = normalized("NFC", text)
             return field, text, [(0, len(text), 0)]
     field, text = names[0]
-    return field, unicodedata.normalize("NFC", text[:MAX_FIELD]), []
+    return field, normalized("NFC", text[:MAX_FIELD]), []
 
 
 def _equal_to_query(texts: Texts, typed: Sequence[str]) -> Texts:

@@ -6,7 +6,6 @@ representations are logged with the redaction.
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +26,7 @@ from app.core.model.resource import RESOURCES, Resource
 from app.core.model.texts import name_texts, other_texts
 from app.core.search.index import clear_index
 from app.core.values.json import to_json
+from app.core.values.normal_forms import normalized
 from app.core.values.text import clean, slug
 from app.core.writing.batch import Batch
 from app.core.writing.representation import StoredRecord, accepted_fields
@@ -318,4 +318,4 @@ def _strings(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _nfc(text: str) -> str:
-    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+    return normalized("NFC", text)

@@ -5,11 +5,11 @@ If you change the terms of a record, raise `INDEXING` in index.py.
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from app.core.values.normal_forms import normalized
 from app.core.values.text import fold
 
 CACHED_WORDS = 1 << 14  # an entry takes about 600 bytes
@@ -70,8 +70,8 @@ def token_of(spelling: str) -> Token:
 def _token_of(spelling: str) -> Token:
     folded = _MARKS.sub("", fold(spelling))
     # The letter eth (Ð, U+00D0) looks exactly like Đ (U+0110), so texts contain either of them.
-    decomposed = unicodedata.normalize("NFD", spelling.lower().replace("\u00f0", "đ"))
-    letters = unicodedata.normalize("NFC", _TONES.sub("", decomposed))
+    decomposed = normalized("NFD", spelling.lower().replace("\u00f0", "đ"))
+    letters = normalized("NFC", _TONES.sub("", decomposed))
     if _FINAL_Y.fullmatch(folded):
         folded = folded[:-1] + "i"
         letters = letters[:-1] + "i"
@@ -84,7 +84,7 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _spellings(text: str) -> list[str]:
-    return SPELLING.findall(unicodedata.normalize("NFC", text))
+    return SPELLING.findall(normalized("NFC", text))
 
 
 def prefixes(spelling: str) -> set[str]:
@@ -103,7 +103,7 @@ def is_syllable(folded: str) -> bool:
 
 def phrases(text: str) -> list[list[Token]]:
     """Return the tokens of a text in the phrases between its punctuation marks."""
-    parts = _PHRASE_BREAK.split(unicodedata.normalize("NFC", text))
+    parts = _PHRASE_BREAK.split(normalized("NFC", text))
     tokenized = ([token_of(spelling) for spelling in SPELLING.findall(part)] for part in parts)
     return [phrase for phrase in tokenized if phrase]
 

@@ -6,7 +6,8 @@ syllables, or its bytes become UTF-8.
 """
 
 import re
-import unicodedata
+
+from app.core.values.normal_forms import normalized
 
 MAX_TEXT = 2_000  # characters of a cell that are looked at
 
@@ -20,7 +21,7 @@ TCVN3 = {
     **{"¡": "Ă", "¢": "Â", "£": "Ê", "¤": "Ô", "¥": "Ơ", "¦": "Ư", "§": "Đ"},
 }
 for _base, _codes in _TCVN3_LETTERS.items():
-    TCVN3 |= {code: unicodedata.normalize("NFC", _base + mark) for code, mark in zip(_codes, _MARKS, strict=True)}
+    TCVN3 |= {code: normalized("NFC", _base + mark) for code, mark in zip(_codes, _MARKS, strict=True)}
 _SYMBOLS = frozenset("µ¶·¸¹»¼½¾¨©ª«¬\u00ad®¡¢£¤¥¦§×÷")  # of TCVN3: no letters, so no correct word contains them
 _VNI_MARKS = dict(zip("øùûõï", _MARKS, strict=True))
 _VNI_SIGNS = {
@@ -47,7 +48,7 @@ def garbled_as(text: str) -> str | None:
     """Return how a text is garbled: `mojibake`, `TCVN3` or `VNI`; None if it is not."""
     if text.isascii():
         return None
-    text = unicodedata.normalize("NFC", text[:MAX_TEXT])
+    text = normalized("NFC", text[:MAX_TEXT])
     if _is_mojibake(text):
         return "mojibake"
     if any(letter > "\u00ff" and letter.isalpha() for letter in text):  # neither has such letters
@@ -89,8 +90,8 @@ def _byte(character: str) -> bytes:
 
 
 def _is_syllable(text: str) -> bool:
-    plain = unicodedata.normalize("NFD", text.lower()).translate(_TONES)
-    return _SYLLABLE.fullmatch(unicodedata.normalize("NFC", plain)) is not None
+    plain = normalized("NFD", text.lower()).translate(_TONES)
+    return _SYLLABLE.fullmatch(normalized("NFC", plain)) is not None
 
 
 def _is_tcvn3(token: str) -> bool:
@@ -108,5 +109,5 @@ def _vni_letter(match: "re.Match[str]") -> str:
     if single:
         return _VNI_LETTERS[single]
     if horned:
-        return unicodedata.normalize("NFC", ("ư" if horned == "ö" else "ơ") + _VNI_MARKS.get(tone or "", ""))
-    return unicodedata.normalize("NFC", vowel + _VNI_SIGNS[sign])
+        return normalized("NFC", ("ư" if horned == "ö" else "ơ") + _VNI_MARKS.get(tone or "", ""))
+    return normalized("NFC", vowel + _VNI_SIGNS[sign])

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter
 
+from app.core.values.normal_forms import normalized
+
 # C0 controls except TAB and LF, DEL, and unpaired surrogates. PostgreSQL refuses NUL; UTF-8 cannot encode a surrogate.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -119,11 +121,11 @@ def fold(text: str) -> str:
 
     The result has one character for each character of the NFC form, so positions in both are the same.
     """
-    return unicodedata.normalize("NFC", text).translate(_FOLDED)
+    return normalized("NFC", text).translate(_FOLDED)
 
 
 def _fold_character(character: str) -> str:
-    decomposed = unicodedata.normalize("NFD", character)
+    decomposed = normalized("NFD", character)
     base = decomposed[0]
     if not all(map(unicodedata.combining, decomposed[1:])):  # a Hangul syllable, not a letter with marks
         return character
@@ -150,7 +152,7 @@ def _word_key(word: str) -> tuple[str, str]:
 def _key_of_word(word: str) -> tuple[str, str]:
     letters: list[str] = []
     tones: list[str] = []
-    for character in unicodedata.normalize("NFD", word.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
+    for character in normalized("NFD", word.replace("Đ", "đ").replace("\u00d0", "đ")).lower():
         if character in _LETTERS and letters:
             letters[-1] = letters[-1][0] + _LETTERS[character]
         elif character in _TONES and tones:
@@ -169,7 +171,7 @@ _key_of_short_word = lru_cache(maxsize=1 << 14)(_key_of_word)
 
 def slug(text: str) -> str:
     """Return an id made from the text: ASCII letters and digits, words joined by hyphens, at most 80 characters."""
-    folded = unicodedata.normalize("NFKD", fold(text)).encode("ascii", "ignore").decode().lower()
+    folded = normalized("NFKD", fold(text)).encode("ascii", "ignore").decode().lower()
     words = re.findall("[a-z0-9]+", folded)
     joined = "-".join(words)[:81]
     return joined if len(joined) <= 80 else joined.rpartition("-")[0] or joined[:80]

@@ -5,13 +5,13 @@ import contextlib
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Iterator
 from itertools import islice
 from typing import IO
 
 from app.core.errors import BadFile, UnsupportedType
 from app.core.model.resource import Resource
+from app.core.values.normal_forms import normalized
 from app.exchange.formats.cells.conventions import Evidence
 from app.exchange.formats.layout import IsColumnName, header_row
 from app.exchange.formats.lines import Reading
@@ -181,7 +181,7 @@ class CsvSource(TableSource):
 
 
 def _composed(cell: str) -> str:
-    return unicodedata.normalize("NFC", cell)
+    return normalized("NFC", cell)
 
 
 @contextlib.contextmanager

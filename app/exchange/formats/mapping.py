@@ -1,6 +1,5 @@
 """A mapping: which values of a record the columns of a client's table contain."""
 
-import unicodedata
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
+from app.core.values.normal_forms import normalized
 from app.core.values.text import Suggestions
 from app.exchange.formats.options import DATES, DECIMAL, HEADER_ROW, MAX_ROW_NUMBER, SHEET, TableOptions
 from app.exchange.formats.schema_paths import Path, column_names, date_path, kind_of
@@ -24,7 +24,7 @@ Scalar = ShortText | int | float | bool
 
 def folded(text: object) -> str:
     """Return a name as names are compared: in NFC, without letter case, line breaks and repeated spaces."""
-    return " ".join(unicodedata.normalize("NFC", str(text)).casefold().split()).rstrip(" *:")
+    return " ".join(normalized("NFC", str(text)).casefold().split()).rstrip(" *:")
 
 
 class MappedColumn(BaseModel):

@@ -1,6 +1,5 @@
 """From the text of a query to its interpretations: reads the counts of its words and corrects typing errors."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +26,7 @@ from app.core.search.vocabulary import (
     WORDS_WITH_PREFIX,
     Counts,
 )
+from app.core.values.normal_forms import normalized
 
 MAX_WORDS = 12  # words of a query; the others are ignored
 MIN_PREFIX = 2  # characters of an unfinished word
@@ -37,7 +37,7 @@ _JOINTS = frozenset("/.,")  # between digits or letters, they join a number such
 
 def words_of(query: str) -> list[Word]:
     """Return the first `MAX_WORDS` words. Quotes, operators and other characters only separate them."""
-    text = unicodedata.normalize("NFC", query)
+    text = normalized("NFC", query)
     words = []
     for results in SPELLING.finditer(text):
         is_joined = (

@@ -4,11 +4,11 @@ They become EDTF, as precise as they are written. `05/07/2014` has two readings:
 """
 
 import re
-import unicodedata
 from calendar import monthrange
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from app.core.values.normal_forms import normalized
 from app.exchange.formats.cells.numbers import SPACES
 
 Order = Literal["dmy", "mdy"]
@@ -67,7 +67,7 @@ def read_date(text: str) -> DateText | None:
     """Return the date or period of a text, or None if the text is none that this module knows."""
     if len(text) > MAX_LENGTH:
         return None
-    plain = SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip(" ().").translate(DASHES).lower()
+    plain = SPACES.sub(" ", normalized("NFC", text)).strip(" ().").translate(DASHES).lower()
     plain = _WORDS.sub("", plain)
     return _point(plain) or _period(plain)
 

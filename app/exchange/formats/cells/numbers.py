@@ -4,9 +4,10 @@ A text can have two readings. `2.345` is 2345 where the comma separates decimals
 """
 
 import re
-import unicodedata
 from decimal import Decimal
 from typing import Literal, NamedTuple
+
+from app.core.values.normal_forms import normalized
 
 Decimals = Literal["point", "comma"]
 
@@ -78,7 +79,7 @@ def read_number(text: str) -> NumberText | None:
     """Return the number of a text, or None if the text is not a number."""
     if len(text) > MAX_LENGTH:
         return None
-    plain = SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip().translate(MINUS).lower()
+    plain = SPACES.sub(" ", normalized("NFC", text)).strip().translate(MINUS).lower()
     match = _NUMBER.fullmatch(plain)
     if match is None or (match["before"] and match["after"]):
         return None

@@ -2,12 +2,12 @@
 
 import contextlib
 import json
-import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from app.core.model.resource import Resource
 from app.core.values.dates import OPEN_END, OPEN_START, parse_edtf
+from app.core.values.normal_forms import normalized
 from app.core.values.text import fold, preferred_text
 
 TITLES = ("title", "name", "summary")
@@ -19,7 +19,7 @@ MAX_DATE = 40  # characters
 
 def normalized_name(text: str) -> str:
     """Return a name in the form in which names are compared: letter case and blanks do not count, diacritics do."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+    return " ".join(normalized("NFC", text).casefold().split())
 
 
 def folded_name(text: str) -> str:
