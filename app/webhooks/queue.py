@@ -203,19 +203,19 @@ def find_due(connection: Connection, free: Callable[[str, bool], int], limit: in
     of many subscriptions takes long, so other writes must not wait for it.
     """
     at = instant(datetime.now(UTC))
-    found: list[DueDeliveries] = []
+    due_by_webhook: list[DueDeliveries] = []
     for webhook in _webhooks_due(connection, at):
         room = min(limit, free(webhook.id, _is_unreliable(webhook)))
         if room > 0:
             rows = connection.execute(_DUE_IDS.limit(room), {"webhook": webhook.id, "at": at})
-            found.append(DueDeliveries(webhook, [row.id for row in rows]))
-            limit -= len(found[-1].ids)
+            due_by_webhook.append(DueDeliveries(webhook, [row.id for row in rows]))
+            limit -= len(due_by_webhook[-1].ids)
         if limit <= 0:
             break
-    return found
+    return due_by_webhook
 
 
-def claim(connection: Connection, found: Iterable[DueDeliveries]) -> list[DeliveryAttempt]:
+def claim(connection: Connection, due_by_webhook: Iterable[DueDeliveries]) -> list[DeliveryAttempt]:
     """Claim the deliveries that are still due. The caller has the lock of deliveries.
 
     The events of one record are sent in their order: the next is not claimed before the previous one was accepted.
@@ -223,7 +223,7 @@ def claim(connection: Connection, found: Iterable[DueDeliveries]) -> list[Delive
     moment = datetime.now(UTC)
     at = instant(moment)
     claimed: list[DeliveryAttempt] = []
-    for due in found:
+    for due in due_by_webhook:
         webhook = connection.execute(select(WEBHOOKS).where(WEBHOOKS.c.id == due.webhook.id, IS_ACTIVE)).first()
         if webhook is not None and due.ids:
             query = _DUE.where(DELIVERIES.c.id.in_(due.ids))

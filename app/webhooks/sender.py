@@ -179,12 +179,12 @@ class Sender:
             disabled = record_results(connection, results) + disable_keyless(connection)
             more = fan_out(connection, self.base)
         with self.database.snapshot() as connection:
-            found = find_due(connection, free.of, limit)
+            due_by_webhook = find_due(connection, free.of, limit)
         claimed: list[DeliveryAttempt] = []
-        if any(due.ids for due in found):
+        if any(due.ids for due in due_by_webhook):
             with self.database.engine.begin() as connection:
                 lock_deliveries(connection)
-                claimed = claim(connection, found)
+                claimed = claim(connection, due_by_webhook)
         for webhook_id, reason in disabled:
             structlog.get_logger("hoptac.webhooks").warning("webhook disabled", webhook=webhook_id, because=reason)
         return claimed, more
