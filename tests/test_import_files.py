@@ -216,7 +216,7 @@ BAD_LINES: dict[bytes, str] = {
     b'{"resource":"projects","id":"x","id":"x"}': "bad_line",
     b'{"resource":"projects","id":"x","title":{"vi":"\\u0000"}}': "invalid_value",
     LONE: "invalid_value",
-    b'{"resource":"projects","id":"x","zq7":1}': "unknown_member",
+    b'{"resource":"projects","id":"x","zq 7":1}': "unknown_member",
     b'{"resource":"projects","id":"y","roles":[7,{"partner":9}],"places":7,"managed_by":{}}': "invalid_value",
     b'{"resource":"projects","identifiers":[7,{"scheme":1}],"title":[]}': "no_id",
     b'{"resource":"partners","name":{"vi":7},"aliases":[7]}': "no_id",
@@ -234,7 +234,7 @@ def test_each_bad_line_is_refused_for_itself(registry: TestClient, editor: Key, 
     wanted = list(BAD_LINES.values())
     assert [(n, codes) for n, codes in enumerate(told) if wanted[n] not in codes] == []
     assert lines[-1]["verdict"] == "created"
-    assert "zq7" not in str(lines)
+    assert "zq 7" not in str(lines)
     assert [line["number"] for line in lines][:3] == [2, 4, 6]
     assert count_changes(seeded_database) == before + 1
 

@@ -32,7 +32,7 @@ H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A
 WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: YQ==\r\n"
 BODY = json.dumps({"name": {"en": "Nobody"}, "kind": "other"}).encode()
 UNPROVED = 422  # the status of that body: it was read, and lacks evidence
-DOWNLOAD = b"GET /docs/assets/redoc.standalone.js HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n"
+DOWNLOAD = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n"
 
 
 @pytest.fixture(scope="module")

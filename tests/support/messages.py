@@ -28,6 +28,9 @@ OPERATORS = (
     "webhooks/client.py",  # what it says is the result of a delivery, which is stored and shown in English
 )
 NEVER_SENT = {
+    "Input should be greater than or equal to 1",  # an example in the contract
+    "The last key with the scope keys expires at {}. Create another one with `hoptac key create`, or set its"
+    " expires_at with PATCH /v1/keys/{id}.",
     "HOPTAC_DATABASE_URL: only sqlite:///FILE and postgresql://… are supported",
     "HOPTAC_DATABASE_URL: is not a URL; try sqlite:///hoptac.db or postgresql://…",
     "HOPTAC_DATABASE_URL: an SQLite database needs a file, such as sqlite:///hoptac.db",

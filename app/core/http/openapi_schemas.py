@@ -13,7 +13,7 @@ from app.core.http.openapi_records import partial, share_members
 from app.core.http.operations import Operation, model_of
 from app.core.model.resource import Resource
 
-CHANGES = "No member is required: what is left out keeps its value."
+CHANGES_TEXT = "No member is required: what is left out keeps its value."
 ON_REQUEST = (
     "included",
     "included_next",
@@ -59,7 +59,7 @@ def _partial(schema: dict[str, Any]) -> dict[str, Any]:
     members = {
         name: {key: member[key] for key in member if key != "default"} for name, member in schema["properties"].items()
     }
-    return {"type": "object", "description": f"{schema['description']}\n\n{CHANGES}", "properties": members}
+    return {"type": "object", "description": f"{schema['description']}\n\n{CHANGES_TEXT}", "properties": members}
 
 
 def never_null(schema: dict[str, Any]) -> dict[str, Any]:

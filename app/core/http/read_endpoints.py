@@ -24,7 +24,7 @@ from app.core.search.query.interpretation import INTERPRETATION
 OF_LISTS = (BadRequest, Invalid, Unavailable)
 OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
 OF_SELECT = frozenset({"fields", FIELDS_OF_INCLUDED})
-_SELECTED = "With `fields=id,title` the response has only these fields. `GET /v1/{name}/select` describes it."
+SELECTED_TEXT = "With `fields=id,title` the response has only these fields. `GET /v1/{name}/select` describes it."
 
 
 @cache
@@ -56,7 +56,7 @@ def _add_list(router: APIRouter, reading: ResourceReads) -> None:
         f"List {resource.name}",
         name=f"list_{resource.name}",
         about=f"{resource.about}\n\nRepeat a parameter to match any of its values. All parameters must match. "
-        f"{_SELECTED.format(name=resource.name)}",
+        f"{SELECTED_TEXT.format(name=resource.name)}",
         returns=lambda: page_model(resource),
         query=lambda: query_models(resource).page,
         leaves_out=lambda: OF_SELECT,
@@ -122,7 +122,7 @@ def _add_detail(router: APIRouter, reading: ResourceReads) -> None:
         f"Read one {resource.one}",
         name=f"read_{resource.one}",
         about="The record with its evidence, in its current version or that of `as_of`. Each version has its own ETag. "
-        f"{_SELECTED.format(name=resource.name)}",
+        f"{SELECTED_TEXT.format(name=resource.name)}",
         returns=lambda: detail_model(resource),
         query=lambda: query_models(resource).detail,
         leaves_out=lambda: OF_SELECT,

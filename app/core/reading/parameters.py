@@ -138,7 +138,8 @@ class Queries:
 
     def _fields_text(self) -> str:
         names = ", ".join(self.resource.shown.model_fields)
-        return f"Return only these fields, separated by commas (`id` is always included): {names}."
+        text = f"Return only these fields, separated by commas (`id` is always included): {names}."
+        return text
 
     def _shape(self) -> dict[str, Any]:
         include = (
