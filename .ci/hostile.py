@@ -184,7 +184,7 @@ def amiss(head: bytes, status: int, headers: dict[str, str], body: bytes) -> str
     """What is wrong with the answer to an odd request."""
     if head.startswith(b"POST "):
         return "" if status == 401 and "www-authenticate" in headers else f"status {status}, not 401"
-    if head.split(b" ")[0] in (b"PUT", b"PATCH", b"DELETE", b"TRACE", b"QUERY"):
+    if head.split(b" ")[0] in (b"PUT", b"PATCH", b"DELETE", b"TRACE"):
         return "" if status == 405 and "GET" in headers.get("allow", "") else f"status {status}, not 405 with Allow"
     if 200 <= status < 400:
         return "the input is repeated" if MARK.encode() in NAME.sub(b"", body) else ""

@@ -111,7 +111,8 @@ class Queries:
         """The parameters of an export: those of the list that apply to a file, of any length."""
         fields: dict[str, Any] = {name: (field.annotation, field) for name, field in self.page.model_fields.items()}
         text = "Maximum number of records. Without it: all records. If there are more, `Link` has the path of the rest."
-        fields["limit"] = (Digits | None, Field(default=None, ge=1, le=MAX_CHUNK, description=text))
+        limit = Annotated[int, Field(ge=1, le=MAX_CHUNK), BeforeValidator(_check_digits)]
+        fields["limit"] = (limit | None, Field(default=None, description=text))
         text = "Start a CSV file with a byte order mark, so that Excel recognises UTF-8."
         fields["bom"] = (bool, Field(default=False, description=text))
         for name in ("include", FIELDS_OF_INCLUDED, "labels", "lang", "total"):
