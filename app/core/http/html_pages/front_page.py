@@ -29,7 +29,7 @@ EXAMPLES = {
 PLACES = {
     "/guides/use-the-api": ("Use the API", "First steps for developers: lists, filters, search, caching."),
     "/guides/keep-in-step": ("Write and synchronise", "For partners: keys, imports, the change feed, webhooks."),
-    "/guides": ("All guides", "Also for operators, and explanation the data itself."),
+    "/guides": ("All guides", "Also for operators, and about the data itself."),
     "/docs": ("Try it out", "Send requests from the browser, with values that work."),
     "/reference": ("Reference", "Every operation, parameter and schema. It can be searched."),
     "/openapi.json": ("The contract", "OpenAPI 3.1, for client generators."),
