@@ -173,7 +173,7 @@ def test_a_body_that_comes_slowly_but_comes_is_read(url: str) -> None:
         assert b"200 OK" in connection.recv(65_536)
 
 
-ASSET = b"GET /docs/assets/redoc.standalone.js HTTP/1.1\r\nHost: x\r\n\r\n"
+ASSET = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def test_an_answer_that_nobody_takes_is_cut(base: str) -> None:
