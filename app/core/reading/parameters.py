@@ -144,8 +144,9 @@ class Queries:
 
     def _shape(self) -> dict[str, Any]:
         include = (
-            f"Add linked records, separated by commas in any order: {', '.join(self.all_includes)}. The links of added "
-            "records are followed too: for projects, `figures,indicators` adds figures and their indicators."
+            f"Add linked records, separated by commas: {', '.join(self.all_includes)}. Their order has no effect. The "
+            "links of added records are followed too: for projects, `figures,indicators` adds figures and their "
+            "indicators."
         )
         return {
             "fields": (Names, Field(default=None, description=self._fields_text(), examples=["id,citations"])),
