@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -95,7 +96,8 @@ def test_the_whole_database_is_removed_only_if_that_is_confirmed(new_database: N
 def test_a_command_in_a_process_of_its_own_counts_every_record(seeded_database: Database) -> None:
     url = url_of(seeded_database)
     records = sum(json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["records"].values())
-    command = f"{sys.executable} -m app migrate --down </dev/null; {sys.executable} -m app status | true"
+    python = shlex.quote(sys.executable)
+    command = f"{python} -m app migrate --down </dev/null; {python} -m app status | true"
     environment = {**os.environ, "HOPTAC_DATABASE_URL": url}
     ended = subprocess.run(
         ["bash", "-c", command], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
