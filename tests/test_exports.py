@@ -10,7 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.catalogue import RESOURCES
-from app.exchange.exports import reading, workbook
+from app.core.errors import QueryTooSlow
+from app.exchange.exports import reading, sending, workbook
+from app.exchange.exports.reading import read_chunk
 from app.exchange.formats.csv import escaped, unescaped
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
 from tests.support.http import walk
@@ -155,6 +157,43 @@ def test_an_export_that_is_current_is_not_sent_again(client: TestClient, form: s
     assert client.get(f"/v1/partners.{form}?limit=3", headers={"If-None-Match": tag}).status_code == 200
     head = client.head(path)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_chunk_that_is_read_again_is_there_once(
+    client: TestClient, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read can break off after its last statement, when its time is over."""
+    reads: list[int] = []
+
+    def breaks_off(*arguments: Any) -> Any:
+        chunk = yield from read_chunk(*arguments)
+        reads.append(1)
+        if len(reads) % 2 == 0:
+            raise QueryTooSlow
+        return chunk
+
+    monkeypatch.setattr(sending, "read_chunk", breaks_off)
+    monkeypatch.setattr(sending, "PAUSE", 0)
+    monkeypatch.setattr(reading, "MAX_CHUNK", 10)
+    content = client.get(f"/v1/projects.{form}").content
+    if form == "xlsx":
+        ids = [row[0].value for row in openpyxl.load_workbook(io.BytesIO(content))["projects"].iter_rows(min_row=2)]
+    elif form == "csv":
+        ids = [row["id"] for row in rows_of(content.decode())]
+    else:
+        ids = [json.loads(line)["id"] for line in content.splitlines()]
+    assert ids == [item["id"] for item in walk(client, "/v1/projects")]
+    assert len(reads) > 6
+
+
+def test_a_workbook_gives_its_place_back(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):  # a client has one place: the next request would wait for it
+        assert client.get("/v1/indicators.xlsx").status_code == 200
+        assert client.head("/v1/indicators.xlsx").status_code == 200
+        assert client.get("/v1/indicators.xlsx?cursor=abc").status_code == 400
+    monkeypatch.setattr(workbook, "MAX_BYTES", 1_000)
+    assert client.get("/v1/indicators.xlsx").status_code == 413
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def batches(connection: Connection, query: Select[Any], most_rows: int) -> Itera
     with connection.execute(query, execution_options={"yield_per": AT_ONCE}) as rows:
         for row in rows:
             batch.append(row)
-            size += sum([len(value) for value in row if isinstance(value, str)])
+            size += sum([len(value) for value in row if isinstance(value, str | bytes)])
             if len(batch) == most_rows or size >= MAX_BYTES:
                 yield batch
                 batch = []

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, func, select
 
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
+from app.core.database.large_rows import batches
 from app.core.database.sql import utf8
 from app.core.model.resource import RESOURCES, Resource
 from app.core.progress import advance
 
-PAGE = 200  # records that are read by one statement
+PAGE = 200  # records that are written at once
 
 
 def export_records(database: Database, path: Path) -> int:
@@ -46,9 +47,9 @@ def export_records(database: Database, path: Path) -> int:
 def _pages(connection: Connection, resource: Resource) -> Iterator[list[bytes]]:
     """Yield the representations of the published records of a resource, in the order of their ids."""
     table: Any = resource.table
-    body = utf8(func.coalesce(table.body, CHANGES.c.body))
-    query = select(table.id, body).join(CHANGES, CHANGES.c.sequence == table.change).where(table.state == "published")
-    after = ""
-    while rows := connection.execute(query.where(table.id > after).order_by(table.id).limit(PAGE)).all():
-        yield [bytes(row[1]) for row in rows]
-        after = rows[-1][0]
+    body = utf8(func.coalesce(table.body, CHANGES.c.body)).label("text")
+    query: Any = (
+        select(table.id, body).join(CHANGES, CHANGES.c.sequence == table.change).where(table.state == "published")
+    )
+    for rows in batches(connection, query.order_by(table.id), PAGE):
+        yield [bytes(row.text) for row in rows]

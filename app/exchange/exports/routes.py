@@ -29,9 +29,8 @@ EXPORT_TEXT = (
     "Takes the filters of the list. CSV and workbooks have one row for each record; a column is named by the path of "
     "its value, as in an import, so a file that was exported can be imported again. JSON Lines have the records as the "
     "API returns them. Without `limit`, the file has all matching records. The records are read in small groups, so "
-    "a record that changes during a long download is in the file in its old or its new version. A workbook has "
-    "at most 100,000 "
-    "records."
+    "a record that changes during a long download is in the file in its old or its new version. A workbook has at most "
+    "100,000 records."
 )
 
 
@@ -68,7 +67,7 @@ def export_router(resource: Resource) -> APIRouter:
         Shape.of(query).check(resource, None)
         export = Export(request, reading, query, f"{resource.name}.{name}")
         if name == WORKBOOK:
-            return await export.workbook(lambda: Workbook(resource, query))
+            return await export.workbook(Workbook)
         return await export.stream(TEXTS[name](resource, query))
 
     return router

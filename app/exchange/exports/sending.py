@@ -1,7 +1,10 @@
 """Sending a table while it is read."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,6 +15,7 @@ from app.core.database.fair_queue import FairQueue
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
 from app.core.http.responses import read_request
 from app.core.reading.reads import ResourceReads
+from app.core.request_cost import add_cost
 from app.exchange.exports.reading import Chunk, read_chunk
 from app.exchange.exports.tables import TableText
 from app.exchange.exports.workbook import Workbook
@@ -49,35 +53,40 @@ class Export:
 
         return StreamedFile({**self._headers, "Content-Type": text.media_type}, parts())
 
-    async def workbook(self, make: Callable[[], Workbook]) -> Response:
-        """Return the table as a workbook, once it is complete."""
+    async def workbook(self, kind: type[Workbook]) -> Response:
+        """Return the table as a workbook, once it is complete.
+
+        The client has its place among the workbooks until all of the file is sent, because it is on disk until then.
+        """
         queue: FairQueue = self._state.workbooks
         await queue.enter(self._client)
+        closing = ExitStack()
+        closing.callback(queue.leave, self._client)
         try:
-            book = await asyncio.to_thread(make)
-            try:
-                return await self._filled(book)
-            except BaseException:
-                book.close()
-                raise
-        finally:
-            queue.leave(self._client)
+            book = await _in_thread(kind, self._reading.resource, self._query)
+            closing.callback(book.close)
+            return await self._filled(book, closing)
+        except BaseException:
+            closing.close()
+            raise
 
-    async def _filled(self, book: Workbook) -> Response:
-        chunk = await self._chunk(book.add)
+    async def _filled(self, book: Workbook, closing: ExitStack) -> Response:
+        chunk = await self._chunk(book.rows_of)
         self._note(chunk)
         if chunk.is_current:
-            book.close()
+            closing.close()
             return Response(None, 304, self._headers)
+        await _in_thread(book.add, chunk.written)
         while chunk.cursor and self._query.limit is None:
-            chunk = await self._following(chunk.cursor, book.add)
-        file = await asyncio.to_thread(book.finish)
+            chunk = await self._following(chunk.cursor, book.rows_of)
+            await _in_thread(book.add, chunk.written)
+        file = await _in_thread(book.finish)
 
         async def parts() -> AsyncGenerator[bytes, None]:
             while part := await asyncio.to_thread(file.read, SLICE):
                 yield part
 
-        return StreamedFile({**self._headers, "Content-Type": book.media_type}, parts(), book.close)
+        return StreamedFile({**self._headers, "Content-Type": book.media_type}, parts(), closing.close)
 
     def _note(self, chunk: Chunk) -> None:
         """Add the headers that depend on the first chunk. Later chunks can be newer, so the tag is weak."""
@@ -87,9 +96,8 @@ class Export:
 
     async def _chunk(self, write: Callable[[Sequence[bytes]], Any], cursor: str | None = None) -> Chunk:
         query = self._query.model_copy(update={"cursor": cursor}) if cursor else self._query
-        reader = self._state.reader
-        read = lambda: read_chunk(self._reading, query, self._request, write)  # noqa: E731 - one read of two names
-        chunk: Chunk = await reader.run(read, long=True, client=self._client)
+        read = partial(read_chunk, self._reading, query, self._request, write)
+        chunk: Chunk = await self._state.reader.run(read, long=True, client=self._client)
         return chunk
 
     async def _following(self, cursor: str, write: Callable[[Sequence[bytes]], Any]) -> Chunk:
@@ -100,6 +108,18 @@ class Export:
             except (QueryTooSlow, TooMany, Unavailable):
                 await asyncio.sleep(PAUSE)
         return await self._chunk(write, cursor)
+
+
+async def _in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Return the result of some work in a thread. Its CPU time is part of the cost of the request."""
+    result, seconds = await asyncio.to_thread(_timed, work, *arguments)
+    add_cost(seconds)
+    return result
+
+
+def _timed(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+    began = time.thread_time()
+    return work(*arguments), time.thread_time() - began
 
 
 class StreamedFile(Response):
@@ -116,9 +136,9 @@ class StreamedFile(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the parts."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         disconnected = asyncio.ensure_future(_disconnect(receive))
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             if not scope.get("is_head"):
                 async for part in self._parts:
                     if disconnected.done():

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from app.core.model.resource import Resource
 from app.core.reading.shapes import Shape
 from app.core.values.json import from_json
+from app.exchange.exports.record_columns import RecordColumn, record_columns
 from app.exchange.formats.csv import BYTE_ORDER_MARK, escaped
-from app.exchange.formats.record_columns import RecordColumn, record_columns
 from app.exchange.formats.source import Cell
 
 

@@ -1,7 +1,7 @@
 """Exported records as an XLSX workbook, which is written to a temporary file row by row."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import IO, Any
@@ -9,11 +9,13 @@ from typing import IO, Any
 from app.core.database.fair_queue import FairQueue
 from app.core.errors import TooLarge
 from app.core.model.resource import Resource
+from app.exchange.exports.record_columns import record_columns
 from app.exchange.exports.tables import cells
-from app.exchange.formats.record_columns import record_columns
 from app.exchange.formats.schema_paths import description_of
+from app.exchange.formats.source import Cell
 
 MAX_ROWS = 100_000
+MAX_BYTES = 200_000_000  # of the records: they are on disk until the workbook is complete
 MAX_CELL = 32_767  # characters, the limit of Excel
 MAX_NOTES = 1_000
 FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts days that did not exist
@@ -22,15 +24,15 @@ TOO_LONG_TEXT = "This value has more characters than a cell can contain. The CSV
 
 
 def workbook_queue() -> FairQueue:
-    """Return the queue of workbooks that are made: they take memory, disk and time until they are complete."""
-    return FairQueue(running=2, running_of_client=1, waiting=100, waiting_of_client=5, patience=60.0, what="workbooks")
+    """Return the queue of workbooks that are made and sent: each takes disk until it is sent."""
+    return FairQueue(running=8, running_of_client=1, waiting=100, waiting_of_client=5, patience=60.0, what="workbooks")
 
 
 class Workbook:
     """A workbook: the records, the meaning of each column, and a note for each value that no cell can contain.
 
     Texts are never formulas or links. Dates are texts in EDTF, because Excel has no imprecise dates; their first and
-    last days are dates of Excel. A method that adds records raises TooLarge for more than MAX_ROWS. Call `close`.
+    last days are dates of Excel. `rows_of` raises TooLarge beyond MAX_ROWS or MAX_BYTES. Call `close`.
     """
 
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -50,18 +52,26 @@ class Workbook:
         self._sheet.freeze_panes(1, 1)
         self._head(self._sheet, [column.name for column in self._columns])
         self._rows = 0
+        self._size = 0  # of the texts that were added
         self._notes: list[list[str]] = []
 
-    def add(self, bodies: Sequence[bytes]) -> None:
-        """Add a row for each record."""
-        for body in bodies:
+    def rows_of(self, bodies: Sequence[bytes]) -> list[list[Cell]]:
+        """Return the rows of these records, without adding them: a read can be repeated."""
+        self._check(len(bodies), sum(map(len, bodies)))
+        return [cells(self._columns, body) for body in bodies]
+
+    def add(self, rows: Iterable[list[Cell]]) -> None:
+        """Add rows."""
+        for row in rows:
             self._rows += 1
-            if self._rows > MAX_ROWS:
-                raise TooLarge(f"A workbook has at most {MAX_ROWS} records. Use filters, or CSV.")
-            row = cells(self._columns, body)
             for position, cell in enumerate(row):
                 if cell is not None:
+                    self._size += len(cell) if isinstance(cell, str) else 0
                     self._write(position, cell, str(row[0]))
+
+    def _check(self, rows: int, size: int) -> None:
+        if self._rows + rows > MAX_ROWS or self._size + size > MAX_BYTES:
+            raise TooLarge(f"A workbook has at most {MAX_ROWS} records and {MAX_BYTES} bytes. Use filters, or CSV.")
 
     def finish(self) -> IO[bytes]:
         """Complete the workbook and return its file."""
