@@ -75,9 +75,8 @@ def _add_select(router: APIRouter, reading: ResourceReads) -> None:
         "/select",
         f"List some fields of {resource.name}",
         name=f"select_{resource.name}",
-        about=f"Returns the same as `GET /v1/{resource.name}`, with only the fields in `fields`. It has its own "
-        f"path, so "
-        "that generated clients can distinguish complete records from partial ones. "
+        about=f"Returns the same as `GET /v1/{resource.name}`, with only the fields in `fields`. It has its own path, "
+        "so that generated clients can distinguish complete records from partial ones. "
         "`fields[partners]=name` selects fields of included partners.",
         returns=lambda: partial_page_model(resource),
         query=lambda: query_models(resource).select,

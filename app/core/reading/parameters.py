@@ -26,6 +26,7 @@ DEFAULT_LIMIT = 50
 MAX_ITEMS = 200
 MAX_CHUNK = 1_000  # records of an export that are read at once
 MAX_BRACKETED = 20  # parameters of the form fields[partners]
+FIELDS_TEXT = "Return only these fields, separated by commas (`id` is always included): {names}."
 LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` has as many as fit into 4 MB."
 
 # Parameters with names in brackets are the members of one field: `fields[partners]=name` is {"partners": "name"}.
@@ -130,17 +131,16 @@ class Queries:
         required = {
             "fields": (
                 Annotated[NameList, SEPARATED],
-                Field(description=self._fields_text(), examples=["id,citations"]),
+                Field(description=self._fields_text, examples=["id,citations"]),
             )
         }
         name = f"{self.resource.shown.__name__}SelectQuery"
         model: type[BaseModel] = create_model(name, __base__=self.page, **required)  # type: ignore[call-overload]
         return model
 
+    @property
     def _fields_text(self) -> str:
-        names = ", ".join(self.resource.shown.model_fields)
-        text = f"Return only these fields, separated by commas (`id` is always included): {names}."
-        return text
+        return FIELDS_TEXT.format(names=", ".join(self.resource.shown.model_fields))
 
     def _shape(self) -> dict[str, Any]:
         include = (
@@ -149,7 +149,7 @@ class Queries:
             "indicators."
         )
         return {
-            "fields": (Names, Field(default=None, description=self._fields_text(), examples=["id,citations"])),
+            "fields": (Names, Field(default=None, description=self._fields_text, examples=["id,citations"])),
             "include": (
                 Names,
                 Field(default=None, description=include, examples=[",".join(list(self.resource.includes)[:2])]),
