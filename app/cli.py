@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app import __version__, checks, commands
 from app.core.access.caller import SCOPE
-from app.core.errors import NotReady, ReadOnly, Unavailable
+from app.core.errors import ReadOnly, Unavailable
+from app.core.maintenance.schema import NotReady
 from app.core.settings import Settings, unknown_variables
 
 EXIT_CODES = "exit codes: 0 success, 1 failure or problems found, 2 wrong usage, 3 database missing or not ready"

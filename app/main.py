@@ -43,8 +43,8 @@ from app.core.http.dispatch import QUERY, Dispatch, takes_query
 from app.core.http.fixed_paths import add_fixed_paths
 from app.core.http.html_pages.contract import stored_contract
 from app.core.http.html_pages.routes import pages
-from app.core.http.openapi import openapi_document
-from app.core.http.openapi_examples import add_examples_of_requests, add_examples_of_responses
+from app.core.http.openapi.document import openapi_document
+from app.core.http.openapi.examples import add_examples_of_requests, add_examples_of_responses
 from app.core.logs import set_up_logs
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.catalogue import RESOURCES
-from app.core.http.openapi_examples import operations_in, response_schema
+from app.core.http.openapi.examples import operations_in, response_schema
 from app.core.settings import Settings
 from app.core.writing.representation import render
 from app.main import assemble, written_contract

@@ -17,7 +17,7 @@ import pytest
 
 from app.core.access.keys import id_of_token
 from app.core.database.engine import Database
-from app.core.errors import NotReady
+from app.core.maintenance.schema import NotReady
 from app.core.settings import Settings
 from app.server import run as serve
 from app.server.run import ensure_ready

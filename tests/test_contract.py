@@ -13,7 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
-from app.core.http.openapi_named import code_list_name
+from app.core.http.openapi.named import code_list_name
 from app.core.settings import Settings
 from app.core.values import codelists
 from app.main import assemble

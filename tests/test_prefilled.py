@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
-from app.core.http.openapi_examples import operations_in, resolved, response_schema
+from app.core.http.openapi.examples import operations_in, resolved, response_schema
 from tests import contract
 from tests.support.keys import key_of
 from tests.support.prefilled import run_prefilled

@@ -41,52 +41,6 @@ from app.core.public_paths import public
 from app.core.translation import ENGLISH, in_language, preferred_language
 from app.core.values.json import to_json
 
-# The codes that an item of `errors` can have, with their explanations.
-ERROR_DETAILS = {
-    "unknown_parameter": "The operation has no such query parameter. The detail suggests the most similar name.",
-    "repeated": "The query parameter, or the column of a table, may occur only once.",
-    "invalid_value": "The value has the wrong type or format, or is outside the allowed values or range.",
-    "unknown_field": "`fields` contains the name of a field that the resource does not have.",
-    "unknown_include": "`include` contains a name for which neither the records nor the included ones have links.",
-    "given_by_path": "The path already sets this filter. Leave the parameter out.",
-    "of_drafts": "Drafts can be read only without `include`, and listed only without `include` and `q`.",
-    "of_the_past": "`as_of` cannot be combined with `include`, because linked records may have changed since then.",
-    "unknown_member": "The resource has no such member. The detail suggests the most similar name.",
-    "read_only": "Only the registry sets this member. Leave it out, or send the current value.",
-    "unknown_record": "No such record exists, or it is a draft that the key cannot see.",
-    "links_to_draft": "A published record can link only to published records. Publish the linked record first.",
-    "merged": "The linked partner was merged into another one. Link to that partner.",
-    "no_evidence": "A record needs at least one citation, or a partner that manages it (`managed_by`).",
-    "incomplete_citation": "The citation does not state the place in its source precisely enough.",
-    "cycle": "These links lead back to the record itself.",
-    "taken": "Another record already has this code.",
-    "other_unit": "The unit differs from the unit of the indicator, of the total or of a part.",
-    "not_callable": "The registry does not send webhooks to this URL. It must be https with a public address.",
-    "key_reused": "Another request with this Idempotency-Key was sent within the last 24 hours. Use a new key.",
-    "unknown_column": "A column has no name, or its name is not the path of a member. The detail suggests the "
-    "most similar name.",
-    "unknown_resource": "The line states no known resource. JSON lines need a member `resource`, tables the parameter.",
-    "bad_line": "The line is not a JSON object in UTF-8, or is larger than a request body may be.",
-    "two_readings": "The number or the date in the cell has two readings. State the convention of the table.",
-    "no_value": "The cell has a formula whose value was not saved.",
-    "merged_cells": "The cell is merged with others, and it is not certain to which its value belongs.",
-    "shown_otherwise": "The spreadsheet shows another number in the cell than it contains.",
-    "no_translation": "The mapping has no value for the text of the cell.",
-    "garbled_text": "The text is in a wrong encoding, or written for old fonts. Save it as Unicode.",
-    "no_id": "The line has no id, and no identifier, name or title from which its record can be determined.",
-    "id_taken": "The id belongs, or belonged, to another record. Choose another id.",
-    "repeated_line": "Another line of the file is about the same record.",
-    "ambiguous": "The name or the identifiers match several records. State the id.",
-    "forbidden": "The key may not write this record, because another partner manages it.",
-    "stale": "The record has another `version` than the line states. Read the record again.",
-    "conflict": "The line conflicts with the current state of the database.",
-    "large_group": "The line and others link to each other in a circle, and they are too many to be written together.",
-    "large_record": "As JSON, the record would be larger than a request body may be. Make it smaller, or divide it.",
-    "line_refused": "The line depends on another line of the file that was refused.",
-    "referrer": "This record links to the record in question.",
-    "too_many_figures": "The request concerns more figures than one response can contain. Use a narrower filter.",
-}
-
 PROBLEM_JSON = "application/problem+json"
 MAX_ERRORS = 50
 
@@ -391,7 +345,3 @@ def family(root: type[Problem] = Problem) -> Iterator[type[Problem]]:
     for kind in root.__subclasses__():
         yield kind
         yield from family(kind)
-
-
-class NotReady(Exception):
-    """The program cannot serve; the message tells the operator how to correct that."""

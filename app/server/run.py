@@ -16,11 +16,11 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from app.core.asgi.usage_table import UsageTable, open_usage_table, usage_file
 from app.core.database.engine import Database
-from app.core.errors import NotReady, Unavailable
+from app.core.errors import Unavailable
 from app.core.garbage_collection import without_garbage_collection
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
-from app.core.maintenance.schema import explain, head
+from app.core.maintenance.schema import NotReady, explain, head
 from app.core.public_paths import public, set_root_path
 from app.core.settings import Settings
 from app.core.writing.idempotency import prune_replays

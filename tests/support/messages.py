@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.core.errors import ERROR_DETAILS, family
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import family
 
 APP = Path(__file__).parents[2] / "app"
 RAISED = {kind.__name__ for kind in family()} | {"ErrorItem", "ValueError", "EgressRefused", "Refused"}

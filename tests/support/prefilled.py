@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
-from app.core.http.openapi_examples import resolved
+from app.core.http.openapi.examples import resolved
 from app.core.maintenance.schema import migrate
 from seed.files import read
 from seed.loader import load

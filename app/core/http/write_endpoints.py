@@ -21,7 +21,7 @@ from app.core.errors import (
     UnsupportedType,
 )
 from app.core.http.bodies import JSON, MERGE_PATCH, parse_model, read_body, read_json
-from app.core.http.openapi_records import partial
+from app.core.http.openapi.records import partial
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.model.resource import Resource
 from app.core.public_paths import public

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import app
 from app.core.database.engine import Database
-from app.core.errors import NotReady
 from app.core.search.index import prepare_index
 from app.core.search.tables import TERMS
 
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
 
 FOLDER = Path(app.__file__).parents[1] / "migrations"  # next to the package, also where it is installed
 _REVISION = re.compile(r"(\d{4})_\w+\.py")
+
+
+class NotReady(Exception):
+    """The program cannot serve; the message tells the operator how to correct that."""
 
 
 @cache

@@ -14,7 +14,8 @@ from app.core.access.keys import KEYS
 from app.core.change_log import CHANGE_NAME, CHANGES, PUBLIC_ACTION, REDACTOR, WITHHELD
 from app.core.database.sql import bounded_query, one_of, unfitted, utf8
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
-from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Gone, Invalid, NotFound
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import BadCursor, ErrorItem, Gone, Invalid, NotFound
 from app.core.model.fields import Instant
 from app.core.model.filters import stored_instant
 from app.core.model.resource import Resource

@@ -7,7 +7,8 @@ from typing import Any
 
 from app.core.access.caller import Caller
 from app.core.database.statements import Read
-from app.core.errors import ERROR_DETAILS, BadCursor, ErrorItem, Invalid
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import BadCursor, ErrorItem, Invalid
 from app.core.model.resource import Resource
 from app.core.reading.cursors import Cursors, CursorSigner
 from app.core.reading.filter_conditions import ALL, DRAFTS, OWN, FilterShape, filter_shape

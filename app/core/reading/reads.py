@@ -12,7 +12,8 @@ from app.core.change_log import CHANGE_NAME, CHANGES
 from app.core.database.sql import bounded, bounded_query, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, cut, fitting
-from app.core.errors import ERROR_DETAILS, ErrorItem, Gone, Invalid, NotFound
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
 from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
 from app.core.reading.filter_ids import with_hints

@@ -14,7 +14,8 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.database.sql import chunks
-from app.core.errors import ERROR_DETAILS, ErrorItem
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import ErrorItem
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.support import parts_named

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import IO
 
-from app.core.errors import ERROR_DETAILS, BadBody, BadFile, ErrorItem
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import BadBody, BadFile, ErrorItem
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import strict_json
 from app.exchange.formats.lines import MAX_LINE, MAX_LINES, ParsedLine, bad_line, checked_line, too_many_lines

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from app.core.errors import ERROR_DETAILS, MAX_ERRORS, BadBody, ErrorItem, Invalid, TooLarge, Unavailable
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import MAX_ERRORS, BadBody, ErrorItem, Invalid, TooLarge, Unavailable
 from app.core.model.list_bounds import long_lists
 from app.core.model.resource import Resource
 from app.core.model.validation import refuse_unsafe

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.errors import ERROR_DETAILS, Conflict, ErrorItem, IdTaken, Invalid, Problem
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import Conflict, ErrorItem, IdTaken, Invalid, Problem
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.links import links_in
 from app.core.writing.batch import Batch

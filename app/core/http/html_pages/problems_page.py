@@ -4,7 +4,8 @@ import inspect
 import re
 from html import escape
 
-from app.core.errors import ERROR_DETAILS, ProblemShown, family
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import ProblemShown, family
 
 
 def problems_page() -> str:

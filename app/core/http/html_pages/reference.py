@@ -9,7 +9,7 @@ from urllib.parse import quote
 from app.core.errors import NotFound
 from app.core.http.html_pages.layout import markdown
 from app.core.http.html_pages.schema_types import limits_of, schema_link, type_of
-from app.core.http.openapi_examples import resolved
+from app.core.http.openapi.examples import resolved
 from app.core.public_paths import public
 
 MANY = 10  # parameters: more are folded away at first

@@ -20,7 +20,8 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.database.sql import chunks
-from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.core.values.text import SLUGS
 from app.exchange.imports.planning.name_index import NameIndex

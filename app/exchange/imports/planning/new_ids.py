@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import Resource
 from app.core.values.text import RESERVED, id_stem
 from app.core.writing.edit import numbered_ids, used_ids

@@ -12,7 +12,8 @@ from typing import Any
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.errors import ERROR_DETAILS, ErrorItem, Invalid
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.exchange.imports.planning.identify import Identification, Match, names_to_find, stated_manager
 from app.exchange.imports.planning.links import LinkNames, Names, link_positions

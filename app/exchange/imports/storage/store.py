@@ -15,7 +15,8 @@ from app.core.access.caller import Caller
 from app.core.access.keys import current_caller
 from app.core.change_log import MirrorMark, now
 from app.core.database.engine import Database
-from app.core.errors import ERROR_DETAILS, Conflict, ErrorItem, ReadOnly, TooLarge, Unavailable
+from app.core.error_codes import ERROR_DETAILS
+from app.core.errors import Conflict, ErrorItem, ReadOnly, TooLarge, Unavailable
 from app.core.progress import advance
 from app.core.values.ids import LETTERS, random_text
 from app.core.values.json import to_json

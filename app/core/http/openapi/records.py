@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.core.http.openapi_named import REFERENCE
+from app.core.http.openapi.named import REFERENCE
 from app.core.model.fields import Record
 from app.core.model.labels import LABELS, Labels
 from app.core.model.resource import Resource

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.core.errors import PROBLEM_JSON, Conflict, Gone, Moved, NoCondition, NotFound, Problem, Stale
-from app.core.http.openapi_named import REFERENCE
+from app.core.http.openapi.named import REFERENCE
 
 # The problems that say something about an operation. Every other one can come from any operation.
 TELLING: tuple[type[Problem], ...] = (Moved, NotFound, Conflict, Gone, Stale, NoCondition)

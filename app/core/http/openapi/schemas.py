@@ -8,8 +8,8 @@ from pydantic.json_schema import JsonSchemaMode
 
 from app.core.errors import ProblemShown
 from app.core.http.bodies import MERGE_PATCH
-from app.core.http.openapi_named import REFERENCE, name_schemas
-from app.core.http.openapi_records import partial, share_members
+from app.core.http.openapi.named import REFERENCE, name_schemas
+from app.core.http.openapi.records import partial, share_members
 from app.core.http.operations import Operation, model_of
 from app.core.model.resource import Resource
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from app.core.errors import NoCondition
 from app.core.http.bodies import JSON
 from app.core.http.html_pages.contract import info, servers
-from app.core.http.openapi_components import (
+from app.core.http.openapi.components import (
     ANY_PROBLEM,
     HEADERS,
     NOT_MODIFIED,
@@ -23,8 +23,8 @@ from app.core.http.openapi_components import (
     share_parameters,
     shared,
 )
-from app.core.http.openapi_named import REFERENCE, name_schemas
-from app.core.http.openapi_schemas import name_of_body, never_null, schemas_of
+from app.core.http.openapi.named import REFERENCE, name_schemas
+from app.core.http.openapi.schemas import name_of_body, never_null, schemas_of
 from app.core.http.operations import Model, Operation, model_of, operation_of
 from app.core.model.resource import Resource
 from app.core.settings import Settings
