@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from itertools import chain
 from typing import Any
 
 import openpyxl
@@ -20,8 +21,10 @@ from tests.support.imports import counts, ended
 from tests.support.keys import Key
 from tests.support.records import PARTNER, PROJECT
 
+TYPE_OF_CSV = {"Content-Type": CSV}
 NAMES = [resource.name for resource in RESOURCES]
 FORMATS = {"csv": CSV, "jsonl": JSON_LINES, "xlsx": XLSX}
+STYLES = {"csv": "labels=vi", "xlsx": "labels=en&lang=vi", "jsonl": ""}  # an import leaves labels out
 FORMULAS = ["=1+1", "+84 24", "-5%", "@home", "'=x", "'", "a=b"]
 
 
@@ -35,7 +38,7 @@ def test_an_exported_table_changes_nothing_when_it_is_imported(
 ) -> None:
     monkeypatch.setattr(reading, "MAX_CHUNK", 7)
     for name in NAMES:
-        exported = registry.get(f"/v1/{name}.{form}")
+        exported = registry.get(f"/v1/{name}.{form}?{STYLES[form]}")
         assert exported.status_code == 200
         assert exported.headers["content-type"].startswith(FORMATS[form])
         assert exported.headers["content-disposition"] == f'attachment; filename="{name}.{form}"'
@@ -70,6 +73,50 @@ def test_csv_has_a_row_for_each_record_and_a_header_for_none(client: TestClient)
     nothing = client.get("/v1/projects.csv?q=zzzzqqqq&fields=title,period")
     assert nothing.text == "id,title.vi,title.en,period,period.earliest,period.latest\r\n"
     assert client.get("/v1/projects.csv?bom=true&limit=1").content.startswith(b"\xef\xbb\xbfid,")
+
+
+def test_labels_stand_beside_codes_and_dates(client: TestClient) -> None:
+    (item,) = client.get("/v1/projects?labels=vi&limit=1").json()["items"]
+    (row,) = rows_of(client.get("/v1/projects.csv?labels=vi&lang=en&limit=1&fields=title,status,period,sdgs").text)
+    sdgs = [item["labels"][f"/sdgs/{number}"] for number in range(len(item["sdgs"]))]
+    assert row == {
+        "id": item["id"],
+        "title.en": item["title"]["en"],
+        "status": item["status"],
+        "status_label": item["labels"]["/status"],
+        "period": (item["period"] or {}).get("edtf", ""),
+        "period.earliest": (item["period"] or {}).get("earliest") or "",
+        "period.latest": (item["period"] or {}).get("latest") or "",
+        "period_label": item["labels"].get("/period", ""),
+        "sdgs": "; ".join(item["sdgs"]),
+        "sdgs_label": "; ".join(sdgs),
+    }
+    line = client.get("/v1/projects.jsonl?labels=vi&lang=en&limit=1").json()
+    assert (line["labels"], set(line["title"])) == (item["labels"], {"en"})
+
+
+def test_a_table_can_have_a_row_for_each_item_of_a_list(registry: TestClient, editor: Key) -> None:
+    items = walk(registry, "/v1/projects")
+    expected = [
+        (item["id"], item["title"]["en"], str(position), role["partner"], role["role"])
+        for item in items
+        for position, role in enumerate(item["roles"])
+    ]
+    path = "/v1/projects.{}?rows=roles&fields=title&labels=en&lang=en"
+    exported = registry.get(path.format("csv"))
+    assert exported.headers["content-disposition"] == 'attachment; filename="projects-roles.csv"'
+    names = ("id", "title.en", "roles.position", "roles.partner", "roles.role")
+    rows = rows_of(exported.text)
+    assert [tuple(row[name] for name in names) for row in rows] == expected
+    assert all(row["roles.role_label"] for row in rows)
+    sheet = openpyxl.load_workbook(io.BytesIO(registry.get(path.format("xlsx")).content))["projects-roles"]
+    assert sheet.max_row == len(expected) + 1
+    places = rows_of(registry.get("/v1/projects.csv?rows=places").text)
+    assert [row["places"] for row in places] == list(chain.from_iterable(item["places"] for item in items))
+    page = registry.get("/v1/projects.csv?rows=roles&limit=2")
+    assert "rows=roles" in page.links["next"]["url"]
+    sent = registry.post("/v1/imports?resource=projects", content=exported.content, headers={**editor, **TYPE_OF_CSV})
+    assert (sent.status_code, sent.json()["errors"][0]["code"]) == (422, "unknown_column")
 
 
 def test_a_limited_export_leads_to_the_rest(client: TestClient) -> None:
@@ -205,6 +252,8 @@ def test_a_workbook_gives_its_place_back(client: TestClient, monkeypatch: pytest
         ("/v1/projects.csv?fields=nothing", 422, "invalid"),
         ("/v1/projects.jsonl?fields=nothing", 422, "invalid"),
         ("/v1/projects.csv?include=figures", 422, "invalid"),
+        ("/v1/projects.csv?rows=title", 422, "invalid"),
+        ("/v1/projects.jsonl?rows=roles", 422, "invalid"),
         ("/v1/projects.csv?state=draft", 401, "unauthorized"),
     ],
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from pydantic import StringConstraints
 from sqlalchemy import Column, ColumnElement, Table, exists, literal_column, not_, or_, select, union_all
@@ -132,6 +132,11 @@ class Resource:
                 if link.back and link.target == self.name:
                     includes.setdefault(link.back, Include(link.back, source, name, nested=True))
         return includes
+
+    @cached_property
+    def lists(self) -> list[str]:
+        """The fields that are lists, such as `roles`."""
+        return [name for name, entry in self.shown.model_fields.items() if get_origin(entry.annotation) is list]
 
     @cached_property
     def link_tables(self) -> list[Table]:

@@ -110,6 +110,7 @@ class ListPage:
         shaping = [("limit", self.query.limit)] if self.query.limit else []
         shaping += [("include", include)] if (include := getattr(self.query, "include", None)) else []
         shaping += Shape.of(self.query).parameters
+        shaping += [("rows", rows)] if (rows := getattr(self.query, "rows", None)) else []
         shaping += [(name, "true") for name in ("total", "bom") if getattr(self.query, name, False)]
         return self._cursors.next(shaping, value, record_id)
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache, cached_property
 from itertools import chain
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
@@ -70,6 +70,18 @@ LANGUAGES: dict[str, Any] = {
     "labels": (Language | None, Field(default=None, description=LABELS_TEXT, examples=["vi"])),
     "lang": (Language | None, Field(default=None, description=LANG_TEXT, examples=["vi"])),
 }
+TABLE_LABELS_TEXT = (
+    "Add a column with the labels in this language to each column of codes and dates, such as `status_label`. JSON "
+    "Lines have `labels`, as in a list."
+)
+TABLE_LANG_TEXT = (
+    "Texts in this language only. In CSV and workbooks, the other language has no column. In JSON Lines, a text that "
+    "does not exist in the language is in another one."
+)
+TABLE_LANGUAGES: dict[str, Any] = {
+    "labels": (Language | None, Field(default=None, description=TABLE_LABELS_TEXT, examples=["vi"])),
+    "lang": (Language | None, Field(default=None, description=TABLE_LANG_TEXT, examples=["vi"])),
+}
 
 
 class Queries:
@@ -116,8 +128,15 @@ class Queries:
         fields["limit"] = (limit | None, Field(default=None, description=text))
         text = "Start a CSV file with a byte order mark, so that Excel recognises UTF-8."
         fields["bom"] = (bool, Field(default=False, description=text))
-        for name in ("include", FIELDS_OF_INCLUDED, "labels", "lang", "total"):
+        for name in ("include", FIELDS_OF_INCLUDED, "total"):
             del fields[name]
+        fields |= TABLE_LANGUAGES
+        lists: Any = Literal[tuple(self.resource.lists)]
+        text = (
+            "One row for each item of this list, with the id and the chosen `fields` of its record. Such a file cannot "
+            "be imported. Not with JSON Lines."
+        )
+        fields["rows"] = (lists | None, Field(default=None, description=text, examples=self.resource.lists[:1]))
         return query_model(f"{self.resource.shown.__name__}ExportQuery", fields)
 
     @property

@@ -12,12 +12,11 @@ from app.core.http.operations import PathParameter, operation
 from app.core.model.resource import Resource
 from app.core.reading.parameters import Queries
 from app.core.reading.reads import reading_of
-from app.core.reading.shapes import Shape
 from app.exchange.exports.sending import Export
-from app.exchange.exports.tables import CsvText, JsonLinesText, TableText
+from app.exchange.exports.tables import CsvText, JsonLinesText, Rows, TableText, rows_of_records
 from app.exchange.exports.workbook import Workbook
 
-TEXTS: dict[str, Callable[[Resource, Any], TableText]] = {"csv": CsvText, "jsonl": JsonLinesText}
+TEXTS: dict[str, Callable[[Rows, Any], TableText]] = {"csv": CsvText, "jsonl": JsonLinesText}
 WORKBOOK = "xlsx"
 TEXT = {"schema": {"type": "string"}}
 FILES = {
@@ -64,10 +63,10 @@ def export_router(resource: Resource) -> APIRouter:
         name = path["format"]
         if name not in (*TEXTS, WORKBOOK):
             raise NotFound
-        Shape.of(query).check(resource, None)
-        export = Export(request, reading, query, f"{resource.name}.{name}")
+        table = rows_of_records(resource, query)
+        export = Export(request, reading, query, f"{table.name}.{name}")
         if name == WORKBOOK:
-            return await export.workbook(Workbook)
-        return await export.stream(TEXTS[name](resource, query))
+            return await export.workbook(table)
+        return await export.stream(TEXTS[name](table, query))
 
     return router

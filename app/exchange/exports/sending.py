@@ -17,7 +17,7 @@ from app.core.http.responses import read_request
 from app.core.reading.reads import ResourceReads
 from app.core.request_cost import add_cost
 from app.exchange.exports.reading import Chunk, read_chunk
-from app.exchange.exports.tables import TableText
+from app.exchange.exports.tables import Rows, TableText
 from app.exchange.exports.workbook import Workbook
 
 ATTEMPTS = 10  # to read a chunk while the server is busy
@@ -50,10 +50,11 @@ class Export:
             while part.cursor and self._query.limit is None:
                 part = await self._following(part.cursor, text.chunk)
                 yield part.written
+            yield text.tail()
 
         return StreamedFile({**self._headers, "Content-Type": text.media_type}, parts())
 
-    async def workbook(self, kind: type[Workbook]) -> Response:
+    async def workbook(self, table: Rows) -> Response:
         """Return the table as a workbook, once it is complete.
 
         The client has its place among the workbooks until all of the file is sent, because it is on disk until then.
@@ -63,7 +64,7 @@ class Export:
         closing = ExitStack()
         closing.callback(queue.leave, self._client)
         try:
-            book = await _in_thread(kind, self._reading.resource, self._query)
+            book = await _in_thread(Workbook, table)
             closing.callback(book.close)
             return await self._filled(book, closing)
         except BaseException:

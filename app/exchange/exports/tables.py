@@ -1,16 +1,57 @@
-"""The text of exported records: CSV (RFC 4180) and JSON Lines. Each function returns the text of one chunk."""
+"""The rows of an exported table, and their text as CSV (RFC 4180) and JSON Lines."""
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import Resource
 from app.core.reading.shapes import Shape
 from app.core.values.json import from_json
-from app.exchange.exports.record_columns import RecordColumn, record_columns
+from app.exchange.exports.table_columns import POSITION, Column, Get, TableStyle, record_columns
 from app.exchange.formats.csv import BYTE_ORDER_MARK, escaped
 from app.exchange.formats.source import Cell
+
+SUSPECT = frozenset("'=+-@\t\r")  # how a text can begin that needs a look whether it would run as a formula
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table: its name, its columns, and what its rows are made of: records, or items of another response.
+
+    `values` yields the values of a row, in which the columns look up their cells. `lines` returns JSON Lines.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    values: Callable[[Sequence[Any]], Iterable[Any]]
+    lines: Callable[[Sequence[Any]], bytes]
+
+
+def rows_of_records(resource: Resource, query: Any) -> Rows:
+    """Return the table of the records of a list, or of the items of one of their lists."""
+    shape = Shape.of(query)
+    shape.check(resource, None)
+    columns = record_columns(resource, query.fields, query.rows, TableStyle(query.labels, query.lang))
+
+    def values(bodies: Sequence[bytes]) -> Iterator[Any]:
+        records = map(from_json, bodies)
+        return _items_of(records, query.rows) if query.rows else records
+
+    def lines(bodies: Sequence[bytes]) -> bytes:
+        return b"".join([shape.apply(resource, body) + b"\n" for body in bodies])
+
+    name = f"{resource.name}-{query.rows}" if query.rows else resource.name
+    return Rows(name, columns, values, lines)
+
+
+def _items_of(records: Iterable[dict[str, Any]], member: str) -> Iterator[dict[str, Any]]:
+    """Yield a row for each item of a list of each record: the record with this item in place of the list."""
+    for record in records:
+        for position, item in enumerate(record.get(member) or ()):
+            yield {**record, member: item, f"{member}.{POSITION}": position}
 
 
 class TableText(Protocol):
@@ -19,10 +60,13 @@ class TableText(Protocol):
     media_type: str
 
     def head(self) -> bytes:
-        """Return the part of the file before the records."""
+        """Return the part of the file before the rows."""
 
-    def chunk(self, bodies: Sequence[bytes]) -> bytes:
-        """Return the text of these records."""
+    def chunk(self, items: Sequence[Any]) -> bytes:
+        """Return the text of these items."""
+
+    def tail(self) -> bytes:
+        """Return the part of the file after the rows."""
 
 
 class CsvText:
@@ -30,17 +74,23 @@ class CsvText:
 
     media_type = "text/csv; charset=utf-8; header=present"
 
-    def __init__(self, resource: Resource, query: Any) -> None:
-        self._columns = record_columns(resource, query.fields)
+    def __init__(self, rows: Rows, query: Any) -> None:
+        self._rows = rows
         self._mark = BYTE_ORDER_MARK if query.bom else b""
+        self._cells = [_csv_cell(column) for column in rows.columns]
 
     def head(self) -> bytes:
         """Return the names of the columns."""
-        return self._mark + _rows([[column.name for column in self._columns]])
+        return self._mark + _text([[column.name for column in self._rows.columns]])
 
-    def chunk(self, bodies: Sequence[bytes]) -> bytes:
-        """Return a row for each record."""
-        return _rows(cells(self._columns, body) for body in bodies)
+    def chunk(self, items: Sequence[Any]) -> bytes:
+        """Return a line for each row."""
+        cells = self._cells
+        return _text([[cell(row) for cell in cells] for row in self._rows.values(items)])
+
+    def tail(self) -> bytes:
+        """Return nothing."""
+        return b""
 
 
 class JsonLinesText:
@@ -48,32 +98,42 @@ class JsonLinesText:
 
     media_type = "application/x-ndjson"
 
-    def __init__(self, resource: Resource, query: Any) -> None:
-        self._resource = resource
-        self._shape = Shape.of(query)
+    def __init__(self, rows: Rows, query: Any) -> None:
+        if query.rows:
+            detail = "JSON Lines have one record a line, with its lists. This parameter is for CSV and workbooks."
+            raise Invalid(ErrorItem(parameter="rows", code="invalid_value", detail=detail))
+        self.chunk = rows.lines
 
     def head(self) -> bytes:
         """Return nothing: JSON Lines have no header."""
         return b""
 
-    def chunk(self, bodies: Sequence[bytes]) -> bytes:
-        """Return a line for each record."""
-        return b"".join(self._shape.apply(self._resource, body) + b"\n" for body in bodies)
+    def tail(self) -> bytes:
+        """Return nothing."""
+        return b""
 
 
-def cells(columns: Sequence[RecordColumn], body: bytes) -> list[Cell]:
-    """Return the cells of a stored representation."""
-    record = from_json(body)
-    return [column.cell(record) for column in columns]
-
-
-def _rows(rows: Iterable[Sequence[Cell]]) -> bytes:
+def _text(rows: Iterable[Sequence[Cell]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([[_csv_cell(cell) for cell in row] for row in rows])
+    csv.writer(text).writerows(rows)
     return text.getvalue().encode()
 
 
-def _csv_cell(cell: Cell) -> Any:
-    if isinstance(cell, str):
-        return escaped(cell)
-    return str(cell).lower() if isinstance(cell, bool) else cell
+def _csv_cell(column: Column) -> Get:
+    """Return what finds the cell of a row, as CSV contains it."""
+    get = column.get
+    if column.kind == "text":
+
+        def text(row: Any) -> Cell:
+            cell = get(row)
+            return escaped(cell) if isinstance(cell, str) and cell[:1] in SUSPECT else cell
+
+        return text
+    if column.kind == "boolean":
+
+        def flag(row: Any) -> Cell:
+            cell = get(row)
+            return None if cell is None else str(cell).lower()
+
+        return flag
+    return get

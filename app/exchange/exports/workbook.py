@@ -8,18 +8,15 @@ from typing import IO, Any
 
 from app.core.database.fair_queue import FairQueue
 from app.core.errors import TooLarge
-from app.core.model.resource import Resource
-from app.exchange.exports.record_columns import record_columns
-from app.exchange.exports.tables import cells
-from app.exchange.formats.schema_paths import description_of
+from app.exchange.exports.tables import Rows
 from app.exchange.formats.source import Cell
 
 MAX_ROWS = 100_000
 MAX_BYTES = 200_000_000  # of the records: they are on disk until the workbook is complete
 MAX_CELL = 32_767  # characters, the limit of Excel
+MAX_SHEET = 31  # characters of the name of a sheet
 MAX_NOTES = 1_000
 FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts days that did not exist
-ENDS = (".earliest", ".latest")
 TOO_LONG_TEXT = "This value has more characters than a cell can contain. The CSV and JSON Lines files contain it."
 
 
@@ -37,28 +34,30 @@ class Workbook:
 
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-    def __init__(self, resource: Resource, query: Any) -> None:
+    def __init__(self, table: Rows) -> None:
         from xlsxwriter import Workbook as Writer  # noqa: PLC0415 - slow to import, and few processes need it
 
         self._folder = tempfile.TemporaryDirectory(prefix="hoptac-")
         self._file: IO[bytes] = (Path(self._folder.name) / "book.xlsx").open("w+b")
-        self._columns = record_columns(resource, query.fields)
-        self._resource = resource
+        self._table = table
+        self._columns = table.columns
         self._book = Writer(self._file, {"constant_memory": True, "tmpdir": self._folder.name})
         self._bold = self._book.add_format({"bold": True})
         self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
-        self._days = [column.name.endswith(ENDS) for column in self._columns]
-        self._sheet = self._book.add_worksheet(resource.name)
+        self._days = [column.kind == "day" for column in self._columns]
+        self._sheet = self._book.add_worksheet(table.name[:MAX_SHEET])
         self._sheet.freeze_panes(1, 1)
         self._head(self._sheet, [column.name for column in self._columns])
         self._rows = 0
         self._size = 0  # of the texts that were added
         self._notes: list[list[str]] = []
 
-    def rows_of(self, bodies: Sequence[bytes]) -> list[list[Cell]]:
-        """Return the rows of these records, without adding them: a read can be repeated."""
-        self._check(len(bodies), sum(map(len, bodies)))
-        return [cells(self._columns, body) for body in bodies]
+    def rows_of(self, items: Sequence[Any]) -> list[list[Cell]]:
+        """Return the rows of these items, without adding them: a read can be repeated."""
+        getters = [column.get for column in self._columns]
+        rows = [[get(row) for get in getters] for row in self._table.values(items)]
+        self._check(len(rows), sum(map(len, items)))
+        return rows
 
     def add(self, rows: Iterable[list[Cell]]) -> None:
         """Add rows."""
@@ -71,7 +70,7 @@ class Workbook:
 
     def _check(self, rows: int, size: int) -> None:
         if self._rows + rows > MAX_ROWS or self._size + size > MAX_BYTES:
-            raise TooLarge(f"A workbook has at most {MAX_ROWS} records and {MAX_BYTES} bytes. Use filters, or CSV.")
+            raise TooLarge(f"A workbook has at most {MAX_ROWS} rows and {MAX_BYTES} bytes. Use filters, or CSV.")
 
     def finish(self) -> IO[bytes]:
         """Complete the workbook and return its file."""
@@ -79,7 +78,7 @@ class Workbook:
         self._head(columns, ["column", "description"])
         for number, column in enumerate(self._columns, 1):
             columns.write_string(number, 0, column.name)
-            columns.write_string(number, 1, description_of(self._resource, column.path))
+            columns.write_string(number, 1, column.meaning)
         if self._notes:
             notes = self._book.add_worksheet("notes")
             self._head(notes, ["id", "column", "note"])

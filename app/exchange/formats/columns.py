@@ -29,7 +29,16 @@ from app.exchange.formats.mapping import (
     value_path,
 )
 from app.exchange.formats.options import TableOptions
-from app.exchange.formats.schema_paths import ListForm, Path, codes_of, column_names, date_path, form_at, kind_of
+from app.exchange.formats.schema_paths import (
+    ListForm,
+    Path,
+    codes_of,
+    column_names,
+    date_path,
+    form_at,
+    is_label,
+    kind_of,
+)
 from app.exchange.formats.source import Cell
 from app.exchange.formats.table_report import MAX_COLUMNS, MAX_HEADER, TableColumn, TableReport, column_letters
 
@@ -155,7 +164,7 @@ class Columns:
                 seen.add(path)
                 if not self._is_ignored(position):
                     yield self._column(position, path, form=form)
-            elif not self._is_ignored(position) and folded(header) not in ROW_NUMBERS:
+            elif not (self._is_ignored(position) or folded(header) in ROW_NUMBERS or is_label(self.resource, header)):
                 unknown.append((position, header))
         errors = self._unknown_columns(unknown)
         if is_repeated or _repeats(header for _, header in unknown):

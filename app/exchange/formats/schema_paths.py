@@ -19,6 +19,7 @@ TEMPLATE_ITEMS = {"citations": 1, "identifiers": 1}
 DEFAULT_ITEMS = 2
 
 SEPARATOR = ";"  # between the items of a list in one cell
+LABEL = "_label"  # the ending of the name of a column with the labels of another one
 NO_LANGUAGE = "a_name"  # which a map of languages cannot contain
 
 Path = tuple[str, ...]
@@ -26,7 +27,8 @@ ListForm = Literal["items", "json"]
 
 
 @cache
-def _schema(resource: Resource) -> dict[str, Any]:
+def schema_of(resource: Resource) -> dict[str, Any]:
+    """Return the JSON Schema of the records of a resource."""
     return resource.shown.model_json_schema()
 
 
@@ -59,28 +61,23 @@ def date_path(resource: Resource, path: Path) -> Path | None:
 
 def _node(resource: Resource, path: Path) -> dict[str, Any] | None:
     """Return the schema of the value at a path, or None if a record has none there."""
-    node: Any = _schema(resource)
+    root = schema_of(resource)
+    node: Any = root
     for step in path:
-        node = child(resolved(resource, node), step)
+        node = child(resolved(root, node), step)
         if node is None:
             return None
-    return resolved(resource, node)
+    return resolved(root, node)
 
 
-def member_schemas(resource: Resource) -> dict[str, Any]:
-    """Return the schema of each member of a record."""
-    schemas: dict[str, Any] = _schema(resource)["properties"]
-    return schemas
-
-
-def list_form(resource: Resource, node: dict[str, Any]) -> ListForm | None:
+def list_form(root: dict[str, Any], node: dict[str, Any]) -> ListForm | None:
     """Return how one cell contains all values of a resolved schema: items with separators, or JSON.
 
     Return None if the schema has single values. Maps with free names, such as `breakdown`, are JSON too.
     """
     if node.get("type") == "array":
-        item = resolved(resource, node["items"])
-        return "json" if item.get("type") == "object" else "items"
+        item = resolved(root, node["items"])
+        return "json" if item.get("type") in ("object", "array") else "items"
     is_map = node.get("type") == "object" and "properties" not in node
     return "json" if is_map and child(node, NO_LANGUAGE) is not None else None
 
@@ -88,14 +85,20 @@ def list_form(resource: Resource, node: dict[str, Any]) -> ListForm | None:
 def form_at(resource: Resource, path: Path) -> ListForm | None:
     """Return how one cell contains the list or map at a path, None if there is no list or map."""
     node = _node(resource, path)
-    return list_form(resource, node) if node else None
+    return list_form(schema_of(resource), node) if node else None
 
 
-def resolved(resource: Resource, node: dict[str, Any]) -> dict[str, Any]:
+def is_label(resource: Resource, name: str) -> bool:
+    """Return whether a column has the labels of codes or dates, which an exported table has beside them."""
+    path = tuple(name.removesuffix(LABEL).split("."))
+    return name.endswith(LABEL) and (kind_of(resource, path) or form_at(resource, path)) is not None
+
+
+def resolved(root: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     """Return a schema without references and null. Of several types, return the last, which is the widest."""
     while "$ref" in node or "anyOf" in node:
         if "$ref" in node:
-            node = _schema(resource)["$defs"][node["$ref"].rpartition("/")[2]]
+            node = root["$defs"][node["$ref"].rpartition("/")[2]]
         else:
             node = [option for option in node["anyOf"] if option != {"type": "null"}][-1]
     return node
@@ -115,22 +118,23 @@ def child(node: dict[str, Any], step: str) -> Any:
 def column_names(resource: Resource) -> tuple[str, ...]:
     """Return the columns of a template: the id, and the path of every value that a writer can set."""
     names = ["id"]
-    for member, node in _schema(resource)["properties"].items():
+    root = schema_of(resource)
+    for member, node in root["properties"].items():
         if member not in Record.model_fields:
-            names += _value_paths(resource, node, member)
+            names += _value_paths(root, node, member)
     return tuple(names)
 
 
-def _value_paths(resource: Resource, node: Any, path: str) -> Iterator[str]:
-    node = resolved(resource, node)
+def _value_paths(root: dict[str, Any], node: Any, path: str) -> Iterator[str]:
+    node = resolved(root, node)
     if node.get("type") == "array":
         for position in range(TEMPLATE_ITEMS.get(path, DEFAULT_ITEMS)):
-            yield from _value_paths(resource, node["items"], f"{path}.{position}")
+            yield from _value_paths(root, node["items"], f"{path}.{position}")
     elif "edtf" in node.get("properties", ()) or node.get("type") != "object":
         yield path
     elif "properties" in node:
         for name, inner in node["properties"].items():
-            yield from _value_paths(resource, inner, f"{path}.{name}")
+            yield from _value_paths(root, inner, f"{path}.{name}")
     elif path != "breakdown":  # its names are free; those of other maps are languages
         yield from (f"{path}.{language}" for language in TEMPLATE_LANGUAGES if child(node, language))
 
@@ -148,9 +152,10 @@ def column_descriptions(resource: Resource) -> Iterator[tuple[str, str, str, str
 
 def description_of(resource: Resource, path: Path) -> str:
     """Return the first line of the description of a value, or else of the value that it is a part of."""
-    node: Any = _schema(resource)
+    root = schema_of(resource)
+    node: Any = root
     description = ""
     for step in path:
-        node = child(resolved(resource, node), step)
+        node = child(resolved(root, node), step)
         description = node.get("description", description).split("\n")[0]
     return description

@@ -1,0 +1,206 @@
+"""The columns of an exported table, and the cell of each row in them.
+
+A column has the name by which an import reads it: the path of its value. A list has one column. If its items are single
+values without a semicolon, the cell contains them with `; ` between them; otherwise it contains the list as JSON.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import Any, Literal, NamedTuple
+
+import pydantic_core
+
+from app.core.model.fields import Record
+from app.core.model.labels import EXTENT, code_label
+from app.core.model.resource import Resource
+from app.core.values.codelists import ALL, MARK
+from app.core.values.date_texts import date_text
+from app.exchange.formats.schema_paths import (
+    LABEL,
+    SEPARATOR,
+    TEMPLATE_LANGUAGES,
+    Path,
+    child,
+    list_form,
+    resolved,
+    schema_of,
+)
+from app.exchange.formats.source import Cell
+
+LAST = ("citations", "identifiers", "managed_by", "state", "version", "created_at", "updated_at", "inferred")
+POSITION = "position"  # of an item in its list, counted from 0
+POSITION_TEXT = "Number of the item in the list, counted from 0."
+
+Kind = Literal["text", "plain", "number", "boolean", "day"]
+Get = Callable[[Any], Cell]
+Schema = dict[str, Any]
+NOTHING: Mapping[str, Any] = {}
+
+
+class Column(NamedTuple):
+    """A column: its name, what its cells contain, how the cell of a row is found, and its meaning.
+
+    Cells of the kind `text` can contain any text, or numbers too. Those of the kind `plain` have texts that no
+    spreadsheet program runs: codes, ids and JSON.
+    """
+
+    name: str
+    kind: Kind
+    get: Get
+    meaning: str
+
+
+class TableStyle(NamedTuple):
+    """What a request wants of the columns: labels beside codes and dates, texts in one language only."""
+
+    labels: str | None = None
+    lang: str | None = None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of texts."""
+        return (self.lang,) if self.lang else TEMPLATE_LANGUAGES
+
+
+PLAIN = TableStyle()
+
+
+@cache
+def record_columns(
+    resource: Resource, fields: str | None = None, rows: str | None = None, style: TableStyle = PLAIN
+) -> tuple[Column, ...]:
+    """Return the columns of a resource: of all its fields, or of the `id` and these fields, separated by commas.
+
+    With `rows`, each row is an item of this list: it has the id, the chosen fields, and the members of the item.
+    """
+    schemas: dict[str, Schema] = schema_of(resource)["properties"]
+    own = [name for name in schemas if name not in (*Record.model_fields, *LAST)]
+    common = [name for name in LAST if name in schemas]
+    wanted: Iterable[str] = fields.split(",") if fields else () if rows else schemas
+    names = ["id", *(name for name in (*own, *common) if name in wanted and name != rows)]
+    maker = _Maker(schema_of(resource), style)
+    columns = list(chain.from_iterable(maker.columns(schemas[name], (name,)) for name in names))
+    if rows:
+        position = f"{rows}.{POSITION}"
+        columns.append(Column(position, "number", _getter((position,)), POSITION_TEXT))
+        items = resolved(maker.root, schemas[rows])["items"]
+        columns += maker.columns(items, (rows,), schemas[rows].get("description", ""))
+    return tuple(columns)
+
+
+@cache
+def model_columns(model: Any, style: TableStyle, left_out: tuple[str, ...] = ()) -> tuple[Column, ...]:
+    """Return the columns of the items of a response that are no records, such as the hits of a search."""
+    root = model.model_json_schema(mode="serialization")
+    maker = _Maker(root, style)
+    members = [(name, schema) for name, schema in root["properties"].items() if name not in left_out]
+    return tuple(chain.from_iterable(maker.columns(schema, (name,)) for name, schema in members))
+
+
+@dataclass
+class _Maker:
+    """What makes the columns of the values of one JSON Schema."""
+
+    root: Schema
+    style: TableStyle
+
+    def columns(self, schema: Schema, path: Path, meaning: str = "") -> Iterator[Column]:
+        """Yield the columns of the value at a path."""
+        node = resolved(self.root, schema)
+        meaning = schema.get("description", meaning).split("\n")[0]
+        name = ".".join(path)
+        form = list_form(self.root, node)
+        if form:
+            yield from self._of_list(form, node, path, meaning)
+        elif "edtf" in node.get("properties", ()):
+            yield from self._of_date(path, meaning)
+        elif node.get("type") != "object":
+            yield Column(name, _kind(node), _getter(path), meaning)
+            yield from self._label(node, path, meaning)
+        else:
+            members = node.get("properties") or {tag: child(node, tag) for tag in self.style.languages}
+            for member, inner in members.items():
+                yield from self.columns(inner, (*path, member), meaning)
+
+    def _of_list(self, form: str, node: Schema, path: Path, meaning: str) -> Iterator[Column]:
+        get = _getter(path)
+        if form == "json":
+            yield Column(".".join(path), "plain", lambda row: _as_json(get(row)), meaning)
+            return
+        yield Column(".".join(path), "text", lambda row: _joined(get(row)), meaning)
+        yield from self._label(resolved(self.root, node["items"]), path, meaning)
+
+    def _of_date(self, path: Path, meaning: str) -> Iterator[Column]:
+        edtf = _getter((*path, "edtf"))
+        yield Column(".".join(path), "text", edtf, meaning)
+        for end in ("earliest", "latest"):
+            yield Column(f"{'.'.join(path)}.{end}", "day", _getter((*path, end)), meaning)
+        language = self.style.labels
+        if language:
+            is_extent = path[-1] == EXTENT
+
+            def text(row: Any) -> Cell:
+                value: Any = edtf(row)
+                return None if value is None else date_text(value, language, is_extent=is_extent)
+
+            yield Column(".".join(path) + LABEL, "text", text, meaning)
+
+    def _label(self, node: Schema, path: Path, meaning: str) -> Iterator[Column]:
+        """Yield the column with the labels of codes, if they are wanted and the values are codes."""
+        codes = ALL.get(node.get(MARK, ""))
+        language = self.style.labels
+        if codes is None or language is None:
+            return
+        get: Callable[[Any], Any] = _getter(path)
+
+        def label(row: Any) -> Cell:
+            value = get(row)
+            if isinstance(value, list):
+                return _joined([code_label(codes, code, language) for code in value])
+            return None if value is None else code_label(codes, value, language)
+
+        yield Column(".".join(path) + LABEL, "text", label, meaning)
+
+
+def _kind(node: Schema) -> Kind:
+    if node.get("type") in ("number", "integer"):
+        return "number"
+    if node.get("type") == "boolean":
+        return "boolean"
+    if node.get("format") == "date":
+        return "day"
+    return (
+        "plain" if "enum" in node or "const" in node or str(node.get("pattern", "")).startswith("^[a-z0-9]") else "text"
+    )
+
+
+def _getter(path: Path) -> Callable[[Any], Any]:
+    """Return what finds the value at a path. Most paths have one or two steps, and a file has many cells."""
+    if len(path) == 1:
+        (name,) = path
+        return lambda row: row.get(name)
+    *parents, last = path
+    if len(parents) == 1:
+        (parent,) = parents
+        return lambda row: (row.get(parent) or NOTHING).get(last)
+
+    def get(row: Any) -> Any:
+        for step in parents:
+            row = row.get(step) or NOTHING
+        return row.get(last)
+
+    return get
+
+
+def _as_json(value: Any) -> Cell:
+    return pydantic_core.to_json(value).decode() if value else None
+
+
+def _joined(items: Any) -> Cell:
+    """Return the items with separators, or as JSON if one of them contains the separator."""
+    if not items:
+        return None
+    text = f"{SEPARATOR} ".join(map(str, items))
+    return text if text.count(SEPARATOR) < len(items) else _as_json(items)
