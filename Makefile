@@ -49,6 +49,10 @@ contract: .venv/dev ## Write openapi.json and the fingerprints anew, after a cha
 codelists: .venv/dev ## Write the code lists of other bodies anew: make codelists IATI=folder
 	$(BIN)/python -m tools.codelists $(if $(IATI),--iati $(IATI))
 
+.PHONY: points
+points: tools/.venv/done ## Write the coordinates of places anew, from GeoNames
+	tools/.venv/bin/python -m tools.points
+
 .PHONY: migration
 migration: .venv/dev ## Write a migration after a change of the models: make migration m="Add meetings"
 	$(BIN)/python -m migrations.new "$(m)"
@@ -77,6 +81,7 @@ lock: ## Pin every dependency anew, with hashes (needs uv)
 	$(LOCK) --group build -o requirements.txt
 	$(LOCK) --group build --group dev -c requirements.txt -o requirements-dev.txt
 	$(PIN) bench/requirements.in -c requirements.txt -o bench/requirements.txt
+	$(PIN) tools/requirements.in -o tools/requirements.txt
 
 LOCK = $(PIN) pyproject.toml --extra metrics
 PIN = uv pip compile --universal --python-version 3.11 --upgrade --quiet \
@@ -100,4 +105,9 @@ PIN = uv pip compile --universal --python-version 3.11 --upgrade --quiet \
 bench/.venv/done: bench/requirements.txt
 	$(PYTHON) -m venv bench/.venv
 	bench/.venv/bin/pip install --quiet --require-hashes -r bench/requirements.txt
+	@touch $@
+
+tools/.venv/done: tools/requirements.txt
+	$(PYTHON) -m venv tools/.venv
+	tools/.venv/bin/pip install --quiet --require-hashes -r tools/requirements.txt
 	@touch $@

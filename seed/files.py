@@ -14,7 +14,7 @@ from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.validation import error_detail
 from app.core.values.text import SLUGS
-from seed.reference import reference_places
+from seed.reference import points_of_places, reference_places
 
 DATASET = Path(__file__).parent / "dataset"
 DatasetKey = tuple[str, str]
@@ -89,6 +89,7 @@ def read(folder: Path = DATASET) -> Dataset:
             continue
         problems += [f"{path.name}: {problem}" for problem in _add(dataset, path.name, content)]
     problems += _add_reference_places(dataset, folder)
+    _add_points(dataset, folder)
     if not dataset.records and not problems:
         problems.append(f"{folder}: contains no records")
     if problems:
@@ -102,6 +103,16 @@ def _add_reference_places(dataset: Dataset, folder: Path) -> Iterator[str]:
     for file, place_id, members in reference_places(folder):
         if ("places", place_id) not in dataset.records and members["code"] not in countries:
             yield from _add_record(dataset, file, RESOURCES["places"], place_id, members, None)
+
+
+def _add_points(dataset: Dataset, folder: Path) -> None:
+    """Add the points of places that have none, with their citations."""
+    places = dataset.of("places")
+    for place_id, (point, citation) in points_of_places(folder).items():
+        place = places.get(place_id)
+        if place is not None and place.point is None:
+            added = {"point": point, "citations": [*place.citations, citation]}
+            dataset.records["places", place_id] = place.model_copy(update=added)
 
 
 def _add(dataset: Dataset, file: str, content: Any) -> Iterator[str]:

@@ -3,6 +3,9 @@
 Records can link to them before any document speaks of them. All their citations are `external`: as long as no record
 of another resource links to such a place, it is no hit of a search over everything.
 
+Their points, and those of the places that the files of the dataset describe, are in `points.tsv`: coordinates of towns
+from GeoNames, which `make points` writes. A place whose seat is disputed, or that has no town, has no point.
+
 The ids of countries are in `countries.tsv`, so that they stay the same if Unicode CLDR changes a name. A place that the
 files of the dataset describe is not repeated here.
 """
@@ -12,13 +15,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.places.models import COUNTRY
+from app.core.values.evidence import Citation
+from app.places.models import COUNTRY, Point
 
 ISO_COUNTRIES = "iso-3166-1"
 ISO_PROVINCES = "iso-3166-2"
 CODES_OF_2004 = "decision-124-2004-qd-ttg"
 CODES_OF_2025 = "decision-19-2025-qd-ttg"
 MERGER_OF_2025 = "resolution-202-2025-qh15"
+TOWNS = "geonames"
 CITY_OF_HUE = "resolution-175-2024-qh15"
 
 
@@ -29,6 +34,17 @@ def reference_places(folder: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     provinces = list(_rows(folder / "provinces.tsv"))
     for row in provinces:
         yield "provinces.tsv", row["id"], _province(row, provinces)
+
+
+def points_of_places(folder: Path) -> dict[str, tuple[Point, Citation]]:
+    """Return the point of each place that has one, with the citation of its source, by the id of the place."""
+    return {row["id"]: _point(row) for row in _rows(folder / "points.tsv")}
+
+
+def _point(row: Mapping[str, str]) -> tuple[Point, Citation]:
+    point = Point.model_validate({name: row[name] for name in ("latitude", "longitude", "precision")})
+    note = f"{row['name']}, GeoNames {row['geonames']}, CC BY 4.0."
+    return point, Citation.model_validate(_external(TOWNS, note, "point"))
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -220,7 +220,7 @@ def test_a_chunk_that_is_read_again_is_there_once(
             raise QueryTooSlow
         return chunk
 
-    monkeypatch.setattr(sending, "read_chunk", breaks_off)
+    monkeypatch.setattr(reading, "read_chunk", breaks_off)
     monkeypatch.setattr(sending, "PAUSE", 0)
     monkeypatch.setattr(reading, "MAX_CHUNK", 10)
     content = client.get(f"/v1/projects.{form}").content

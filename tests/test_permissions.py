@@ -83,6 +83,7 @@ OPEN: dict[str, Row] = {
     "GET /v1/{resource}/{id}": READ,
     "GET /v1/{resource}/{id}/history": READ,
     "GET /v1/{resource}/{id}/{list}": READ,
+    "GET /v1/{resource}/{id}/{list}.{format}": READ,
     "GET /v1/{resource}.{format}": READ,
     "GET /v1/{resource}/facets": (200, 200, 200),
     "GET /v1/{resource}/select": (200, 200, 200),
@@ -169,7 +170,7 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
     """The path with the id of a new record (or key) that is there for this one request, or of none."""
     if path.startswith("/v1/codelists/"):
         return "/v1/codelists/" + ("nothing" if record == "missing" else "unit")
-    if path.endswith(".{format}"):
+    if re.fullmatch(r"/v1/\w+\.\{format\}", path):
         return path.replace("{format}", "nothing" if record == "missing" else "csv")
     if path.startswith("/v1/imports/templates/"):
         return "/v1/imports/templates/" + ("nothing.csv" if record == "missing" else "projects.csv")
@@ -185,6 +186,8 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
         body = {**body_of(client, resource), "managed_by": "unido" if record == "own" else "moit"}
         made = client.put(f"/v1/{resource}/{record_id}", json=body, headers=keys["all"])
         assert made.status_code == 201, made.text
+    nested = next((include.name for include in RESOURCES[resource].includes.values() if include.nested), "")
+    path = path.replace("{list}.{format}", f"{nested}.csv")
     return re.sub(r"\{\w+_id\}", record_id, path)
 
 

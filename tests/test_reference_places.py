@@ -17,6 +17,12 @@ from tests.support.http import get, walk
 from tests.support.keys import Key
 from tests.support.records import PROJECT, store
 
+# They have no town, or their seat is disputed, or GeoNames does not have it.
+WITHOUT_POINT = {
+    *("antarctica", "bouvet-island", "heard-island-mcdonald-islands", "u-s-outlying-islands"),
+    *("israel", "palestinian-territories", "palau", "tokelau"),
+}
+
 
 def provinces() -> list[dict[str, str]]:
     with (DATASET / "provinces.tsv").open(encoding="utf-8", newline="") as file:
@@ -42,6 +48,22 @@ def test_52_provinces_became_23_and_hue_a_city(client: TestClient) -> None:
     for name, merged in (("phu-tho-2025", {"phu-tho", "vinh-phuc", "hoa-binh"}), ("hue", {"thua-thien-hue"})):
         found = get(client, f"/v1/places?succeeded_by={name}")["items"]
         assert {place["id"] for place in found} == merged
+
+
+def test_countries_and_provinces_have_points_with_their_source(client: TestClient) -> None:
+    places = list(walk(client, "/v1/places?limit=200"))
+    for place in places:
+        sources = [each["document"] for each in place["citations"] if "point" in each["supports"]]
+        assert sources == ([] if place["point"] is None else ["geonames"]), place["id"]
+    without = {place["id"] for place in places if place["level"] == "country" and place["point"] is None}
+    assert without == WITHOUT_POINT
+    provinces = [place for place in places if place["parent"] == "viet-nam" and place["level"] == "province"]
+    for province in provinces:
+        point = province["point"]
+        assert 8.5 < point["latitude"] < 23.4, province["id"]
+        assert 102.1 < point["longitude"] < 109.5, province["id"]
+        assert point["precision"] in ("centre", "seat"), province["id"]
+    assert all(place["point"] is None for place in places if place["level"] in ("world", "world_region", "region"))
 
 
 def test_codes_of_provinces_are_those_of_iso(dataset: Dataset) -> None:

@@ -47,11 +47,27 @@ COUNTRY = CodeList(
 )
 
 
+POINT_PRECISION = CodeList(
+    "point_precision",
+    "What the point of a place is. Only `exact` is the place itself; the others stand for an area on a map.",
+    {
+        "exact": Code("The place itself", "Đúng vị trí"),
+        "centre": Code("Centre of the city or town", "Trung tâm thành phố, thị xã"),
+        "seat": Code("Capital, or seat of the administration", "Thủ đô, hoặc trung tâm hành chính"),
+        "centroid": Code("Middle of the area", "Tâm của địa bàn"),
+    },
+)
+
+
 class Point(Value):
-    """A point in the coordinate system WGS 84, in decimal degrees."""
+    """A point in the coordinate system WGS 84, in decimal degrees. A citation of `point` states its source."""
 
     latitude: float = Field(ge=-90, le=90, description="Degrees north of the equator; negative in the south.")
     longitude: float = Field(ge=-180, le=180, description="Degrees east of Greenwich; negative in the west.")
+    precision: Annotated[str, POINT_PRECISION] | None = Field(
+        default=None,
+        description="What the point is. Null: not known. `/v1/codelists/point_precision` explains the codes.",
+    )
 
 
 class PlaceFields(HasIdentifiers, RecordFields):
@@ -65,7 +81,9 @@ class PlaceFields(HasIdentifiers, RecordFields):
     code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
         default=None, description="Code: ISO 3166-1 alpha-2 for a country, ISO 3166-2 for a province."
     )
-    point: Point | None = Field(default=None, description="A point that stands for the place on a map.")
+    point: Point | None = Field(
+        default=None, description="A point that stands for the place on a map. Null: none is recorded."
+    )
     period: Edtf | None = Field(
         default=None, description="Time during which the place existed as described. Null: no limit is recorded."
     )

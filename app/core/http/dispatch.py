@@ -65,6 +65,11 @@ def content_location(path: str, query_string: bytes) -> list[tuple[bytes, bytes]
     return [(b"content-location", location.encode())] if len(location) <= MAX_LOCATION else []
 
 
+ID_PART = 3  # of a path with the id of a record, counted from 0: /v1/projects/{id}
+FORMAT_NAME = "format"
+FORMAT = f".{{{FORMAT_NAME}}}"  # the ending of the path of a file
+
+_Routes = dict[tuple[str, ...], tuple[ReadRoute, list[str]]]
 _NO_ROUTE: tuple[None, list[str]] = (None, [])
 
 
@@ -77,14 +82,17 @@ class Dispatch:
 
     def __init__(self, app: FastAPI, routers: Iterable[APIRouter]) -> None:
         self.app = app
-        self._reads: dict[tuple[str, ...], tuple[ReadRoute, list[str]]] = {}
+        self._reads: _Routes = {}
+        self._files: _Routes = {}  # by their paths without the ending
         for route in chain.from_iterable(router.routes for router in routers):
             if isinstance(route, ReadRoute):
-                parts = route.path.split("/")
-                parameters = [part[1:-1] for part in parts if part.startswith("{")]
-                key = (*parts[:3], "", *parts[4:]) if parameters else tuple(parts)
-                if "{" not in "".join(key):
-                    self._reads.setdefault(key, (route, parameters))
+                stem = route.path.removesuffix(FORMAT)
+                routes = self._reads if stem == route.path else self._files
+                parts = stem.split("/")
+                places = [place for place, part in enumerate(parts) if part.startswith("{")]
+                if places in ([], [ID_PART], [ID_PART, ID_PART + 1]):
+                    key = tuple("" if place in places else part for place, part in enumerate(parts))
+                    routes.setdefault(key, (route, [parts[place][1:-1] for place in places]))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, path_params = self._find(scope) if scope["type"] == "http" else (None, {})
@@ -122,7 +130,22 @@ class Dispatch:
     def _route_of(self, path: str) -> tuple[Any, dict[str, str]]:
         parts = tuple(path.split("/"))
         route, parameters = self._reads.get(parts, _NO_ROUTE)
-        if route or len(parts) < 4:
+        if route or len(parts) < ID_PART:
             return (None, {}) if parameters else (route, {})
-        route, parameters = self._reads.get((*parts[:3], "", *parts[4:]), _NO_ROUTE)
-        return (route, {parameters[0]: parts[3]}) if parameters and parts[3] else (None, {})
+        if "." in parts[-1]:
+            return self._file_of(path)
+        route, parameters = self._reads.get((*parts[:ID_PART], "", *parts[ID_PART + 1 :]), _NO_ROUTE)
+        return (route, {parameters[0]: parts[ID_PART]}) if parameters and parts[ID_PART] else (None, {})
+
+    def _file_of(self, path: str) -> tuple[Any, dict[str, str]]:
+        """Return the route of `/v1/projects.csv`, `/v1/projects/{id}/figures.csv` and the like, and its parameters."""
+        stem, _, ending = path.rpartition(".")
+        parts = stem.split("/")
+        route, parameters = self._files.get(tuple(parts), _NO_ROUTE)
+        if route and not parameters:
+            return route, {FORMAT_NAME: ending}
+        own = parts[ID_PART:]
+        route, parameters = self._files.get((*parts[:ID_PART], *("" for _ in own)), _NO_ROUTE)
+        if not (parameters and all(own)):
+            return None, {}
+        return route, {**dict(zip(parameters, own, strict=True)), FORMAT_NAME: ending}

@@ -64,6 +64,7 @@ class Operation:
     about: str = ""  # the description; by default the docstring of the endpoint
     returns: Model | None = None
     query: Model = NoParameters  # by default the endpoint's annotation, and so for `body`
+    query_by_path: Callable[[Mapping[str, str]], type[BaseModel]] | None = None  # of one path; `query` is for all
     leaves_out: Callable[[], Collection[str]] = frozenset  # parameters of the query that the description only mentions
     in_path: Mapping[str, PathParameter] = field(default_factory=dict)
     body: Model | None = None
@@ -128,8 +129,9 @@ class ReadRoute(APIRoute):
         takes_query = "query" in _parameters(endpoint)
 
         async def handle(request: Request) -> Response:
-            query = parse_query(model_of(declared.query), request.scope["query_string"])
             path = request.scope["path_params"]
+            model = declared.query_by_path(path) if declared.query_by_path else model_of(declared.query)
+            query = parse_query(model, request.scope["query_string"])
             try:
                 response: Response = await (
                     endpoint(request, query=query, **path) if takes_query else endpoint(request, **path)

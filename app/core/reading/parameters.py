@@ -27,6 +27,7 @@ MAX_ITEMS = 200
 MAX_CHUNK = 1_000  # records of an export that are read at once
 MAX_BRACKETED = 20  # parameters of the form fields[partners]
 FIELDS_TEXT = "Return only these fields, separated by commas (`id` is always included): {names}."
+FIELDS_OF_FILES_TEXT = "Only these fields of the records, separated by commas. The `id` is always included."
 LIMIT_TEXT = "Maximum number of items on a page. A page with fewer and a `next` has as many as fit into 4 MB."
 
 # Parameters with names in brackets are the members of one field: `fields[partners]=name` is {"partners": "name"}.
@@ -70,6 +71,9 @@ LANGUAGES: dict[str, Any] = {
     "labels": (Language | None, Field(default=None, description=LABELS_TEXT, examples=["vi"])),
     "lang": (Language | None, Field(default=None, description=LANG_TEXT, examples=["vi"])),
 }
+LIMIT_OF_FILES_TEXT = (
+    "Maximum number of records. Without it: all records. If there are more, `Link` has the path of the rest."
+)
 TABLE_LABELS_TEXT = (
     "Add a column with the labels in this language to each column of codes and dates, such as `status_label`. JSON "
     "Lines have `labels`, as in a list."
@@ -78,7 +82,15 @@ TABLE_LANG_TEXT = (
     "Texts in this language only. In CSV and workbooks, the other language has no column. In JSON Lines, a text that "
     "does not exist in the language is in another one."
 )
-TABLE_LANGUAGES: dict[str, Any] = {
+OF_FILES: dict[str, Any] = {
+    "limit": (
+        Annotated[int, Field(ge=1, le=MAX_CHUNK), BeforeValidator(_check_digits)] | None,
+        Field(default=None, description=LIMIT_OF_FILES_TEXT),
+    ),
+    "bom": (
+        bool,
+        Field(default=False, description="Start a CSV file with a byte order mark, so that Excel recognises UTF-8."),
+    ),
     "labels": (Language | None, Field(default=None, description=TABLE_LABELS_TEXT, examples=["vi"])),
     "lang": (Language | None, Field(default=None, description=TABLE_LANG_TEXT, examples=["vi"])),
 }
@@ -123,14 +135,9 @@ class Queries:
     def export(self) -> type[BaseModel]:
         """The parameters of an export: those of the list that apply to a file, of any length."""
         fields: dict[str, Any] = {name: (field.annotation, field) for name, field in self.page.model_fields.items()}
-        text = "Maximum number of records. Without it: all records. If there are more, `Link` has the path of the rest."
-        limit = Annotated[int, Field(ge=1, le=MAX_CHUNK), BeforeValidator(_check_digits)]
-        fields["limit"] = (limit | None, Field(default=None, description=text))
-        text = "Start a CSV file with a byte order mark, so that Excel recognises UTF-8."
-        fields["bom"] = (bool, Field(default=False, description=text))
         for name in ("include", FIELDS_OF_INCLUDED, "total"):
             del fields[name]
-        fields |= TABLE_LANGUAGES
+        fields |= OF_FILES
         lists: Any = Literal[tuple(self.resource.lists)]
         text = (
             "One row for each item of this list, with the id and the chosen `fields` of its record. Such a file cannot "
@@ -192,6 +199,12 @@ def query_model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
     """Create a query model that refuses all other parameters."""
     model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid", defer_build=True), **fields)
     return model
+
+
+# What the contract says of the parameters that the exports of all nested lists have.
+NestedExportQuery = query_model(
+    "NestedExportQuery", {"fields": (Names, Field(default=None, description=FIELDS_OF_FILES_TEXT)), **OF_FILES}
+)
 
 
 class Repeats(Enum):

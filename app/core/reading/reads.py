@@ -144,12 +144,17 @@ class ResourceReads:
 
     def nested(self, parent: str, include: Include, query: BaseModel, request: ReadRequest) -> Read:
         """Read a page of the nested list of one record; raises an error if the record is missing."""
+        filters = yield from self.filters_of_nested(parent, include, query, request)
+        return (yield from reading_of(include.resource).page(query, request, filters))
+
+    def filters_of_nested(self, parent: str, include: Include, query: BaseModel, request: ReadRequest) -> Read:
+        """Return the filters of the nested list of one record; raises an error if the record is missing."""
         if include.parameter in query.model_fields_set:
             detail = "The path already sets this filter."
             raise Invalid(ErrorItem(parameter=include.parameter, code="given_by_path", detail=detail))
         if not (yield self._exists, {"id": parent}):
             yield from self.raise_missing(parent, request)
-        return (yield from reading_of(include.resource).page(query, request, {include.parameter: [parent]}))
+        return {include.parameter: [parent]}
 
     def page(self, query: Any, request: ReadRequest, fixed_filters: Mapping[str, Any] | None = None) -> Read:
         """Read a page of the list."""

@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -13,10 +12,8 @@ from starlette.types import Receive, Scope, Send
 from app.core.access.clients import client_of
 from app.core.database.fair_queue import FairQueue
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
-from app.core.http.responses import read_request
-from app.core.reading.reads import ResourceReads
 from app.core.request_cost import add_cost
-from app.exchange.exports.reading import Chunk, read_chunk
+from app.exchange.exports.reading import Chunk, ReadChunk, Write
 from app.exchange.exports.tables import Rows, TableText
 from app.exchange.exports.workbook import Workbook
 
@@ -26,20 +23,22 @@ SLICE = 262_144  # bytes of a workbook that are sent at once
 
 
 class Export:
-    """One request for a table."""
+    """One request for a table. `read` reads its items chunk by chunk."""
 
-    def __init__(self, request: Request, reading: ResourceReads, query: Any, file_name: str) -> None:
+    def __init__(self, request: Request, table: Rows, read: ReadChunk, query: Any, ending: str) -> None:
         self._state = request.scope["app"].state
         self._client = client_of(request.scope)
-        self._reading = reading
-        self._query = query
-        self._request = read_request(request)
-        caching = "private, no-cache" if query.state == "draft" else self._state.settings.cache_control
-        self._headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": caching}
+        self._table = table
+        self._read = read
+        self._is_limited = query.limit is not None
+        is_private = getattr(query, "state", None) == "draft"
+        caching = "private, no-cache" if is_private else self._state.settings.cache_control
+        name = f'attachment; filename="{table.name}.{ending}"'
+        self._headers = {"Content-Disposition": name, "Cache-Control": caching}
 
     async def stream(self, text: TableText) -> Response:
         """Return the table, of which only the first chunk is read. Its problems are those of the request."""
-        chunk = await self._chunk(text.chunk)
+        chunk = await self._read(text.chunk, None)
         self._note(chunk)
         if chunk.is_current:
             return Response(None, 304, self._headers)
@@ -47,14 +46,17 @@ class Export:
         async def parts() -> AsyncGenerator[bytes, None]:
             part = chunk
             yield text.head() + part.written
-            while part.cursor and self._query.limit is None:
+            separator = text.separator if part.written else b""
+            while part.cursor and not self._is_limited:
                 part = await self._following(part.cursor, text.chunk)
-                yield part.written
+                if part.written:
+                    yield separator + part.written
+                    separator = text.separator
             yield text.tail()
 
         return StreamedFile({**self._headers, "Content-Type": text.media_type}, parts())
 
-    async def workbook(self, table: Rows) -> Response:
+    async def workbook(self) -> Response:
         """Return the table as a workbook, once it is complete.
 
         The client has its place among the workbooks until all of the file is sent, because it is on disk until then.
@@ -64,7 +66,7 @@ class Export:
         closing = ExitStack()
         closing.callback(queue.leave, self._client)
         try:
-            book = await _in_thread(Workbook, table)
+            book = await in_thread(Workbook, self._table)
             closing.callback(book.close)
             return await self._filled(book, closing)
         except BaseException:
@@ -72,16 +74,16 @@ class Export:
             raise
 
     async def _filled(self, book: Workbook, closing: ExitStack) -> Response:
-        chunk = await self._chunk(book.rows_of)
+        chunk = await self._read(book.rows_of, None)
         self._note(chunk)
         if chunk.is_current:
             closing.close()
             return Response(None, 304, self._headers)
-        await _in_thread(book.add, chunk.written)
-        while chunk.cursor and self._query.limit is None:
+        await in_thread(book.add, chunk.written)
+        while chunk.cursor and not self._is_limited:
             chunk = await self._following(chunk.cursor, book.rows_of)
-            await _in_thread(book.add, chunk.written)
-        file = await _in_thread(book.finish)
+            await in_thread(book.add, chunk.written)
+        file = await in_thread(book.finish)
 
         async def parts() -> AsyncGenerator[bytes, None]:
             while part := await asyncio.to_thread(file.read, SLICE):
@@ -92,26 +94,20 @@ class Export:
     def _note(self, chunk: Chunk) -> None:
         """Add the headers that depend on the first chunk. Later chunks can be newer, so the tag is weak."""
         self._headers["ETag"] = f'W/"{chunk.tag}"'
-        if chunk.next_path and self._query.limit is not None:
+        if chunk.next_path and self._is_limited:
             self._headers["Link"] = f'<{chunk.next_path}>; rel="next"'
 
-    async def _chunk(self, write: Callable[[Sequence[bytes]], Any], cursor: str | None = None) -> Chunk:
-        query = self._query.model_copy(update={"cursor": cursor}) if cursor else self._query
-        read = partial(read_chunk, self._reading, query, self._request, write)
-        chunk: Chunk = await self._state.reader.run(read, long=True, client=self._client)
-        return chunk
-
-    async def _following(self, cursor: str, write: Callable[[Sequence[bytes]], Any]) -> Chunk:
+    async def _following(self, cursor: str, write: Write) -> Chunk:
         """Read a later chunk. The response has begun, so a busy server is tried again."""
         for _ in range(ATTEMPTS):
             try:
-                return await self._chunk(write, cursor)
+                return await self._read(write, cursor)
             except (QueryTooSlow, TooMany, Unavailable):
                 await asyncio.sleep(PAUSE)
-        return await self._chunk(write, cursor)
+        return await self._read(write, cursor)
 
 
-async def _in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
     """Return the result of some work in a thread. Its CPU time is part of the cost of the request."""
     result, seconds = await asyncio.to_thread(_timed, work, *arguments)
     add_cost(seconds)

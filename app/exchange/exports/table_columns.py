@@ -129,7 +129,7 @@ class _Maker:
         if form == "json":
             yield Column(".".join(path), "plain", lambda row: _as_json(get(row)), meaning)
             return
-        yield Column(".".join(path), "text", lambda row: _joined(get(row)), meaning)
+        yield Column(".".join(path), "text", lambda row: joined(get(row)), meaning)
         yield from self._label(resolved(self.root, node["items"]), path, meaning)
 
     def _of_date(self, path: Path, meaning: str) -> Iterator[Column]:
@@ -158,7 +158,7 @@ class _Maker:
         def label(row: Any) -> Cell:
             value = get(row)
             if isinstance(value, list):
-                return _joined([code_label(codes, code, language) for code in value])
+                return joined([code_label(codes, code, language) for code in value])
             return None if value is None else code_label(codes, value, language)
 
         yield Column(".".join(path) + LABEL, "text", label, meaning)
@@ -198,8 +198,8 @@ def _as_json(value: Any) -> Cell:
     return pydantic_core.to_json(value).decode() if value else None
 
 
-def _joined(items: Any) -> Cell:
-    """Return the items with separators, or as JSON if one of them contains the separator."""
+def joined(items: Any) -> Cell:
+    """Return the cell of a list: the items with separators, or JSON if one of them contains the separator."""
     if not items:
         return None
     text = f"{SEPARATOR} ".join(map(str, items))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from app.core.database.statements import Read
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import Resource
 from app.core.reading.shapes import Shape
@@ -21,13 +22,15 @@ SUSPECT = frozenset("'=+-@\t\r")  # how a text can begin that needs a look wheth
 class Rows:
     """A table: its name, its columns, and what its rows are made of: records, or items of another response.
 
-    `values` yields the values of a row, in which the columns look up their cells. `lines` returns JSON Lines.
+    `complete` is a read that returns the items with what their rows need of other records. `values` yields the values
+    of a row, in which the columns look up their cells. `lines` returns JSON Lines.
     """
 
     name: str
     columns: tuple[Column, ...]
     values: Callable[[Sequence[Any]], Iterable[Any]]
     lines: Callable[[Sequence[Any]], bytes]
+    complete: Callable[[Sequence[Any]], Read] | None = None
 
 
 def rows_of_records(resource: Resource, query: Any) -> Rows:
@@ -55,9 +58,10 @@ def _items_of(records: Iterable[dict[str, Any]], member: str) -> Iterator[dict[s
 
 
 class TableText(Protocol):
-    """A format that is made chunk by chunk."""
+    """A format that is made chunk by chunk. `separator` stands between two chunks."""
 
     media_type: str
+    separator: bytes
 
     def head(self) -> bytes:
         """Return the part of the file before the rows."""
@@ -73,6 +77,7 @@ class CsvText:
     """CSV with a header row. Texts that a spreadsheet program would run as a formula begin with an apostrophe."""
 
     media_type = "text/csv; charset=utf-8; header=present"
+    separator = b""
 
     def __init__(self, rows: Rows, query: Any) -> None:
         self._rows = rows
@@ -97,6 +102,7 @@ class JsonLinesText:
     """One JSON object a line: the records as in the API."""
 
     media_type = "application/x-ndjson"
+    separator = b""
 
     def __init__(self, rows: Rows, query: Any) -> None:
         if query.rows:

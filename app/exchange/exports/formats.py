@@ -1,0 +1,49 @@
+"""The formats of exported tables, and the file of a request in one of them."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from fastapi import Request, Response
+
+from app.core.errors import NotFound
+from app.exchange.exports.geojson import GeoJsonText
+from app.exchange.exports.reading import ReadChunk
+from app.exchange.exports.sending import Export
+from app.exchange.exports.tables import CsvText, JsonLinesText, Rows, TableText
+from app.exchange.exports.workbook import Workbook
+
+TEXTS: dict[str, Callable[[Rows, Any], TableText]] = {
+    "csv": CsvText,
+    "jsonl": JsonLinesText,
+    "geojson": GeoJsonText,
+}
+WORKBOOK = "xlsx"
+GEOJSON = "geojson"
+
+MEDIA_TYPES = {
+    "csv": CsvText.media_type.partition(";")[0],
+    "jsonl": JsonLinesText.media_type,
+    "xlsx": Workbook.media_type,
+    "geojson": GeoJsonText.media_type,
+}
+TABLES: Any = Literal["csv", "jsonl", "xlsx"]
+TABLES_AND_MAPS: Any = Literal["csv", "jsonl", "xlsx", "geojson"]
+
+
+def file_bodies(formats: Any) -> dict[str, Any]:
+    """Return the bodies of responses in these formats, for the OpenAPI document."""
+    text = {"schema": {"type": "string"}}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {MEDIA_TYPES[name]: binary if name == WORKBOOK else text for name in formats.__args__}
+
+
+def check_format(name: str, formats: Any) -> None:
+    """Raise NotFound for the ending of a path that is no format."""
+    if name not in formats.__args__:
+        raise NotFound
+
+
+async def file_response(request: Request, table: Rows, read: ReadChunk, query: Any, ending: str) -> Response:
+    """Return a table as a file."""
+    export = Export(request, table, read, query, ending)
+    return await (export.workbook() if ending == WORKBOOK else export.stream(TEXTS[ending](table, query)))
