@@ -723,13 +723,27 @@ def test_steps_and_short_pages_do_not_lose_findings(
     monkeypatch.setattr(walking, "STEPS", 3)
     monkeypatch.setattr(walking, "CANDIDATES", 4)
     monkeypatch.setattr(walking, "RECORDS", 9)
+    monkeypatch.setattr(walking, "SEARCHED", 30)
     monkeypatch.setattr(walking, "STATEMENTS", StatementCache())
-    database = Database(cases_url)
-    try:
+    of_figure = [each for each in all_findings if each["records"][0]["resource"] == "figures"][-1]
+    figure_id = of_figure["records"][0]["id"]
+
+    async def first_page() -> Any:
+        reader = database.reader()
+        try:
+            return await reader.run(lambda: walking.findings(AuditRequest(DAY, only={"id": ["none-such"]}), 100))
+        finally:
+            await reader.close()
+
+    with Database(cases_url) as database:
         found = asyncio.run(read_all_findings(database, AuditRequest(DAY)))
-    finally:
-        database.close()
+        found_of_figure = asyncio.run(read_all_findings(database, AuditRequest(DAY, only={"id": [figure_id]})))
+        page, position = asyncio.run(first_page())
     assert [brief(json.loads(json.dumps(vars(each)))) for each in found] == [brief(each) for each in all_findings]
+    expected = [brief(each) for each in all_findings if each["records"][0] == of_figure["records"][0]]
+    assert [brief(json.loads(json.dumps(vars(each)))) for each in found_of_figure] == expected
+    assert page == []
+    assert position, "a filter that matches no record would search all of them for one page"
 
 
 @pytest.mark.parametrize(

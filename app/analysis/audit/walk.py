@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
 
 from app.analysis.audit.rule import SEVERITY, Case, Finding, Rule
 from app.analysis.audit.rules import ALL
@@ -15,11 +15,13 @@ from app.core.database.engine import Database
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.resource import Resource, on_record
+from app.core.model.tables import RecordRow
 from app.core.reading.filter_conditions import FilterShape, filter_shape
 from app.core.reading.includes import query_in_order, select_keys
 from app.core.values.json import from_json
 
-RECORDS = 10_000  # maximum number of records that one step passes
+RECORDS = 10_000  # maximum number of records that one step passes; with filters, of those that match them
+SEARCHED = 50_000  # maximum number of records among which a step looks for those that match the filters
 CANDIDATES = 200  # maximum number of candidates among them
 STEPS = 40  # maximum cost of a page, in steps
 HEAVY_BYTES = 250_000  # bytes of candidates and related records that cost as much as one step
@@ -141,18 +143,24 @@ def _examine(
 
 
 class Step(NamedTuple):
-    """The candidates of a step as cases, the id up to which records were searched for them, their number, and bytes."""
+    """The candidates of a step as cases, and what it took to find them among the records up to the id `until`.
+
+    `passed` is the number of records that match the filters, `searched` that of all records, and `size` the bytes of
+    the candidates and their related records.
+    """
 
     cases: list[Case]
     until: str
     passed: int
+    searched: int
     size: int
 
     def cost(self, *, has_tree: bool, records_in_step: int | None = None) -> int:
         """Return the cost in steps of usual size."""
         of_tree = self.passed // HEAVY_TREE if has_tree else 0
         of_rule = self.passed // records_in_step if records_in_step else 0
-        return 1 + len(self.cases) // HEAVY + self.size // HEAVY_BYTES + of_tree + of_rule
+        by_size = len(self.cases) // HEAVY + self.size // HEAVY_BYTES
+        return max(1, self.searched // RECORDS) + by_size + of_tree + of_rule
 
 
 def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
@@ -161,8 +169,8 @@ def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
     A candidate whose related records are too large even for a step of its own is passed over.
     """
     values = {**request.values(rule.resource), "after": after}
-    ((last, passed),) = yield STATEMENTS.query(_window, rule.resource, request.shape), values
-    until = last if passed == RECORDS else END
+    ((last, passed, last_searched, searched),) = yield STATEMENTS.query(_window, rule.resource, request.shape), values
+    until = last if passed == RECORDS else last_searched if searched == SEARCHED else END
     bounds = {"until": until, "most_bytes": MAX_PAGE_BYTES}
     rows = yield STATEMENTS.query(_candidates, rule, request.shape), {**values, **bounds}
     candidates = fitting(rows)
@@ -179,7 +187,7 @@ def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
     cases = {record_id: Case(rule, from_json(body), [], request.as_of) for record_id, body in candidates}
     for candidate, _, body in related if candidates else ():
         cases[candidate].related.append(from_json(body))
-    return Step(list(cases.values()), until, passed, size)
+    return Step(list(cases.values()), until, passed, searched, size)
 
 
 def _related(rule: Rule, ids: list[str], as_of: str) -> Read:
@@ -196,11 +204,25 @@ def _related(rule: Rule, ids: list[str], as_of: str) -> Read:
 
 
 def _window(resource: Resource, shape: FilterShape) -> Query:
-    """Return the query for the last id of the next step, and the number of its records."""
+    """Return the query for the last id of the next step, with the numbers of records that it passes and searches.
+
+    With filters, the ids of all records are limited too: a step must not search all of them for the few that match.
+    """
     table = resource.table
-    following = select(table.id).where(*_records_after(resource, shape)).order_by(table.id)
-    records = following.limit(literal_column(str(RECORDS))).subquery()
-    return Query(select(func.max(records.c.id), func.count()))
+    if not shape:
+        records = _first(select(table.id).where(*_records_after(resource, shape)), table, RECORDS).subquery()
+        return Query(select(func.max(records.c.id), func.count(), func.max(records.c.id), func.count()))
+    every = _first(select(table.id).where(table.id > bindparam("after")), table, SEARCHED).subquery()
+    searched = select(func.max(every.c.id).label("last"), func.count().label("number")).cte("searched")
+    until = select(searched.c.last).scalar_subquery()
+    of_filters = _first(select(table.id).where(*_records_after(resource, shape), table.id <= until), table, RECORDS)
+    passed = of_filters.subquery()
+    matching = select(func.max(passed.c.id).label("last"), func.count().label("number")).subquery("matching")
+    return Query(select(matching.c.last, matching.c.number, searched.c.last, searched.c.number))
+
+
+def _first(query: Select[tuple[str]], table: type[RecordRow], limit: int) -> Select[tuple[str]]:
+    return query.order_by(table.id).limit(literal_column(str(limit)))
 
 
 def _candidates(rule: Rule, shape: FilterShape) -> Query:
