@@ -14,11 +14,12 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
+from app.core.database.statements import Query
 from app.core.errors import PROBLEM_JSON
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
 from app.core.reading.cursors import CURSOR_KEY
-from app.core.search import candidates
+from app.core.search import candidates, ranking
 from app.core.search.tokens import tokenize
 from app.core.writing.batch import Batch
 from app.search import routes
@@ -431,7 +432,7 @@ def test_what_is_not_public_is_not_found(database: Database) -> None:
         assert ask(client, "zymurgi")["items"] == []
 
 
-def test_windows_stages_and_resources_are_crossed_once(database: Database) -> None:
+def test_windows_stages_and_resources_are_crossed_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     many = candidates.WINDOW * 2 + 30
     names = ["Solar {}", "Farm solar {}", "Solarium {}", "Wind {}"]
     store_by_id(database, "partners", {f"p{n}": partner(names[n % 4].format(n)) for n in range(many)})
@@ -451,7 +452,8 @@ def test_windows_stages_and_resources_are_crossed_once(database: Database) -> No
     with client_of(url_of(database)) as client:
         expected = {("partners", f"p{n}") for n in range(many) if n % 4 < 2}
         projects = {("projects", f"q{n}") for n in range(many) if n % 4 < 2 or n % 8 == 3}
-        for limit in (200, 37):
+        for limit, frequent in ((200, ranking.FREQUENT), (37, ranking.FREQUENT), (37, 0)):
+            monkeypatch.setattr(ranking, "FREQUENT", frequent)  # with 0, PostgreSQL checks row after row
             items = walk(client, f"/v1/search?q=solar&limit={limit}")
             assert len(items) == len(expected | projects)
             assert {(item["resource"], item["id"]) for item in items} == expected | projects
@@ -546,6 +548,21 @@ def test_a_hit_by_its_name_is_shown_without_its_record(client: TestClient, monke
     monkeypatch.setattr(routes, "_item_by_names", by_record)
     assert [ask(client, query, limit=20) for query in queries] == by_names
     assert read
+
+
+def test_a_stage_is_read_only_if_it_can_have_hits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = routes._window
+    read: list[bool] = []
+
+    def counted(walks: bool) -> Query:
+        read.append(walks)
+        return window(walks)
+
+    monkeypatch.setattr(routes, "_window", counted)
+    for query, stages in (("khu cong nghiep", 1), ("hop tac", 1), ("Việt Nam", 2), ("qwertyuiop", 0)):
+        read.clear()
+        ask(client, query, limit=3)
+        assert len(read) == stages, query
 
 
 def test_a_name_that_the_index_has_no_room_for_is_shown(database: Database) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from app.core.database.statements import Read, cut, fitting
+from app.core.database.statements import Query, Read, cut, fitting
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
@@ -31,7 +31,6 @@ PROJECTS = "projects"
 DEFAULT_LIMIT = 20
 FEW = 20  # if fewer records contain all words, those with some of them follow; not in a search of some resources
 MAX_READ_BYTES = 1_000_000  # of the records of a page, each of which is searched for its snippet
-CANDIDATES = window_of_candidates()
 
 DESCRIPTION = f"""Find records by words in all resources or in those given by `resource`: words in their names and
 texts, in the labels of their codes, and in the names of the records that they link to.
@@ -135,13 +134,18 @@ async def search(request: Request, query: BaseModel) -> Response:
     return await write_response(request, lambda: computed(caller, lambda: _search(query, caller), searches=True))
 
 
+@cache
+def _window(walks: bool) -> Query:
+    return window_of_candidates(walks=walks)
+
+
 def _search(query: Any, request: ReadRequest) -> Read:
     """Read the page, and its path of the next page by itself for the Link header."""
     pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
     cursors: Cursors = yield from request.cursors(pairs)
     position = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
     resources = [RESOURCES[name] for _, name in pairs[1:]]
-    ranking = Ranking(query.q, CANDIDATES, resources, few=1 if resources else FEW)
+    ranking = Ranking(query.q, _window, resources, few=1 if resources else FEW)
     ranked: RankedPage = yield from ranking.read_page(position, query.limit)
     items = yield from _items(ranked)
     if len(items) < len(ranked.hits):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -217,7 +217,7 @@ class ResourceReads:
 
     def _search_page(self, page: ListPage) -> Read:
         """Read the rows of the page, the path of the next page, and how the query was understood."""
-        window = STATEMENTS.query(self._build_window, page.shape)
+        window = partial(STATEMENTS.query, self._build_window, page.shape)
         ranking = Ranking(page.query.q, window, [self.resource], page.values)
         ranked: RankedPage = yield from ranking.read_page(page.position, page.limit if page.by_relevance else 1)
         page.narrow(MATCHES_OF_QUERY, ranking.match_values(ranked.interpretation))
@@ -242,14 +242,15 @@ class ResourceReads:
             clauses.append(self.resource.table.managed_by == bindparam("manager"))
         return clauses
 
-    def _build_window(self, shape: FilterShape) -> Query:
+    def _build_window(self, shape: FilterShape, walks: bool) -> Query:
         """Return the statement of candidates that match the other filters.
 
         OFFSET makes every planner look up each candidate.
         """
         table = self.resource.table
         matching = select(table.id).where(table.id == RECORDS.c.record_id, *self._where(shape))
-        return window_of_candidates(matching.offset(literal_column("0")).exists() if shape else None)
+        condition = matching.offset(literal_column("0")).exists() if shape else None
+        return window_of_candidates(condition, walks=walks)
 
     def _build(self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)

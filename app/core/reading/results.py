@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, literal_column, select, true
 
 from app.core.access.caller import ANONYMOUS, Caller
 from app.core.change_log import CHANGE_NAME, CHANGES, LAST_OF_RECORD
@@ -26,11 +26,11 @@ NO_CHANGE = "0"
 
 # The record of which the background task follows the links next, and the number of those that wait. With each
 # transaction of the task, one of the values changes.
-_COUNT = select(func.count()).select_from(REFRESHES).scalar_subquery()
-WAITING_FOR_INDEX = Query(
-    select(*REFRESHES.c, _COUNT).order_by(REFRESHES.c.resource, REFRESHES.c.record_id).limit(literal_column("1")),
-    alone=True,
-)
+_COUNT = select(func.count()).select_from(REFRESHES).scalar_subquery().label("waiting")
+_waiting = select(*REFRESHES.c, _COUNT).order_by(REFRESHES.c.resource, REFRESHES.c.record_id)
+_next_waiting = _waiting.limit(literal_column("1")).subquery()
+_last = _LAST.subquery()
+LAST_CHANGE_AND_WAITING = Query(select(*_last.c, *_next_waiting.c).outerjoin(_next_waiting, true()), alone=True)
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,13 @@ def last_change_tag(request: ReadRequest, *, searches: bool = False) -> Read:
 
 def last_change_and_index() -> Read:
     """Read what the result of a search depends on: the last Change and, while the index is behind it, how far."""
-    last = yield from last_change_name()
-    rows = yield WAITING_FOR_INDEX, {}
+    rows = yield LAST_CHANGE_AND_WAITING, {}
     if not rows:
+        return NO_CHANGE
+    last, *waiting = rows[0]
+    if waiting[0] is None:
         return last
-    state = hashlib.blake2b(repr([str(value) for value in rows[0]]).encode(), digest_size=4)
+    state = hashlib.blake2b(repr([str(value) for value in waiting]).encode(), digest_size=4)
     return f"{last}.{state.hexdigest()}"
 
 

@@ -17,7 +17,7 @@ from app.core.search.tables import RECORDS, TERMS
 _COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "resource", "record_id", "names", "texts", "about", "own_names"))
 
 WINDOW = 100  # candidates that are ranked together
-WALKED_ROWS = 10_000  # rows that PostgreSQL checks in order before it uses its index
+WALKED_ROWS = 3_000  # rows that PostgreSQL checks in order before it uses its index: 20 ms
 
 NO_TERMS = "'0'"  # matches nothing: no term starts with 0
 
@@ -27,14 +27,16 @@ _WALKED_ROWS: Any = literal_column(str(WALKED_ROWS))
 _NO_OFFSET: Any = literal_column("0")
 
 
-def window_of_candidates(condition: ColumnElement[bool] | None = None) -> Query:
+def window_of_candidates(condition: ColumnElement[bool] | None = None, *, walks: bool = False) -> Query:
     """Return the statement that reads a window of candidates, of all records or of those that fulfil a condition.
 
-    Its values are those of `term_values`, `docid_after`, `docid_upto` (inclusive) and `docid_walk`: PostgreSQL checks
-    rows in order up to this docid; `docid_after` if it should use its index at once.
+    Its values are those of `term_values`, `docid_after` and `docid_upto` (inclusive). PostgreSQL's GIN index does not
+    return rows in the order of docid. So the statement either gathers all matches, or, if `walks`, checks row after
+    row, which soon fills a window if many records match.
     """
     where = [] if condition is None else [condition]
-    return Query(_window_on_sqlite(where), _window_on_postgresql(where))
+    on_postgresql = _walked_on_postgresql(where) if walks else _gathered_on_postgresql(where)
+    return Query(_window_on_sqlite(where), on_postgresql)
 
 
 def is_match(resource: Resource) -> ColumnElement[bool]:
@@ -63,29 +65,32 @@ def _window_on_sqlite(where: Sequence[ColumnElement[bool]]) -> Select[Any]:
     return _matches(select(*_COLUMNS), where).order_by(TERMS.c.rowid).limit(_WINDOW)
 
 
-def _window_on_postgresql(where: Sequence[ColumnElement[bool]]) -> Any:
-    """Return the statement for PostgreSQL, whose GIN index does not return rows in the order of docid.
+def _walked_on_postgresql(where: Sequence[ColumnElement[bool]]) -> Any:
+    """Return the statement for PostgreSQL that walks: it checks the terms of the next `WALKED_ROWS` rows in order.
 
-    The first part walks: it checks the terms of the next `WALKED_ROWS` rows, which soon fills a window if the words are
-    frequent. If the walk does not fill it, the second part gathers all matching docids from the index and looks up the
-    first of them, which is fast if the words are rare. The planner cannot know how many records contain a combination
-    of words, so the statement leaves it no choice.
+    If that does not fill the window, it gathers.
     """
-    next_rows = select(TERMS.c.rowid, TERMS.c.terms).where(*_between("docid_after", "docid_walk"))
+    next_rows = select(TERMS.c.rowid, TERMS.c.terms).where(*_between("docid_after", "docid_upto"))
     ahead = next_rows.order_by(TERMS.c.rowid).limit(_WALKED_ROWS).subquery("ahead")
     checked = select(*_COLUMNS).join(ahead, ahead.c.rowid == RECORDS.c.docid)
     checked = checked.where(holds_unindexed(ahead.c.terms), *where)
     walked = checked.order_by(RECORDS.c.docid).limit(_WINDOW).cte("walked")
     is_full = select(func.count() >= _WINDOW).select_from(walked).scalar_subquery()
+    window = union_all(select(walked).where(is_full), _gathered_on_postgresql(where, ~is_full))
+    return window.order_by(literal_column("docid"))
 
-    gathered = select(TERMS.c.rowid).where(holds(), ~is_full).cte("gathered").prefix_with("MATERIALIZED")
+
+def _gathered_on_postgresql(where: Sequence[ColumnElement[bool]], *conditions: ColumnElement[bool]) -> Any:
+    """Return the statement for PostgreSQL that gathers all matching docids, and looks up the first of them.
+
+    The planner cannot know how many records contain a combination of words, so the statement leaves it no choice.
+    """
+    gathered = select(TERMS.c.rowid).where(holds(), *conditions).cte("gathered").prefix_with("MATERIALIZED")
     in_range = gathered.c.rowid > bindparam("docid_after"), gathered.c.rowid <= bindparam("docid_upto")
-    docids = select(gathered.c.rowid).where(*in_range).order_by(gathered.c.rowid).subquery("docids")
+    first = select(gathered.c.rowid).where(*in_range).order_by(gathered.c.rowid)
+    docids = (first if where else first.limit(_WINDOW)).subquery("docids")
     # LATERAL with OFFSET makes PostgreSQL look up one record after the other, and stop when the window is full.
     looked_up = select(*_COLUMNS).where(RECORDS.c.docid == docids.c.rowid, *where).offset(_NO_OFFSET)
     record = looked_up.lateral("record")
     from_index = select(*record.c).select_from(docids.join(record, true()))
-    from_index = from_index.order_by(docids.c.rowid).limit(_WINDOW)
-
-    window = union_all(select(walked).where(is_full), from_index)
-    return window.order_by(literal_column("docid"))
+    return from_index.order_by(docids.c.rowid).limit(_WINDOW)

@@ -122,7 +122,7 @@ def next_to_refresh(connection: Connection) -> list[Linking]:
 
     It is at least one record, and more only if they have no more than BYTES_AT_ONCE together.
     """
-    order = (REFRESHES.c.resource, REFRESHES.c.record_id)  # as in WAITING_FOR_INDEX
+    order = (REFRESHES.c.resource, REFRESHES.c.record_id)  # as in LAST_CHANGE_AND_WAITING
     first = connection.execute(select(REFRESHES).order_by(*order).limit(1)).first()
     if first is None:
         return []

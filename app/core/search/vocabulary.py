@@ -1,8 +1,7 @@
 """The vocabulary: all words of public records, their completions, and the corrections of words that are not in it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
 
 import snowballstemmer
 from rapidfuzz.distance import OSA
@@ -40,8 +39,6 @@ PAIRS = Table(
     Index(None, "word"),
 )
 
-RECORD_COUNTS = Query(select(WORDS.c.word, WORDS.c.stem, WORDS.c.records).where(one_of(WORDS.c.stem, "stems")))
-
 WORDS_WITH_PREFIX = Query(
     select(WORDS.c.word, WORDS.c.records)
     .where(WORDS.c.word > bindparam("start"), WORDS.c.word < bindparam("end"))
@@ -78,28 +75,6 @@ def stem_of(word: str) -> str:
         return word
     stem = str(_STEMMER.stemWord(word))
     return word if is_syllable(stem) else stem
-
-
-class Counts:
-    """The numbers of records that contain some words, as `RECORD_COUNTS` returns them."""
-
-    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
-        self._records: dict[str, int] = {}
-        self._by_stem: dict[str, list[str]] = {}
-        for word, stem, records in sorted(rows, key=lambda row: (-row[2], row[0])):
-            word = word.removeprefix(REFERENCE_WORD)
-            stem = stem.removeprefix(REFERENCE_WORD)
-            self._records[word] = self._records.get(word, 0) + records
-            if word not in self._by_stem.setdefault(stem, []):
-                self._by_stem[stem].append(word)
-
-    def records(self, word: str) -> int:
-        """Return the number of records that contain a word or pair."""
-        return self._records.get(word, 0)
-
-    def with_stem(self, stem: str) -> list[str]:
-        """Return the words with a stem, the most frequent ones first."""
-        return self._by_stem.get(stem, [])
 
 
 def update_counts(connection: Connection, differences: Mapping[str, int]) -> int:

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
+from app.core.search.counts import Counts
 from app.core.search.query.synonyms import Entry, SynonymTable
 from app.core.search.tokens import Token, is_syllable, makes_pair, pair_of, token_of
-from app.core.search.vocabulary import ALL_RECORDS, Counts, stem_of
+from app.core.search.vocabulary import ALL_RECORDS, stem_of
 
 SAME_STEM = 0.9  # weights of the words for a concept, compared with the word as it was typed
 SYNONYM = 0.9

@@ -42,7 +42,6 @@ FEW = 100  # records: if no more contain the rarest concept, they are ranked tog
 MAX_EXPECTED = 50  # the same, if no more are expected to contain all concepts
 SPECIFIC = 1.8  # weight of a concept that few records have: by itself it is enough, if it is in their names
 ENOUGH = 0.45  # share of the weight of all concepts that a record must contain
-NO_ESTIMATE = 1 << 30  # more records than a registry has
 MAX_LOOSE = 6  # the heaviest concepts, of which some may be missing
 
 # The numbers of the interpretations. They are part of cursors.
@@ -100,17 +99,22 @@ ONE_AFTER_THE_OTHER = (WHOLE_NAMES, NAMES, TEXTS, LINKS)
 
 
 class Stage(NamedTuple):
-    """A step of an interpretation: its tier, and an expression of terms in the syntax of PostgreSQL's tsquery."""
+    """A step of an interpretation: its tier, and an expression of terms in the syntax of PostgreSQL's tsquery.
+
+    About `records` match it, or fewer.
+    """
 
     tier: str
     terms: str
+    records: int
 
 
 class Interpretation(NamedTuple):
     """One way to understand a query.
 
     `reading` is a code of `search_reading`. `scopes` are those of its stages. No more than `rarest_count` records
-    contain all concepts.
+    contain all concepts, of `total` in the index. `has_name`: a name or code may equal the query. If not, no stage
+    looks for one.
     """
 
     reading: str
@@ -120,20 +124,25 @@ class Interpretation(NamedTuple):
     scopes: tuple[Scope, ...]
     exact: bool
     rarest_count: int
+    has_name: bool
+    total: int
 
     def stage(self, number: int) -> Stage:
         """Return a stage, without the hits of the stages before. Most queries need only the first ones."""
         scope = self.scopes[number]
         if scope is LOOSE:
-            loose = self._loosened()
-            return Stage(SOME, f"({loose} & !{self._strict_terms(number)})" if number else loose)
+            loose, records = self._loosened()
+            return Stage(SOME, f"({loose} & !{self._strict_terms(number)})" if number else loose, records)
         if scope is WHOLE_NAMES:
-            return Stage(scope.tier, self.whole_name)
+            return Stage(scope.tier, self.whole_name, 0)
         if number == 0:
-            return Stage(scope.tier, self._strict_terms(1))
+            return Stage(scope.tier, self._strict_terms(1), self.rarest_count)
+        terms = _all_in(self.concepts, scope, exact=self.exact)
         # The terms of a scope are also terms of the next one, so that only the last one is left out.
-        before = self.whole_name if number == 1 else self._strict_terms(number)
-        return Stage(scope.tier, f"({_all_in(self.concepts, scope, exact=self.exact)} & !{before})")
+        if number > 1 or self.has_name:
+            before = self.whole_name if number == 1 else self._strict_terms(number)
+            terms = f"({terms} & !{before})"
+        return Stage(scope.tier, terms, self.rarest_count)
 
     @property
     def all_terms(self) -> str:
@@ -145,7 +154,7 @@ class Interpretation(NamedTuple):
 
     def with_loose(self) -> "Interpretation | None":
         """Return the interpretation with a last stage of the records that have some concepts, if there can be any."""
-        can_be_loose = len(self.concepts) > 1 and LOOSE not in self.scopes and self._loosened()
+        can_be_loose = len(self.concepts) > 1 and LOOSE not in self.scopes and self._loosened()[0]
         return self._replace(scopes=(*self.scopes, LOOSE)) if can_be_loose else None
 
     @property
@@ -158,9 +167,10 @@ class Interpretation(NamedTuple):
         scope = self.scopes[number - 1]
         if scope is WHOLE_NAMES:
             return self.whole_name
-        return _any_of([self.whole_name, _all_in(self.concepts, scope, exact=self.exact)])
+        names = [self.whole_name] if self.has_name else []
+        return _any_of([*names, _all_in(self.concepts, scope, exact=self.exact)])
 
-    def _loosened(self) -> str:
+    def _loosened(self) -> tuple[str, int]:
         return _loose_terms(self.concepts, exact=self.exact)
 
     @property
@@ -181,6 +191,7 @@ def all_concepts(
     concepts: Sequence[Concept],
     *,
     total: int,
+    has_name: bool = True,
     exact: bool = True,
 ) -> Interpretation:
     """Return the interpretation in which a record has all concepts. `total` is the number of all records."""
@@ -190,18 +201,27 @@ def all_concepts(
         rarest = min(concept.records for concept in concepts)
         is_small = rarest <= FEW or total * prod(item.records / total for item in concepts) <= MAX_EXPECTED
         scopes = ALL_TOGETHER if is_small else ONE_AFTER_THE_OTHER
-    return Interpretation(reading, corrected, tuple(tokens), tuple(concepts), scopes, exact, rarest)
+    return Interpretation(reading, corrected, tuple(tokens), tuple(concepts), scopes, exact, rarest, has_name, total)
 
 
 def some_concepts(interpretation: Interpretation) -> Interpretation | None:
     """Return the interpretation in which a record has some of the concepts of another one, which has no hits."""
     if interpretation.with_loose() is None:
         return None
-    return interpretation._replace(reading=SOME, scopes=(LOOSE,), rarest_count=NO_ESTIMATE)
+    return interpretation._replace(reading=SOME, scopes=(LOOSE,))
 
 
-def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> str:
-    """Return the expression of the records that have concepts of enough of the weight of all."""
+def whole_names(tokens: Sequence[Token]) -> str:
+    """Return the expression of the records that have a name or code of exactly these words, in either form."""
+    folded = whole_name_term(token.folded for token in tokens)
+    return _any_of([_term(folded), _term(whole_name_term(token.exact for token in tokens))])
+
+
+def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> tuple[str, int]:
+    """Return the expression of the records that have concepts of enough of the weight of all.
+
+    It is empty if there can be none. Also return about how many match it at most.
+    """
     needed = ENOUGH * sum(concept.weight for concept in concepts)
     heaviest = sorted(concepts, key=lambda concept: -concept.weight)[:MAX_LOOSE]
     results = [concept for concept in heaviest if concept.is_present]
@@ -212,9 +232,11 @@ def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> str:
             if is_enough and not any(set(smaller) <= set(chosen) for smaller in minimal):
                 minimal.append(chosen)
     if minimal:
-        return _any_of([_all_in(chosen, LINKS, exact=exact) for chosen in minimal])
+        records = sum(min(concept.records for concept in chosen) for chosen in minimal)
+        return _any_of([_all_in(chosen, LINKS, exact=exact) for chosen in minimal]), records
     specific = [concept for concept in results if concept.weight >= SPECIFIC]
-    return _any_of([_all_in([concept], NAMES, exact=exact) for concept in specific]) if specific else ""
+    terms = _any_of([_all_in([concept], NAMES, exact=exact) for concept in specific]) if specific else ""
+    return terms, sum(concept.records for concept in specific)
 
 
 def _all_in(concepts: Iterable[Concept], scope: Scope, *, exact: bool) -> str:

@@ -6,6 +6,8 @@ from functools import cached_property
 
 from app.core.database.statements import Read
 from app.core.search import vocabulary
+from app.core.search.candidates import term_values
+from app.core.search.counts import Counts, read_counts
 from app.core.search.query.concepts import Concept, Word, concepts_of, with_completions, words_to_count
 from app.core.search.query.interpretation import (
     ALL_WORDS,
@@ -15,16 +17,15 @@ from app.core.search.query.interpretation import (
     Interpretation,
     all_concepts,
     some_concepts,
+    whole_names,
 )
 from app.core.search.query.synonyms import synonym_table
 from app.core.search.tokens import PAIR_JOINT, SPELLING, is_syllable, pair_of, prefixes, token_of
 from app.core.search.vocabulary import (
     ALL_RECORDS,
-    RECORD_COUNTS,
     REFERENCE_WORD,
     SIMILAR_WORDS,
     WORDS_WITH_PREFIX,
-    Counts,
 )
 from app.core.values.normal_forms import normalized
 
@@ -54,6 +55,7 @@ class Understanding:
     query: str
     includes_reference_data: bool = False
     total: int = 1  # number of records; read with the concepts
+    _has_name: bool = True  # whether a name or code equals the words; read with the concepts
 
     @cached_property
     def words(self) -> list[Word]:
@@ -95,7 +97,9 @@ class Understanding:
         exact: bool = True,
     ) -> Interpretation:
         tokens = [word.token for word in words]
-        return all_concepts(reading, corrected, tokens, concepts, total=self.total, exact=exact)
+        return all_concepts(
+            reading, corrected, tokens, concepts, total=self.total, has_name=self._has_name, exact=exact
+        )
 
     def _concepts(self, words: Sequence[Word]) -> Read:
         """Read the concepts of some words. The last word may be unfinished, if no record has it."""
@@ -103,7 +107,9 @@ class Understanding:
         stems = sorted(words_to_count(words, table))
         if self.includes_reference_data:
             stems += [REFERENCE_WORD + stem for stem in stems]
-        counts = Counts((yield RECORD_COUNTS, {"stems": stems}))
+        names = whole_names([word.token for word in words])
+        counts: Counts = yield from read_counts(stems, term_values(names))
+        self._has_name = counts.has_name
         self.total = max(1, counts.records(ALL_RECORDS))
         concepts = concepts_of(words, counts, table)
         last = words[-1]
