@@ -1,8 +1,8 @@
-// Opens the pages for developers in headless Chromium. Arguments: base URL, browser, folder for screenshots.
+// Opens the pages for developers in headless Chromium. Arguments: base URL, browser, folder for screenshots, a key.
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const [base, executablePath, folder] = process.argv.slice(2);
+const [base, executablePath, folder, key] = process.argv.slice(2);
 const MAX_ELEMENTS = 20_000;
 const { hostname } = new URL(base);
 const browser = await chromium.launch({
@@ -14,6 +14,14 @@ const browser = await chromium.launch({
     `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${hostname}`,
   ],
 });
+
+async function executed(page, name) {
+  const operation = page.locator(`#${name}`);
+  await operation.locator("summary").first().click();
+  await operation.getByRole("button", { name: "Execute" }).click();
+  await operation.locator(".live-responses-table .response-col_status", { hasText: "200" }).waitFor();
+  return operation;
+}
 
 async function see(path, look) {
   for (const [width, height] of [[1280, 900], [390, 844]]) await seeAt(width, height, path, look);
@@ -69,14 +77,16 @@ try {
     await page.getByRole("heading", { name: "Use the API" }).waitFor();
   });
   await see("/docs", async (page) => {
-    // Not only drawn: the filter finds an operation, which opens and is sent, and its answer is shown.
+    // Not only drawn: the filter finds an operation, which opens and is sent, and its answer is shown. The list is in the
+    // page itself, so that operations are seen before any script runs.
     await page.getByLabel("Filter operations").fill("get list projects");
-    const operation = page.locator("#operations-projects-list_projects");
-    await operation.locator(".opblock-summary-control").click();
+    const operation = await executed(page, "list_projects");
     await operation.getByText(described).waitFor();
-    await operation.getByRole("button", { name: "Execute" }).click();
-    await operation.locator(".live-responses-table .response-col_status", { hasText: "200" }).waitFor();
     await operation.locator(".live-responses-table .microlight", { hasText: '"items"' }).first().waitFor();
+    await page.getByLabel("Filter operations").fill("");
+    await page.getByLabel("Key", { exact: true }).fill(key);
+    await (await executed(page, "read_own_key")).locator(".live-responses-table", { hasText: '"scopes"' }).waitFor();
+    await operation.getByText(described).waitFor(); // the first one is still open
     await operation.scrollIntoViewIfNeeded();
   });
   await see("/reference", async (page) => {

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,7 @@ from app.core.http.fixed_paths import add_fixed_paths
 from app.core.http.html_pages.contract import stored_contract
 from app.core.http.html_pages.routes import pages
 from app.core.http.openapi.document import openapi_document
-from app.core.http.openapi.examples import add_examples_of_requests, add_examples_of_responses
+from app.core.http.openapi.examples import Examples, add_examples
 from app.core.logs import set_up_logs
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
@@ -96,6 +96,7 @@ ANALYSIS_TAG = {
 
 EXAMPLES = Path(__file__).with_name("examples.json")  # a record of each resource
 REQUESTS = Path(__file__).with_name("request_examples.json")  # parameters and bodies of operations
+ANSWERS = Path(__file__).with_name("answers.json")  # responses of operations
 
 
 def create_app(settings: Settings | None = None, usage: UsageTable | None = None) -> ASGIApp:
@@ -148,7 +149,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     for router in routers:
         app.include_router(router)
     app.openapi = partial(stored_contract, settings, __version__)  # type: ignore[method-assign]
-    pages(app, settings, site.index(settings, __version__))
+    pages(app, settings, site.index(settings, __version__), partial(contract_with_examples, settings))
     add_fixed_paths(app, settings)
     app.add_exception_handler(Problem, _problem_response)
     app.add_exception_handler(HTTPException, _http_error)
@@ -156,13 +157,18 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     return app, routers
 
 
-def written_contract(settings: Settings, routers: list[APIRouter], answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI document, written anew from the routers. `answers` are examples of responses by operation."""
+def written_contract(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
+    """Return the OpenAPI document, written anew from the routers."""
     tags = [{"name": resource.name, "description": resource.about} for resource in RESOURCES]
     tags = [search.TAG, *tags, ANALYSIS_TAG, changes.TAG, imports.TAG, webhooks.TAG, keys.TAG, *site.TAGS]
-    document = openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document(), EXAMPLES)
-    add_examples_of_requests(document, RESOURCES, json.loads(REQUESTS.read_text("utf-8")))
-    add_examples_of_responses(document, answers)
+    return openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document())
+
+
+def contract_with_examples(settings: Settings) -> dict[str, Any]:
+    """Return the stored OpenAPI document with examples of requests and responses."""
+    document = stored_contract(settings, __version__)
+    records, requests, answers = (json.loads(file.read_text("utf-8")) for file in (EXAMPLES, REQUESTS, ANSWERS))
+    add_examples(document, RESOURCES, Examples(records, requests, answers))
     return document
 
 

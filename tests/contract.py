@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.catalogue import RESOURCES
-from app.core.http.openapi.examples import operations_in, response_schema
+from app.core.http.openapi.examples import Examples, add_examples, operations_in, response_schema
 from app.core.settings import Settings
 from app.core.writing.representation import render
 from app.main import assemble, written_contract
@@ -19,7 +19,8 @@ from tests.support.prefilled import run_on_dataset
 ROOT = Path(__file__).parents[1]
 CONTRACT = ROOT / "openapi.json"
 EXAMPLES = ROOT / "app" / "examples.json"
-ANSWERS = ROOT / "tests" / "answers.json"
+REQUESTS = ROOT / "app" / "request_examples.json"
+ANSWERS = ROOT / "app" / "answers.json"
 INSTANT = "2026-11-22T00:00:00.000000Z"
 
 # Values that differ in each registry, and what an example has in their place.
@@ -43,7 +44,7 @@ def examples() -> str:
 
 def answers() -> str:
     """What a registry with the dataset answers: one answer for each schema of a response without an example."""
-    document = document_with({})
+    document = with_examples(written(), {})
     operations = {operation["operationId"]: operation for operation in operations_in(document)}
     found: dict[str, tuple[str, Any]] = {}
     for request, response in run_on_dataset(document):
@@ -67,19 +68,31 @@ def fixed(value: Any) -> Any:
     return value
 
 
-def document_with(answered: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI document of the default settings, with these answers as examples."""
+def written() -> dict[str, Any]:
+    """The OpenAPI document of the default settings."""
     settings = Settings.model_construct()
-    return written_contract(settings, assemble(settings)[1], answered)
+    return written_contract(settings, assemble(settings)[1])
+
+
+def with_examples(document: dict[str, Any], answered: dict[str, Any]) -> dict[str, Any]:
+    """The document with the committed examples of requests, and these answers."""
+    records = json.loads(EXAMPLES.read_text("utf-8"))
+    requests = json.loads(REQUESTS.read_text("utf-8"))
+    add_examples(document, RESOURCES, Examples(records, requests, answered))
+    return document
+
+
+def committed_with_examples() -> dict[str, Any]:
+    """The committed document with the committed examples, as the pages show it."""
+    return with_examples(json.loads(CONTRACT.read_text("utf-8")), json.loads(ANSWERS.read_text("utf-8")))
 
 
 def contract() -> str:
-    """The OpenAPI document as it is committed, with the committed answers."""
-    answered = json.loads(ANSWERS.read_text("utf-8"))
-    return json.dumps(document_with(answered), ensure_ascii=False, indent=1) + "\n"
+    """The OpenAPI document as it is committed."""
+    return json.dumps(written(), ensure_ascii=False, indent=1) + "\n"
 
 
-FILES: dict[Path, Callable[[], str]] = {EXAMPLES: examples, ANSWERS: answers, CONTRACT: contract}
+FILES: dict[Path, Callable[[], str]] = {EXAMPLES: examples, CONTRACT: contract, ANSWERS: answers}
 
 
 def size() -> str:

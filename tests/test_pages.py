@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 ROOT = Path(__file__).parents[1]
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 MAX_ELEMENTS = 20_000
+MAX_CONTRACT_OF_OPERATION = 60_000  # bytes: a phone has to load and show it
 
 
 def page(client: TestClient, path: str) -> str:
@@ -68,6 +69,30 @@ def test_the_first_path_answers_in_the_form_that_a_client_asks_for(client: TestC
     text = page(client, "/")
     for path in re.findall(r'<section id="examples">.*?</section>', text, re.DOTALL)[0].split('href="')[1:]:
         assert client.get(unescape(path.partition('"')[0])).json()["items"]
+
+
+def test_every_operation_can_be_opened_and_sent(client: TestClient) -> None:
+    listed = page(client, "/docs")
+    contract = client.get("/docs/openapi.json").json()
+    for path, methods in contract["paths"].items():
+        for method, operation in methods.items():
+            name = operation["operationId"]
+            assert f'<details class="operation" id="{name}"' in listed
+            answer = client.get(f"/docs/operations/{name}.json")
+            assert len(answer.content) < MAX_CONTRACT_OF_OPERATION
+            shown = answer.json()
+            assert shown["paths"][path][method]["summary"] == operation["summary"]
+            for reference in re.findall(r'"#/components/(\w+)/([^"]+)"', answer.text):
+                assert reference[1] in shown["components"][reference[0]]
+    assert client.get("/docs/operations/nothing.json").status_code == 404
+
+
+def test_only_the_contract_of_the_pages_has_examples(client: TestClient) -> None:
+    complete = client.get("/docs/openapi.json").json()
+    compact = client.get("/openapi.json").json()
+    assert complete["components"]["schemas"]["ProjectShown"]["examples"][0]["resource"] == "projects"
+    assert "examples" not in compact["components"]["schemas"]["ProjectShown"]
+    assert len(str(compact)) < 0.9 * len(str(complete))
 
 
 def test_every_operation_is_in_the_reference(client: TestClient) -> None:

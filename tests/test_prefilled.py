@@ -1,6 +1,5 @@
 """The examples of the contract: what they send works and publishes nothing; what they show is right for its place."""
 
-import json
 from typing import Any
 
 import jsonschema_rs
@@ -13,7 +12,7 @@ from tests import contract
 from tests.support.keys import key_of
 from tests.support.prefilled import run_prefilled
 
-CONTRACT: dict[str, Any] = json.loads(contract.CONTRACT.read_text("utf-8"))
+CONTRACT = contract.committed_with_examples()
 SCHEMAS = CONTRACT["components"]["schemas"]
 ALL_SCOPES = ("records:write", "keys", "webhooks")
 ENDED = {"cancel_import"}  # the import of the example ends sooner than anybody can cancel it

@@ -5,6 +5,7 @@
 - `contract` reads the stored OpenAPI document, with the introduction in getting_started.md
 - `reference` and `schema_types`: the contract as HTML, without a script
 - `search_entries`: what the search field of the pages finds
+- `viewer`: the operations, each in Swagger UI when it is opened
 
 Every page but `/docs` is HTML that the server has written. No page loads anything from another host.
 """

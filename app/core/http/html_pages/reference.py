@@ -48,7 +48,12 @@ def overview_page(contract: Contract) -> str:
     """Return the list of all operations by their tags, after the introduction."""
     info = contract["info"]
     sections = "".join(_tag_entry(contract, tag) for tag in contract["tags"])
-    places = {"/openapi.json": "openapi.json", "/reference/schemas": "Schemas", "/docs": "Try it out"}
+    places = {
+        "/openapi.json": "openapi.json",
+        "/docs/openapi.json": "with examples",
+        "/reference/schemas": "Schemas",
+        "/docs": "Try it out",
+    }
     links = " · ".join(f'<a href="{public(path)}">{name}</a>' for path, name in places.items())
     return (
         f"<h1>Reference</h1><p>Version {escape(info['version'])} · "
@@ -67,7 +72,7 @@ def tag_page(contract: Contract, name: str) -> str:
         f'<li><a href="#{operation.name}">{escape(operation.entry["summary"])}</a></li>' for operation in operations
     )
     listed = "".join(_operation(contract, operation) for operation in operations)
-    heading = f'<h1>{escape(_title(name))}</h1><div class="text">{markdown(tags[name]["description"])}</div>'
+    heading = f'<h1>{escape(title_of(name))}</h1><div class="text">{markdown(tags[name]["description"])}</div>'
     contents = f'<a href="{public("/reference")}">All operations</a><ul>{entries}</ul>'
     return f'<div class="columns"><nav aria-label="Operations">{contents}</nav><div>{heading}{listed}</div></div>'
 
@@ -81,7 +86,8 @@ def schemas_page(contract: Contract) -> str:
     return f'<div class="columns"><nav aria-label="Schemas">{contents}</nav><div><h1>Schemas</h1>{listed}</div></div>'
 
 
-def _title(tag: str) -> str:
+def title_of(tag: str) -> str:
+    """Return the heading of a tag."""
     return tag.replace("-", " ").capitalize()
 
 
@@ -95,7 +101,7 @@ def _tag_entry(contract: Contract, tag: Mapping[str, str]) -> str:
     )
     link = public(f"/reference/{quote(tag['name'])}")
     description = markdown(tag["description"].partition("\n\n")[0])
-    return f'<h2><a href="{link}">{_title(tag["name"])}</a></h2>{description}<ul class="operations">{rows}</ul>'
+    return f'<h2><a href="{link}">{title_of(tag["name"])}</a></h2>{description}<ul class="operations">{rows}</ul>'
 
 
 def _operation(contract: Contract, operation: DocumentedOperation) -> str:
@@ -116,7 +122,7 @@ def _operation(contract: Contract, operation: DocumentedOperation) -> str:
 def _try_link(operation: DocumentedOperation) -> str:
     if not operation.path.startswith("/"):
         return ""
-    return f' <a href="{public("/docs")}#/{quote(operation.entry["tags"][0])}/{operation.name}">Try it out</a>'
+    return f' <a href="{public("/docs")}#{operation.name}">Try it out</a>'
 
 
 def _parameters(contract: Contract, references: Any) -> str:
@@ -165,12 +171,12 @@ def _contents(contract: Contract, content: Mapping[str, Any], *, is_linked: bool
             parts.append(f"<p><code>{escape(media_type)}</code>{type_text}</p>")
         parts += [
             f"<details><summary>{escape(title)}</summary><pre>{_json(value)}</pre></details>"
-            for title, value in _examples(contract, entry)
+            for title, value in examples_of(contract, entry)
         ]
     return "".join(parts)
 
 
-def _examples(contract: Contract, entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def examples_of(contract: Contract, entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the examples of a body, or that of its schema."""
     if "example" in entry:
         yield "Example", entry["example"]

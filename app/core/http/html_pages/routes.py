@@ -7,14 +7,13 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from app.core.http.html_pages.assets import read_asset
-from app.core.http.html_pages.contract import getting_started
 from app.core.http.html_pages.front_page import front_page
 from app.core.http.html_pages.guides import guide_page, guides, guides_page
 from app.core.http.html_pages.layout import document
 from app.core.http.html_pages.problems_page import problems_page
 from app.core.http.html_pages.reference import overview_page, schemas_page, tag_page
 from app.core.http.html_pages.search_entries import Entry, entries_of, results_page
-from app.core.http.html_pages.viewer import VIEWER_STYLES, try_it_out_page
+from app.core.http.html_pages.viewer import OperationContracts, try_it_out_page
 from app.core.http.responses import json_response
 from app.core.settings import Settings
 from app.core.values.json import to_json
@@ -26,13 +25,13 @@ PAGE_POLICY = (
 )
 
 
-def pages(app: FastAPI, settings: Settings, index: bytes) -> None:
+def pages(app: FastAPI, settings: Settings, index: bytes, contract_with_examples: Callable[[], dict[str, Any]]) -> None:
     """Mount the pages. `index` is what clients get at `/` that ask for JSON."""
     router = APIRouter(include_in_schema=False)
     site = settings.site_name
 
-    contract: Callable[[], dict[str, Any]] = cache(app.openapi)
-    contract_json = cache(lambda: to_json(contract()))
+    contract: Callable[[], dict[str, Any]] = cache(contract_with_examples)
+    contract_json = cache(lambda: to_json(app.openapi()))
 
     @router.get("/")
     async def read_start(request: Request) -> Response:
@@ -52,7 +51,7 @@ def pages(app: FastAPI, settings: Settings, index: bytes) -> None:
         return json_response(request, contract_json())
 
     _add_guides(router, site)
-    _add_try_it_out(router, settings)
+    _add_try_it_out(router, contract, site)
     _add_reference(router, contract, site)
     problems = cache(lambda: document(site, "Problems", problems_page(), path="/problems"))
 
@@ -83,17 +82,26 @@ def _add_guides(router: APIRouter, site: str) -> None:
         return _page(request, guide(name))
 
 
-def _add_try_it_out(router: APIRouter, settings: Settings) -> None:
+def _add_try_it_out(router: APIRouter, contract: Callable[[], dict[str, Any]], site: str) -> None:
     router.add_api_route("/docs/assets/{name}", read_asset)
+    with_examples = cache(lambda: to_json(contract()))
+    operations = cache(lambda: OperationContracts(contract()))
 
     @cache
     def docs() -> str:
-        content = try_it_out_page(getting_started(settings))
-        return document(settings.site_name, "Try it out", content, path="/docs", styles=VIEWER_STYLES)
+        return document(site, "Try it out", try_it_out_page(contract()), path="/docs", styles=("docs.css",))
 
     @router.get("/docs")
     async def read_docs(request: Request) -> Response:
         return _page(request, docs())
+
+    @router.get("/docs/openapi.json")
+    async def read_examples(request: Request) -> Response:
+        return json_response(request, with_examples())
+
+    @router.get("/docs/operations/{name}.json")
+    async def read_operation(request: Request, name: str) -> Response:
+        return json_response(request, to_json(operations().read(name)))
 
 
 def _add_reference(router: APIRouter, contract: Callable[[], dict[str, Any]], site: str) -> None:

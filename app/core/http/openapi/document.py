@@ -1,9 +1,7 @@
 """The OpenAPI document, written from the declared operations and their models."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -50,9 +48,8 @@ def openapi_document(
     resources: Sequence[Resource],
     tags: Sequence[dict[str, str]],
     webhooks: dict[str, Any],
-    examples: Path,
 ) -> dict[str, Any]:
-    """Return the OpenAPI document. `examples` is a file with one record of each resource."""
+    """Return the OpenAPI document, without examples of requests and responses."""
     declared: list[Operation] = []
     paths: dict[str, dict[str, Any]] = {}
     named: dict[str, Any] = {}
@@ -61,8 +58,7 @@ def openapi_document(
             operation = operation_of(route.endpoint)
             declared.append(operation)
             paths.setdefault(route.path, {})[operation.method.lower()] = _operation(route, operation, named)
-    records = json.loads(examples.read_text("utf-8")) if examples.exists() else {}
-    schemas = schemas_of(declared, resources, records)
+    schemas = schemas_of(declared, resources)
     uses: list[Use] = []
     for path, methods in (paths | webhooks).items():
         uses += [Use(path, method, described) for method, described in methods.items()]

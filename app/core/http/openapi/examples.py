@@ -2,10 +2,12 @@
 
 An example of a request never publishes anything: records are drafts with invented names, under ids such as
 `example-project`. `tests/contract.py` makes the answers by running all operations on the dataset.
+
+The pages have these examples. `/openapi.json` does not: they are half as long as the contract itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.core.errors import PROBLEM_JSON, ErrorItem, Invalid, Problem, family
 from app.core.model.resource import Resource
@@ -21,10 +23,25 @@ INVALID = Invalid(
 )
 
 
-def add_examples_of_requests(document: Document, resources: Sequence[Resource], requests: Mapping[str, Any]) -> None:
-    """Add to each operation the parameters and the body with which it works. `requests` are those of single ones."""
+class Examples(NamedTuple):
+    """What the examples of a document are made from."""
+
+    records: Mapping[str, Any]  # a record of each resource
+    requests: Mapping[str, Any]  # parameters and bodies of operations that need special ones
+    answers: Mapping[str, Any]  # responses of operations
+
+
+def add_examples(document: Document, resources: Sequence[Resource], examples: Examples) -> None:
+    """Add to each operation a request with which it works, and what a registry answers."""
     for resource in resources:
-        _add_writes(document, resource)
+        if resource.name in examples.records:
+            _add_record(document, resource, examples.records[resource.name])
+    _add_requests(document, examples.requests)
+    _add_responses(document, examples.answers)
+
+
+def _add_requests(document: Document, requests: Mapping[str, Any]) -> None:
+    """Add to each operation the parameters and the body with which it works. `requests` are those of single ones."""
     for operation in operations_in(document):
         written = requests.get(operation["operationId"], {})
         if "body" in written:
@@ -34,7 +51,7 @@ def add_examples_of_requests(document: Document, resources: Sequence[Resource], 
         _prefill(document, operation, {"limit": PAGE_SIZE, **written.get("parameters", {})})
 
 
-def add_examples_of_responses(document: Document, answers: Mapping[str, Any]) -> None:
+def _add_responses(document: Document, answers: Mapping[str, Any]) -> None:
     """Add an answer to the schema of each response, and to each response that is a problem this problem."""
     schemas = document["components"]["schemas"]
     for operation in operations_in(document):
@@ -89,14 +106,11 @@ def example_draft(resource: Resource, record: Mapping[str, Any]) -> Document:
     return draft | {"state": "draft"}
 
 
-def _add_writes(document: Document, resource: Resource) -> None:
-    """Let the writes of a resource concern an invented draft."""
+def _add_record(document: Document, resource: Resource, record: Mapping[str, Any]) -> None:
+    """Show a record where one is read, and an invented draft where one is written."""
     schemas = document["components"]["schemas"]
-    record_schema = schemas[resource.shown.__name__]
-    if "examples" not in record_schema:
-        return
-    draft = example_draft(resource, record_schema["examples"][0])
-    schemas[resource.fields.__name__]["examples"] = [draft]
+    schemas[resource.shown.__name__]["examples"] = [record]
+    schemas[resource.fields.__name__]["examples"] = [example_draft(resource, record)]
     path = document["paths"][f"/v1/{resource.name}/{{{resource.one}_id}}"]
     for method in ("put", "patch", "delete"):
         values = {f"{resource.one}_id": f"example-{resource.one}"}

@@ -7,7 +7,7 @@ ProjectDetail    ProjectShown with `included`: one record
 ProjectPage      Page with `items`: a list
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -16,7 +16,6 @@ from app.core.http.openapi.named import REFERENCE
 from app.core.model.fields import Record
 from app.core.model.labels import LABELS, Labels
 from app.core.model.resource import Resource
-from app.core.writing.representation import writable_members
 
 PAGE = "Page"
 SET_BY_REGISTRY = " Only the registry sets it."
@@ -30,16 +29,12 @@ def partial(name: str) -> str:
     return f"Partial{name}"
 
 
-def share_members(schemas: dict[str, Any], resources: Sequence[Resource], records: Mapping[str, Any]) -> None:
-    """Derive the schemas of each resource from the one with its members. `records` has an example of each resource."""
+def share_members(schemas: dict[str, Any], resources: Sequence[Resource]) -> None:
+    """Derive the schemas of each resource from the one with its members."""
     for resource in resources:
         _share_members(schemas, resource)
         _share_page(schemas, f"{resource.table.__name__}Page")
         _share_page(schemas, partial(f"{resource.table.__name__}Page"))
-        if resource.name in records:
-            record = records[resource.name]
-            schemas[resource.shown.__name__]["examples"] = [record]
-            schemas[resource.fields.__name__]["examples"] = [writable_members(record)]
 
 
 def _share_members(schemas: dict[str, Any], resource: Resource) -> None:

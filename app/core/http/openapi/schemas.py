@@ -1,6 +1,6 @@
 """The schemas of the OpenAPI document, from the models that operations return or accept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -22,10 +22,8 @@ ON_REQUEST = (
 )  # members that a response has only if the request asks for them
 
 
-def schemas_of(
-    operations: Sequence[Operation], resources: Sequence[Resource], examples: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the schemas of what operations return or accept. `examples` has a record of each resource."""
+def schemas_of(operations: Sequence[Operation], resources: Sequence[Resource]) -> dict[str, Any]:
+    """Return the schemas of what operations return or accept."""
     models: dict[tuple[Any, JsonSchemaMode], None] = {(ProblemShown, "serialization"): None}
     for operation in operations:
         if operation.returns is not None:
@@ -41,7 +39,7 @@ def schemas_of(
     for operation in operations:
         if operation.body is not None and operation.body_type == MERGE_PATCH and not operation.body_schema:
             schemas[name_of_body(operation)] = _partial(schemas[model_of(operation.body).__name__])
-    share_members(schemas, resources, examples)
+    share_members(schemas, resources)
     return dict(sorted((schemas | named).items()))
 
 

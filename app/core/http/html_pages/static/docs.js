@@ -1,40 +1,40 @@
 "use strict";
 
-const place = document.getElementById("docs");
+const list = document.getElementById("docs");
+const operations = [...list.querySelectorAll("details.operation")];
+const keyField = document.getElementById("key");
+keyField.value = sessionStorage.getItem("key") ?? "";
+keyField.addEventListener("input", () => sessionStorage.setItem("key", keyField.value));
 
-// Groups are closed, so that the page appears fast. A filter opens all groups that have something left.
-const openGroups = ({ layoutActions, specSelectors }, isOpen) => {
-  const names = specSelectors.taggedOperations().keySeq();
-  names.forEach((name, index) => { layoutActions.show(["operations-tag", name], isOpen || index === 0); });
+// The filter shows the operations that have all the words.
+const filterField = document.getElementById("filter");
+const texts = new Map(operations.map((each) => [each, `${each.dataset.words} ${each.querySelector("summary").textContent}`.toLowerCase()]));
+const filter = () => {
+  const words = filterField.value.toLowerCase().split(/\s+/);
+  for (const each of operations) each.hidden = !words.every((word) => texts.get(each).includes(word));
+  for (const section of list.querySelectorAll(":scope > section")) section.hidden = !section.querySelector("details.operation:not([hidden])");
+  document.getElementById("nothing").hidden = operations.some((each) => !each.hidden);
 };
+filterField.addEventListener("input", filter);
+filterField.form.addEventListener("submit", (event) => event.preventDefault());
+filter(); // a browser may have kept the words
 
-const filterField = ({ getSystem }) => {
-  const system = getSystem();
-  return system.React.createElement("input", {
-    className: "operation-filter-input",
-    type: "search",
-    placeholder: "Filter operations by words, such as: import, history, GET figures",
-    "aria-label": "Filter operations",
-    onChange: (event) => {
-      const text = event.target.value.trim();
-      system.layoutActions.updateFilter(text || true);
-      openGroups(system, text !== "");
-    },
-  });
-};
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const followScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", followScheme);
+followScheme();
 
-// The filter of Swagger UI compares names of tags only. This one finds operations by any of their words.
-const opsFilter = (tags, text) => {
-  const words = text.toLowerCase().split(/\s+/);
-  const matches = (tag) => (operation) => {
-    const written = ["summary", "description", "operationId"].map((name) => operation.getIn(["operation", name]));
-    const all = [tag, operation.get("method"), operation.get("path"), ...written].join(" ").toLowerCase();
-    return words.every((word) => all.includes(word));
-  };
-  return tags
-    .map((entry, tag) => entry.set("operations", entry.get("operations").filter(matches(tag))))
-    .filter((entry) => entry.get("operations").size > 0);
-};
+const load = (name, attributes) => new Promise((resolve, reject) => {
+  const element = Object.assign(document.createElement(name), attributes, { onload: resolve, onerror: reject });
+  document.head.append(element);
+});
+
+// Swagger UI is loaded when the first operation is opened.
+let loaded;
+const loadViewer = () => (loaded ??= Promise.all([
+  load("link", { rel: "stylesheet", href: `${list.dataset.assets}swagger-ui.css` }),
+  load("script", { src: `${list.dataset.assets}swagger-ui-bundle.js` }),
+]));
 
 // A list of hundreds of codes becomes a field for text: as choices, those of one operation were 20,000 elements.
 const MANY_CODES = 40;
@@ -43,33 +43,62 @@ const withoutManyCodes = (schema) =>
 const JsonSchemaForm = (Original, { React }) => (props) =>
   React.createElement(Original, { ...props, schema: withoutManyCodes(props.schema) });
 
-// The introduction is part of the page already.
+// The page itself shows the introduction, the filter, the name of the operation and the field for the key.
+const nothing = () => null;
 const ourParts = () => ({
-  components: { InfoContainer: () => null, FilterContainer: filterField },
+  components: { InfoContainer: nothing, FilterContainer: nothing, ServersContainer: nothing, OperationSummary: nothing },
   wrapComponents: { JsonSchemaForm },
-  fn: { opsFilter },
 });
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const followScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
-dark.addEventListener("change", followScheme);
-followScheme();
+const withKey = (request) => {
+  const key = keyField.value.trim();
+  if (key && !request.loadSpec) request.headers.Authorization = `Bearer ${key}`;
+  return request;
+};
 
-const ui = SwaggerUIBundle({
-  url: place.dataset.contract,
-  domNode: place,
-  deepLinking: true,
-  displayRequestDuration: true,
-  docExpansion: "none",
-  defaultModelsExpandDepth: -1,
-  filter: true,
-  persistAuthorization: true,
-  syntaxHighlight: false, // an element for each word of a response
-  tryItOutEnabled: true,
-  validatorUrl: null,
-  plugins: [ourParts],
-  presets: [SwaggerUIBundle.presets.apis],
-  onComplete() {
-    if (!location.hash) openGroups(ui.getSystem(), false);
-  },
-});
+const show = async (operation) => {
+  const place = document.createElement("div");
+  place.className = "viewer";
+  place.textContent = "Loading …";
+  operation.append(place);
+  try {
+    await loadViewer();
+  } catch {
+    loaded = undefined;
+    place.remove();
+    operation.open = false;
+    return;
+  }
+  place.textContent = "";
+  SwaggerUIBundle({
+    url: operation.dataset.contract,
+    domNode: place,
+    displayRequestDuration: true,
+    docExpansion: "full",
+    defaultModelsExpandDepth: -1,
+    requestInterceptor: withKey,
+    syntaxHighlight: false, // an element for each word of a response
+    tryItOutEnabled: true,
+    validatorUrl: null,
+    plugins: [ourParts],
+    presets: [SwaggerUIBundle.presets.apis],
+  });
+};
+
+for (const operation of operations) {
+  operation.addEventListener("toggle", () => {
+    if (!operation.open) return;
+    history.replaceState(null, "", `#${operation.id}`);
+    if (!operation.querySelector(".viewer")) show(operation);
+  });
+}
+
+// The address can name an operation: #list_projects, and #/projects/list_projects as in Swagger UI.
+const openNamed = () => {
+  const named = document.getElementById(location.hash.slice(1).split("/").pop());
+  if (!operations.includes(named)) return;
+  named.open = true;
+  named.scrollIntoView();
+};
+addEventListener("hashchange", openNamed);
+openNamed();
