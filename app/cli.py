@@ -54,7 +54,9 @@ def _settings(options: argparse.Namespace) -> Settings | None:
     commands.report(unknown)
     if unknown:
         return None
-    values = {name: getattr(options, name, None) for name in ("host", "port", "workers", "database_url")}
+    values = {
+        name: getattr(options, name, None) for name in ("host", "port", "workers", "database_url", "iati_reporting_org")
+    }
     try:
         return Settings(**{name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
@@ -133,7 +135,11 @@ def _add_records(group: Any) -> None:
     audit.add_argument("--as-of", metavar="DAY", help="audit as of this day, such as 2026-11-22, instead of today")
     audit.add_argument("--json", action="store_true", help="print the findings as JSON, as the API returns them")
     exporting = _command(group, "export", commands.export)
+    text = "iati: write activities.xml, organisations.xml and what they leave out to a new folder FILE"
+    exporting.add_argument("format", nargs="?", choices=("iati",), help=text)
     exporting.add_argument("file", type=Path, metavar="FILE", help="the new file, such as registry.jsonl")
+    text = "IATI identifier of the organisation that publishes the files (HOPTAC_IATI_REPORTING_ORG)"
+    exporting.add_argument("--reporting-org", dest="iati_reporting_org", metavar="ID", help=text)
     importing = _command(group, "import", commands.import_)
     importing.add_argument("file", type=Path, metavar="FILE", help=".jsonl, .ndjson, .csv or .xlsx")
     importing.add_argument("--resource", help="the resource of a CSV or XLSX file, such as projects")

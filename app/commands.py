@@ -240,12 +240,14 @@ def import_(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def export(options: argparse.Namespace, settings: Settings) -> int:
-    """Write all public records to a new file of JSON Lines, which `hoptac import --row-by-row` reads."""
+    """Write all public records to a new file of JSON Lines, which `hoptac import --row-by-row` reads, or as IATI."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.exchange.exports.command import export_records
     from app.exchange.imports.storage.store import MAX_LINES
     from app.server.run import ensure_ready
 
+    if options.format == "iati":
+        return _export_iati(options, settings)
     ensure_ready(settings)
     try:
         with Database(settings.database_url) as database, reported("records written", print_error):
@@ -255,6 +257,25 @@ def export(options: argparse.Namespace, settings: Settings) -> int:
     print(f"{count} records in {options.file}.")
     if count > MAX_LINES:
         print_error(f"One import reads at most {MAX_LINES:,} records. To copy this registry, use backup or mirror.")
+    return DONE
+
+
+def _export_iati(options: argparse.Namespace, settings: Settings) -> int:
+    from app.core.errors import Problem
+    from app.exchange.iati.command import export_iati
+    from app.exchange.iati.reporter import Reporter
+    from app.server.run import ensure_ready
+
+    try:
+        reporter = Reporter.of(settings)
+        ensure_ready(settings)
+        with Database(settings.database_url) as database, reported("parts written", print_error):
+            export_iati(database, options.file, reporter)
+    except Problem as problem:
+        return report([problem.detail])
+    except OSError as error:
+        return report([str(error)])
+    print(f"activities.xml, organisations.xml, loss-report.jsonl and extension.xsd in {options.file}.")
     return DONE
 
 

@@ -62,6 +62,7 @@ from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
 from app.exchange.exports.routes import export_router
 from app.exchange.exports.workbook import workbook_queue
+from app.exchange.iati import routes as iati
 from app.exchange.imports import routes as imports
 from app.exchange.imports.receiving import FileReceiver
 from app.exchange.imports.storage.deletion import prune_imports
@@ -160,7 +161,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
 def written_contract(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
     """Return the OpenAPI document, written anew from the routers."""
     tags = [{"name": resource.name, "description": resource.about} for resource in RESOURCES]
-    tags = [search.TAG, *tags, ANALYSIS_TAG, changes.TAG, imports.TAG, webhooks.TAG, keys.TAG, *site.TAGS]
+    tags = [search.TAG, *tags, ANALYSIS_TAG, changes.TAG, iati.TAG, imports.TAG, webhooks.TAG, keys.TAG, *site.TAGS]
     return openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document())
 
 
@@ -182,6 +183,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         timeline.router,
         changes.router,
         *map(export_router, RESOURCES),
+        iati.router,
         projects_router(),
         partners_router(),
         agreements_router(),

@@ -12,6 +12,7 @@ from app.catalogue import RESOURCES
 from app.core.http.openapi.examples import Examples, add_examples, operations_in, response_schema
 from app.core.settings import Settings
 from app.core.writing.representation import render
+from app.exchange.iati.extension.schema import extension_schema
 from app.main import assemble, written_contract
 from seed.files import read
 from tests.support.prefilled import run_on_dataset
@@ -21,6 +22,7 @@ CONTRACT = ROOT / "openapi.json"
 EXAMPLES = ROOT / "app" / "examples.json"
 REQUESTS = ROOT / "app" / "request_examples.json"
 ANSWERS = ROOT / "app" / "answers.json"
+IATI_EXTENSION = ROOT / "app" / "exchange" / "iati" / "extension" / "extension.xsd"
 INSTANT = "2026-11-22T00:00:00.000000Z"
 
 # Values that differ in each registry, and what an example has in their place.
@@ -92,7 +94,12 @@ def contract() -> str:
     return json.dumps(written(), ensure_ascii=False, indent=1) + "\n"
 
 
-FILES: dict[Path, Callable[[], str]] = {EXAMPLES: examples, CONTRACT: contract, ANSWERS: answers}
+FILES: dict[Path, Callable[[], str]] = {
+    EXAMPLES: examples,
+    CONTRACT: contract,
+    ANSWERS: answers,
+    IATI_EXTENSION: extension_schema,
+}
 
 
 def size() -> str:

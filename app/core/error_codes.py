@@ -41,6 +41,7 @@ ERROR_DETAILS = {
     "large_group": "The line and others link to each other in a circle, and they are too many to be written together.",
     "large_record": "As JSON, the record would be larger than a request body may be. Make it smaller, or divide it.",
     "line_refused": "The line depends on another line of the file that was refused.",
+    "not_stated": "The record does not state what the format requires, so it has no valid form there.",
     "referrer": "This record links to the record in question.",
     "too_many_figures": "The request concerns more figures than one response can contain. Use a narrower filter.",
 }

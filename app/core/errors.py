@@ -15,6 +15,8 @@ Problem
 ├── Conflict            409  conflict
 │   ├── IdTaken         409  id_taken
 │   ├── Rewound         409  rewound
+│   ├── NotConfigured   409  not_configured
+│   ├── NotExportable   409  not_exportable: `errors` lists what the record lacks
 │   └── ReferredTo      409  referred_to: `errors` lists the referrers
 ├── Gone                410  gone
 ├── Stale               412  stale
@@ -243,6 +245,20 @@ class Rewound(Conflict):
     code = "rewound"
     title = "Unknown Change"
     detail = "The registry does not have this Change. Start again with after=0."
+
+
+class NotConfigured(Conflict):
+    """The operator of the registry has not made the setting that the operation needs. `detail` names the setting."""
+
+    code = "not_configured"
+    title = "Setting required"
+
+
+class NotExportable(Conflict):
+    """The records have no valid form in this format, because they do not state what the format requires."""
+
+    code = "not_exportable"
+    title = "Not possible in this format"
 
 
 class ReferredTo(Conflict):

@@ -184,6 +184,20 @@ class Settings(BaseSettings):
         "`/.well-known/security.txt`. Empty: no such file.",
     )
     site_name: str = Field(default="Hoptac", description="Name of the registry in `/v1` and in the documentation.")
+    iati_reporting_org: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9._:()-]{1,100})?$",
+        description="IATI organisation identifier of the organisation that publishes the registry. Empty: no IATI "
+        "files.",
+    )
+    iati_reporting_name: str = Field(
+        default="",
+        max_length=300,
+        description="Name of that organisation, in English. Empty: the name of the registry.",
+    )
+    iati_reporting_type: Literal[
+        "10", "11", "15", "21", "22", "23", "24", "30", "40", "60", "70", "71", "72", "73", "80", "90"
+    ] = Field(default="90", description="Its code in the IATI code list OrganisationType. 90: other.")
 
     @classmethod
     def settings_customise_sources(

@@ -13,7 +13,7 @@ NAMES = {"detail", "title", "reason"}
 DOCUMENTED = ("DESCRIPTION", "_TEXT", "NOT_MODIFIED", "DECIMAL", "DATES", "SHEET", "HEADER_ROW")  # of the contract only
 SECOND = {"BadCell", "warn"}  # these take a code before the message
 FAILURES = {"TooMuch", "Interrupted"}
-TABLES_OF_MESSAGES = {"DETAILS", "FORMS", "EXPECTED", "GARBLED", "LEFT_OUT"}
+TABLES_OF_MESSAGES = {"DETAILS", "FORMS", "EXPECTED", "GARBLED", "LEFT_OUT", "NEEDS"}
 
 # These speak to an operator on the command line, or end a connection without a response.
 OPERATORS = (

@@ -90,7 +90,8 @@ class Dispatch:
                 routes = self._reads if stem == route.path else self._files
                 parts = stem.split("/")
                 places = [place for place, part in enumerate(parts) if part.startswith("{")]
-                if places in ([], [ID_PART], [ID_PART, ID_PART + 1]):
+                has_fixed_format = any(not parts[place].endswith("}") for place in places)  # `{project_id}.xml`
+                if not has_fixed_format and places in ([], [ID_PART], [ID_PART, ID_PART + 1]):
                     key = tuple("" if place in places else part for place, part in enumerate(parts))
                     routes.setdefault(key, (route, [parts[place][1:-1] for place in places]))
 

@@ -19,6 +19,7 @@ READERS = {
     "keys": "Keys, their scopes, and who may do what.",
     "imports": "Files of many records: how an import works and what it reports.",
     "tables": "CSV and Excel files: columns, dates, numbers and mappings.",
+    "iati": "IATI files: what they contain, and what they leave out.",
     "the-data": "How the data is curated, and how to have an error corrected.",
     "operating": "Operators: run, back up, upgrade and monitor a registry.",
     "settings": "Every setting with its default.",
