@@ -174,6 +174,15 @@ def test_a_document_leads_to_everything_that_cites_it(client: TestClient) -> Non
         assert all("samsung-smart-factory-2023" in str(item["citations"]) for item in cited)
 
 
+def test_links_to_records_of_the_same_resource_lead_both_ways(client: TestClient) -> None:
+    links = {"part_of": ("wholes", "whole_of"), "follows": ("earlier", "followed_by")}
+    for field, (include, parameter) in links.items():
+        record = next(item for item in walk(client, f"/v1/projects?{field}_none=false") if item[field])
+        included = get(client, f"/v1/projects/{record['id']}?include={include}")["included"][include]
+        listed = get(client, f"/v1/projects?{parameter}={record['id']}")["items"]
+        assert set(included) == {item["id"] for item in listed} == set(record[field])
+
+
 def test_link_header_and_next_agree(client: TestClient) -> None:
     response = client.get("/v1/figures?limit=1")
     assert response.headers["link"] == f'<{response.json()["next"]}>; rel="next"'

@@ -255,14 +255,19 @@ def _linking(source: Resource, column: Any, owner: Table) -> ColumnElement[bool]
     return exists(row).where(column == owner.c.id, is_linked, public).correlate(owner)
 
 
+def _linked_from(source: Resource, column: Any, bind: str, single: bool) -> Any:
+    """Select the ids in a column of the public source records whose ids are bound to `bind`."""
+    linking = source.table.__table__.alias("linking")  # it can be the table of the record itself
+    public = linking.c.state == literal_column("'published'")
+    if not isinstance(column, Column):
+        return select(linking.c[column.key]).where(equals(linking.c.id, bind, single), public)
+    owner = column.table.c.record_id
+    return select(column).where(equals(owner, bind, single), public, owner == linking.c.id)
+
+
 def _referenced_by(source: Resource, link: Link, target: Resource) -> Any:
     def where(bind: str, single: bool) -> ColumnElement[bool]:
-        selects = []
-        for column in link.columns:
-            owner = column.table.c.record_id if isinstance(column, Column) else source.table.id
-            public = source.table.state == literal_column("'published'")
-            linked = select(column).where(equals(owner, bind, single), public)
-            selects.append(linked.where(owner == source.table.id) if isinstance(column, Column) else linked)
+        selects = [_linked_from(source, column, bind, single) for column in link.columns]
         is_linked: ColumnElement[bool] = target.table.id.in_(union_all(*selects) if len(selects) > 1 else selects[0])
         return is_linked
 
