@@ -68,6 +68,7 @@ from app.exchange.imports.receiving import FileReceiver
 from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
 from app.exchange.mappings import routes as mappings
+from app.explorer.routes import PAGE_PATHS, explorer_router
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
 from app.keys.powers import log_last_administrator
@@ -111,11 +112,13 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
 
         observe = mount(app, on_own_port=bool(settings.metrics_port))
-    inner = MeteredWork(Compression(AuthenticationMiddleware(Dispatch(app, routers), app.state)))
+    dispatch = Dispatch(app, routers)
+    app.state.public_api = dispatch  # for the pages: without authentication, so it returns public data only
+    inner = MeteredWork(Compression(AuthenticationMiddleware(dispatch, app.state)))
     http = HttpMiddleware(inner, access_log=settings.access_log, log_clients=settings.log_clients, observe=observe)
     outermost: ASGIApp = http
     if settings.hot_cache:
-        outermost = ResponseCache(http, app.state.fresh, settings.hot_cache)
+        outermost = ResponseCache(http, app.state.fresh, settings.hot_cache, PAGE_PATHS)
     outermost = RequestHeaders(outermost, http)
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
@@ -151,6 +154,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
         app.include_router(router)
     app.openapi = partial(stored_contract, settings, __version__)  # type: ignore[method-assign]
     pages(app, settings, site.index(settings, __version__), partial(contract_with_examples, settings))
+    app.include_router(explorer_router(settings))
     add_fixed_paths(app, settings)
     app.add_exception_handler(Problem, _problem_response)
     app.add_exception_handler(HTTPException, _http_error)

@@ -8,6 +8,7 @@ responses without an ETag are never cached.
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from sys import getsizeof
 
@@ -42,10 +43,15 @@ class CachedResponse:
 
 
 class ResponseCache:
-    """An ASGI middleware around the HTTP middleware. `megabytes` is its capacity."""
+    """An ASGI middleware around the HTTP middleware. `megabytes` is its capacity.
 
-    def __init__(self, http: HttpMiddleware, freshness: Freshness, megabytes: int) -> None:
+    `pages` are the first parts of the paths of HTML pages. A page contains the address of the registry as the client
+    sees it, so it is stored for this address only.
+    """
+
+    def __init__(self, http: HttpMiddleware, freshness: Freshness, megabytes: int, pages: Collection[str] = ()) -> None:
         self.app = http
+        self._pages = frozenset(pages)
         self.freshness = freshness
         self.capacity = megabytes * 1_000_000
         self._entries: OrderedDict[CacheKey, CachedResponse] = OrderedDict()
@@ -55,18 +61,18 @@ class ResponseCache:
         register_gauge("cached_responses", "Responses in the response cache.", lambda: len(self._entries))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = _cacheable_request(scope)
+        request = self._cacheable_request(scope)
         if request is None:
             await self.app(scope, receive, send)
             return
-        coding, tags, requested_id = request
+        variant, tags, requested_id = request
         fresh = self.freshness
         marker = fresh.last if fresh.is_fresh() else await fresh.marker()
         if marker != self._marker:
             self._entries.clear()
             self._marker = marker
             self._size = 0
-        key = (scope["path"], scope["query_string"], coding)
+        key = (scope["path"], scope["query_string"], variant)
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
@@ -75,6 +81,24 @@ class ResponseCache:
             await self.app(scope, receive, send)
         else:
             await self._forward(key, scope, receive, send)
+
+    def _cacheable_request(self, scope: Scope) -> tuple[str, bytes, bytes] | None:
+        """Return the variant, If-None-Match and X-Request-ID of a public read, or None for any other request.
+
+        The variant is the content coding, and for a page also the address of the registry.
+        """
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            return None
+        is_read = scope["path"].startswith("/v1/")
+        if not is_read and scope["path"].split("/", 2)[1] not in self._pages:
+            return None
+        values = scope["header_values"]
+        if b"authorization" in values:
+            return None
+        variant = scope["coding"]
+        if not is_read:
+            variant = f"{variant} {scope.get('scheme')} {values.get(b'host', b'').decode('latin-1')}"
+        return variant, values.get(b"if-none-match", b""), values.get(b"x-request-id", b"")
 
     async def _forward(self, key: CacheKey, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request, and store the response if there was no Change meanwhile."""
@@ -134,16 +158,6 @@ class ResponseCache:
         if self.app.is_observed:
             scope["fastapi"] = entry.route
             self.app.report(scope, status, started, request_id, len(body))
-
-
-def _cacheable_request(scope: Scope) -> tuple[str, bytes, bytes] | None:
-    """Return content coding, If-None-Match and X-Request-ID of a public read, or None for any other request."""
-    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not scope["path"].startswith("/v1/"):
-        return None
-    values = scope["header_values"]
-    if b"authorization" in values:
-        return None
-    return scope["coding"], values.get(b"if-none-match", b""), values.get(b"x-request-id", b"")
 
 
 def _size(key: CacheKey, entry: CachedResponse) -> int:

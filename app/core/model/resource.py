@@ -267,8 +267,9 @@ def _linked_from(source: Resource, column: Any, bind: str, single: bool) -> Any:
 
 def _referenced_by(source: Resource, link: Link, target: Resource) -> Any:
     def where(bind: str, single: bool) -> ColumnElement[bool]:
-        selects = [_linked_from(source, column, bind, single) for column in link.columns]
-        is_linked: ColumnElement[bool] = target.table.id.in_(union_all(*selects) if len(selects) > 1 else selects[0])
+        selects: list[Any] = [_linked_from(source, column, bind, single) for column in link.columns]
+        linked_ids: Any = union_all(*selects) if len(selects) > 1 else selects[0]
+        is_linked: ColumnElement[bool] = target.table.id.in_(linked_ids)
         return is_linked
 
     return where

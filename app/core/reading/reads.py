@@ -49,6 +49,9 @@ def _last_row(sort: Any) -> Select[Any]:
     return bounded(last.order_by(CHANGES.c.sequence.desc()).limit(literal_column("1")))
 
 
+RECORD = -1  # the part of the requested record in a statement; those of included records count from 0
+
+
 def _split(rows: Rows) -> tuple[str, Rows]:
     """Return the name of the last Change, and the rows after its row."""
     return (rows[0][1], rows[1:]) if rows and rows[0][2] is None else (NO_CHANGE, rows)
@@ -112,7 +115,7 @@ class ResourceReads:
             return ReadResult(None, tag)
         statement = STATEMENTS.query(self._build_shaped, includes.names if includes else None)
         last, rows = _split((yield statement, {"id": record_id, "most_bytes": MAX_PAGE_BYTES}))
-        if not rows:
+        if not rows or rows[0][0] != RECORD:  # included records may exist nevertheless, as for a merged partner
             return (yield from self._draft_or_missing(record_id, query, request))
         body = shape.apply(self.resource, rows[0][2])
         if includes is not None:
@@ -122,7 +125,7 @@ class ResourceReads:
 
     def _build_shaped(self, include: str | None) -> Query:
         table = self.resource.table
-        part: Any = literal_column("-1").label("part")
+        part: Any = literal_column(str(RECORD)).label("part")
         record = select_texts(self.resource, part, table.id).where(table.id == bindparam("id"))
         includes = includes_of(self.resource, include) if include else None
 

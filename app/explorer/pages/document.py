@@ -1,0 +1,74 @@
+"""`/documents/{id}`: the cited paragraphs of a document, with the words and the records that cite them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from app.explorer.pages.shared_reads import read_list, read_record
+from app.explorer.reads import PublicReads
+from app.explorer.rendering import Content
+from app.explorer.view import View
+
+RESOURCES = ("projects", "agreements", "partners", "milestones", "statements", "figures")
+MAX_CITING = 100  # records of each resource
+MAX_SQUARES = 400  # of a document with more paragraphs, only the cited ones are listed
+
+
+class Quotation(NamedTuple):
+    """Words of a document, with the record that cites them."""
+
+    resource: str
+    record: Mapping[str, Any]
+    citation: Mapping[str, Any]
+
+
+async def document_page(view: View, reads: PublicReads, document: str) -> Content:
+    """Return the page of a document."""
+    record = await read_record(reads, view, "documents", document, "partners,documents")
+    view.add_documents({document: record})
+    quotations: list[Quotation] = []
+    more = []
+    for resource in RESOURCES:
+        include = {"include": "indicators"} if resource == "figures" else {}
+        page = await read_list(reads, view, resource, {"document": document, "limit": MAX_CITING, **include})
+        quotations += _quotations(resource, page, document)
+        more += [resource] if page["next"] else []
+    paragraphs = _by_paragraph(quotations)
+    counts = {number: len(cited) for number, cited in paragraphs.items() if number}
+    values = {
+        "record": record,
+        "included": record["included"],
+        "paragraphs": paragraphs,
+        "squares": _squares(record["paragraphs"], counts),
+        "count": len(counts),
+        "more": more,
+    }
+    return Content("document.html", values, "documents")
+
+
+def _quotations(resource: str, page: Mapping[str, Any], document: str) -> Iterator[Quotation]:
+    for record in page["items"]:
+        named = record
+        if resource == "figures":
+            indicator = page["included"]["indicators"].get(record["indicator"], {})
+            named = {**record, "name": indicator.get("name")}
+        for citation in record["citations"]:
+            if citation["document"] == document:
+                yield Quotation(resource, named, citation)
+
+
+def _by_paragraph(quotations: list[Quotation]) -> dict[int, dict[str, list[Quotation]]]:
+    """Return the quotations by paragraph (0: of the whole document) and by their words, in reading order."""
+    paragraphs: dict[int, dict[str, list[Quotation]]] = {}
+    for quotation in quotations:
+        number = quotation.citation["paragraph"] or 0
+        words = quotation.citation["as_written"] or ""
+        paragraphs.setdefault(number, {}).setdefault(words, []).append(quotation)
+    return dict(sorted(paragraphs.items()))
+
+
+def _squares(total: int | None, counts: Mapping[int, int]) -> list[tuple[int, str]]:
+    """Return each paragraph with the class of its square: how many quotations it gave."""
+    if not total or total > MAX_SQUARES:
+        return []
+    shades = ("", "c1", "c2", "c3")
+    return [(number, shades[min((counts.get(number, 0) + 2) // 3, 3)]) for number in range(1, total + 1)]

@@ -1,0 +1,55 @@
+"""`/figures/{id}`: the evidence of a number: the cited words, the arithmetic it takes part in, how it was stated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.explorer.pages.arithmetic import adds_up
+from app.explorer.pages.shared_reads import read_record
+from app.explorer.reads import PublicReads
+from app.explorer.rendering import Content
+from app.explorer.view import View
+
+INCLUDE = "indicators,projects,agreements,partners,milestones,about_documents,places,related,relating,documents"
+
+Figure = Mapping[str, Any]
+
+
+async def figure_page(view: View, reads: PublicReads, figure: str) -> Content:
+    """Return the page of a figure, which contains the fragment that other pages show in a panel."""
+    record = await read_record(reads, view, "figures", figure, INCLUDE)
+    included = record["included"]
+    values = {
+        "record": record,
+        "included": included,
+        "sums": _sums(record, included),
+        "links": _links(record, included),
+    }
+    return Content("figure.html", values, "figures")
+
+
+def _sums(record: Figure, included: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of this figure, and whether they add up to it."""
+    parts = [other for other in included["relating"].values() if _relates(other, "part_of", record["id"])]
+    if not parts:
+        return []
+    return [{"parts": parts, "equal": adds_up(parts, record)}]
+
+
+def _links(record: Figure, included: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the other figures that this one relates to, and those that relate to it but are no parts of it."""
+    links = [
+        {"figure": included["related"][relation["figure"]], "label": ("own", record, f"/relations/{number}/kind")}
+        for number, relation in enumerate(record["relations"])
+        if relation["figure"] in included["related"]
+    ]
+    for other in included["relating"].values():
+        links += [
+            {"figure": other, "label": ("other", other, f"/relations/{number}/kind")}
+            for number, relation in enumerate(other["relations"])
+            if relation["figure"] == record["id"] and relation["kind"] != "part_of"
+        ]
+    return links
+
+
+def _relates(other: Figure, kind: str, figure: str) -> bool:
+    return any(relation["kind"] == kind and relation["figure"] == figure for relation in other["relations"])

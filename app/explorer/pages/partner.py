@@ -1,0 +1,44 @@
+"""`/partners/{id}`: its names as written, its roles in projects, its agreements, and what it asked for and promised."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.explorer.pages.shared_reads import joined, read_list, read_record
+from app.explorer.reads import PublicReads
+from app.explorer.rendering import Content
+from app.explorer.view import View
+
+
+async def partner_page(view: View, reads: PublicReads, partner: str) -> Content:
+    """Return the page of a partner."""
+    record = await read_record(reads, view, "partners", partner, "parent,successors,places,documents")
+    projects = await read_list(reads, view, "projects", {"partner": partner, "include": "documents"})
+    agreements = await read_list(reads, view, "agreements", {"partner": partner, "include": "documents"})
+    statements = await read_list(
+        reads, view, "statements", {"partner": partner, "limit": 30, "include": "partners,documents"}
+    )
+    figures = await read_list(
+        reads, view, "figures", {"partner": partner, "limit": 30, "include": "indicators,documents"}
+    )
+    units = await read_list(reads, view, "partners", {"parent": partner, "limit": 30})
+    values = {
+        "record": record,
+        "included": joined(record, statements, figures),
+        "projects": projects,
+        "roles": _labels_of_roles(view, projects["items"], partner),
+        "agreements": agreements,
+        "statements": statements,
+        "figures": figures,
+        "units": units,
+    }
+    return Content("partner.html", values, "partners")
+
+
+def _labels_of_roles(view: View, projects: list[Mapping[str, Any]], partner: str) -> dict[str, str]:
+    """Return the roles that the partner has in these projects, with their labels."""
+    labels: dict[str, str] = {}
+    for project in projects:
+        for number, role in enumerate(project["roles"]):
+            if role["partner"] == partner:
+                labels.setdefault(role["role"], view.label(project, f"/roles/{number}/role"))
+    return labels

@@ -1,0 +1,34 @@
+"""`/milestones/{id}`, `/statements/{id}` and `/indicators/{id}`: pages of the smaller records."""
+
+from app.explorer.pages.shared_reads import joined, read_list, read_record
+from app.explorer.reads import PublicReads
+from app.explorer.rendering import Content
+from app.explorer.view import View
+
+
+async def milestone_page(view: View, reads: PublicReads, milestone: str) -> Content:
+    """Return the page of a milestone."""
+    include = "partners,whole,projects,agreements,places,about_documents,documents"
+    record = await read_record(reads, view, "milestones", milestone, include)
+    own = {"milestone": milestone, "limit": 30}
+    statements = await read_list(reads, view, "statements", {**own, "include": "partners,documents"})
+    figures = await read_list(reads, view, "figures", {**own, "include": "indicators,documents"})
+    included = joined(record, statements, figures)
+    values = {"record": record, "included": included, "statements": statements, "figures": figures}
+    return Content("milestone.html", values, "timeline")
+
+
+async def statement_page(view: View, reads: PublicReads, statement: str) -> Content:
+    """Return the page of a statement."""
+    include = "partners,projects,agreements,milestones,about_documents,documents"
+    record = await read_record(reads, view, "statements", statement, include)
+    return Content("statement.html", {"record": record, "included": record["included"]}, "statements")
+
+
+async def indicator_page(view: View, reads: PublicReads, indicator: str) -> Content:
+    """Return the page of an indicator, with its figures."""
+    record = await read_record(reads, view, "indicators", indicator, "documents")
+    parameters = {"indicator": indicator, "include": "projects,places,documents"}
+    figures = await read_list(reads, view, "figures", parameters)
+    values = {"record": record, "included": joined(record, figures), "figures": figures}
+    return Content("indicator.html", values, "figures")

@@ -1,0 +1,39 @@
+"""Reads that several pages make."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from app.explorer.reads import PublicReads
+from app.explorer.view import View
+
+MAX_LISTED = 50  # records of a list inside a page; the rest is behind a link
+
+
+async def read_list(reads: PublicReads, view: View, resource: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a page of a list with labels, and add the documents that its records cite."""
+    everything = {"limit": MAX_LISTED, **parameters, "labels": view.language}
+    page: dict[str, Any] = await reads.get(f"/v1/{resource}", everything)
+    view.add_documents(page.get("included", {}).get("documents", {}))
+    return page
+
+
+async def read_record(reads: PublicReads, view: View, resource: str, record_id: str, include: str) -> dict[str, Any]:
+    """Return a record with labels and included records, and add the documents that it cites."""
+    parameters = {"include": include, "labels": view.language}
+    record: dict[str, Any] = await reads.get(f"/v1/{resource}/{record_id}", parameters)
+    view.add_documents(record["included"].get("documents", {}))
+    return record
+
+
+def by_id(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return records by their ids."""
+    return {record["id"]: record for record in records}
+
+
+def joined(*pages: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the included records of several responses together."""
+    together: dict[str, dict[str, Any]] = {}
+    for page in pages:
+        for name, records in page.get("included", {}).items():
+            together.setdefault(name, {}).update(records)
+    return together

@@ -1,0 +1,46 @@
+"""`/timeline`: dated events by year, each as precisely as its source states it."""
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from app.explorer.drawing.time_axis import TimeAxis
+from app.explorer.pages.shared_reads import read_list
+from app.explorer.reads import PublicReads
+from app.explorer.rendering import Content
+from app.explorer.view import View
+
+FILTERS = ("project", "agreement", "partner", "place", "document")
+PAGE_SIZE = 50
+
+
+async def timeline_page(view: View, reads: PublicReads) -> Content:
+    """Return a page of events."""
+    query = dict(view.query)
+    filters = {name: query[name] for name in FILTERS if query.get(name)}
+    parameters = {**filters, "cursor": query.get("cursor"), "limit": PAGE_SIZE}
+    page = await read_list(
+        reads, view, "milestones", {**parameters, "sort": "date", "include": "projects,documents", "total": "true"}
+    )
+    years = [(year, list(events)) for year, events in groupby(page["items"], key=_year)]
+    cursor = parse_qs(urlsplit(page["next"]).query)["cursor"][0] if page["next"] else None
+    values = {
+        "page": page,
+        "included": page["included"],
+        "years": years,
+        "axis": TimeAxis(event["date"] for event in page["items"]),
+        "filters": filters,
+        "next": {**filters, "cursor": cursor} if cursor else None,
+        "is_first": "cursor" not in query,
+    }
+    return Content("timeline.html", values, "timeline")
+
+
+def _year(event: Mapping[str, Any]) -> str:
+    """Return the year in which an event begins; "before" if only its end is known, and "" without a date."""
+    date = event["date"]
+    if date is None:
+        return ""
+    earliest: str | None = date["earliest"]
+    return earliest[:4] if earliest else "before"

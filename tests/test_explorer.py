@@ -1,0 +1,389 @@
+"""The pages that show the registry: every record, in both languages, from public reads that anyone can repeat."""
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.public_paths import set_root_path
+from app.explorer.drawing.progress_bar import bars_of
+from app.explorer.drawing.province_tiles import positions, tiles_of, unit_of, walls_of
+from app.explorer.drawing.time_axis import TimeAxis
+from app.explorer.languages import LANGUAGES, words
+from app.explorer.reads import MAX_READS
+from app.explorer.routes import PAGE_PATHS, PAGES
+from tests.support.databases import NewDatabase
+from tests.support.http import client_of, drop, put, walk
+from tests.support.keys import Key
+
+RESOURCES = (
+    *("projects", "agreements", "partners", "documents", "figures", "places", "milestones", "statements"),
+    "indicators",
+)
+LISTS = ("/projects", "/agreements", "/partners", "/documents", "/figures", "/statements", "/timeline", "/places")
+SEARCHES = ("/search", "/search?q=nha may thong minh", "/projects?q=nha may", "/projects?status=active&partner=moit")
+PROJECT = "/projects/smart-factory-cooperation"
+VOID = {"meta", "link", "input", "br", "rect", "line", "circle", "stop", "path"}
+CITATION = {"document": "samsung-smart-factory-2023", "paragraph": 12, "as_written": "26 doanh nghiệp"}
+
+
+class Markup(HTMLParser):
+    """The elements of a page: attributes, links, ids, and whether all of them are closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag, tag
+
+    def values(self, name: str) -> list[str]:
+        return [attributes[name] or "" for _, attributes in self.elements if name in attributes]
+
+
+def page(client: TestClient, path: str, status: int = 200) -> str:
+    response = client.get(path)
+    assert response.status_code == status, f"{path}: {response.text[:300]}"
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    return response.text
+
+
+def in_language(path: str, language: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}lang={language}"
+
+
+def curls(text: str) -> list[str]:
+    """The URLs of the commands at the foot of a page, as a shell reads them."""
+    commands = [shlex.split(unescape(code)) for code in re.findall(r"<li><code>(curl .*?)</code>", text)]
+    assert all(command[:2] == ["curl", "-s"] and len(command) == 3 for command in commands)
+    return [command[2] for command in commands]
+
+
+def path_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_record_has_a_page_that_anyone_can_repeat(client: TestClient, engine: str, language: str) -> None:
+    step = 10 if engine == "postgresql" else 1 if language == "en" else 4  # engine and language change little here
+    ids = {name: [item["id"] for item in walk(client, f"/v1/{name}?fields=id&limit=200")] for name in RESOURCES}
+    used = {item["id"] for item in walk(client, "/v1/places?project_none=false&fields=id&limit=200")}
+    ids["places"] = [*used, *ids["places"][:5]]  # most places are reference data that nothing links to
+    paths = [*LISTS, *SEARCHES]
+    for name in RESOURCES:
+        paths += [f"/{name}/{record_id}" for record_id in ids[name][:: 4 * step if name == "statements" else step]]
+    texts = {path: page(client, in_language(path, language)) for path in paths}
+    requested: Counter[str] = Counter()
+    for path, text in texts.items():
+        assert f'<html lang="{language}">' in text
+        markup = Markup(text)
+        assert not [name for _, attributes in markup.elements for name in attributes if name.startswith("on")]
+        assert not markup.values("style")
+        assert "<style" not in text
+        duplicates = [name for name, count in Counter(markup.values("id")).items() if count > 1]
+        assert not duplicates, f"{path}: {duplicates}"
+        urls = curls(text)
+        assert urls or path == "/search"
+        assert len(urls) <= MAX_READS
+        assert all(url.startswith("http://hoptac.test/v1/") for url in urls)
+        requested.update(map(path_of, urls))
+        for link in [attributes.get("href") or "" for _, attributes in markup.elements if "hreflang" not in attributes]:
+            own = urlsplit(link)
+            first = own.path.strip("/").split("/")
+            if len(first) == 2 and first[0] in ids and not (first[0] == "places" and first[1] not in ids["places"]):
+                assert first[1] in ids[first[0]], f"{path}: {link}"
+                assert language == "en" or f"lang={language}" in own.query, f"{path}: {link}"
+    for read in list(requested)[:: max(1, len(requested) // 60)]:  # those of one kind differ in their id alone
+        assert client.get(read).status_code == 200, read
+
+
+def test_a_project_shows_how_far_it_got_and_where_each_number_comes_from(client: TestClient) -> None:
+    text = page(client, PROJECT)
+    for figure in walk(client, f"/v1{PROJECT}/figures"):
+        number = figure["value"]
+        assert re.search(rf'<a class="ev" href="/figures/{figure["id"]}" data-ev>{number}<', text), figure["id"]
+        evidence = page(client, f"/figures/{figure['id']}")
+        for citation in figure["citations"]:
+            assert citation["as_written"] in unescape(evidence)
+    assert "26 + 24 = 50" in text
+    assert "14 + 12 = 26" in text
+    assert words("en")["no_plan"] in text  # for the rest of the experts
+    assert re.search(rf"<dt>{words('en')['role_funding']}</dt><dd><span class=\"unk\">not stated", text)
+    assert text.count('class="track"') > 1
+    assert text.count("url(#hatch)") > 1
+    assert "samsung-smart-factory-programme" in text
+    assert len(text.encode()) < 40_000
+    in_vietnamese = page(client, in_language(PROJECT, "vi"))
+    assert "Đang thực hiện" in in_vietnamese
+    assert "Smart factory development cooperation project" in in_vietnamese
+
+
+def test_documents_mark_each_cited_paragraph(client: TestClient) -> None:
+    text = page(client, "/documents/samsung-smart-factory-2023")
+    ids = set(Markup(text).values("id"))
+    marks = re.findall(r'href="/documents/samsung-smart-factory-2023#(p\d+)"', page(client, PROJECT))
+    assert marks
+    assert set(marks) <= ids
+
+
+def test_a_page_is_cached_and_depends_on_its_host(registry: TestClient, editor: Key) -> None:
+    first = registry.get(PROJECT)
+    assert first.status_code == 200
+    tag = first.headers["etag"]
+    assert registry.get(PROJECT).content == first.content
+    unchanged = registry.get(PROJECT, headers={"If-None-Match": tag})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    head = registry.head(PROJECT)
+    assert (head.status_code, head.headers["etag"], head.content) == (200, tag, b"")
+    other = registry.get(PROJECT, headers={"Host": "it's.test"})
+    assert path_of(curls(other.text)[0]) == path_of(curls(first.text)[0])
+    assert curls(other.text)[0].startswith("http://it's.test/")
+    assert registry.get(PROJECT).content == first.content
+    put(registry, editor, "figures/more-trained", _figure("more-trained", project="smart-factory-cooperation"))
+    assert "more-trained" in registry.get(PROJECT, headers={"If-None-Match": tag}).text
+
+
+def _figure(figure: str, **members: Any) -> dict[str, Any]:
+    return {
+        "indicator": "experts-trained",
+        "kind": "context",
+        "value": 7,
+        "unit": "person",
+        "citations": [CITATION],
+    } | members
+
+
+def test_missing_deleted_and_merged_records(registry: TestClient, editor: Key) -> None:
+    missing = page(registry, "/projects/nothing-of-this-name", 404)
+    assert words("en")["problem_404"] in missing
+    assert words("vi")["problem_404"] in page(registry, "/partners/UPPER?lang=vi", 404)
+    put(registry, editor, "figures/mistaken", _figure("mistaken"))
+    drop(registry, editor, "figures/mistaken")
+    gone = page(registry, "/figures/mistaken", 410)
+    assert words("en")["problem_410"] in gone
+    assert re.search(r"It was deleted on \d+ \w+ 20\d\d", gone)
+    for name in ("first", "second"):
+        put(registry, editor, f"partners/{name}", {"name": {"en": name}, "kind": "company", "citations": [CITATION]})
+    merged = registry.post("/v1/partners/first/merge", json={"into": "second"}, headers={**editor, "If-Match": "*"})
+    assert merged.status_code == 200, merged.text
+    read = registry.get("/v1/partners/first?include=documents", follow_redirects=False)
+    assert read.status_code == 308  # and no document, which the merged partner still cites
+    moved = registry.get("/partners/first?lang=vi", follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"]) == (308, "/partners/second?lang=vi")
+    assert page(registry, "/projects?status=nonsense", 422)
+    for path in ("/nothing", "/projects/a/b", "/explorer/nothing", "/v1/nothing"):
+        assert registry.get(path).headers["content-type"] == "application/problem+json"
+    assert registry.post("/projects").status_code == 405
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7 * 7 }} \u202emirror"
+
+
+def test_hostile_titles_empty_records_and_drafts(registry: TestClient, editor: Key) -> None:
+    own = {"title": {"en": HOSTILE}, "description": {"vi": HOSTILE}, "kind": "project", "status": "unknown"}
+    put(
+        registry,
+        editor,
+        "projects/hostile",
+        {**own, "citations": [{**CITATION, "note": HOSTILE, "as_written": HOSTILE}]},
+    )
+    empty = {"title": {"vi": "Trống"}, "kind": "project", "status": "unknown", "managed_by": "unido"}
+    put(registry, editor, "projects/empty", empty)
+    put(registry, editor, "projects/secret", {**empty, "title": {"en": "Nobody knows"}, "state": "draft"})
+    put(
+        registry,
+        editor,
+        "figures/hostile",
+        _figure(
+            "hostile",
+            value=None,
+            text={"en": HOSTILE},
+            as_written=HOSTILE,
+            breakdown={"sex": HOSTILE},
+            project="hostile",
+        ),
+    )
+    for path in (
+        "/projects/hostile",
+        "/figures/hostile",
+        "/projects",
+        "/figures",
+        f"/search?q={HOSTILE}",
+        "/projects/empty",
+    ):
+        text = page(registry, path)
+        Markup(text)
+        assert "<script>alert" not in text
+        assert "<img" not in text
+    assert "7 * 7" in page(registry, "/projects/hostile")
+    bare = page(registry, "/projects/empty")
+    for absence in ("no_description", "no_figures", "no_places", "no_events"):
+        assert words("en")[absence] in bare
+    assert page(registry, "/projects/secret", 404)
+    assert "Nobody knows" not in page(registry, "/projects?q=nobody") + page(registry, "/projects")
+
+
+def test_long_lists_are_paged(registry: TestClient, editor: Key) -> None:
+    def milestone(number: int) -> dict[str, Any]:
+        day = f"20{10 + number % 20}-01-{1 + number % 28:02}"
+        return {
+            "resource": "milestones", "id": f"event-{number}", "title": {"en": f"Event {number}"}, "kind": "meeting",
+            "status": "done", "date": day, "project": "smart-factory-cooperation", "citations": [CITATION],
+        }  # fmt: skip
+
+    for number in range(60):
+        record = milestone(number)
+        put(
+            registry,
+            editor,
+            f"milestones/{record['id']}",
+            {k: v for k, v in record.items() if k not in ("resource", "id")},
+        )
+    text = page(registry, PROJECT)
+    assert text.count('<td class="dt">') == 50
+    link = unescape(re.search(r'href="(/timeline\?project=[^"]+)"', text)[1])  # type: ignore[index]
+    events: list[str] = []
+    while link:
+        listed = page(registry, link)
+        events += re.findall(r'<td class="dt">.*?href="/milestones/([^"]+)"', listed)
+        following = re.search(r'rel="next" href="([^"]+)"', listed)
+        link = unescape(following[1]) if following else ""
+    assert len(events) == len(set(events)) == len(walk(registry, "/v1/milestones?project=smart-factory-cooperation"))
+
+
+@pytest.fixture
+def below(seeded: str, new_database: NewDatabase) -> Iterator[TestClient]:
+    """A client of a registry below a path of a proxy."""
+    with client_of(new_database(seeded), root_path="/registry") as client:
+        yield client
+    set_root_path("")
+
+
+def test_paths_follow_the_proxy(below: TestClient) -> None:
+    text = page(below, "/registry/projects/smart-factory-cooperation?lang=vi")
+    links = [link for link in Markup(text).values("href") if link.startswith("/")]
+    assert links
+    assert all(link.startswith("/registry/") for link in links)
+    assert all(url.startswith("http://hoptac.test/registry/v1/") for url in curls(text))
+    for url in curls(text):
+        assert below.get(path_of(url)).status_code == 200
+    assert below.get("/registry/explorer/site.css").status_code == 200
+
+
+def test_both_languages_have_the_same_words_and_templates_use_them_all(client: TestClient) -> None:
+    english = words("en")
+    vietnamese = words("vi")
+    for name, text in english.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", vietnamese[name])), name
+
+
+def test_pages_and_the_api_do_not_share_paths(client: TestClient) -> None:
+    assert not PAGE_PATHS & {
+        "v1",
+        "docs",
+        "guides",
+        "reference",
+        "problems",
+        "openapi.json",
+        "livez",
+        "readyz",
+        "metrics",
+    }
+    assert len(PAGES) > 10
+
+
+def entry(aimed: float | None, reached: float | None, **members: Any) -> dict[str, Any]:
+    """The progress of an indicator, as the API returns it."""
+
+    def node(name: str, value: float | None) -> list[dict[str, Any]]:
+        figure = {"id": name, "value": value, "value_high": None, "qualifier": "exact"} | members.get(name, {})
+        return [] if value is None else [{"figure": figure}]
+
+    compared = {"target": "target" if aimed is not None else None}
+    return {
+        "targets": node("target", aimed), "actuals": node("actual", reached),
+        "plans": node("plan", members.get("planned")),
+        "progress": compared, "sums": members.get("sums", []),
+    }  # fmt: skip
+
+
+def test_bars_add_only_what_the_api_has_added() -> None:
+    sums = [{"added": ["actual", "plan"], "target": "target", "equal": True}]
+    (bar,) = bars_of(entry(50, 26, planned=24, sums=sums))
+    assert [(each.kind, each.start, each.width) for each in bar.segments] == [("actual", 0, 52), ("plan", 52, 48)]
+    assert (bar.target_at, bar.has_rest) == (100, False)
+    (bar,) = bars_of(entry(50, 26, planned=24))
+    assert [each.kind for each in bar.segments] == ["actual"]
+    assert bar.has_rest
+    (bar,) = bars_of(entry(50, 100))
+    assert (bar.segments[0].width, bar.target_at) == (100, 50)
+    (bar,) = bars_of(entry(50, 0))
+    assert bar.segments[0].width == 0
+    (bar,) = bars_of(entry(100, 20, actual={"value_high": 40}))
+    assert [(each.kind, each.width) for each in bar.segments] == [("actual", 20), ("range", 20)]
+    (bar,) = bars_of(entry(100, 20, actual={"qualifier": "more_than"}))
+    assert [each.kind for each in bar.segments] == ["actual", "open"]
+    (bar,) = bars_of(entry(100, None))
+    assert bar.actual is None
+    assert bars_of(entry(None, 5)) == []
+    assert bars_of(entry(0, 5)) == []
+
+
+def test_dates_are_drawn_as_precisely_as_they_are_stated() -> None:
+    def edtf(text: str, earliest: str | None, latest: str | None) -> dict[str, Any]:
+        return {"edtf": text, "earliest": earliest, "latest": latest}
+
+    dates = {
+        "day": edtf("2022-05-28", "2022-05-28", "2022-05-28"),
+        "month": edtf("2022-02", "2022-02-01", "2022-02-28"),
+        "year": edtf("2023", "2023-01-01", "2023-12-31"),
+        "period": edtf("2022/2023", "2022-01-01", "2023-12-31"),
+        "before": edtf("../2022-06-30", None, "2022-06-30"),
+        "after": edtf("2022-07-01/..", "2022-07-01", None),
+    }
+    axis = TimeAxis([*dates.values(), edtf("2050", "2050-01-01", "2050-12-31"), None])
+    assert (axis.first, axis.last) == (2022, 2023)
+    for kind, date in dates.items():
+        mark = axis.mark(date)
+        assert mark.kind == kind
+        assert mark.start >= 0
+        assert mark.start + mark.width <= 100.01
+    assert axis.mark(dates["year"])[1:] == (50, 50)
+    assert axis.mark(edtf("2050", "2050-01-01", "2050-12-31")).kind == "beyond"
+    assert axis.mark(None).kind == "none"
+    assert TimeAxis([]).mark(dates["day"]).kind == "none"
+
+
+def test_provinces_have_a_square_each_and_units_are_connected(client: TestClient) -> None:
+    assert len(positions()) == len(set(positions().values())) == 63
+    provinces = walk(client, "/v1/places?level=province&limit=200")
+    tiles = tiles_of(provinces)
+    assert len(tiles) == 63
+    units: dict[str, set[tuple[int, int]]] = {}
+    for tile in tiles:
+        units.setdefault(unit_of(tile.place), set()).add((tile.x // 22, tile.y // 22))
+    assert len(units) == 34
+    for unit, squares in units.items():
+        reached = {next(iter(squares))}
+        for _ in squares:
+            reached |= {(x, y) for x, y in squares if {(x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1)} & reached}
+        assert reached == squares, unit
+    assert len(walls_of(tiles, merged=True)) < len(walls_of(tiles, merged=False))
