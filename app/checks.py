@@ -7,6 +7,7 @@ from app.commands import DONE, FAILED, print_error, report
 from app.core.database.engine import Database
 from app.core.progress import reported
 from app.core.settings import Settings
+from app.core.values.text import counted
 
 MAX_REPORTED = 100  # problems of the log that are printed
 OWN_DATASET = Path()  # stands for the dataset of the program
@@ -42,7 +43,8 @@ def _check_log(options: argparse.Namespace, settings: Settings) -> int:
         warning = warning_of_last_administrator(administrators_until(connection))
     if warning:
         print_error(warning)
-    detail = f"{verifier.changes} Changes, {verifier.records} records, {count} problems in the log."
+    counts = {"Change": verifier.changes, "record": verifier.records, "problem": count}
+    detail = ", ".join(counted(number, noun) for noun, number in counts.items()) + " in the log."
     print(detail + (f" Keep its head elsewhere: {verifier.head}" if verifier.changes else ""))
     return FAILED if count else DONE
 
@@ -60,7 +62,7 @@ def _check_dataset(options: argparse.Namespace) -> int:
     except DatasetError as error:
         return report(error.problems)
     problems = [*check(dataset), *_problems_of_synonyms()]
-    print(f"{len(dataset.records)} records in the dataset, {len(problems)} problems.")
+    print(f"{counted(len(dataset.records), 'record')} in the dataset, {counted(len(problems), 'problem')}.")
     if options.documents is not None:
         proof = prove(dataset, options.documents)
         problems += proof.problems

@@ -54,9 +54,8 @@ def _settings(options: argparse.Namespace) -> Settings | None:
     commands.report(unknown)
     if unknown:
         return None
-    values = {
-        name: getattr(options, name, None) for name in ("host", "port", "workers", "database_url", "iati_reporting_org")
-    }
+    names = ("host", "port", "workers", "database_url", "metrics_port", "iati_reporting_org")
+    values = {name: getattr(options, name, None) for name in names}
     try:
         return Settings(**{name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
@@ -102,33 +101,35 @@ def _add_server(group: Any) -> None:
     serve.add_argument("--workers", type=int, help="number of server processes (HOPTAC_WORKERS)")
     serve.add_argument("--migrate", action="store_true", help="run `hoptac migrate` first")
     serve.add_argument("--seed", action="store_true", help="run `hoptac seed` first")
-    _command(group, "worker", commands.worker)
+    worker = _command(group, "worker", commands.worker)
+    text = "port for its metrics, another one than that of the server (HOPTAC_METRICS_PORT)"
+    worker.add_argument("--metrics-port", type=int, metavar="PORT", help=text)
     migrate = _command(group, "migrate", commands.migrate)
-    migrate.add_argument("--down", action="store_true", help="remove the schema and ALL data, after a question")
-    migrate.add_argument("--yes", action="store_true", help="with --down: do not ask")
+    migrate.add_argument("--down", action="store_true", help="remove the schema and ALL data, after a confirmation")
+    migrate.add_argument("--yes", action="store_true", help="with --down: do not ask for confirmation")
     status = _command(group, "status", commands.status)
     status.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
 def _add_dataset(group: Any) -> None:
     seed = _command(group, "seed", commands.seed)
-    seed.add_argument("--dataset", type=Path, help="folder of other dataset files")
+    seed.add_argument("--dataset", type=Path, metavar="FOLDER", help="load the files in this folder instead")
     check = _command(group, "check", checks.check)
     text = "check dataset files in this folder instead of the database; without a folder, those of the program"
     check.add_argument("--dataset", type=Path, nargs="?", const=checks.OWN_DATASET, metavar="FOLDER", help=text)
     text = "check the dataset against these source texts, instead of the database"
     check.add_argument("--documents", type=Path, metavar="FOLDER", help=text)
     check.add_argument("--head", metavar="SEQUENCE:CHAIN", help="check that the log still contains this head")
-    check.add_argument("--quiet", action="store_true", help="do not list what the check ignores on purpose")
+    check.add_argument("--quiet", action="store_true", help="do not list the numbers and dates that the check ignores")
 
 
 def _add_records(group: Any) -> None:
     redact = _command(group, "redact", commands.redact)
-    redact.add_argument("text", metavar="TEXT", help="the exact text; - reads it from standard input")
-    redact.add_argument("--reason", required=True, help="the reason, which is published; it must not contain the text")
+    redact.add_argument("text", metavar="TEXT", help="the exact text, or - to read it from standard input")
+    redact.add_argument("--reason", required=True, help="the reason; it is published, so it must not contain the text")
     redact.add_argument("--with", dest="replacement", default="[…]", metavar="TEXT", help="the replacement")
     redact.add_argument("--record", metavar="RESOURCE/ID", help="only in this record")
-    redact.add_argument("--dry-run", action="store_true", help="change nothing; print where the text is")
+    redact.add_argument("--dry-run", action="store_true", help="change nothing; list the records that contain the text")
     audit = _command(group, "audit", commands.audit)
     audit.add_argument("--rule", action="append", metavar="NAME", help="only this rule; repeat for several")
     audit.add_argument("--severity", metavar="LEVEL", help="the lowest severity: note (the default), warning or error")
@@ -137,7 +138,7 @@ def _add_records(group: Any) -> None:
     exporting = _command(group, "export", commands.export)
     text = "iati: write activities.xml, organisations.xml and what they leave out to a new folder FILE"
     exporting.add_argument("format", nargs="?", choices=("iati",), help=text)
-    exporting.add_argument("file", type=Path, metavar="FILE", help="the new file, such as registry.jsonl")
+    exporting.add_argument("file", type=Path, metavar="FILE", help="the file to create, such as registry.jsonl")
     text = "IATI identifier of the organisation that publishes the files (HOPTAC_IATI_REPORTING_ORG)"
     exporting.add_argument("--reporting-org", dest="iati_reporting_org", metavar="ID", help=text)
     importing = _command(group, "import", commands.import_)
@@ -147,12 +148,12 @@ def _add_records(group: Any) -> None:
     importing.add_argument("--row-by-row", action="store_true", help="write the other lines if some are refused")
     importing.add_argument("--as", dest="partner", metavar="PARTNER", help="write only records managed by this partner")
     importing.add_argument("--complete", action="store_true", help="with --as: the file has all records of the partner")
-    text = "what happens to records that a complete file does not contain: list them (the default), or withdraw them"
+    text = "with --complete: what to do with records that are not in the file; list (the default) only prints them"
     importing.add_argument("--missing", choices=("list", "withdraw"), default="list", help=text)
     importing.add_argument("--mapping", type=Path, metavar="FILE", help="a mapping as JSON, for columns of your own")
     importing.add_argument("--sheet", help="the sheet of a workbook: its name or number")
     importing.add_argument("--header-row", type=int, metavar="ROW", help="the row with the names of the columns")
-    importing.add_argument("--decimal", choices=("point", "comma"), help="the sign before decimals in text cells")
+    importing.add_argument("--decimal", choices=("point", "comma"), help="the decimal sign in text cells")
     importing.add_argument("--dates", choices=("dmy", "mdy"), help="the order in dates such as 05/07/2014")
     importing.add_argument("--ignore", metavar="COLUMNS", help="columns to leave out, separated by commas")
     importing.add_argument("--charset", default="", help="the encoding of a CSV file, such as windows-1258")
@@ -160,39 +161,41 @@ def _add_records(group: Any) -> None:
 
 def _add_copies(group: Any) -> None:
     backup = _command(group, "backup", commands.backup)
-    backup.add_argument("file", type=Path, metavar="FILE", help="the new file; it must not exist")
+    backup.add_argument("file", type=Path, metavar="FILE", help="the file to create; it must not exist")
     restore = _command(group, "restore", commands.restore)
     restore.add_argument("file", type=Path, metavar="FILE", help="a file that `hoptac backup` has written")
-    restore.add_argument("--unproved", action="store_true", help="restore even if records or Changes were altered")
+    restore.add_argument("--unproved", action="store_true", help="restore the backup even if its verification fails")
     mirror = _command(group, "mirror", commands.mirror)
     mirror.add_argument("url", metavar="URL", help="the source, such as https://registry.example")
     mirror.add_argument("--database", dest="database_url", help="URL of the database (HOPTAC_DATABASE_URL)")
-    mirror.add_argument("--once", action="store_true", help="stop when the copy is up to date")
+    mirror.add_argument("--once", action="store_true", help="stop as soon as the copy is up to date")
     mirror.add_argument("--insecure", action="store_true", help="allow http, also to another machine")
 
 
 def _add_keys(group: Any) -> None:
-    keys = group.add_parser("key", help="Create, list, change, rotate and revoke keys.")
+    text = "Create, list, change, rotate and revoke keys."
+    keys = group.add_parser("key", help=text, description=text, epilog=EXIT_CODES)
     actions = keys.add_subparsers(metavar="ACTION", required=True)
     create = _command(actions, "create", commands.key, "Create a key and print its token, which is not shown again.")
     create.add_argument("--name", required=True, help="who uses the key, and for what")
     _add_scopes(create, required=True)
     create.add_argument("--partner", help="id of the partner that uses the key")
-    _add_bounds(create, "by default in a year")
+    _add_bounds(create, "by default after a year")
     _command(actions, "list", commands.key, "List the keys, without their tokens.")
     change = _command(actions, "change", commands.key, "Change a key. Its token stays the same.")
-    change.add_argument("id", help="id of the key")
+    change.add_argument("id", metavar="ID", help="id of the key")
     change.add_argument("--name", help="who uses the key, and for what")
     _add_scopes(change, required=False)
-    _add_bounds(change, "by default as before")
+    _add_bounds(change, "by default unchanged")
+    overlap = "time for which the previous token stays valid; by default 86400 seconds (a day)"
     rotate = _command(actions, "rotate", commands.key, "Replace the token of a key and print the new one.")
-    rotate.add_argument("id", help="id of the key")
-    rotate.add_argument("--overlap", type=int, default=86_400, help="seconds for which the previous token stays valid")
+    rotate.add_argument("id", metavar="ID", help="id of the key")
+    rotate.add_argument("--overlap", type=int, default=86_400, metavar="SECONDS", help=overlap)
     revoke = _command(actions, "revoke", commands.key, "Revoke a key for good.")
     revoke.add_argument("id", metavar="KEY", help="id of the key, or its whole token")
-    revoke.add_argument("--force", action="store_true", help="also if it is the only one with the scope keys")
+    revoke.add_argument("--force", action="store_true", help="revoke it even if no other key has the scope keys")
     events = _command(actions, "events", commands.key, "List the events of a key, the latest first.")
-    events.add_argument("id", help="id of the key")
+    events.add_argument("id", metavar="ID", help="id of the key")
 
 
 def _add_scopes(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -202,7 +205,8 @@ def _add_scopes(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 
 def _add_bounds(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument("--expires", help=f"when the key expires, such as 2027-01-01T00:00:00Z, or never; {default}")
+    text = f"time at which the key expires, such as 2027-01-01T00:00:00Z, or never; {default}"
+    parser.add_argument("--expires", metavar="TIME", help=text)
     text = "a network or address from which the key can be used, or any; repeat for several"
     parser.add_argument("--network", action="append", help=text)
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from app.core.database.engine import Database
 from app.core.progress import reported
 from app.core.settings import Settings
-from app.core.values.text import printable
+from app.core.values.text import counted, printable
 
 # Exit codes:
 DONE = 0
@@ -57,10 +57,12 @@ def worker(_: argparse.Namespace, settings: Settings) -> int:
     """Send webhooks and do other background work, beside the server or instead of it. Any number can run."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.logs import set_up_logs
+    from app.server.metrics_port import metrics_port
     from app.server.run import work
 
     set_up_logs()
-    work(settings)
+    with metrics_port(settings):
+        work(settings)
     return DONE
 
 
@@ -84,12 +86,14 @@ def _migrate_up(settings: Settings) -> int:
         with database.write() as session:
             prepare_index(session.connection())
         # Rendering comes first: the index is made of texts at the places that this version knows.
-        with reported("records rendered", print_error):
+        with reported("Records rendered", print_error):
             rendered = render_all_again(database)
-        with reported("records indexed", print_error):
+        with reported("Records indexed", print_error):
             indexed = fill_index(database)
     counts = {"indexed": indexed, "rendered": rendered}
-    details = [f" {count} records were {verb} again." for verb, count in counts.items() if count]
+    details = [
+        f" {counted(count, 'record was', 'records were')} {verb} again." for verb, count in counts.items() if count
+    ]
     print("The schema is up to date." + "".join(details))
     return DONE
 
@@ -104,7 +108,12 @@ def _migrate_down(settings: Settings, *, is_sure: bool) -> int:
         content = f"a database with the schema {facts['schema']}"
         if "records" in facts:
             changes = (facts["log_head"] or "0").partition(":")[0]
-            content = f"{sum(facts['records'].values())} records, {changes} Changes, {facts['valid_keys']} valid keys"
+            counts = {
+                "record": sum(facts["records"].values()),
+                "Change": int(changes),
+                "valid key": facts["valid_keys"],
+            }
+            content = ", ".join(counted(count, noun) for noun, count in counts.items())
         question = f"This destroys {content} in {facts['database']}. A backup is the only way back. Type yes to go on: "
         if not is_sure and (not sys.stdin.isatty() or input(question) != "yes"):
             print_error(f"Nothing was removed. This would destroy {content}. To do so, add --yes.")
@@ -140,11 +149,12 @@ def seed(options: argparse.Namespace, settings: Settings) -> int:
         dataset = read(options.dataset or DATASET)
     except DatasetError as error:
         return report(error.problems)
-    with Database(settings.database_url) as database:
+    with Database(settings.database_url) as database, reported("Records of the dataset compared", print_error):
         outcome = load(database, dataset)
     counts = {name: len(getattr(outcome, name)) for name in ("created", "updated", "deleted", "unchanged")}
     detail = ", ".join(f"{count} {name}" for name, count in counts.items())
-    print(f"{len(dataset.records)} records in the dataset: {detail} ({time.monotonic() - started:.1f} s).")
+    total = counted(len(dataset.records), "record")
+    print(f"{total} in the dataset: {detail} ({time.monotonic() - started:.1f} s).")
     for (resource, record_id), reason in outcome.left_alone:
         print(f"left alone: {resource}/{record_id} ({reason})")
     return DONE
@@ -171,11 +181,11 @@ def _run_copy(destination: str, settings: Settings, copy: Callable[[Any, Databas
     from app.core.maintenance import backup
 
     try:
-        with Database(settings.database_url) as database, reported(f"rows {destination}", print_error):
+        with Database(settings.database_url) as database, reported(f"Rows {destination}", print_error):
             copied = copy(backup, database)
     except (backup.NotCopied, OSError) as error:
         return report([str(error)])
-    print(f"{copied.rows} rows {destination}. The head of the log is {copied.head}.")
+    print(f"{counted(copied.rows, 'row')} {destination}. The head of the log is {copied.head}.")
     return report([copied.broken] if copied.broken else [])
 
 
@@ -232,7 +242,7 @@ def import_(options: argparse.Namespace, settings: Settings) -> int:
     query = {"resource": options.resource, "mode": mode, "dry_run": options.dry_run, **complete}
     names = ("sheet", "header_row", "decimal", "dates", "ignore")
     table = read_settings(options.charset, {name: getattr(options, name) for name in names}, options.mapping)
-    with Database(settings.database_url) as database, reported("lines read and written", print_error):
+    with Database(settings.database_url) as database, reported("Lines read or written", print_error):
         refused, detail = import_file(database, options.file, query, options.partner, table)
     exit_code = report(refused)
     print(detail)
@@ -250,11 +260,11 @@ def export(options: argparse.Namespace, settings: Settings) -> int:
         return _export_iati(options, settings)
     ensure_ready(settings)
     try:
-        with Database(settings.database_url) as database, reported("records written", print_error):
+        with Database(settings.database_url) as database, reported("Records written", print_error):
             count = export_records(database, options.file)
     except OSError as error:
         return report([str(error)])
-    print(f"{count} records in {options.file}.")
+    print(f"{counted(count, 'record')} in {options.file}.")
     if count > MAX_LINES:
         print_error(f"One import reads at most {MAX_LINES:,} records. To copy this registry, use backup or mirror.")
     return DONE

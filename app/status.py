@@ -89,7 +89,7 @@ def lines(facts: Facts) -> Iterator[str]:
     """Yield the facts as lines of text."""
     for name, value in facts.items():
         if isinstance(value, dict):
-            text = ", ".join(f"{count:,} {key}" for key, count in value.items()) or "none"
+            text = ", ".join(f"{key} {count:,}" for key, count in value.items()) or "none"
         elif isinstance(value, bool):
             text = "yes" if value else "no"
         elif isinstance(value, int):

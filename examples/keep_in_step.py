@@ -1,4 +1,4 @@
-"""Synchronise a folder of projects with a Hoptac registry in both directions, with httpx alone.
+"""Synchronize a folder of projects with a Hoptac registry in both directions, with httpx alone.
 
     python examples/keep_in_step.py FOLDER --partner unido --key hoptac_… [--registry http://127.0.0.1:8000]
 
@@ -7,7 +7,7 @@ the project. Each run first applies the changes that others made, which it reads
 the last run stopped. Then it sends the changes that were made in the folder.
 
 A run that would delete more than one project in ten in the registry stops before it sends anything: an emptied folder
-is more often a mistake than a wish. `--delete 1` allows every deletion. `--dry-run` changes nothing on either side.
+is more often a mistake than intended. `--delete 1` allows every deletion. `--dry-run` changes nothing on either side.
 
 Changes are merged field by field. If both sides changed the same field, the value of the registry wins, and the other
 one is printed. `FOLDER/.in-step.json` has the state on which both sides last agreed. Without it, a run compares
@@ -42,13 +42,19 @@ class Registry:
         That is safe for every request of this program: a PUT or DELETE that is repeated has no further effect.
         """
         for pause in PAUSES:
+            seconds = float(pause)
             try:
                 response = self.client.request(method, path, **kwargs)
                 if response.status_code not in (429, 502, 503, 504):
                     return response
-                time.sleep(float(response.headers.get("retry-after", pause)))
-            except httpx.TransportError:
-                time.sleep(pause)
+                reason = f"responded with {response.status_code}"
+                seconds = float(response.headers.get("retry-after", pause))
+            except httpx.UnsupportedProtocol:
+                raise
+            except httpx.TransportError as error:
+                reason = f"cannot be reached ({error})"
+            print(f"The registry {reason}. Next attempt in {seconds:g} s.", file=sys.stderr)
+            time.sleep(seconds)
         return self.client.request(method, path, **kwargs)
 
     def changes(self, path: str) -> tuple[list[dict[str, Any]], str]:
@@ -59,7 +65,9 @@ class Registry:
             response = self.send("GET", str(url))
             if response.status_code == 409:
                 sys.exit("The registry was restored to an earlier state. Remove .in-step.json to compare everything.")
-            page = response.raise_for_status().json()
+            if response.status_code != 200:
+                sys.exit(f"The change feed cannot be read. {_explained(response)}")
+            page = response.json()
             changes += page["items"]
             path = page["next"]
             if int(httpx.URL(path).params["after"]) >= page["last"]:
@@ -73,13 +81,13 @@ class Folder:
         self.path = path
         self.dry_run = dry_run
         self.state_file = path / ".in-step.json"
-        state = json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
+        state = _read(self.state_file) if self.state_file.exists() else {}
         self.next: str | None = state.get("next")  # path of the change feed from which to continue
         self.agreed: dict[str, Fields] = state.get("agreed", {})
 
     def projects(self) -> dict[str, Fields]:
         """Return our projects by id."""
-        return {path.stem: json.loads(path.read_text()) for path in sorted(self.path.glob("[!.]*.json"))}
+        return {path.stem: _read(path) for path in sorted(self.path.glob("[!.]*.json"))}
 
     def write(self, project: str, fields: Fields | None) -> None:
         """Write the file of a project, or remove it if there are no fields."""
@@ -98,6 +106,17 @@ class Folder:
         new_file = self.state_file.with_suffix(".new")
         new_file.write_text(json.dumps({"next": self.next, "agreed": self.agreed}, ensure_ascii=False))
         new_file.replace(self.state_file)
+
+
+def _read(path: Path) -> Fields:
+    """Return the JSON object in a file. Without it nothing can be compared, so the program ends if there is none."""
+    try:
+        value = json.loads(path.read_text())
+    except ValueError as error:
+        sys.exit(f"{path} is not valid JSON: {error}")
+    if not isinstance(value, dict):
+        sys.exit(f"{path} is not a JSON object.")
+    return value
 
 
 def writable(record: Fields) -> Fields:
@@ -147,7 +166,7 @@ def receive(folder: Folder, registry: Registry, partner: str) -> None:
 def send(folder: Folder, registry: Registry, most_deleted: float) -> bool:
     """Send our changes to the registry, and return whether it accepted all of them.
 
-    `most_deleted`: the share of the projects that may be deleted, from 0 to 1. One project may always be.
+    `most_deleted` is the share of the projects that may be deleted, from 0 to 1. A single project may always be deleted.
     """
     present = folder.projects()
     deleted = set(folder.agreed) - set(present)
@@ -195,14 +214,20 @@ def _send(registry: Registry, project: str, mine: Fields | None, agreed: Fields 
 
 
 def _print_problem(project: str, response: httpx.Response) -> None:
+    print(f"{project}: {_explained(response)}")
+
+
+def _explained(response: httpx.Response) -> str:
+    """Return the message of an error response. A proxy in front of the registry may have sent something else."""
+    if not response.headers.get("content-type", "").startswith("application/problem+json"):
+        return f"{response.url} responded with {response.status_code}. Is it the URL of a registry?"
     problem = response.json()
-    print(f"{project}: {response.status_code} {problem['title']}. {problem.get('detail', '')}")
-    for error in problem.get("errors", []):
-        print(f"  {error.get('pointer', '')}: {error['detail']}")
+    errors = [f"\n  {error.get('pointer', '')}: {error['detail']}" for error in problem["errors"]]
+    return f"{response.status_code} {problem['title']}. {problem['detail']}{''.join(errors)}"
 
 
 def main() -> int:
-    """Synchronise both sides once; return 1 if the registry rejected a change."""
+    """Synchronize both sides once; return 1 if the registry rejected a change."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--registry", default="http://127.0.0.1:8000")
@@ -213,9 +238,13 @@ def main() -> int:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     folder = Folder(options.folder, options.dry_run)
-    registry = Registry(options.registry, options.key)
-    receive(folder, registry, options.partner)
-    return 0 if send(folder, registry, options.delete) else 1
+    try:
+        registry = Registry(options.registry, options.key)
+        with registry.client:
+            receive(folder, registry, options.partner)
+            return 0 if send(folder, registry, options.delete) else 1
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        sys.exit(f"The registry at {options.registry} cannot be reached: {error}")
 
 
 if __name__ == "__main__":

@@ -57,4 +57,7 @@ async def receive(request: Request) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=8100)
-    uvicorn.run(app, host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
+    options = parser.parse_args()
+    if not secret:
+        parser.error("HOPTAC_WEBHOOK_SECRET is not set. The response to the creation of a webhook has the secret.")
+    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")

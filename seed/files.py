@@ -13,7 +13,7 @@ import app.catalogue  # noqa: F401 - declares every resource
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.validation import error_detail
-from app.core.values.text import SLUGS
+from app.core.values.text import SLUGS, counted
 from seed.reference import points_of_places, reference_places
 
 DATASET = Path(__file__).parent / "dataset"
@@ -24,7 +24,7 @@ class DatasetError(Exception):
     """An error in the files of the dataset; `problems` has one text for each."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__(f"{len(problems)} problems in the dataset")
+        super().__init__(f"{counted(len(problems), 'problem')} in the dataset")
         self.problems = problems
 
 
@@ -91,7 +91,7 @@ def read(folder: Path = DATASET) -> Dataset:
     problems += _add_reference_places(dataset, folder)
     _add_points(dataset, folder)
     if not dataset.records and not problems:
-        problems.append(f"{folder}: contains no records")
+        problems.append(f"{folder} contains no records." if folder.is_dir() else f"There is no folder {folder}.")
     if problems:
         raise DatasetError(problems)
     return dataset

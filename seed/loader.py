@@ -11,6 +11,7 @@ from app.core.database.engine import Database
 from app.core.garbage_collection import without_garbage_collection
 from app.core.model.columns import first_day
 from app.core.model.resource import RESOURCES
+from app.core.progress import advance
 from app.core.writing.batch import Batch
 from app.core.writing.references import referrers
 from app.core.writing.representation import linked_records
@@ -53,6 +54,7 @@ def load(database: Database, dataset: Dataset) -> LoadOutcome:
                     continue
                 action = batch.put(resource, record_id, fields, present.get(record_id))
                 getattr(outcome, action).append(key)
+            advance(len(records))
         batch.flush()
     return outcome
 

@@ -295,10 +295,10 @@ def test_the_commands_say_what_they_did(
     assert made.partition(".")[2] == done.partition(".")[2]
     for arguments, said in (
         (("backup", str(file)), "already exists"),
-        (("backup", str(file.parent / "no" / "folder")), "No such file"),
+        (("backup", str(file.parent / "no" / "folder")), "There is no folder"),
         (("restore", str(file)), "not empty"),
-        (("restore", str(file.parent)), "not a file"),
-        (("restore", str(file.parent / "nothing")), "not a file"),
+        (("restore", str(file.parent)), "is a folder"),
+        (("restore", str(file.parent / "nothing")), "There is no file"),
     ):
         code, _, told = command(url_of(seeded_database), *arguments)
         assert (code, said in told) == (1, True), told

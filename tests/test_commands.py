@@ -1,5 +1,6 @@
 """The hoptac command: help, exit codes, errors in words, and a real server process."""
 
+import argparse
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
+from app import cli
 from app.core.access.keys import id_of_token
 from app.core.database.engine import Database
 from app.core.maintenance.schema import NotReady
 from app.core.settings import Settings
+from app.core.values.text import counted
 from app.server import run as serve
 from app.server.run import ensure_ready
 from tests.support.databases import NewDatabase, url_of
@@ -26,20 +29,42 @@ from tests.support.http import client_of
 from tests.support.keys import Key
 from tests.support.log import changes
 from tests.support.servers import ROOT, run, server
+from tests.support.waiting import eventually
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "seed", "check", "key create"])
-def test_each_command_explains_itself(command: str) -> None:
-    found = run(*command.split(), "--help")
-    assert found.returncode == 0
-    assert "exit codes" in found.stdout
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        for command in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
+            yield from commands_of(command)
+
+
+def test_each_command_and_option_explains_itself() -> None:
+    for command in commands_of(cli._parser()):
+        shown = command.format_help()
+        assert command.description, command.prog
+        assert "exit codes" in shown
+        assert [action.dest for action in command._actions if not action.help and action.choices is None] == []
+        assert max(map(len, shown.splitlines())) <= 100, command.prog  # so that no default name of a value is long
+
+
+def test_a_number_and_its_noun_agree(seeded_database: Database, editor: Key) -> None:
+    assert (counted(1, "key"), counted(2_000, "key"), counted(0, "entry", "entries")) == (
+        "1 key",
+        "2,000 keys",
+        "0 entries",
+    )
+    refused = run("migrate", "--down", HOPTAC_DATABASE_URL=url_of(seeded_database))
+    assert "1 valid key in" in f"{refused.stderr.rstrip().removesuffix('. To do so, add --yes.')} in"
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "said"),
     [
         ([], {}, 2, "Serve the API"),
-        (["import", "/no/such/file.csv"], {}, 2, "there is no such file"),
+        (["import", "/no/such/file.csv"], {}, 2, "There is no file /no/such/file.csv."),
+        (["restore", "/no/such/file"], {}, 1, "There is no file /no/such/file."),
+        (["seed", "--dataset", "/no/such/folder"], {}, 1, "There is no folder /no/such/folder."),
         (["import", "pyproject.toml"], {}, 2, "must end in"),
         (["key", "create", "--name", "x", "--scope", "everything"], {}, 2, "records:write:own"),
         (["status"], {}, 3, ""),
@@ -56,7 +81,7 @@ def test_each_command_explains_itself(command: str) -> None:
         (["status"], {"HOPTAC_PUBLISH": "1", "HOPTAC_WEBHOOK_SECRET": "1"}, 3, ""),
         (["serve", "--workers", "0"], {}, 2, "HOPTAC_WORKERS"),
         (["check", "--documents", "/no/such/folder"], {}, 2, "is not a folder"),
-        (["check", "--dataset", "/no/such/folder"], {}, 1, "no records"),
+        (["check", "--dataset", "/no/such/folder"], {}, 1, "There is no folder"),
         (["check"], {}, 3, "has the schema None"),
         (["check", "--head", "1"], {}, 2, "--head"),
     ],
@@ -116,7 +141,7 @@ def test_status_tells_what_an_operator_asks(seeded_database: Database, editor: K
     assert sum(facts["records"].values()) == last.sequence
     printed = run("status", HOPTAC_DATABASE_URL=url)
     assert printed.returncode == 0
-    assert f"{facts['records']['projects']} projects" in printed.stdout
+    assert f"projects {facts['records']['projects']}," in printed.stdout
     assert set(facts) == {line.partition(":")[0].replace(" ", "_") for line in printed.stdout.splitlines()}
 
 
@@ -129,11 +154,12 @@ def test_long_work_reports_its_progress(
     assert json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["last_backup_at"] is None
     backup = run("backup", str(tmp_path / "copy"), HOPTAC_DATABASE_URL=url)
     assert json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["last_backup_at"] > "2026"
-    assert "rows in the backup so far." in backup.stderr
+    assert "Rows in the backup so far: " in backup.stderr
     assert (
-        "rows restored so far." in run("restore", str(tmp_path / "copy"), HOPTAC_DATABASE_URL=new_database(None)).stderr
+        "Rows restored so far: "
+        in run("restore", str(tmp_path / "copy"), HOPTAC_DATABASE_URL=new_database(None)).stderr
     )
-    assert "Changes checked so far." in run("check", HOPTAC_DATABASE_URL=url).stderr
+    assert "Changes checked so far: " in run("check", HOPTAC_DATABASE_URL=url).stderr
 
 
 def test_the_dataset_passes_its_check() -> None:
@@ -164,8 +190,10 @@ def test_migrate_seed_serve_and_again(new_database: NewDatabase) -> None:
 
 
 def test_serving_never_seeds(new_database: NewDatabase, migrated: str) -> None:
-    with server(new_database(migrated)) as (base, _):
+    lines: list[str] = []
+    with server(new_database(migrated), lines=lines) as (base, _):
         assert httpx.get(f"{base}/v1/projects", trust_env=False).json() == {"items": [], "next": None}
+        eventually(lambda: any(line.split() == ["try", f"{base}/v1/projects"] for line in lines))
 
 
 def test_metrics_without_their_extra_are_said_to_need_it(seeded: str, monkeypatch: pytest.MonkeyPatch) -> None:

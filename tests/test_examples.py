@@ -118,6 +118,28 @@ def test_an_emptied_folder_deletes_nothing_unless_asked(tmp_path: Path, served: 
     assert [served.get(f"/v1/projects/{name}").status_code for name in names] == [410] * 3
 
 
+def test_a_registry_that_cannot_be_used_is_reported_in_a_line(
+    tmp_path: Path, served: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = run_path(str(EXAMPLES / "keep_in_step.py"))["main"]
+    monkeypatch.setitem(main.__globals__, "PAUSES", (0,))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / ".in-step.json").write_text("{")
+    base = str(served.base_url)
+    for folder, registry, expected in (
+        ("ours", "http://127.0.0.1:1", "The registry at http://127.0.0.1:1 cannot be reached: "),
+        ("ours", "127.0.0.1:8000", "The registry at 127.0.0.1:8000 cannot be reached: "),
+        ("ours", f"{base}/wrong/", "The change feed cannot be read. 404 Not found."),
+        ("ours", base, "The change feed cannot be read. 401 A valid key is required."),
+        ("broken", base, f"{tmp_path}/broken/.in-step.json is not valid JSON: "),
+    ):
+        arguments = [str(tmp_path / folder), "--registry", registry, "--partner", "unido", "--key", "hoptac_wrong"]
+        monkeypatch.setattr(sys, "argv", ["keep_in_step.py", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert str(ended.value).startswith(expected)
+
+
 def test_a_receiver_takes_each_event_once(seeded_database: Database) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

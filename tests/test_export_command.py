@@ -29,7 +29,8 @@ def test_an_import_of_an_export_builds_an_equal_registry(
     assert (exported.returncode, exported.stdout) == (0, f"{count} records in {tmp_path}/all.jsonl.\n")
     again = run("export", str(tmp_path / "all.jsonl"), HOPTAC_DATABASE_URL=url)
     assert (again.returncode, "already exists" in again.stderr) == (1, True)
-    assert run("export", str(tmp_path / "no" / "all.jsonl"), HOPTAC_DATABASE_URL=url).returncode == 1
+    nowhere = run("export", str(tmp_path / "no" / "all.jsonl"), HOPTAC_DATABASE_URL=url)
+    assert (nowhere.returncode, nowhere.stderr) == (1, f"hoptac: There is no folder {tmp_path}/no.\n")
     copy = new_database(migrated)
     imported = run("import", str(tmp_path / "all.jsonl"), "--row-by-row", HOPTAC_DATABASE_URL=copy)
     assert f"{count} created" in imported.stdout, imported

@@ -4,12 +4,14 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.servers import run, server
+from tests.support.servers import ROOT, run, server
 from tests.support.waiting import eventually
 
 
@@ -54,6 +56,25 @@ def test_all_processes_are_counted_together(folder: Path) -> None:
 
 def pids(text: str) -> set[str]:
     return set(re.findall(r'hoptac_writes{pid="(\d+)"}', text))
+
+
+@pytest.mark.slow
+def test_a_worker_serves_the_numbers_of_the_registry(folder: Path) -> None:
+    url = f"sqlite:///{folder}/metrics-of-worker.db"
+    assert run("migrate", HOPTAC_DATABASE_URL=url).returncode == 0
+    port = free_port()
+    command = [sys.executable, "-m", "app", "worker", "--metrics-port", str(port)]
+    environment = {**os.environ, "HOPTAC_DATABASE_URL": url}
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert worker.stdout is not None
+    with worker.stdout:
+        try:
+            assert worker.stdout.readline() == "Hoptac sends webhooks.\n"
+            shown = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+            assert (value(shown, "hoptac_database_up"), value(shown, "hoptac_open_imports")) == (1, 0)
+        finally:
+            worker.terminate()
+            assert worker.wait(timeout=120) == 0
 
 
 def test_a_metrics_port_in_use_is_reported(folder: Path) -> None:

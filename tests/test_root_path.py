@@ -116,7 +116,7 @@ def test_no_path_of_the_registry_is_one_of_a_proxy(below: TestClient) -> None:
 def test_the_server_prints_addresses_below_the_path() -> None:
     set_root_path(ROOT)
     try:
-        assert f"http://127.0.0.1:8000{ROOT}/docs\n" in _addresses("http://127.0.0.1:8000")
+        assert f"http://127.0.0.1:8000{ROOT}/docs\n" in _addresses("http://127.0.0.1:8000", "/v1")
     finally:
         set_root_path("")
 

@@ -23,7 +23,7 @@ def advance(count: int) -> None:
 
 @contextmanager
 def reported(items: str, report: Callable[[str], None]) -> Iterator[None]:
-    """Report how many items are done, such as "20,000 rows so far.", while the block takes long."""
+    """Report how many items are done, such as "Rows restored so far: 20,000.", while the block takes long."""
     done = 0
     due = time.monotonic() + FIRST
 
@@ -31,7 +31,7 @@ def reported(items: str, report: Callable[[str], None]) -> Iterator[None]:
         nonlocal done, due
         done += count
         if time.monotonic() >= due:
-            report(f"{done:,} {items} so far.")
+            report(f"{items} so far: {done:,}.")
             due = time.monotonic() + EVERY
 
     token = _ADVANCE.set(note)

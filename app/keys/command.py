@@ -12,7 +12,7 @@ from app.core.access.keys import TOKEN_PATTERN
 from app.core.access.rotation import Rotation
 from app.core.errors import NotFound
 from app.core.model.validation import validate
-from app.core.values.text import printable
+from app.core.values.text import counted, printable
 from app.keys import administration as keys
 from app.keys.models import KeyCreated, KeyFields, KeyShown
 from app.keys.revocation import revoke, revoke_token
@@ -66,7 +66,7 @@ def _events(session: Session, options: argparse.Namespace, _: int) -> Output:
     for event in session.exec(query):
         detail = event.detail or ""
         if event.reason:
-            detail = f"{event.reason}, {event.count} times until {_minute(event.last_at)}"
+            detail = f"{event.reason}, {counted(event.count, 'time')} until {_minute(event.last_at)}"
         rows.append((_minute(event.first_at), event.action, event.actor or "-", event.address or "-", detail))
     return Output(_table(rows))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from sqlalchemy import select
 from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
@@ -53,7 +54,7 @@ def _run(settings: Settings, application: Any) -> None:
     listening = config.bind_socket()
     listening.listen(config.backlog)  # accepts connections already; the server starts a moment later
     host, port = listening.getsockname()[:2]
-    print(_addresses(f"http://{host}:{port}"), flush=True)
+    print(_addresses(f"http://{host}:{port}", example_path(settings)), flush=True)
     if settings.workers > 1:
         Supervisor(config, sockets=[listening]).run()
     else:
@@ -139,11 +140,17 @@ def work(settings: Settings) -> None:
     asyncio.run(send())
 
 
-def _addresses(base: str) -> str:
-    paths = {
-        "API": "/v1",
-        "docs": "/docs",
-        "reference": "/reference",
-        "try": "/v1/projects/smart-factory-cooperation?include=figures,indicators",
-    }
+def example_path(settings: Settings) -> str:
+    """Return the path of a request to try: a record of the dataset, or a list if the registry does not have it."""
+    from app.projects.models import PROJECTS  # noqa: PLC0415 - the parent of several workers needs no other resource
+
+    table: Any = PROJECTS.table
+    query = select(table.state).where(table.id == PROJECTS.example)
+    with Database(settings.database_url) as database, database.snapshot() as connection:
+        is_public = connection.scalar(query) == "published"
+    return f"/v1/projects/{PROJECTS.example}?include=figures,indicators" if is_public else "/v1/projects"
+
+
+def _addresses(base: str, example: str) -> str:
+    paths = {"API": "/v1", "docs": "/docs", "reference": "/reference", "try": example}
     return "Hoptac serves:\n" + "\n".join(f"  {name:<10}{base}{public(path)}" for name, path in paths.items())

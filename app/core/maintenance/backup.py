@@ -49,6 +49,8 @@ def back_up(database: Database, path: Path) -> CopyResult:
     """Copy a database into a new file that only its owner can read. Raise NotCopied if the path exists."""
     if path.exists():
         raise NotCopied(f"{path} already exists.")
+    if not path.parent.is_dir():
+        raise NotCopied(f"There is no folder {path.parent}.")
     with _atomic_file(path) as partial, database.snapshot() as source, Database(f"sqlite:///{partial}") as file:
         migrate(file)
         at = now()
@@ -71,7 +73,7 @@ def restore(path: Path, database: Database, *, unproved: bool = False) -> CopyRe
     reports a problem. With `unproved`, it is committed all the same, and the result has the problem.
     """
     if not path.is_file():
-        raise NotCopied(f"{path} is not a file.")
+        raise NotCopied(f"{path} is a folder." if path.is_dir() else f"There is no file {path}.")
     with _opened(path) as source:
         _check_schema(source, path)
         if database.schema_version() is None:

@@ -205,6 +205,11 @@ class Suggestions:
         return f" Did you mean {similar[0]}?" if similar else ""
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, such as "1 key" and "2,000 keys"."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def printable(text: str) -> str:
     """Return a text that is safe to print: control characters and changes of direction are escaped."""
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)

@@ -22,10 +22,13 @@ PAGE = 200  # records that are written at once
 def export_records(database: Database, path: Path) -> int:
     """Write all published records to a new file, as they are in one snapshot. Return their number.
 
-    Raise FileExistsError if there is such a file. It appears under its name when it is complete.
+    The file appears under its name when it is complete. Raise FileExistsError if there is such a file, and
+    FileNotFoundError if its folder does not exist.
     """
     if path.exists():
         raise FileExistsError(f"{path} already exists.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent}.")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     count = 0
     try:

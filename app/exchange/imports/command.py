@@ -11,6 +11,7 @@ from app.core.access.caller import Caller
 from app.core.database.engine import Database
 from app.core.errors import Invalid, Problem
 from app.core.model.resource import RESOURCES
+from app.core.values.text import counted
 from app.exchange.formats.lines import Reading
 from app.exchange.formats.mapping import MappingFields, check_mapping
 from app.exchange.formats.media_types import SUFFIXES, TableSettings, allows_resource, parse_file
@@ -27,7 +28,7 @@ from app.exchange.imports.storage.store import read_errors, store_import
 def file_format_of(path: Path) -> str:
     """Return the media type of a file; ValueError if there is no such file, or its suffix is unknown."""
     if not path.is_file():
-        raise ValueError(f"{path}: there is no such file")
+        raise ValueError(f"{path} is a folder." if path.is_dir() else f"There is no file {path}.")
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{path}: the name of the file must end in {', '.join(SUFFIXES)}")
     return SUFFIXES[path.suffix.lower()]
@@ -86,7 +87,7 @@ def _outcome(session: Session, import_id: str) -> tuple[list[str], str]:
         messages.append(row.reason)
     counts = ", ".join(f"{getattr(row, name)} {name}" for name in COUNTS)
     has_written = row.status == "done" and not row.dry_run
-    summary = f"{row.lines} lines: {counts}." + ("" if has_written else " Nothing was written.")
+    summary = f"{counted(row.lines, 'line')}: {counts}." + ("" if has_written else " Nothing was written.")
     return messages, "\n".join([*_missing_records(session, import_id), summary])
 
 
@@ -103,7 +104,7 @@ def read_settings(charset: str, options: dict[str, Any], mapping: Path | None) -
     fields = None
     if mapping is not None:
         if not mapping.is_file():
-            raise ValueError(f"--mapping: there is no file {mapping}")
+            raise ValueError(f"--mapping: There is no file {mapping}.")
         fields = MappingFields.model_validate_json(mapping.read_bytes())
         try:
             check_mapping(fields)
