@@ -43,8 +43,8 @@ def points_of_places(folder: Path) -> dict[str, tuple[Point, Citation]]:
 
 def _point(row: Mapping[str, str]) -> tuple[Point, Citation]:
     point = Point.model_validate({name: row[name] for name in ("latitude", "longitude", "precision")})
-    note = f"{row['name']}, GeoNames {row['geonames']}, CC BY 4.0."
-    return point, Citation.model_validate(_external(TOWNS, note, "point"))
+    text = f"{row['name']}, GeoNames {row['geonames']}, CC BY 4.0."
+    return point, Citation.model_validate(_external(TOWNS, {"vi": text, "en": text}, "point"))
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
@@ -54,7 +54,10 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _country(code: str) -> dict[str, Any]:
-    note = f"ISO 3166-1 alpha-2 {code}; names of Unicode CLDR."
+    note = {
+        "vi": f"ISO 3166-1 alpha-2: {code}; tên theo Unicode CLDR.",
+        "en": f"ISO 3166-1 alpha-2: {code}; names of Unicode CLDR.",
+    }
     return {
         "name": COUNTRY.codes[code].label,
         "level": "country",
@@ -68,9 +71,14 @@ def _province(row: Mapping[str, str], provinces: list[dict[str, str]]) -> dict[s
     is_new = not row["iso"]
     source = CODES_OF_2025 if is_new else CODES_OF_2004
     scheme = "vn-gso-2025" if is_new else "vn-gso"
-    citations = [_external(source, f"Code {row['gso']} of the General Statistics Office.", "name", "identifiers")]
+    note = {
+        "vi": f"Mã {row['gso']} của Tổng cục Thống kê.",
+        "en": f"Code {row['gso']} of the General Statistics Office.",
+    }
+    citations = [_external(source, note, "name", "identifiers")]
     if row["iso"]:
-        citations.append(_external(ISO_PROVINCES, f"ISO 3166-2 {row['iso']}.", "code"))
+        text = f"ISO 3166-2: {row['iso']}."
+        citations.append(_external(ISO_PROVINCES, {"vi": text, "en": text}, "code"))
     if row["period"]:
         citations.append(_succession(row, provinces))
     return {
@@ -91,10 +99,10 @@ def _succession(row: Mapping[str, str], provinces: list[dict[str, str]]) -> dict
     source = CITY_OF_HUE if new_id == "hue" else MERGER_OF_2025
     merged = ", ".join(province["vi"] for province in provinces if province["succeeded_by"] == new_id)
     new_name = next(province["vi"] for province in provinces if province["id"] == new_id)
-    return _external(
-        source, f"{merged} became {new_name}.", "period", *(["succeeded_by"] if row["succeeded_by"] else [])
-    )
+    became = "hợp thành" if ", " in merged else "trở thành"
+    note = {"vi": f"{merged} {became} {new_name}.", "en": f"{merged} became {new_name}."}
+    return _external(source, note, "period", *(["succeeded_by"] if row["succeeded_by"] else []))
 
 
-def _external(document: str, note: str, *supports: str) -> dict[str, Any]:
+def _external(document: str, note: dict[str, str], *supports: str) -> dict[str, Any]:
     return {"document": document, "basis": "external", "note": note, "supports": list(supports)}

@@ -16,6 +16,7 @@ from app.core.values.codelists import Code, CodeList
 from app.core.values.dates import Edtf
 from app.core.values.links import PartnerId, PlaceId
 from app.core.values.text import LanguageMap, Line
+from app.core.values.urls import WebUrl
 from app.core.writing.integrity import Proposal
 
 PARTNER_KIND = CodeList(
@@ -47,6 +48,11 @@ class PartnerFields(HasIdentifiers, RecordFields):
     kind: Annotated[str, PARTNER_KIND]
     description: LanguageMap | None = Field(
         default=None, description="What the partner is, in the words of this registry."
+    )
+    website: WebUrl | None = Field(default=None, description="URL of the partner's website.")
+    logo: WebUrl | None = Field(default=None, description="URL of an image with the partner's logo.")
+    contact_page: WebUrl | None = Field(
+        default=None, description="URL of the page on which the partner states how to contact it."
     )
     parent: PartnerId | None = Field(default=None, description="Id of the partner that this one is a unit of.")
     country: PlaceId | None = Field(

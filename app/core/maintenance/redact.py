@@ -23,7 +23,7 @@ from app.core.database.large_rows import batches
 from app.core.database.sql import CHUNK
 from app.core.maintenance.reindex import is_refresh_needed, refresh_index
 from app.core.model.resource import RESOURCES, Resource
-from app.core.model.texts import name_texts, other_texts
+from app.core.model.texts import name_texts, other_texts, url_members
 from app.core.search.index import clear_index
 from app.core.values.json import to_json
 from app.core.values.normal_forms import normalized
@@ -31,7 +31,7 @@ from app.core.values.text import clean, slug
 from app.core.writing.batch import Batch
 from app.core.writing.representation import StoredRecord, accepted_fields
 
-RecordName = tuple[str, str]  # resource and id of a record
+RecordName = tuple[str, str]  # the resource and the id of a record
 
 MIN_CHARACTERS = 3  # of a text that is removed from all records at once
 # A column outside the log that stores contents of records as JSON has this key in its `info`. The value names its rows.
@@ -87,11 +87,11 @@ class Redaction:
     def redact_record(self, resource: Resource, record: dict[str, Any]) -> tuple[set[str], set[str]]:
         """Replace the text in a representation. Return JSON Pointers to where it was removed and to where it remains.
 
-        It is removed from all free text and from `url`. Ids, links and codes stay, even if they were derived from the
+        It is removed from all free text and from URLs. Ids, links and codes stay, even if they were derived from the
         text: «Trần Thị A» remains in `tran-thi-a`.
         """
         paths = [path for path, _ in (*name_texts(resource, record), *other_texts(resource, record))]
-        pointers = [self._replace(record, _STEP.findall(path)) for path in [*paths, "url"]]
+        pointers = [self._replace(record, _STEP.findall(path)) for path in [*paths, *url_members(resource)]]
         removed = {pointer for pointer in pointers if pointer}
         remaining = {pointer for pointer, text in _strings(record) if self.text in _nfc(text) or self._has_id(text)}
         return removed, remaining

@@ -14,7 +14,7 @@ from app.core.values.links import PartnerId
 from app.core.values.text import Slug
 
 # Version number of the rendering. Raise it whenever representations change; `hoptac migrate` then renders them again.
-RENDERING = 5
+RENDERING = 6
 
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel
 
 from app.core.model.resource import Resource
 from app.core.values.text import clean
+from app.core.values.urls import is_web_url
 
 Texts = list[tuple[str, str]]  # (path, text); a path is such as title.vi or aliases[0]
 
@@ -24,6 +26,19 @@ def name_texts(resource: Resource, record: Mapping[str, Any]) -> Texts:
 def other_texts(resource: Resource, record: Mapping[str, Any]) -> Texts:
     """Return all other texts of a record."""
     return _collected(_readers(resource)[1], record)
+
+
+@cache
+def url_members(resource: Resource) -> tuple[str, ...]:
+    """Return the members that contain URLs, which are not among the texts."""
+    return tuple(name for name, field in resource.fields.model_fields.items() if _is_url(field.annotation))
+
+
+def _is_url(kind: Any) -> bool:
+    """Return whether a type is WebUrl, or a union with it."""
+    types = (kind,) if get_origin(kind) is Annotated else get_args(kind)
+    rules = chain.from_iterable(get_args(option)[1:] for option in types)
+    return any(isinstance(rule, AfterValidator) and rule.func is is_web_url for rule in rules)
 
 
 def _collected(readers: list[tuple[str, _Collect]], record: Mapping[str, Any]) -> Texts:

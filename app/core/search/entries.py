@@ -1,5 +1,6 @@
 """The entry of a record in the search index: its words, terms and label, made from its representation."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ INDEXING = 6
 
 MAX_RANKED = 4_000  # characters of the texts of a record, and of what it is about, with which queries are compared
 MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte
+NOTE = re.compile(r"\.note(\.|$)")  # the path of a remark in a citation, which is not about the record
 CODE_LINE = "="  # starts a line with a code of the record
 
 
@@ -53,7 +55,7 @@ class IndexEntry(NamedTuple):
         """Return the entry for a representation, given its facts and the labels of the records that it links to."""
         own_names = [name for _, name in name_texts(resource, record)]
         names = [tokenize(name) for name in own_names]
-        others = [own_text(text) for path, text in other_texts(resource, record) if not path.endswith(".note")]
+        others = [own_text(text) for path, text in other_texts(resource, record) if not NOTE.search(path)]
         links_text = [link_text(text) for text in (resource.one, *facts.texts)]
         links_text += [link_text(labels.get(reference, "")) for reference in facts.references]
         codes = [record["id"], *(identifier["value"] for identifier in record.get("identifiers", ()))]

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from app.core.values.codelists import Code, CodeList
 from app.core.values.links import DocumentId, PartnerId
-from app.core.values.text import LanguageMap, Line, Prose
+from app.core.values.text import LanguageMap, Line, TextOrLanguageMap
 from app.core.values.urls import is_web_url
 
 BASIS = CodeList(
@@ -47,7 +47,11 @@ class Citation(Value):
         examples=[["value", "/places/1"]],
     )
     basis: Annotated[str, BASIS] = "stated"
-    note: Prose | None = Field(default=None, description="The source, if `basis` is `external`. Otherwise a remark.")
+    note: TextOrLanguageMap | None = Field(
+        default=None,
+        description="The source, if `basis` is `external`. Otherwise a remark, such as why a value is inferred. "
+        "A text without a language is accepted too, and gets the tag `und`.",
+    )
 
 
 class Voice(Value):
