@@ -1,5 +1,7 @@
 """Imports over HTTP: files of records, what becomes of each line, and that the same file again changes nothing."""
 
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -14,6 +16,7 @@ from tests.support.http import client_of, get, problem, walk
 from tests.support.imports import COAST, FIGURE, PORTS, Record, counts, ended, lines_of
 from tests.support.keys import Key, key_of
 from tests.support.log import count_changes
+from tests.support.servers import run
 
 
 def test_links_lead_forward_and_the_same_file_again_changes_nothing(
@@ -264,13 +267,36 @@ def test_a_key_of_a_partner_writes_its_own_records_only(
     registry.delete("/v1/projects/gone-ports", headers={**editor, "If-Match": "*"})
     mine = {name: value for name, value in PORTS.items() if name != "managed_by"}
     others = {"resource": "partners", "id": "moit", "abbreviation": "X"}
-    lines = [mine, others, {**mine, "id": "hidden-ports"}, {**mine, "id": "gone-ports"}]
+    registry.put("/v1/projects/their-ports", json={**PORTS, "id": "their-ports", "managed_by": "moit"}, headers=editor)
+    registry.delete("/v1/projects/their-ports", headers={**editor, "If-Match": "*"})
+    lines = [mine, others, {**mine, "id": "hidden-ports"}, {**mine, "id": "their-ports"}, {**mine, "id": "gone-ports"}]
     lines += [{**mine, "id": "given-away", "managed_by": "moit"}]
     _found, seen = ended(registry, unido, lines_of(*lines), "?mode=rows")
     assert [line["errors"][0]["code"] if line["errors"] else line["verdict"] for line in seen] == [
-        "created", "forbidden", "id_taken", "id_taken", "forbidden",
+        "created", "forbidden", "id_taken", "id_taken", "created", "forbidden",
     ]  # fmt: skip
     assert get(registry, "/v1/projects/green-ports")["managed_by"] == "unido"
+
+
+def test_a_line_restores_the_deleted_record_with_its_id(
+    registry: TestClient, editor: Key, seeded_database: Database, tmp_path: Path
+) -> None:
+    path = "/v1/projects/green-ports"
+    created = registry.put(path, json=PORTS, headers=editor).json()["created_at"]
+    registry.delete(path, headers={**editor, "If-Match": "*"})
+    for query, status in (("?dry_run=true", 410), ("?mode=rows", 200)):
+        _, lines = ended(registry, editor, lines_of(PORTS), query)
+        assert (lines[0]["verdict"], lines[0]["matched_by"], lines[0]["id"]) == ("created", "deleted", "green-ports")
+        get(registry, path, status)
+    shown = get(registry, path)
+    assert (shown["version"], shown["created_at"]) == (3, created)
+    actions = [entry["action"] for entry in get(registry, f"{path}/history")["items"]]
+    assert actions == ["create", "delete", "create"]
+
+    registry.delete(path, headers={**editor, "If-Match": "*"})
+    (tmp_path / "ports.jsonl").write_bytes(lines_of(PORTS))
+    found = run("import", str(tmp_path / "ports.jsonl"), "--dry-run", HOPTAC_DATABASE_URL=url_of(seeded_database))
+    assert "restored, because it was deleted: projects/green-ports" in found.stdout, found
 
 
 def test_what_others_refer_to_is_not_withdrawn(registry: TestClient, editor: Key) -> None:

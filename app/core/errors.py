@@ -232,7 +232,7 @@ class Conflict(Problem):
 class IdTaken(Conflict):
     """The id belongs to another record. Drafts, deleted and merged records keep their ids. Choose another id.
 
-    A deleted record is restored with PUT, not with POST.
+    A deleted record is restored with PUT or by an import, not with POST.
     """
 
     code = "id_taken"
@@ -240,7 +240,7 @@ class IdTaken(Conflict):
 
 
 class Rewound(Conflict):
-    """The registry does not have this Change: it was restored or is another registry. Start again with `after=0`."""
+    """The registry does not have this Change: it was restored, or is another registry. Start again with `after=0`."""
 
     code = "rewound"
     title = "Unknown Change"
@@ -269,7 +269,7 @@ class ReferredTo(Conflict):
 
 
 class Gone(Problem):
-    """The record was deleted. A key that may write the record can restore it with PUT."""
+    """The record was deleted. A key that may write the record can restore it with PUT or by an import."""
 
     status = 410
     code = "gone"
@@ -322,7 +322,7 @@ class NoCondition(Problem):
 
 
 class TooMany(Problem):
-    """The key or the address has used more than its limit allows, or keeps more waiting or stored.
+    """The key or the address has used more than its limit allows, or has too much that waits or is stored.
 
     Try again after `Retry-After` seconds. Without this header, `detail` states what must be done first.
     """

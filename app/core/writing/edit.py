@@ -1,4 +1,4 @@
-"""The writes of a request: it creates, replaces, patches or deletes a record, under its conditions and the rules."""
+"""One write of a request: it creates, replaces, patches or deletes a record, if the conditions and rules allow it."""
 
 import json
 import secrets
@@ -25,7 +25,7 @@ from app.core.writing.references import referrers
 from app.core.writing.representation import Content, DeletedRecord, StoredRecord, writable_members
 
 MAX_REFERRERS = 50  # referrers that a problem lists
-MAX_CHECKED_REFERRERS = 1_000  # referrers of each kind of link that are read
+MAX_CHECKED_REFERRERS = 1_000  # referrers that are read for each kind of link
 NUMBERS_AT_ONCE = 50  # ids with a number that are tried with one statement; a POST then takes random letters
 
 
@@ -55,7 +55,7 @@ class Edit:
         present = self._read()
         deleted = None
         if present is None:
-            deleted = self._deleted()
+            deleted = self.deleted()
             self.conditions.check(self.session, None)
         else:
             if not self.caller.can_see(present.state, present.managed_by):
@@ -107,7 +107,7 @@ class Edit:
         if json.loads(present.body).get("merged_into"):
             raise IdTaken("The record was merged into another one. Write to that one.")
 
-    def _deleted(self) -> DeletedRecord | None:
+    def deleted(self) -> DeletedRecord | None:
         """Return the deleted record with this id, if there was one. Raise IdTaken if the caller may not write it."""
         last = self.session.execute(LAST_OF_RECORD, {"resource": self.resource.name, "id": self.record_id}).first()
         if last is None:

@@ -17,6 +17,7 @@ from app.exchange.formats.mapping import MappingFields, check_mapping
 from app.exchange.formats.media_types import SUFFIXES, TableSettings, allows_resource, parse_file
 from app.exchange.formats.options import TableOptions
 from app.exchange.imports.database_tables import COUNTS, LINES, Import
+from app.exchange.imports.line import RESTORED
 from app.exchange.imports.models import ImportOptions
 from app.exchange.imports.pace import Pace
 from app.exchange.imports.run import run
@@ -88,15 +89,20 @@ def _outcome(session: Session, import_id: str) -> tuple[list[str], str]:
     counts = ", ".join(f"{getattr(row, name)} {name}" for name in COUNTS)
     has_written = row.status == "done" and not row.dry_run
     summary = f"{counted(row.lines, 'line')}: {counts}." + ("" if has_written else " Nothing was written.")
-    return messages, "\n".join([*_missing_records(session, import_id), summary])
+    return messages, "\n".join([*_noteworthy_records(session, import_id), summary])
 
 
-def _missing_records(session: Session, import_id: str) -> Iterator[str]:
-    """Yield a line of text for each record that a complete file does not contain."""
-    query = select(LINES.c.resource, LINES.c.record_id, LINES.c.verdict)
-    query = query.where(LINES.c.import_id == import_id, LINES.c.matched_by == ABSENT, LINES.c.verdict != "refused")
-    for resource, record_id, verdict in session.execute(query.order_by(LINES.c.number)):
-        yield f"not in the file: {resource}/{record_id}" + ("" if verdict == ABSENT else ", withdrawn")
+def _noteworthy_records(session: Session, import_id: str) -> Iterator[str]:
+    """Yield a line of text for each deleted record that is restored, and each that a complete file does not contain."""
+    query = select(LINES.c.resource, LINES.c.record_id, LINES.c.verdict, LINES.c.matched_by)
+    query = query.where(LINES.c.import_id == import_id, LINES.c.matched_by.in_((ABSENT, RESTORED)))
+    for resource, record_id, verdict, matched_by in session.execute(
+        query.where(LINES.c.verdict != "refused").order_by(LINES.c.number)
+    ):
+        if matched_by == RESTORED:
+            yield f"restored, because it was deleted: {resource}/{record_id}"
+        else:
+            yield f"not in the file: {resource}/{record_id}" + ("" if verdict == ABSENT else ", withdrawn")
 
 
 def read_settings(charset: str, options: dict[str, Any], mapping: Path | None) -> TableSettings:

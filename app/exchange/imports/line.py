@@ -16,6 +16,7 @@ from app.exchange.imports.planning.names import normalized_name, normalized_name
 from app.exchange.imports.storage.store import errors_json
 from app.exchange.imports.table_rows import merged_row
 
+RESTORED = "deleted"  # how a line found its record, if that was deleted and the line restores it
 RecordKey = tuple[str, str]  # resource and id
 
 

@@ -119,8 +119,9 @@ class LineShown(BaseModel):
     verdict: Annotated[str, VERDICT] | None = Field(description="null until the line was processed.")
     resource: str | None
     id: str | None = Field(description="Id of the record.")
-    matched_by: Literal["identifier", "name", "title", "absent"] | None = Field(
-        description="How the record of a line without id was found; null if the line has an id or creates one. "
+    matched_by: Literal["identifier", "name", "title", "deleted", "absent"] | None = Field(
+        description="How the record of a line without id was found; null if the line has an id or creates a record. "
+        "`deleted`: the line has the id of a deleted record, and restores it. "
         "`absent`: the line stands for a record that the file does not contain."
     )
     errors: list[LineError] = Field(description="Why the line is refused.")

@@ -20,7 +20,8 @@ from app.core.values.links import links_in
 from app.core.writing.batch import Batch
 from app.core.writing.edit import Edit, actor, used_ids
 from app.core.writing.integrity import LookupCache, Proposal, violations
-from app.exchange.imports.line import ImportLine, RecordKey
+from app.core.writing.representation import DeletedRecord
+from app.exchange.imports.line import RESTORED, ImportLine, RecordKey
 from app.exchange.imports.storage.compact import digest
 
 
@@ -164,28 +165,30 @@ class LineWriter:
             raise Invalid(*line.plan_errors)  # the records to which it links are not written either
         present = line.present
         edit = Edit(self.session, self.caller, line.resource, line.record_id)
+        deleted = None
         if not line.is_without_record:
-            self._check_id(edit, line, is_used=is_used)
+            deleted = self._check_id(edit, line, is_used=is_used)
         line.merged = edit.with_manager(line.merged_record(), present)
         if line.plan_errors:
             raise Invalid(*_all_errors(edit, line))
         line.fields = edit.validate(line.merged)
         if present is not None and line.is_stale(present):
             raise Invalid(ErrorItem(pointer="/version", code="stale", detail=ERROR_DETAILS["stale"]))
-        line.verdict = batch.put(line.resource, line.record_id, line.fields, present)
+        line.verdict = batch.put(line.resource, line.record_id, line.fields, present, deleted)
 
-    def _check_id(self, edit: Edit, line: ImportLine, *, is_used: bool) -> None:
-        """Raise a Problem if the line cannot write the record with its id."""
+    def _check_id(self, edit: Edit, line: ImportLine, *, is_used: bool) -> DeletedRecord | None:
+        """Return the deleted record that the line restores, if any. Raise a Problem if the line cannot write its id."""
         present = line.present
-        if present is None and is_used:
-            raise IdTaken
-        if present is None:
-            return
-        if line.is_new:  # another writer has taken the id since the plan was made
+        if line.is_new and (present is not None or is_used):  # another writer has used the id since the plan was made
             raise Conflict(ERROR_DETAILS["conflict"])
+        if present is None:
+            deleted = edit.deleted() if is_used else None
+            line.matched_by = RESTORED if deleted else line.matched_by
+            return deleted
         if not self.caller.can_see(present.state, present.managed_by):
             raise IdTaken
         edit.check_writable(present)
+        return None
 
     def _check_rules(self, lines: list[ImportLine]) -> bool:
         """Refuse the lines that violate a rule, and return whether there are any."""
