@@ -359,6 +359,9 @@ def test_includes_past_200_say_where_the_rest_is(seeded_database: Database) -> N
                     ids |= {item["id"] for item in page["items"]}
                     following = page["next"]
             assert {f"many-{number:03}" for number in range(450)} <= ids
+        shaped = "include=figures&fields[figures]=value&labels=vi&lang=vi"
+        following = client.get(f"/v1/projects/smart-factory-cooperation?{shaped}").json()["included_next"]["figures"][0]
+        assert set(client.get(following).json()["items"][0]) == {"id", "value", "labels"}
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------

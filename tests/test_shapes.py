@@ -162,3 +162,25 @@ def test_an_interval_in_a_date_bounds_one_moment() -> None:
     assert date_text("../2024-05-31", "vi", is_extent=False) == "chậm nhất 31/05/2024"
     assert date_text("2024/2026", "en", is_extent=False) == "between 2024 and 2026"
     assert date_text("2024/..", "en", is_extent=False) == "not before 2024"
+
+
+def test_every_answer_with_codes_can_have_labels_or_one_language(client: TestClient) -> None:
+    project = "smart-factory-cooperation"
+    shaped = "labels=vi&lang=vi"
+    for path in (f"/v1/projects/{project}/progress?{shaped}", f"/v1/progress?project={project}&{shaped}"):
+        body = get(client, path)
+        shown = body["items"][0] if "items" in body else body
+        assert set(shown["title"]) == {"vi"}
+        assert shown["labels"]["/status"] == "Đang thực hiện"
+        assert shown["labels"]["/period"] == "2022 – 2023"
+        assert "labels" not in (get(client, path.partition("?")[0]).get("items") or [{}])[0]
+    included = get(client, f"/v1/projects/{project}?include=progress&{shaped}")["included"]["progress"][project]
+    assert included == shown
+    page = get(client, f"/v1/progress?limit=1&{shaped}")
+    assert "labels=vi&lang=vi" in page["next"]
+
+    facet = get(client, "/v1/projects/facets?facet=status&facet=partner&lang=en")["facets"]
+    assert {tuple(value["label"]) for name in facet for value in facet[name]["values"] if value["label"]} == {("en",)}
+    (group, *_) = get(client, "/v1/figures/aggregate?labels=vi")["groups"]
+    assert set(group["labels"]) >= {"/key/kind", "/key/unit"}
+    assert "labels" not in get(client, "/v1/figures/aggregate")["groups"][0]

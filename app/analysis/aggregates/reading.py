@@ -26,10 +26,11 @@ from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNIT
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import Parameter
+from app.core.model.labels import LABELS, Labels, code_label, codes_of_field, labelled
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
 from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
 from app.core.reading.includes import query_in_order, select_keys
-from app.core.reading.parameters import MAX_ITEMS, SEPARATED, Digits, filter_fields, query_model
+from app.core.reading.parameters import LANGUAGES, MAX_ITEMS, SEPARATED, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.numbers import Quantity, quantity_shown
 from app.figures.models import FIGURES
@@ -71,6 +72,7 @@ class AggregateGroup(BaseModel, defer_build=True):
         description=f"Figures that are not in the sum, with the reason: the first {MAX_LEFT_OUT} by id."
     )
     left_out_count: int = Field(description="Number of figures that are not in the sum.")
+    labels: Labels = Field(default={})
 
 
 class Aggregate(BaseModel, defer_build=True):
@@ -114,6 +116,7 @@ class Aggregates:
             Annotated[names, SEPARATED],
             Field(default="indicator", description=group_by, examples=["indicator,place"]),
         )
+        fields["labels"] = LANGUAGES["labels"]
         limit = "Maximum number of groups."
         fields["limit"] = (Digits, Field(default=MAX_ITEMS, ge=1, le=1000, description=limit))
         return query_model("FigureAggregateQuery", fields)
@@ -123,7 +126,7 @@ class Aggregates:
         return (yield from computed(request, lambda: self._aggregate(query), encode=vars))
 
     def _aggregate(self, query: Any) -> Read:
-        filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit"})
+        filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit", "labels"})
         filters, hints = yield from resolve_ids(self.parameters, filters)
         shape, values = filter_shape(self.parameters, filters)
         names = tuple(dict.fromkeys([*query.group_by.split(","), *ALWAYS]))
@@ -131,6 +134,8 @@ class Aggregates:
         because = (yield from self._empty_because(filters)) if filters and not rows else None
         members = (yield from self._read_members(names, shape, values)) if rows and not _too_many(names, rows) else None
         groups = [_group(names, row, members) for row in rows[: query.limit]]
+        if query.labels:
+            groups = [_labelled(group, query.labels) for group in groups]
         content = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
         return {**content, **with_hints(hints)}, None
 
@@ -203,6 +208,15 @@ def _group(names: Sequence[str], row: Sequence[Any], members: Members | None) ->
     group_key = shown_key(names, key)
     summed = _sum(names, group_key, tuple(key), members)
     return {"key": group_key, "count": count, "min": _number(low), "max": _number(high), **summed}
+
+
+def _labelled(group: dict[str, Any], language: str) -> dict[str, Any]:
+    """Return a group with the labels of the codes in its key and in its other members."""
+    group = labelled(AggregateGroup, group, language)
+    for name, value in group["key"].items():
+        if isinstance(value, str) and (codes := codes_of_field(FIGURES.shown, name)):
+            group[LABELS][f"/key/{name}"] = code_label(codes, value, language)
+    return group
 
 
 def _sum(

@@ -1,7 +1,7 @@
 """Reads of progress: one project with its sub-projects, and a page of many projects."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from typing import Annotated, Any
@@ -16,13 +16,14 @@ from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
+from app.core.model.labels import Labels, in_one_language, labelled
 from app.core.model.negations import negation
 from app.core.model.resource import COMPUTED_INCLUDES, ComputedInclude, Id
 from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
 from app.core.reading.filter_ids import resolve_ids
 from app.core.reading.includes import query_in_order, select_keys, select_texts
-from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
+from app.core.reading.parameters import DEFAULT_LIMIT, LANGUAGES, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.dates import Edtf
@@ -58,6 +59,7 @@ class ProjectProgress:
     indicators: Annotated[
         list[IndicatorProgress], Field(description="Progress of each indicator. Empty: the project has no figures.")
     ]
+    labels: Labels | None = field(init=False, default=None)  # an item without labels does not have this member
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,20 @@ def _read_project(project_id: str, query: Any, request: ReadRequest) -> Read:
 
     has_more = len(rows) > 1 + sum(map(len, below.values()))
     shown_project = WholeProgress(**_members(projects[0], results), parts=parts_of(project_id), more_parts=has_more)
-    return shown_project, None
+    return _shaped(shown_project, query.labels, query.lang), None
+
+
+def _shaped(item: ProjectProgress, labels: str | None, lang: str | None) -> Any:
+    """Return a project and its parts with labels, and with their texts in one language, if these are stated."""
+    return _with_texts(from_json(to_json(item, vars)), labels, lang) if labels or lang else item
+
+
+def _with_texts(members: dict[str, Any], labels: str | None, lang: str | None) -> dict[str, Any]:
+    if "parts" in members:
+        members = {**members, "parts": [_with_texts(part, labels, lang) for part in members["parts"]]}
+    if lang:
+        members = in_one_language(ProjectProgress, members, lang)
+    return labelled(ProjectProgress, members, labels) if labels else members
 
 
 def parts_below(projects: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -244,13 +259,13 @@ def _members(project: Mapping[str, Any], results: Mapping[str, list[IndicatorPro
     return {"project": project["id"], **copied, "indicators": results[project["id"]]}
 
 
-def read_included(project_ids: Sequence[str]) -> Read:
+def read_included(project_ids: Sequence[str], labels: str | None, lang: str | None) -> Read:
     """Return the progress of projects as JSON, by the id of the project: `include=progress`."""
     rows = yield PROJECTS_BY_ID, {"ids": list(project_ids), "most_bytes": MAX_PAGE_BYTES}
     projects = [from_json(body) for _, body in fitting(rows)]
     results = yield from _progress_of(projects, None)
     items = {project["id"]: ProjectProgress(**_members(project, results)) for project in projects}
-    return {project_id: to_json(item, vars) for project_id, item in items.items()}
+    return {project_id: to_json(_shaped(item, labels, lang), vars) for project_id, item in items.items()}
 
 
 COMPUTED_INCLUDES[PROJECTS.name] = {"progress": ComputedInclude(ProjectProgress, read_included)}
@@ -277,7 +292,7 @@ class ProgressList:
         fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=limit))
         cursor = "Start of the page, from `next` of the previous page with the same filters."
         fields["cursor"] = (str | None, Field(default=None, description=cursor, max_length=MAX_CURSOR))
-        return query_model("ProgressListQuery", fields)
+        return query_model("ProgressListQuery", {**fields, **LANGUAGES})
 
     def _build(self, shape: FilterShape) -> Query:
         has_figures = exists().where(FIGURE.project == PROJECT.id, _is_shown_figure())
@@ -290,7 +305,7 @@ class ProgressList:
         return (yield from computed(request, lambda: self._page(query, request), encode=vars))
 
     def _page(self, query: Any, request: ReadRequest) -> Read:
-        filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
+        filters = query.model_dump(exclude_none=True, exclude={"limit", "cursor", *LANGUAGES})
         resolved, _ = yield from resolve_ids(self.parameters, filters)
         shape, values = filter_shape(self.parameters, resolved)
         cursors: Cursors = yield from request.cursors(list(_pairs(filters)))
@@ -301,10 +316,14 @@ class ProgressList:
         next_path = None
         if len(rows) > len(projects):
             last_id = projects[-1]["id"]
-            next_path = cursors.next([("limit", query.limit)], last_id, last_id)
+            shaping = [
+                ("limit", query.limit),
+                *((name, value) for name in LANGUAGES if (value := getattr(query, name))),
+            ]
+            next_path = cursors.next(shaping, last_id, last_id)
         results = yield from _progress_of(projects, query.indicator)
         items = [ProjectProgress(**_members(project, results)) for project in projects]
-        return ProgressPage(items, next_path), next_path
+        return ProgressPage([_shaped(item, query.labels, query.lang) for item in items], next_path), next_path
 
 
 def _has_indicator(bind: str, single: bool) -> ColumnElement[bool]:

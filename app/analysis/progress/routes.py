@@ -7,8 +7,9 @@ from app.analysis.progress.reading import ProgressList, ProgressPage, WholeProgr
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.http.read_endpoints import OF_DETAILS, OF_LISTS
 from app.core.http.responses import read_request, write_response
+from app.core.model.labels import Language
 from app.core.model.resource import Id
-from app.core.reading.parameters import MAX_ITEMS
+from app.core.reading.parameters import LABELS_TEXT, LANG_TEXT, MAX_ITEMS
 from app.projects.models import PROJECTS
 
 DESCRIPTION = """\
@@ -41,6 +42,8 @@ class ProgressQuery(BaseModel, defer_build=True):
     indicator: list[Id] | None = Field(
         default=None, description="Only figures of these indicators.", max_length=MAX_ITEMS
     )
+    labels: Language | None = Field(default=None, description=LABELS_TEXT)
+    lang: Language | None = Field(default=None, description=LANG_TEXT)
 
 
 PROGRESS_LIST = ProgressList()

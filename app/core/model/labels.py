@@ -1,8 +1,9 @@
 """Labels of codes and texts of dates beside a record, and language maps that are reduced to one language."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Field
 
@@ -21,7 +22,7 @@ Labels = Annotated[dict[str, str], Field(description=LABELS_TEXT, examples=[{"/p
 Language = Literal["vi", "en"]
 
 
-def labelled(model: type[BaseModel], members: dict[str, Any], language: str) -> dict[str, Any]:
+def labelled(model: Any, members: dict[str, Any], language: str) -> dict[str, Any]:
     """Return the members with `labels`: the text of each code and date, by JSON Pointer."""
     labels: dict[str, str] = {}
     for name, visit in _visits(model):
@@ -30,8 +31,8 @@ def labelled(model: type[BaseModel], members: dict[str, Any], language: str) -> 
     return {**members, LABELS: labels}
 
 
-def in_one_language(model: type[BaseModel], members: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """Return the members with one text in each language map: in this language, or else in the next best one."""
+def in_one_language(model: Any, members: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Return the members with one text in each language map: in this language or, if it is missing, in another one."""
     reducers = _reducers(model)
     return {name: reducers[name](value, language) if name in reducers else value for name, value in members.items()}
 
@@ -40,6 +41,23 @@ def code_label(codes: CodeList, code: str, language: str) -> str:
     """Return the label of a code; in English if there is none in this language."""
     entry = codes.codes.get(code)
     return code if entry is None else entry.label.get(language, entry.en)
+
+
+class _Member(NamedTuple):
+    """A member of a model: its name in JSON, and its type."""
+
+    name: str
+    annotation: Any
+    marks: tuple[Any, ...] = ()
+
+
+def _members_of(model: type[Any]) -> Iterator[_Member]:
+    """Yield the members of a pydantic model or a dataclass."""
+    if is_dataclass(model):
+        yield from (_Member(name, hint) for name, hint in get_type_hints(model, include_extras=True).items())
+    else:
+        for name, field in model.model_fields.items():
+            yield _Member(field.alias or name, field.annotation, tuple(field.metadata))
 
 
 @cache
@@ -51,7 +69,7 @@ def codes_of_field(model: type[BaseModel], name: str) -> CodeList | None:
 
 # Yields the pointer and the text of each code and date in a value.
 _Visit = Callable[[Any, str, str], Iterator[tuple[str, str]]]
-# Returns a value whose language maps have one text.
+# Returns a value in which each language map has one text.
 _Reduce = Callable[[Any, str], Any]
 
 
@@ -78,7 +96,7 @@ class _Type(NamedTuple):
     @property
     def is_model(self) -> bool:
         """Whether values are objects with declared members."""
-        return isinstance(self.kind, type) and issubclass(self.kind, BaseModel)
+        return isinstance(self.kind, type) and (issubclass(self.kind, BaseModel) or is_dataclass(self.kind))
 
     @property
     def is_language_map(self) -> bool:
@@ -87,12 +105,12 @@ class _Type(NamedTuple):
 
 
 @cache
-def _visits(model: type[BaseModel]) -> tuple[tuple[str, _Visit], ...]:
+def _visits(model: type[Any]) -> tuple[tuple[str, _Visit], ...]:
     visits = []
-    for name, field in model.model_fields.items():
-        visit = _visit(_Type.of(field.annotation, tuple(field.metadata)), is_extent=name == EXTENT)
+    for member in _members_of(model):
+        visit = _visit(_Type.of(member.annotation, member.marks), is_extent=member.name == EXTENT)
         if visit is not None:
-            visits.append((field.alias or name, visit))
+            visits.append((member.name, visit))
     return tuple(visits)
 
 
@@ -102,7 +120,7 @@ def _visit(kind: _Type, *, is_extent: bool) -> _Visit | None:
     if kind.kind is Edtf:
         return _of_date(is_extent)
     if kind.is_model:
-        return _of_members(_visits(kind.kind)) if _visits(kind.kind) else None
+        return _of_members(kind.kind)
     if kind.items is not None:
         visit = _visit(_Type.of(kind.items), is_extent=is_extent)
         return _of_items(visit) if visit else None
@@ -125,10 +143,15 @@ def _of_date(is_extent: bool) -> _Visit:
     return visit
 
 
-def _of_members(visits: tuple[tuple[str, _Visit], ...]) -> _Visit:
+def _of_members(model: Any) -> _Visit:
+    """Return what visits the members of a model.
+
+    It looks at the model when it is called: a model can contain itself.
+    """
+
     def visit(value: Any, pointer: str, language: str) -> Iterator[tuple[str, str]]:
         if isinstance(value, Mapping):
-            for name, visit_member in visits:
+            for name, visit_member in _visits(model):
                 yield from visit_member(value.get(name), f"{pointer}/{name}", language)
 
     return visit
@@ -143,13 +166,13 @@ def _of_items(visit_item: _Visit) -> _Visit:
 
 
 @cache
-def _reducers(model: type[BaseModel]) -> dict[str, _Reduce]:
+def _reducers(model: type[Any]) -> dict[str, _Reduce]:
     """Return what reduces the language maps of a model, by the names of the members that have any."""
     reducers = {}
-    for name, field in model.model_fields.items():
-        reduce = _reducer(field.annotation)
+    for member in _members_of(model):
+        reduce = _reducer(member.annotation)
         if reduce is not None:
-            reducers[field.alias or name] = reduce
+            reducers[member.name] = reduce
     return reducers
 
 
@@ -157,8 +180,8 @@ def _reducer(annotation: Any) -> _Reduce | None:
     kind = _Type.of(annotation)
     if kind.is_language_map:
         return _best_text
-    if kind.is_model:
-        return _reducer_of_members(kind.kind) if _reducers(kind.kind) else None
+    if kind.is_model and kind.kind is not Edtf:
+        return _reducer_of_members(kind.kind)
     inner = None if kind.items is None else _reducer(kind.items)
     return _reducer_of_items(inner) if inner else None
 
@@ -172,7 +195,7 @@ def _best_text(value: Any, language: str) -> Any:
     return {best: value[best]}
 
 
-def _reducer_of_members(model: type[BaseModel]) -> _Reduce:
+def _reducer_of_members(model: type[Any]) -> _Reduce:
     def reduce(value: Any, language: str) -> Any:
         return in_one_language(model, value, language) if isinstance(value, Mapping) else value
 

@@ -15,7 +15,7 @@ from app.core.model.filters import EqualFilter, Filter, IdentifierFilter, Instan
 from app.core.model.negations import absence, flag, negation
 from app.core.values.text import SLUG
 
-# Filters also accept reserved words. No record has one as its id, so they match nothing.
+# A filter by id also accepts reserved words. No record has such an id, so they match nothing.
 Id = Annotated[str, StringConstraints(pattern=SLUG, max_length=120)]
 
 
@@ -162,12 +162,12 @@ RESOURCES: dict[str, Resource] = {}
 class ComputedInclude:
     """An include that is computed from the requested records, such as the progress of projects.
 
-    `compute` is a read. It takes the ids of the records, and returns the JSON of each result, of the type `model`, by
-    id.
+    `compute` is a read. It takes the ids of the records, the language of the labels and the language of the texts (each
+    may be None). It returns the JSON of each result, of the type `model`, by id.
     """
 
     model: Any
-    compute: Callable[[Sequence[str]], Any]
+    compute: Callable[[Sequence[str], str | None, str | None], Any]
 
 
 COMPUTED_INCLUDES: dict[str, dict[str, ComputedInclude]] = {}  # by resource and name
@@ -210,7 +210,7 @@ def _one_link(column: Any, link: Link, description: str, name: str) -> Parameter
 
 
 def on_record(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bool]:
-    """Return the condition of a parameter as a condition on the record, also if it concerns a link table."""
+    """Return the condition of a parameter as a condition on the record, even if it is a condition on a link table."""
     condition = parameter.where(bind, single)
     if parameter.link is None:
         return condition

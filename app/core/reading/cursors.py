@@ -89,9 +89,9 @@ class Cursors:
         cursor = ("cursor", self.cursor(value, record_id))
         return public(f"{self.path}?{urlencode([*self.parameters, *shaping, cursor])}")
 
-    def start(self) -> str:
+    def start(self, shaping: Iterable[tuple[str, Any]]) -> str:
         """Return the path of the first page."""
-        return public(f"{self.path}?{urlencode(self.parameters)}")
+        return public(f"{self.path}?{urlencode([*self.parameters, *shaping])}")
 
     def read(self, cursor: str) -> tuple[Any, str]:
         """Return the sort value and the id of the row before the page; raises BadCursor if it is for another list."""

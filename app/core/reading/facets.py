@@ -28,11 +28,12 @@ from app.core.database.sql import bounded, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import EqualFilter, code_list_of
+from app.core.model.labels import in_one_language
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
 from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
 from app.core.reading.includes import select_texts, union_in_order
-from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits, filter_fields, query_model
+from app.core.reading.parameters import DEFAULT_LIMIT, LANGUAGES, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.codelists import CodeList
 from app.core.values.json import from_json
@@ -65,7 +66,7 @@ class FacetsShown(BaseModel, defer_build=True):
 class Facet:
     """Columns whose values are counted: codes, ids of records of the resource `target`, or texts.
 
-    With `tree`, a record counts for its target and for everything above it. So it does for wider codes.
+    With `tree`, a record counts for its target and for all ancestors of the target. It also counts for wider codes.
     """
 
     columns: tuple[Any, ...]
@@ -106,6 +107,7 @@ class Facets:
         fields["facet"] = (list[names], Field(description=text, min_length=1, max_length=MAX_ITEMS, examples=[example]))
         text = "Maximum number of values of each facet."
         fields["limit"] = (Digits, Field(default=DEFAULT_LIMIT, ge=1, le=MAX_ITEMS, description=text))
+        fields["lang"] = LANGUAGES["lang"]
         return query_model(f"{self.resource.shown.__name__}FacetsQuery", fields)
 
     def count(self, query: Any, request: ReadRequest) -> Read:
@@ -113,7 +115,7 @@ class Facets:
         return (yield from computed(request, lambda: self._counted(query)))
 
     def _counted(self, query: Any) -> Read:
-        filters = query.model_dump(exclude_none=True, exclude={"facet", "limit"})
+        filters = query.model_dump(exclude_none=True, exclude={"facet", "limit", "lang"})
         filters, hints = yield from resolve_ids(self.resource.parameters, filters)
         shape, bound = filter_shape(self.resource.parameters, filters)
         names = dict.fromkeys(query.facet)
@@ -125,10 +127,13 @@ class Facets:
                 counts[_text(name)].append((_text(value), count))
         labels = yield from self._labels(counts, query.limit)
         facets = {name: self._facet_values(name, rows, labels, query.limit) for name, rows in counts.items()}
+        if query.lang:
+            for facet in facets.values():
+                facet["values"] = [in_one_language(FacetValue, value, query.lang) for value in facet["values"]]
         return {"facets": facets, **with_hints(hints)}, None
 
     def _statements_of(self, names: Sequence[str]) -> list[tuple[str, ...]]:
-        """Return the facets of each statement: those of texts together, and each other one alone."""
+        """Return the facets of each statement: all facets of texts in one, and each other facet in one of its own."""
         alone = [name for name in names if isinstance(self.facets[name].columns[0].type, Boolean)]
         together = tuple(name for name in names if name not in alone)
         return [*([together] if together else []), *((name,) for name in alone)]
@@ -152,7 +157,7 @@ class Facets:
         return any(links[name].tree for name, _ in shape if name in links)
 
     def _matching(self, names: Sequence[str], where: Sequence[Any]) -> CTE:
-        """Select the public records that match, with the columns that are counted, into a table of the statement."""
+        """Select the public records that match, with the columns to count, into a table inside the statement."""
         table = self.resource.table
         columns = chain.from_iterable(self.facets[name].columns for name in names)
         own = {column.key: column for column in columns if not isinstance(column, Column)}
@@ -188,7 +193,7 @@ class Facets:
         return statement.order_by(count.desc(), value).limit(bindparam("most"))
 
     def _conditions_on_link(self, name: str, shape: FilterShape) -> list[ColumnElement[bool]]:
-        """Return the other conditions on the link table of a facet: with `role=funding`, funding partners count."""
+        """Return the other conditions on the link table of a facet: `role=funding` counts only funding partners."""
         parameters = self.resource.parameters
         link = parameters[name].link
         if link is None:
@@ -248,7 +253,7 @@ def _matching_pairs(matching: CTE, column: Any, link_where: Sequence[Any]) -> Se
 
 
 def _ancestors_of(resource: Resource) -> Any:
-    """Select each node of a tree with itself and with everything above it. UNION ends the recursion in a cycle."""
+    """Select each node of a tree with itself and with its ancestors. UNION ends the recursion in a cycle."""
     table = resource.table
     nodes = select(table.id.label("node"), table.id.label("above")).cte(f"above_{resource.name}", recursive=True)
     higher = select(nodes.c.node, table.parent).join(table, table.id == nodes.c.above)

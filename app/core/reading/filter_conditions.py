@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 from app.core.model.filters import Parameter
 from app.core.model.resource import Resource, owner_of
 
-# The names of the filters in use, and whether each has a single value; with a flag its value.
+# The names of the filters in use, each with whether it has a single value. For a flag, its value.
 FilterShape = tuple[tuple[str, bool], ...]
 
 # Names in a shape that are not parameters:

@@ -1,4 +1,4 @@
-"""The last Change that this process knows, and how long it may trust that."""
+"""The last Change that this process knows, and for how long the process may use it without asking the database."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ class Freshness:
     """The last Change of the database, as far as this process knows it.
 
     Commits of this process are noticed at once, and commits of other processes within `staleness` seconds. `look` asks
-    the database (None: it does not respond); `commits` returns the number of commits of this process.
+    the database, and returns None if that does not respond. `commits` returns the number of commits of this process.
     """
 
     def __init__(self, look: ReadLastChange, commits: Callable[[], int], staleness: float) -> None:

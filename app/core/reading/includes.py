@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Executable, Select, case, func, literal_column, select, union_all
 
@@ -20,7 +20,7 @@ from app.core.reading.results import ReadRequest
 from app.core.values.text import Suggestions
 
 MAX_INCLUDED = 200  # records for each step
-MAX_ROUNDS = 5  # links in a chain of included records; `included_next` has the paths of what is behind them
+MAX_ROUNDS = 5  # links in a chain of included records; `included_next` has the paths of the records after these
 MAX_IN_PATH = 100  # ids in the path of further records
 
 
@@ -92,13 +92,18 @@ def query_in_order(resource: Resource, keys: Select[Any]) -> Query:
     return ordered_query(lambda texts_of: texts_of(resource, keys))
 
 
-# Changes the representations that a name includes, with their resources, before they are sent.
-IncludedShape = Callable[[str, Mapping[str, tuple[Resource, bytes]]], Mapping[str, bytes]]
+class IncludedShape(Protocol):
+    """The form in which a request wants the included records."""
 
+    @property
+    def languages(self) -> tuple[str | None, str | None]:
+        """The languages of the labels and of the texts, if they are stated."""
 
-def unshaped(_: str, records: Mapping[str, tuple[Resource, bytes]]) -> Mapping[str, bytes]:
-    """Return the representations as they are stored."""
-    return {record_id: body for record_id, (_, body) in records.items()}
+    def apply_to_included(self, name: str, records: Mapping[str, tuple[Resource, bytes]]) -> Mapping[str, bytes]:
+        """Return the requested form of the records that a name includes."""
+
+    def parameters_of_included(self, name: str) -> list[tuple[str, str]]:
+        """Return the parameters with which a list returns its records in this form."""
 
 
 @dataclass(frozen=True)
@@ -152,29 +157,27 @@ class Includes:
             keys = step.keys(bind, single, literal_column(str(number)).label("part"))
             yield texts_of(step.include.resource, keys)
 
-    def read(
-        self, request: ReadRequest, ids: Sequence[str], rows: Rows | None = None, shape: IncludedShape = unshaped
-    ) -> Read:
+    def read(self, request: ReadRequest, ids: Sequence[str], shape: IncludedShape, rows: Rows | None = None) -> Read:
         """Return the last members of a response: `"included": …, "included_next": …`.
 
         `ids` are those of the requested records. `rows` are the rows of `parts` if they have been read already, after
-        that of the requested record. `shape` changes the representations.
+        that of the requested record. `shape` is the form of the included records.
         """
         if rows is None:
             first = STATEMENTS.query(_first_statement, self.resource, self.names)
             values = {"ids": list(ids), "most_bytes": MAX_PAGE_BYTES}
             rows = (yield first, values) if self.first_steps and ids else ()
         first_reads, left = _split(rows, len(self.first_steps))
-        records = IncludedRecords(request, self.steps, left + sum(read.size for read in first_reads))
+        records = IncludedRecords(request, shape, self.steps, left + sum(read.size for read in first_reads))
         for step, read in zip(self.first_steps, first_reads, strict=True):
             yield from records.add(step, ids, read)
         for _ in range(MAX_ROUNDS):
             if not (yield from self._follow(records)):
                 break
         yield from records.add_paths_of_the_rest(self.later_steps)
-        members = {name: _object(shape(name, by_id)) for name, by_id in records.by_name.items()}
+        members = {name: _object(shape.apply_to_included(name, by_id)) for name, by_id in records.by_name.items()}
         for name, compute in self.computed.items():
-            members[name] = _object((yield from compute(ids)) if ids else {})
+            members[name] = _object((yield from compute(ids, *shape.languages)) if ids else {})
         next_paths = json.dumps(records.next_paths).encode() if records.next_paths else b"{}"
         return b'"included":%s,"included_next":%s' % (_object(members), next_paths)
 
@@ -191,11 +194,12 @@ class Includes:
 class IncludedRecords:
     """The records that the names of an include have added so far, and those from which each step was followed."""
 
-    def __init__(self, request: ReadRequest, steps: Sequence[IncludeStep], left: int) -> None:
+    def __init__(self, request: ReadRequest, shape: IncludedShape, steps: Sequence[IncludeStep], left: int) -> None:
         self.by_name: dict[str, dict[str, tuple[Resource, bytes]]] = {step.name: {} for step in steps}
         self.next_paths: dict[str, list[str]] = {}
         self.left = left  # bytes
         self._request = request
+        self._shape = shape
         self._followed: dict[IncludeStep, set[str]] = {}
 
     def sources(self, step: IncludeStep) -> list[str]:
@@ -217,7 +221,8 @@ class IncludedRecords:
         for record_id, body in read.pairs:
             self.by_name[step.name].setdefault(record_id, (resource, body))
         if read.has_more:
-            paths = yield from _next_paths(self._request, step.include, ids, read.last_id)
+            shaping = self._shape.parameters_of_included(step.name)
+            paths = yield from _next_paths(self._request, step.include, ids, read.last_id, shaping)
             self.next_paths.setdefault(step.name, []).extend(paths)
 
     def add_paths_of_the_rest(self, steps: Iterable[IncludeStep]) -> Read:
@@ -228,7 +233,10 @@ class IncludedRecords:
 
 
 def _steps(resource: Resource, names: Collection[str]) -> list[IncludeStep]:
-    """Return the steps that these names can take from a resource, in an order that does not depend on that of names."""
+    """Return the steps that these names can take from a resource.
+
+    The order of the names has no effect on their order.
+    """
     steps: list[IncludeStep] = []
     sources = [resource]
     for source in sources:  # grows
@@ -241,7 +249,7 @@ def _steps(resource: Resource, names: Collection[str]) -> list[IncludeStep]:
 
 @dataclass(frozen=True)
 class StepRecords:
-    """The records of a step as pairs of id and body, and whether there are or may be more than one response takes."""
+    """The records of a step as pairs of id and body, and whether there may be more than one response can contain."""
 
     pairs: Sequence[tuple[str, bytes]]
     has_more: bool
@@ -265,7 +273,7 @@ class StepRecords:
 def _split(rows: Rows, count: int) -> tuple[list[StepRecords], int]:
     """Return the records of each step of the first statement, and how many bytes are left for other steps.
 
-    If the rows do not fit into a response, the step of the first one that does not is cut, and so are all later steps.
+    If the rows do not fit into a response, the step with the first row that does not fit is cut, and all later steps.
     """
     fitted = fitting(rows)
     cut_at = count if len(fitted) == len(rows) else rows[len(fitted)][0]
@@ -310,20 +318,22 @@ def union_in_order(*parts: Select[Any]) -> Any:
 
 
 def _object(members: Mapping[str, bytes]) -> bytes:
-    """Return a JSON object of members that are JSON already. Their names (ids, names of includes) need no escape."""
+    """Return a JSON object whose members are JSON already. Their names (ids, names of includes) need no escapes."""
     return b"{%s}" % b",".join([b'"%s":%s' % (name.encode(), value) for name, value in members.items()])
 
 
-def _next_paths(request: ReadRequest, edge: Include, ids: Sequence[str], last: str | None) -> Read:
+def _next_paths(
+    request: ReadRequest, edge: Include, ids: Sequence[str], last: str | None, shaping: Sequence[tuple[str, str]]
+) -> Read:
     """Return paths of the records after the last included one, or of all records if there is none.
 
-    Each path has few enough ids to stay short.
+    Each path has few enough ids to stay short. `shaping` are the parameters of the form of the records.
     """
     paths = []
     for start in range(0, len(ids), MAX_IN_PATH):
         parameters = [(edge.parameter, record_id) for record_id in ids[start : start + MAX_IN_PATH]]
         cursors: Cursors = yield from request.cursors(parameters, f"/v1/{edge.resource.name}")
-        paths.append(cursors.start() if last is None else cursors.next((), last, last))
+        paths.append(cursors.start(shaping) if last is None else cursors.next(shaping, last, last))
     return paths
 
 

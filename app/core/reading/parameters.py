@@ -21,7 +21,7 @@ from app.core.reading.cursors import MAX_CURSOR
 from app.core.values.text import PLAIN_NAME, UNSAFE, Suggestions
 
 MAX_QUERY_LENGTH = 32_768  # bytes
-MAX_PARAMETERS = 400  # counted before they are decoded
+MAX_PARAMETERS = 400  # in one query string; counted before they are decoded
 DEFAULT_LIMIT = 50
 MAX_ITEMS = 200
 MAX_CHUNK = 1_000  # records of an export that are read at once
@@ -208,7 +208,7 @@ NestedExportQuery = query_model(
 
 
 class Repeats(Enum):
-    """What a parameter means that occurs several times."""
+    """The meaning of a parameter that occurs several times."""
 
     REFUSED = "refused"
     LIST = "list"  # each value is an item
@@ -294,7 +294,8 @@ def _pairs(query_string: bytes, parameters: Collection[str]) -> list[tuple[str, 
         raise BadQuery(f"The query string is longer than {MAX_QUERY_LENGTH} bytes.")
     try:
         text = query_string.decode("ascii")
-        # Decoding many pairs takes long. Their names are counted first, as they are: no client encodes known names.
+        # Decoding many pairs takes long. So the names are counted first, without decoding: no client encodes known
+        # names.
         if text.count("&") >= MAX_ERRORS:
             _check_number(sum(pair.partition("=")[0] not in parameters for pair in text.split("&")))
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)

@@ -44,7 +44,7 @@ from app.core.search.tables import RECORDS
 
 
 def _last_row(sort: Any) -> Select[Any]:
-    """Select the name of the last Change, as a row like those of records: it is in place of the id, without a body."""
+    """Select the name of the last Change as a row like that of a record, in the place of the id and without a body."""
     last = select(cast(null(), sort).label("sort"), CHANGE_NAME.label("id"), cast(null(), LargeBinary).label("body"))
     return bounded(last.order_by(CHANGES.c.sequence.desc()).limit(literal_column("1")))
 
@@ -119,7 +119,7 @@ class ResourceReads:
             return (yield from self._draft_or_missing(record_id, query, request))
         body = shape.apply(self.resource, rows[0][2])
         if includes is not None:
-            members = yield from includes.read(request, [record_id], rows, shape.apply_to_included)
+            members = yield from includes.read(request, [record_id], shape, rows)
             body = b"%s,%s}" % (body[:-1], members)
         return request.result(body, last)
 
@@ -184,7 +184,7 @@ class ResourceReads:
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in others.items()]
         if includes is not None:
             ids = [row[1] for row in rows]
-            parts += [b",", (yield from includes.read(request, ids, shape=shape.apply_to_included))]
+            parts += [b",", (yield from includes.read(request, ids, shape))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
 
     def rows(self, page: ListPage, *, alone: bool) -> Read:
@@ -199,7 +199,7 @@ class ResourceReads:
         return (last, *(yield from self._search_page(page)))
 
     def bodies(self, ids: Sequence[str], most_bytes: int = MAX_PAGE_BYTES) -> Read:
-        """Read the representations of these records, by id: of the first ones, if all have too many bytes."""
+        """Read the representations of these records, by id; of the first ones only, if all have too many bytes."""
         rows = yield self._by_ids, {"ids": list(ids), "most_bytes": most_bytes}
         if fitting(rows) is rows:
             return dict(rows)

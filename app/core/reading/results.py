@@ -37,7 +37,7 @@ LAST_CHANGE_AND_WAITING = Query(select(*_last.c, *_next_waiting.c).outerjoin(_ne
 class ReadResult:
     """The body, the tag and, for a list, the path of the next page.
 
-    `body` is None if the caller's copy is current. `private` results contain drafts, so no shared cache may store them.
+    `body` is None if the caller's copy is current. A `private` result contains drafts, so no shared cache may store it.
     """
 
     body: bytes | None
@@ -48,7 +48,7 @@ class ReadResult:
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """The path, query string, If-None-Match header and caller of a read, unchanged, and what signs its cursors."""
+    """The path, query string, If-None-Match header and caller of a read, unchanged, and the signer of its cursors."""
 
     path: str
     query: bytes = b""
@@ -62,7 +62,10 @@ class ReadRequest:
 
     @property
     def is_conditional(self) -> bool:
-        """Whether the last Change alone can prove the caller's copy current. For `*` the record must exist too."""
+        """Whether the last Change alone can prove that the caller's copy is current.
+
+        For `*`, the record must also exist.
+        """
         return bool(self.tags) and not is_any(self.tags)
 
     def cursors(self, parameters: Sequence[tuple[str, Any]] = (), path: str | None = None) -> Read:
@@ -108,7 +111,7 @@ def last_change_tag(request: ReadRequest, *, searches: bool = False) -> Read:
 
 
 def last_change_and_index() -> Read:
-    """Read what the result of a search depends on: the last Change and, while the index is behind it, how far."""
+    """Read the state on which the result of a search depends: the last Change, and how far the index is behind it."""
     rows = yield LAST_CHANGE_AND_WAITING, {}
     if not rows:
         return NO_CHANGE

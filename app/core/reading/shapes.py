@@ -1,4 +1,4 @@
-"""The shape of the records in a response: some of their fields, labels beside codes, texts in one language."""
+"""The shape of the records in a response: a selection of fields, labels of codes, and texts in one language."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.labels import in_one_language, labelled
 from app.core.model.resource import Resource
-from app.core.reading.includes import Includes, unshaped
+from app.core.reading.includes import Includes
 from app.core.values.json import from_json, to_json
 from app.core.values.text import Suggestions
 
@@ -20,7 +20,10 @@ SHAPING = frozenset({"fields", "included_fields", "labels", "lang"})
 
 @dataclass(frozen=True)
 class Shape:
-    """What a request wants of its records. The stored representations are sent as they are if it is empty."""
+    """The form in which a request wants its records.
+
+    If it is empty, the stored representations are sent as they are.
+    """
 
     fields: str | None = None
     included_fields: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +39,7 @@ class Shape:
         return cls(query.fields, included_fields or {}, labels, lang)
 
     def check(self, resource: Resource, includes: Includes | None) -> None:
-        """Raise Invalid if a name is not a field, or the fields of records are chosen that are not included."""
+        """Raise Invalid if a name is not a field, or if fields are chosen for records that are not included."""
         if not self.fields and not self.included_fields:
             return
         errors = list(_unknown_fields("fields", self.fields, [resource]))
@@ -57,6 +60,11 @@ class Shape:
         return not (self.fields or self.labels or self.lang)
 
     @property
+    def languages(self) -> tuple[str | None, str | None]:
+        """The languages of the labels and of the texts, if they are stated."""
+        return self.labels, self.lang
+
+    @property
     def parameters(self) -> list[tuple[str, str]]:
         """The parameters of the request."""
         own = {"fields": self.fields, "labels": self.labels, "lang": self.lang}
@@ -71,8 +79,13 @@ class Shape:
         """Return the requested form of the records that a name includes."""
         fields = self.included_fields.get(name)
         if not (fields or self.labels or self.lang):
-            return unshaped(name, records)
+            return {record_id: body for record_id, (_, body) in records.items()}
         return {record_id: self._shaped(resource, body, fields) for record_id, (resource, body) in records.items()}
+
+    def parameters_of_included(self, name: str) -> list[tuple[str, str]]:
+        """Return the parameters with which a list returns the records that a name includes in this form."""
+        parameters = {"fields": self.included_fields.get(name), "labels": self.labels, "lang": self.lang}
+        return [(parameter, value) for parameter, value in parameters.items() if value]
 
     def _shaped(self, resource: Resource, body: bytes, fields: str | None) -> bytes:
         record = from_json(body)

@@ -8,7 +8,7 @@ from typing import Any
 from app.core.database.fair_queue import RETRY_AFTER
 from app.core.errors import TooMany
 
-MAX_WAITING = 200  # requests of one client for equal reads: all of them go on in one round of the event loop
+MAX_WAITING = 200  # requests of one client for equal reads, because all of them continue in one round of the event loop
 
 Start = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -35,9 +35,9 @@ class SharedReads:
 
 
 class EqualReads:
-    """Equal reads of several clients. Each client waits for its own turn, and the first result is that of all.
+    """Equal reads of several clients. Each client waits for its own turn, and all get the first result.
 
-    So nobody waits behind the other reads of the client that was first, or fails as it does.
+    So no client waits for the other reads of another client, or fails because the read of another client fails.
     """
 
     def __init__(self, ended: Callable[["EqualReads"], object]) -> None:
