@@ -1,10 +1,10 @@
-"""A bound on the bytes that some kind of work keeps in memory: in all, and for one client."""
+"""A limit on the bytes that one kind of work keeps in memory, for all clients together and for one client."""
 
 from collections import Counter
 
 
 class ByteBudget:
-    """The bytes in use by client. A client that uses none may always have as many as are left in all."""
+    """The bytes in use, by client. A client that uses none can always get all the bytes that are left."""
 
     def __init__(self, total: int, per_client: int) -> None:
         self.used = 0
@@ -28,7 +28,7 @@ class ByteBudget:
         return self._by_client.get(client, 0)
 
     def give_back(self, client: str, size: int) -> None:
-        """Count the bytes no longer."""
+        """Subtract bytes that the client no longer uses."""
         self.used -= size
         self._by_client[client] -= size
         if not self._by_client[client]:

@@ -26,7 +26,7 @@ PUBLIC_ACTION = CodeList(
 # The resource of a sealed Change in a mirror, which has only its sequence number, entry and chain value.
 SEALED = ""
 
-# Stands for a representation that a mirror does not have, because it is a draft's.
+# Stands for a representation that a mirror does not have, because it belongs to a draft.
 WITHHELD = '{"state":"draft","managed_by":null}'
 
 
@@ -120,7 +120,7 @@ LAST_OF_RECORD = (
     .limit(1)
 )
 
-# The condition of the earlier Changes of a record that are in the change feed.
+# The condition for the earlier Changes of a record that the change feed contains.
 EARLIER_PUBLIC = and_(
     CHANGES.c.resource == bindparam("resource"),
     CHANGES.c.record_id == bindparam("id"),

@@ -19,8 +19,8 @@ def without_codings(tags: str) -> str:
 def tags_in(tags: str) -> Iterator[str]:
     """Yield the tags of a header, without quotes and codings.
 
-    RFC 9110 lets strong tags alone satisfy If-Match. A proxy that compresses a response makes its tag weak, though, and
-    the tag of a record names a version of it. Therefore weak ones are accepted.
+    By RFC 9110, only strong tags satisfy If-Match. However, a proxy that compresses a response makes its tag weak, and
+    the tag still identifies a version of the record. Therefore weak tags are accepted too.
     """
     return (match["tag"] for match in _TAG.finditer(without_codings(tags)))
 

@@ -1,4 +1,4 @@
-"""The garbage collector of Python, switched off while much is created and nothing thrown away."""
+"""The garbage collector of Python, switched off while many objects are created and none is freed."""
 
 import gc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Numbers of this process that `/metrics` shows: how much of something there is at this moment.
+"""Numbers that `/metrics` shows for this process at the time of the request, such as open connections.
 
 A module that has such a number registers a function that returns it. It is called for each scrape, in the event loop.
 """

@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"(hoptac(?:_|%5[Ff])[0-9A-Za-z]{1,40})(?:_|%5[Ff])[0-9A-Za-
 
 
 class StandardError:
-    """Standard error as it is when something is written, also if it was replaced after the logs were set up."""
+    """Writes to the current standard error, even if it was replaced after the logs were set up."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)

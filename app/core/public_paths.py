@@ -1,7 +1,7 @@
-"""The paths that clients follow. Below a path of a proxy, all of them start with it (`HOPTAC_ROOT_PATH`).
+"""The paths that clients see. If a proxy serves the registry below a path, they start with it (`HOPTAC_ROOT_PATH`).
 
-The program knows its own paths only, such as `/v1/projects`. `public` makes them those of the client, at the place
-where a response gets them.
+The program itself uses only paths such as `/v1/projects`. `public` turns them into the paths that clients see, where
+they are put into a response.
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -10,7 +10,7 @@ _root = ""  # of this process, which serves one registry
 
 
 def set_root_path(root: str) -> None:
-    """Set the path below which clients reach the registry. Empty: there is none."""
+    """Set the path below which clients reach the registry. It is empty if there is none."""
     global _root
     _root = root
 

@@ -1,7 +1,7 @@
 """The cost of a request: how many seconds the server worked for it, without the time that it waited.
 
-The steps of its task in the event loop are measured (`Metered`). Whoever works for it elsewhere, such as a thread or
-a database, adds the time with `add_cost`. The rate limits read the sum.
+`Metered` measures the steps of its task in the event loop. Code that runs work for it elsewhere, such as in a thread or
+in a database, adds the time of this work with `add_cost`. The rate limits read the sum.
 """
 
 import time

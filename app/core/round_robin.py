@@ -1,4 +1,4 @@
-"""A queue in which clients take turns, however many items one of them has in it."""
+"""A queue in which clients take turns, regardless of how many items each client has in it."""
 
 from collections import OrderedDict, deque
 from typing import Generic, TypeVar

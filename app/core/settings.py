@@ -15,7 +15,7 @@ PREFIX = "HOPTAC_"
 SECRETS = ("database_url",)  # settings that can be in a file, which `HOPTAC_…_FILE` names
 OTHER_NAMES = ("HOPTAC_PUBLISH", "HOPTAC_WEBHOOK_SECRET")  # of compose.yaml and of a program in examples/
 
-# With one of these as the path of a proxy, nobody could tell whether the proxy has removed it from a request.
+# None of these can be the path of a proxy: the program could not tell whether the proxy has removed it from a request.
 OWN_PATHS = (
     "v1",
     "docs",
@@ -265,7 +265,7 @@ class SecretFiles(PydanticBaseSettingsSource):
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield a message for each environment variable that looks like a setting and is none."""
+    """Yield a message for each environment variable that starts like a setting but is not one."""
     variables = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     variables += [f"{PREFIX}{name.upper()}_FILE" for name in SECRETS]
     for name in sorted(environment):

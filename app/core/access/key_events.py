@@ -117,7 +117,7 @@ def add_event(
 
 
 def add_refusals(session: Session, refusals: Mapping[Refusal, RefusalCount]) -> None:
-    """Add counts of refused uses to the rows of this hour. It takes few statements, because writes wait meanwhile."""
+    """Add counts of refused uses to the rows of this hour. It uses few statements, since writes wait for it."""
     keys = sorted({refusal.key for refusal in refusals})
     rows = _rows_of_hour(session, keys)
     sums: dict[Refusal, RefusalCount] = {}

@@ -1,7 +1,7 @@
 """Pruning: a background task that deletes rows whose retention has ended.
 
-It runs in every process, whether or not requests come, and deletes in small transactions, between which others write.
-On SQLite the file does not shrink: its free pages are used again, before it grows.
+It runs in every process, also without requests. It deletes in small transactions, and other writers can write between
+two of them. The file of SQLite does not shrink, but its free pages are used again before it grows.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from app.core.database.engine import Database
 
 FIRST_AFTER = 2.0  # seconds after the start
 PRUNED_EVERY = 300.0  # seconds, more or less: processes that started together do not all prune together
-# Seconds between two transactions, for writers that wait for the lock of SQLite. After a longer transaction, the pause
-# is as long as it was.
+# Seconds between two transactions, so that writers that wait for the lock of SQLite can get it. After a transaction
+# that took longer, the pause is as long as the transaction.
 PAUSE = 0.12
 
 # A function that deletes a batch in a transaction and returns whether there may be more.

@@ -1,4 +1,4 @@
-"""The Changes of one record in their order, and what its row and links must be after the last of them."""
+"""The Changes of one record in their order, and the row and links that the record must have after the last one."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -20,8 +20,8 @@ from app.core.writing.representation import accepted_fields, is_representation, 
 class RecordHistory:
     """The state of one record after the Changes that were followed so far.
 
-    A mirror has no representations of drafts. There, a draft counts as no record, and Changes that the mirror does not
-    have may precede one that creates or publishes a record.
+    A mirror has no representations of drafts. In a mirror, a draft counts as no record, and a Change that creates or
+    publishes a record may follow Changes that the mirror does not have.
     """
 
     resource: Resource
@@ -44,7 +44,7 @@ class RecordHistory:
             yield f"Change {row.sequence}: the log of its redaction is missing or was altered."
 
     def _is_as_written(self, row: Any, redacted_digests: Collection[str] | None) -> bool:
-        """Return whether the representation has its digest, or one that the redaction of it logged."""
+        """Return whether the representation has its digest, or a digest that its redaction logged."""
         if self.is_mirror and row.body is None and row.salt is None and self._is_withheld(row):
             return True
         body = str(row.body or "").encode()
@@ -54,7 +54,7 @@ class RecordHistory:
         return redacted_digest(row.sequence, body, salt) in (redacted_digests or ())
 
     def _is_withheld(self, row: Any) -> bool:
-        """Return whether a mirror lacks the representation because it is a draft's: a withdrawal or its redaction."""
+        """Return whether a mirror lacks the representation, which belongs to a draft: a withdrawal or its redaction."""
         if self.state is None:
             return bool(self.last is not None and self.last.body is None and _redacts(row))
         return bool(row.action == "update" and row.shown == "delete")
@@ -108,7 +108,7 @@ class RecordHistory:
             return
         if row["change"] != self.last.sequence:
             yield f"it refers to Change {row['change']}, but its last Change is {self.last.sequence}."
-        if row["rendering"] != RENDERING:  # `hoptac migrate` has yet to render it and to write its columns
+        if row["rendering"] != RENDERING:  # `hoptac migrate` has not yet rendered it and written its columns
             return
         try:
             representation = json.loads(self.last.body)

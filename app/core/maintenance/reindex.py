@@ -1,10 +1,10 @@
-"""The background task that indexes records again whose linked records have got other names."""
+"""The background task that indexes records again after the names of the records to which they link have changed."""
 
 from app.core.database.engine import Database
 from app.core.search.index import IndexWrite, update_index
 from app.core.search.linked import is_refresh_pending, next_to_refresh
 
-REFRESHED_EVERY = 5.0  # seconds between two looks whether there is something to do
+REFRESHED_EVERY = 5.0  # seconds between two checks for work
 
 
 def is_refresh_needed(database: Database) -> bool:

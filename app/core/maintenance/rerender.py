@@ -1,4 +1,4 @@
-"""Render records again whose representation follows older rules; `hoptac migrate` does so after an upgrade."""
+"""Renders records again if an earlier version of the program has rendered them. `hoptac migrate` does so."""
 
 from sqlalchemy import select, update
 from sqlmodel import Session

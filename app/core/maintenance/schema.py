@@ -1,7 +1,7 @@
 """The schema of the database: its revisions and its migration.
 
-A migration holds the writer lock, so that several processes may start at the same time. Alembic is imported only to
-migrate: its import would take a large part of the start of a server.
+A migration holds the writer lock, so that several processes can start at the same time. Alembic is imported only for a
+migration, because its import would take a large part of the time in which a server starts.
 """
 
 import re
@@ -38,7 +38,7 @@ def head() -> str:
 
 
 def explain(revision: str | None) -> str:
-    """Return what an operator should do about a database whose revision is not the head."""
+    """Return a sentence that tells an operator what to do about a database whose revision is not the head."""
     if revision is None or revision in revisions():
         return f"has the schema {revision}, this program needs {head()}: run `hoptac migrate`."
     return (

@@ -1,7 +1,7 @@
 """Verification of the log: no Change was altered, removed or moved, and every record is as its last Change wrote it.
 
-The chain proves only the Changes up to its own head. A person who can write to the database can compute the whole
-chain anew, which only a head that was stored elsewhere reveals.
+The chain proves only the Changes up to its own head. A person who can write to the database can compute a new chain.
+Only a head that was stored elsewhere reveals that.
 """
 
 import json
@@ -113,7 +113,7 @@ class Verifier:
             yield f"{resource.name}/{record_id}: no Change wrote it."
 
     def _changes_of(self, resource: Resource) -> Iterator[tuple[Any, Collection[str] | None]]:
-        """Yield its Changes by record, each with the digests of the redaction that altered it or that it is."""
+        """Yield the Changes by record, each with the digests of the redaction that it is or that altered it."""
         query = select(CHANGES).where(CHANGES.c.resource == resource.name)
         query = query.order_by(CHANGES.c.record_id, CHANGES.c.sequence)
         for rows in batches(self._connection, query, CHUNK):
@@ -123,7 +123,7 @@ class Verifier:
     def _redacted_digests(self, sequences: Iterable[int]) -> dict[int, list[str]]:
         """Return the digests that these redactions logged, by the number of their Change.
 
-        A log that is not the one whose hash the actor of the Change contains is left out.
+        The actor of the Change contains the hash of this log. A log with another hash is left out.
         """
         query = select(REDACTIONS.c.change, REDACTIONS.c.digests, CHANGES.c.actor)
         query = query.join(CHANGES, CHANGES.c.sequence == REDACTIONS.c.change)
@@ -156,7 +156,7 @@ def _compare_head(row: Any, earlier_head: ChainHead) -> Iterator[str]:
 
 
 def _check_sealed(row: Any, previous_at: str) -> Iterator[str]:
-    """Check that a sealed Change has nothing but its entry, and the time of the Change before it."""
+    """Check that a sealed Change has only its entry, and the time of the Change before it."""
     values = (row.at, row.actor, row.action, row.record_id, row.version, row.shown, row.salt, row.redacted, row.is_bare)
     if values != (previous_at, "", "update", "", 0, None, None, None, True):
         yield f"Change {row.sequence}: it is sealed, but has more than its entry."

@@ -28,12 +28,15 @@ def _unchanged_value(name: str, value: Any) -> dict[str, Any]:
 class Parameter:
     """One query parameter: the type of its values and its SQL condition.
 
-    `where(name, single)` returns the condition. Its values are bound under `name` by `encode`. With `single` there is
-    one value, which is compared with `=`, so that an index also serves the order. `link` is the link table of the
-    condition, if any: all conditions of a request on the same link table must hold for the same link. `codes` is the
-    list of the codes of `many` values: a wider code also stands for the codes in it. `target` is the resource to whose
-    ids the values belong. The value of a flag is passed to `where` in place of `single`, and it is not bound. `columns`
-    are those of which one has a value if a record has a value for the parameter, which is then named `stem`.
+    - `where(name, single)` returns the condition. `encode` binds the values under `name`. With `single` there is one
+      value, which is compared with `=`, so that an index also gives the order. For a flag, its value takes the place of
+      `single` and is not bound.
+    - `link` is the link table of the condition, if any. All conditions of a request on the same link table must hold
+      for the same link.
+    - `codes` is the code list of the values, if `many`: a wider code also matches the narrower codes in it.
+    - `target` is the resource whose ids the values are.
+    - `columns`: a record has a value for the parameter if one of these columns has a value. `stem` is the name of the
+      parameter that asks for this.
     """
 
     name: str
@@ -223,7 +226,7 @@ InstantText = Annotated[
 
 @dataclass(frozen=True)
 class InstantFilter:
-    """An instant is in a range. A day as a limit counts as a whole: `_gt` starts after its end, `_lte` includes it."""
+    """An instant is in a range. A limit can be a whole day: `_gt` starts after it, and `_lte` includes it."""
 
     column: Any
     about: str

@@ -1,4 +1,4 @@
-"""The most items that the lists and maps of a model may have, checked in raw JSON before anything reads their items."""
+"""The maximum number of items in the lists and maps of a model, checked in raw JSON before any item is read."""
 
 import types
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from app.core.errors import ErrorItem
 
 
 class _Member(NamedTuple):
-    """A member with a bound of its own, or with models whose members have some."""
+    """A member that has a maximum itself, or that contains models with such members."""
 
     name: str
     limit: int | None
@@ -46,7 +46,7 @@ def _members(model: type[BaseModel]) -> tuple[_Member, ...]:
 
 
 def _limit(annotation: Any, metadata: Sequence[Any] = ()) -> int | None:
-    """Return the bound of a list or map. The bounds of its items do not count."""
+    """Return the maximum number of items of a list or map, regardless of the maximums inside its items."""
     own = next((mark.max_length for mark in metadata if isinstance(mark, MaxLen)), None)
     if own is not None or get_origin(annotation) in (list, dict):
         return own if get_origin(annotation) is not None else None

@@ -13,9 +13,9 @@ NONE = "_none"
 
 
 def negation(parameter: Parameter) -> Parameter:
-    """Return the parameter that excludes the records which another one finds, also those with several values.
+    """Return the parameter that excludes the records which another parameter finds.
 
-    A record without a value is not excluded.
+    A record with several values is excluded if one of them matches. A record without a value is not excluded.
     """
 
     def where(bind: str, single: bool) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""The parts of a record that its citations support, and those that they only infer.
+"""The parts of a record that its citations support, and those for which all citations are inferred.
 
 A citation names a part by a field (`roles`) or by a JSON Pointer (`/roles/2`). A dotted name (`roles.partner`) stands
 for this member of each item of the list. A citation that names no part supports the whole record.
@@ -30,8 +30,8 @@ def parts_named(name: str, record: Mapping[str, Any]) -> Iterator[str]:
 def inferred_parts(citations: Iterable[Citation], record: Mapping[str, Any]) -> list[str]:
     """Return the JSON Pointers of the parts that only citations with the basis `inferred` support.
 
-    A citation of a part counts for everything in it, unless another citation supports a smaller part. If some items
-    of a list are inferred, the result therefore has these items, and not the list.
+    A citation of a part also supports everything inside the part, unless another citation supports a smaller part.
+    Therefore, if only some items of a list are inferred, the result has these items and not the list.
     """
     support: dict[str, set[str]] = {}
     for name, basis in _distinct_names(citations):

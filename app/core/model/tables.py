@@ -32,8 +32,8 @@ class RecordRow(SQLModel):
 def list_indexes(*, codes: Sequence[str], sorts: Sequence[str], alone: Sequence[str] = ()) -> Iterator[Index]:
     """Yield the indexes of a list: on each code, on each sort and on each pair of both, always with the id.
 
-    With the pairs, a list that is filtered by one code is read from an index in its order; without them SQLite would
-    sort all records of that code. The columns of `alone` are indexed without pairs. A partial index has the drafts.
+    With the pairs, a list that is filtered by one code is read from an index in its order. Without them, SQLite would
+    sort all records with that code. The columns in `alone` are indexed without pairs. Drafts have a partial index.
     """
     ordered = [*sorts, "updated_at"]
     yield Index(None, "id", **only_where("state = 'draft'"))

@@ -15,7 +15,7 @@ from app.core.values.links import LinksTo
 from app.core.values.text import LANGUAGE_TAG, PLAIN_NAME, SLUG, UNSAFE, Suggestions
 
 MAX_DEPTH = 100
-COUNTED_ERRORS = 1_000  # a value with more is refused without a list of them, which would take long
+COUNTED_ERRORS = 1_000  # a value with more errors is refused without listing them, because that would take long
 MAX_MEMBERS = 1_000  # of one object; records have far fewer
 
 _LANGUAGE = re.compile(LANGUAGE_TAG)
@@ -104,7 +104,7 @@ def validate(model: type[Model], value: Any) -> Model:
 
 
 def validate_partly(model: type[Model], value: dict[str, Any], errors: Iterable[ErrorItem]) -> Model | None:
-    """Validate only the members without errors, so that rules can examine these; None if that fails too."""
+    """Validate only the members without errors, so that rules can examine them; None if this fails too."""
     wrong = {top_member(error) for error in errors}
     names = {field.alias or name for name, field in model.model_fields.items()} - wrong
     try:

@@ -1,4 +1,4 @@
-"""Closed lists of codes with labels, sources and the codes of the same meaning in IATI."""
+"""Closed lists of codes with labels, sources and the equivalent codes of IATI."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -12,14 +12,14 @@ from pydantic_core import CoreSchema, core_schema
 ALL: dict[str, "CodeList"] = {}
 
 FOLDER = Path(__file__).parent / "codes"  # lists of other bodies, which `make codelists` writes
-MAX_NAMED = 40  # codes that a message names
+MAX_NAMED = 40  # codes that a message lists
 MARK = "x-codelist"  # in a JSON Schema: the name of the list to which its codes belong
 
 
 class Code(NamedTuple):
     """The labels of one code, the IATI 2.03 code with the same meaning, and the wider code, if any.
 
-    A code of another body that has no Vietnamese label there has an empty one.
+    The Vietnamese label is empty if the body that publishes the code has none.
     """
 
     en: str
@@ -101,7 +101,7 @@ class CodeList:
 
 
 def codes_of(table: str, parent: Callable[[str], str | None] | None = None, *, iati: bool = False) -> dict[str, Code]:
-    """Return the codes of a file in `codes`. `parent` returns the wider code of a code. `iati`: IATI has the same."""
+    """Return the codes of a file in `codes`. `parent` returns the wider code of a code. `iati`: IATI has them too."""
     with (FOLDER / f"{table}.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, "excel-tab"))[1:]
     return {code: Code(en, vi, code if iati else None, parent(code) if parent else None) for code, en, vi in rows}

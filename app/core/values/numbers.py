@@ -1,8 +1,8 @@
 """Numbers that are ranges or inexact, and arithmetic that keeps this inexactness.
 
-There are two kinds because they answer two questions. A `Quantity` keeps a number with the words of its source, so that
-a sum can be shown as one number and its qualifier, such as «more than 50»; a `Range` holds every number that the words
-and the rounding allow, so that two numbers can be proved to contradict each other, but it can no longer be worded.
+There are two classes for two purposes. A `Quantity` keeps a number with the words of its source, so that a sum can be
+shown as one number with a qualifier, such as «more than 50». A `Range` contains every number that the words and the
+rounding allow, so that it can prove that two numbers contradict each other. It cannot be turned back into words.
 """
 
 from collections.abc import Iterable

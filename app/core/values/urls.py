@@ -1,8 +1,8 @@
 """URLs of web pages. Two parsers have to agree on them, and they are stored exactly as they were sent.
 
-The parser of pydantic reads a URL as browsers do, which accept much: `http:/x`, `http://127.1` or a space in a path.
-The parser of Python reads what is written. A URL that they understand differently is refused, since it would lead
-clients to different places.
+The parser of pydantic reads a URL like browsers, which also accept `http:/x`, `http://127.1` or a space in a path. The
+parser of Python takes each character as it is written. A URL that the two read differently is refused, because it would
+lead different clients to different places.
 """
 
 import re

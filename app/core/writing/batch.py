@@ -74,8 +74,8 @@ class PendingWrite:
 class Batch:
     """The writes of one actor in one transaction. They reach the database when `flush` is called.
 
-    A transaction that is rolled back needs no search index: `is_indexed`. `limits_size`: records that would be larger
-    than the limit are refused, since a client chooses their content.
+    `is_indexed` is false for a transaction that will be rolled back, which needs no search index. With `limits_size`,
+    records that would be larger than the limit are refused, because a client chooses their content.
     """
 
     def __init__(self, session: Session, actor: str, *, is_indexed: bool = True, limits_size: bool = False) -> None:
@@ -121,20 +121,27 @@ class Batch:
             sizes |= {row[0]: row[1] or 0 for row in self.session.execute(query.where(table.id.in_(chunk)))}
         return sizes
 
-    def put(self, resource: Resource, record_id: str, fields: RecordFields, present: StoredRecord | None) -> str:
+    def put(
+        self,
+        resource: Resource,
+        record_id: str,
+        fields: RecordFields,
+        present: StoredRecord | None,
+        deleted: DeletedRecord | None = None,
+    ) -> str:
         """Create or replace a record. Return `created`, `updated`, or `unchanged`, which writes nothing.
 
-        Raise Invalid if it is too large.
+        `deleted` is the record that had the id before, if it is restored. Raise Invalid if the record is too large.
         """
         content = Content(resource, record_id, fields)
         if present is not None and content.is_stored(present):
             return "unchanged"
-        return f"{self.replace(content, present).action}d"
+        return f"{self.replace(content, present, deleted).action}d"
 
     def replace(
         self, content: Content, present: StoredRecord | None, deleted: DeletedRecord | None = None
     ) -> PendingWrite:
-        """Write the next version of a record, even if its fields are the same as before. Raise Invalid as `put`.
+        """Write the next version of a record, even if its fields are the same as before. Raise Invalid like `put`.
 
         `deleted` is the record that had the id before, if it is restored.
         """
@@ -149,7 +156,7 @@ class Batch:
         return self._add(content, metadata, present)
 
     def copy(self, resource: Resource, body: str, change: int, present: StoredRecord | None) -> None:
-        """Create or replace a record as another registry has it. Its Change is in the log already.
+        """Create or replace a record so that it equals that of another registry. Its Change is in the log already.
 
         Raise ValidationError if this version of the program does not know the fields of the representation.
         """
@@ -217,7 +224,7 @@ class Batch:
         return len(changes)
 
     def _count_bytes(self, size: int, *, withdraws: bool) -> None:
-        """Count the bytes for the quota of the key. What no key writes, such as a command, has no quota."""
+        """Count the bytes for the quota of the key. Writes without a key, such as those of a command, have no quota."""
         key = self.actor.removeprefix("key:")
         if self._limits.quota and size and key != self.actor:
             reserve = self._limits.quota // RESERVE if withdraws else 0
@@ -226,7 +233,7 @@ class Batch:
     def write_records(self) -> int:
         """Write the rows, links and search index of all pending writes, without Changes.
 
-        Return about how many bytes words take on disk that are new to the search.
+        Return about how many bytes on disk the words take that are new to the search.
         """
         by_resource: dict[str, list[PendingWrite]] = {}
         for pending in self._pending.values():

@@ -43,7 +43,7 @@ def find_replay(session: Session, key: str, token: str, request: str) -> tuple[s
     """Return the id, tag and body of the response to this request, or None if it was not executed before.
 
     Raise Invalid if the idempotency key was used for another request. Call this inside the transaction of the write:
-    of two simultaneous requests, the second waits for the writer lock and then finds the first one here.
+    of two simultaneous requests, the second one waits for the writer lock, and then finds the first one.
     """
     of_token = (REPLAYS.c.key == key, REPLAYS.c.token == token)
     session.execute(delete(REPLAYS).where(*of_token, REPLAYS.c.at < _oldest()))

@@ -34,7 +34,7 @@ class RecordState(NamedTuple):
 
 
 class LookupCache:
-    """Linked records that were looked up, for proposals that are all examined in the same state of the database."""
+    """The linked records that were looked up for proposals which are examined in the same state of the database."""
 
     def __init__(self) -> None:
         self._states: dict[str, dict[str, RecordState | None]] = {}
@@ -113,17 +113,17 @@ class Proposal:
         return self.session.execute(query.limit(1)).first() is not None
 
     def cycles(self, starts: Iterable[str], child: Any, parent: Any, *where: ColumnElement[bool]) -> dict[str, str]:
-        """Return those of `starts` that are the record or below it in a tree, each with the detail of the error.
+        """Return those of `starts` that are the record or its descendants in a tree, each with the detail of the error.
 
-        The columns `child` and `parent` have the two ids of each link of the tree. `where` restricts the links. Others
-        wait for this write, so a record with more than MAX_ANCESTORS above it counts as below itself.
+        The columns `child` and `parent` have the two ids of each link of the tree. `where` restricts the links. Other
+        writes wait for this one, so a record with more than MAX_ANCESTORS ancestors counts as a cycle.
         """
         others = set(starts) - {self.record_id}
         cyclic = set(starts) - others
         if others and not self.is_new:
             above = self._ancestors(others, child, parent, where)
             if self.record_id in above:
-                # Which of them are below it, unless there are too many to find out.
+                # Find the descendants among them, unless there are too many ancestors to read.
                 cyclic |= (others & self._ancestors({self.record_id}, parent, child, where)) or others
             elif len(above) > MAX_ANCESTORS:
                 return dict.fromkeys(others, TOO_MANY_ANCESTORS) | dict.fromkeys(cyclic, ERROR_DETAILS["cycle"])
@@ -174,7 +174,7 @@ def _link_violation(proposal: Proposal, linked: RecordState | None) -> tuple[str
 
 
 def evidence(proposal: Proposal) -> Iterator[ErrorItem]:
-    """Require a citation, unless a partner manages the record and so answers for it."""
+    """Require a citation, unless a partner manages the record and so is responsible for it."""
     fields = proposal.fields
     if proposal.resource.needs_evidence and not fields.citations and fields.managed_by is None:
         yield ErrorItem(pointer="/citations", code="no_evidence", detail=ERROR_DETAILS["no_evidence"])
@@ -197,7 +197,7 @@ def citations(proposal: Proposal) -> Iterator[ErrorItem]:
 def supported_parts(proposal: Proposal) -> Iterator[ErrorItem]:
     """Require that each JSON Pointer of a citation leads to a part of the record.
 
-    A pointer to an item that was removed would otherwise leave an inferred item looking stated.
+    Otherwise an inferred item could appear as stated, because the pointer leads to an item that was removed.
     """
     cited = [
         (f"/citations/{number}/supports", citation.supports)

@@ -24,7 +24,7 @@ class Conditions:
     if_none_match: str = ""
 
     def check(self, session: Session, present: StoredRecord | None) -> None:
-        """Raise Stale if the record is not as the headers require, and BadRequest if they have no ETag.
+        """Raise Stale if the record does not satisfy the headers, and BadRequest if they have no ETag.
 
         If-Match may also have the ETag of a response that was made from several records, such as a list, or from some
         fields of the record. The record must not have changed since then.

@@ -98,7 +98,7 @@ def writable_members(record: Mapping[str, Any]) -> dict[str, Any]:
 def is_representation(resource: str, record_id: str, body: str | bytes) -> bool:
     """Return whether a text is a representation of a record, of this or an earlier version of the program.
 
-    Its members need not be valid today. Those that readers of earlier versions use must have the right types.
+    The current model need not accept its members. Those that readers of earlier versions use must have the right types.
     """
     try:
         record = pydantic_core.from_json(body, allow_inf_nan=False)
@@ -122,7 +122,7 @@ def linked_records(fields: RecordFields) -> Iterator[tuple[str, str]]:
 def is_public(change: Any) -> bool:
     """Return whether the representation of a Change in the feed was public.
 
-    That of a withdrawal is the draft. That of a redaction may be one.
+    The representation of a withdrawal is the draft. That of a redaction can be a draft too.
     """
     if change.body is None:
         return False

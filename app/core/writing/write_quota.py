@@ -1,8 +1,8 @@
 """The quota of a key: how many bytes it may write in a day (UTC).
 
-The change log keeps every version for ever, so a key that writes without end would fill the disk. The quota counts
-the bytes of the representations, and the space of words that are new to the search: a text of random words takes 60
-times its size. The bytes are counted in the transaction that writes them, so what is rolled back does not count.
+The change log keeps every version forever, so a key without a quota could fill the disk. The quota counts the bytes of
+the representations, and the space of words that are new to the search: a text of random words takes 60 times its size.
+The bytes are counted in the transaction that writes them, so a write that is rolled back does not count.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -35,11 +35,11 @@ _ADD = (
 )
 
 
-RESERVE = 10  # a tenth of the quota more is there for writes that only take records out of the public
+RESERVE = 10  # a tenth of the quota in addition, for writes that only withdraw or delete records
 
 
 def count_written(session: Session, key: str, size: int, quota: int, reserve: int = 0) -> None:
-    """Add the bytes to those that the key wrote today. Raise TooMany if they are more than the quota and the reserve.
+    """Add the bytes to those that the key wrote today. Raise TooMany if the sum exceeds quota and reserve.
 
     The transaction has the writer lock, so no other one counts at the same time.
     """

@@ -21,7 +21,7 @@ from app.core.errors import Conflict, TooMany, Unauthorized, Unavailable
 from app.core.request_cost import add_cost
 from app.core.round_robin import RoundRobinQueue
 
-# Writes that wait. Beyond the first number, a key may still have one: it comes next, since keys take turns.
+# Writes that can wait. When this many wait, a key can still add its first one, which runs soon because keys take turns.
 MAX_WAITING_WRITES = 500
 MAX_WAITING_OF_KEY = 100
 MAX_URGENT = 20
@@ -36,7 +36,7 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(eq=False)
 class _WaitingWrite:
-    """A write in the queue. `seconds`: for how long it worked, without the time that it waited."""
+    """A write in the queue. `seconds` is the time for which it worked, without the time for which it waited."""
 
     caller: Caller
     work: Callable[[Session, Caller], Any]
@@ -72,10 +72,10 @@ class WriterThread:
     async def run(self, caller: Caller, work: Callable[[Session, Caller], Outcome], *, urgent: bool = False) -> Outcome:
         """Run `work` in a transaction and return its result after the commit.
 
-        An `urgent` one, such as the revocation of a key, is the next to run, before all that wait.
-        `work` receives the caller as the database has it by then. If it raises an error, everything is rolled back.
-        Raise TooMany if too many writes of the key are waiting, and Unavailable if too many are waiting in all or the
-        database does not answer.
+        An `urgent` write, such as the revocation of a key, runs before all that wait.
+        `work` receives the caller as stored in the database at that time. If it raises an error, everything is rolled
+        back. Raise TooMany if too many writes of the key are waiting, and Unavailable if too many are waiting in all or
+        the database does not respond.
         """
         write = _WaitingWrite(caller, work)
         self._enqueue(write, urgent=urgent)
@@ -97,7 +97,7 @@ class WriterThread:
                 self._urgent.append(write)
             else:
                 self._put_in_turn(write)
-        self._thread.submit(self._run_next)  # as often as there are writes; which one it is follows from the turns
+        self._thread.submit(self._run_next)  # once for each write; the turns decide which write runs
 
     def _put_in_turn(self, write: _WaitingWrite) -> None:
         waiting = self._queue.count(write.caller.key)
