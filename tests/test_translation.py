@@ -1,16 +1,18 @@
 """Problems in Vietnamese: which language is chosen, and that every message of the program has a translation."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
+from httpx2 import Response
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from starlette.testclient import TestClient
 
 from app.core.errors import PROBLEM_JSON
 from app.core.model.validation import FORMS, error_detail
-from app.core.translation import MAX_MESSAGE, PART, catalogue, preferred_language, translated
+from app.core.translation import MAX_MESSAGE, PART, catalogue, in_language, preferred_language, translated
 from app.exchange.formats.media_types import CSV
+from tests.support.http import client_of
 from tests.support.imports import ended
 from tests.support.keys import Key
 from tests.support.messages import messages
@@ -135,14 +137,68 @@ def test_a_problem_has_the_language_of_the_request(client: TestClient) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/nothing", "/nothing", "/v1/projects/nothing", "/v1/projects?cursor=x", "/v1/keys"]
-)
-def test_every_layer_speaks_vietnamese(client: TestClient, path: str) -> None:
-    answer = client.get(path, headers=VIETNAMESE)
-    assert answer.headers["content-language"] == "vi"
-    assert answer.json()["detail"] == translated(client.get(path).json()["detail"], "vi")
-    assert answer.json()["detail"] != client.get(path).json()["detail"]
+JSON = {"Content-Type": "application/json"}
+PROJECT = {"title": {"en": "Ours"}, "kind": "project", "status": "active", "managed_by": "unido"}
+# Method, path, status, and what else is sent. Of each kind of problem there is at least one.
+PROBLEMS: list[tuple[str, str, int, dict[str, Any]]] = [
+    ("GET", "/v1/projects?q=%ff", 400, {}),
+    ("GET", f"/v1/projects?q={'a' * 40_000}", 400, {}),
+    ("GET", "/v1/projects?cursor=x", 400, {}),
+    ("GET", "/v1/projects", 400, {"headers": {"If-None-Match": '"a",' * 1_000}}),
+    ("GET", "/v1/projects", 400, {"headers": {"Host": "a b"}}),
+    ("PATCH", "/v1/projects/green", 400, {"headers": {**JSON, "If-Match": "x"}, "content": b"{}"}),
+    ("PUT", "/v1/projects/other", 400, {"headers": JSON, "content": b"{"}),
+    ("POST", "/v1/imports?resource=projects", 400, {"headers": {"Content-Type": "text/csv"}, "content": b'id\n"x'}),
+    ("GET", "/v1/keys/self", 401, {"headers": {"Authorization": "Bearer hoptac_wrong"}}),
+    ("GET", "/v1/keys", 403, {}),
+    ("GET", "/nothing", 404, {}),
+    ("GET", "/v1/projects/nothing", 404, {}),
+    ("GET", "/v1/" + "a" * 5_000, 404, {}),
+    ("DELETE", "/v1/projects", 405, {}),
+    ("POST", "/v1/projects", 409, {"json": {**PROJECT, "id": "green"}}),
+    ("DELETE", "/v1/partners/unido", 409, {"headers": {"If-Match": "*"}}),
+    ("GET", "/v1/changes?after=1&chain=00000000", 409, {}),
+    ("GET", "/v1/projects/gone", 410, {}),
+    ("PUT", "/v1/projects/green", 412, {"headers": {"If-Match": '"1-1"'}, "json": PROJECT}),
+    ("PUT", "/v1/projects/other", 413, {"headers": JSON, "content": b" " * 1_100_000}),
+    ("PUT", "/v1/projects/other", 415, {"headers": {"Content-Type": "text/plain"}, "content": b"{}"}),
+    ("GET", "/v1/projects?stauts=active&limit=x", 422, {}),
+    ("PUT", "/v1/projects/other", 422, {"json": {**PROJECT, "kind": "x", "colour": 1, "period": "x", "places": ["x"]}}),
+    ("PUT", "/v1/projects/green", 428, {"json": {**PROJECT, "status": "past"}}),
+]
+
+
+def test_every_kind_of_problem_is_in_vietnamese(registry: TestClient, editor: Key) -> None:
+    for name in ("green", "gone"):
+        assert registry.put(f"/v1/projects/{name}", json=PROJECT, headers=editor).status_code == 201
+    registry.delete("/v1/projects/gone", headers={**editor, "If-Match": "*"})
+    for method, path, status, sent in PROBLEMS:
+        headers = {**editor, **sent.get("headers", {})}
+        english = registry.request(method, path, **{**sent, "headers": headers})
+        assert (english.status_code, english.headers["content-type"]) == (status, PROBLEM_JSON), (path, english.text)
+        assert_translated(registry.request(method, path, **{**sent, "headers": {**headers, **VIETNAMESE}}), english)
+
+
+def test_limits_and_failures_are_in_vietnamese(seeded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with client_of(seeded, rate_limit_address=3) as limited:
+        answers = [limited.get("/v1", headers=VIETNAMESE) for _ in range(4)]
+        assert_translated(answers[-1], limited.get("/v1"))
+    with client_of("sqlite:////no/such/folder/x.db") as without_database:
+        assert_translated(*(without_database.get("/v1/projects", headers=of) for of in (VIETNAMESE, {})))
+    monkeypatch.setattr("app.core.reading.reads.ResourceReads.page", lambda *_: 1 / 0)
+    with client_of(seeded) as failing:
+        assert_translated(*(failing.get("/v1/projects", headers=of) for of in (VIETNAMESE, {})))
+
+
+def assert_translated(vietnamese: Response, english: Response) -> None:
+    """Check that the first response is the second one with every message in Vietnamese."""
+    assert (vietnamese.status_code, vietnamese.headers["content-language"]) == (english.status_code, "vi")
+    assert english.status_code >= 400
+    original, found = english.json(), vietnamese.json()
+    assert found == in_language(original, "vi")
+    for shown, other in zip([found, *found["errors"]], [original, *original["errors"]], strict=True):
+        assert shown["detail"] != other["detail"], other
+    assert found["title"] != original["title"]
 
 
 def test_the_lines_of_an_import_have_the_language_of_the_reader(registry: TestClient, editor: Key) -> None:

@@ -30,6 +30,7 @@ SINGLE = {
 # A host name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 3986, section 3.2.2).
 HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,255})(?::[0-9]{0,5})?")
 
+ACCEPT_LANGUAGE = b"accept-language"
 CONDITIONS = (b"if-match", b"if-none-match")
 MAX_TAGS = 2_048  # bytes of such a header: each tag in it is compared
 CODINGS = ("zstd", "br", "gzip")  # the best first
@@ -49,7 +50,8 @@ class RequestHeaders:
             try:
                 _read(scope)
             except (BadRequest, NotFound) as problem:
-                scope["header_values"] = {}
+                languages = [value for name, value in scope["headers"] if name == ACCEPT_LANGUAGE]
+                scope["header_values"] = {ACCEPT_LANGUAGE: languages[0]} if languages else {}
                 await self.http.refuse(problem, scope, receive, send)
                 return
         await self.app(scope, receive, send)
