@@ -236,7 +236,8 @@ def main() -> int:
     parser.add_argument("--delete", type=float, default=0.1, help="share of the projects that may be deleted, 0 to 1")
     parser.add_argument("--dry-run", action="store_true", help="change nothing; print what a run would do")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
+    if not options.dry_run:
+        options.folder.mkdir(parents=True, exist_ok=True)
     folder = Folder(options.folder, options.dry_run)
     try:
         registry = Registry(options.registry, options.key)

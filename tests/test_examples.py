@@ -133,11 +133,21 @@ def test_a_registry_that_cannot_be_used_is_reported_in_a_line(
         ("ours", base, "The change feed cannot be read. 401 A valid key is required."),
         ("broken", base, f"{tmp_path}/broken/.in-step.json is not valid JSON: "),
     ):
-        arguments = [str(tmp_path / folder), "--registry", registry, "--partner", "unido", "--key", "hoptac_wrong"]
+        arguments = [
+            str(tmp_path / folder),
+            "--registry",
+            registry,
+            "--partner",
+            "unido",
+            "--key",
+            "hoptac_wrong",
+            "--dry-run",
+        ]
         monkeypatch.setattr(sys, "argv", ["keep_in_step.py", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
         assert str(ended.value).startswith(expected)
+        assert not (tmp_path / "ours").exists()
 
 
 def test_a_receiver_takes_each_event_once(seeded_database: Database) -> None:
