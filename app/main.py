@@ -86,9 +86,9 @@ from app.webhooks.limits import ManualLimits
 from app.webhooks.queue import prune_deliveries
 from app.webhooks.sender import Sender
 
-# Seconds after which a thread has to hand over the interpreter to the event loop. By default, it is ten times as long.
+# Seconds after which a thread has to let the event loop use the interpreter. The default is ten times as long.
 SWITCH_INTERVAL = 0.0005
-DAY = 86_400.0  # seconds between two looks whether an administrator remains
+DAY = 86_400.0  # seconds between two checks that an administrator remains
 
 ANALYSIS_TAG = {
     "name": "analysis",

@@ -184,7 +184,7 @@ def _statement(proof: bool, resources: bool, record: bool, partner: bool) -> Que
 def _may_name_partner() -> ColumnElement[bool]:
     """Return the condition that this or the previous representation contains the partner's id as a JSON string.
 
-    It only narrows the rows. `_concerns_partner` decides.
+    It only selects candidates. `_concerns_partner` decides.
     """
     earlier = CHANGES.alias("earlier")
     same_record = and_(earlier.c.resource == C.resource, earlier.c.record_id == C.record_id)
@@ -251,7 +251,7 @@ def _public_body(row: FeedRow) -> Read:
 def _concerns_partner(row: FeedRow, body: bytes, partner: str) -> Read:
     """Return whether the record is the partner, names it, or named it before this Change.
 
-    So a follower of a partner also receives the Change that removes the last link.
+    So a client that follows a partner also receives the Change that removes the last link.
     """
     if _names(row, body, partner):
         return True
@@ -268,4 +268,4 @@ def _names(row: FeedRow, body: bytes, partner: str) -> bool:
     if body == b"null" or b'"%s"' % partner.encode() not in body:
         return (row.resource, row.record_id) == ("partners", partner)
     partners = partners_of(row.resource, row.record_id, body)
-    return partners is None or partner in partners  # an unreadable old representation: show it rather than miss it
+    return partners is None or partner in partners  # an old representation that cannot be read is shown

@@ -1,4 +1,4 @@
-"""Which waiting requests a Change can concern, so that the others need not read the feed again."""
+"""Finds the waiting requests that a Change can concern, so that the others need not read the feed again."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from app.core.change_log import CHANGES, EARLIER_PUBLIC
 from app.core.database.sql import bounded_query, unfitted
 from app.core.database.statements import Query, Read, Reader, fitting
 
-MAX_CHANGES = 500  # more at once wake all requests
+MAX_CHANGES = 500  # new Changes that are compared with filters; more of them wake all requests
 MAX_BODIES = 20  # representations that are searched for ids; more Changes wake all requests with a partner
 MAX_BYTES = 2_000_000  # of them
 
@@ -67,7 +67,7 @@ class Interest:
 
 EVERYTHING = Interest(drafts=True)
 
-# Returns the new Changes after one number up to another, with their ids if asked; None if it cannot tell.
+# Returns the new Changes after one number up to another, with their ids if requested; None if it does not know them.
 Look = Callable[[int, int, bool], Awaitable[list[NewChange] | None]]
 
 

@@ -20,10 +20,10 @@ from app.core.errors import TooMany, Unavailable
 from app.core.reading.freshness import Freshness
 from app.core.reading.shared_reads import MAX_WAITING
 
-MAX_LONG_POLLS = 1_000  # a further one ends the oldest of the client that has most
-MAX_OF_CLIENT = MAX_WAITING  # one Change can wake them all, for equal reads
+MAX_LONG_POLLS = 1_000  # a further request ends the oldest request of the client that has the most
+MAX_OF_CLIENT = MAX_WAITING  # one Change can wake all of them, and then they share equal reads
 RETRY_AFTER = "5"  # seconds
-TICK = 0.02  # seconds between two looks at the newest Change
+TICK = 0.02  # seconds between two checks for a new Change
 NEVER = 2**63  # no Change has this number
 
 
@@ -66,11 +66,11 @@ class LongPolls:
     ) -> bool:
         """Return True as soon as there is a Change after `last` that can be of interest.
 
-        Return False when the time is over, the caller disconnects, the server stops, or others need the place. Raise
-        TooMany if too many requests of the client wait.
+        Return False when the time is over, the caller disconnects, the server stops, or another request needs the
+        place. Raise TooMany if too many requests of the client wait.
         """
         if self._watcher is None or self._watcher.done():
-            # In a context of its own: its reads must not be charged to the request that happens to be the first.
+            # It has a context of its own, because its reads must not count for the request that happens to start it.
             self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=Context())
         return await self._wait(Waiter(last, interest), seconds, receive, client) is True
 
@@ -155,7 +155,7 @@ class LongPolls:
             await asyncio.sleep(0)
 
     def end(self) -> None:
-        """Answer all waiting requests, and let none wait from now on."""
+        """Answer all waiting requests. From now on no request waits."""
         self._ended = True
         for moved in chain.from_iterable(self._waiters.values()):
             if not moved.done():
@@ -164,7 +164,7 @@ class LongPolls:
     def end_on_signal(self) -> None:
         """End on SIGINT and SIGTERM.
 
-        The server lets its requests finish before it notifies the application, so these would delay the stop.
+        The server finishes its requests before it notifies the application, so waiting requests would delay the stop.
         """
         if threading.current_thread() is not threading.main_thread():
             return

@@ -32,7 +32,7 @@ from app.keys.powers import (
     powers_of_caller,
 )
 
-# Valid keys, which administrators can create over HTTP: every key has a share of the server of its own.
+# Valid keys that administrators can create over HTTP. The number is limited, because each key has its own rate limit.
 MAX_KEYS = 1_000
 MAX_KEYS_OF_PARTNER = 100
 MAX_DETAIL = 2_000  # characters of the detail of an event
@@ -42,7 +42,7 @@ COLUMNS = ("name", "scopes", "partner", "networks", "expires_at")
 def create(session: Session, fields: KeyFields, caller: Caller | None = None, *, max_days: int = 0) -> KeyCreated:
     """Create a key. Raise Invalid for a bad value, and Forbidden if it permits more than the key of the caller.
 
-    A member that is left out gets its value from the key of the caller, or for `expires_at` the default.
+    A member that is left out gets the value of the key of the caller. `expires_at` gets the default.
     """
     holder = powers_of_caller(session, caller)
     values = _columns(fields)
@@ -96,7 +96,7 @@ def _ensure_partner(session: Session, powers: Powers) -> None:
 
 
 def _ensure_room(session: Session, partner: str | None) -> None:
-    """Raise Conflict if there are as many valid keys as there may be, in all or of a partner."""
+    """Raise Conflict if the registry or the partner has the maximum number of valid keys."""
     is_valid_now = (col(Key.revoked_at).is_(None), or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now()))
     query = select(func.count()).select_from(Key).where(*is_valid_now)
     if session.exec(query).one() >= MAX_KEYS:
@@ -178,7 +178,7 @@ def _ensure_changeable(
 
 
 def rotate(session: Session, key_id: str, rotation: Rotation, caller: Caller | None = None) -> KeyCreated:
-    """Give a key a new token. Its holder may do that, and an administrator whose key permits as much."""
+    """Give a key a new token, for its holder or for an administrator whose key permits at least as much."""
     key = _find_usable(session, key_id)
     if caller is None or caller.key != key_id:
         ensure_within(powers_of(key), powers_of_caller(session, caller))

@@ -1,4 +1,4 @@
-"""What `hoptac key` does. Its callers have the database, so no key limits what they create."""
+"""The commands `hoptac key …`. Their users have access to the database, so no key limits what they create."""
 
 import argparse
 from collections.abc import Callable, Sequence

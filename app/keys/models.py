@@ -19,7 +19,7 @@ from app.core.values.text import Line, Slug
 def _instant_of(moment: datetime) -> str:
     try:
         return instant(moment)
-    except OverflowError:  # near the ends of time, an offset leads out of it
+    except OverflowError:  # with an offset, an instant near year 1 or 9999 can be outside of the range
         raise ValueError("This is not an instant that can be stored.") from None
 
 

@@ -1,7 +1,7 @@
 """What a key permits, and the rule that no key creates, changes or rotates a key that permits more than itself.
 
 Otherwise the holder of one token could make another one that is valid from other networks, for longer or for more
-scopes. The command line has no limits: whoever runs it has the database.
+scopes. The command line has no limits, because its user has access to the database anyway.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -19,12 +19,12 @@ from app.core.database.engine import Database
 from app.core.errors import Conflict, ErrorItem, Forbidden, Invalid
 
 DEFAULT_DAYS = 365
-REPLACEMENT_LASTS = timedelta(days=1)  # of an administrator, before another one can be revoked
-WARNED_BEFORE = timedelta(days=30)  # the end of the last administrator
+REPLACEMENT_LASTS = timedelta(days=1)  # minimum validity of an administrator's key, so that another one can be revoked
+WARNED_BEFORE = timedelta(days=30)  # the last administrator's key expires
 
 
 class Powers(NamedTuple):
-    """What a key permits: to whom, from where and until when."""
+    """What a key permits, for which partner, from which networks, and until when."""
 
     scopes: frozenset[str]
     partner: str | None
@@ -77,7 +77,7 @@ def _earlier(first: str | None, second: str | None) -> str | None:
 
 
 def default_expiry(powers: Powers, holder: Powers | None, max_days: int) -> str:
-    """Return when a new key expires if nothing is stated: after a year, or earlier if it may not be valid so long."""
+    """Return the default expiry of a new key: after a year, or earlier if it must not be valid for so long."""
     days = min(DEFAULT_DAYS, max_days or DEFAULT_DAYS)
     expiry = instant(datetime.now(UTC) + timedelta(days=days))
     if holder is None or holder.expires_at is None or not powers.administers:

@@ -19,7 +19,7 @@ from app.core.errors import TooMany, Unauthorized
 from app.keys.administration import find_key
 from app.keys.powers import ensure_administrator_remains
 
-ANSWER_SECONDS = 0.25  # until a revocation by token is answered, whether or not it had something to do
+ANSWER_SECONDS = 0.25  # seconds until a revocation by token is answered, even if there was nothing to revoke
 MAX_PENDING = 100
 
 
@@ -56,14 +56,14 @@ def revoke_token(session: Session, key_id: str, token: str, actor: str, address:
 
 
 class PendingRevocations:
-    """The revocations by token that are being answered: one for each address, and a number of them in all."""
+    """The revocations by token that are being answered: at most one for each address, and a maximum in all."""
 
     def __init__(self) -> None:
         self._addresses: set[str] = set()
 
     @contextlib.contextmanager
     def admit(self, address: str) -> Iterator[None]:
-        """Enter a revocation; raise TooMany if the address has one already, or if there are too many."""
+        """Register a revocation. Raise TooMany if the address has one already, or if there are too many in all."""
         if address in self._addresses or len(self._addresses) >= MAX_PENDING:
             raise TooMany(
                 "Another revocation from this address has not ended yet. Try again later.", headers={"Retry-After": "1"}

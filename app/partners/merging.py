@@ -92,7 +92,7 @@ def _check_trees(proposals: Iterable[Proposal]) -> None:
 def _relink(batch: Batch, caller: Caller, duplicate: str, into: str) -> list[Proposal]:
     """Put every record that links to the duplicate, except `into`, with links to `into`. Return their proposals."""
     by_resource: dict[str, list[str]] = {}
-    # One more than allowed, beside `into`: enough to refuse.
+    # One more than allowed, in addition to `into`: that is enough to refuse the merge.
     for name, record_id in referrers(batch.session, RESOURCES[PARTNERS], duplicate, MAX_RELINKED + 2):
         if (name, record_id) != (PARTNERS, into):
             by_resource.setdefault(name, []).append(record_id)
@@ -108,7 +108,7 @@ def _relink(batch: Batch, caller: Caller, duplicate: str, into: str) -> list[Pro
 
 
 def _check_size(batch: Batch, by_resource: Mapping[str, list[str]]) -> None:
-    """Raise Conflict if the records that link to the duplicate take too long to write: all other writes wait."""
+    """Raise Conflict if it takes too long to write the records that link to the duplicate: all other writes wait."""
     count = sum(map(len, by_resource.values()))
     size = 0
     if count <= MAX_RELINKED:
@@ -121,7 +121,7 @@ def _check_size(batch: Batch, by_resource: Mapping[str, list[str]]) -> None:
 
 
 def _with_names_of(duplicate: Any, partner: Any) -> RecordFields:
-    """Return the partner that stays with the names and identifiers of the duplicate, up to `MAX_NAMES` of each."""
+    """Return the partner that stays, with names and identifiers of the duplicate added: at most `MAX_NAMES` of each."""
     present_names = {*partner.name.values(), partner.abbreviation, *partner.aliases}
     names = dict.fromkeys((*duplicate.name.values(), duplicate.abbreviation, *duplicate.aliases))
     new_names = [name for name in names if name and name not in present_names]
@@ -153,7 +153,7 @@ def _relinked(resource: Resource, record_id: str, present: StoredRecord, duplica
 
 
 def _move_support(citations: list[dict[str, Any]], name: str, before: list[Any], after: list[Any]) -> None:
-    """Let JSON Pointers to the items of a list lead to their new positions; to the list if an item was removed."""
+    """Change JSON Pointers to the items of a list: to their new positions, or to the list if an item was removed."""
     moved = {
         f"/{name}/{position}": f"/{name}/{after.index(item)}" if item in after else f"/{name}"
         for position, item in enumerate(before)

@@ -86,10 +86,10 @@ class Listener:
     def _opened_or_failed(self, task: "asyncio.Task[Any]") -> None:
         self._opening.discard(task)
         if not task.cancelled():
-            task.exception()  # the client has gone already
+            task.exception()  # the client has disconnected already
 
     def _pause(self, error: OSError) -> None:
-        """Stop for a moment, or the event loop would do nothing else than fail to accept."""
+        """Stop for a moment. Otherwise the event loop would only try to accept connections, and fail."""
         if error.errno not in EXHAUSTED:
             raise error
         structlog.get_logger("hoptac.error").error("cannot accept connections", reason=error.strerror)
@@ -115,7 +115,7 @@ def loop_factory(
 ) -> Callable[[], asyncio.AbstractEventLoop]:
     """Return a factory of event loops in which a `Listener` accepts the connections of listening sockets.
 
-    uvicorn has no other place to choose how connections are accepted. Windows has no `add_reader`.
+    uvicorn has no setting for how connections are accepted. Windows has no `add_reader`.
     """
 
     def make_loop() -> asyncio.AbstractEventLoop:

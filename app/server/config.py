@@ -39,7 +39,7 @@ class ServerConfig(uvicorn.Config):
         self.connections = Connections(settings)
 
     def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
-        """Return the factory of the event loop of uvicorn, which accepts connections in our way."""
+        """Return the factory of uvicorn's event loop, with `Listener` accepting the connections."""
         return loop_factory(super().get_loop_factory() or asyncio.new_event_loop, self.connections)
 
     def configure_logging(self) -> None:

@@ -1,4 +1,4 @@
-"""Limits on the number of connections, on what their clients do not read, and deadlines. uvicorn has none of them."""
+"""Limits on the number of connections and on unread responses, and deadlines. uvicorn has none of these."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ class Connections:
     def new_connections(self, seconds: int, least: int) -> int:
         """Return how many connections an address may open in a time: one for each request of its rate limit.
 
-        `least` of them are always possible. 0: there is no limit, because there is no rate limit.
+        At least `least` are always possible. 0 means that there is no limit, because there is no rate limit.
         """
         return max(least, self._requests_of_address * seconds // 60) if self._requests_of_address else 0
 
@@ -84,7 +84,7 @@ class Connections:
         return True
 
     def is_proxy(self, address: str) -> bool:
-        """Return whether an address is the one of a trusted proxy."""
+        """Return whether an address is that of a trusted proxy."""
         with contextlib.suppress(ValueError):
             parsed = ipaddress.ip_address(address)
             return any(proxy == "*" or parsed in ipaddress.ip_network(proxy) for proxy in self._proxies)

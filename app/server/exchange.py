@@ -1,4 +1,4 @@
-"""One request and its response, as uvicorn runs them, with what it lacks."""
+"""One request and its response: uvicorn's class for them, with additions."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,13 @@ SLICE = 262_144  # bytes of a body that are written at once
 class Exchange(RequestResponseCycle):
     """One request and its response.
 
-    A large body is written in slices, and counts as a whole until the last one is written. After the request, a client
-    that has closed its side is a disconnect.
+    A large body is written in slices, and all of it counts as unsent until the last slice is written. If a client
+    closes its side after the request, the application is told that it has disconnected.
     """
 
     connection: "Connection"
     is_received = False
-    says_close = False  # the response has told the client that the connection ends
+    says_close = False  # a header of the response says that the connection is closed
 
     def send(self, message: Any) -> Any:
         if self.more_body and not self.response_complete:

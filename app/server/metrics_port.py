@@ -22,7 +22,7 @@ from app.core.settings import Settings
 from app.status import Facts, size_of, work_facts
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client looks for this variable when it is imported
-READ_EVERY = 10.0  # seconds between two looks into the database, however many scrapes there are
+READ_EVERY = 10.0  # seconds between two reads of the database, regardless of the number of scrapes
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Turns in parsing: the connections of one client do not make the others wait for all that they have sent.
+"""Turns in parsing: no client has to wait until everything that another client has sent is parsed.
 
-The event loop hands over what all connections have received before it does anything else. If a hundred connections of
-one client have sent many small pieces, it would parse all of them first.
+In each round, the event loop first hands over the data that all connections have received. If a hundred connections of
+one client have sent many small pieces, all of them would be parsed first.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class ParseTurns:
         asyncio.get_running_loop().call_soon(self._next_round)
 
     def _next_round(self) -> None:
-        """Let connections of each client go on: at least one, and others as long as the client has time left."""
+        """Let connections of each client continue: at least one, and others as long as the client has time left."""
         self._spent.clear()
         for client, waiting in list(self._waiting.items()):
             for _ in range(len(waiting)):

@@ -1,4 +1,4 @@
-"""The protocol of one connection: its deadlines, and what uvicorn lacks of HTTP/1.1.
+"""The protocol of one connection: its deadlines, and the parts of HTTP/1.1 that uvicorn does not implement.
 
 A connection waits for the head of a request, receives a body, or sends a response. There are deadlines for waiting, for
 receiving, and for a response that the client does not read; there is none for the time that the application needs.
@@ -27,7 +27,7 @@ MAX_PIECES = 1_000  # pieces of a body, and one more for each MIN_PIECE bytes: e
 MIN_PIECE = 16
 MAX_IGNORED = 4_000_000  # bytes that are read after the response to a request whose body is not complete
 LINGER = 2.0  # seconds for which they are read: a connection that is closed at once can lose its response
-PARSED = 16_384  # bytes that are parsed before the time of the client is looked at again
+PARSED = 16_384  # bytes that are parsed before the time of the client is checked again
 MAX_PIPELINED = 32  # requests of a connection that wait for the one before them
 MAX_PIPELINED_LINES = 200  # lines of their headers together: each takes some hundred bytes, however short it is
 NEVER = float("inf")
@@ -35,7 +35,7 @@ OFFERS = (b"upgrade", b"http2-settings")  # headers, and options of the header C
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's httptools protocol, with deadlines and what it lacks of RFC 9110 and RFC 9112.
+    """uvicorn's httptools protocol, with deadlines and with parts of RFC 9110 and RFC 9112 that it does not implement.
 
     A client that has closed its side gets its response. The next request is answered when the last response was read.
     """
@@ -79,7 +79,7 @@ class Connection(HttpToolsProtocol):
         self._received = b""
         self.pipeline.clear()
         if self._running is not None and not self._running.response_complete:
-            self._running.disconnected = True  # uvicorn tells only the request that arrived last
+            self._running.disconnected = True  # uvicorn notifies only the request that arrived last
             self._running.message_event.set()
         self.shared.leave(self, self._network)
 
@@ -131,7 +131,7 @@ class Connection(HttpToolsProtocol):
             self.transport.resume_reading()
 
     def wait_to_parse(self) -> None:
-        """Go on to parse in a later round. Meanwhile nothing is received."""
+        """Continue to parse in a later round. Until then nothing is received."""
         if self.transport.is_closing():
             return
         self.transport.pause_reading()
@@ -171,7 +171,7 @@ class Connection(HttpToolsProtocol):
             self._refuse()
 
     def _refuse(self) -> None:
-        """Answer bytes that are not HTTP."""
+        """Respond to bytes that are not valid HTTP."""
         if self.transport.is_closing():
             return
         if self._is_full:  # the connection ends with the response to the last request that it keeps
@@ -252,7 +252,7 @@ class Connection(HttpToolsProtocol):
         self._wait()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Start to answer a request, once the client has read the response before it."""
+        """Start to process a request as soon as the client has read the previous response."""
         if self.flow.write_paused:
             self._deferred = (cycle, app)
             return
@@ -270,7 +270,7 @@ class Connection(HttpToolsProtocol):
         self._wait()
 
     def _linger(self) -> None:
-        """End a connection whose client is still sending a body that is not needed. Nothing of it is parsed."""
+        """End a connection whose client is still sending a body that is not needed. The body is not parsed."""
         self._is_lingering = True
         self._ignored = 0
         self._received = b""
@@ -298,7 +298,7 @@ class Connection(HttpToolsProtocol):
             self._start_asgi_task(cycle, app)
 
     def note_unsent(self) -> None:
-        """Count what this response keeps in memory for the client. A proxy has many clients, so each counts alone."""
+        """Count the bytes of this response in memory, for each connection of a proxy alone: it has many clients."""
         address = self.client[0] if self.client else ""
         client = str(id(self)) if self.shared.is_proxy(address) else self._network
         self.shared.unsent.note(self, client, self.sending or self.transport.get_write_buffer_size())

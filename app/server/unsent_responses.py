@@ -1,4 +1,4 @@
-"""A bound on the memory of responses that clients do not read, or read slowly."""
+"""A limit on the memory of responses that clients do not read, or read slowly."""
 
 from collections import Counter
 from typing import Protocol
@@ -17,8 +17,8 @@ class Closable(Protocol):
 class UnsentResponses:
     """The bytes that wait in the buffers of connections, by client.
 
-    If there are too many, the oldest of these responses is given up: of the client that has too many, or else of the
-    client that has the most. The only response of a client is given up last.
+    If there are too many, the connection with the oldest of these responses is closed: that of the client which has too
+    many, otherwise that of the client which has the most. The only response of a client is the last to be given up.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class UnsentResponses:
                 self._give_up(max(self._by_client, key=self._by_client.__getitem__))
 
     def _give_up(self, client: str) -> None:
-        """Close the connection of a client that has its response for longest."""
+        """Close the connection of a client whose response has been waiting for the longest time."""
         oldest = next(iter(self._connections[client]))
         self.forget(oldest)
         oldest.abort_soon()

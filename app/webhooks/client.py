@@ -45,7 +45,7 @@ class WebhookClient:
         try:
             async with asyncio.timeout(DEADLINE):
                 await self._request(url, headers, body, response)
-        except Exception as error:  # a receiver can cause any error; only a cancellation is passed on
+        except Exception as error:  # a receiver can cause any error; only a cancellation is raised again
             if response.status is None:
                 return CallOutcome(error=_error_text(error), took_ms=_since(started))
         return CallOutcome(response.status, _status_text(response.status), response.wait, _since(started))

@@ -18,8 +18,8 @@ DISABLED_AFTER = timedelta(hours=24)  # without success
 def disable(connection: Connection, webhook_id: str, reason: str) -> None:
     """Disable a subscription.
 
-    Deliveries without an attempt are deleted, since they are made again from the log. The others stay readable as
-    failed.
+    Deliveries without an attempt are deleted, because they are made again from the log. The others can still be read,
+    as failed.
     """
     pending = and_(DELIVERIES.c.webhook == webhook_id, IS_PENDING)
     at = instant(datetime.now(UTC))

@@ -97,7 +97,7 @@ def partners_concerned(connection: Connection, sequence: int) -> frozenset[str] 
 
 
 def _public_bodies(connection: Connection, change: Any) -> Iterator[str]:
-    """Yield the representation of a Change and the last public one before it, as far as they are public.
+    """Yield the representation of a Change if it is public, and the last public one before it.
 
     One Change is read at a time: psycopg fetches all rows of a statement, and a record can have thousands of versions.
     """

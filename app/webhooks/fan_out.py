@@ -22,7 +22,7 @@ from app.webhooks.queue import new_delivery
 BATCH = 500  # Changes that one transaction reads
 MAX_NEW_DELIVERIES = 5_000  # after which a transaction reads no more Changes
 MAX_SECONDS = 0.2  # after which a transaction reads no more Changes: others wait for it
-MAX_WAITING_DELIVERIES = 1_000  # of one subscription, before it falls behind
+MAX_WAITING_DELIVERIES = 1_000  # waiting deliveries of one subscription, before it falls behind
 CHANGE_COLUMNS = ("sequence", "at", "resource", "record_id", "version", "shown")
 RENEWED = ("state", "once", "attempts", "due_at", "first_attempt_at", "done_at")
 
@@ -119,7 +119,7 @@ def _deliveries(
 def _recipients(
     connection: Connection, matching: Sequence[SubscriptionPosition], sequence: int
 ) -> list[SubscriptionPosition]:
-    """Return the subscriptions that are to receive a Change: it follows their position and concerns their partners."""
+    """Return the subscriptions that receive a Change, because it follows their position and concerns their partners."""
     recipients = [position for position in matching if position.after < sequence]
     if not any(position.partners for position in recipients):
         return recipients

@@ -1,7 +1,7 @@
 """Limits on what callers start by hand: tests, repetitions, rotations, new keys, and lookups of the host in a URL.
 
-They apply even if the rate limits of requests are switched off, because each of these does more than its request: it
-sends something to an address that the caller chose, or keeps something. The workers of a server count together.
+They apply even if the rate limits of requests are switched off, because these actions go beyond the request: they send
+something to an address that the caller chose, or store something. All workers of a server share the counts.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from app.core.errors import TooMany
 
 Result = TypeVar("Result")
 
-# How many a minute for one subscription, for one key, and for all keys together.
+# Maximum number in a minute for one subscription, for one key, and for all keys together.
 RATES = {
     "tests": (10, 30, 300),
     "repetitions": (60, 120, 600),
@@ -47,7 +47,7 @@ class ManualLimits:
     def take(self, action: str, key_id: str, webhook_id: str) -> None:
         """Count one action. Raise TooMany if the subscription, its key or all together have none left.
 
-        The narrowest limit is the first, so a caller who exceeds it uses up nothing of the others.
+        The narrowest limit is checked first, so a caller who exceeds it does not use up the others.
         """
         for limit, client in zip(self._limits[action], (webhook_id, key_id, ""), strict=True):
             limit.take(limit.tag_of(client))
@@ -64,7 +64,7 @@ class ManualLimits:
         return _CountedExecutor(self._pool, self._running, self._lock, key_id)
 
     def close(self) -> None:
-        """Wait for no lookup that is running."""
+        """Shut down without waiting for lookups that are running."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

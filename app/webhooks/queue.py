@@ -83,7 +83,7 @@ class AttemptResult:
 
 
 def lock_deliveries(connection: Connection) -> None:
-    """Wait for the lock of the delivery queue. It is held until the transaction ends, for any length of time."""
+    """Wait for the lock of the delivery queue, however long that takes. The lock is held until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT * 1000:d}"))
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 30000"))
@@ -111,7 +111,10 @@ def seconds_later(moment: datetime, seconds: float) -> str:
 
 
 def _delay(attempts: int) -> float:
-    """Return the seconds until the next attempt. They vary at random, so that retries do not come all at once."""
+    """Return the seconds until the next attempt.
+
+    The number is partly random, so that retries do not all come at once.
+    """
     return min(FIRST_DELAY * 4.0 ** min(attempts - 1, 20), MAX_DELAY) * random.uniform(0.8, 1.2)
 
 
@@ -197,7 +200,7 @@ class DueDeliveries(NamedTuple):
 
 
 def find_due(connection: Connection, free: Callable[[str, bool], int], limit: int) -> list[DueDeliveries]:
-    """Find at most `limit` deliveries that are due, unreliable ones last. It needs no lock: `claim` looks again.
+    """Find at most `limit` deliveries that are due, unreliable ones last. It needs no lock: `claim` checks again.
 
     `free(webhook_id, is_unreliable)` returns how many more attempts a subscription may have now. Searching the queues
     of many subscriptions takes long, so other writes must not wait for it.

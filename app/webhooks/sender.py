@@ -50,7 +50,7 @@ HAS_WORK = Query(select(literal_column("1")).where(_HAS_WORK), alone=True)
 
 
 class FreeAttempts:
-    """How many more attempts each subscription may have, so that unreliable and slow ones do not delay the others."""
+    """The number of further attempts of each subscription, so that slow or unreliable ones do not delay the others."""
 
     def __init__(self, running: Iterable[DeliveryAttempt], slow: Iterable[str]) -> None:
         attempts = list(running)
@@ -116,7 +116,7 @@ class Sender:
             try:
                 more = await self._cycle()
                 self._healthy = True
-            except Exception as error:  # whatever the error is, deliveries that are due stay due
+            except Exception as error:  # whatever the error is, the deliveries stay due
                 more = False
                 if self._healthy:
                     structlog.get_logger("hoptac.webhooks").warning("cannot send", reason=type(error).__name__)

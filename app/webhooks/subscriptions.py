@@ -38,7 +38,7 @@ from app.webhooks.queue import lock_deliveries, new_delivery
 from app.webhooks.signing import new_secret
 
 MAX_OF_ONE_KEY = 100
-MAX_IN_ALL = 2_000  # since a Change can make a delivery for each of them
+MAX_IN_ALL = 2_000  # a limit, because one Change can make a delivery for each of them
 MAX_OPEN_TESTS = 3  # of one subscription
 MAX_OPEN_REPETITIONS = 100
 MAX_TESTS = 20

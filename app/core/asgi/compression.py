@@ -26,9 +26,9 @@ LEVEL = 4  # of each coding
 MIN_SIZE = 500  # bytes: smaller bodies are sent as they are
 INLINE_SIZE = 65_536  # bytes: larger bodies are compressed in a thread
 THREADS = 2
-MAX_WAITING = 64_000_000  # bytes of bodies that are or wait to be compressed
+MAX_WAITING = 64_000_000  # bytes of the bodies that are being compressed or wait for that
 MAX_WAITING_CLIENT = 16_000_000  # of these, for one client
-MOST_WAITING = 2_000  # bodies; their bytes are the narrower bound
+MOST_WAITING = 2_000  # bodies; the limit of their bytes is reached earlier
 PATIENCE = 30.0  # seconds for which a body waits for a thread
 
 MEDIA_TYPES = {
@@ -106,7 +106,10 @@ class Compression:
             self._waiting.give_back(client, len(body))
 
     async def run(self, compress: Callable[[bytes], bytes], body: bytes, client: str) -> bytes:
-        """Compress a body or a part of one in a thread. Clients take turns, and one has one thread at a time."""
+        """Compress a body or a part of one in a thread.
+
+        Clients take turns, and each client has one thread at a time.
+        """
         await self._queue.enter(client)
         try:
             work = asyncio.get_running_loop().run_in_executor(self._threads, _timed, compress, body)
@@ -136,7 +139,7 @@ class CompressedResponse:
         self._encoder: Any = None
 
     async def send(self, message: Message) -> None:
-        """Send a message of the application on, compressed if that is possible."""
+        """Forward a message of the application, compressed if that is possible."""
         if message["type"] == "http.response.start" and _is_compressible(message):
             self._start = message
         elif self._start is not None:
@@ -191,7 +194,7 @@ class CompressedResponse:
 
 
 def _is_compressible(start: Message) -> bool:
-    """Return whether a response may be compressed: not one without a body, of a part, or with a coding of its own."""
+    """Return whether a response may be compressed. It must have a body, be complete, and have no coding yet."""
     if start["status"] in (204, 205, 304):
         return False
     values = dict(start["headers"])

@@ -61,7 +61,7 @@ Observe = Callable[[str, Scope, int, float], None]
 class HttpMiddleware:
     """An ASGI middleware. `observe(method, scope, status, seconds)` is called for every request.
 
-    `log_clients` says what the access log contains of clients: see the setting.
+    `log_clients` is the setting that says what the access log contains about clients.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class HttpMiddleware:
                 await app(exchange.enter(), receive, exchange.send)
         except Exception:
             structlog.get_logger("hoptac.error").exception("unhandled", request_id=exchange.request_id)
-            if exchange.status and not exchange.complete:  # the connection breaks, so the client sees the error
+            if exchange.status and not exchange.complete:  # closes the connection, so that the client notices the error
                 raise
             if not exchange.status:
                 await Failed().response()(scope, receive, exchange.send)
@@ -120,7 +120,7 @@ class HttpMiddleware:
 
 
 def _log_fields(scope: Scope, status: int, seconds: float, request_id: str, size: int) -> dict[str, object]:
-    """Return the line of a request in the access log. Whatever the client chooses has a bounded length."""
+    """Return the line of a request in the access log. Values that the client chooses are cut to a maximum length."""
     fields: dict[str, object] = {
         "method": scope["method"],
         "path": _cut(scope["path"], MAX_PATH),
@@ -143,7 +143,7 @@ def _log_fields(scope: Scope, status: int, seconds: float, request_id: str, size
 
 
 def _client_fields(scope: Scope, log_clients: str) -> dict[str, str]:
-    """Return what the access log contains of the client."""
+    """Return what the access log contains about the client."""
     if log_clients == "none":
         return {}
     if log_clients == "network":

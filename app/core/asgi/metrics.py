@@ -52,7 +52,7 @@ def _counting(registry: CollectorRegistry) -> Observe:
 
 
 class GaugeCollector(Collector):
-    """The numbers that other parts of the program have registered, as they are at the time of a scrape."""
+    """The gauges that other parts of the program have registered, read at the time of a scrape."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         for name, gauge in sorted(GAUGES.items()):

@@ -1,7 +1,7 @@
-"""Rate limits: how many units a key or an address may use in a minute. Only the turns are outside of them.
+"""Rate limits: how many units a key or an address may use in a minute. Only `turns` runs before them.
 
 A request costs one unit, and one more for each started 2 ms that the server works for it beyond the first 2 ms. The
-work is known afterwards, so a client can get into debt. Then it gets 429 until later minutes have paid off the debt.
+work is known only afterwards, so a client can exceed its limit. It then gets 429 until later minutes make up for that.
 
 A request with a valid key counts for its key, any other for its address. `usage_table` has the counts.
 Headers: draft-ietf-httpapi-ratelimit-headers, `RateLimit-Policy: "key";q=100;w=60` and `RateLimit: "key";r=50;t=30`.
@@ -26,7 +26,7 @@ from app.core.request_cost import COST, RequestCost
 UNIT_SECONDS = 0.002  # seconds of work
 MAX_TOKENS = 50_000  # valid tokens that are remembered
 UNKNOWN_TOKENS = 60  # requests in a minute whose token is looked up although their address has no units left
-PROBES_OF_ADDRESS = 1_200  # requests for probes in a minute: a limit of their own, which others do not use up
+PROBES_OF_ADDRESS = 1_200  # requests for probes in a minute, which have a limit of their own
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -72,7 +72,7 @@ class RateLimit:
 
 
 class RequestMeter:
-    """Counts one request for its address or its key, as the authentication middleware finds the key valid or not."""
+    """Counts one request for its key if the authentication middleware finds it valid, otherwise for its address."""
 
     __slots__ = (
         "_address",
@@ -92,19 +92,19 @@ class RequestMeter:
         self._address = address
         self._digest = hashlib.sha256(authorization).digest() if authorization else b""
         self._key_id = limits.valid_tokens.get(self._digest) if authorization else None  # if the token was valid before
-        self._refusal: TooMany | None = None  # what an invalid key will get
+        self._refusal: TooMany | None = None  # the response if the key turns out to be invalid
         self._limit: RateLimit | None = None  # for which the request counts
         self._tag = 0
         self._charged = 0
         self._cost = RequestCost()
-        self.headers: Headers = []  # of the response, as far as the request has been counted
+        self.headers: Headers = []  # of the response, for what was counted so far
         COST.set(self._cost)
 
     def start(self, *, has_token: bool) -> None:
         """Count for the key if its token was valid before, else for the address; raises TooMany if none is left.
 
-        If none is left, a limited number of tokens are looked up nevertheless: others at the same address must not
-        keep out a valid key that this process has not seen yet.
+        If none is left, a limited number of tokens are still looked up. Otherwise other clients at the same address
+        could block a valid key that this process does not know yet.
         """
         if self._key_id is not None:
             self._count(self._limits.of_key, self._key_id)
@@ -191,7 +191,7 @@ class RateLimitMiddleware:
             await self._probe(scope, receive, send)
             return
         authorization = b""
-        if scope["path"].startswith("/v1") and scope["method"] != "OPTIONS":  # elsewhere no key is looked at
+        if scope["path"].startswith("/v1") and scope["method"] != "OPTIONS":  # other paths use no key
             authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         meter = RequestMeter(self, network_of((scope.get("client") or ("",))[0]), authorization)
         try:
@@ -199,7 +199,7 @@ class RateLimitMiddleware:
         except TooMany as problem:
             await self._http.refuse(problem, scope, receive, send)
             return
-        scope["meter"] = meter  # whoever sends the response adds its headers
+        scope["meter"] = meter  # the code that sends the response adds its headers
         try:
             await self.app(scope, receive, send)
         finally:

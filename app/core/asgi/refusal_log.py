@@ -1,4 +1,4 @@
-"""Which refused requests and probes are logged: some of each client in a minute, then how many more there were."""
+"""Decides which refused requests and probes are logged: the first of each client in a minute, then their number."""
 
 import time
 from collections import OrderedDict
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-REFUSALS = frozenset({400, 401, 403, 413, 429, 431, 503})  # statuses that any client can cause without limit
+REFUSALS = frozenset({400, 401, 403, 413, 429, 431, 503})  # statuses that every client can cause any number of times
 PROBES = ("/livez", "/readyz")  # paths that no rate limit applies to
 MAX_LINES = 60  # of one client in a minute
 MAX_CLIENTS = 1_000
@@ -16,14 +16,14 @@ log = structlog.get_logger("hoptac.access")
 
 
 class RefusalLog:
-    """The refused requests and the probes of this minute, by client. The clients not seen for longest are forgotten."""
+    """The refused requests and the probes of this minute, by client. The least recently seen clients are forgotten."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()  # end of the minute, and refused requests
 
     def admits(self, client: str) -> bool:
-        """Count a refused request or a probe, and return whether it is logged. The rest is logged as a number."""
+        """Count a refused request or a probe, and return whether to log it. The others are logged as one number."""
         now = self._clock()
         end, count = self._windows.pop(client, (now + WINDOW, 0))
         if now >= end:

@@ -17,7 +17,7 @@ MAX_NAMES = 100  # the server bounds their size
 MAX_PATH = 2_048  # characters
 MAX_HOST = 300  # bytes
 MAX_CODINGS = 256  # bytes of Accept-Encoding: a longer one is ignored
-CACHED_VALUES = 512  # of Host and of Accept-Encoding, with what they mean
+CACHED_VALUES = 512  # values of Host and of Accept-Encoding that are cached after they were parsed
 
 # Headers whose value cannot be a list. All others are joined with commas (RFC 9110, section 5.3).
 SINGLE = {
@@ -39,7 +39,7 @@ HeaderLines = list[tuple[bytes, bytes]]
 
 
 class RequestHeaders:
-    """An ASGI middleware. Only the rate limits, which count its refusals too, are outside of it."""
+    """An ASGI middleware. Only the rate limits run before it, and so they count its refusals too."""
 
     def __init__(self, app: ASGIApp, http: HttpMiddleware) -> None:
         self.app = app

@@ -1,7 +1,7 @@
 """The response cache: complete responses to public GET requests, kept in memory until the next Change.
 
 The content coding that was chosen for a response is part of its key. HEAD and If-None-Match are answered from the
-entries too. The total size is bounded, and an entry counts with all that it keeps in memory. Requests with a key and
+entries too. The total size is limited, and counts everything that an entry keeps in memory. Requests with a key and
 responses without an ETag are never cached.
 """
 
@@ -21,7 +21,7 @@ from app.core.reading.freshness import Freshness
 
 MAX_BODY_SIZE = 1_000_000  # bytes of one response
 MAX_KEY_SIZE = 2_048  # bytes of a path with its query
-ENTRY_OVERHEAD = 600  # bytes of the objects of an entry that are not weighed: measured as memory of the process
+ENTRY_OVERHEAD = 600  # bytes of the objects of an entry that are not counted one by one: measured for a process
 PRIVATE = re.compile(rb"no-store|private", re.IGNORECASE)
 NOT_CACHED = (b"x-request-id", b"ratelimit", b"ratelimit-policy")  # headers of one response
 NOT_IN_304 = (b"content-type", b"content-length", b"content-encoding")

@@ -1,8 +1,8 @@
-"""Turns: clients share the event loop. One that sends many requests at once does not make the others wait for all.
+"""Turns: clients share the event loop. No client has to wait for all requests that another client sends at once.
 
-Most requests are answered to their end in the event loop, also those that are refused. If a hundred connections of one
-client have a request at the same time, the loop would answer all of them before it looks at the next connection. This
-is the outermost middleware, so that it holds for every response.
+Most requests, also refused ones, are processed completely in the event loop. If a hundred connections of one client
+have a request at the same time, the loop would process all of them before it looks at the next connection. This is the
+outermost middleware, so that it applies to every response.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Turns:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._started: dict[str, float] = {}  # the clients of this round, and when each has started its first request
+        self._started: dict[str, float] = {}  # the clients of this round, and when each started its first request
         self._waiting: dict[str, Queue] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,13 +1,13 @@
 """The used part of each client's rate limit, in memory of a fixed size that all workers of a server can share.
 
 A client has one slot: a tag, the end of its window, and the part of its quota that it has used (1.0 is all of it).
-Use beyond the quota is a debt, which later windows pay off. The tag is a keyed hash, so nobody can choose a client
+Use beyond the quota is carried over to later windows. The tag is a keyed hash, so nobody can choose a client
 with which to share a slot, and it determines the eight slots that the client can have. If others occupy all of them,
 the client that has used least is forgotten.
 
-There is no lock: a worker that is stopped or killed can hold up no other. If two workers count for the same client
-within the same microsecond, one of the two counts is lost. The time is `time.monotonic()`, which is the same for all
-processes of a machine.
+There is no lock, so a worker that is stopped or killed cannot block the others. If two workers count for the same
+client within the same microsecond, one of the two counts is lost. The time is `time.monotonic()`, which is the same for
+all processes of a machine.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ SLOTS = 65_536
 SLOTS_OF_SET = 8  # slots that one client can have
 MAX_LAST_SLOTS = 4_096
 ROUNDING = 1e-9  # usages are sums of fractions
-MAX_USED = 10.0  # quotas; so no debt lasts longer than ten windows
+MAX_USED = 10.0  # quotas; so no client has to wait longer than ten windows
 SECRET_SIZE = 16  # bytes
 ITEM_SIZE = 8  # bytes of a tag, a time or a usage
 SIZE = SECRET_SIZE + 3 * SLOTS * ITEM_SIZE
@@ -70,7 +70,10 @@ class UsageTable:
         return used, self._ends[slot]
 
     def _current_slot(self, tag: int, now: float) -> int:
-        """Return the slot of a client. If its window is over, the next one starts, with the debt that remains."""
+        """Return the slot of a client.
+
+        If its window is over, the next one starts, with the use that is carried over.
+        """
         slot = self._last_slots.get(tag, 0)
         if self._tags[slot] != tag:
             slot = self._slot_of(tag, now)
@@ -112,7 +115,7 @@ def usage_file() -> Iterator[str]:
     handle, path = tempfile.mkstemp(prefix="hoptac-usage-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(_new_memory())  # all of it: a disk that fills up later must not stop the workers
+            file.write(_new_memory())  # all of it now: a disk that is full later must not stop the workers
         yield path
     finally:
         Path(path).unlink(missing_ok=True)
