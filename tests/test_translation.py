@@ -66,6 +66,7 @@ def test_a_translation_has_the_parts_of_its_message() -> None:
         ("There is no such member here.", "Ở đây không có trường này."),
         ("There is no such member here. Did you mean status?", "Ở đây không có trường này. Có phải ý bạn là status?"),
         ("The URL is not https.", "URL không phải là https."),
+        ("A key of this registry is valid for at most 1 day.", "Khóa của hệ thống này có hiệu lực tối đa 1 ngày."),
         ("String should have at most 1000 characters", "Chuỗi chỉ được có tối đa 1000 ký tự"),
         ("Input should be 'a', 'b' or 'c'", "Giá trị phải là 'a', 'b' hoặc 'c'"),
         ("something that nobody has translated", "something that nobody has translated"),

@@ -17,6 +17,7 @@ from app.core.access.networks import are_within
 from app.core.change_log import instant, now
 from app.core.database.engine import Database
 from app.core.errors import Conflict, ErrorItem, Forbidden, Invalid
+from app.core.values.text import counted
 
 DEFAULT_DAYS = 365
 REPLACEMENT_LASTS = timedelta(days=1)  # minimum validity of an administrator's key, so that another one can be revoked
@@ -103,7 +104,7 @@ def _replaces(other: Key, key: Key) -> bool:
 def ensure_allowed_expiry(expires_at: str | None, max_days: int) -> None:
     """Raise Invalid if a key would be valid for longer than the settings allow."""
     if max_days and (expires_at is None or expires_at > instant(datetime.now(UTC) + timedelta(days=max_days))):
-        detail = f"A key of this registry is valid for at most {max_days} days."
+        detail = f"A key of this registry is valid for at most {counted(max_days, 'day')}."
         raise Invalid(ErrorItem(pointer="/expires_at", code="invalid_value", detail=detail))
 
 
