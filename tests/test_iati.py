@@ -1,32 +1,47 @@
 """Projects and partners as IATI: valid files, nothing made up, nothing lost without a word."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from app.agreements.models import AGREEMENTS
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
+from app.core.maintenance.schema import migrate
+from app.exchange.formats.media_types import XML
+from app.exchange.iati import files, pages
 from app.exchange.iati.activity import ATTRIBUTES, LOST, WRITERS
 from app.exchange.iati.extension.schema import extension_schema
+from app.exchange.iati.extension.shapes import NAMESPACE
 from app.exchange.iati.losses import LOSS, SAME_IN_ALL
 from app.exchange.iati.results import MEMBERS
+from app.exchange.imports.command import import_file
+from app.figures.codelists import FIGURE_KIND, MEASURED, QUALIFIER
 from app.figures.models import FIGURES
 from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
-from app.projects.models import PROJECTS
-from tests.support.databases import url_of
+from app.projects.models import PARTNER_ROLE, PROJECT_KIND, PROJECT_STATUS, PROJECTS
+from app.statements.models import STATEMENTS
+from seed.files import Dataset
+from seed.loader import load
+from tests.support.databases import NewDatabase, new_sqlite, url_of
 from tests.support.http import client_of, walk
 from tests.support.iati import needs_standard, parsed, records_in
+from tests.support.imports import counts, ended
+from tests.support.keys import Key
 from tests.support.records import FIGURE, delete, store
 
 ACTIVITIES = "/v1/iati/activities.xml"
 ORGANISATIONS = "/v1/iati/organisations.xml"
 LOSSES = "/v1/iati/loss-report.jsonl"
+OF_THE_COPY = ("version", "created_at", "updated_at")
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 WHOLE = {
     "title": {"vi": "Cảng", "en": "Port"},
@@ -224,10 +239,161 @@ def test_each_member_is_in_an_element_or_in_the_report(client: TestClient) -> No
     assert set(WRITERS) | set(LOST) | set(ATTRIBUTES) == set(PROJECTS.shown.model_fields) - {*SAME_IN_ALL}
     assert set(MEMBERS) == set(FIGURES.shown.model_fields) - {*SAME_IN_ALL}
     losses = losses_of(client)
-    for resource in (MILESTONES, RESOURCES[2], RESOURCES[4]):
+    for resource in (MILESTONES, AGREEMENTS, STATEMENTS):
         for item in walk(client, f"/v1/{resource.name}?limit=200"):
             stated = {f"/{name}" for name, value in item.items() if value not in (None, [], {})}
             assert set(losses[resource.name, item["id"]]) == stated - {"/resource", "/state"}
+
+
+def records_of(client: TestClient) -> dict[tuple[str, str], dict[str, Any]]:
+    """All records, without their versions and times."""
+    return {
+        (resource.name, item["id"]): {name: value for name, value in item.items() if name not in OF_THE_COPY}
+        for resource in RESOURCES
+        for item in walk(client, f"/v1/{resource.name}?limit=200")
+    }
+
+
+def imported(url: str, path: Path) -> tuple[list[str], str]:
+    """Import a file into a database."""
+    database = Database(url)
+    try:
+        return import_file(database, path, {"resource": None, "mode": "all", "dry_run": False}, None)
+    finally:
+        database.close()
+
+
+@needs_standard
+def test_an_import_of_an_export_gives_the_same_records(
+    ports: TestClient,
+    new_database: NewDatabase,
+    migrated: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pages, "MAX_BELONGING", 3)
+    monkeypatch.setattr(files, "AT_ONCE", 7)
+    path = tmp_path / "activities.xml"
+    path.write_bytes(ports.get(ACTIVITIES).content)
+    root = parsed(path.read_bytes())
+    assert set(names_of(records_in(root))) == all_names(ports)
+    assert "too_many" in losses_of(ports)["projects", "odd-port"]["/figures"]
+    copy = new_database(migrated)
+    assert imported(copy, path)[0] == []
+    with client_of(copy) as client:
+        assert records_of(client) == records_of(ports)
+        assert client.get(ACTIVITIES).status_code == 200
+    assert " 0 created, 0 updated, " in imported(copy, path)[1]
+
+
+def test_a_file_can_be_sent_to_the_api(registry: TestClient, editor: Key) -> None:
+    result, _ = ended(registry, editor, registry.get(f"{ACTIVITIES}?status=active").content, "", XML)
+    created, updated, unchanged, refused = counts(result)
+    assert (created, updated, refused) == (0, 0, 0)
+    assert unchanged > 50
+    refusal = registry.post("/v1/imports?resource=projects", content=b"<x/>", headers={**editor, "Content-Type": XML})
+    assert refusal.status_code == 422
+
+
+def random_registry(seed: int, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Projects and figures with any of their members."""
+    chance = Random(seed)
+    choose = chance.choice
+    periods = ["2020", "2021-05/2030", "../2024", "2019/..", "2022-01-05/2022-01-05", "2018~/2019?", None]
+    partners = ["unido", "moit", "seco", "samsung-vietnam"]
+    projects = [
+        {
+            "id": f"random-{number}",
+            "title": {choose(["vi", "en", "ko", "und"]): choose([HOSTILE, "Cảng", "x"])},
+            "description": choose([None, {"en": "A"}, {"vi": HOSTILE, "en": "B"}]),
+            "kind": choose(list(PROJECT_KIND.codes)),
+            "status": choose(list(PROJECT_STATUS.codes)),
+            "period": choose(periods),
+            "part_of": [f"random-{wider}" for wider in chance.sample(range(number), min(number, choose([0, 1, 2])))],
+            "roles": [
+                {"partner": choose(partners), "role": choose(list(PARTNER_ROLE.codes))}
+                for _ in range(choose([0, 2, 3]))
+            ],
+            "places": chance.sample(["da-nang", "viet-nam", "ha-noi", "thailand", "world"], choose([0, 1, 2])),
+            "sectors": chance.sample(["32120", "210", "43010"], choose([0, 1, 1, 2])),
+            "sdgs": chance.sample(["9", "9.3", "17"], choose([0, 1, 2])),
+            "managed_by": "unido",
+        }
+        for number in range(count)
+    ]
+    figures = [
+        {
+            **FIGURE,
+            "id": f"figure-{number}",
+            "kind": choose(list(FIGURE_KIND.codes)),
+            "value": value if (value := choose([0, -1.5, 2e-9, 999_999_999_999_999, None])) is not None else None,
+            "text": {"vi": HOSTILE} if value is None else None,
+            "qualifier": choose(list(QUALIFIER.codes)),
+            "measured": choose([None, *MEASURED.codes]),
+            "period": choose(periods),
+            "project": f"random-{chance.randrange(count)}",
+            "breakdown": choose([{}, {"sex": "female"}]),
+            "places": choose([[], ["da-nang"]]),
+        }
+        for number in range(2 * count)
+    ]
+    return projects, figures
+
+
+@needs_standard
+def test_files_of_a_generated_registry_are_valid(seeded_database: Database) -> None:
+    projects, figures = random_registry(7, 300)
+    store(seeded_database, PROJECTS, *projects)
+    store(seeded_database, FIGURES, *figures)
+    with client_of(url_of(seeded_database)) as client:
+        root = parsed(client.get(ACTIVITIES).content)
+        assert len(root.findall("iati-activity")) > 20
+        assert not root.xpath("//@percentage")
+        assert set(names_of(records_in(root))) == all_names(client)
+        parsed(client.get(f"{ACTIVITIES}?status=active&sort=-title").content)
+
+
+def test_both_engines_write_the_same_bytes(
+    client: TestClient, engine: str, folder: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    if engine == "sqlite":  # the file of PostgreSQL is compared with that of SQLite
+        return
+    url = new_sqlite(folder, None)
+    with Database(url) as database:
+        migrate(database)
+        load(database, dataset)
+    with client_of(url) as other:
+        for path in (ACTIVITIES, ORGANISATIONS, LOSSES):
+            texts = [re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "", each.get(path).text) for each in (client, other)]
+            assert texts[0] == texts[1]
+
+
+BAD = {
+    "nothing": (b"", "not well-formed"),
+    "a DOCTYPE": (b"<!DOCTYPE iati-activities [<!ENTITY a 'b'>]><iati-activities>&a;</iati-activities>", "DOCTYPE"),
+    "another root": (b"<x/>", "root"),
+    "half a file": (b"<iati-activities><iati-activity>", "not well-formed"),
+    "of another program": (b"<iati-activities><iati-activity/></iati-activities>", "another program"),
+    "deep": (b"<iati-activities>" + b"<a>" * 200, "in each other"),
+    "a long tag": (b"<iati-activities a='" + b"x" * 3_000_000, "bytes"),
+    "a long record": (b"<iati-activities><h:project xmlns:h='%s'>" + b"x" * 5_000_000, "characters"),
+    "many elements": (b"<iati-activities><h:project xmlns:h='%s'>" + b"<a/>" * 100_001, "elements"),
+    "an unknown encoding": (b"<?xml version='1.0' encoding='x-none'?><iati-activities/>", "encoding"),
+}
+
+
+def test_files_of_others_are_refused_whole(database: Database, tmp_path: Path) -> None:
+    for name, (content, word) in BAD.items():
+        path = tmp_path / "file.xml"
+        path.write_bytes(content.replace(b"%s", NAMESPACE.encode()))
+        refused, detail = imported(url_of(database), path)
+        assert word in refused[0], (name, refused)
+        assert detail == "Nothing was imported."
+    path.write_text(f"""<iati-activities xmlns:h="{NAMESPACE}"><h:figure id="a"><h:value>NaN</h:value></h:figure>
+        <h:nothing id="b"/><h:project id="c"><h:colour>red</h:colour></h:project>
+        <h:project id="d"><h:title><h:text encoding="json">[1]</h:text></h:title></h:project></iati-activities>""")
+    refused, _ = imported(url_of(database), path)
+    assert [line.partition(":")[0] for line in refused] == ["line 1", "line 2", "line 3", "line 4"]
 
 
 def test_problems_say_what_to_do(ports: TestClient, seeded_database: Database, tmp_path: Path) -> None:

@@ -16,22 +16,24 @@ from app.exchange.formats.source import TableSource
 from app.exchange.formats.table import Table
 from app.exchange.formats.table_report import TableReport
 from app.exchange.formats.xlsx import WorkbookSource, xlsx_template
+from app.exchange.iati.extension.reading import iati_records
 
 JSON_LINES = "application/x-ndjson"
 CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XML = "application/xml"
 
 # The media types that clients may send, and the format of each.
-FORMATS = {JSON_LINES: JSON_LINES, "application/jsonl": JSON_LINES, CSV: CSV, XLSX: XLSX}
+FORMATS = {JSON_LINES: JSON_LINES, "application/jsonl": JSON_LINES, CSV: CSV, XLSX: XLSX, XML: XML}
 
-SUFFIXES = {".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": CSV, ".xlsx": XLSX}
+SUFFIXES = {".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": CSV, ".xlsx": XLSX, ".xml": XML}
 
 # The formats of tables.
 TEMPLATES: dict[str, Callable[[Resource], bytes]] = {CSV: csv_template, XLSX: xlsx_template}
 
 
 def allows_resource(file_format: str, name: str | None) -> bool:
-    """Return whether a file can be sent with this `resource`: a table with the name of one, JSON Lines without."""
+    """Return whether a file can be sent with this `resource`: a table with the name of one, other files without."""
     return name in RESOURCES if file_format in TEMPLATES else name is None
 
 
@@ -64,6 +66,8 @@ def parse_file(
         if encoding_of(settings.charset) not in ("utf-8", "ascii"):
             raise UnsupportedType("JSON Lines are UTF-8.")
         return reading.bounded(json_lines(file))
+    if file_format == XML:
+        return reading.bounded(iati_records(file))
     assert resource is not None, "a table contains records of one resource"
     report = reading.report = TableReport()
     options = with_defaults(settings.options, settings.mapping)

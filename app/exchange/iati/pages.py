@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import literal_column
+from sqlalchemy import bindparam
 
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
@@ -132,7 +132,7 @@ def _read_belonging(linked: Linked, resource: Resource, ids: Sequence[str]) -> R
     if not ids:
         return
     statement = STATEMENTS.query(_belonging, resource)
-    rows = yield statement, {"ids": list(ids), "most_bytes": MAX_PAGE_BYTES}
+    rows = yield statement, {"ids": list(ids), "most": MAX_BELONGING + 1, "most_bytes": MAX_PAGE_BYTES}
     fitted = fitting(rows[:MAX_BELONGING])
     is_cut = len(fitted) < len(rows)
     if is_cut and len(ids) > 1:
@@ -151,7 +151,7 @@ def _read_belonging(linked: Linked, resource: Resource, ids: Sequence[str]) -> R
 
 def _belonging(resource: Resource) -> Query:
     keys = select_keys(resource).where(on_record(resource.parameters["project"], "ids", False))
-    return query_in_order(resource, keys.order_by(resource.table.id).limit(literal_column(str(MAX_BELONGING + 1))))
+    return query_in_order(resource, keys.order_by(resource.table.id).limit(bindparam("most")))
 
 
 def _projects_of(record: Record) -> list[str]:

@@ -54,7 +54,7 @@ def import_file(
     file_format = file_format_of(path)
     if not allows_resource(file_format, options["resource"]):
         raise ValueError(
-            f"--resource: use it with a table, not with JSON Lines, and with one of {', '.join(RESOURCES)}"
+            f"--resource: use it with a table, not with other files, and with one of {', '.join(RESOURCES)}"
         )
     resource = RESOURCES.get(options["resource"] or "")
     caller = Caller("", frozenset(["records:write:own" if partner else "records:write"]), partner)

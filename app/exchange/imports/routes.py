@@ -29,6 +29,7 @@ from app.exchange.formats.media_types import (
     SUFFIXES,
     TEMPLATES,
     XLSX,
+    XML,
     TableSettings,
     allows_resource,
     parse_file,
@@ -94,6 +95,7 @@ BINARY = {"type": "string", "format": "binary"}
 FILE = {
     CSV: {"schema": {**BINARY, "description": "UTF-8, or with `charset`. Commas, semicolons, tabs or bars."}},
     XLSX: {"schema": {**BINARY, "description": "One sheet of the workbook is read."}},
+    XML: {"schema": {**BINARY, "description": "An IATI file that a registry of this program has exported."}},
     # The last one is what a client sends that treats all of them as bytes.
     JSON_LINES: {"schema": {**BINARY, "description": "One record on each line, with its `resource`."}},
 }
@@ -102,7 +104,8 @@ TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": BINARY}}
 
 TAG = {
     "name": "imports",
-    "description": "Imports of many records from JSON Lines, CSV or XLSX files, and mappings of the columns of tables.",
+    "description": "Imports of many records from JSON Lines, CSV, XLSX or IATI files, and mappings of the columns of "
+    "tables.",
 }
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
@@ -120,7 +123,8 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
 )
 async def send_import(request: Request, caller: Caller, query: SendOptions) -> Response:
     """Import JSON Lines with records of any resource, as the API returns them, or a CSV or XLSX table of one resource,
-    whose columns have the names of its template or are explained by a stored `mapping`.
+    whose columns have the names of its template or are explained by a stored `mapping`. An IATI file must be one that a
+    registry of this program has exported. Its records are read from the extension, without their versions and times.
 
     A line changes the members that it contains and leaves the others as they are. In a new record, the others get their
     defaults. A line without `id` updates the record that has one of its identifiers. A partner is also found by its
