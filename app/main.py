@@ -60,6 +60,7 @@ from app.core.writing.idempotency import prune_replays
 from app.core.writing.write_quota import prune_written_bytes
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
+from app.exchange.exports.page_routes import page_exports
 from app.exchange.exports.routes import export_router
 from app.exchange.exports.workbook import workbook_queue
 from app.exchange.iati import routes as iati
@@ -119,7 +120,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     outermost: ASGIApp = http
     if settings.hot_cache:
         outermost = ResponseCache(http, app.state.fresh, settings.hot_cache, PAGE_PATHS)
-    outermost = RequestHeaders(outermost, http)
+    outermost = RequestHeaders(outermost, http, dispatch.has_file)
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
@@ -187,6 +188,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         timeline.router,
         changes.router,
         *map(export_router, RESOURCES),
+        *page_exports(),
         iati.router,
         projects_router(),
         partners_router(),

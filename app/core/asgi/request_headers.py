@@ -6,6 +6,7 @@ the content coding of the response. The response cache and the compression both 
 
 import contextlib
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,8 +17,9 @@ from app.core.errors import BadRequest, NotFound
 MAX_NAMES = 100  # the server bounds their size
 MAX_PATH = 2_048  # characters
 MAX_HOST = 300  # bytes
+MAX_ACCEPT = 512  # bytes of Accept: a longer one means JSON
 MAX_CODINGS = 256  # bytes of Accept-Encoding: a longer one is ignored
-CACHED_VALUES = 512  # values of Host and of Accept-Encoding that are cached after they were parsed
+CACHED_VALUES = 512  # values of Host, Accept and Accept-Encoding that are cached after they were parsed
 
 # Headers whose value cannot be a list. All others are joined with commas (RFC 9110, section 5.3).
 SINGLE = {
@@ -35,15 +37,34 @@ CONDITIONS = (b"if-match", b"if-none-match")
 MAX_TAGS = 2_048  # bytes of such a header: each tag in it is compared
 CODINGS = ("zstd", "br", "gzip")  # the best first
 
+EVERYTHING = b"*/*"
+READS = frozenset({"GET", "HEAD", "QUERY"})
+WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
+# The formats that Accept can choose, by media type.
+FORMATS = {
+    "text/csv": "csv",
+    "application/x-ndjson": "jsonl",
+    "application/jsonl": "jsonl",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/geo+json": "geojson",
+}
+WILDCARDS = ("*/*", "application/*")
+ZEROS = (0.0, 0.0)
+
 HeaderLines = list[tuple[bytes, bytes]]
 
 
 class RequestHeaders:
-    """An ASGI middleware. Only the rate limits run before it, and so they count its refusals too."""
+    """An ASGI middleware. Only the rate limits run before it, and so they count its refusals too.
 
-    def __init__(self, app: ASGIApp, http: HttpMiddleware) -> None:
+    `has_file` returns whether the content of a path exists as a file of a format. If Accept prefers this format, the
+    request becomes one for that file, so that everything behind this middleware only has to know paths.
+    """
+
+    def __init__(self, app: ASGIApp, http: HttpMiddleware, has_file: Callable[[str, str], bool] | None = None) -> None:
         self.app = app
         self.http = http
+        self.has_file = has_file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -54,6 +75,9 @@ class RequestHeaders:
                 scope["header_values"] = {ACCEPT_LANGUAGE: languages[0]} if languages else {}
                 await self.http.refuse(problem, scope, receive, send)
                 return
+            accepted = scope["header_values"].get(b"accept", EVERYTHING)
+            if accepted != EVERYTHING and self.has_file is not None:
+                _choose_file(scope, accepted, self.has_file)
         await self.app(scope, receive, send)
 
 
@@ -84,6 +108,16 @@ def _read(scope: Scope) -> None:
     scope["coding"] = chosen_coding(accepted) if accepted and len(accepted) <= MAX_CODINGS else ""
 
 
+def _choose_file(scope: Scope, accepted: bytes, has_file: Callable[[str, str], bool]) -> None:
+    """Add the ending of the preferred format to the path of a read, if there is such a file."""
+    if scope["method"] not in READS or not scope["path"].startswith("/v1/") or len(accepted) > MAX_ACCEPT:
+        return
+    ending = chosen_format(accepted)
+    if ending and has_file(scope["path"], ending):
+        scope["path"] = f"{scope['path']}.{ending}"
+        scope["negotiated"] = True
+
+
 def _joined(lines: HeaderLines) -> dict[bytes, bytes]:
     """Join repeated lines; BadRequest if one of them must not be repeated."""
     parts: dict[bytes, list[bytes]] = {}
@@ -112,6 +146,32 @@ def chosen_coding(accepted: bytes) -> str:
         weights[coding.strip()] = _is_acceptable(parameters)
     every = weights.get("*", False)
     return next((coding for coding in CODINGS if weights.get(coding, every)), "")
+
+
+@lru_cache(CACHED_VALUES)
+def chosen_format(accepted: bytes) -> str:
+    """Return the ending of the file that a client with this Accept prefers to JSON; "" for JSON.
+
+    A wildcard means JSON, and so does an equal weight of JSON. A type that is named is preferred to a wildcard of the
+    same weight.
+    """
+    weights: dict[str, float] = {}
+    for item in accepted.decode("latin-1").lower().split(","):
+        media_type, _, parameters = item.partition(";")
+        weights[media_type.strip()] = _weight(parameters)
+    best = max(FORMATS, key=lambda name: weights.get(name, 0.0))
+    weight = weights.get(best, 0.0)
+    is_json = weights.get("application/json", 0.0) >= weight or max(map(weights.get, WILDCARDS, ZEROS)) > weight
+    return "" if is_json else FORMATS[best]
+
+
+def _weight(parameters: str) -> float:
+    """Return the weight in the parameters of a media type; 0 for a malformed one."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            return float(value) if WEIGHT.fullmatch(value.strip()) else 0.0
+    return 1.0
 
 
 def _is_acceptable(parameters: str) -> bool:

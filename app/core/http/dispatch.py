@@ -69,6 +69,10 @@ ID_PART = 3  # of a path with the id of a record, counted from 0: /v1/projects/{
 FORMAT_NAME = "format"
 FORMAT = f".{{{FORMAT_NAME}}}"  # the ending of the path of a file
 
+TABLE = "csv"  # the format that every file has
+NEGOTIATED = "negotiated"  # in a scope: the path got the ending of a format that Accept asks for
+VARY = [(b"vary", b"Accept")]
+
 _Routes = dict[tuple[str, ...], tuple[ReadRoute, list[str]]]
 _NO_ROUTE: tuple[None, list[str]] = (None, [])
 
@@ -95,6 +99,18 @@ class Dispatch:
                     key = tuple("" if place in places else part for place, part in enumerate(parts))
                     routes.setdefault(key, (route, [parts[place][1:-1] for place in places]))
 
+        self._with_file = {id(route) for key, (route, _) in self._reads.items() if self._has_file(key)}
+
+    def _has_file(self, key: tuple[str, ...]) -> bool:
+        """Return whether a read has a file too. The blank part of a key stands for an id."""
+        return self.has_file("/".join(part or "x" if place else "" for place, part in enumerate(key)), TABLE)
+
+    def has_file(self, path: str, ending: str) -> bool:
+        """Return whether the file with the content of a path exists in this format."""
+        route, path_params = self._file_of(f"{path}.{ending}")
+        formats = operation_of(route.endpoint).formats if route else None
+        return formats is not None and ending in formats(path_params)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, path_params = self._find(scope) if scope["type"] == "http" else (None, {})
         if route is None:
@@ -108,6 +124,10 @@ class Dispatch:
             response = await (self._query(route, request) if scope["method"] == QUERY else route.handle_read(request))
         except Problem as problem:
             response = problem.response()
+        if id(route) in self._with_file or NEGOTIATED in scope:
+            response.raw_headers += VARY
+        if NEGOTIATED in scope and scope["method"] != QUERY and response.status_code == 200:
+            response.raw_headers += content_location(scope["path"], scope["query_string"])
         await response(scope, receive, send)
 
     async def _query(self, route: ReadRoute, request: Request) -> Response:

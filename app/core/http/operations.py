@@ -65,6 +65,9 @@ class Operation:
     returns: Model | None = None
     query: Model = NoParameters  # by default the endpoint's annotation, and so for `body`
     query_by_path: Callable[[Mapping[str, str]], type[BaseModel]] | None = None  # of one path; `query` is for all
+    formats: Callable[[Mapping[str, str]], Collection[str]] | None = (
+        None  # of the file at a path; none: there is no file
+    )
     leaves_out: Callable[[], Collection[str]] = frozenset  # parameters of the query that the description only mentions
     in_path: Mapping[str, PathParameter] = field(default_factory=dict)
     body: Model | None = None
@@ -130,6 +133,8 @@ class ReadRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             path = request.scope["path_params"]
+            if declared.formats and path["format"] not in declared.formats(path):
+                raise NotFound
             model = declared.query_by_path(path) if declared.query_by_path else model_of(declared.query)
             query = parse_query(model, request.scope["query_string"])
             try:

@@ -14,7 +14,7 @@ from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.http.responses import read_request, write_response
 from app.core.model.negations import NONE, NOT
 from app.core.model.resource import COMPUTED_INCLUDES, RESOURCES, Include, Resource
-from app.core.reading.facets import Facets, FacetsShown
+from app.core.reading.facets import Facets, FacetsShown, counts_of
 from app.core.reading.filter_ids import HINTS_TEXT, Hint
 from app.core.reading.history import History, HistoryPage, HistoryQuery
 from app.core.reading.parameters import FIELDS_OF_INCLUDED, Queries
@@ -38,7 +38,7 @@ def add_reads(router: APIRouter, resource: Resource) -> None:
     reading = reading_of(resource)
     _add_list(router, reading)
     _add_select(router, reading)
-    _add_facets(router, Facets(resource))
+    _add_facets(router, counts_of(resource))
     _add_detail(router, reading)
     _add_history(router, resource)
     for include in resource.includes.values():

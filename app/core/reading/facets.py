@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
 from typing import Any, Literal
 
@@ -225,6 +225,12 @@ class Facets:
             rows = [("true" if value else "false", count) for value, count in rows]
         values = [{"value": value, "label": label(value), "count": count} for value, count in rows[:limit]]
         return {"values": values, "more": len(rows) > limit}
+
+
+@cache
+def counts_of(resource: Resource) -> Facets:
+    """Return the facets of a resource, always the same object."""
+    return Facets(resource)
 
 
 def _pairs(resource: Resource, column: Any, where: Sequence[Any], link_where: Sequence[Any]) -> Select[Any]:

@@ -1,11 +1,11 @@
 """The formats of exported tables, and the file of a request in one of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from fastapi import Request, Response
 
-from app.core.errors import NotFound
+from app.core.http.operations import PathParameter
 from app.exchange.exports.geojson import GeoJsonText
 from app.exchange.exports.reading import ReadChunk
 from app.exchange.exports.sending import Export
@@ -26,21 +26,21 @@ MEDIA_TYPES = {
     "xlsx": Workbook.media_type,
     "geojson": GeoJsonText.media_type,
 }
-TABLES: Any = Literal["csv", "jsonl", "xlsx"]
-TABLES_AND_MAPS: Any = Literal["csv", "jsonl", "xlsx", "geojson"]
+TABLES = ("csv", "jsonl", "xlsx")
+TABLES_AND_MAPS = (*TABLES, "geojson")
 
 
-def file_bodies(formats: Any) -> dict[str, Any]:
+def format_in_path(formats: Sequence[str]) -> PathParameter:
+    """Return the path parameter with the format of a file."""
+    kind: Any = Literal[tuple(formats)]
+    return PathParameter("Format of the file.", "csv", kind)
+
+
+def file_bodies(formats: Sequence[str]) -> dict[str, Any]:
     """Return the bodies of responses in these formats, for the OpenAPI document."""
     text = {"schema": {"type": "string"}}
     binary = {"schema": {"type": "string", "format": "binary"}}
-    return {MEDIA_TYPES[name]: binary if name == WORKBOOK else text for name in formats.__args__}
-
-
-def check_format(name: str, formats: Any) -> None:
-    """Raise NotFound for the ending of a path that is no format."""
-    if name not in formats.__args__:
-        raise NotFound
+    return {MEDIA_TYPES[name]: binary if name == WORKBOOK else text for name in formats}
 
 
 async def file_response(request: Request, table: Rows, read: ReadChunk, query: Any, ending: str) -> Response:

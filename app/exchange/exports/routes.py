@@ -13,7 +13,7 @@ from app.core.http.operations import PathParameter, checked_id, id_in_path, oper
 from app.core.model.resource import Include, Resource
 from app.core.reading.parameters import NestedExportQuery, Queries
 from app.core.reading.reads import reading_of
-from app.exchange.exports.formats import GEOJSON, TABLES, TABLES_AND_MAPS, check_format, file_bodies, file_response
+from app.exchange.exports.formats import GEOJSON, TABLES, TABLES_AND_MAPS, file_bodies, file_response, format_in_path
 from app.exchange.exports.geojson import has_points, rows_of_features
 from app.exchange.exports.reading import RecordList, record_chunks
 from app.exchange.exports.tables import Rows, rows_of_records
@@ -38,7 +38,7 @@ def export_query(resource: Resource) -> type[BaseModel]:
     return Queries(resource).export
 
 
-def formats_of(resource: Resource) -> Any:
+def formats_of(resource: Resource) -> tuple[str, ...]:
     """Return the formats of the lists of a resource."""
     return TABLES_AND_MAPS if has_points(resource) else TABLES
 
@@ -70,13 +70,13 @@ def _add_list(router: APIRouter, resource: Resource) -> None:
         about=EXPORT_TEXT + (MAP_TEXT if has_points(resource) else ""),
         query=lambda: export_query(resource),
         leaves_out=lambda: resource.parameters,
-        in_path={"format": PathParameter("Format of the file.", "csv", formats)},
+        formats=lambda _: formats,
+        in_path={"format": format_in_path(formats)},
         answers=file_bodies(formats),
         statuses={"200": "The file."},
         problems=PROBLEMS,
     )
     async def read(request: Request, query: Any, **path: str) -> Response:
-        check_format(path["format"], formats)
         table = table_of(resource, query, path["format"])
         chunks = record_chunks(request, RecordList(reading_of(resource)), query, table)
         return await file_response(request, table, chunks, query, path["format"])
@@ -88,12 +88,9 @@ def _add_nested(router: APIRouter, owner: Resource, nested: Mapping[str, Include
     formats = TABLES_AND_MAPS if any(has_points(include.resource) for include in nested.values()) else TABLES
     names: Any = Literal[tuple(nested)]
 
-    def query_of(path: Mapping[str, str]) -> type[BaseModel]:
+    def formats_in(path: Mapping[str, str]) -> tuple[str, ...]:
         include = nested.get(path["list"])
-        if include is None:
-            raise NotFound
-        check_format(path["format"], formats_of(include.resource))
-        return export_query(include.resource)
+        return () if include is None else formats_of(include.resource)
 
     @operation(
         router,
@@ -104,11 +101,12 @@ def _add_nested(router: APIRouter, owner: Resource, nested: Mapping[str, Include
         about=f"Returns the records of a nested list, such as `/v1/{owner.name}/{owner.example}/{next(iter(nested))}`, "
         "as a file. It takes all parameters of the export of these records.",
         query=NestedExportQuery,
-        query_by_path=query_of,
+        query_by_path=lambda path: export_query(nested[path["list"]].resource),
+        formats=formats_in,
         in_path={
             **id_in_path(owner),
             "list": PathParameter("Name of the list.", next(iter(nested)), names),
-            "format": PathParameter("Format of the file.", "csv", formats),
+            "format": format_in_path(formats),
         },
         answers=file_bodies(formats),
         statuses={"200": "The file."},

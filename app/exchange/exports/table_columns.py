@@ -84,7 +84,7 @@ def record_columns(
     columns = list(chain.from_iterable(maker.columns(schemas[name], (name,)) for name in names))
     if rows:
         position = f"{rows}.{POSITION}"
-        columns.append(Column(position, "number", _getter((position,)), POSITION_TEXT))
+        columns.append(Column(position, "number", getter((position,)), POSITION_TEXT))
         items = resolved(maker.root, schemas[rows])["items"]
         columns += maker.columns(items, (rows,), schemas[rows].get("description", ""))
     return tuple(columns)
@@ -97,6 +97,15 @@ def model_columns(model: Any, style: TableStyle, left_out: tuple[str, ...] = ())
     maker = _Maker(root, style)
     members = [(name, schema) for name, schema in root["properties"].items() if name not in left_out]
     return tuple(chain.from_iterable(maker.columns(schema, (name,)) for name, schema in members))
+
+
+def code_columns(resource: Resource, field: str, path: Path, style: TableStyle) -> list[Column]:
+    """Return the column of a value at a path that is like a field of a resource, and the column of its label."""
+    root = schema_of(resource)
+    schema = root["properties"].get(field, {})
+    meaning = schema.get("description", "").split("\n")[0]
+    labels = _Maker(root, style).label(resolved(root, schema), path, meaning)
+    return [Column(".".join(path), "text", getter(path), meaning), *labels]
 
 
 @dataclass
@@ -117,26 +126,26 @@ class _Maker:
         elif "edtf" in node.get("properties", ()):
             yield from self._of_date(path, meaning)
         elif node.get("type") != "object":
-            yield Column(name, _kind(node), _getter(path), meaning)
-            yield from self._label(node, path, meaning)
+            yield Column(name, _kind(node), getter(path), meaning)
+            yield from self.label(node, path, meaning)
         else:
             members = node.get("properties") or {tag: child(node, tag) for tag in self.style.languages}
             for member, inner in members.items():
                 yield from self.columns(inner, (*path, member), meaning)
 
     def _of_list(self, form: str, node: Schema, path: Path, meaning: str) -> Iterator[Column]:
-        get = _getter(path)
+        get = getter(path)
         if form == "json":
             yield Column(".".join(path), "plain", lambda row: _as_json(get(row)), meaning)
             return
         yield Column(".".join(path), "text", lambda row: joined(get(row)), meaning)
-        yield from self._label(resolved(self.root, node["items"]), path, meaning)
+        yield from self.label(resolved(self.root, node["items"]), path, meaning)
 
     def _of_date(self, path: Path, meaning: str) -> Iterator[Column]:
-        edtf = _getter((*path, "edtf"))
+        edtf = getter((*path, "edtf"))
         yield Column(".".join(path), "text", edtf, meaning)
         for end in ("earliest", "latest"):
-            yield Column(f"{'.'.join(path)}.{end}", "day", _getter((*path, end)), meaning)
+            yield Column(f"{'.'.join(path)}.{end}", "day", getter((*path, end)), meaning)
         language = self.style.labels
         if language:
             is_extent = path[-1] == EXTENT
@@ -147,13 +156,13 @@ class _Maker:
 
             yield Column(".".join(path) + LABEL, "text", text, meaning)
 
-    def _label(self, node: Schema, path: Path, meaning: str) -> Iterator[Column]:
+    def label(self, node: Schema, path: Path, meaning: str) -> Iterator[Column]:
         """Yield the column with the labels of codes, if they are wanted and the values are codes."""
         codes = ALL.get(node.get(MARK, ""))
         language = self.style.labels
         if codes is None or language is None:
             return
-        get: Callable[[Any], Any] = _getter(path)
+        get: Callable[[Any], Any] = getter(path)
 
         def label(row: Any) -> Cell:
             value = get(row)
@@ -176,7 +185,7 @@ def _kind(node: Schema) -> Kind:
     )
 
 
-def _getter(path: Path) -> Callable[[Any], Any]:
+def getter(path: Path) -> Callable[[Any], Any]:
     """Return what finds the value at a path. Most paths have one or two steps, and a file has many cells."""
     if len(path) == 1:
         (name,) = path

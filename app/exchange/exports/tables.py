@@ -105,7 +105,7 @@ class JsonLinesText:
     separator = b""
 
     def __init__(self, rows: Rows, query: Any) -> None:
-        if query.rows:
+        if getattr(query, "rows", None):
             detail = "JSON Lines have one record a line, with its lists. This parameter is for CSV and workbooks."
             raise Invalid(ErrorItem(parameter="rows", code="invalid_value", detail=detail))
         self.chunk = rows.lines

@@ -79,7 +79,8 @@ def list_form(root: dict[str, Any], node: dict[str, Any]) -> ListForm | None:
         item = resolved(root, node["items"])
         return "json" if item.get("type") in ("object", "array") else "items"
     is_map = node.get("type") == "object" and "properties" not in node
-    return "json" if is_map and child(node, NO_LANGUAGE) is not None else None
+    has_languages = child(node, TEMPLATE_LANGUAGES[0]) is not None and child(node, NO_LANGUAGE) is None
+    return "json" if is_map and not has_languages else None
 
 
 def form_at(resource: Resource, path: Path) -> ListForm | None:
