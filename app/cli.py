@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from app import __version__, checks, commands
+from app import __version__, archive_commands, checks, commands
 from app.core.access.caller import SCOPE
 from app.core.errors import ReadOnly, Unavailable
 from app.core.maintenance.schema import NotReady
@@ -135,10 +135,10 @@ def _add_records(group: Any) -> None:
     audit.add_argument("--severity", metavar="LEVEL", help="the lowest severity: note (the default), warning or error")
     audit.add_argument("--as-of", metavar="DAY", help="audit as of this day, such as 2026-11-22, instead of today")
     audit.add_argument("--json", action="store_true", help="print the findings as JSON, as the API returns them")
-    exporting = _command(group, "export", commands.export)
+    exporting = _command(group, "export", archive_commands.export)
     text = "iati: write activities.xml, organisations.xml and what they leave out to a new folder FILE"
     exporting.add_argument("format", nargs="?", choices=("iati",), help=text)
-    exporting.add_argument("file", type=Path, metavar="FILE", help="the file to create, such as registry.jsonl")
+    exporting.add_argument("file", type=Path, metavar="FILE", help="the file to create, registry.zip or registry.jsonl")
     text = "IATI identifier of the organisation that publishes the files (HOPTAC_IATI_REPORTING_ORG)"
     exporting.add_argument("--reporting-org", dest="iati_reporting_org", metavar="ID", help=text)
     importing = _command(group, "import", commands.import_)

@@ -294,6 +294,7 @@ def redact(options: argparse.Namespace, settings: Settings) -> int:
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance import redact as redacting
     from app.core.model.resource import RESOURCES
+    from app.exchange.archives.current import remove_archives
     from app.server.run import ensure_ready
 
     text = sys.stdin.read().strip("\n") if options.text == "-" else options.text
@@ -305,6 +306,8 @@ def redact(options: argparse.Namespace, settings: Settings) -> int:
     ensure_ready(settings)
     with Database(settings.database_url) as database:
         redacted = redacting.redact(database, redaction, dry_run=options.dry_run)
+        if not options.dry_run:
+            remove_archives(settings, database)
         for record in redacted:
             print(record)
         if not redacted:

@@ -60,6 +60,8 @@ from app.core.writing.idempotency import prune_replays
 from app.core.writing.write_quota import prune_written_bytes
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
+from app.exchange.archives import routes as archives
+from app.exchange.archives.current import CurrentArchive, remove_archives
 from app.exchange.exports.page_routes import page_exports
 from app.exchange.exports.routes import export_router
 from app.exchange.exports.workbook import workbook_queue
@@ -166,7 +168,18 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
 def written_contract(settings: Settings, routers: list[APIRouter]) -> dict[str, Any]:
     """Return the OpenAPI document, written anew from the routers."""
     tags = [{"name": resource.name, "description": resource.about} for resource in RESOURCES]
-    tags = [search.TAG, *tags, ANALYSIS_TAG, changes.TAG, iati.TAG, imports.TAG, webhooks.TAG, keys.TAG, *site.TAGS]
+    tags = [
+        search.TAG,
+        *tags,
+        ANALYSIS_TAG,
+        changes.TAG,
+        archives.TAG,
+        iati.TAG,
+        imports.TAG,
+        webhooks.TAG,
+        keys.TAG,
+        *site.TAGS,
+    ]
     return openapi_document(settings, __version__, routers, RESOURCES, tags, webhooks_document())
 
 
@@ -199,6 +212,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         indicators_router(),
         documents_router(),
         places_router(),
+        archives.router,
         site.codelists_router,
         site.site_router(settings, __version__, head()),
         keys.router,
@@ -230,7 +244,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.buffered_bodies = BufferedBodies(settings.max_body)
     app.state.receiver = FileReceiver(settings.max_import)
     app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
-    app.state.pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
+    app.state.archives = CurrentArchive(settings, app.state.reader)
+    app.state.pruner = Pruner(
+        database,
+        prune_imports,
+        prune_replays,
+        prune_deliveries,
+        prune_written_bytes,
+        partial(remove_archives, settings),
+    )
     index_refresher = Pruner(database, refresh_index, every=REFRESHED_EVERY)
     administrator_watch = Pruner(database, log_last_administrator, every=DAY)
     long_polls = LongPolls(app.state.fresh, look=look_with(app.state.reader))
@@ -255,6 +277,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await administrator_watch.close()
     await app.state.receiver.close()
     await app.state.importer.close()
+    await app.state.archives.close()
     await app.state.key_activity.close()
     app.state.editor.close()
     await app.state.reader.close()

@@ -152,7 +152,7 @@ def _items(query: Any, last: int) -> Read:
         rows = yield statement, {**values, **bounds}
         fitted = fitting(rows)
         for row in fitted:
-            item = yield from _item(FeedRow(*row), query)
+            item = yield from feed_item(FeedRow(*row), query)
             size += len(item or b"")
             if items and size > MAX_PAGE_BYTES:
                 return items, scanned_to
@@ -195,7 +195,7 @@ def _may_name_partner() -> ColumnElement[bool]:
     return or_(named_now, named_before, C.shown == "redact")
 
 
-def _item(row: FeedRow, query: Any) -> Read:
+def feed_item(row: FeedRow, query: Any) -> Read:
     """Return the JSON of a Change in the feed, or None if it does not concern `query.partner`."""
     if row.shown is None:
         return to_json({"sequence": row.sequence, "proof": {"entry": chain_entry_of(row), "chain": row.chain}})

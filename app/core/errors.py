@@ -301,6 +301,14 @@ class UnsupportedType(Problem):
     title = "Unsupported media type"
 
 
+class BadRange(Problem):
+    """The file has no bytes in the requested `Range`. `Content-Range` states how many bytes it has."""
+
+    status = 416
+    code = "bad_range"
+    title = "Range not satisfiable"
+
+
 class Invalid(Problem):
     """The request is well-formed but contains invalid values. `errors` lists them with their locations."""
 

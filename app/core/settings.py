@@ -145,6 +145,18 @@ class Settings(BaseSettings):
         description="Maximum number of bytes that one key writes in a day (UTC): the representations of all versions, "
         "and about 600 for each word that is new to the search. 0: no limit.",
     )
+    archive_folder: str = Field(
+        default="",
+        max_length=1_000,
+        description="Folder for the archives of `/v1/export`. Empty: beside an SQLite database, or in the temporary "
+        "folder.",
+    )
+    max_archive: int = Field(
+        default=1_000_000_000,
+        ge=0,
+        le=1_000_000_000_000,
+        description="Maximum size in bytes of an archive of `/v1/export`. Two are stored. 0: there is no `/v1/export`.",
+    )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",
         pattern=r"^[ -~]{1,200}$",

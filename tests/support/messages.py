@@ -23,6 +23,8 @@ OPERATORS = (
     "cli.py",
     "checks.py",
     "status.py",
+    "archive_process.py",
+    "archive_commands.py",
     "exchange/mirrors/",
     "core/maintenance/",
     "core/settings.py",

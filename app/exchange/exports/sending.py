@@ -123,11 +123,15 @@ class StreamedFile(Response):
     """A response in parts. It ends when the client disconnects; an error of a part breaks the connection off."""
 
     def __init__(
-        self, headers: dict[str, str], parts: AsyncGenerator[bytes, None], close: Callable[[], None] = lambda: None
+        self,
+        headers: dict[str, str],
+        parts: AsyncGenerator[bytes, None],
+        close: Callable[[], None] = lambda: None,
+        status: int = 200,
     ) -> None:
         self._parts = parts
         self._close = close
-        self.status_code = 200
+        self.status_code = status
         self.background = None
         self.raw_headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
@@ -135,7 +139,7 @@ class StreamedFile(Response):
         """Send the parts."""
         disconnected = asyncio.ensure_future(_disconnect(receive))
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             if not scope.get("is_head"):
                 async for part in self._parts:
                     if disconnected.done():

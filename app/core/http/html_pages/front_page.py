@@ -33,6 +33,7 @@ PLACES = {
     "/docs": ("Try it out", "Send requests from the browser, with values that work."),
     "/reference": ("Reference", "Every operation, parameter and schema. It can be searched."),
     "/openapi.json": ("The contract", "OpenAPI 3.1, for client generators."),
+    "/v1/export": ("Download everything", "All public records in one ZIP file: CSV, JSON Lines and the history."),
     "/v1": ("Index", "The paths of the API as JSON."),
     "/readyz": ("Status", "Whether this registry can serve requests now."),
 }

@@ -1,0 +1,1 @@
+"""Archives: the whole public registry as one ZIP file."""
