@@ -40,6 +40,7 @@ class RegistryIndex(BaseModel, defer_build=True):
     aggregate: str = Field(description="Path of aggregated figures.")
     timeline: str = Field(description="Path of dated events.")
     audit: str = Field(description="Path of the findings of the audit.")
+    iati: str = Field(description="Path of the IATI file of activities.")
     changes: str = Field(description="Path of the change feed.")
     codelists: str
     openapi: str
@@ -177,6 +178,7 @@ def index(settings: Settings, version: str) -> bytes:
             "aggregate": public("/v1/figures/aggregate"),
             "timeline": public("/v1/timeline"),
             "audit": public("/v1/audit"),
+            "iati": public("/v1/iati/activities.xml"),
             "changes": public("/v1/changes"),
             "codelists": public("/v1/codelists"),
             "openapi": public("/openapi.json"),

@@ -18,7 +18,7 @@ from app.exchange.iati.extension.shapes import NAMESPACE, PREFIX
 from app.exchange.iati.extension.writing import record_element
 from app.exchange.iati.markup import DECLARATION, element
 from app.exchange.iati.organisation import organisation, reporting_organisation
-from app.exchange.iati.pages import AT_ONCE, BELONGING, Key, Linked, Page, read_page
+from app.exchange.iati.pages import AT_ONCE, BELONGING, Key, Linked, Page, read_linked, read_page
 from app.exchange.iati.reporter import ORGANISATION, Reporter
 from app.partners.models import PARTNERS
 from app.projects.models import PROJECTS
@@ -59,14 +59,23 @@ class Source:
 
         def read(query: Any) -> Read:
             page: Page = yield from read_page(reading, query, self.request, size)
-            return write(page), page.cursor
+            return page, None if page.is_too_large else write(page)
 
         while True:
-            written, cursor = await self.run(partial(read, query))
-            yield written
-            if cursor is None:
+            page, written = await self.run(partial(read, query))
+            for project in page.records if page.is_too_large else ():
+                yield await self.run(partial(_read_alone, project, write))
+            if not page.is_too_large:
+                yield written
+            if page.cursor is None:
                 return
-            query = query.model_copy(update={"cursor": cursor})
+            query = query.model_copy(update={"cursor": page.cursor})
+
+
+def _read_alone(project: Record, write: Callable[[Page], Any]) -> Read:
+    """Read what belongs to one project, and write it."""
+    linked: Linked = yield from read_linked([project])
+    return write(Page([project], None, linked))
 
 
 def head(root: str, reporter: Reporter) -> str:

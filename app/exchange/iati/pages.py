@@ -24,6 +24,14 @@ MAX_LEVELS = 10  # of places above a place
 Record = Mapping[str, Any]
 Key = tuple[str, str]  # the name of a resource, and an id
 
+# Members of the records that projects name, which activities need. The others can be long, and take memory.
+NEEDED = {
+    "partners": ("id", "name", "kind", "identifiers"),
+    "documents": ("id", "kind", "title", "description", "published_on", "language", "url"),
+    "projects": ("id", "description", "status", "period", "roles", "places", "sectors", "identifiers"),
+    "indicators": ("id", "name", "unit", "unit_text", "direction", "definition"),
+    "places": ("id", "name", "level", "parent", "code", "point"),
+}
 BELONGING = ("figures", "milestones", "statements", "agreements")  # they have a link to a project
 
 
@@ -65,6 +73,11 @@ class Page:
     cursor: str | None
     linked: Linked = field(default_factory=Linked)
 
+    @property
+    def is_too_large(self) -> bool:
+        """Whether too many records belong to its projects together, so that each project is read on its own."""
+        return len(self.records) > 1 and bool(self.linked.cut)
+
 
 def read_page(reading: ResourceReads, query: Any, request: ReadRequest, size: int) -> Read:
     """Read a page of a list of public records, from the cursor of the query. Projects come with what is around them."""
@@ -80,11 +93,13 @@ def read_page(reading: ResourceReads, query: Any, request: ReadRequest, size: in
 
 
 def read_linked(projects: Sequence[Record]) -> Read:
-    """Read the records around some projects."""
+    """Read the records around some projects. Stop if too many records belong to several projects together."""
     linked = Linked()
     ids = [project["id"] for project in projects]
     for name in BELONGING:
         yield from _read_belonging(linked, RESOURCES[name], ids)
+        if linked.cut and len(projects) > 1:
+            return linked
     figures = chain.from_iterable(linked.of("figures", project) for project in projects)
     citations = chain.from_iterable(project["citations"] for project in projects)
     wanted = {
@@ -123,29 +138,25 @@ def _read_named(linked: Linked, name: str, ids: Collection[str]) -> Read:
     while wanted:
         bodies: Mapping[str, bytes] = yield from reading_of(RESOURCES[name]).bodies(wanted)
         for record_id, body in bodies.items():
-            linked.named[name, record_id] = from_json(body)
+            record = from_json(body)
+            linked.named[name, record_id] = {member: record[member] for member in NEEDED[name]}
         wanted = [record_id for record_id in wanted if record_id not in bodies] if bodies else []
 
 
 def _read_belonging(linked: Linked, resource: Resource, ids: Sequence[str]) -> Read:
-    """Read the records that belong to projects: to all of them, or if these are too many, to one after the other."""
+    """Read the first of the records that belong to projects."""
     if not ids:
         return
     statement = STATEMENTS.query(_belonging, resource)
     rows = yield statement, {"ids": list(ids), "most": MAX_BELONGING + 1, "most_bytes": MAX_PAGE_BYTES}
     fitted = fitting(rows[:MAX_BELONGING])
-    is_cut = len(fitted) < len(rows)
-    if is_cut and len(ids) > 1:
-        for project_id in ids:
-            yield from _read_belonging(linked, resource, [project_id])
-        return
     wanted = set(ids)
     for _, body in fitted:
         record = from_json(body)
         for project_id in _projects_of(record):
             if project_id in wanted:
                 linked.belonging.setdefault((resource.name, project_id), []).append(record)
-    if is_cut:
+    if len(fitted) < len(rows):
         linked.cut[resource.name, ids[0]] = fitted[-1][0]
 
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.core.access.clients import client_of
 from app.core.database.statements import Read
@@ -22,10 +22,10 @@ from app.core.errors import (
     QueryTooSlow,
     TooMany,
     Unavailable,
-    language_of,
 )
 from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.http.responses import json_response, read_request
+from app.core.model.labels import Language
 from app.core.model.resource import Resource
 from app.core.reading.parameters import query_model
 from app.core.reading.reads import reading_of
@@ -82,6 +82,14 @@ def file_query(resource: Resource) -> type[BaseModel]:
     return query_model(f"{resource.shown.__name__}IatiQuery", own)
 
 
+@cache
+def report_query(resource: Resource) -> type[BaseModel]:
+    """Return the query model of the report for reading."""
+    own: dict[str, Any] = {name: (field.annotation, field) for name, field in file_query(resource).model_fields.items()}
+    own["lang"] = (Language, Field(default="en", description="Language of the report."))
+    return query_model(f"{resource.shown.__name__}IatiReportQuery", own)
+
+
 class Answer:
     """The response to a request for a file."""
 
@@ -94,7 +102,7 @@ class Answer:
 
     async def of(self, make: Callable[[Source], Parts], media_type: str, name: str) -> Response:
         """Return the file, of which only the first part is made before. Its problems are those of the request."""
-        if await self.is_current():
+        if await self.is_current(searches=b"q=" in self.request.query):
             return Response(None, 304, self._headers)
         parts = make(self.source)
         first = await anext(parts)
@@ -116,9 +124,9 @@ class Answer:
         text = await self._read(partial(_read_activity, record_id, self.source.reporter, self.request))
         return Response(text.encode(), 200, self._headers, media_type=XML)
 
-    async def is_current(self) -> bool:
+    async def is_current(self, *, searches: bool = False) -> bool:
         """Note the tag of the state, and return whether the copy of the client has it. Later parts can be newer."""
-        tag = f"{await self._read(partial(last_change_tag, self.request))}-{REVISION}"
+        tag = f"{await self._read(partial(last_change_tag, self.request, searches=searches))}-{REVISION}"
         self._headers["ETag"] = f'W/"{tag}"'
         return self.request.is_conditional and self.request.matches(tag)
 
@@ -150,7 +158,7 @@ def _read_activity(record_id: str, reporter: Reporter, request: ReadRequest) -> 
 
 
 def _filters(query: Any) -> dict[str, Any]:
-    return {name: getattr(query, name) for name in query.model_fields_set}
+    return {name: getattr(query, name) for name in query.model_fields_set if name != "lang"}
 
 
 @operation(
@@ -219,8 +227,8 @@ async def list_losses(request: Request, query: Any) -> Response:
     "/v1/iati/loss-report.txt",
     "Read what the IATI files leave out",
     name="read_iati_losses",
-    about=f"{LOSSES_TEXT} For reading, in the language of `Accept-Language`.",
-    query=lambda: file_query(PROJECTS),
+    about=f"{LOSSES_TEXT} For reading.",
+    query=lambda: report_query(PROJECTS),
     leaves_out=lambda: PROJECTS.parameters,
     answers={"text/plain": FILE},
     statuses={"200": "The report."},
@@ -228,9 +236,8 @@ async def list_losses(request: Request, query: Any) -> Response:
 )
 async def read_losses(request: Request, query: Any) -> Response:
     """Send the loss report for readers."""
-    language = language_of(request.scope)
     return await Answer(request).of(
-        lambda source: as_text(loss_report(source, _filters(query)), language), TEXT, "loss-report.txt"
+        lambda source: as_text(loss_report(source, _filters(query)), query.lang), TEXT, "loss-report.txt"
     )
 
 
