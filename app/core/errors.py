@@ -130,6 +130,7 @@ class Moved(Problem):
     status = 308
     code = "merged"
     title = "Merged into another record"
+    detail = "The partner was merged into another one. The header Location has its URL."
 
 
 class BadRequest(Problem):
@@ -164,6 +165,7 @@ class BadBody(BadRequest):
 
     code = "bad_body"
     title = "Malformed body"
+    detail = "The body is not strict JSON in UTF-8, repeats a name, or has a number of more than 64 bits."
 
 
 class BadFile(BadRequest):
@@ -211,6 +213,7 @@ class NotFound(Problem):
     status = 404
     code = "not_found"
     title = "Not found"
+    detail = "Nothing exists at this path, or it is a draft that the key cannot see."
 
 
 class MethodNotAllowed(Problem):
@@ -219,6 +222,7 @@ class MethodNotAllowed(Problem):
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
+    detail = "This path does not support the method. The header Allow lists the methods that it supports."
 
 
 class Conflict(Problem):
@@ -237,6 +241,7 @@ class IdTaken(Conflict):
 
     code = "id_taken"
     title = "The id is taken"
+    detail = "The id belongs, or belonged, to another record. Choose another id."
 
 
 class Rewound(Conflict):
@@ -274,6 +279,7 @@ class Gone(Problem):
     status = 410
     code = "gone"
     title = "Deleted"
+    detail = "The record was deleted. A key that may write it can restore it with PUT or by an import."
 
 
 class Stale(Problem):
@@ -327,6 +333,7 @@ class NoCondition(Problem):
     status = 428
     code = "no_condition"
     title = "If-Match is required"
+    detail = "Read the record, and send its ETag in If-Match, so that no change of others is lost."
 
 
 class TooMany(Problem):
@@ -338,12 +345,14 @@ class TooMany(Problem):
     status = 429
     code = "too_many_requests"
     title = "Too many requests"
+    detail = "The limit is used up. Try again after the number of seconds in Retry-After."
 
 
 class Failed(Problem):
     """The server failed unexpectedly. The error was logged with the id in `X-Request-ID`."""
 
     code = "internal_error"
+    detail = "The server failed unexpectedly. The error was logged with the id in the header X-Request-ID."
 
 
 class Unavailable(Problem):
@@ -352,6 +361,7 @@ class Unavailable(Problem):
     status = 503
     code = "unavailable"
     title = "Temporarily unavailable"
+    detail = "The database does not respond, or too many requests are waiting. Try again after Retry-After seconds."
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, headers={"Retry-After": "2"})
@@ -362,6 +372,7 @@ class QueryTooSlow(Unavailable):
 
     code = "query_too_slow"
     title = "The query took too long"
+    detail = "The query took longer than the server allows. Use a narrower filter, or leave out the total."
 
 
 def family(root: type[Problem] = Problem) -> Iterator[type[Problem]]:

@@ -114,7 +114,7 @@ def find_key(session: Session, key_id: str) -> Key:
     """Return a stored key. Raise NotFound if it does not exist."""
     key = session.get(Key, key_id)
     if key is None:
-        raise NotFound
+        raise NotFound("There is no key with this id.")
     return key
 
 

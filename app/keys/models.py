@@ -24,8 +24,11 @@ def _instant_of(moment: datetime) -> str:
 
 
 def _future_instant(text: str) -> str:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
         raise ValueError("is not an instant with its offset, such as 2027-01-01T00:00:00Z")
     if moment <= datetime.now(UTC):
         raise ValueError("is in the past")

@@ -30,11 +30,10 @@ _EVENTS = Query(
 
 async def show_key(request: Request, key_id: str) -> KeyShown:
     """Return a key. Raise NotFound if it does not exist, or if no key can have this id."""
-    if not (key_id.isascii() and key_id.isalnum()):
-        raise NotFound
-    key = await read_key(request.app.state.reader, key_id, client_of(request.scope))
+    is_possible = key_id.isascii() and key_id.isalnum()
+    key = await read_key(request.app.state.reader, key_id, client_of(request.scope)) if is_possible else None
     if key is None:
-        raise NotFound
+        raise NotFound("There is no key with this id.")
     return KeyShown.model_validate(vars(key))
 
 
