@@ -149,6 +149,9 @@ def seed(options: argparse.Namespace, settings: Settings) -> int:
         dataset = read(options.dataset or DATASET)
     except DatasetError as error:
         return report(error.problems)
+    from app.server.run import ensure_ready
+
+    ensure_ready(settings)
     with Database(settings.database_url) as database, reported("Records of the dataset compared", print_error):
         outcome = load(database, dataset)
     counts = {name: len(getattr(outcome, name)) for name in ("created", "updated", "deleted", "unchanged")}
@@ -214,13 +217,15 @@ def key(options: argparse.Namespace, settings: Settings) -> int:
     """Create, list, change, rotate or revoke a key, or list its events, as `options.act` says."""
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.errors import Problem
-    from app.keys.command import COMMANDS
+    from app.keys.command import COMMANDS, option_of
+    from app.server.run import ensure_ready
 
+    ensure_ready(settings)
     try:
         with Database(settings.database_url) as database, database.write() as session:
             output = COMMANDS[options.act](session, options, settings.key_max_days)
     except Problem as problem:
-        return report([f"{error.pointer}: {error.detail}" for error in problem.errors] or [problem.detail])
+        return report([f"{option_of(error)}: {error.detail}" for error in problem.errors] or [problem.detail])
     for line in output.lines:
         print(line)
     if output.note:

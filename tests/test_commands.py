@@ -82,7 +82,9 @@ def test_a_number_and_its_noun_agree(seeded_database: Database, editor: Key) -> 
         (["serve", "--workers", "0"], {}, 2, "HOPTAC_WORKERS"),
         (["check", "--documents", "/no/such/folder"], {}, 2, "is not a folder"),
         (["check", "--dataset", "/no/such/folder"], {}, 1, "There is no folder"),
-        (["check"], {}, 3, "has the schema None"),
+        (["check"], {}, 3, "has no tables of a registry yet: run `hoptac migrate`"),
+        (["seed"], {}, 3, "run `hoptac migrate`"),
+        (["key", "list"], {}, 3, "run `hoptac migrate`"),
         (["check", "--head", "1"], {}, 2, "--head"),
     ],
 )
@@ -93,6 +95,32 @@ def test_what_is_wrong_is_said_in_a_line(
     assert found.returncode == code, found
     assert said in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_what_a_registry_cannot_do_is_said_in_a_line(
+    new_database: NewDatabase, migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.exchange.mirrors.source.MIN_PAUSE", 0)
+    url = new_database(migrated)
+    for name, content in (("list.csv", "id,title.en\na,b\n"), ("list.jsonl", "{}\n"), ("mapping.json", "{")):
+        (tmp_path / name).write_text(content)
+    table, lines, mapping = (str(tmp_path / name) for name in ("list.csv", "list.jsonl", "mapping.json"))
+    key = ("key", "create", "--name", "x", "--scope")
+    for arguments, said in (
+        (("key", "events", "abc"), "There is no key with this id."),
+        (("key", "revoke", "abc"), "There is no key with this id."),
+        ((*key, "keys", "--expires", "tomorrow"), "--expires: is not an instant with its offset, such as"),
+        ((*key, "keys", "--network", "home"), "--network: is not a network such as"),
+        ((*key, "records:write:own", "--partner", "nobody"), "--partner: There is no such partner."),
+        (("import", table), "--resource: state what the table contains, one of projects, "),
+        (("import", lines, "--resource", "projects"), "--resource: leave it out"),
+        (("import", table, "--resource", "projects", "--mapping", mapping), f"--mapping: {mapping} is not valid JSON."),
+        (("mirror", "http://127.0.0.1:1", "--once"), "The source cannot be read: "),
+    ):
+        found = run(*arguments, HOPTAC_DATABASE_URL=url)
+        assert found.returncode in (1, 2), found
+        assert found.stderr.splitlines()[0].startswith(f"hoptac: {said}"), found
+    assert json.loads(run("status", "--json", HOPTAC_DATABASE_URL=url).stdout)["mirror_of"] is None
 
 
 def test_the_url_of_the_database_is_read_from_a_file(
@@ -316,5 +344,5 @@ def test_keys_are_made_listed_rotated_and_revoked(seeded_database: Database) -> 
     key("revoke", leaked)
     assert "No key has this token" in key("revoke", leaked, code=1)
     assert "invalid choice" in key("create", "--name", "x", "--scope", "all", code=2)
-    assert "/partner" in key("create", "--name", "x", "--scope", "keys", "--partner", "nobody", code=1)
+    assert "--partner: " in key("create", "--name", "x", "--scope", "keys", "--partner", "nobody", code=1)
     key("revoke", "nobody", code=1)

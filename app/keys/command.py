@@ -10,14 +10,15 @@ from sqlmodel import Session, col, select
 from app.core.access.key_events import COMMAND, KeyEvent
 from app.core.access.keys import TOKEN_PATTERN
 from app.core.access.rotation import Rotation
-from app.core.errors import NotFound
-from app.core.model.validation import validate
+from app.core.errors import ErrorItem, NotFound
+from app.core.model.validation import top_member, validate
 from app.core.values.text import counted, printable
 from app.keys import administration as keys
 from app.keys.models import KeyCreated, KeyFields, KeyShown
 from app.keys.revocation import revoke, revoke_token
 
 MAX_LISTED = 10_000
+OPTIONS = {"scopes": "scope", "networks": "network", "expires_at": "expires"}  # by the members that they set
 
 
 @dataclass
@@ -79,6 +80,12 @@ COMMANDS: dict[str, Callable[[Session, Any, int], Output]] = {
     "revoke": _revoke,
     "events": _events,
 }
+
+
+def option_of(error: ErrorItem) -> str:
+    """Return the option whose value an error concerns."""
+    member = top_member(error)
+    return f"--{OPTIONS.get(member, member)}"
 
 
 def _stated(options: argparse.Namespace) -> dict[str, Any]:

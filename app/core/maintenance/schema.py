@@ -39,7 +39,9 @@ def head() -> str:
 
 def explain(revision: str | None) -> str:
     """Return a sentence that tells an operator what to do about a database whose revision is not the head."""
-    if revision is None or revision in revisions():
+    if revision is None:
+        return "has no tables of a registry yet: run `hoptac migrate`."
+    if revision in revisions():
         return f"has the schema {revision}, this program needs {head()}: run `hoptac migrate`."
     return (
         f"has the schema {revision}, which this program does not know (it needs {head()}). Another version of the"

@@ -9,12 +9,13 @@ from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.database.engine import Database
-from app.core.errors import Invalid, Problem
+from app.core.errors import BadBody, Invalid, Problem
 from app.core.model.resource import RESOURCES
+from app.core.model.validation import parse_json, validate
 from app.core.values.text import counted
 from app.exchange.formats.lines import Reading
 from app.exchange.formats.mapping import MappingFields, check_mapping
-from app.exchange.formats.media_types import SUFFIXES, TableSettings, allows_resource, parse_file
+from app.exchange.formats.media_types import SUFFIXES, TEMPLATES, TableSettings, allows_resource, parse_file
 from app.exchange.formats.options import TableOptions
 from app.exchange.imports.database_tables import COUNTS, LINES, Import
 from app.exchange.imports.line import RESTORED
@@ -53,9 +54,9 @@ def import_file(
     """
     file_format = file_format_of(path)
     if not allows_resource(file_format, options["resource"]):
-        raise ValueError(
-            f"--resource: use it with a table, not with other files, and with one of {', '.join(RESOURCES)}"
-        )
+        if file_format not in TEMPLATES:
+            raise ValueError("--resource: leave it out, because the file itself states the resource of each record")
+        raise ValueError(f"--resource: state what the table contains, one of {', '.join(RESOURCES)}")
     resource = RESOURCES.get(options["resource"] or "")
     caller = Caller("", frozenset(["records:write:own" if partner else "records:write"]), partner)
     claim = new_claim()
@@ -111,9 +112,12 @@ def read_settings(charset: str, options: dict[str, Any], mapping: Path | None) -
     if mapping is not None:
         if not mapping.is_file():
             raise ValueError(f"--mapping: There is no file {mapping}.")
-        fields = MappingFields.model_validate_json(mapping.read_bytes())
         try:
+            fields = validate(MappingFields, parse_json(mapping.read_bytes(), MappingFields))
             check_mapping(fields)
+        except BadBody as bad:
+            raise ValueError(f"--mapping: {mapping} is not valid JSON. {bad.detail}") from None
         except Invalid as invalid:
-            raise ValueError(f"--mapping: {invalid.errors[0].detail}") from None
+            error = invalid.errors[0]
+            raise ValueError(f"--mapping: {error.pointer} {error.detail}") from None
     return TableSettings(charset, TableOptions(**options), fields)

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -32,6 +32,14 @@ SCRUB_SECONDS = 2.0  # to wait for other users of the database file
 OTHER_VERSION = "The record of Change {} cannot be read, because the source has another version. Update this program."
 
 
+def _check_mirror(connection: Connection) -> bool:
+    """Return whether a database is a mirror. Raise NotMirrored if it is not and has Changes."""
+    is_mirror = connection.execute(select(MIRRORS)).first() is not None
+    if not is_mirror and connection.execute(LATEST_CHANGE).first():
+        raise NotMirrored("The database has records of its own. A mirror needs an empty database.")
+    return is_mirror
+
+
 class MirrorFollower:
     """A process that brings a database up to date with a source; it calls `report` with the last Change when it is."""
 
@@ -46,10 +54,14 @@ class MirrorFollower:
 
         Raise NotMirrored if that is impossible.
         """
-        self._claim()
+        self._check_usable()
+        is_claimed = False
         while True:
             sequence, chain = self._head()
             page = self.source.read_after(sequence, chain, 0 if once else WAIT)
+            if not is_claimed:  # after the source has responded: nobody mirrors a mistyped URL
+                self._claim()
+                is_claimed = True
             try:
                 self._is_scrubbed &= not self._copy(page, sequence)
             except IntegrityError as error:
@@ -60,14 +72,16 @@ class MirrorFollower:
             if page.is_last and once:
                 return
 
+    def _check_usable(self) -> None:
+        with self.database.snapshot() as connection:
+            _check_mirror(connection)
+
     def _claim(self) -> None:
         """Mark the database as a mirror. Raise NotMirrored if it has Changes and is not a mirror."""
         name = str(self.source.client.base_url)
         with self.database.write() as session:
-            if session.execute(select(MIRRORS)).first():
+            if _check_mirror(session.connection()):
                 session.execute(update(MIRRORS).values(source=name))
-            elif session.execute(LATEST_CHANGE).first():
-                raise NotMirrored("The database has records of its own. A mirror needs an empty database.")
             else:
                 session.execute(insert(MIRRORS), {"source": name, "since": now()})
 
