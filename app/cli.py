@@ -141,8 +141,10 @@ def _add_records(group: Any) -> None:
     exporting.add_argument("file", type=Path, metavar="FILE", help="the file to create, registry.zip or registry.jsonl")
     text = "IATI identifier of the organisation that publishes the files (HOPTAC_IATI_REPORTING_ORG)"
     exporting.add_argument("--reporting-org", dest="iati_reporting_org", metavar="ID", help=text)
-    importing = _command(group, "import", commands.import_)
-    importing.add_argument("file", type=Path, metavar="FILE", help=".jsonl, .ndjson, .csv, .xlsx or .xml")
+    importing = _command(group, "import", archive_commands.import_)
+    importing.add_argument(
+        "file", type=Path, metavar="FILE", help=".jsonl, .ndjson, .csv, .xlsx, .xml, or an archive (.zip)"
+    )
     importing.add_argument("--resource", help="the resource of a CSV or XLSX file, such as projects")
     importing.add_argument("--dry-run", action="store_true", help="write nothing; print what the import would do")
     importing.add_argument("--row-by-row", action="store_true", help="write the other lines if some are refused")

@@ -25,6 +25,8 @@ OPERATORS = (
     "status.py",
     "archive_process.py",
     "archive_commands.py",
+    "exchange/archives/reading.py",
+    "exchange/archives/importing.py",
     "exchange/mirrors/",
     "core/maintenance/",
     "core/settings.py",

@@ -12,8 +12,8 @@ from app.exchange.archives.zip_file import FileFacts
 PACKAGE = "https://datapackage.org/profiles/2.0/datapackage.json"
 PACKAGE_TEXT = (
     "All public records of the registry, as they were after one change. Each resource is a table; the file of JSON "
-    "Lines beside it has the same records with all members. changes.jsonl has every change. manifest.json "
-    "lists all files with their SHA-256."
+    "Lines beside it has the same records with all members. changes.jsonl has every change, from which "
+    "`hoptac import` builds an equal registry. manifest.json lists all files with their SHA-256."
 )
 TABLE_TEXT = (
     "{about} One row for each record. Lists of ids and codes have a semicolon and a space between the items, and lists "

@@ -33,7 +33,7 @@ async def export(request: Request) -> Response:
 
     It has a CSV and a JSON Lines file for each resource, the code lists, the history of all changes (`changes.jsonl`),
     a Data Package descriptor (`datapackage.json`), and a manifest with the SHA-256 of each file, the licence and the
-    number of the last change. Follow `/v1/changes` from that number.
+    number of the last change. Follow `/v1/changes` from that number, or build an equal registry with `hoptac import`.
 
     The server makes an archive if it is requested and the registry has changed. A request waits for it for some
     seconds. After that it gets the latest archive that exists, or 503 with `Retry-After` if there is none. To continue

@@ -189,6 +189,14 @@ def _items(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
         start = end + 1 if text[end] == "," else end
 
 
+def page_of(text: str) -> SourcePage:
+    """Return the page of a change feed that a text contains. Raise NotMirrored if it contains none."""
+    try:
+        return SourcePage.read(text)
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise NotMirrored("The source is not a change feed that this program can read.") from error
+
+
 @dataclass
 class Source:
     """The client of a source, which repeats a request after growing pauses while the source cannot be reached."""
@@ -214,10 +222,7 @@ class Source:
             page = self._page({"after": page.items[-1].sequence, **query})
 
     def _page(self, query: dict[str, Any]) -> SourcePage:
-        try:
-            page = SourcePage.read(self._text(query))
-        except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
-            raise NotMirrored("The response of the source is not a change feed that this program can read.") from error
+        page = page_of(self._text(query))
         numbers = [query["after"], *(item.sequence for item in page.items)]
         if numbers != sorted(set(numbers)):
             raise NotMirrored("The Changes of the source are not in order.")
