@@ -71,6 +71,7 @@ from app.exchange.imports.receiving import FileReceiver
 from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
 from app.exchange.mappings import routes as mappings
+from app.exchange.metadata import routes as metadata
 from app.explorer.routes import PAGE_PATHS, explorer_router
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
@@ -213,6 +214,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         documents_router(),
         places_router(),
         archives.router,
+        metadata.router,
         site.codelists_router,
         site.site_router(settings, __version__, head()),
         keys.router,

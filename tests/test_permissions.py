@@ -109,6 +109,8 @@ OPEN: dict[str, Row] = {
     "GET /v1/imports/templates/{table}": READ,
     "GET /v1": (200, 200, 200),
     "GET /v1/export": (404, 404, 404),  # the server of these tests has none, since making one takes time
+    "GET /v1/catalog.jsonld": (200, 200, 200),
+    "GET /v1/schemas/{file}": READ,
     "GET /v1/codelists": (200, 200, 200),
     "GET /v1/codelists/{codelist}": READ,
     "POST /v1/keys/revoke": (204, 204, 204),
@@ -178,14 +180,21 @@ def body_of(client: TestClient, resource: str) -> dict[str, Any]:
     return {name: given[name] for name in given if name not in ("managed_by", "identifiers", "code")}
 
 
+# What the last part of these paths names if it is there, and if it is not.
+NAMES = {
+    "/v1/codelists/": ("unit", "nothing"),
+    "/v1/schemas/": ("projects.json", "nothing.json"),
+    "/v1/imports/templates/": ("projects.csv", "nothing.csv"),
+}
+
+
 def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, record: str) -> str:
     """The path with the id of a new record (or key) that is there for this one request, or of none."""
-    if path.startswith("/v1/codelists/"):
-        return "/v1/codelists/" + ("nothing" if record == "missing" else "unit")
+    for start, (present, absent) in NAMES.items():
+        if path.startswith(start):
+            return start + (absent if record == "missing" else present)
     if path.endswith(".{format}") and "{list}" not in path:
         return path.replace("{format}", "nothing" if record == "missing" else "csv")
-    if path.startswith("/v1/imports/templates/"):
-        return "/v1/imports/templates/" + ("nothing.csv" if record == "missing" else "projects.csv")
     if path.startswith("/v1/import"):
         return import_target(client, keys["own" if record == "own" else "reviser"], path, record)
     if path.startswith("/v1/keys/"):

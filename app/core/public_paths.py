@@ -20,6 +20,11 @@ def public(path: str) -> str:
     return _root + path
 
 
+def absolute(public_url: str, path: str) -> str:
+    """Return the URL of a path, or only the path as clients see it if the public URL is not known."""
+    return public_url.rstrip("/") + path if public_url else public(path)
+
+
 class RootPath:
     """An ASGI middleware that removes the path of the proxy from requests, if the proxy has not removed it."""
 

@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from app.core.http.responses import json_response
-from app.core.public_paths import public
+from app.core.model.resource import RESOURCES
+from app.core.public_paths import absolute
 from app.core.settings import Settings
 from app.core.values.json import to_json
 
@@ -21,7 +22,7 @@ def add_fixed_paths(app: FastAPI, settings: Settings) -> None:
     @app.get(CATALOG, include_in_schema=False)
     async def read_api_catalog(request: Request) -> Response:
         response = json_response(request, to_json(_linkset(settings)), CATALOG_TYPE)
-        response.headers["Link"] = f'<{_absolute(settings, CATALOG)}>; rel="api-catalog"'
+        response.headers["Link"] = f'<{absolute(settings.public_url, CATALOG)}>; rel="api-catalog"'
         return response
 
     if settings.security_contact:
@@ -32,21 +33,21 @@ def add_fixed_paths(app: FastAPI, settings: Settings) -> None:
             return Response(_security_text(settings), headers=headers, media_type="text/plain; charset=utf-8")
 
 
-def _absolute(settings: Settings, path: str) -> str:
-    """Return a URL, or a path if the public URL is not known."""
-    return settings.public_url.rstrip("/") + path if settings.public_url else public(path)
-
-
 def _linkset(settings: Settings) -> dict[str, Any]:
     """Return the links of the API (RFC 9264)."""
     links = {
         "service-desc": ("/openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
         "service-doc": ("/docs", "text/html"),
+        "service-meta": ("/v1/catalog.jsonld", "application/ld+json"),
         "status": ("/readyz", "application/json"),
     }
-    api: dict[str, Any] = {"anchor": _absolute(settings, "/v1")}
+    api: dict[str, Any] = {"anchor": absolute(settings.public_url, "/v1")}
     for relation, (path, media_type) in links.items():
-        api[relation] = [{"href": _absolute(settings, path), "type": media_type}]
+        api[relation] = [{"href": absolute(settings.public_url, path), "type": media_type}]
+    api["describedby"] = [
+        {"href": absolute(settings.public_url, f"/v1/schemas/{name}.json"), "type": "application/schema+json"}
+        for name in RESOURCES
+    ]
     api["license"] = [{"href": settings.data_licence_url}]
     return {"linkset": [api]}
 
@@ -56,5 +57,5 @@ def _security_text(settings: Settings) -> str:
     expires = (today + timedelta(days=SECURITY_DAYS)).isoformat().replace("+00:00", "Z")
     lines = [f"Contact: {settings.security_contact}", f"Expires: {expires}", "Preferred-Languages: en, vi"]
     if settings.public_url:
-        lines.append(f"Canonical: {_absolute(settings, '/.well-known/security.txt')}")
+        lines.append(f"Canonical: {absolute(settings.public_url, '/.well-known/security.txt')}")
     return "\n".join(lines) + "\n"

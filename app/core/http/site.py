@@ -42,6 +42,8 @@ class RegistryIndex(BaseModel, defer_build=True):
     audit: str = Field(description="Path of the findings of the audit.")
     iati: str = Field(description="Path of the IATI file of activities.")
     changes: str = Field(description="Path of the change feed.")
+    export: str = Field(description="Path of the archive of all public records.")
+    catalog: str = Field(description="Path of the catalogue for data portals.")
     codelists: str
     openapi: str
     docs: str
@@ -180,6 +182,8 @@ def index(settings: Settings, version: str) -> bytes:
             "audit": public("/v1/audit"),
             "iati": public("/v1/iati/activities.xml"),
             "changes": public("/v1/changes"),
+            "export": public("/v1/export"),
+            "catalog": public("/v1/catalog.jsonld"),
             "codelists": public("/v1/codelists"),
             "openapi": public("/openapi.json"),
             "docs": public("/docs"),

@@ -24,6 +24,7 @@ from app.exchange.archives.data_package import CODE_COLUMNS, data_package
 from app.exchange.archives.description import FORMAT, Description, State, read_state
 from app.exchange.archives.zip_file import ZipWriter
 from app.exchange.exports.tables import CsvText, rows_of_records
+from app.exchange.metadata.record_schemas import record_schema
 
 AT_ONCE = 200  # records that are written at once
 MANIFEST = "manifest.json"
@@ -50,6 +51,8 @@ def _write_files(connection: Connection, archive: ZipWriter, description: Descri
         counts[resource.name] = _count(connection, resource)
     for resource in RESOURCES.values():
         archive.add(f"data/{resource.name}.jsonl", _lines(connection, resource))
+    for resource in RESOURCES.values():
+        archive.add(f"schemas/{resource.name}.json", [record_schema(resource, description.url)])
     lists = [codelists.ALL[name].as_dict() for name in _names_of_lists()]
     archive.add("codelists.csv", [_codes(lists)])
     archive.add("codelists.json", [to_json({"items": lists})])
