@@ -181,6 +181,11 @@ def test_every_answer_with_codes_can_have_labels_or_one_language(client: TestCli
 
     facet = get(client, "/v1/projects/facets?facet=status&facet=partner&lang=en")["facets"]
     assert {tuple(value["label"]) for name in facet for value in facet[name]["values"] if value["label"]} == {("en",)}
+    page = get(client, f"/v1/audit?as_of=2026-11-22&limit=1&{shaped}")
+    (finding,) = page["items"]
+    assert set(finding["message"]) == {"vi"}
+    assert finding["labels"].keys() >= {"/rule", "/severity", "/evidence/0/basis"}
+    assert get(client, page["next"])["items"][0]["labels"]
     (group, *_) = get(client, "/v1/figures/aggregate?labels=vi")["groups"]
     assert set(group["labels"]) >= {"/key/kind", "/key/unit"}
     assert "labels" not in get(client, "/v1/figures/aggregate")["groups"][0]

@@ -16,9 +16,10 @@ from app.core.errors import BadCursor
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import json_response, read_request, write_response
+from app.core.model.labels import Labels, Language, in_one_language, labelled
 from app.core.model.resource import Id
 from app.core.reading.cursors import MAX_CURSOR, Cursors
-from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
+from app.core.reading.parameters import DEFAULT_LIMIT, LABELS_TEXT, LANG_TEXT, LANGUAGES, MAX_ITEMS, Digits
 from app.core.reading.results import ReadRequest, computed
 from app.core.values.evidence import Citation
 from app.core.values.json import to_json
@@ -73,6 +74,8 @@ class AuditQuery(BaseModel, defer_build=True):
     cursor: str | None = Field(
         default=None, max_length=MAX_CURSOR, description="Start of the page, from `next` of the previous page."
     )
+    labels: Language | None = Field(default=None, description=LABELS_TEXT)
+    lang: Language | None = Field(default=None, description=LANG_TEXT)
 
 
 class RecordNamed(BaseModel, defer_build=True):
@@ -109,6 +112,7 @@ class FindingShown(BaseModel, defer_build=True):
     records: list[RecordNamed] = Field(description="Records involved. The first one is the subject of the finding.")
     evidence: list[EvidenceShown] = Field(description="Citations of these records that support the finding.")
     computed: ComputedShown | None = Field(description="Computation. Null: the rule computes nothing.")
+    labels: Labels = Field(default={})
 
 
 class AuditPage(BaseModel, defer_build=True):
@@ -194,8 +198,17 @@ def _page(query: AuditQuery, as_of: str, request: ReadRequest) -> Read:
     next_path = None
     if position:
         place = [position.rule, position.resource, position.last_id, position.last_number]
-        next_path = cursors.next([("limit", query.limit)], place, position.after)
-    return {"as_of": as_of, "items": [vars(finding) for finding in page], "next": next_path}, next_path
+        shaping = [(name, value) for name in LANGUAGES if (value := getattr(query, name))]
+        next_path = cursors.next([("limit", query.limit), *shaping], place, position.after)
+    items = [_shaped(vars(finding), query) for finding in page]
+    return {"as_of": as_of, "items": items, "next": next_path}, next_path
+
+
+def _shaped(finding: dict[str, Any], query: AuditQuery) -> dict[str, Any]:
+    """Return a finding with the labels and in the language that the request asks for."""
+    if query.lang:
+        finding = in_one_language(FindingShown, finding, query.lang)
+    return labelled(FindingShown, finding, query.labels) if query.labels else finding
 
 
 def _position(cursors: Cursors, cursor: str) -> AuditPosition:
