@@ -180,10 +180,22 @@ def _reducer(annotation: Any) -> _Reduce | None:
     kind = _Type.of(annotation)
     if kind.is_language_map:
         return _best_text
-    if kind.is_model and kind.kind is not Edtf:
-        return _reducer_of_members(kind.kind)
+    if kind.is_model:
+        return _reducer_of_members(kind.kind) if _has_maps(kind) else None
     inner = None if kind.items is None else _reducer(kind.items)
     return _reducer_of_items(inner) if inner else None
+
+
+def _has_maps(kind: _Type, above: tuple[Any, ...] = ()) -> bool:
+    """Return whether values of a type contain a language map. `above` are the models around it: a model can recur."""
+    if kind.items is not None:
+        return _has_maps(_Type.of(kind.items), above)
+    if not kind.is_model:
+        return kind.is_language_map
+    inside = (*above, kind.kind)
+    return kind.kind not in above and any(
+        _has_maps(_Type.of(member.annotation), inside) for member in _members_of(kind.kind)
+    )
 
 
 def _best_text(value: Any, language: str) -> Any:
