@@ -28,6 +28,9 @@ def test_a_note_has_languages_or_none(registry: TestClient, editor: Key) -> None
     put(registry, editor, RECORD, project(NOTE))
     assert note_of(registry) == NOTE
     assert note_of(registry, "?lang=vi") == {"vi": NOTE["vi"]}
+    page = registry.get("/figures/smart-factory-enterprises-target-2022-2023?lang=vi").text
+    assert "Hai bên của bản ghi nhớ đặt ra chỉ tiêu." in page
+    assert "The two sides of the memorandum that sets the target." not in page
     assert get(registry, "/v1/search?q=zebrafish")["items"] == []
     put(registry, editor, RECORD, project("Computed by zebrafish."))
     assert note_of(registry) == {"und": "Computed by zebrafish."}

@@ -26,6 +26,7 @@ def test_a_partner_has_links_to_its_pages(registry: TestClient, editor: Key, see
     shown = get(registry, PATH)
     assert {name: shown[name] for name in PAGES} == PAGES
     assert get(registry, "/v1/partners/unido")["website"] is None
+    assert f'<a href="{PAGES["website"]}" rel=' in registry.get("/partners/coast").text
     assert get(registry, "/v1/search?q=zebrafish")["items"] == []
 
     for name in PAGES:
