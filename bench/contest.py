@@ -65,7 +65,9 @@ class Contest:
             ours = stack.enter_context(Client(self.cold["sqlite"].port))
             datasette = stack.enter_context(Client(self.datasette.port)) if self.datasette else None
             works = [work.detail(self.data), work.deep_list(ours, datasette), work.search(self.data)]
-            self.works = {entry.name: entry for entry in (*works, work.facets(), work.aggregates())}
+            files = [work.exports("jsonl", 2), work.exports("csv", 4), work.exports("geojson", None)]
+            counts = [work.facets(), work.aggregates()]
+            self.works = {entry.name: entry for entry in (*works, *counts, *files, work.exports("xlsx", None))}
             self.fixed: dict[bytes, Fixed] = {}
             self.absent: dict[str, str] = {}
             for entry in self.works.values():
@@ -94,12 +96,14 @@ class Contest:
         requests = {contender: list(map(request, paths)) for contender, paths in entry.paths.items()}
         contenders: dict[str, Contender] = {"ours": Http(self.cold[engine], requests["ours"], *also)}
         contenders |= {limit: Http(server, requests["ours"]) for limit, server in self.limits.items()}
-        contenders["usual"] = Http(self.usual[engine], requests["usual"], *also)
-        if self.datasette and engine == "sqlite":
+        if "usual" in requests:
+            contenders["usual"] = Http(self.usual[engine], requests["usual"], *also)
+        if self.datasette and engine == "sqlite" and "Datasette" in requests:
             contenders["Datasette"] = Http(self.datasette, requests["Datasette"])
         with SameSql(self.urls[engine], entry.paths["ours"], *also) as same:
             contenders["S"] = same
-            yield Row(title, costs(contenders, self.rounds, self.seconds), entry.goals.get(engine, ()))
+            measured = costs(contenders, self.rounds, self.seconds)
+        yield Row(title, measured, entry.goals.get(engine, ()), _rate(name, measured["ours"]))
 
     def hot_row(self, engine: str, *, conditional: bool = False) -> Iterator[Row]:
         """Measure details in the response cache, unconditional or with the current tag."""
@@ -133,6 +137,11 @@ class Contest:
     def _with(self, engine: str) -> list[Measured]:
         """Return the other processes that serve a request on this engine."""
         return [self.postgres] if engine == "postgresql" else []
+
+
+def _rate(name: str, seconds: float) -> str:
+    """Return how many records of a file take one second of CPU time; nothing for other work."""
+    return f"{work.EXPORTED / seconds:,.0f} records a CPU second" if name.startswith("export") else ""
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from bench.data import Data
 from bench.processes import ROOT, Postgres
 from bench.table import HEAD, Row
 
+FORMS = ("jsonl", "csv", "geojson", "xlsx")
 Rows = dict[str, Callable[[], Iterator[Row]]]
 
 
@@ -52,6 +53,7 @@ def _contest(contest: Contest) -> Rows:
         "hot-postgresql": partial(contest.hot_row, "postgresql"),
         "hot-writes": contest.hot_row_with_writes,
         **{work + end: partial(contest.cold_row, work, engine) for (end, engine), work in cold},
+        **{f"export-{form}": partial(contest.cold_row, f"export-{form}", "sqlite") for form in FORMS},
     }
 
 

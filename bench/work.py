@@ -15,6 +15,7 @@ from bench.words import PROVINCES, TOPICS
 LISTED = ("active", "completed", "agreed", "past")
 DEEP = 200  # number of the first deep page; half-way in a shorter list
 PAGES = 25  # number of deep pages
+EXPORTED = 1_000  # records in a file: one chunk
 CHILDREN = "partners,agreements,milestones,figures"
 
 
@@ -146,3 +147,11 @@ def aggregates() -> Work:
         },
         {"sqlite": [Goal("≤", 1.3, "S")], "postgresql": [Goal("≤", 1.3, "S")]},
     )
+
+
+def exports(form: str, factor: float | None) -> Work:
+    """Files of 1,000 records, as a client gets them that goes on from file to file."""
+    names = [f"/v1/{name}.{form}?limit={EXPORTED}" for name in ("projects", "figures")]
+    paths = [f"{path}&sort={sort}" for path, sort in itertools.product(names, ("id", "-id"))]
+    goals = [] if factor is None else [Goal("≤", factor, "S")]
+    return Work(f"export-{form}", f"{EXPORTED:,} records as {form}", {"ours": paths}, {"sqlite": goals})

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.errors import QueryTooSlow
-from app.exchange.exports import reading, sending, workbook
+from app.exchange.exports import reading, sending, sheet_rows, workbook
 from app.exchange.exports.reading import read_chunk
 from app.exchange.formats.csv import escaped, unescaped
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
@@ -181,6 +181,7 @@ def test_a_workbook_has_numbers_dates_and_explanations(client: TestClient) -> No
 
 
 def test_a_value_that_no_cell_can_contain_is_noted(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_rows, "MAX_CELL", 200)
     monkeypatch.setattr(workbook, "MAX_CELL", 200)
     book = openpyxl.load_workbook(io.BytesIO(client.get("/v1/agreements.xlsx?fields=citations&limit=1").content))
     assert book["agreements"]["B2"].value is None

@@ -72,8 +72,12 @@ async def _ask(app: Any, target: str) -> None:
     scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "root_path": ""}
     scope |= {"headers": [], "path": path, "raw_path": path.encode(), "query_string": query.encode()}
 
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if not messages:
+            await asyncio.Event().wait()  # the client never disconnects
+        return messages.pop()
 
     async def send(message: dict[str, Any]) -> None:
         assert message.get("status", 200) == 200, message

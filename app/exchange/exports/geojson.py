@@ -9,12 +9,14 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+import msgspec
+
 from app.core.database.statements import Read
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.reads import reading_of
-from app.core.values.json import from_json, to_json
-from app.exchange.exports.table_columns import Column, joined
+from app.core.values.json import from_json
+from app.exchange.exports.table_columns import Column, joined, record_decoder
 from app.exchange.exports.tables import Rows, rows_of_records
 
 POINT = "point"  # the field of a place
@@ -38,8 +40,14 @@ def rows_of_features(resource: Resource, query: Any) -> Rows:
         raise Invalid(ErrorItem(parameter="rows", code="invalid_value", detail=detail))
     table = rows_of_records(resource, query)
     if POINT in resource.fields.model_fields:
-        return table
-    return replace(table, columns=(*table.columns, *_COLUMNS), values=lambda records: records, complete=_with_points)
+        parse = record_decoder(table.columns, frozenset([POINT]))
+        return replace(table, values=lambda bodies: [parse(body) for body in bodies])
+    parse = record_decoder(table.columns, frozenset([PLACES]))
+
+    def complete(bodies: Sequence[bytes]) -> Read:
+        return _with_points([parse(body) for body in bodies])
+
+    return replace(table, columns=(*table.columns, *_COLUMNS), values=list, complete=complete)
 
 
 class GeoJsonText:
@@ -57,16 +65,21 @@ class GeoJsonText:
 
     def chunk(self, items: Sequence[Any]) -> bytes:
         """Return a feature for each record."""
-        return self.separator.join([self._feature(row) for row in self._rows.values(items)])
-
-    def _feature(self, row: Mapping[str, Any]) -> bytes:
-        properties = {column.name: column.get(row) for column in self._rows.columns}
-        feature = {"type": "Feature", "id": row["id"], "geometry": _geometry(row), "properties": properties}
-        return to_json(feature)
+        rows = self._rows.values(items)
+        names = [column.name for column in self._rows.columns]
+        cells = zip(*(column.get(rows) for column in self._rows.columns), strict=True)
+        return self.separator.join(
+            [_feature(row, dict(zip(names, own, strict=True))) for row, own in zip(rows, cells, strict=True)]
+        )
 
     def tail(self) -> bytes:
         """Return the end of the collection."""
         return b"\n]}\n"
+
+
+def _feature(row: Mapping[str, Any], properties: Mapping[str, Any]) -> bytes:
+    feature = {"type": "Feature", "id": row["id"], "geometry": _geometry(row), "properties": properties}
+    return msgspec.json.encode(feature)
 
 
 def _geometry(row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -81,9 +94,8 @@ def _position(point: Mapping[str, Any]) -> list[float]:
     return [point["longitude"], point["latitude"]]
 
 
-def _with_points(bodies: Sequence[bytes]) -> Read:
+def _with_points(records: Sequence[Mapping[str, Any]]) -> Read:
     """Return the records with the points of their places, of which they have the ids only."""
-    records = [from_json(body) for body in bodies]
     ids = sorted(set(chain.from_iterable(record[PLACES] for record in records)))
     points: dict[str, Any] = {}
     for start in range(0, len(ids), MAX_READ):
@@ -92,23 +104,31 @@ def _with_points(bodies: Sequence[bytes]) -> Read:
     return [{**record, MAPPED: [(place, points.get(place)) for place in record[PLACES]]} for record in records]
 
 
+def _places(row: Mapping[str, Any], *, with_point: bool) -> list[str]:
+    return [place for place, point in row[MAPPED] if (point is not None) == with_point]
+
+
+def _precisions(row: Mapping[str, Any]) -> list[str]:
+    return [point.get("precision") or "" for _, point in row[MAPPED] if point is not None]
+
+
 _COLUMNS = (
     Column(
         "point_places",
         "text",
-        lambda row: joined([place for place, point in row[MAPPED] if point is not None]),
+        lambda rows: [joined(_places(row, with_point=True)) for row in rows],
         POINTS_TEXT,
     ),
     Column(
         "point_precision",
         "text",
-        lambda row: joined([point.get("precision") or "" for _, point in row[MAPPED] if point is not None]),
+        lambda rows: [joined(_precisions(row)) for row in rows],
         PRECISION_TEXT,
     ),
     Column(
         "places_without_point",
         "text",
-        lambda row: joined([place for place, point in row[MAPPED] if point is None]),
+        lambda rows: [joined(_places(row, with_point=False)) for row in rows],
         MISSING_TEXT,
     ),
 )

@@ -99,7 +99,7 @@ def rows_of_items(paged: PagedRead, query: Any, ending: str) -> Rows:
     def lines(items: Sequence[dict[str, Any]]) -> bytes:
         return b"".join([to_json(_chosen(item, query.fields)) + b"\n" for item in items])
 
-    return Rows(paged.name, tuple(columns), lambda items: items, lines)
+    return Rows(paged.name, tuple(columns), list, lines)
 
 
 def page_chunks(request: Request, paged: PagedRead, query: Any, ending: str) -> ReadChunk:

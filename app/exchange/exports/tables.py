@@ -1,7 +1,5 @@
 """The rows of an exported table, and their text as CSV (RFC 4180) and JSON Lines."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,11 +8,14 @@ from app.core.database.statements import Read
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import Resource
 from app.core.reading.shapes import Shape
-from app.core.values.json import from_json
-from app.exchange.exports.table_columns import POSITION, Column, Get, TableStyle, record_columns
+from app.core.time_limit import check_time
+from app.exchange.exports.table_columns import POSITION, Column, TableStyle, record_columns, record_decoder
 from app.exchange.formats.csv import BYTE_ORDER_MARK, escaped
 from app.exchange.formats.source import Cell
 
+END = "\r\n"
+QUOTE = '"'
+QUOTES = '""'
 SUSPECT = frozenset("'=+-@\t\r")  # how a text can begin that needs a look whether it would run as a formula
 
 
@@ -22,13 +23,13 @@ SUSPECT = frozenset("'=+-@\t\r")  # how a text can begin that needs a look wheth
 class Rows:
     """A table: its name, its columns, and what its rows are made of: records, or items of another response.
 
-    `complete` is a read that returns the items with what their rows need of other records. `values` yields the values
-    of a row, in which the columns look up their cells. `lines` returns JSON Lines.
+    `complete` is a read that returns the items with what their rows need of other records. `values` returns the values
+    of each row, in which the columns look up their cells. `lines` returns JSON Lines.
     """
 
     name: str
     columns: tuple[Column, ...]
-    values: Callable[[Sequence[Any]], Iterable[Any]]
+    values: Callable[[Sequence[Any]], list[Any]]
     lines: Callable[[Sequence[Any]], bytes]
     complete: Callable[[Sequence[Any]], Read] | None = None
 
@@ -39,9 +40,12 @@ def rows_of_records(resource: Resource, query: Any) -> Rows:
     shape.check(resource, None)
     columns = record_columns(resource, query.fields, query.rows, TableStyle(query.labels, query.lang))
 
-    def values(bodies: Sequence[bytes]) -> Iterator[Any]:
-        records = map(from_json, bodies)
-        return _items_of(records, query.rows) if query.rows else records
+    parse = record_decoder(columns, frozenset([query.rows]) if query.rows else frozenset())
+
+    def values(bodies: Sequence[bytes]) -> list[Any]:
+        check_time()
+        records = [parse(body) for body in bodies]
+        return list(_items_of(records, query.rows)) if query.rows else records
 
     def lines(bodies: Sequence[bytes]) -> bytes:
         return b"".join([shape.apply(resource, body) + b"\n" for body in bodies])
@@ -82,16 +86,15 @@ class CsvText:
     def __init__(self, rows: Rows, query: Any) -> None:
         self._rows = rows
         self._mark = BYTE_ORDER_MARK if query.bom else b""
-        self._cells = [_csv_cell(column) for column in rows.columns]
 
     def head(self) -> bytes:
         """Return the names of the columns."""
-        return self._mark + _text([[column.name for column in self._rows.columns]])
+        return self._mark + _lines([[column.name] for column in self._rows.columns])
 
     def chunk(self, items: Sequence[Any]) -> bytes:
         """Return a line for each row."""
-        cells = self._cells
-        return _text([[cell(row) for cell in cells] for row in self._rows.values(items)])
+        values = self._rows.values(items)
+        return _lines([WRITERS[column.kind](column.get(values)) for column in self._rows.columns])
 
     def tail(self) -> bytes:
         """Return nothing."""
@@ -119,27 +122,34 @@ class JsonLinesText:
         return b""
 
 
-def _text(rows: Iterable[Sequence[Cell]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+def _lines(columns: Sequence[Sequence[str]]) -> bytes:
+    """Return the lines of a table. A blank line is no row, so a table with one column has quotes in place of it."""
+    if len(columns) == 1:
+        return "".join([f"{cell or QUOTES}{END}" for cell in columns[0]]).encode()
+    lines = [",".join(row) for row in zip(*columns, strict=True)]
+    return END.join([*lines, ""]).encode()
 
 
-def _csv_cell(column: Column) -> Get:
-    """Return what finds the cell of a row, as CSV contains it."""
-    get = column.get
-    if column.kind == "text":
+def _texts(cells: Sequence[Cell]) -> list[str]:
+    return ["" if cell is None else _text(cell if isinstance(cell, str) else str(cell)) for cell in cells]
 
-        def text(row: Any) -> Cell:
-            cell = get(row)
-            return escaped(cell) if isinstance(cell, str) and cell[:1] in SUSPECT else cell
 
-        return text
-    if column.kind == "boolean":
+def _text(cell: str) -> str:
+    """Return a text as a cell, in quotes if it needs them."""
+    if cell[:1] in SUSPECT:
+        cell = escaped(cell)
+    return _quoted(cell) if "," in cell or '"' in cell or "\n" in cell or "\r" in cell else cell
 
-        def flag(row: Any) -> Cell:
-            cell = get(row)
-            return None if cell is None else str(cell).lower()
 
-        return flag
-    return get
+def _quoted(cell: str) -> str:
+    return f'"{cell.replace(QUOTE, QUOTES)}"'
+
+
+WRITERS: dict[str, Callable[[Sequence[Any]], list[str]]] = {
+    "text": _texts,
+    "plain": lambda cells: [cell or "" for cell in cells],
+    "day": lambda cells: [cell or "" for cell in cells],
+    "json": lambda cells: [_quoted(cell) if cell else "" for cell in cells],
+    "number": lambda cells: ["" if cell is None else str(cell) for cell in cells],
+    "boolean": lambda cells: ["" if cell is None else str(cell).lower() for cell in cells],
+}

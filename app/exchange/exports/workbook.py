@@ -1,28 +1,37 @@
 """Exported records as an XLSX workbook, which is written to a temporary file row by row."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from app.core.database.fair_queue import FairQueue
 from app.core.errors import TooLarge
+from app.exchange.exports.sheet_rows import MAX_CELL, SheetRows
 from app.exchange.exports.tables import Rows
 from app.exchange.formats.source import Cell
 
 MAX_ROWS = 100_000
 MAX_BYTES = 200_000_000  # of the records: they are on disk until the workbook is complete
-MAX_CELL = 32_767  # characters, the limit of Excel
 MAX_SHEET = 31  # characters of the name of a sheet
 MAX_NOTES = 1_000
-FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts days that did not exist
+FIRST_ROW = 2  # after the header
 TOO_LONG_TEXT = "This value has more characters than a cell can contain. The CSV and JSON Lines files contain it."
 
 
 def workbook_queue() -> FairQueue:
     """Return the queue of workbooks that are made and sent: each takes disk until it is sent."""
     return FairQueue(running=8, running_of_client=1, waiting=100, waiting_of_client=5, patience=60.0, what="workbooks")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of some rows by column, the number of rows, and the bytes of their records."""
+
+    columns: list[list[Cell]]
+    count: int
+    size: int
 
 
 class Workbook:
@@ -43,30 +52,43 @@ class Workbook:
         self._columns = table.columns
         self._book = Writer(self._file, {"constant_memory": True, "tmpdir": self._folder.name})
         self._bold = self._book.add_format({"bold": True})
-        self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
-        self._days = [column.kind == "day" for column in self._columns]
+        day = self._book.add_format({"num_format": "yyyy-mm-dd"})
         self._sheet = self._book.add_worksheet(table.name[:MAX_SHEET])
         self._sheet.freeze_panes(1, 1)
         self._head(self._sheet, [column.name for column in self._columns])
+        self._sheet._write_single_row(1)  # the header, before the rows that are added as XML
+        self._xml = SheetRows(self._columns, self._escaped, day._get_xf_index())
         self._rows = 0
         self._size = 0  # of the texts that were added
         self._notes: list[list[str]] = []
 
-    def rows_of(self, items: Sequence[Any]) -> list[list[Cell]]:
-        """Return the rows of these items, without adding them: a read can be repeated."""
-        getters = [column.get for column in self._columns]
-        rows = [[get(row) for get in getters] for row in self._table.values(items)]
-        self._check(len(rows), sum(map(len, items)))
-        return rows
+    def rows_of(self, items: Sequence[Any]) -> Cells:
+        """Return the cells of these items, without adding them: a read can be repeated."""
+        values = self._table.values(items)
+        size = sum(len(item) for item in items if isinstance(item, bytes))
+        self._check(len(values), size)
+        return Cells([column.get(values) for column in self._columns], len(values), size)
 
-    def add(self, rows: Iterable[list[Cell]]) -> None:
+    def add(self, cells: Cells) -> None:
         """Add rows."""
-        for row in rows:
-            self._rows += 1
-            for position, cell in enumerate(row):
-                if cell is not None:
-                    self._size += len(cell) if isinstance(cell, str) else 0
-                    self._write(position, cell, str(row[0]))
+        if not cells.count:
+            return
+        xml = self._xml.xml(self._rows + FIRST_ROW, cells.columns)
+        self._sheet.row_data_fh.write(xml)
+        self._note_long(cells)
+        self._rows += cells.count
+        self._size += cells.size or len(xml)
+
+    def _note_long(self, cells: Cells) -> None:
+        """Note the values that no cell can contain."""
+        for column, values in zip(self._columns, cells.columns, strict=True):
+            for number, value in enumerate(values):
+                if isinstance(value, str) and len(value) > MAX_CELL and len(self._notes) < MAX_NOTES:
+                    self._notes.append([str(cells.columns[0][number]), column.name, TOO_LONG_TEXT])
+
+    def _escaped(self, text: str) -> str:
+        escaped: str = self._sheet._escape_data(self._sheet._escape_control_characters(text))
+        return escaped
 
     def _check(self, rows: int, size: int) -> None:
         if self._rows + rows > MAX_ROWS or self._size + size > MAX_BYTES:
@@ -85,6 +107,7 @@ class Workbook:
             for number, note in enumerate(self._notes, 1):
                 for position, text in enumerate(note):
                     notes.write_string(number, position, text)
+        self._sheet.dim_rowmax = self._rows
         self._book.close()
         self._file.seek(0)
         return self._file
@@ -100,16 +123,3 @@ class Workbook:
     def _head(self, sheet: Any, names: Sequence[str]) -> None:
         for position, name in enumerate(names):
             sheet.write_string(0, position, name, self._bold)
-
-    def _write(self, position: int, cell: Any, record_id: str) -> None:
-        sheet = self._sheet
-        if isinstance(cell, bool):
-            sheet.write_boolean(self._rows, position, cell)
-        elif isinstance(cell, int | float):
-            sheet.write_number(self._rows, position, cell)
-        elif self._days[position] and (day := date.fromisoformat(cell)) >= FIRST_DAY:
-            sheet.write_datetime(self._rows, position, day, self._day)
-        elif len(cell) <= MAX_CELL:
-            sheet.write_string(self._rows, position, cell)
-        elif len(self._notes) < MAX_NOTES:
-            self._notes.append([record_id, self._columns[position].name, TOO_LONG_TEXT])
