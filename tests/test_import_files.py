@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from app.catalogue import RESOURCES as ALL
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
+from app.core.values.codelists import ALL as CODE_LISTS
 from app.exchange.formats.columns import Columns
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
 from app.exchange.formats.row_records import row_record
@@ -146,9 +147,30 @@ def test_every_column_of_a_template_is_a_place_in_a_record(client: TestClient, r
     )
     rich = client.get(f"/v1/imports/templates/{resource.name}.xlsx")
     assert rich.headers["content-type"] == XLSX
-    sheet, about = load_workbook(io.BytesIO(rich.content)).worksheets
+    sheet, about, codes = load_workbook(io.BytesIO(rich.content)).worksheets
     assert [cell.value for cell in sheet[1]] == header
     assert [row[0].value for row in about.iter_rows(min_row=2)] == header
+    rules = {rule.promptTitle: rule for rule in sheet.data_validations.dataValidation}
+    assert all(rules[name[:32]].prompt for name in header)
+    for name, _, _, codelist, meaning in about.iter_rows(min_row=2, values_only=True):
+        assert meaning, name
+        if codelist:
+            choices = rules[name[:32]].formula1.removeprefix("codes!").replace("$", "")
+            offered = [row[0].value for row in codes[choices]]
+            assert [text.partition(" | ")[0] for text in offered] == list(CODE_LISTS[codelist].codes)
+
+
+def test_a_choice_of_a_template_stands_for_its_code(registry: TestClient, editor: Key) -> None:
+    rows = [
+        ["id", "title.en", "kind", "status", "managed_by"],
+        ["chosen", "A | B", "project | Dự án", "active | Đang thực hiện | Active", "unido"],
+    ]
+    table = io.StringIO()
+    csv.writer(table).writerows(rows)
+    result, lines = ended(registry, editor, table.getvalue().encode(), "?resource=projects", CSV)
+    assert counts(result) == (1, 0, 0, 0), lines[0]["errors"]
+    record = get(registry, "/v1/projects/chosen")
+    assert (record["kind"], record["status"], record["title"]) == ("project", "active", {"en": "A | B"})
 
 
 def test_a_template_that_is_not_there(client: TestClient) -> None:

@@ -42,10 +42,12 @@ PARTNER_KIND = CodeList(
 class PartnerFields(HasIdentifiers, RecordFields):
     """An organisation, with all names that sources use for it."""
 
-    name: LanguageMap
+    name: LanguageMap = Field(description="Name, by language.")
     abbreviation: Line | None = Field(default=None, description="The usual short form of the name, such as MOIT.")
     aliases: list[Line] = Field(default=[], max_length=100, description="Other names, spellings and short forms.")
-    kind: Annotated[str, PARTNER_KIND]
+    kind: Annotated[str, PARTNER_KIND] = Field(
+        description="Type of partner. `/v1/codelists/partner_kind` explains the codes."
+    )
     description: LanguageMap | None = Field(
         default=None, description="What the partner is, in the words of this registry."
     )

@@ -19,6 +19,7 @@ from app.exchange.formats.workbook.number_formats import CURRENCY, PERCENT, SCAL
 from app.exchange.formats.workbook.sheet import NO_VALUE
 
 CLEARED = "[clear]"  # removes the value; no record contains it, and spreadsheet programs leave it as it is
+CHOICE = " | "  # between a code and its labels, as the cells of a template offer them
 CELL_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!", "#CALC!"})
 MAX_NUMBER = 10**15  # no number of a record is as large
 YEARS = range(1000, 3000)  # numbers that are years; Excel counts days from 1900, so the days of today are above 40,000
@@ -178,7 +179,8 @@ def _value_of_text(text: str, kind: Kind, conventions: Conventions) -> CellValue
             return CellValue(text)  # which the rules of the resource refuse
         mark = PERCENT if number.is_percent else CURRENCY + number.currency if number.currency else ""
         return CellValue(json_number(_number(number, conventions)), mark)
-    return CellValue(text)
+    code = text.partition(CHOICE)[0]
+    return CellValue(code if conventions.codes and code in conventions.codes else text)
 
 
 def _number(number: NumberText, conventions: Conventions) -> Decimal:

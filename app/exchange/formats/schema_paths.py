@@ -6,10 +6,12 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from app.core.model.fields import Record
 from app.core.model.resource import Resource
+from app.core.values.codelists import ALL as CODE_LISTS
+from app.core.values.codelists import MARK, CodeList
 
 INDEX = re.compile(r"0|[1-9][0-9]{0,2}")
 
@@ -140,15 +142,24 @@ def _value_paths(root: dict[str, Any], node: Any, path: str) -> Iterator[str]:
         yield from (f"{path}.{language}" for language in TEMPLATE_LANGUAGES if child(node, language))
 
 
-def column_descriptions(resource: Resource) -> Iterator[tuple[str, str, str, str]]:
-    """Yield the name, type, requirement ("yes" or blank) and codes or description of each column of a template."""
+class TemplateColumn(NamedTuple):
+    """A column of a template: its name, the type of its values, whether a record needs one, its codes, its meaning."""
+
+    name: str
+    kind: str
+    is_required: bool
+    codes: CodeList | None
+    meaning: str
+
+
+def template_columns(resource: Resource) -> Iterator[TemplateColumn]:
+    """Yield the columns of a template."""
     required = {name for name, entry in resource.fields.model_fields.items() if entry.is_required()}
     for name in column_names(resource):
         path = tuple(name.split("."))
-        node = _node(resource, path) or {}
-        codes = ", ".join(map(str, node.get("enum", ())))
-        requirement = "yes" if path[0] in required else ""
-        yield name, str(kind_of(resource, path)), requirement, codes or description_of(resource, path)
+        codes = CODE_LISTS.get((_node(resource, path) or {}).get(MARK, ""))
+        kind = str(kind_of(resource, path))
+        yield TemplateColumn(name, kind, path[0] in required, codes, description_of(resource, path))
 
 
 def description_of(resource: Resource, path: Path) -> str:

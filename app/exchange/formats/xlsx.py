@@ -1,19 +1,25 @@
 """Tables as XLSX workbooks."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import IO, Any
 
 from app.core.model.resource import Resource
+from app.exchange.formats.cell_values import CHOICE
 from app.exchange.formats.cells.conventions import Evidence
 from app.exchange.formats.layout import IsColumnName, choose_table
 from app.exchange.formats.lines import Reading
 from app.exchange.formats.options import TableOptions
-from app.exchange.formats.schema_paths import column_descriptions
+from app.exchange.formats.schema_paths import TemplateColumn, template_columns
 from app.exchange.formats.source import Head, Row, TableSource
 from app.exchange.formats.table_report import MAX_COLUMNS, TableReport, column_letters
 from app.exchange.formats.workbook.process import workbook_messages
+
+TEMPLATE_ROWS = 10_000  # whose cells offer codes and explain their column
+WIDTH = 18  # of a column, in characters
+MAX_TITLE = 32  # characters, limits of Excel
+MAX_MESSAGE = 255
 
 
 class WorkbookSource(TableSource):
@@ -79,18 +85,42 @@ class WorkbookSource(TableSource):
 
 @cache
 def xlsx_template(resource: Resource) -> bytes:
-    """Return a workbook with an empty table of the resource, and a second sheet that describes its columns."""
-    from openpyxl import Workbook  # noqa: PLC0415 - slow to import, and few processes need it
+    """Return a workbook with an empty table of the resource, the meaning of its columns, and their codes.
 
-    columns = list(column_descriptions(resource))
-    book = Workbook(write_only=True)
-    table = book.create_sheet(resource.name)
-    table.freeze_panes = "B2"
-    table.append([name for name, *_ in columns])
-    explanation = book.create_sheet("columns")
-    explanation.append(["column", "type", "required", "codes or description"])
-    for row in columns:
-        explanation.append(list(row))
+    Cells of codes offer the codes with their labels. Other texts can be written too: an import reports what it refuses.
+    """
+    from xlsxwriter import Workbook  # noqa: PLC0415 - slow to import, and few processes need it
+
     file = io.BytesIO()
-    book.save(file)
+    columns = list(template_columns(resource))
+    with Workbook(file, {"in_memory": True}) as book:
+        bold = book.add_format({"bold": True})
+        table = book.add_worksheet(resource.name)
+        table.freeze_panes(1, 1)
+        table.write_row(0, 0, [column.name for column in columns], bold)
+        table.set_column(0, len(columns) - 1, WIDTH)
+        explanation = book.add_worksheet("columns")
+        explanation.write_row(0, 0, ["column", "type", "required", "codes", "description"], bold)
+        choices = _write_codes(book.add_worksheet("codes"), columns, bold)
+        for number, column in enumerate(columns):
+            name = column.codes.name if column.codes else ""
+            required = "yes" if column.is_required else ""
+            explanation.write_row(number + 1, 0, [column.name, column.kind, required, name, column.meaning])
+            source = {"validate": "list", "source": choices[name]} if name else {"validate": "any"}
+            texts = {"input_title": column.name[:MAX_TITLE], "input_message": column.meaning[:MAX_MESSAGE]}
+            table.data_validation(1, number, TEMPLATE_ROWS, number, {**source, **texts, "show_error": False})
     return file.getvalue()
+
+
+def _write_codes(sheet: Any, columns: Iterable[TemplateColumn], bold: Any) -> dict[str, str]:
+    """Write each list of codes once. Return the range of the choices of each list."""
+    sheet.write_row(0, 0, ["list", "code", "en", "vi", "choice"], bold)
+    choices: dict[str, str] = {}
+    row = 1
+    for codes in {column.codes.name: column.codes for column in columns if column.codes}.values():
+        choices[codes.name] = f"=codes!$E${row + 1}:$E${row + len(codes.codes)}"
+        for code, entry in codes.codes.items():
+            labels = dict.fromkeys(filter(None, [entry.vi, entry.en]))
+            sheet.write_row(row, 0, [codes.name, code, entry.en, entry.vi, CHOICE.join([code, *labels])])
+            row += 1
+    return choices

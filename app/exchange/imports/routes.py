@@ -336,8 +336,8 @@ async def list_import_lines(request: Request, caller: Caller, query: LinesQuery,
 async def read_import_template(request: Request, table: str) -> Response:
     """Return an empty table of a resource. Its first row contains the names of the columns.
 
-    Columns can be left out, and columns for more items of a list added, such as `places.2`. The second sheet of a
-    workbook explains the columns.
+    Columns can be left out, and columns for more items of a list added, such as `places.2`. In a workbook, cells of
+    codes offer the codes with their labels, and two more sheets explain the columns and the codes.
     """
     name, dot, suffix = table.rpartition(".")
     resource = RESOURCES.get(name)
