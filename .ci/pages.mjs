@@ -71,7 +71,7 @@ assert.ok(described.length > 10, "the description of a list is missing");
 
 try {
   await see("/", async (page) => {
-    await page.getByRole("heading", { name: "Three requests" }).waitFor();
+    await page.getByRole("heading", { name: "For developers" }).waitFor();
   });
   await see("/guides/use-the-api", async (page) => {
     await page.getByRole("heading", { name: "Use the API" }).waitFor();

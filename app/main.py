@@ -72,7 +72,7 @@ from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
 from app.exchange.mappings import routes as mappings
 from app.exchange.metadata import routes as metadata
-from app.explorer.routes import PAGE_PATHS, explorer_router
+from app.explorer.routes import explorer_router, page_variant
 from app.figures.routes import figures_router, indicators_router
 from app.keys import routes as keys
 from app.keys.powers import log_last_administrator
@@ -122,7 +122,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     http = HttpMiddleware(inner, access_log=settings.access_log, log_clients=settings.log_clients, observe=observe)
     outermost: ASGIApp = http
     if settings.hot_cache:
-        outermost = ResponseCache(http, app.state.fresh, settings.hot_cache, PAGE_PATHS)
+        outermost = ResponseCache(http, app.state.fresh, settings.hot_cache, page_variant)
     outermost = RequestHeaders(outermost, http, dispatch.has_file)
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
@@ -157,8 +157,8 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     for router in routers:
         app.include_router(router)
     app.openapi = partial(stored_contract, settings, __version__)  # type: ignore[method-assign]
-    pages(app, settings, site.index(settings, __version__), partial(contract_with_examples, settings))
-    app.include_router(explorer_router(settings))
+    pages(app, settings, partial(contract_with_examples, settings))
+    app.include_router(explorer_router(settings, site.index(settings, __version__)))
     add_fixed_paths(app, settings)
     app.add_exception_handler(Problem, _problem_response)
     app.add_exception_handler(HTTPException, _http_error)

@@ -27,7 +27,7 @@ RESOURCES = (
     *("projects", "agreements", "partners", "documents", "figures", "places", "milestones", "statements"),
     "indicators",
 )
-LISTS = ("/projects", "/agreements", "/partners", "/documents", "/figures", "/statements", "/timeline", "/places")
+LISTS = ("/", "/projects", "/agreements", "/partners", "/documents", "/figures", "/statements", "/timeline", "/places")
 SEARCHES = ("/search", "/search?q=nha may thong minh", "/projects?q=nha may", "/projects?status=active&partner=moit")
 PROJECT = "/projects/smart-factory-cooperation"
 VOID = {"meta", "link", "input", "br", "rect", "line", "circle", "stop", "path"}
@@ -58,7 +58,7 @@ class Markup(HTMLParser):
 
 
 def page(client: TestClient, path: str, status: int = 200) -> str:
-    response = client.get(path)
+    response = client.get(path, headers={"Accept": "text/html,*/*"})
     assert response.status_code == status, f"{path}: {response.text[:300]}"
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in response.headers["content-security-policy"]

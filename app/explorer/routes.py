@@ -7,6 +7,7 @@ from importlib.resources import files
 from mimetypes import guess_type
 
 from fastapi import APIRouter, Request, Response
+from starlette.types import Scope
 
 from app.core.errors import NotFound
 from app.core.etags import matches_any
@@ -23,6 +24,7 @@ from app.explorer.pages.problem import problem_content, successor_of
 from app.explorer.pages.project import project_page
 from app.explorer.pages.record import indicator_page, milestone_page, statement_page
 from app.explorer.pages.search import search_page
+from app.explorer.pages.start import start_page
 from app.explorer.pages.timeline import timeline_page
 from app.explorer.reads import PublicReads, ReadFailed
 from app.explorer.rendering import Content, render
@@ -39,6 +41,7 @@ Page = Callable[..., Awaitable[Content]]
 
 PAGES: dict[str, Page] = {
     **{f"/{record_list.resource}": list_page(record_list) for record_list in LISTS},
+    "/": start_page,
     "/search": search_page,
     "/timeline": timeline_page,
     "/places": places_page,
@@ -52,30 +55,55 @@ PAGES: dict[str, Page] = {
     "/statements/{statement}": statement_page,
     "/indicators/{indicator}": indicator_page,
 }
-PAGE_PATHS = frozenset(path.split("/")[1] for path in PAGES)
+PAGE_PATHS = frozenset(path.split("/")[1] for path in PAGES)  # with "", the first page
 
 
-def explorer_router(settings: Settings) -> APIRouter:
-    """Return the routes of all pages and of their files."""
+def explorer_router(settings: Settings, index: bytes) -> APIRouter:
+    """Return the routes of all pages and of their files. `index` is what clients get at `/` that ask for JSON."""
     router = APIRouter(include_in_schema=False)
     router.add_api_route("/explorer/{name}", read_static)
     for path, page in PAGES.items():
-        router.add_api_route(path, _endpoint(page, settings))
+        router.add_api_route(path, _endpoint(page, settings, index if path == "/" else None))
     return router
 
 
-def _endpoint(page: Page, settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+def page_variant(scope: Scope) -> str | None:
+    """Return what a page depends on besides its path and query: the address of the registry, which it contains.
+
+    None: there is no page at this path.
+    """
+    if scope["path"].split("/", 2)[1] not in PAGE_PATHS:
+        return None
+    headers = scope["header_values"]
+    form = "index" if scope["path"] == "/" and prefers_json(headers.get(b"accept", b"").decode("latin-1")) else "page"
+    return f"{form} {scope['scheme']} {headers.get(b'host', b'').decode('latin-1')}"
+
+
+def prefers_json(accept: str) -> bool:
+    """Return whether a client wants JSON rather than a page: unless it names HTML, as browsers do."""
+    return "text/html" not in accept and "application/xhtml+xml" not in accept
+
+
+def _endpoint(page: Page, settings: Settings, index: bytes | None) -> Callable[[Request], Awaitable[Response]]:
     async def read_page(request: Request) -> Response:
         return await page_response(request, page, settings)
 
-    return read_page
+    async def read_start(request: Request) -> Response:
+        if index is not None and prefers_json(request.headers.get("accept", "")):
+            response = _tagged(request, index, "application/json", {})
+        else:
+            response = await page_response(request, page, settings)
+        response.headers["Vary"] = "Accept"
+        return response
+
+    return read_page if index is None else read_start
 
 
 async def page_response(request: Request, page: Page, settings: Settings) -> Response:
     """Return a page, the page of a problem, or the link to the record that has replaced this one."""
     language = chosen_language(request.query_params.get("lang"))
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
-    view = View(language, request.url.path, query, _base(request, settings), settings.site_name)
+    view = View(language, request.scope["path"], query, _base(request, settings), settings)
     reads = PublicReads(request.app.state.public_api, request.scope, language)
     view.reads = reads.paths
     status = 200
@@ -84,9 +112,9 @@ async def page_response(request: Request, page: Page, settings: Settings) -> Res
     except ReadFailed as failure:
         if failure.location:
             return Response(None, 308, {"Location": successor_of(view, failure.location)})
-        content = await problem_content(reads, failure, request.url.path)
+        content = await problem_content(reads, failure, request.scope["path"])
         status = failure.status
-    return _html_response(request, render(content, view), status, settings)
+    return _html_response(request, render(content, view), status)
 
 
 def _base(request: Request, settings: Settings) -> str:
@@ -97,16 +125,11 @@ def _base(request: Request, settings: Settings) -> str:
     return f"{request.url.scheme}://{host}" if host else ""
 
 
-def _html_response(request: Request, content: str, status: int, settings: Settings) -> Response:
-    body = content.encode()
+def _html_response(request: Request, content: str, status: int) -> Response:
     headers = {"Content-Security-Policy": PAGE_POLICY}
     if status != 200:
-        return Response(body, status, {**headers, "Cache-Control": "no-store"}, media_type=HTML)
-    tag = hashlib.blake2b(body, digest_size=8).hexdigest()
-    headers |= {"ETag": f'"{tag}"', "Cache-Control": settings.cache_control}
-    if matches_any(request.headers.get("if-none-match", ""), tag):
-        return Response(None, 304, headers)
-    return Response(body, 200, headers, media_type=HTML)
+        return Response(content, status, {**headers, "Cache-Control": "no-store"}, media_type=HTML)
+    return _tagged(request, content.encode(), HTML, headers)
 
 
 async def read_static(request: Request, name: str) -> Response:
@@ -114,11 +137,16 @@ async def read_static(request: Request, name: str) -> Response:
     content = _static().get(name)
     if content is None:
         raise NotFound("There is no resource at this path.")
-    tag = hashlib.blake2b(content, digest_size=8).hexdigest()
-    headers = {"ETag": f'"{tag}"', "Cache-Control": request.app.state.settings.cache_control}
+    return _tagged(request, content, guess_type(name)[0] or "application/octet-stream", {})
+
+
+def _tagged(request: Request, body: bytes, media_type: str, headers: dict[str, str]) -> Response:
+    """Return a body whose ETag is a digest of it, or 304."""
+    tag = hashlib.blake2b(body, digest_size=8).hexdigest()
+    headers = {**headers, "ETag": f'"{tag}"', "Cache-Control": request.app.state.settings.cache_control}
     if matches_any(request.headers.get("if-none-match", ""), tag):
         return Response(None, 304, headers)
-    return Response(content, 200, headers, media_type=guess_type(name)[0] or "application/octet-stream")
+    return Response(body, 200, headers, media_type=media_type)
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from app.core.public_paths import public
+from app.core.settings import Settings
 from app.explorer.languages import DEFAULT, LANGUAGES, words
 
 Record = Mapping[str, Any]
@@ -43,12 +44,16 @@ class Text(NamedTuple):
 class View:
     """One page in one language. `query` has the parameters of its URL without the language."""
 
-    def __init__(self, language: str, path: str, query: Sequence[tuple[str, str]], base: str, site: str) -> None:
+    def __init__(
+        self, language: str, path: str, query: Sequence[tuple[str, str]], base: str, settings: Settings
+    ) -> None:
         self.language = language
         self.path = path
         self.query = query
         self.base = base  # scheme and host of the registry, with the path of a proxy
-        self.site = site
+        self.site = settings.site_name
+        self.licence = settings.data_licence
+        self.licence_url = settings.data_licence_url
         self.reads: list[str] = []
         self._words = words(language)
         self._documents: dict[str, Record] = {}

@@ -8,7 +8,7 @@ responses without an ETag are never cached.
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from sys import getsizeof
 
@@ -28,6 +28,7 @@ NOT_IN_304 = (b"content-type", b"content-length", b"content-encoding")
 
 Headers = list[tuple[bytes, bytes]]
 CacheKey = tuple[str, bytes, str]
+PageVariant = Callable[[Scope], str | None]
 
 
 @dataclass(slots=True)
@@ -45,13 +46,14 @@ class CachedResponse:
 class ResponseCache:
     """An ASGI middleware around the HTTP middleware. `megabytes` is its capacity.
 
-    `pages` are the first parts of the paths of HTML pages. A page contains the address of the registry as the client
-    sees it, so it is stored for this address only.
+    `page_variant` returns what a page depends on besides its path and query, or None if there is no page at a path.
     """
 
-    def __init__(self, http: HttpMiddleware, freshness: Freshness, megabytes: int, pages: Collection[str] = ()) -> None:
+    def __init__(
+        self, http: HttpMiddleware, freshness: Freshness, megabytes: int, page_variant: PageVariant = lambda _: None
+    ) -> None:
         self.app = http
-        self._pages = frozenset(pages)
+        self._page_variant = page_variant
         self.freshness = freshness
         self.capacity = megabytes * 1_000_000
         self._entries: OrderedDict[CacheKey, CachedResponse] = OrderedDict()
@@ -85,19 +87,15 @@ class ResponseCache:
     def _cacheable_request(self, scope: Scope) -> tuple[str, bytes, bytes] | None:
         """Return the variant, If-None-Match and X-Request-ID of a public read, or None for any other request.
 
-        The variant is the content coding, and for a page also the address of the registry.
+        The variant is the content coding, and for a page also what the page depends on.
         """
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             return None
-        is_read = scope["path"].startswith("/v1/")
-        if not is_read and scope["path"].split("/", 2)[1] not in self._pages:
-            return None
+        of_page = "" if scope["path"].startswith("/v1/") else self._page_variant(scope)
         values = scope["header_values"]
-        if b"authorization" in values:
+        if of_page is None or b"authorization" in values:
             return None
-        variant = scope["coding"]
-        if not is_read:
-            variant = f"{variant} {scope.get('scheme')} {values.get(b'host', b'').decode('latin-1')}"
+        variant = f"{scope['coding']} {of_page}"
         return variant, values.get(b"if-none-match", b""), values.get(b"x-request-id", b"")
 
     async def _forward(self, key: CacheKey, scope: Scope, receive: Receive, send: Send) -> None:

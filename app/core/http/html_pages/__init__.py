@@ -1,7 +1,7 @@
-"""The pages for developers: `/`, `/guides`, `/docs`, `/reference` and `/problems`.
+"""The pages for developers: `/guides`, `/docs`, `/reference` and `/problems`.
 
 - `routes` serves them; `layout` is what all of them share; `assets` are their styles, scripts and images
-- `front_page`, `guides`, `problems_page`: what each of these pages contains
+- `guides`, `problems_page`: what each of these pages contains
 - `contract` reads the stored OpenAPI document, with the introduction in getting_started.md
 - `reference` and `schema_types`: the contract as HTML, without a script
 - `search_entries`: what the search field of the pages finds

@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from app.core.http.html_pages.assets import read_asset
-from app.core.http.html_pages.front_page import front_page
 from app.core.http.html_pages.guides import guide_page, guides, guides_page
 from app.core.http.html_pages.layout import document
 from app.core.http.html_pages.problems_page import problems_page
@@ -25,26 +24,13 @@ PAGE_POLICY = (
 )
 
 
-def pages(app: FastAPI, settings: Settings, index: bytes, contract_with_examples: Callable[[], dict[str, Any]]) -> None:
-    """Mount the pages. `index` is what clients get at `/` that ask for JSON."""
+def pages(app: FastAPI, settings: Settings, contract_with_examples: Callable[[], dict[str, Any]]) -> None:
+    """Mount the pages."""
     router = APIRouter(include_in_schema=False)
     site = settings.site_name
 
     contract: Callable[[], dict[str, Any]] = cache(contract_with_examples)
     contract_json = cache(lambda: to_json(app.openapi()))
-
-    @router.get("/")
-    async def read_start(request: Request) -> Response:
-        if prefers_json(request.headers.get("accept", "")):
-            response = json_response(request, index)
-        else:
-            response = _page(request, front())
-        response.headers["Vary"] = "Accept"
-        return response
-
-    @cache
-    def front() -> str:
-        return document(site, "Start", front_page(settings, app.version), path="/")
 
     @router.get("/openapi.json")
     async def read_openapi(request: Request) -> Response:
@@ -60,11 +46,6 @@ def pages(app: FastAPI, settings: Settings, index: bytes, contract_with_examples
         return _page(request, problems())
 
     app.include_router(router)
-
-
-def prefers_json(accept: str) -> bool:
-    """Return whether a client wants JSON rather than a page: unless it names HTML, as browsers do."""
-    return "text/html" not in accept and "application/xhtml+xml" not in accept
 
 
 def _add_guides(router: APIRouter, site: str) -> None:
