@@ -4,10 +4,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import iatikit
 import pytest
 from starlette.testclient import TestClient
 
@@ -33,7 +35,7 @@ from seed.files import Dataset
 from seed.loader import load
 from tests.support.databases import NewDatabase, new_sqlite, url_of
 from tests.support.http import client_of, walk
-from tests.support.iati import needs_standard, parsed, records_in
+from tests.support.iati import STANDARD, needs_standard, parsed, records_in
 from tests.support.imports import counts, ended
 from tests.support.keys import Key
 from tests.support.records import FIGURE, delete, store
@@ -194,6 +196,31 @@ def test_nothing_is_made_up_and_odd_texts_are_safe(ports: TestClient) -> None:
     organisations = parsed(ports.get(ORGANISATIONS).content)
     assert organisations.xpath("iati-organisation/organisation-identifier/text()") == ["GB-CHC-1", "XM-EXAMPLE-1"]
     assert organisations.xpath("iati-organisation/reporting-org/@secondary-reporter") == ["1", "0"]
+
+
+@needs_standard
+def test_another_program_reads_the_same(ports: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schemas = tmp_path / "__iatikitcache__" / "standard" / "schemas"
+    schemas.mkdir(parents=True)
+    (schemas / "203").symlink_to(STANDARD / "2.03")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "activities.xml").write_bytes(ports.get(ACTIVITIES).content)
+    dataset = iatikit.Dataset("activities.xml")
+    assert (dataset.filetype, dataset.version) == ("activity", "2.03")
+    assert dataset.validate_iati()
+    dates = {
+        activity.iati_identifier: (
+            activity.planned_start,
+            activity.actual_start,
+            activity.planned_end,
+            activity.actual_end,
+        )
+        for activity in dataset.activities
+    }
+    assert dates["GB-CHC-1-P7"] == (date(2030, 2, 3), None, date(2031, 12, 31), None)
+    assert dates["XM-EXAMPLE-1-plain-port"] == (None, date(2020, 1, 1), None, date(2021, 6, 30))
+    titles = {activity.iati_identifier: activity.title for activity in dataset.activities}
+    assert titles["XM-EXAMPLE-1-plain-port"] == ["Cảng", "Port"]
 
 
 def losses_of(client: TestClient, query: str = "") -> dict[tuple[str, str], dict[str, set[str]]]:

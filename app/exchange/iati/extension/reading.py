@@ -4,17 +4,17 @@ The parser keeps one record at a time. It refuses a DOCTYPE, so a file has no en
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import cache
 from typing import IO, Any
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from app.core.errors import BadBody, BadFile, TooLarge
+from app.core.model.fields import Record
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.validation import strict_json
 from app.exchange.formats.lines import MAX_LINES, ParsedLine, bad_line, checked_line, too_many_lines
-from app.exchange.iati.extension.shapes import NAMESPACE, Shape, is_written_by_clients, shapes_of
+from app.exchange.iati.extension.shapes import NAMESPACE, Shape, shapes_of
 
 CHUNK = 65_536  # bytes that are parsed at once
 MAX_TOKEN = 2_000_000  # bytes of one tag or text, which the parser keeps
@@ -23,6 +23,7 @@ MAX_NODES = 100_000  # elements of one record
 MAX_CHARACTERS = 4_000_000  # of the texts and attributes of one record
 ROOTS = ("iati-activities", "iati-organisations")
 OWN = f"{NAMESPACE}|"
+OF_THE_REGISTRY = frozenset(Record.model_fields)  # members that only the registry sets
 LANGUAGE = "http://www.w3.org/XML/1998/namespace|lang"
 OTHER_TEXT = (
     "The file has an activity without the elements of this program, so another program wrote it. Only IATI files that "
@@ -30,22 +31,23 @@ OTHER_TEXT = (
 )
 
 
-@dataclass
 class Node:
-    """An element of a record, with its name in the extension."""
+    """An element of a record, with its name in the extension. `content` is its text in the file."""
 
-    name: str
-    attributes: dict[str, str]
-    texts: list[str] = field(default_factory=list)
-    children: "list[Node]" = field(default_factory=list)
+    __slots__ = ("attributes", "children", "content", "name")
+
+    def __init__(self, name: str, attributes: dict[str, str]) -> None:
+        self.name = name
+        self.attributes = attributes
+        self.content = ""
+        self.children: list[Node] = []
 
     @property
     def text(self) -> str:
         """The text of the element. A text that is marked as JSON is a JSON string; BadBody if it is none."""
-        text = "".join(self.texts)
-        if self.attributes.get("encoding") != "json":
-            return text
-        value = strict_json(text.encode())
+        if not self.attributes or self.attributes.get("encoding") != "json":
+            return self.content
+        value = strict_json(self.content.encode())
         if not isinstance(value, str):
             raise BadBody
         return value
@@ -86,6 +88,7 @@ class _Parser:
     def __init__(self) -> None:
         self._expat = ParserCreate(namespace_separator="|")
         self._expat.buffer_text = True
+        self._expat.buffer_size = CHUNK
         self._expat.StartDoctypeDeclHandler = self._refuse_doctype
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
@@ -130,18 +133,23 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise TooLarge(f"The file has more than {MAX_DEPTH} elements in each other.")
-        if name == "iati-activity":
+        if self._path:
+            parent = self._path[-1]
+            parent.children.append(self._open(name, attributes))
+        elif name.startswith(OWN):
+            self._open(name, attributes)
+        elif name == "iati-activity":
             self._lacks_record = True
-        if not self._path and not name.startswith(OWN):
-            return
+
+    def _open(self, name: str, attributes: dict[str, str]) -> Node:
+        node = Node(name.removeprefix(OWN), attributes)
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise TooLarge(f"A record of the file has more than {MAX_NODES} elements.")
-        self._count(attributes.values())
-        node = Node(name.removeprefix(OWN), attributes)
-        if self._path:
-            self._path[-1].children.append(node)
+        for value in attributes.values():
+            self._count(value)
         self._path.append(node)
+        return node
 
     def _end(self, name: str) -> None:
         self._depth -= 1
@@ -158,11 +166,11 @@ class _Parser:
 
     def _text(self, text: str) -> None:
         if self._path:
-            self._count([text])
-            self._path[-1].texts.append(text)
+            self._count(text)
+            self._path[-1].content += text
 
-    def _count(self, texts: Iterable[str]) -> None:
-        self._characters += sum(map(len, texts))
+    def _count(self, text: str) -> None:
+        self._characters += len(text)
         if self._characters > MAX_CHARACTERS:
             raise TooLarge(f"A record of the file has more than {MAX_CHARACTERS} characters.")
 
@@ -180,7 +188,7 @@ def _line(number: int, node: Node) -> ParsedLine:
     record: dict[str, Any] = {"resource": resource.name, "id": node.attributes.get("id")}
     try:
         for child in node.children:
-            if is_written_by_clients(child.name):
+            if child.name not in OF_THE_REGISTRY:
                 record[child.name] = _value(shapes.get(child.name), child)
     except BadBody:
         return bad_line(number, resource.name)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from app.core.model.fields import Record
 from app.core.model.resource import Resource
 from app.exchange.formats.schema_paths import NO_LANGUAGE, child, resolved, schema_of
 
@@ -34,11 +33,6 @@ def shapes_of(resource: Resource) -> dict[str, Shape]:
     own = [name for name in schemas if name not in ("resource", *ATTRIBUTES, *LAST)]
     members = [*own, *(name for name in LAST if name in schemas)]
     return {name: _shape(root, schemas[name]) for name in members}
-
-
-def is_written_by_clients(name: str) -> bool:
-    """Return whether a member is one that clients write, not the registry."""
-    return name not in Record.model_fields
 
 
 def _shape(root: dict[str, Any], schema: Any) -> Shape:
