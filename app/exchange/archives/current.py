@@ -1,7 +1,6 @@
 """The archive that a request gets: that of the present state of the log, or the newest that there is."""
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -35,6 +34,8 @@ class CurrentArchive:
         self._reader = reader
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="archives")
         self._process: ArchiveProcess | None = None
+        self._making: asyncio.Future[None] | None = None
+        self._is_closing = False
         self._waiting = FairQueue(
             running=100, running_of_client=4, waiting=0, waiting_of_client=0, patience=0.0, what="requests for archives"
         )
@@ -62,31 +63,33 @@ class CurrentArchive:
 
     async def close(self) -> None:
         """Stop making an archive."""
+        self._is_closing = True
+        if self._making is not None:
+            await asyncio.wait({self._making})
         if self._process is not None:
             self._process.stop()
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _wait(self, state: State, latest: OpenArchive | None, client: str) -> OpenArchive:
-        """Wait for an archive that was made since the request came."""
-        detail = IN_PROGRESS
-        deadline = time.monotonic() + PATIENCE
-        while detail == IN_PROGRESS and time.monotonic() < deadline:
-            if not await asyncio.to_thread(self._begin):
-                detail = FAILURE  # or made by another request just now
-            else:
-                await asyncio.sleep(POLL)
-            newer = await self._newest(state, client)
-            if newer is not None:
-                if latest is not None:
-                    latest.file.close()
-                latest = newer
-                if latest.name.sequence >= state.sequence:
-                    break
-        if latest is None:
-            problem = Unavailable(detail)
+        """Wait until an archive is made, together with all requests of this process that wait for it."""
+        if self._making is None or self._making.done():
+            self._making = asyncio.ensure_future(self._make())
+        await asyncio.wait({self._making}, timeout=PATIENCE)
+        newer = await self._newest(state, client)
+        if newer is None:
+            newer = latest
+        elif latest is not None:
+            latest.file.close()
+        if newer is None:
+            problem = Unavailable(FAILURE if self._making.done() else IN_PROGRESS)
             problem.headers |= RETRY_AFTER
             raise problem
-        return latest
+        return newer
+
+    async def _make(self) -> None:
+        """Let an archive be made, and wait until it is made, also if another process makes it."""
+        while not self._is_closing and await asyncio.to_thread(self._begin):
+            await asyncio.sleep(POLL)
 
     def _begin(self) -> bool:
         """Let an archive be made, unless that happens already. Return False if none should be made now."""
