@@ -28,7 +28,7 @@ from tests.support.databases import (
 )
 from tests.support.http import client_of
 from tests.support.keys import Key, key_of
-from tests.support.selection import is_slow
+from tests.support.selection import LONGEST, is_slow
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -39,10 +39,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what `make test` leaves out."""
+    """Mark as slow what `make test` leaves out, and put the longest tests first."""
     for item in items:
         if is_slow(item):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 def pytest_collection_finish() -> None:

@@ -43,6 +43,9 @@ SLOW = {
     "test_torture": "kills, crowds and stalls servers",
 }
 
+# Modules with the longest tests: they start first, so that no worker is left alone with one of them at the end.
+LONGEST = {"test_guides", "test_torture", "test_contributing", "test_recovery", "test_import_runs", "test_mirror"}
+
 
 def is_slow(item: pytest.Item) -> bool:
     """Whether the module of a test, or its engine, leaves it to the whole suite."""
