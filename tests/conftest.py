@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,8 +71,10 @@ def postgres() -> Iterator[str]:
             connection.execute("ALTER SYSTEM SET full_page_writes = off")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # it would wait for who is still there
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        # At once: an orderly stop writes a checkpoint and waits for those who are still connected.
+        process = server.get_postmaster_info().process
+        process.send_signal(signal.SIGQUIT)
+        process.wait(60)
         server.cleanup()
 
 
