@@ -65,18 +65,24 @@ def test_components_come_after_what_they_point_to() -> None:
     assert found.index([5]) < found.index([2, 3]) < found.index([0, 1])
 
 
-@pytest.mark.parametrize(("mode", "kept"), [("rows", 250), ("all", 0)])
-def test_a_run_that_breaks_off_is_gone_on_with(seeded_database: Database, tmp_path: Path, mode: str, kept: int) -> None:
+@pytest.mark.parametrize("mode", ["rows", "all"])
+def test_a_run_that_breaks_off_is_gone_on_with(seeded_database: Database, tmp_path: Path, mode: str) -> None:
     """Row by row it goes on behind the chunks that are there; all at once it begins anew."""
     before = count_changes(seeded_database)
     chain = [{**each, "part_of": [f"port-{n - 1}"] if n else []} for n, each in enumerate(ports(600))]
     import_id = received(seeded_database, tmp_path / "x.jsonl", lines_of(*chain[::-1]), "one", mode=mode)
-    asked = iter([False] * 12 + [True])  # while it plans, and before the first chunk
+    asked = iter([False] * 12 + [True])  # while it plans, and before it is written
     with pytest.raises(Interrupted):
-        run(seeded_database, import_id, "one", Pace(lambda: next(asked)))
+        run(
+            seeded_database,
+            import_id,
+            "one",
+            Pace(lambda: count_changes(seeded_database) > before if mode == "rows" else next(asked)),
+        )
     found = state(seeded_database, import_id)
+    kept = count_changes(seeded_database) - before
     assert (found["status"], found["created"]) == ("running", kept)
-    assert count_changes(seeded_database) == before + kept
+    assert 0 < kept < 600 if mode == "rows" else kept == 0
     assert run(seeded_database, import_id, "two", Pace())
     found = state(seeded_database, import_id)
     assert (found["status"], found["created"], found["refused"]) == ("done", 600, 0)
@@ -269,7 +275,7 @@ def test_the_command_brings_in_a_file(seeded_database: Database, tmp_path: Path)
     assert (last["actor"], json.loads(last["body"])["managed_by"]) == ("command", "moit")
     assert "Another partner" in bring(str(path), "--as", "moit", "--row-by-row", code=1)
     assert "--resource" in bring(str(table), code=2)
-    assert "no such file" in bring(str(tmp_path / "none.csv"), code=2)
+    assert "There is no file" in bring(str(tmp_path / "none.csv"), code=2)
     table.write_text("id,zq7\n", "utf-8")
     assert "Column 2" in bring(str(table), "--resource", "projects", code=1)
 
