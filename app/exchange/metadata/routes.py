@@ -15,7 +15,14 @@ JSON_OBJECT = {"schema": {"type": "object"}}
 router = APIRouter(tags=["service"])
 
 
-@operation(router, "GET", PATH, "Read the catalogue", answers={dataset_catalog.MEDIA_TYPE: JSON_OBJECT})
+@operation(
+    router,
+    "GET",
+    PATH,
+    "Read the catalogue",
+    answers={dataset_catalog.MEDIA_TYPE: JSON_OBJECT},
+    statuses={"200": "The catalogue."},
+)
 async def read_dataset_catalog(request: Request) -> Response:
     """The datasets of the registry for data portals, as JSON-LD in the profile DCAT-AP 3.
 
@@ -36,6 +43,7 @@ async def read_dataset_catalog(request: Request) -> Response:
     "/v1/schemas/{file}",
     "Read the JSON Schema of a resource",
     answers={record_schemas.MEDIA_TYPE: JSON_OBJECT},
+    statuses={"200": "The schema."},
     in_path={"file": PathParameter("Name of the resource with the ending `.json`.", "projects.json", str)},
     problems=(NotFound,),
 )

@@ -83,7 +83,8 @@ def _owner(use: Use) -> str:
     """Return what a parameter belongs to: `projects`, `figures_aggregate`; for a write, its method."""
     if use.method != "get":
         return use.method
-    return "_".join(filter(None, re.sub(r"\.?\{\w+\}", "", use.path).split("/")[2:]))
+    path = re.sub(r"\.?\{\w+\}", "", use.path)
+    return "_".join(filter(None, re.sub(r"[-.]", "_", path).split("/")[2:]))
 
 
 def _text(component: Mapping[str, Any]) -> str:
