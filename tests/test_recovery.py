@@ -1,7 +1,13 @@
-"""PostgreSQL goes away under a running application and comes back: 503 meanwhile, then answers, without a restart."""
+"""PostgreSQL ends or hangs under an application, and comes back: 503 meanwhile, then answers, without a restart."""
 
+import os
+import signal
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from fastapi.testclient import TestClient
 
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
@@ -21,7 +27,7 @@ def test_a_postgresql_that_returns_is_used_again(dataset: Dataset) -> None:
         migrate(database)
         load(database, dataset)
         database.close()
-        with client_of(url) as client:
+        with client_of(url, query_deadline=8, rate_limit_address=1_000_000) as client:
             assert client.get("/v1/partners/unido").status_code == 200
             server.cleanup()
             for path in ("/v1/partners/unido", "/v1/projects", "/readyz"):
@@ -31,4 +37,34 @@ def test_a_postgresql_that_returns_is_used_again(dataset: Dataset) -> None:
             server = start_postgres(data)
             assert server.get_uri() == url
             eventually(lambda: client.get("/v1/partners/unido").status_code == 200)
+            paths = ("/v1/partners/unido", "/v1/projects?limit=3", "/v1/audit?limit=3", "/v1/places.csv", "/readyz")
+            for path in paths:
+                eventually(lambda path=path: client.get(path).status_code == 200)  # type: ignore[misc]
+            units = units_left(client)
+            with stopped(data):
+                for path in paths:
+                    answer = client.get(path)
+                    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+                assert units_left(client) > units - 2_500, "it paid for seconds in which the database did not answer"
+            for path in paths:
+                eventually(lambda path=path: client.get(path).status_code == 200)  # type: ignore[misc]
         server.cleanup()
+
+
+def units_left(client: TestClient) -> int:
+    return int(client.get("/v1").headers["ratelimit"].split("r=")[1].split(";")[0])
+
+
+@contextmanager
+def stopped(data: Path) -> Iterator[None]:
+    """Stop all processes of a PostgreSQL: connections stay open, and nobody answers."""
+    postmaster = (data / "postmaster.pid").read_text().split()[0]
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    processes = [int(number) for number in (postmaster, *children)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)

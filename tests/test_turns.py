@@ -178,6 +178,24 @@ def test_a_write_that_never_gets_the_lock_costs_nothing(database: Database, monk
     assert asyncio.run(cost_of_write()) == 0
 
 
+def test_a_write_is_answered_also_if_the_database_hangs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = Caller(id_of(key_of(database, "records:write")))
+    answers = threading.Event()
+
+    async def write() -> str:
+        editor = WriterThread(database)
+        monkeypatch.setattr(writer_thread, "ANSWERED_WITHIN", 0.2)
+        with pytest.raises(Unavailable, match="has not confirmed the write"):
+            await editor.run(caller, lambda *_: answers.wait(60))
+        monkeypatch.setattr(writer_thread, "ANSWERED_WITHIN", 60)
+        answers.set()
+        outcome = await editor.run(caller, lambda *_: "done")
+        editor.close()
+        return outcome
+
+    assert asyncio.run(write()) == "done"
+
+
 def test_the_cost_of_a_request_is_its_work_and_not_its_waiting() -> None:
     def spin(seconds: float) -> None:
         until = time.thread_time() + seconds

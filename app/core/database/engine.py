@@ -197,6 +197,8 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgres_engine(url: URL) -> Engine:
+    from app.core.database.postgres_connections import LOST  # noqa: PLC0415 - importing the driver takes time
+
     return create_engine(
         url,
         pool_size=WRITE_CONNECTIONS,
@@ -204,5 +206,5 @@ def _postgres_engine(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_timeout=3,
         hide_parameters=True,
-        connect_args={"connect_timeout": 2},
+        connect_args={"connect_timeout": 2, **LOST},
     )

@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from app.core.database.fair_queue import FairQueue
 from app.core.database.statements import Read, Rows
-from app.core.errors import QueryTooSlow
+from app.core.errors import QueryTooSlow, Unavailable
 from app.core.request_cost import RequestCost, add_cost
 from app.core.time_limit import LIMIT, OutOfTime, clear_limit, set_limit
 
@@ -26,6 +26,10 @@ WAITING = 500
 WAITING_OF_CLIENT = 30
 
 
+class ConnectionLost(Exception):
+    """The database does not answer."""
+
+
 class Connection(Protocol):
     """A connection for one long read at a time."""
 
@@ -34,7 +38,10 @@ class Connection(Protocol):
         """Whether another read can use the connection."""
 
     def drive(self, read: Read) -> Any:
-        """Return the result of a read, in one snapshot; OutOfTime after the time limit of this thread."""
+        """Return the result of a read, in one snapshot.
+
+        Raise OutOfTime after the time limit of this thread, and ConnectionLost if the database does not answer.
+        """
 
     def close(self) -> None:
         """Close the connection."""
@@ -90,6 +97,8 @@ class LongReads:
             return await asyncio.shield(work)
         except OutOfTime:
             raise QueryTooSlow from None
+        except ConnectionLost as error:
+            raise Unavailable from error
         finally:
             add_cost(cost.seconds)
             if cost.seconds < QUICK:
@@ -117,13 +126,18 @@ class LongReads:
 
     def _work(self, read: Callable[[], Read], cost: RequestCost) -> Any:
         started = self._clock()
-        connection = self._take()
+        set_limit(time.monotonic, time.monotonic() + self._deadline)
         try:
-            set_limit(time.monotonic, time.monotonic() + self._deadline)
-            return connection.drive(self._in_turn(read()))
+            connection = self._take()
+            try:
+                return connection.drive(self._in_turn(read()))
+            finally:
+                self._idle.append(connection)
+        except ConnectionLost:
+            started = self._clock()  # clients do not pay for the time in which a database does not answer
+            raise
         finally:
             clear_limit()
-            self._idle.append(connection)
             cost.add(self._clock() - started)
 
     def _in_turn(self, read: Read) -> Read:
@@ -149,11 +163,11 @@ class LongReads:
             read.close()
 
     def _take(self) -> Connection:
-        while self._idle:
+        if self._idle:
             connection = self._idle.pop()
             if connection.is_usable:
                 return connection
-            connection.close()
+            connection.close()  # the others were probably lost too: they are checked when they are needed
         return self._connect()
 
     def close(self) -> None:

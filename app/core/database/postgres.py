@@ -11,7 +11,8 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy.dialects import postgresql
 
 from app.core.database.fair_queue import FairQueue
-from app.core.database.long_reads import LongReads
+from app.core.database.long_reads import ConnectionLost, LongReads
+from app.core.database.postgres_connections import LOST, LoopConnection, ThreadConnection
 from app.core.database.statements import MAX_ROWS, Query, Read, Rows, cut
 from app.core.errors import QueryTooSlow, Unavailable
 from app.core.request_cost import add_cost
@@ -31,8 +32,6 @@ WAITING_OF_CLIENT = 500
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 DIALECT = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
-
-AsyncConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 class PostgresReader:
@@ -57,7 +56,7 @@ class PostgresReader:
         self._deadline = deadline
         short = min(SHORT, deadline) if long_reads else deadline
         self._how = _connection_settings(conninfo, short)
-        self._idle: list[AsyncConnection] = []
+        self._idle: list[LoopConnection] = []
         self._queue = FairQueue(
             running=short_reads,
             running_of_client=min(short_reads, SHORT_READS_OF_CLIENT),
@@ -144,9 +143,9 @@ class PostgresReader:
                     await cursor.execute("ROLLBACK")
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+    async def _connection(self) -> AsyncIterator[LoopConnection]:
         """Open a connection, or use an idle one. The queue limits their number."""
-        connection = self._idle.pop() if self._idle else await psycopg.AsyncConnection.connect(**self._how)
+        connection = self._idle.pop() if self._idle else await LoopConnection.connect(**self._how)
         try:
             yield connection
         finally:
@@ -171,7 +170,10 @@ class _LongConnection:
     """A connection for long reads, used by one thread at a time."""
 
     def __init__(self, how: dict[str, Any]) -> None:
-        self._driver: psycopg.Connection[tuple[Any, ...]] = psycopg.connect(**how)
+        try:
+            self._driver = ThreadConnection.connect(**how)
+        except psycopg.OperationalError as error:
+            raise ConnectionLost from error
 
     @property
     def is_usable(self) -> bool:
@@ -189,6 +191,8 @@ class _LongConnection:
                 return self._run(read, cursor)
         except psycopg.errors.QueryCanceled:
             raise OutOfTime from None
+        except psycopg.OperationalError as error:
+            raise ConnectionLost from error
         finally:
             clear_limit()
             read.close()
@@ -239,7 +243,7 @@ def _lacks_long_texts(rows: Rows) -> bool:
     return b"" in [row[-1] for row in rows]
 
 
-def _is_idle(connection: AsyncConnection | psycopg.Connection[Any]) -> bool:
+def _is_idle(connection: LoopConnection | psycopg.Connection[Any]) -> bool:
     return not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
 
 
@@ -247,4 +251,4 @@ def _connection_settings(conninfo: str, statement_timeout: float) -> dict[str, A
     """Return the parameters of a new connection. `statement_timeout` is in seconds."""
     # Reads rely on UNION ALL returning its parts in order, which parallel plans do not do.
     options = f"-c statement_timeout={int(statement_timeout * 1000)} -c max_parallel_workers_per_gather=0"
-    return {"conninfo": conninfo, "autocommit": True, "connect_timeout": 2, "options": options}
+    return {"conninfo": conninfo, "autocommit": True, "connect_timeout": 2, "options": options, **LOST}

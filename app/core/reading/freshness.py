@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+PATIENCE = 1.5  # seconds that requests wait for the last Change; then they do without the cache
+
 ReadLastChange = Callable[[], Awaitable[object]]
 
 
@@ -24,6 +26,7 @@ class Freshness:
         self._commits = commits
         self._staleness = staleness
         self._until = 0.0
+        self._looked_at = 0.0
         self._seen_commits = -1
         self.last: object = None
         self._looking: asyncio.Future[None] | None = None
@@ -35,8 +38,13 @@ class Freshness:
         """
         if not self.is_fresh():
             if self._looking is None:
+                self._looked_at = time.monotonic()
                 self._looking = asyncio.ensure_future(self._refresh())
-            await asyncio.shield(self._looking)
+            left = self._looked_at + PATIENCE - time.monotonic()
+            done, _ = await asyncio.wait({self._looking}, timeout=max(0.0, left))
+            if not done:
+                return None
+            done.pop().result()
         return self.last if self._seen_commits == self._commits() else None
 
     def is_fresh(self) -> bool:

@@ -27,6 +27,12 @@ MAX_WAITING_OF_KEY = 100
 MAX_URGENT = 20
 PATIENCE = 30  # seconds that a write waits for the writes of other processes
 
+ANSWERED_WITHIN = 120  # seconds after which a client gets an answer, also if the database hangs
+UNCONFIRMED = (
+    "The database has not confirmed the write. It may still be made: read the record before you send it again, or "
+    "send it again with the same `Idempotency-Key`."
+)
+
 SHARE_OF_POSTGRESQL = 2  # PostgreSQL works about as long for a write as this process does
 
 CountRefusal = Callable[[str, str, str], None]  # of the use of a key, for a reason, from an address
@@ -81,8 +87,11 @@ class WriterThread:
         self._enqueue(write, urgent=urgent)
         self._unfinished += 1
         try:
-            outcome: Outcome = await asyncio.wrap_future(write.future)
+            async with asyncio.timeout(ANSWERED_WITHIN):
+                outcome: Outcome = await asyncio.wrap_future(write.future)
             return outcome
+        except TimeoutError:
+            raise Unavailable(UNCONFIRMED) from None
         except Unauthorized as error:  # the key was valid when the request arrived
             if error.reason in DETAILS:
                 self._count_refusal(caller.key, error.reason, caller.address)
