@@ -7,14 +7,17 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from app.core.database import large_rows
 from app.core.database.engine import Database
 from app.core.maintenance.backup import back_up
 from app.core.maintenance.redact import Redaction, redact
+from app.core.maintenance.rerender import render_again
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields
+from app.partners.models import PARTNERS
 from tests.support.log import verified
 from tests.support.records import PARTNER
 
@@ -44,6 +47,18 @@ def test_no_command_reads_many_large_records_at_once(large: Database, tmp_path: 
         "backup": lambda: back_up(large, tmp_path / "backup.db"),
         "redact": lambda: redact(large, Redaction("no such text", "[…]", "Asked for."), dry_run=True),
     }
+    with large.write() as session:
+        session.execute(update(PARTNERS.table).values(rendering=0))
+    commands["render again"] = lambda: render_some(large)
+    for version in range(30):
+        with large.write() as session:
+            batch = Batch(session, "test")
+            present = batch.stored(PARTNERS, ["large-0"])["large-0"]
+            fields = accepted_fields(PARTNERS, present.body.replace("xx", f"{version:02}", 1))
+            batch.put(PARTNERS, "large-0", fields, present)
+            batch.flush()
+    only = ("partners", "large-0")
+    commands["redact versions"] = lambda: redact(large, Redaction("x" * 19_000, "[…]", "Asked for.", only))
     for name, command in commands.items():
         tracemalloc.start()
         try:
@@ -51,6 +66,11 @@ def test_no_command_reads_many_large_records_at_once(large: Database, tmp_path: 
             assert tracemalloc.get_traced_memory()[1] < 40_000_000, name
         finally:
             tracemalloc.stop()
+
+
+def render_some(database: Database) -> None:
+    with database.write() as session:
+        assert render_again(session, PARTNERS, COUNT) < COUNT
 
 
 def test_lists_of_one_row_each_give_the_same_result(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,10 @@ def test_a_compressed_page_is_bounded_before_it_is_decompressed(
     page = feed(representation(1))
     follow(copy, source_with(gzip.compress(page), **{"content-encoding": "gzip"}))
     assert len(changes(copy)) == 1
+    monkeypatch.setattr(sources, "MAX_BODY_SECONDS", -1)
+    with pytest.raises(NotMirrored, match="takes too long"):
+        follow(copy, source_with(page))
+    monkeypatch.setattr(sources, "MAX_BODY_SECONDS", 600)
     monkeypatch.setattr(sources, "MAX_RESPONSE_BYTES", 100_000)
     large = gzip.compress(bytes(50_000_000))
     tracemalloc.start()

@@ -6,7 +6,7 @@ representations are logged with the redaction.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 from pydantic_core import to_json as encode_json
-from sqlalchemy import Column, Connection, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Column, Connection, func, insert, select, tuple_, update
 from sqlmodel import Session, SQLModel
 
 from app.core.change_log import CHANGES, LATEST_CHANGE, REDACTIONS, new_salt, redacted_digest, redaction_actor
@@ -184,21 +184,30 @@ def _records_with_text(connection: Connection, redaction: Redaction, after: int)
 
 
 class _Versions:
-    """The versions of one record, without the text."""
+    """The versions of one record, without the text: their digests. All of them could take too much memory."""
 
     def __init__(self, connection: Connection, redaction: Redaction, name: RecordName) -> None:
         resource_name, self.record_id = name
         self.resource = RESOURCES[resource_name]
         self._redaction = redaction
         query = select(CHANGES).where(CHANGES.c.resource == resource_name, CHANGES.c.record_id == self.record_id)
-        self.changes = connection.execute(query.order_by(CHANGES.c.sequence)).all()
         self.result = RedactedRecord(name)
-        self.bodies: dict[int, bytes] = {}  # the new representations, by the number of their Change
-        for row in self.changes:
-            body, is_changed = self.without_text(row.body or "{}")
-            if is_changed:
-                self.bodies[row.sequence] = body
-        self.result.versions = list(self.bodies)
+        self.salts: dict[int, str] = {}  # new ones, by the number of the Change whose representation is replaced
+        self.digests: list[str] = []  # of the new representations
+        self.was_public = False
+        self.last: Any = None
+        for rows in batches(connection, query.order_by(CHANGES.c.sequence), CHUNK):
+            for row in rows:
+                self._read(row)
+        self.result.versions = list(self.salts)
+
+    def _read(self, change: Any) -> None:
+        self.last = change
+        self.was_public = self.was_public or bool(change.shown)
+        body, is_changed = self.without_text(change.body or "{}")
+        if is_changed:
+            self.salts[change.sequence] = new_salt()
+            self.digests.append(redacted_digest(change.sequence, body, self.salts[change.sequence]))
 
     def without_text(self, body: str) -> tuple[bytes, bool]:
         """Return a representation without the text, and whether that changed it."""
@@ -213,23 +222,21 @@ class _Versions:
     @property
     def public_action(self) -> str | None:
         """The public action of the redaction; None if the record was never public."""
-        return "redact" if any(row.shown for row in self.changes) else None
+        return "redact" if self.was_public else None
 
 
 def _redact_record(session: Session, redaction: Redaction, name: RecordName) -> RedactedRecord:
     record = _Versions(session.connection(), redaction, name)
-    if not record.bodies:
+    if not record.salts:
         return record.result
-    salts = {sequence: new_salt() for sequence in record.bodies}
-    digests = [redacted_digest(sequence, body, salts[sequence]) for sequence, body in record.bodies.items()]
-    digests_json = to_json(digests).decode()
+    digests_json = to_json(record.digests).decode()
     batch = Batch(session, redaction_actor(digests_json))
     present = batch.stored(record.resource, [record.record_id]).get(record.record_id)
     _write_new_version(batch, record, present)
     batch.flush()
     sequence = session.execute(LATEST_CHANGE).one().sequence
     record.result.change = sequence
-    _replace_bodies(session, record.bodies, salts, sequence)
+    _replace_bodies(session.connection(), record, sequence)
     log = {"change": sequence, "at": batch.at, "reason": redaction.reason, "digests": digests_json}
     session.execute(insert(REDACTIONS), log)
     return record.result
@@ -237,7 +244,7 @@ def _redact_record(session: Session, redaction: Redaction, name: RecordName) -> 
 
 def _write_new_version(batch: Batch, record: _Versions, present: StoredRecord | None) -> None:
     """Add the Change of the redaction: a new version of the record, or one more deletion if it was deleted."""
-    last = record.changes[-1]
+    last = record.last
     body, _ = record.without_text(present.body if present else last.body)
     if present is None:
         batch.redact_deleted(record.resource, record.record_id, last.version + 1, body, record.public_action)
@@ -254,15 +261,13 @@ def _write_new_version(batch: Batch, record: _Versions, present: StoredRecord | 
     batch.redact(record.resource, record.record_id, fields, present, record.public_action)
 
 
-def _replace_bodies(session: Session, bodies: Mapping[int, bytes], salts: Mapping[int, str], redacted: int) -> None:
+def _replace_bodies(connection: Connection, record: _Versions, redacted: int) -> None:
     """Replace stored representations. They get new salts, so that nobody can guess the text from the old digests."""
-    statement = (
-        update(CHANGES)
-        .where(CHANGES.c.sequence == bindparam("key"))
-        .values(body=bindparam("new"), salt=bindparam("new_salt"), redacted=redacted)
-    )
-    rows = [{"key": sequence, "new": body.decode(), "new_salt": salts[sequence]} for sequence, body in bodies.items()]
-    session.connection().execute(statement, rows)
+    for sequence, salt in record.salts.items():
+        is_change = CHANGES.c.sequence == sequence
+        body, _ = record.without_text(connection.execute(select(CHANGES.c.body).where(is_change)).scalar_one())
+        values = {"body": body.decode(), "salt": salt, "redacted": redacted}
+        connection.execute(update(CHANGES).where(is_change).values(values))
 
 
 def _redact_other_tables(connection: Connection, redaction: Redaction, *, dry_run: bool) -> Iterator[RedactedRecord]:
@@ -276,33 +281,37 @@ def _redact_other_tables(connection: Connection, redaction: Redaction, *, dry_ru
         for column in table.c:
             if TEXTS not in column.info:
                 continue
-            for row_key, value in _rows_with_text(connection, redaction, column):
+            for row_key in _rows_with_text(connection, redaction, column):
                 owner = row_key[0]
                 number = row_key[-1] if len(row_key) > 1 else 0
                 result = results.setdefault(owner, RedactedRecord((table.name, owner), unit=column.info[TEXTS]))
                 result.versions = sorted({*result.versions, number})
                 result.removed.add(column.name)
                 if not dry_run:
-                    key = tuple_(*table.primary_key.columns) == row_key
-                    connection.execute(update(table).where(key).values({column.name: value}))
+                    is_row = tuple_(*table.primary_key.columns) == row_key
+                    value = _without_text(
+                        redaction, column, connection.execute(select(column).where(is_row)).scalar_one()
+                    )
+                    connection.execute(update(table).where(is_row).values({column.name: value}))
         yield from results.values()
 
 
-def _rows_with_text(
-    connection: Connection, redaction: Redaction, column: Column[Any]
-) -> list[tuple[tuple[Any, ...], str]]:
-    """Return the primary key of each row whose JSON in this column contains the text, and the JSON without it."""
+def _rows_with_text(connection: Connection, redaction: Redaction, column: Column[Any]) -> list[tuple[Any, ...]]:
+    """Return the primary key of each row whose JSON in this column contains the text."""
     key = column.table.primary_key.columns
     query = select(*key, column).where(column.is_not(None)).order_by(*key)
-    rows = []
-    for row in connection.execute(query.execution_options(yield_per=CHUNK)):
-        *row_key, text = tuple(row)
-        value = from_json(text)
-        replace = column.info.get(REPLACED_BY)
-        redacted = replace(redaction.redact_text, value) if replace else redaction.redact_values(value)
-        if redacted != value:
-            rows.append((tuple(row_key), encode_json(redacted).decode()))
-    return rows
+    keys: list[tuple[Any, ...]] = []
+    for rows in batches(connection, query, CHUNK):
+        keys += [tuple(row[:-1]) for row in rows if _without_text(redaction, column, row[-1]) is not None]
+    return keys
+
+
+def _without_text(redaction: Redaction, column: Column[Any], text: str) -> str | None:
+    """Return the JSON in a column without the text; None if the text is not in it."""
+    value = from_json(text)
+    replace = column.info.get(REPLACED_BY)
+    redacted = replace(redaction.redact_text, value) if replace else redaction.redact_values(value)
+    return None if redacted == value else encode_json(redacted).decode()
 
 
 def _strings(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:

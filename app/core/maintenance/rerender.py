@@ -1,9 +1,12 @@
 """Renders records again if an earlier version of the program has rendered them. `hoptac migrate` does so."""
 
+from itertools import accumulate
+
 from sqlalchemy import select, update
 from sqlmodel import Session
 
 from app.core.database.engine import Database
+from app.core.database.large_rows import MAX_BYTES
 from app.core.database.sql import CHUNK
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING
@@ -15,7 +18,7 @@ from app.core.writing.representation import accepted_fields, render
 
 
 def render_again(session: Session, resource: Resource, limit: int = CHUNK) -> int:
-    """Render up to `limit` records of an older rendering again, and return their number.
+    """Render up to `limit` records of an older rendering again, and return their number. Large ones are fewer.
 
     This writes no Change, because the fields of the records stay the same.
     """
@@ -23,6 +26,9 @@ def render_again(session: Session, resource: Resource, limit: int = CHUNK) -> in
     query = select(table.id).where(table.rendering < RENDERING).order_by(table.id).limit(limit)
     ids = [row[0] for row in session.execute(query)]
     batch = Batch(session, "migrate")
+    sizes = batch.stored_sizes(resource, ids)
+    totals = accumulate(sizes.get(record_id, 0) for record_id in ids)
+    ids = ids[: max(1, sum([total <= MAX_BYTES for total in totals]))]
     for record_id, present in batch.stored(resource, ids).items():
         fields = accepted_fields(resource, present.body)
         body = render(resource, record_id, fields, present.version, present.created_at, present.updated_at)
@@ -41,6 +47,6 @@ def render_all_again(database: Database) -> int:
                 rendered = render_again(session, resource)
             count += rendered
             advance(rendered)
-            if rendered < CHUNK:
+            if not rendered:
                 break
     return count

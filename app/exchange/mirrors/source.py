@@ -33,6 +33,7 @@ from app.core.writing.representation import is_representation
 
 WAIT = 30  # seconds of a long poll
 RESPONSE_SECONDS = 60.0  # for the response, in addition to the long poll
+MAX_BODY_SECONDS = 600.0  # for the whole body: RESPONSE_SECONDS is the longest pause in it
 MAX_RESPONSE_BYTES = 20_000_000  # decompressed; a page has 4 MB and one record. Parsed, it can take 30 times as much
 GZIP = 31  # window bits that stand for this format
 MIN_PAUSE = 0.5  # seconds before the second attempt
@@ -262,7 +263,10 @@ def _read_body(response: httpx.Response) -> bytes:
         raise NotMirrored("The response of the source has a content coding that was not asked for.")
     gzip = zlib.decompressobj(GZIP) if coding == "gzip" else None
     body = bytearray()
+    until = time.monotonic() + MAX_BODY_SECONDS
     for part in response.iter_raw():
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the response takes too long")
         body += part if gzip is None else _decompressed(gzip, part, MAX_RESPONSE_BYTES + 1 - len(body))
         if len(body) > MAX_RESPONSE_BYTES:
             raise NotMirrored("The response of the source is larger than any page of a change feed.")
