@@ -12,8 +12,9 @@ from fastapi.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.errors import QueryTooSlow
-from app.exchange.exports import reading, sending, sheet_rows, workbook
+from app.exchange.exports import reading, sending, sheet_rows, tables, workbook
 from app.exchange.exports.reading import read_chunk
+from app.exchange.exports.table_columns import record_columns, record_decoder
 from app.exchange.formats.csv import escaped, unescaped
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
 from tests.support.http import walk
@@ -30,6 +31,20 @@ FORMULAS = ["=1+1", "+84 24", "-5%", "@home", "'=x", "'", "a=b"]
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_fields_that_are_repeated_in_each_row_are_bounded(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of 40 kB with 300 roles would be a text of 12 MB, and 100 of them more than a gigabyte of memory."""
+    path = "/v1/projects.{}?rows=roles&fields=description"
+    assert client.get(path.format("csv")).status_code == 200
+    monkeypatch.setattr(tables, "MAX_REPEATED", 100_000)
+    for form in ("csv", "xlsx"):
+        refused = client.get(path.format(form) + "&sort=title")  # not cached
+        assert (refused.status_code, "smaller `limit`" in refused.json()["detail"]) == (413, True)
+    assert client.get(path.format("csv") + "&limit=1").status_code == 200
+    assert client.get("/v1/projects.csv?rows=roles").status_code == 200
+    for kept in (record_columns, record_decoder):
+        assert kept.cache_info().maxsize, "clients choose `fields`, of which there are thousands"
 
 
 @pytest.mark.parametrize("form", FORMATS)

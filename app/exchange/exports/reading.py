@@ -17,6 +17,8 @@ from app.core.reading.reads import ResourceReads, reading_of
 from app.core.reading.results import ReadRequest, last_change_tag
 from app.exchange.exports.tables import Rows
 
+MAX_CHUNK_OF_ROWS = 100  # records of which each is several rows
+
 
 class Chunk(NamedTuple):
     """What was written of some items, the cursor and the path of those that follow, and the tag of the state.
@@ -75,7 +77,7 @@ def read_chunk(listed: RecordList, query: Any, request: ReadRequest, rows: Rows,
     yield from request.signer.load()
     filters = yield from listed.fixed_filters(query, request)
     page = ListPage(listed.records.resource, query, filters, request.path, request.signer)
-    page.limit = query.limit or MAX_CHUNK
+    page.limit = query.limit or (MAX_CHUNK_OF_ROWS if query.rows else MAX_CHUNK)
     page.check_access(request.caller)
     if not query.cursor and request.is_conditional and request.matches(tag := (yield from last_change_tag(request))):
         return Chunk(tag, is_current=True)

@@ -6,7 +6,7 @@ values without a semicolon, the cell contains them with `; ` between them; other
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -68,9 +68,10 @@ class TableStyle(NamedTuple):
 
 
 PLAIN = TableStyle()
+MAX_KINDS = 100  # tables that are remembered: clients choose their `fields`
 
 
-@cache
+@lru_cache(MAX_KINDS)
 def record_columns(
     resource: Resource, fields: str | None = None, rows: str | None = None, style: TableStyle = PLAIN
 ) -> tuple[Column, ...]:
@@ -197,7 +198,7 @@ def getter(path: Path) -> Get:
     return get
 
 
-@cache
+@lru_cache(MAX_KINDS)
 def record_decoder(columns: tuple[Column, ...], parsed: frozenset[str] = frozenset()) -> Callable[[bytes], Any]:
     """Return what parses the members of a representation that columns need.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.core.database.statements import Read
-from app.core.errors import ErrorItem, Invalid
+from app.core.errors import ErrorItem, Invalid, TooLarge
 from app.core.model.resource import Resource
 from app.core.reading.shapes import Shape
 from app.core.time_limit import check_time
@@ -16,6 +16,7 @@ from app.exchange.formats.source import Cell
 END = "\r\n"
 QUOTE = '"'
 QUOTES = '""'
+MAX_REPEATED = 100_000_000  # bytes of representations, each as often as its record has rows
 SUSPECT = frozenset("'=+-@\t\r")  # how a text can begin that needs a look whether it would run as a formula
 
 
@@ -45,6 +46,8 @@ def rows_of_records(resource: Resource, query: Any) -> Rows:
     def values(bodies: Sequence[bytes]) -> list[Any]:
         check_time()
         records = [parse(body) for body in bodies]
+        if query.rows and query.fields:
+            _check_repeated(bodies, records, query.rows)
         return list(_items_of(records, query.rows)) if query.rows else records
 
     def lines(bodies: Sequence[bytes]) -> bytes:
@@ -52,6 +55,13 @@ def rows_of_records(resource: Resource, query: Any) -> Rows:
 
     name = f"{resource.name}-{query.rows}" if query.rows else resource.name
     return Rows(name, columns, values, lines)
+
+
+def _check_repeated(bodies: Sequence[bytes], records: Sequence[dict[str, Any]], member: str) -> None:
+    """Refuse rows that would repeat too much: each has the chosen fields of its record, in memory too."""
+    sizes = [len(body) * len(record.get(member) or ()) for body, record in zip(bodies, records, strict=True)]
+    if sum(sizes) > MAX_REPEATED:
+        raise TooLarge("The rows would repeat large fields too often. Use a smaller `limit`, or fewer `fields`.")
 
 
 def _items_of(records: Iterable[dict[str, Any]], member: str) -> Iterator[dict[str, Any]]:
