@@ -15,6 +15,7 @@ from app.core.public_paths import public
 from app.core.settings import Settings
 from app.explorer.languages import chosen_language
 from app.explorer.pages.agreement import agreement_page
+from app.explorer.pages.audit import audit_page
 from app.explorer.pages.document import document_page
 from app.explorer.pages.figure import figure_page
 from app.explorer.pages.lists import LISTS, list_page
@@ -42,6 +43,7 @@ Page = Callable[..., Awaitable[Content]]
 PAGES: dict[str, Page] = {
     **{f"/{record_list.resource}": list_page(record_list) for record_list in LISTS},
     "/": start_page,
+    "/audit": audit_page,
     "/search": search_page,
     "/timeline": timeline_page,
     "/places": places_page,

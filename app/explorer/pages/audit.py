@@ -1,0 +1,27 @@
+"""`/audit`: what does not add up or is missing, in words, with the cited words that it follows from."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from app.explorer.reads import PublicReads
+from app.explorer.rendering import Content
+from app.explorer.view import View
+
+PAGE_SIZE = 25
+SEVERITIES = ("warning", "error")  # each with the higher ones
+
+
+async def audit_page(view: View, reads: PublicReads) -> Content:
+    """Return a page of findings."""
+    query = dict(view.query)
+    severity = query.get("severity") if query.get("severity") in SEVERITIES else None
+    cursor = query.get("cursor")
+    place = {"as_of": query.get("as_of"), "cursor": cursor} if cursor else {}
+    page = await reads.get("/v1/audit", {"severity": severity, "limit": PAGE_SIZE, **place})
+    following = parse_qs(urlsplit(page["next"]).query) if page.get("next") else {}
+    values = {
+        "page": page,
+        "severity": severity,
+        "severities": SEVERITIES,
+        "next": {name: following[name][0] for name in ("severity", "as_of", "cursor") if name in following},
+    }
+    return Content("audit.html", values, "audit")
