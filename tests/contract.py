@@ -50,7 +50,7 @@ def answers() -> str:
     operations = {operation["operationId"]: operation for operation in operations_in(document)}
     found: dict[str, tuple[str, Any]] = {}
     for request, response in run_on_dataset(document):
-        schema = response_schema(operations[request.name])
+        schema = response_schema(document, operations[request.name])
         if schema not in found and schema is not None and "examples" not in document["components"]["schemas"][schema]:
             assert response.status_code < 300, (request.name, response.text)
             found[schema] = (request.name, fixed(response.json()))

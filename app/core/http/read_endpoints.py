@@ -77,10 +77,10 @@ def _add_select(router: APIRouter, reading: ResourceReads) -> None:
         name=f"select_{resource.name}",
         about=f"Returns the same as `GET /v1/{resource.name}`, with only the fields in `fields`. It has its own path, "
         "so that generated clients can distinguish complete records from partial ones. "
-        "`fields[partners]=name` selects fields of included partners.",
+        "`fields[partners]=name` selects fields of included partners. All filters of the list can be used.",
         returns=lambda: partial_page_model(resource),
         query=lambda: query_models(resource).select,
-        leaves_out=lambda: {FIELDS_OF_INCLUDED},
+        leaves_out=lambda: {FIELDS_OF_INCLUDED, *_negations(resource)},
         problems=(*OF_LISTS, Forbidden),
     )
     async def read(request: Request, query: BaseModel) -> Response:
@@ -96,17 +96,22 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
         "/facets",
         f"Count {resource.name} by the values of filters",
         name=f"count_{resource.name}",
-        about="Takes the filters of the list. Each count is the number of records that the list would have with this "
+        about="Takes all filters of the list. Each count is the number of records that the list would have with this "
         "value in place of the filter of the same name: with `status=active`, the facet `status` still counts the "
         "other stages. Filters on the same link apply to it: with `role=funding`, `facet=partner` counts funding "
         "partners.",
         returns=FacetsShown,
         query=lambda: facets.query,
-        leaves_out=lambda: [name for name in resource.parameters if name.endswith((NOT, NONE))],
+        leaves_out=lambda: _negations(resource),
         problems=OF_LISTS,
     )
     async def read(request: Request, query: BaseModel) -> Response:
         return await write_response(request, lambda: facets.count(query, read_request(request)), long=True)
+
+
+def _negations(resource: Resource) -> list[str]:
+    """Return the filters that the description of the list describes, and those of its other forms only mention."""
+    return [name for name in resource.parameters if name.endswith((NOT, NONE))]
 
 
 def _add_detail(router: APIRouter, reading: ResourceReads) -> None:
@@ -260,12 +265,12 @@ def _included_members(name: str, model_of: Callable[[Resource], Any]) -> dict[st
         models: Any = reduce(or_, map(model_of, targets.values()))
         text = f"Linked records ({', '.join(targets)}) by id."
         members[include_name] = (dict[str, models], Field(default={}, description=text))
-    text = "The linked records that `include` asked for, by name of the include and by id. At most 200 for each name."
     for owner, computed in COMPUTED_INCLUDES.items():
         for include_name, include in computed.items():
             model: Any = include.model
             text = f"Computed for each of the {owner}, by id."
             members[include_name] = (dict[str, model], Field(default={}, description=text))
+    text = "The linked records that `include` asked for, by name of the include and by id. At most 200 for each name."
     included = create_model(name, __doc__=text, **members)
     text = "Paths of the remaining records, for each name in include with more than 200. Only with include."
     return {

@@ -43,6 +43,8 @@ IDEMPOTENCY_KEY = {
     "and receives the first response again."
 }
 
+UNCHANGED_TOO = "The record, which is a new version only if the body changes it."
+
 PUT_DESCRIPTION = (
     "Members that are left out get their default, except `managed_by`, which keeps its value. Replacing a record needs "
     "If-Match. The body can be a record as a read returns it. A body that changes nothing creates no new version. "
@@ -119,7 +121,7 @@ def _add_put(router: APIRouter, resource: Resource) -> None:
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers={**IF_MATCH, **IF_NONE_MATCH},
-        statuses={"200": "Replaced or unchanged.", "201": "Created. Location is the path of the record."},
+        statuses={"200": UNCHANGED_TOO, "201": "Created. Location is the path of the record."},
         problems=(Conflict, *OF_BODIES, Stale, NoCondition),
     )
     async def put(request: Request, caller: Caller, **path: str) -> Response:
@@ -144,7 +146,7 @@ def _add_patch(router: APIRouter, resource: Resource) -> None:
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers=IF_MATCH,
-        statuses={"200": "Changed or unchanged."},
+        statuses={"200": UNCHANGED_TOO},
         problems=(Conflict, *OF_BODIES, *OF_CHANGES),
     )
     async def patch(request: Request, caller: Caller, **path: str) -> Response:

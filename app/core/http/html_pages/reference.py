@@ -190,11 +190,14 @@ def examples_of(contract: Contract, entry: Mapping[str, Any]) -> Iterator[tuple[
 
 def _schema(name: str, schema: Mapping[str, Any]) -> str:
     required = schema.get("required", ())
+    members = {**schema.get("properties", {})}
+    for part in schema.get("allOf", ()):
+        members |= part.get("properties", {})
     rows = "".join(
         f"<tr><td><code>{escape(member)}</code>{_needed(member in required)}</td>"
         f"<td>{type_of(schema_of_member)} <span class=muted>{limits_of(schema_of_member)}</span></td>"
         f"<td>{markdown(schema_of_member.get('description', ''))}</td></tr>"
-        for member, schema_of_member in schema.get("properties", {}).items()
+        for member, schema_of_member in members.items()
     )
     table = _table("<th>Member<th>Type<th>Meaning", rows) if rows else f"<p>{type_of(schema)}</p>"
     bases = ", ".join(schema_link(base["$ref"]) for base in schema.get("allOf", ()) if "$ref" in base)

@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.core.errors import PROBLEM_JSON, Conflict, Gone, Moved, NoCondition, NotFound, Problem, Stale
+from app.core.http.bodies import JSON
 from app.core.http.openapi.named import REFERENCE
 
 # The problems that say something about an operation. Every other one can come from any operation.
@@ -25,6 +27,7 @@ RESPONSES: dict[str, dict[str, Any]] = {
     },
 }
 RESPONSES[Moved.__name__]["headers"] = {"Location": {"$ref": "#/components/headers/Location"}}
+_STATUS_NAMES = {"201": "Created", "202": "Accepted"}
 HEADERS = {
     "ETag": {"description": "Version of this response, for If-None-Match.", "schema": {"type": "string"}},
     "Link": {"description": 'The next page of a list, with `rel="next"` (RFC 8288).', "schema": {"type": "string"}},
@@ -64,6 +67,33 @@ def share_parameters(uses: Sequence[Use]) -> dict[str, Any]:
         components |= {names[_text(parameter)]: parameter for parameter in parameters}
         parameters[:] = [{"$ref": f"#/components/parameters/{names[_text(parameter)]}"} for parameter in parameters]
     return dict(sorted(components.items()))
+
+
+def share_responses(uses: Sequence[Use]) -> dict[str, Any]:
+    """Replace equal successful responses of several operations by references; return these responses.
+
+    Each is named after its schema: `ProjectPage`, `Project` and, where it is created, `ProjectCreated`.
+    """
+    numbers: Counter[str] = Counter()
+    for use in uses:
+        numbers.update(map(_text, use.operation.get("responses", {}).values()))
+    components: dict[str, Any] = {}
+    for use in uses:
+        responses = use.operation.get("responses", {})
+        for status, response in responses.items():
+            name = _name_of_response(status, response)
+            if name and numbers[_text(response)] > 1 and components.setdefault(name, response) == response:
+                responses[status] = shared(f"responses/{name}")
+    return components
+
+
+def _name_of_response(status: str, response: Mapping[str, Any]) -> str:
+    """Return the name of the component of a response, or an empty text if it is better repeated."""
+    contents = response.get("content", {})
+    schema = contents.get(JSON, {}).get("schema", {}).get("$ref", "")
+    if schema:
+        return f"{schema.rpartition('/')[2].removesuffix('Shown')}{_STATUS_NAMES.get(status, '')}"
+    return "File" if contents else ""
 
 
 def _named(name: str, versions: Mapping[str, Sequence[Use]]) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from app.core.http.openapi.components import (
     TELLING,
     Use,
     share_parameters,
+    share_responses,
     shared,
 )
 from app.core.http.openapi.named import REFERENCE, name_schemas
@@ -72,7 +73,7 @@ def openapi_document(
             "headers": HEADERS,
             "securitySchemes": {"key": KEY_SCHEME},
             "parameters": share_parameters(uses),
-            "responses": RESPONSES,
+            "responses": RESPONSES | share_responses(uses),
         },
         "tags": list(tags),
         "webhooks": webhooks,

@@ -56,7 +56,7 @@ def _add_responses(document: Document, answers: Mapping[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for operation in operations_in(document):
         answer = answers.get(operation["operationId"])
-        reference = response_schema(operation)
+        reference = response_schema(document, operation)
         if answer is not None and reference is not None:
             schemas[reference].setdefault("examples", [answer])
     problems = {problem.status: problem() for problem in reversed([*family()])}
@@ -82,10 +82,10 @@ def resolved(document: Document, node: Document) -> Document:
     return node
 
 
-def response_schema(operation: Document) -> str | None:
+def response_schema(document: Document, operation: Document) -> str | None:
     """Return the name of the schema of a successful response with JSON, if it has a name."""
     for status, response in operation["responses"].items():
-        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+        schema = resolved(document, response).get("content", {}).get("application/json", {}).get("schema", {})
         if status < "300" and "$ref" in schema:
             name: str = schema["$ref"].rpartition("/")[2]
             return name

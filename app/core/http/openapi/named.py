@@ -87,7 +87,9 @@ def code_list_name(codes: CodeList) -> str:
 
 
 def _code_list(codes: CodeList) -> dict[str, Any]:
-    description = f"{codes.description}\n\nThe code list `{codes.name}`: `/v1/codelists/{codes.name}`."
+    description = f"{codes.description} The code list is `/v1/codelists/{codes.name}`."
     if len(codes.codes) <= MAX_NAMED:
-        description += "\n\n" + "\n".join(f"- `{code}`: {entry.en}." for code, entry in codes.codes.items())
+        others = {code: entry for code, entry in codes.codes.items() if f"`{code}`" not in codes.description}
+        description += "\n" if others else ""
+        description += "".join(f"\n- `{code}`: {entry.en}." for code, entry in others.items())
     return {"type": "string", "description": description, "enum": list(codes.codes)}

@@ -46,7 +46,10 @@ def _share_members(schemas: dict[str, Any], resource: Resource) -> None:
     for member, schema in members.items():
         if schema.get("type") == "object":  # generators of clients name such a type after each schema that has it
             schemas[member.title()] = schema
-            members[member] = {"$ref": REFERENCE.format(model=member.title())}
+            members[member] = {
+                "$ref": REFERENCE.format(model=member.title()),
+                "description": schema["description"],
+            }
     for member, field in Record.model_fields.items():
         if member != "id":
             members[member] |= {"description": f"{field.description}{SET_BY_REGISTRY}"}
