@@ -26,13 +26,14 @@ check-all: check ## Check everything, and run every test on SQLite and on a real
 	$(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: check
-check: .venv/dev ## Check format, lint, types, import directions, dataset, contract, Dockerfile
+check: .venv/dev ## Check format, lint, types, import directions, dataset, contract, its breaking changes, Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hoptac check --dataset seed/dataset
 	$(BIN)/python -m tests.contract --check
+	$(BIN)/python -m tools.breaking_changes
 	$(BIN)/hadolint Dockerfile
 
 .PHONY: format
