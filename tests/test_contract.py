@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
+from app.core.http.openapi.examples import resolved
 from app.core.http.openapi.named import code_list_name
 from app.core.settings import Settings
 from app.core.values import codelists
@@ -22,6 +23,7 @@ from tests import contract
 CONTRACT: dict[str, Any] = json.loads(contract.CONTRACT.read_text("utf-8"))
 SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
 PARAMETERS: dict[str, Any] = CONTRACT["components"]["parameters"]
+JSON = "application/json"
 OPERATIONS = [(path, operation) for path, methods in CONTRACT["paths"].items() for operation in methods.values()]
 
 
@@ -94,6 +96,30 @@ def test_every_parameter_is_explained_and_named_by_its_meaning() -> None:
         assert re.fullmatch(rf"([a-z_]+_)?{re.escape(parameter['name'])}", name), name
 
 
+def test_every_member_has_a_description_that_says_more_than_its_name() -> None:
+    short: list[str] = []
+    for name, schema in SCHEMAS.items():
+        assert schema.get("description"), name
+        for node in nodes(schema):
+            for member, described in node.get("properties", {}).items() if "$ref" not in node else ():
+                words = re.findall(r"\w+", described.get("description", "").lower())
+                if set(words) <= {"the", "a", "of", *member.split("_")} or len(words) < 3:
+                    short.append(f"{name}.{member}")
+    assert short == []
+
+
+def test_the_codes_of_records_are_explained_one_by_one() -> None:
+    for resource in RESOURCES:
+        reachable = [resource.fields.__name__]
+        for name in reachable:
+            found = {reference.rpartition("/")[2] for reference in references(SCHEMAS[name])}
+            reachable += sorted(found - {*reachable})
+        for codes in codelists.ALL.values():
+            if code_list_name(codes) in reachable and codes.source == "Hoptac":
+                unexplained = [code for code in codes.codes if f"`{code}`" not in codes.description]
+                assert unexplained == [], codes.name
+
+
 def test_each_code_list_is_one_schema() -> None:
     lists = {tuple(codes.codes): codes for codes in codelists.ALL.values()}
     for name, schema in SCHEMAS.items():
@@ -128,7 +154,7 @@ def test_fields_have_an_operation_of_their_own(client: TestClient) -> None:
         assert [list(item) for item in first["items"]] == [fields]
         assert first["next"].startswith(path)
         assert [list(item) for item in client.get(first["next"]).json()["items"]] == [fields]
-        schema = CONTRACT["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        schema = schema_of(CONTRACT["paths"][path]["get"])
         assert [error.message for error in validator(schema).iter_errors(first)] == []
         assert client.get(path).json()["errors"][0]["parameter"] == "fields"
 
@@ -152,17 +178,28 @@ def test_every_field_of_a_record_is_there_and_required() -> None:
         assert "required" not in partial
 
 
+def contents_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The bodies of a successful response, by media type."""
+    contents: dict[str, Any] = resolved(CONTRACT, operation["responses"].get("200", {})).get("content", {})
+    return contents
+
+
+def schema_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a successful response in JSON."""
+    schema: dict[str, Any] = contents_of(operation)[JSON]["schema"]
+    return schema
+
+
 def validator(schema: dict[str, Any]) -> Any:
     return jsonschema_rs.Draft202012Validator({**schema, "components": CONTRACT["components"]})
 
 
 READS = [(path, methods["get"]) for path, methods in CONTRACT["paths"].items() if "get" in methods]
 OPEN = [(path, operation) for path, operation in READS if {} in operation["security"]]
-JSON = "application/json"
 PATHS = [
     (path, operation)
     for path, operation in OPEN
-    if not path.startswith(("/livez", "/readyz")) and JSON in operation["responses"]["200"]["content"]
+    if not path.startswith(("/livez", "/readyz")) and JSON in contents_of(operation)
 ]
 
 
@@ -179,7 +216,7 @@ def required(operation: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("path", "operation"), PATHS, ids=[path for path, _ in PATHS])
 def test_answers_are_what_the_contract_says(client: TestClient, path: str, operation: dict[str, Any]) -> None:
-    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    schema = schema_of(operation)
     ids = {f"{{{resource.one}_id}}": resource.example for resource in RESOURCES} | {"{codelist}": "unit"}
     for name, value in ids.items():
         path = path.replace(name, value)
@@ -194,7 +231,7 @@ def test_answers_are_what_the_contract_says(client: TestClient, path: str, opera
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_answers_with_includes_are_what_the_contract_says(client: TestClient, resource: Any) -> None:
     operation = CONTRACT["paths"][f"/v1/{resource.name}/{{{resource.one}_id}}"]["get"]
-    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    schema = schema_of(operation)
     path = f"/v1/{resource.name}/{resource.example}?include={','.join(resource.includes)}"
     errors = [error.message for error in validator(schema).iter_errors(client.get(path).json())]
     assert errors == []

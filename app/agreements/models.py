@@ -19,8 +19,17 @@ from app.core.values.text import LanguageMap, TextOrLanguageMap
 
 AGREEMENT_KIND = CodeList(
     "agreement_kind",
-    "The legal form of an agreement. Use the most specific code that the source supports: `treaty` is for agreements "
-    "between governments that have no code of their own.",
+    "The legal form of an agreement. Use the most specific code that the source supports. "
+    "`memorandum_of_understanding`: it states what the sides intend to do together, mostly without legal duties. "
+    "`framework_agreement`: it sets the rules for later agreements or projects. "
+    "`free_trade_agreement`: countries reduce tariffs and other barriers to their trade. "
+    "`treaty`: another agreement between governments that binds them by law. "
+    "`loan_agreement`: money that has to be paid back. "
+    "`grant_agreement`: money or goods that do not have to be paid back. "
+    "`letter_of_intent`: a short declaration, often of one side, that an agreement is wanted. "
+    "`contract`: one side delivers goods or services and the other one pays for them. "
+    "`project_document`: the plan of one project with its aims, work and budget, which its partners sign. "
+    "`other`: the source names another form, or none.",
     {
         "memorandum_of_understanding": Code("Memorandum of understanding", "Biên bản ghi nhớ"),
         "framework_agreement": Code("Framework agreement", "Thỏa thuận khung"),
@@ -36,7 +45,12 @@ AGREEMENT_KIND = CodeList(
 )
 AGREEMENT_STATUS = CodeList(
     "agreement_status",
-    "The stage that an agreement has reached, according to the latest document that it cites.",
+    "The stage that an agreement has reached, according to the latest document that it cites. "
+    "`intended`: the sides want to sign it. "
+    "`signed`: it was signed, and no source states that it applies. "
+    "`in_force`: a source states that it applies. "
+    "`ended`: it expired, was terminated or was replaced. "
+    "`claimed`: only a speaker mentioned it, and no document shows that it was signed.",
     {
         "intended": Code("Intended, not yet signed", "Dự kiến"),
         "signed": Code("Signed", "Đã ký"),

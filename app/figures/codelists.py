@@ -114,7 +114,8 @@ UNIT = CodeList(
 )
 DIRECTION = CodeList(
     "direction",
-    "Whether a larger or a smaller number of an indicator is better.",
+    "Whether a larger or a smaller number of an indicator is better. `up`: a larger one, such as jobs. `down`: a "
+    "smaller one, such as emissions. `none`: neither.",
     {
         "up": Code("More is better", "Tăng là tốt"),
         "down": Code("Less is better", "Giảm là tốt"),
@@ -144,6 +145,7 @@ FIGURE_KIND = CodeList(
 QUALIFIER = CodeList(
     "qualifier",
     "How exactly the source states the number. "
+    "`exact`: it states the number without a qualification. "
     "`about`: the true number can be a little smaller or larger. "
     "`nearly`: the true number is a little smaller. "
     "`more_than` and `less_than`: the stated number itself is excluded. "

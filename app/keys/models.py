@@ -74,14 +74,18 @@ class KeyFields(BaseModel, defer_build=True):
 class KeyShown(BaseModel, defer_build=True):
     """A key without its token, which cannot be read again."""
 
-    id: str
-    name: str
-    scopes: Annotated[list[str], BeforeValidator(_split)]
-    partner: str | None
-    networks: Annotated[list[str] | None, BeforeValidator(_split)]
-    created_at: str
+    id: str = Field(description="Public part of the key, by which it is listed and revoked. It is no secret.")
+    name: str = Field(description="Who uses the key, and for what.")
+    scopes: Annotated[list[str], BeforeValidator(_split)] = Field(
+        description="What the key permits: codes of the list `scope`."
+    )
+    partner: str | None = Field(description="Id of the partner for which the key writes; null if it is for no partner.")
+    networks: Annotated[list[str] | None, BeforeValidator(_split)] = Field(
+        description="The networks (CIDR) from which the key can be used; null if it can be used from everywhere."
+    )
+    created_at: str = Field(description="Time at which the key was created (RFC 3339, UTC).")
     expires_at: str | None = Field(description="Time at which the key expires; null if it never does.")
-    revoked_at: str | None
+    revoked_at: str | None = Field(description="Time at which the key was revoked; null if it is not.")
     last_used_at: str | None = Field(description="Time of the last use, accurate to about one minute.")
     previous_until: str | None = Field(description="Time until which the token before the last rotation stays valid.")
 
@@ -97,15 +101,15 @@ class KeyCreated(KeyShown):
 class KeyPage(BaseModel, defer_build=True):
     """A page of keys, in the order of their ids."""
 
-    items: list[KeyShown]
+    items: list[KeyShown] = Field(description="The keys of this page, in the order of their ids.")
     next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
 class KeyEventShown(BaseModel, defer_build=True):
     """Something that happened to a key, or the refused uses of an hour with the same reason and address."""
 
-    id: int
-    action: Annotated[str, KEY_ACTION]
+    id: int = Field(description="Number of the event. A later event has a larger number.")
+    action: Annotated[str, KEY_ACTION] = Field(description="What happened: a code of the list `key_action`.")
     reason: Annotated[str, REFUSAL] | None = Field(description="Why uses were refused; null for other events.")
     actor: str | None = Field(
         description="Who did it: `key:` and the id of the key, `command` for the command line, or `token` for a "
@@ -117,14 +121,14 @@ class KeyEventShown(BaseModel, defer_build=True):
     )
     detail: str | None = Field(description="The values that were set or changed.")
     count: int = Field(description="Number of refused uses; 1 for other events.")
-    first_at: str
+    first_at: str = Field(description="Time of the event, or of the first of these refused uses.")
     last_at: str = Field(description="Time of the last of these refused uses; `first_at` for other events.")
 
 
 class KeyEventPage(BaseModel, defer_build=True):
     """A page of the events of a key, the latest first."""
 
-    items: list[KeyEventShown]
+    items: list[KeyEventShown] = Field(description="The events of this page, the latest first.")
     next: str | None = Field(description="Path of the next page; null on the last page.")
 
 

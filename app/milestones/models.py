@@ -19,8 +19,21 @@ from app.core.values.text import LanguageMap, TextOrLanguageMap
 
 MILESTONE_KIND = CodeList(
     "milestone_kind",
-    "The type of event or date that a milestone records. `launch` and `completion` are events at which a project is "
-    "opened or concluded; `start` and `end` are the dates at which its work begins and stops.",
+    "The type of event or date that a milestone records. "
+    "`meeting`: a meeting, conference or forum. "
+    "`visit`: a delegation travels to a country, an office or a factory. "
+    "`signing`: an agreement is signed. "
+    "`approval`: a competent body approves or decides something. "
+    "`launch`: an event at which a project is opened. "
+    "`start`: the date at which its work begins. "
+    "`end`: the date at which its work stops. "
+    "`completion`: an event at which a project is concluded. "
+    "`publication`: a document is published. "
+    "`training`: a course takes place. "
+    "`chairmanship`: a country or person holds an office for some time. "
+    "`target_date`: something has to be done by this date. "
+    "`consultation`: opinions on a draft or a question are collected. "
+    "`event`: anything else.",
     {
         "meeting": Code("Meeting or conference", "Cuộc họp, hội nghị"),
         "visit": Code("Visit or working trip", "Chuyến thăm, chuyến công tác"),
@@ -40,8 +53,12 @@ MILESTONE_KIND = CodeList(
 )
 MILESTONE_STATUS = CodeList(
     "milestone_status",
-    "Whether a milestone has taken place, according to the latest document that it cites. An overdue milestone remains "
-    "`planned` until a document says otherwise; `/v1/audit` reports it.",
+    "Whether a milestone has taken place, according to the latest document that it cites. "
+    "`planned`: it is announced. It remains planned after its date until a document says otherwise; `/v1/audit` "
+    "reports it as overdue. "
+    "`done`: a document reports it. "
+    "`cancelled`: a document states that it will not take place. "
+    "`unknown`: no document states whether it took place.",
     {
         "planned": Code("Planned, not yet reported as done", "Dự kiến"),
         "done": Code("Has taken place", "Đã diễn ra"),

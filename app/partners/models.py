@@ -21,7 +21,19 @@ from app.core.writing.integrity import Proposal
 
 PARTNER_KIND = CodeList(
     "partner_kind",
-    "The type of a partner. `iati` is the corresponding IATI OrganisationType.",
+    "The type of a partner. "
+    "`state`: a country, as a party to a treaty. "
+    "`government`: a national government, a ministry or a central agency. "
+    "`local_government`: a province, city or district, or one of its agencies. "
+    "`other_public`: another body that the state owns or funds, such as a state bank or a public service unit. "
+    "`international_organisation`: an organisation whose members are states, or a part of one. "
+    "`ngo`: an association or foundation that does not work for profit. "
+    "`company`: an enterprise, also if the state owns it. "
+    "`academic`: a university, school, training centre or research institute. "
+    "`media`: a newspaper, broadcaster or news site. "
+    "`collective`: several organisations that a source mentions together, such as the donors of a project. "
+    "`other`: none of these. "
+    "`iati` is the corresponding IATI OrganisationType.",
     {
         "state": Code("Country as a party", "Quốc gia với tư cách một bên", "10"),
         "government": Code("Government, ministry or central agency", "Chính phủ, bộ, cơ quan trung ương", "10"),
@@ -42,11 +54,11 @@ PARTNER_KIND = CodeList(
 class PartnerFields(HasIdentifiers, RecordFields):
     """An organisation, with all names that sources use for it."""
 
-    name: LanguageMap = Field(description="Name, by language.")
+    name: LanguageMap = Field(description="Official name of the organisation, by language.")
     abbreviation: Line | None = Field(default=None, description="The usual short form of the name, such as MOIT.")
     aliases: list[Line] = Field(default=[], max_length=100, description="Other names, spellings and short forms.")
     kind: Annotated[str, PARTNER_KIND] = Field(
-        description="Type of partner. `/v1/codelists/partner_kind` explains the codes."
+        description="Type of organisation. `/v1/codelists/partner_kind` explains the codes."
     )
     description: LanguageMap | None = Field(
         default=None, description="What the partner is, in the words of this registry."

@@ -24,6 +24,8 @@ from app.core.writing.integrity import Proposal
 PLACE_LEVEL = CodeList(
     "place_level",
     "The level of a place. "
+    "`world` is the whole world. A `world_region` consists of several countries, such as ASEAN or Europe. "
+    "A `country` is a country or territory with a code of ISO 3166-1. "
     "A `region` is a part of a country as a source writes it, such as «phía Bắc» (the North). It has no fixed border, "
     "so the registry records no provinces as its parts. "
     "A `province` is a first-level unit of a country, in Viet Nam also a city run by the central government. "
@@ -49,7 +51,10 @@ COUNTRY = CodeList(
 
 POINT_PRECISION = CodeList(
     "point_precision",
-    "What the point of a place is. Only `exact` is the place itself; the others stand for an area on a map.",
+    "What the point of a place is. `exact`: the place itself. The others stand for an area on a map. "
+    "`centre`: the centre of its city or town. "
+    "`seat`: its capital, or the town from which it is administered. "
+    "`centroid`: the geometric middle of the area.",
     {
         "exact": Code("The place itself", "Đúng vị trí"),
         "centre": Code("Centre of the city or town", "Trung tâm thành phố, thị xã"),

@@ -62,7 +62,7 @@ class SearchHit(BaseModel, defer_build=True):
     """A record that matches the query, with the text to show for it."""
 
     resource: str = Field(description="The resource's plural name, as in the URL.", examples=["partners"])
-    id: str = Field(examples=["moit"])
+    id: str = Field(description="Id of the record.", examples=["moit"])
     path: str = Field(description="Path of the record.", examples=["/v1/partners/moit"])
     name: LanguageMap | None = Field(
         description="Its name or title. For a statement, its summary; for a figure, the words of the source (as `und`)."

@@ -20,7 +20,15 @@ from app.core.values.text import LanguageMap
 STATEMENT_KIND = CodeList(
     "statement_kind",
     "What the speaker does by making the statement. The registry records that it was made and does not confirm that it "
-    "is true.",
+    "is true. "
+    "`request`: asks somebody for support or action. "
+    "`commitment`: promises what the speaker will do. "
+    "`recommendation`: advises others what to do. "
+    "`objective`: states what is to be reached, without saying how. "
+    "`plan`: states what is to be done, and when. "
+    "`expectation`: says what will probably happen. "
+    "`claim`: says that something is a fact. "
+    "`assessment`: judges something, such as its quality or importance.",
     {
         "request": Code("Request for support or action", "Đề nghị, mong muốn"),
         "commitment": Code("Commitment of the speaker to act", "Cam kết"),

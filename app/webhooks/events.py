@@ -30,9 +30,9 @@ _BEFORE = select(CHANGES).where(EARLIER_PUBLIC).order_by(CHANGES.c.sequence.desc
 class Told(BaseModel, defer_build=True):
     """The record that an event is about."""
 
-    resource: str = Field(examples=["projects"])
-    id: str
-    version: int
+    resource: str = Field(description="Plural name of the resource of the record.", examples=["projects"])
+    id: str = Field(description="Id of the record.")
+    version: int = Field(description="Version of the record after the Change.")
     sequence: int = Field(description="Number of the Change, as in `/v1/changes`.")
     url: str = Field(description="URL of the record, or only its path if the registry's own address is not configured.")
 

@@ -200,13 +200,15 @@ class WebhookFields(BaseModel):
 class WebhookShown(WebhookFields):
     """A subscription without its secret, which cannot be read again."""
 
-    id: str
+    id: str = Described(description="Id of the subscription, which is part of its path.")
     key: str = Described(description="Id of the key to which the subscription belongs.")
     partner: str | None = Described(description="Partner of the key. Its other keys can read and change it too.")
-    disabled_because: Annotated[str, BECAUSE] | None
-    disabled_at: str | None
-    created_at: str
-    updated_at: str
+    disabled_because: Annotated[str, BECAUSE] | None = Described(
+        description="Why it receives no events: a code of the list `webhook_disabled_because`; null while it is active."
+    )
+    disabled_at: str | None = Described(description="Time at which it was disabled; null while it is active.")
+    created_at: str = Described(description="Time at which the subscription was created (RFC 3339, UTC).")
+    updated_at: str = Described(description="Time of the last change of its URL, filters or state (RFC 3339, UTC).")
     failing_since: str | None = Described(description="Time of the first failed attempt since the last success.")
     last_accepted_at: str | None = Described(description="Time of the last success.")
     previous_until: str | None = Described(
@@ -226,19 +228,21 @@ class DeliveryShown(BaseModel, defer_build=True):
     """One event for one subscription, with the result of its last attempt."""
 
     id: str = Described(description="Id of the message, the same for each attempt. It is sent as `webhook-id`.")
-    state: Annotated[str, DELIVERY]
+    state: Annotated[str, DELIVERY] = Described(
+        description="Whether the receiver accepted the event: a code of the list `delivery_state`."
+    )
     attempts: int = Described(description="Number of attempts so far.")
-    created_at: str
+    created_at: str = Described(description="Time at which the event was put into the queue (RFC 3339, UTC).")
     due_at: str | None = Described(
         description="Time of the next attempt. During an attempt: time at which it is treated as failed."
     )
-    first_attempt_at: str | None
-    last_attempt_at: str | None
+    first_attempt_at: str | None = Described(description="Time of the first attempt; null before it.")
+    last_attempt_at: str | None = Described(description="Time of the latest attempt; null before the first one.")
     done_at: str | None = Described(description="Time at which it was accepted or failed for good.")
     status: int | None = Described(description="HTTP status of the response to the last attempt.")
     error: str | None = Described(description="Why the last attempt failed.")
     took_ms: int | None = Described(description="Duration of the last attempt in milliseconds.")
-    event: Event
+    event: Event = Described(description="The body that is sent.")
 
 
 def webhook_shown(webhook: Webhook) -> WebhookShown:

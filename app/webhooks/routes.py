@@ -33,14 +33,14 @@ DUE = {"202": "Accepted. The delivery is due now; read it later to see its resul
 class WebhookPage(BaseModel, defer_build=True):
     """A page of subscriptions, in the order of their ids."""
 
-    items: list[WebhookShown]
+    items: list[WebhookShown] = Field(description="The subscriptions of this page.")
     next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
 class DeliveryPage(BaseModel, defer_build=True):
     """A page of deliveries, the latest first."""
 
-    items: list[DeliveryShown]
+    items: list[DeliveryShown] = Field(description="The deliveries of this page.")
     next: str | None = Field(description="Path of the next page; null on the last page.")
 
 

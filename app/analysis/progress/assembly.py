@@ -56,7 +56,7 @@ class IndicatorProgress:
     targets: Annotated[list[ProgressNumber], Field(description="Numbers to be reached.")]
     plans: Annotated[list[ProgressNumber], Field(description="Numbers intended for a period.")]
     baselines: Annotated[list[ProgressNumber], Field(description="Numbers from before the project.")]
-    actuals: Annotated[list[ProgressNumber], Field(description="Results.")]
+    actuals: Annotated[list[ProgressNumber], Field(description="What was reached, according to the sources.")]
     sums: Annotated[list[ProgressSum], Field(description="Sums of a result and the plan that continues it.")]
     claims: Annotated[
         list[ProgressNumber],

@@ -16,7 +16,7 @@ from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.filters import Parameter, equals
-from app.core.model.labels import Labels, in_one_language, labelled
+from app.core.model.labels import LabelsOrNone, in_one_language, labelled
 from app.core.model.negations import negation
 from app.core.model.resource import COMPUTED_INCLUDES, ComputedInclude, Id
 from app.core.reading.cursors import MAX_CURSOR, Cursors
@@ -59,7 +59,7 @@ class ProjectProgress:
     indicators: Annotated[
         list[IndicatorProgress], Field(description="Progress of each indicator. Empty: the project has no figures.")
     ]
-    labels: Labels | None = field(init=False, default=None)  # an item without labels does not have this member
+    labels: LabelsOrNone = field(init=False, default=None)  # an item without labels does not have this member
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class ProgressSum:
     """The sum of a result and of the plan that continues it, compared with the target."""
 
     added: Annotated[list[str], Field(description="Ids of the actual or actuals, and of the plan.")]
-    value: Annotated[Amount, Field(description="The sum.")]
+    value: Annotated[Amount, Field(description="The numbers of the result and the plan, added up.")]
     value_high: Upper
     qualifier: Exactness
     target: Annotated[str | None, Field(description="Id of the target. Null: there is none to compare the sum with.")]

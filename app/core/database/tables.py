@@ -24,7 +24,7 @@ SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 
 STATE = CodeList(
     "state",
-    "Whether a record is public.",
+    "Whether a record is public. `published`: everybody can read it. `draft`: only keys that may write it can read it.",
     {"published": Code("Published", "Đã công bố"), "draft": Code("Draft", "Bản nháp")},
 )
 

@@ -31,11 +31,11 @@ VERSION = Query(text("SELECT version_num FROM alembic_version"))
 class RegistryIndex(BaseModel, defer_build=True):
     """The paths of the API, its version, and the licence of the data."""
 
-    name: str
-    about: LanguageMap
+    name: str = Field(description="Name of this registry.")
+    about: LanguageMap = Field(description="What the registry is, by language.")
     version: str = Field(description="Version of the program.")
     resources: dict[str, str] = Field(description="Path of the list of each resource.")
-    search: str
+    search: str = Field(description="Path of the search in all resources.")
     progress: str = Field(description="Path of targets and actuals.")
     aggregate: str = Field(description="Path of aggregated figures.")
     timeline: str = Field(description="Path of dated events.")
@@ -44,20 +44,20 @@ class RegistryIndex(BaseModel, defer_build=True):
     changes: str = Field(description="Path of the change feed.")
     export: str = Field(description="Path of the archive of all public records.")
     catalog: str = Field(description="Path of the catalogue for data portals.")
-    codelists: str
-    openapi: str
-    docs: str
-    reference: str
-    problems: str
+    codelists: str = Field(description="Path of all codes with their labels.")
+    openapi: str = Field(description="Path of the contract, an OpenAPI document.")
+    docs: str = Field(description="Path of the page on which requests can be tried out.")
+    reference: str = Field(description="Path of the page that describes all operations.")
+    problems: str = Field(description="Path of the page that explains all errors.")
     licence: str = Field(description="SPDX id of the licence of the data.")
-    licence_url: str
+    licence_url: str = Field(description="URL of the text of this licence.")
 
 
 class CodeShown(BaseModel, defer_build=True):
     """One code of a list."""
 
-    code: str
-    label: LanguageMap
+    code: str = Field(description="The value that records and parameters have.")
+    label: LanguageMap = Field(description="What to show to people in place of the code, by language.")
     iati: str | None = Field(description="The equivalent code in the IATI code list `iati_codelist`, if any.")
     parent: str | None = Field(
         description="The wider code of the same list, if any, such as the group of a sector. A filter by it also finds "
@@ -68,31 +68,31 @@ class CodeShown(BaseModel, defer_build=True):
 class CodeListShown(BaseModel, defer_build=True):
     """A closed list of codes."""
 
-    name: str
-    description: str
+    name: str = Field(description="Name of the list, which is part of its path.")
+    description: str = Field(description="What the codes are for, and how similar codes differ.")
     source: str = Field(description="Who defines these codes.")
     iati_codelist: str | None = Field(description="The IATI 2.03 code list to which `iati` refers, if any.")
-    codes: list[CodeShown]
+    codes: list[CodeShown] = Field(description="All codes of the list.")
 
 
 class CodeLists(BaseModel, defer_build=True):
     """All code lists."""
 
-    items: list[CodeListShown]
+    items: list[CodeListShown] = Field(description="All code lists, in the order of their names.")
     next: None = Field(description="Always null, because all lists are on one page.")
 
 
 class Alive(BaseModel, defer_build=True):
     """The process is alive."""
 
-    status: str = Field(examples=["ok"])
+    status: str = Field(description="`ok`: the process answers requests.", examples=["ok"])
 
 
 class Ready(BaseModel, defer_build=True):
     """The database responds and has the schema that this program needs."""
 
-    status: str = Field(examples=["ok"])
-    schema_version: str
+    status: str = Field(description="`ok`: the database answers and has the right schema.", examples=["ok"])
+    schema_version: str = Field(description="Revision of the schema of the database.")
 
 
 def site_router(settings: Settings, version: str, schema: str) -> APIRouter:

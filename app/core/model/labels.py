@@ -19,6 +19,7 @@ LABELS_TEXT = (
     "parameter `labels`. A label that does not exist in this language is in English."
 )
 Labels = Annotated[dict[str, str], Field(description=LABELS_TEXT, examples=[{"/period": "đến 12/2022"}])]
+LabelsOrNone = Annotated[dict[str, str] | None, Field(description=LABELS_TEXT)]
 Language = Literal["vi", "en"]
 
 

@@ -51,14 +51,14 @@ class FacetValue(BaseModel, defer_build=True):
 class FacetValues(BaseModel, defer_build=True):
     """The values of one facet: the most frequent first, then in the order of the values."""
 
-    values: list[FacetValue]
+    values: list[FacetValue] = Field(description="At most `limit` values.")
     more: bool = Field(description="Whether there are more values than `limit`.")
 
 
 class FacetsShown(BaseModel, defer_build=True):
     """The requested facets, by name."""
 
-    facets: dict[str, FacetValues]
+    facets: dict[str, FacetValues] = Field(description="The counted values of each name in `facet`.")
     hints: list[Hint] = Field(default=[], description=HINTS_TEXT)
 
 

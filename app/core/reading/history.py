@@ -58,14 +58,14 @@ class VersionShown(BaseModel):
     """One version of the record."""
 
     sequence: int = Field(description="Sequence number of the Change.")
-    at: Instant
+    at: Instant = Field(description="Time at which the version was written.")
     actor: str = Field(description="Who wrote it: `key:` and the id of a key, or a command.", examples=["seed"])
     partner: str | None = Field(description="Partner of this key.")
     action: Annotated[str, PUBLIC_ACTION] = Field(
         description="The public action: publishing a draft is `create`, and withdrawing a record is `delete`. For a "
         "key that may write the record, the action itself."
     )
-    version: int = Field(description="Version number.")
+    version: int = Field(description="Number of this version of the record, counted from 1.")
     redacted: int | None = Field(description="Sequence number of the Change that redacted this version, if any.")
     changes: list[FieldChange] = Field(
         description="Differences from the previous version: all members of a new record, none of a deleted one."
@@ -75,7 +75,7 @@ class VersionShown(BaseModel):
 class HistoryPage(BaseModel):
     """A page of versions, the newest first."""
 
-    items: list[VersionShown]
+    items: list[VersionShown] = Field(description="The versions of this page.")
     next: str | None = Field(description="Path of the next page; null on the last page.")
 
 

@@ -11,7 +11,10 @@ from app.core.values.urls import is_web_url
 
 BASIS = CodeList(
     "basis",
-    "How firmly a citation supports a field.",
+    "How firmly a citation supports a field. "
+    "`stated`: the cited words say it. "
+    "`inferred`: they do not say it, but it follows from the document. "
+    "`external`: another source says it, which `note` names.",
     {
         "stated": Code("Stated in the document", "Nêu trong văn bản"),
         "inferred": Code("Inferred from the document's context", "Suy ra từ ngữ cảnh của văn bản"),
@@ -46,7 +49,11 @@ class Citation(Value):
         "`/parties/0/side`). A pointer must lead to a part of the record. Empty: the whole record.",
         examples=[["value", "/places/1"]],
     )
-    basis: Annotated[str, BASIS] = "stated"
+    basis: Annotated[str, BASIS] = Field(
+        default="stated",
+        description="Whether the words say it, it is concluded from them, or another source says it: a code of the "
+        "list `basis`.",
+    )
     note: TextOrLanguageMap | None = Field(
         default=None,
         description="The source, if `basis` is `external`. Otherwise a remark, such as why a value is inferred. "
@@ -57,7 +64,11 @@ class Citation(Value):
 class Voice(Value):
     """A person or office, as named in the source. It is not a record."""
 
-    name: Line | None = Field(default=None, examples=["Thomas Gass"])
+    name: Line | None = Field(
+        default=None,
+        description="Name of the person; null if the source names only an office.",
+        examples=["Thomas Gass"],
+    )
     office: LanguageMap | None = Field(default=None, description="Office at that time, as named in the source.")
     partner: PartnerId | None = Field(default=None, description="Id of the partner for which they speak.")
 

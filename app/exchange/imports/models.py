@@ -56,21 +56,25 @@ class SendOptions(ImportOptions, TableOptions):
 class ImportShown(BaseModel):
     """An import: its options, its status and the number of lines with each verdict."""
 
-    id: str
+    id: str = Field(description="Id of the import, which is part of its path.")
     resource: str | None = Field(description="The resource of a table; null for JSON Lines, whose lines state it.")
-    mode: Annotated[str, MODE]
+    mode: Annotated[str, MODE] = Field(
+        description="Whether one refused line stops the whole import: a code of the list `import_mode`."
+    )
     dry_run: bool = Field(description="Whether nothing is written and the verdicts are only reported.")
     complete: bool = Field(description="Whether the file contains all records of the partner of the key.")
-    missing: Annotated[str, MISSING]
-    status: Annotated[str, STATUS]
+    missing: Annotated[str, MISSING] = Field(
+        description="What happens to records that a complete file lacks: a code of the list `import_missing`."
+    )
+    status: Annotated[str, STATUS] = Field(description="How far the import is: a code of the list `import_status`.")
     reason: str | None = Field(description="Why the import failed; null if it did not.")
-    created_at: str
-    finished_at: str | None
+    created_at: str = Field(description="Time at which the file was received (RFC 3339, UTC).")
+    finished_at: str | None = Field(description="Time at which the last line was processed; null before that.")
     lines: int = Field(description="Number of lines that are not blank.")
-    created: int
-    updated: int
-    unchanged: int
-    refused: int
+    created: int = Field(description="Number of lines that made a new record.")
+    updated: int = Field(description="Number of lines that changed a record.")
+    unchanged: int = Field(description="Number of lines that say what their record already says.")
+    refused: int = Field(description="Number of lines that cannot be written. Their `errors` say why.")
     absent: int = Field(description="Number of records that a complete file does not contain.")
     bytes: int = Field(description="Size of the lines in bytes, as it counts for the quota of the key.")
 
@@ -84,7 +88,7 @@ class ImportDetail(ImportShown):
 class ImportPage(BaseModel):
     """A page of imports, the latest first."""
 
-    items: list[ImportShown]
+    items: list[ImportShown] = Field(description="The imports of this page, the latest first.")
     next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
@@ -117,7 +121,7 @@ class LineShown(BaseModel):
 
     number: int = Field(description="Line of the file, or row of the sheet, counted from 1.")
     verdict: Annotated[str, VERDICT] | None = Field(description="null until the line was processed.")
-    resource: str | None
+    resource: str | None = Field(description="Plural name of the resource of the record; null if the line states none.")
     id: str | None = Field(description="Id of the record.")
     matched_by: Literal["identifier", "name", "title", "deleted", "absent"] | None = Field(
         description="How the record of a line without id was found; null if the line has an id or creates a record. "
@@ -142,5 +146,5 @@ class LineShown(BaseModel):
 class LinePage(BaseModel):
     """A page of lines, in the order of the file."""
 
-    items: list[LineShown]
+    items: list[LineShown] = Field(description="The lines of this page, in the order of the file.")
     next: str | None = Field(description="Path of the next page; null on the last page.")

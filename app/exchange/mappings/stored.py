@@ -57,22 +57,22 @@ class StoredMapping(SQLModel, table=True):
 class MappingListed(BaseModel):
     """A mapping in the list."""
 
-    name: str
-    resource: str
-    updated_at: str
+    name: str = Described(description="Name of the mapping, which is part of its path.")
+    resource: str = Described(description="Plural name of the resource whose records the tables contain.")
+    updated_at: str = Described(description="Time at which the mapping was stored (RFC 3339, UTC).")
 
 
 class MappingShown(MappingFields):
     """A mapping as it is stored."""
 
-    name: str
-    updated_at: str
+    name: str = Described(description="Name of the mapping, which is part of its path.")
+    updated_at: str = Described(description="Time at which the mapping was stored (RFC 3339, UTC).")
 
 
 class MappingList(BaseModel):
     """The mappings of a partner or a key, in the order of their names."""
 
-    items: list[MappingListed] = Described(max_length=MAX_MAPPINGS)
+    items: list[MappingListed] = Described(max_length=MAX_MAPPINGS, description="All mappings, on one page.")
 
 
 def owner_of(caller: Caller) -> str:
