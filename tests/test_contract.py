@@ -89,6 +89,19 @@ def test_operations_have_unique_ids_words_tags_and_every_error() -> None:
         assert "default" in operation["responses"], path
 
 
+def test_the_contract_tells_how_to_repeat_a_request() -> None:
+    responses = CONTRACT["components"]["responses"]
+    assert "Retry-After" in responses["Problem"]["headers"]
+    assert "ETag" in responses["Stale"]["headers"]
+    for path, operation in OPERATIONS:
+        parameters = [PARAMETERS[each["$ref"].rpartition("/")[2]]["name"] for each in operation.get("parameters", ())]
+        if "If-Match" in parameters:
+            assert "412" in operation["responses"], path
+        success = resolved(CONTRACT, operation["responses"].get("200", {}))
+        if "ETag" in success.get("headers", {}) and "If-Match" not in parameters:
+            assert "304" in operation["responses"], path
+
+
 def test_every_parameter_is_explained_and_named_by_its_meaning() -> None:
     for name, parameter in CONTRACT["components"]["parameters"].items():
         assert parameter.get("description"), name

@@ -18,7 +18,9 @@ ANY_PROBLEM = "Problem"
 NOT_MODIFIED = "NotModified"
 RESPONSES: dict[str, dict[str, Any]] = {
     ANY_PROBLEM: {
-        "description": "Any other problem. Its `code` says which one; `/problems` explains each code.",
+        "description": "Any other problem, such as 401, 422, 429 or 503. Its `code` says which one. `/problems` "
+        "explains each code.",
+        "headers": {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
         "content": _PROBLEM,
     },
     NOT_MODIFIED: {"description": "Not modified: the client's copy, with the ETag in If-None-Match, is current."},
@@ -27,10 +29,18 @@ RESPONSES: dict[str, dict[str, Any]] = {
     },
 }
 RESPONSES[Moved.__name__]["headers"] = {"Location": {"$ref": "#/components/headers/Location"}}
+RESPONSES[Stale.__name__]["headers"] = {"ETag": {"$ref": "#/components/headers/ETag"}}
 _STATUS_NAMES = {"201": "Created", "202": "Accepted"}
 HEADERS = {
-    "ETag": {"description": "Version of this response, for If-None-Match.", "schema": {"type": "string"}},
+    "ETag": {
+        "description": "Version of this response, for If-None-Match. With 412: the current version, for If-Match.",
+        "schema": {"type": "string"},
+    },
     "Link": {"description": 'The next page of a list, with `rel="next"` (RFC 8288).', "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "Seconds after which the request can be repeated, with 429 and 503.",
+        "schema": {"type": "integer"},
+    },
     "Location": {"description": "Path of the record, or of the import.", "schema": {"type": "string"}},
 }
 
