@@ -43,7 +43,7 @@ IDEMPOTENCY_KEY = {
     "and receives the first response again."
 }
 
-UNCHANGED_TOO = "The record, which is a new version only if the body changes it."
+UNCHANGED_DESCRIPTION = "The record, which is a new version only if the body changes it."
 
 PUT_DESCRIPTION = (
     "Members that are left out get their default, except `managed_by`, which keeps its value. Replacing a record needs "
@@ -121,7 +121,7 @@ def _add_put(router: APIRouter, resource: Resource) -> None:
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers={**IF_MATCH, **IF_NONE_MATCH},
-        statuses={"200": UNCHANGED_TOO, "201": "Created. Location is the path of the record."},
+        statuses={"200": UNCHANGED_DESCRIPTION, "201": "Created. Location is the path of the record."},
         problems=(Conflict, *OF_BODIES, Stale, NoCondition),
     )
     async def put(request: Request, caller: Caller, **path: str) -> Response:
@@ -146,7 +146,7 @@ def _add_patch(router: APIRouter, resource: Resource) -> None:
         in_path=id_in_path(resource),
         scopes=WRITERS,
         headers=IF_MATCH,
-        statuses={"200": UNCHANGED_TOO},
+        statuses={"200": UNCHANGED_DESCRIPTION},
         problems=(Conflict, *OF_BODIES, *OF_CHANGES),
     )
     async def patch(request: Request, caller: Caller, **path: str) -> Response:
