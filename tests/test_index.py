@@ -229,7 +229,7 @@ def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource
 
 def terms_of(said: str) -> set[str]:
     """Return all terms that a text can have in the index."""
-    return name_terms(tokenize(said)) | own_text(said).terms | link_text(said).terms | {code_term(said)}
+    return name_terms(tokenize(said)) | own_text(said).terms | link_text(said).terms | {code_term(tokenize(said))}
 
 
 @given(st.text())

@@ -3,18 +3,17 @@
 A figure has hardly any text of its own: a search for «export growth 2024» means its indicator and its period.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
 from app.core.model.resource import Resource
-from app.core.model.texts import name_texts
+from app.core.model.texts import Texts, name_texts
 from app.core.values.codelists import CodeList
 from app.core.values.dates import Edtf
-from app.core.values.json import to_json
+from app.core.values.json import from_json, to_json
 from app.core.values.links import LinksTo
 
 MAX_LABEL = 500  # characters of the names of a linked record
@@ -39,27 +38,34 @@ _Collect = Callable[[Any], Iterator[_Fact]]
 
 def label_of(resource: Resource, record: Mapping[str, Any]) -> str:
     """Return the names of a record, one in each line, as records that link to it are indexed with them."""
-    return label_in(own_names_of(resource, record))
+    return _label(_stored_names(name_texts(resource, record)))
 
 
-def own_names_of(resource: Resource, record: Mapping[str, Any]) -> str:
+def own_names_of(names: Texts) -> str:
     """Return the names of a record with their paths as JSON, from which hits are shown: [["title.vi", "Dự án"]].
 
     Many or long names are cut after the first ones. The list then ends with null.
     """
-    names = name_texts(resource, record)
+    return to_json(_stored_names(names)).decode()
+
+
+def _stored_names(names: Texts) -> list[tuple[str, str] | None]:
+    """Return the first names, and None at the end if they are not all."""
     total = 0
     for number, (path, name) in enumerate(names):
         total += len(path) + len(name)
         if number and total > MAX_OWN_NAMES:
-            return to_json([*names[:number], None]).decode()
-    return to_json(names).decode()
+            return [*names[:number], None]
+    return [*names]
 
 
 def label_in(own_names: str) -> str:
     """Return the label of a record, given its names as `own_names_of` returns them."""
-    names = [item[1] for item in json.loads(own_names) if item]
-    return "\n".join(dict.fromkeys(names))[:MAX_LABEL]
+    return _label(from_json(own_names))
+
+
+def _label(names: Sequence[Sequence[str] | None]) -> str:
+    return "\n".join(dict.fromkeys([item[1] for item in names if item]))[:MAX_LABEL]
 
 
 class Facts(NamedTuple):

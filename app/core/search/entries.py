@@ -1,7 +1,7 @@
 """The entry of a record in the search index: its words, terms and label, made from its representation."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -12,12 +12,16 @@ from app.core.search.tokens import (
     LINK,
     PAIR,
     TEXT,
+    Token,
     code_term,
     joined_name,
+    label_names,
     line_of,
     link_text,
     name_terms,
+    own_phrases,
     own_text,
+    phrases,
     token_of,
     tokenize,
 )
@@ -32,6 +36,8 @@ MAX_RANKED = 4_000  # characters of the texts of a record, and of what it is abo
 MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte
 NOTE = re.compile(r"\.note(\.|$)")  # the path of a remark in a citation, which is not about the record
 CODE_LINE = "="  # starts a line with a code of the record
+
+_COUNTED = TEXT + LINK + PAIR  # the first characters of the terms whose words the vocabulary counts
 
 
 class IndexEntry(NamedTuple):
@@ -53,30 +59,34 @@ class IndexEntry(NamedTuple):
         cls, resource: Resource, record: Mapping[str, Any], facts: Facts, labels: Mapping[Reference, str]
     ) -> "IndexEntry":
         """Return the entry for a representation, given its facts and the labels of the records that it links to."""
-        own_names = [name for _, name in name_texts(resource, record)]
-        names = [tokenize(name) for name in own_names]
+        own_names = name_texts(resource, record)
+        phrases_of_names = [phrases(name) for _, name in own_names]
+        names: list[Sequence[Token]] = [
+            list(chain.from_iterable(phrases_of_name)) for phrases_of_name in phrases_of_names
+        ]
         others = [own_text(text) for path, text in other_texts(resource, record) if not NOTE.search(path)]
         links_text = [link_text(text) for text in (resource.one, *facts.texts)]
         links_text += [link_text(labels.get(reference, "")) for reference in facts.references]
         codes = [record["id"], *(identifier["value"] for identifier in record.get("identifiers", ()))]
         codes += [record[name] for name in resource.unique if record.get(name)]
-        terms = set(map(code_term, codes))
-        terms.update(*(text.terms for text in others), *(text.terms for text in links_text), *map(name_terms, names))
-        terms.update(*(own_text(name).terms for name in own_names))
+        tokens_of_codes = list(map(tokenize, codes))
+        terms = set(map(code_term, tokens_of_codes))
+        terms.update(*[text.terms for text in others], *[text.terms for text in links_text], *map(name_terms, names))
+        terms.update(*[own_phrases(phrases_of_name).terms for phrases_of_name in phrases_of_names])
         joined = " ".join(sorted(terms))
         if len(joined) > MAX_ENTRY_SIZE:
             joined = joined[:MAX_ENTRY_SIZE].rpartition(" ")[0]
         naming = [
             labels.get(reference, "") for reference in facts.references if reference.resource in resource.named_by
         ]
-        names += map(tokenize, "\n".join(naming).split("\n"))
+        names += chain.from_iterable(map(label_names, naming or [""]))
         names += [[token_of(joined_as_word)] for name in names if (joined_as_word := joined_name(name))]
         return cls(
             _joined(map(line_of, names), MAX_ENTRY_SIZE),
             _joined(chain.from_iterable(text.lines for text in others), MAX_RANKED),
             _joined(chain.from_iterable(text.lines for text in links_text), MAX_RANKED)
-            + "".join(map(_code_line, codes)),
-            own_names_of(resource, record),
+            + "".join([CODE_LINE + line_of(code) for code in tokens_of_codes]),
+            own_names_of(own_names),
             joined,
         )
 
@@ -86,10 +96,6 @@ class IndexEntry(NamedTuple):
         return label_in(self.own_names)
 
 
-def _code_line(code: str) -> str:
-    return CODE_LINE + line_of(tokenize(code))
-
-
 def _joined(lines: Iterable[str], size: int) -> str:
     joined = "\n" + "".join(dict.fromkeys(lines))
     return joined if len(joined) <= size else joined[:size].rpartition(" ")[0] + " \n"
@@ -97,7 +103,7 @@ def _joined(lines: Iterable[str], size: int) -> str:
 
 def vocabulary_of(joined: str, *, is_reference: bool) -> set[str]:
     """Return the words and pairs that the vocabulary counts, given the terms of a record."""
-    words = {term[1:] for term in joined.split(" ") if term[0] in (TEXT, LINK, PAIR)}
+    words = {term[1:] for term in joined.split(" ") if term[0] in _COUNTED}
     return {REFERENCE_WORD + word for word in words} if is_reference else {ALL_RECORDS, *words}
 
 

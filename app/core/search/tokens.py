@@ -66,6 +66,12 @@ def token_of(spelling: str) -> Token:
     return _token_of(spelling[:MAX_TOKEN_LENGTH])
 
 
+def _tokens(text: str) -> list[Token]:
+    """Return the tokens of a text in NFC."""
+    spellings = SPELLING.findall(text)
+    return [_token_of(word) if len(word) <= MAX_TOKEN_LENGTH else token_of(word) for word in spellings]
+
+
 @lru_cache(maxsize=CACHED_WORDS)
 def _token_of(spelling: str) -> Token:
     folded = _MARKS.sub("", fold(spelling))
@@ -80,11 +86,7 @@ def _token_of(spelling: str) -> Token:
 
 def tokenize(text: str) -> list[Token]:
     """Return the tokens of a text in their order. All other characters only separate them."""
-    return [token_of(spelling) for spelling in _spellings(text)]
-
-
-def _spellings(text: str) -> list[str]:
-    return SPELLING.findall(normalized("NFC", text))
+    return _tokens(normalized("NFC", text))
 
 
 def prefixes(spelling: str) -> set[str]:
@@ -104,11 +106,9 @@ def is_syllable(folded: str) -> bool:
 def phrases(text: str) -> list[list[Token]]:
     """Return the tokens of a text in the phrases between its punctuation marks."""
     parts = _PHRASE_BREAK.split(normalized("NFC", text))
-    tokenized = ([token_of(spelling) for spelling in SPELLING.findall(part)] for part in parts)
-    return [phrase for phrase in tokenized if phrase]
+    return [phrase for phrase in map(_tokens, parts) if phrase]
 
 
-@lru_cache(maxsize=CACHED_WORDS)
 def makes_pair(first: str, second: str) -> bool:
     """Return whether two folded tokens that stand together are indexed as a pair: two syllables, or one is a number."""
     return (is_syllable(first) and is_syllable(second)) or first.isdigit() or second.isdigit()
@@ -117,6 +117,12 @@ def makes_pair(first: str, second: str) -> bool:
 def pair_of(first: str, second: str) -> str:
     """Return two folded tokens as one word of the vocabulary. It starts with no letter, so it completes no word."""
     return f"{PAIR_JOINT}{first}{PAIR_JOINT}{second}"
+
+
+@lru_cache(maxsize=CACHED_WORDS)
+def _indexed_pair(first: str, second: str) -> str:
+    """Return two folded tokens that stand together as a pair, or an empty text if they are not indexed as one."""
+    return pair_of(first, second) if makes_pair(first, second) else ""
 
 
 class IndexedText(NamedTuple):
@@ -128,28 +134,35 @@ class IndexedText(NamedTuple):
 
 def own_text(text: str) -> IndexedText:
     """Return a text of a record for the index."""
-    return _indexed(text, TEXT, EXACT_TEXT, PAIR)
+    return own_phrases(phrases(text))
+
+
+def own_phrases(tokenized: Sequence[Sequence[Token]]) -> IndexedText:
+    """Return the phrases of a text of a record for the index."""
+    return _indexed(tokenized, TEXT, EXACT_TEXT, PAIR)
 
 
 @lru_cache(maxsize=1 << 11)  # an entry takes up to 8 kB, usually 1 kB; the same labels occur in many records
 def link_text(text: str) -> IndexedText:
     """Return a label, or the names of a linked record, for the index."""
-    return _indexed(text, LINK, EXACT_LINK, LINK_PAIR)
+    return _indexed(phrases(text), LINK, EXACT_LINK, LINK_PAIR)
 
 
-def _indexed(text: str, word: str, exact_word: str, pair: str) -> IndexedText:
-    results: set[str] = set()
+@lru_cache(maxsize=1 << 11)
+def label_names(label: str) -> tuple[tuple[Token, ...], ...]:
+    """Return the tokens of each name in a label, which has one in each line."""
+    return tuple(tuple(tokenize(name)) for name in label.split("\n"))
+
+
+def _indexed(tokenized: Sequence[Sequence[Token]], word: str, exact_word: str, pair: str) -> IndexedText:
+    results: list[str] = []
     lines: list[str] = []
-    for phrase in phrases(text):
-        before = ""
-        for folded, exact in phrase:
-            results.add(word + folded)
-            if exact != folded:
-                results.add(exact_word + exact)
-            if before and makes_pair(before, folded):
-                results.add(pair + pair_of(before, folded))
-            before = folded
-        lines.append(line_of(phrase))
+    for phrase in tokenized:
+        all_folded = [folded for folded, _ in phrase]
+        results += [word + folded for folded in all_folded]
+        results += [exact_word + exact for folded, exact in phrase if exact != folded]
+        results += [pair + both for both in map(_indexed_pair, all_folded, all_folded[1:]) if both]
+        lines.append(f" {' '.join(all_folded)} \n")
     return IndexedText(frozenset(results), tuple(lines))
 
 
@@ -169,9 +182,9 @@ def name_terms(name: Sequence[Token]) -> set[str]:
     return results
 
 
-def code_term(code: str) -> str:
+def code_term(code: Iterable[Token]) -> str:
     """Return the only term of a code, such as an id. It is for queries that consist of exactly this code."""
-    return whole_name_term(token.folded for token in tokenize(code))
+    return whole_name_term(token.folded for token in code)
 
 
 def _joined_name_terms(name: Sequence[Token]) -> tuple[str, ...]:
