@@ -552,11 +552,11 @@ def test_a_hit_by_its_name_is_shown_without_its_record(client: TestClient, monke
 
 def test_a_stage_is_read_only_if_it_can_have_hits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     window = routes._window
-    read: list[bool] = []
+    read: list[int] = []
 
-    def counted(walks: bool) -> Query:
-        read.append(walks)
-        return window(walks)
+    def counted(walked: int) -> Query:
+        read.append(walked)
+        return window(walked)
 
     monkeypatch.setattr(routes, "_window", counted)
     for query, stages in (("khu cong nghiep", 1), ("hop tac", 1), ("Việt Nam", 2), ("qwertyuiop", 0)):

@@ -22,7 +22,7 @@ from app.core.search.candidates import WINDOW, window_of_candidates
 from app.core.search.query.interpretation import INTERPRETATION, TIER, Interpretation
 from app.core.search.query.understanding import MAX_WORDS
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
-from app.core.values.json import from_json
+from app.core.values.json import from_json, to_json_without_floats
 from app.core.values.text import LanguageMap
 from app.search.snippets import Snippet, snippet, snippet_of_names, words_of
 
@@ -135,12 +135,12 @@ async def search(request: Request, query: BaseModel) -> Response:
 
 
 @cache
-def _window(walks: bool) -> Query:
-    return window_of_candidates(walks=walks)
+def _window(walked: int) -> Query:
+    return window_of_candidates(walked=walked)
 
 
 def _search(query: Any, request: ReadRequest) -> Read:
-    """Read the page, and its path of the next page by itself for the Link header."""
+    """Read the page as JSON, and its path of the next page by itself for the Link header."""
     pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
     cursors: Cursors = yield from request.cursors(pairs)
     position = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
@@ -162,7 +162,7 @@ def _search(query: Any, request: ReadRequest) -> Read:
         "found": ranked.interpretation.words_in_records if ranked.interpretation else [],
         "not_found": ranked.interpretation.words_in_none if ranked.interpretation else [],
     }
-    return page, following
+    return to_json_without_floats(page), following
 
 
 def _shaped_hit(item: dict[str, Any], query: Any) -> dict[str, Any]:

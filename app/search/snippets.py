@@ -149,8 +149,10 @@ class QueryWords(dict[str, int | None]):
     def __missing__(self, spelling: str) -> int | None:
         if len(self) >= MAX_MATCHED_WORDS:
             self.clear()
-        token = token_of(spelling)
-        number = self._folded.get(token.folded, self._exact.get(token.exact))
+        folded, exact = token_of(spelling)
+        number = self._folded.get(folded)
+        if number is None:
+            number = self._exact.get(exact)
         self[spelling] = number
         return number
 

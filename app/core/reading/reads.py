@@ -245,7 +245,7 @@ class ResourceReads:
             clauses.append(self.resource.table.managed_by == bindparam("manager"))
         return clauses
 
-    def _build_window(self, shape: FilterShape, walks: bool) -> Query:
+    def _build_window(self, shape: FilterShape, walked: int) -> Query:
         """Return the statement of candidates that match the other filters.
 
         OFFSET makes every planner look up each candidate.
@@ -253,7 +253,7 @@ class ResourceReads:
         table = self.resource.table
         matching = select(table.id).where(table.id == RECORDS.c.record_id, *self._where(shape))
         condition = matching.offset(literal_column("0")).exists() if shape else None
-        return window_of_candidates(condition, walks=walks)
+        return window_of_candidates(condition, walked=walked)
 
     def _build(self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)

@@ -132,12 +132,13 @@ def computed(
 ) -> Read:
     """Return the result of a read over several records, or read nothing if the caller's copy is current.
 
-    `read` returns the content, which is sent as JSON, and the path of the next page or None. `suffix` is appended to
-    the tag of a result that depends on more than the last Change. `encode` is passed to `to_json`. `searches`: the read
-    uses the search index.
+    `read` returns the content and the path of the next page or None. The content is sent as JSON, unless it is bytes.
+    `suffix` is appended to the tag of a result that depends on more than the last Change. `encode` is passed to
+    `to_json`. `searches`: the read uses the search index.
     """
     tag = (yield from last_change_tag(request, searches=searches)) + suffix
     if request.matches(tag):
         return ReadResult(None, tag)
     content, next_path = yield from read()
-    return ReadResult(to_json(content, encode), tag, next_path)
+    body = content if isinstance(content, bytes) else to_json(content, encode)
+    return ReadResult(body, tag, next_path)

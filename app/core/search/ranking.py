@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from app.core.database.statements import Query, Read
 from app.core.errors import BadCursor
 from app.core.model.resource import Resource
-from app.core.search.candidates import NO_TERMS, WINDOW, term_values
+from app.core.search.candidates import FEW_WALKED_ROWS, NO_TERMS, WALKED_ROWS, WINDOW, term_values
 from app.core.search.counts import ensure_index_ready
 from app.core.search.query.interpretation import (
     ALL_WORDS,
@@ -116,12 +116,12 @@ class RankedPage(NamedTuple):
 class Ranking:
     """A query over some resources, or over all if the list is empty.
 
-    `window` returns the statement of `window_of_candidates`, given whether it walks. `values` are the bound values of
-    its condition.
+    `window` returns the statement of `window_of_candidates`, given how many rows it checks in order. `values` are the
+    bound values of its condition.
     """
 
     query: str
-    window: Callable[[bool], Query]
+    window: Callable[[int], Query]
     resources: Sequence[Resource] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     few: int = 1  # if a strict interpretation has fewer hits, those of some words follow
@@ -186,8 +186,10 @@ class Ranking:
         """Read the candidates of a window."""
         if stage.tier == WHOLE_NAMES.tier and not interpretation.has_name:
             return []
-        walks = stage.records > FREQUENT * math.sqrt(interpretation.total)
-        rows = yield self.window(walks), {**self.values, **term_values(stage.terms), **self._bounds(position)}
+        rows = yield (
+            self.window(_walked_rows(stage.records, interpretation.total)),
+            {**self.values, **term_values(stage.terms), **self._bounds(position)},
+        )
         return rows
 
     def _has_few(self, used: Interpretation, position: SearchPosition, rows: Sequence[Any]) -> bool:
@@ -218,3 +220,13 @@ class Ranking:
         if len(ends) > 1:
             return position._replace(after=ends[0], skip=0)
         return SearchPosition(position.interpretation, position.stage + 1, 0, 0)
+
+
+def _walked_rows(matches: int, total: int) -> int:
+    """Return how many rows PostgreSQL checks in order, if about so many of all records match.
+
+    They are four times as many as fill a window. So little time is lost if a word is in most records, but in few names.
+    """
+    if matches <= FREQUENT * math.sqrt(total):
+        return 0
+    return FEW_WALKED_ROWS if 4 * WINDOW * total <= FEW_WALKED_ROWS * matches else WALKED_ROWS
