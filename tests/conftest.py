@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
+from app.core.public_paths import set_root_path
 from app.webhooks import queue, sender
 from seed.files import Dataset, read
 from seed.loader import load
@@ -52,6 +53,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 50)
+
+
+@pytest.fixture(autouse=True)
+def no_root_path() -> Iterator[None]:
+    """Each test leaves the process without a path of a proxy, as it found it."""
+    yield
+    set_root_path("")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.public_paths import set_root_path
 from app.explorer.drawing.progress_bar import bars_of
 from app.explorer.drawing.province_tiles import positions, tiles_of, unit_of, walls_of
 from app.explorer.drawing.time_axis import TimeAxis
@@ -286,7 +285,6 @@ def below(seeded: str, new_database: NewDatabase) -> Iterator[TestClient]:
     """A client of a registry below a path of a proxy."""
     with client_of(new_database(seeded), root_path="/registry") as client:
         yield client
-    set_root_path("")
 
 
 def test_paths_follow_the_proxy(below: TestClient) -> None:

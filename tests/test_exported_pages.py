@@ -92,7 +92,7 @@ def test_groups_and_facets_are_tables(client: TestClient) -> None:
     [
         ("/v1/search.csv", 422),
         ("/v1/search.geojson?q=a", 404),
-        ("/v1/audit.jsonl?lang=vi", 422),
+        ("/v1/audit.jsonl?lang=xx", 422),
         ("/v1/audit.csv?fields=nothing", 422),
         ("/v1/timeline.csv?limit=201", 422),
         ("/v1/timeline.csv?cursor=abc", 400),

@@ -35,7 +35,6 @@ def below(seeded: str, new_database: NewDatabase) -> Iterator[TestClient]:
     """A client of a registry below a path, which the proxy has removed."""
     with client_of(new_database(seeded), root_path=ROOT) as client:
         yield client
-    set_root_path("")
 
 
 def followed(client: TestClient, path: str) -> httpx.Response:
@@ -115,20 +114,14 @@ def test_no_path_of_the_registry_is_one_of_a_proxy(below: TestClient) -> None:
 
 def test_the_server_prints_addresses_below_the_path() -> None:
     set_root_path(ROOT)
-    try:
-        assert f"http://127.0.0.1:8000{ROOT}/docs\n" in _addresses("http://127.0.0.1:8000", "/v1")
-    finally:
-        set_root_path("")
+    assert f"http://127.0.0.1:8000{ROOT}/docs\n" in _addresses("http://127.0.0.1:8000", "/v1")
 
 
 def test_an_import_is_followed_below_the_path(registry: TestClient, editor: Key) -> None:
     set_root_path(ROOT)
-    try:
-        sent = send(registry, editor, b"", "?dry_run=true")
-        assert sent.headers["location"].startswith(f"{ROOT}/v1/imports/")
-        made = registry.post(
-            "/v1/partners", json={"name": {"en": "Below"}, "kind": "other", "managed_by": "unido"}, headers=editor
-        )
-        assert made.headers["location"].startswith(f"{ROOT}/v1/partners/")
-    finally:
-        set_root_path("")
+    sent = send(registry, editor, b"", "?dry_run=true")
+    assert sent.headers["location"].startswith(f"{ROOT}/v1/imports/")
+    made = registry.post(
+        "/v1/partners", json={"name": {"en": "Below"}, "kind": "other", "managed_by": "unido"}, headers=editor
+    )
+    assert made.headers["location"].startswith(f"{ROOT}/v1/partners/")
