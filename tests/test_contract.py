@@ -72,6 +72,12 @@ def test_every_reference_resolves() -> None:
             node = node[part]
 
 
+def test_bounds_have_the_names_of_json_schema() -> None:
+    schemas = [parameter["schema"] for parameter in PARAMETERS.values()]
+    assert not [schema for schema in schemas if {"ge", "gt", "le", "lt"} & schema.keys()]
+    assert PARAMETERS["keys_events_cursor"]["schema"]["minimum"] == 1
+
+
 def test_operations_have_unique_ids_words_tags_and_every_error() -> None:
     ids = [operation["operationId"] for _, operation in OPERATIONS]
     assert len(ids) == len(set(ids))

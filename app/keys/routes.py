@@ -1,7 +1,7 @@
 """`/v1/keys`: administrators create, read, change, rotate and revoke keys; a holder reads and rotates their own."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -17,7 +17,7 @@ from app.core.http.responses import private_json
 from app.core.http.write_endpoints import OF_BODIES
 from app.core.model.validation import validate
 from app.core.public_paths import public
-from app.core.reading.parameters import Digits
+from app.core.reading.parameters import ONLY_DIGITS
 from app.keys import administration, reading
 from app.keys.models import KeyCreated, KeyEventPage, KeyFields, KeyPage, KeyShown, LeakedKey
 from app.keys.revocation import revoke, revoke_leaked
@@ -33,8 +33,8 @@ PATH = {"key_id": PathParameter("Id of the key: the part of its token between `h
 class KeyEventQuery(PageQuery):
     """The size of a page of events, and the position where it starts."""
 
-    cursor: Digits | None = Field(  # type: ignore[assignment]
-        default=None, ge=1, le=reading.AFTER_ALL_IDS, description="Start of the page, from `next` of the previous page."
+    cursor: Annotated[int, Field(ge=1, le=reading.AFTER_ALL_IDS), ONLY_DIGITS] | None = Field(  # type: ignore[assignment]
+        default=None, description="Start of the page, from `next` of the previous page."
     )
 
 

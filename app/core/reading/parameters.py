@@ -45,7 +45,10 @@ def _check_digits(text: Any) -> Any:
     return text
 
 
-Digits = Annotated[int, BeforeValidator(_check_digits)]
+# Bounds of a number that can be left out belong before it, or the contract does not state them:
+# Annotated[int, Field(ge=1), ONLY_DIGITS] | None.
+ONLY_DIGITS = BeforeValidator(_check_digits)
+Digits = Annotated[int, ONLY_DIGITS]
 
 
 class CommaSeparated:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from app.core.errors import ErrorItem, Invalid, TooLarge
 from app.core.http.operations import Endpoint, Model, model_of
 from app.core.model.labels import LABELS
-from app.core.reading.parameters import FIELDS_OF_FILES_TEXT, MAX_ITEMS, OF_FILES, Digits, Names, query_model
+from app.core.reading.parameters import FIELDS_OF_FILES_TEXT, MAX_ITEMS, OF_FILES, ONLY_DIGITS, Names, query_model
 from app.core.values.json import from_json, to_json
 from app.core.values.text import Suggestions
 from app.exchange.exports.reading import Chunk, ReadChunk, Write, cursor_in
@@ -69,7 +69,7 @@ def file_query(paged: PagedRead) -> type[BaseModel]:
     """Return the query model of the file of a read: its parameters, and those of every file."""
     own = {name: (field.annotation, field) for name, field in paged.page_query.model_fields.items()}
     text = "Maximum number of items. Without it: all items."
-    kind = Annotated[Digits, Field(ge=1, le=paged.most)]
+    kind = Annotated[int, Field(ge=1, le=paged.most), ONLY_DIGITS]
     fields: dict[str, Any] = {**own, **OF_FILES, "limit": (kind | None, Field(default=None, description=text))}
     fields["fields"] = (Names, Field(default=None, description=FIELDS_OF_FILES_TEXT))
     return query_model(f"{paged.page_query.__name__}OfFile", fields)

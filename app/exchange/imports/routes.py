@@ -19,7 +19,7 @@ from app.core.http.responses import private_json
 from app.core.http.write_endpoints import WRITERS
 from app.core.model.resource import RESOURCES
 from app.core.public_paths import public
-from app.core.reading.parameters import Digits
+from app.core.reading.parameters import ONLY_DIGITS, Digits
 from app.core.translation import in_language
 from app.exchange.formats.lines import Reading
 from app.exchange.formats.media_types import (
@@ -86,8 +86,8 @@ class LinesQuery(BaseModel):
 
     verdict: Annotated[str, VERDICT] | None = Field(default=None, description="Only lines with this verdict.")
     limit: Digits = Field(default=50, ge=1, le=200, description="Maximum number of items on a page.")
-    cursor: Digits | None = Field(
-        default=None, ge=0, le=2**31 - 1, description="Start of the page, from `next` of the previous page."
+    cursor: Annotated[int, Field(ge=0, le=2**31 - 1), ONLY_DIGITS] | None = Field(
+        default=None, description="Start of the page, from `next` of the previous page."
     )
 
 
