@@ -114,6 +114,16 @@ READS = (
 )
 
 
+# What the rows of a file are, in the summary of its operation.
+ROWS = {
+    "hit": "the hits of a search",
+    "entry": "entries of the timeline",
+    "finding": "findings of the audit",
+    "group": "sums of figures",
+    "value": "counts of {tag}",
+}
+
+
 def _router(paged: PagedRead) -> APIRouter:
     router = APIRouter(tags=[paged.tag])
 
@@ -121,7 +131,7 @@ def _router(paged: PagedRead) -> APIRouter:
         router,
         "GET",
         f"{paged.path}.{{format}}",
-        f"Download {paged.name.replace('-', ' ')} as a table",
+        f"Download {ROWS[paged.row].format(tag=paged.tag)} as a table",
         name=f"export_{paged.name.replace('-', '_')}",
         about=PAGE_TEXT.format(path=paged.path, row=paged.row),
         query=lambda: file_query(paged),
