@@ -8,7 +8,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance
 # What a query may hold by its schema and is refused all the same, since no schema can say it.
 REASONS = {
     "bad_query": "control character|longer than",
-    "invalid_value": "EDTF|control character|is blank|no such|of the calendar|ends before|year must be",
+    "invalid_value": "EDTF|control character|is blank|no such|of the calendar|ends before|year must be|JSON Lines",
     "unknown_include": "include",
     "unknown_field": "field",
     "of_the_past": "cannot be combined with `include`",
