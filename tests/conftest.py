@@ -30,7 +30,7 @@ from tests.support.databases import (
 )
 from tests.support.http import client_of
 from tests.support.keys import Key, key_of
-from tests.support.selection import LONGEST, is_slow
+from tests.support.selection import LONGEST, is_slow, is_superfluous
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,8 +40,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what `make test` leaves out, and put the longest tests first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what no engine decides, mark as slow what `make test` leaves out, and put the longest tests first."""
+    config.hook.pytest_deselected(items=[item for item in items if is_superfluous(item)])
+    items[:] = [item for item in items if not is_superfluous(item)]
     for item in items:
         if is_slow(item):
             item.add_marker(pytest.mark.slow)

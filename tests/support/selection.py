@@ -1,7 +1,7 @@
 """Which tests `make test` leaves to `make check-all`, and how many examples each property gets.
 
 `make test` runs each test that is not marked `slow` on SQLite, and on PostgreSQL only the modules
-of BOTH_ENGINES. Without `-m "not slow"`, pytest runs everything on both engines.
+of BOTH_ENGINES. Without `-m "not slow"`, pytest runs everything on both engines but for the modules of NO_ENGINE.
 """
 
 import pytest
@@ -34,6 +34,19 @@ ONE_ENGINE = {
     "test_a_list_finds_what_search_finds": "the SQL of search, which other tests run",
 }
 
+# Modules of what happens before a database is asked, or beside it. They run on SQLite alone, in the whole suite too.
+NO_ENGINE = {
+    "test_contract": "the contract, and responses that have its shape",
+    "test_docs": "texts",
+    "test_pages": "pages of the docs",
+    "test_permissions": "which key may do what is decided before a write",
+    "test_prefilled": "the examples of the contract",
+    "test_request_headers": "headers",
+    "test_root_path": "paths in responses",
+    "test_translation": "messages",
+    "test_urls": "values of URLs",
+}
+
 # Modules that start many processes or take their time by intent.
 SLOW = {
     "test_bench": "measures",
@@ -47,13 +60,22 @@ SLOW = {
 LONGEST = {"test_guides", "test_torture", "test_contributing", "test_recovery", "test_import_runs", "test_mirror"}
 
 
+def engine_of(item: pytest.Item) -> str | None:
+    """The engine of a test, if it has one."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("engine")) if callspec else None
+
+
+def is_superfluous(item: pytest.Item) -> bool:
+    """Whether a test runs on PostgreSQL, and no engine can change its outcome."""
+    return item.path.stem in NO_ENGINE and engine_of(item) == "postgresql"
+
+
 def is_slow(item: pytest.Item) -> bool:
     """Whether the module of a test, or its engine, leaves it to the whole suite."""
     module = item.path.stem
-    callspec = getattr(item, "callspec", None)
-    engine = callspec.params.get("engine") if callspec else None
     both = module in BOTH_ENGINES and getattr(item, "originalname", item.name) not in ONE_ENGINE
-    return module in SLOW or (engine == "postgresql" and not both)
+    return module in SLOW or (engine_of(item) == "postgresql" and not both)
 
 
 settings.register_profile("fast", max_examples=10)
