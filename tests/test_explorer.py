@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from app.core.settings import OWN_PATHS
 from app.explorer.drawing.progress_bar import bars_of
 from app.explorer.drawing.province_tiles import positions, tiles_of, unit_of, walls_of
 from app.explorer.drawing.time_axis import TimeAxis
@@ -306,17 +307,7 @@ def test_both_languages_have_the_same_words_and_templates_use_them_all(client: T
 
 
 def test_pages_and_the_api_do_not_share_paths(client: TestClient) -> None:
-    assert not PAGE_PATHS & {
-        "v1",
-        "docs",
-        "guides",
-        "reference",
-        "problems",
-        "openapi.json",
-        "livez",
-        "readyz",
-        "metrics",
-    }
+    assert not PAGE_PATHS & {*OWN_PATHS}
     assert len(PAGES) > 10
 
 

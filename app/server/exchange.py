@@ -14,7 +14,7 @@ class Exchange(RequestResponseCycle):
     """One request and its response.
 
     A large body is written in slices, and all of it counts as unsent until the last slice is written. If a client
-    closes its side after the request, the application is told that it has disconnected.
+    closes its side after the request, the application learns that the client has disconnected.
     """
 
     connection: "Connection"

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from typing import IO, Any
@@ -10,10 +10,7 @@ from typing import IO, Any
 from sqlalchemy import Connection, func, select
 
 from app import __version__
-from app.core.change_log import CHANGES
 from app.core.database.connection_reads import run_on
-from app.core.database.large_rows import batches
-from app.core.database.sql import utf8
 from app.core.model.resource import RESOURCES, Resource
 from app.core.progress import advance
 from app.core.reading.parameters import Queries
@@ -23,6 +20,7 @@ from app.exchange.archives.changes_file import change_lines
 from app.exchange.archives.data_package import CODE_COLUMNS, data_package
 from app.exchange.archives.description import FORMAT, Description, State, read_state
 from app.exchange.archives.zip_file import ZipWriter
+from app.exchange.exports.published import published_records
 from app.exchange.exports.tables import CsvText, rows_of_records
 from app.exchange.metadata.record_schemas import record_schema
 
@@ -81,25 +79,14 @@ def _table(connection: Connection, resource: Resource) -> Iterator[bytes]:
     query = Queries(resource).export()
     text = CsvText(rows_of_records(resource, query), query)
     yield text.head()
-    for bodies in _bodies(connection, resource):
+    for bodies in published_records(connection, resource):
         yield text.chunk(bodies)
 
 
 def _lines(connection: Connection, resource: Resource) -> Iterator[bytes]:
-    for bodies in _bodies(connection, resource):
+    for bodies in published_records(connection, resource):
         advance(len(bodies))
         yield b"\n".join(bodies) + b"\n"
-
-
-def _bodies(connection: Connection, resource: Resource) -> Iterator[Sequence[bytes]]:
-    """Yield the representations of the published records, in the order of their ids."""
-    table: Any = resource.table
-    body = utf8(func.coalesce(table.body, CHANGES.c.body)).label("text")
-    query: Any = (
-        select(table.id, body).join(CHANGES, CHANGES.c.sequence == table.change).where(table.state == "published")
-    )
-    for rows in batches(connection, query.order_by(table.id), AT_ONCE):
-        yield [bytes(row.text) for row in rows]
 
 
 def _count(connection: Connection, resource: Resource) -> int:

@@ -10,13 +10,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from app.changes.routes import LAST_NUMBER, Hash
 from app.core.progress import advance
 from app.exchange.archives.contents import CHANGES_FILE, MANIFEST
+from app.exchange.bounded_reads import BoundedReads
 
 MAX_DIRECTORY = 300_000  # bytes of the list of files at the end of a ZIP file, and of one read
 MAX_MANIFEST = 1_000_000  # bytes
@@ -28,6 +29,8 @@ BLOCK = 65_536
 LINES_AT_ONCE = 200
 BYTES_AT_ONCE = 4_000_000
 IS_ENCRYPTED = 1  # a flag of a file in an archive
+
+TOO_MANY_FILES = f"The archive has more than {MAX_FILES} files."
 
 FilePath = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+)*\.[a-z]+$", max_length=100)]
 
@@ -71,31 +74,6 @@ def _errors() -> Iterator[None]:
         raise NotImported(f"The archive is damaged, or is not a ZIP file ({error}).") from None
 
 
-class _BoundedReads(io.RawIOBase):
-    """A file that refuses to read more at once than the list of files may have.
-
-    `zipfile` reads this list, as long as the end of the archive says that it is, before it can be asked for its length.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def read(self, size: int | None = -1) -> bytes:
-        content = self._file.read(MAX_DIRECTORY + 1 if size is None or size < 0 else min(size, MAX_DIRECTORY + 1))
-        if len(content) > MAX_DIRECTORY:
-            raise NotImported(f"The archive has more than {MAX_FILES} files.")
-        return content
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seekable(self) -> bool:
-        return True
-
-
 class ArchiveReader:
     """An archive at a path. Raise NotImported if it is none, or if it has other files than its manifest says."""
 
@@ -103,7 +81,7 @@ class ArchiveReader:
         self._file = path.open("rb")
         try:
             with _errors():
-                self._zip = zipfile.ZipFile(_BoundedReads(self._file))
+                self._zip = zipfile.ZipFile(BoundedReads(self._file, MAX_DIRECTORY, NotImported(TOO_MANY_FILES)))
             self._check_files(path.stat().st_size)
             self.manifest = self._read_manifest()
             self._check_manifest()
@@ -155,7 +133,7 @@ class ArchiveReader:
         """Check the list of files before any of them is read."""
         files = self._zip.infolist()
         if len(files) > MAX_FILES:
-            raise NotImported(f"The archive has more than {MAX_FILES} files.")
+            raise NotImported(TOO_MANY_FILES)
         if len({file.filename for file in files}) < len(files):
             raise NotImported("Two files of the archive have the same name.")
         if sum(file.file_size for file in files) > max(SMALL, MAX_RATIO * archive_size):

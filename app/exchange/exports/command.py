@@ -5,18 +5,12 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from sqlalchemy import Connection, func, select
-
-from app.core.change_log import CHANGES
 from app.core.database.engine import Database
-from app.core.database.large_rows import batches
-from app.core.database.sql import utf8
-from app.core.model.resource import RESOURCES, Resource
+from app.core.model.resource import RESOURCES
 from app.core.progress import advance
-
-PAGE = 200  # records that are written at once
+from app.exchange.exports.published import published_records
 
 
 def export_records(database: Database, path: Path) -> int:
@@ -28,7 +22,7 @@ def export_records(database: Database, path: Path) -> int:
     count = 0
     with new_file(path) as file, database.snapshot() as connection:
         for resource in reversed(RESOURCES.values()):
-            for lines in _pages(connection, resource):
+            for lines in published_records(connection, resource):
                 file.write(b"".join(line + b"\n" for line in lines))
                 count += len(lines)
                 advance(len(lines))
@@ -55,14 +49,3 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
-
-
-def _pages(connection: Connection, resource: Resource) -> Iterator[list[bytes]]:
-    """Yield the representations of the published records of a resource, in the order of their ids."""
-    table: Any = resource.table
-    body = utf8(func.coalesce(table.body, CHANGES.c.body)).label("text")
-    query: Any = (
-        select(table.id, body).join(CHANGES, CHANGES.c.sequence == table.change).where(table.state == "published")
-    )
-    for rows in batches(connection, query.order_by(table.id), PAGE):
-        yield [bytes(row.text) for row in rows]

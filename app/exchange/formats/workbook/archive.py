@@ -3,12 +3,13 @@
 Nothing that the archive states about itself is trusted: its directory and its parts are bounded before they are read.
 """
 
-import io
 import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 from xml.parsers import expat
+
+from app.exchange.bounded_reads import BoundedReads
 
 MAX_DIRECTORY = 300_000  # bytes of the directory at the end of the archive
 MAX_PARTS = 1_000
@@ -38,32 +39,6 @@ class Refused(Exception):
         self.is_too_large = is_too_large
 
 
-class _BoundedReads(io.RawIOBase):
-    """A file that refuses to read more at once than the directory of an archive may have.
-
-    `zipfile` reads the whole directory, as long as the end of the archive says that it is, before it can be asked for
-    the number of parts. The end record of ZIP64 is treated in the same way.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def read(self, size: int | None = -1) -> bytes:
-        content = self._file.read(MAX_DIRECTORY + 1 if size is None or size < 0 else min(size, MAX_DIRECTORY + 1))
-        if len(content) > MAX_DIRECTORY:
-            raise Refused(f"The workbook has more than {MAX_PARTS} parts.", is_too_large=True)
-        return content
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seekable(self) -> bool:
-        return True
-
-
 class Archive:
     """The archive of a workbook. Raise Refused if it has too many or too large parts, or two with the same name."""
 
@@ -71,8 +46,9 @@ class Archive:
         is_compound = file.read(len(COMPOUND_FILE)) == COMPOUND_FILE
         if is_compound:
             raise Refused(OLD_FORMAT)
+        too_many = Refused(f"The workbook has more than {MAX_PARTS} parts.", is_too_large=True)
         try:
-            self._archive = zipfile.ZipFile(_BoundedReads(file))
+            self._archive = zipfile.ZipFile(BoundedReads(file, MAX_DIRECTORY, too_many))
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
             raise Refused(NOT_AN_ARCHIVE) from None
         parts = self._archive.infolist()
