@@ -1,5 +1,6 @@
 """A mirror, built from the feed alone, answers as its source does, byte for byte; and it notices when it is lied to."""
 
+import itertools
 import json
 import os
 import random
@@ -38,6 +39,24 @@ from tests.support.records import FIGURE, PARTNER, PROJECT, rename
 from tests.support.servers import ROOT, run, server
 from tests.support.waiting import eventually
 
+LIVES = [
+    steps
+    for length in range(1, 5)
+    for steps in itertools.product(("published", "draft", "delete"), repeat=length)
+    if steps[0] != "delete" and all(step != after for step, after in itertools.pairwise(steps))
+]
+
+
+def live(client: TestClient, editor: Key, steps: tuple[str, ...]) -> str:
+    """Write a project as published, write it as a draft, or delete it, step by step; return its id."""
+    project = "-".join(steps)
+    for number, step in enumerate(steps):
+        if step == "delete":
+            drop(client, editor, f"projects/{project}")
+        else:
+            put(client, editor, f"projects/{project}", {**PROJECT, "state": step, "title": {"en": f"Zebra {number}"}})
+    return project
+
 
 def test_a_mirror_answers_as_its_source(
     registry: TestClient, editor: Key, seeded_database: Database, copy: Database, monkeypatch: Any
@@ -56,6 +75,9 @@ def test_a_mirror_answers_as_its_source(
     patch(registry, editor, "projects/of-twin", title={"en": "Leaked"})
     merged = registry.post("/v1/partners/twin/merge", json={"into": "unido"}, headers={**editor, "If-Match": "*"})
     assert merged.status_code == 200, merged.text
+    public = {steps: registry.get(f"/v1/projects/{live(registry, editor, steps)}").status_code for steps in LIVES}
+    assert public["published", "delete", "draft"] == public["published", "delete", "draft", "delete"] == 410
+    assert public["published", "draft"] == public["draft", "delete"] == 404
     mirror(registry, copy)
     with client_of(url_of(copy)) as other:
         assert ensure_alike(registry, other, ids_of(seeded_database)) > 100

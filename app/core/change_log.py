@@ -119,6 +119,7 @@ LAST_OF_RECORD = (
     .order_by(CHANGES.c.sequence.desc())
     .limit(1)
 )
+LAST_PUBLIC_OF_RECORD = LAST_OF_RECORD.where(CHANGES.c.shown.is_not(None))
 
 # The condition for the earlier Changes of a record that the change feed contains.
 EARLIER_PUBLIC = and_(

@@ -75,7 +75,9 @@ def ensure_alike(one: Any, other: Any, ids: set[tuple[str, str]]) -> int:
     count = 0
     for path in public(one, ids):
         left, right = (client.get(path, follow_redirects=False) for client in (one, other))
-        assert (left.status_code, left.content) == (right.status_code, right.content), path
+        assert (left.status_code, left.content) == (right.status_code, right.content), (
+            f"{path}: {left.status_code} {left.text[:600]} is not {right.status_code} {right.text[:600]}"
+        )
         assert left.headers.get("etag") == right.headers.get("etag"), path
         assert left.headers.get("location") == right.headers.get("location"), path
         count += 1

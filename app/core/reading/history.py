@@ -80,13 +80,14 @@ class HistoryPage(BaseModel):
 
 
 _OF_RECORD = (CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
-_AT = Query(
+_VERSION_AT = (
     select(CHANGES.c.action, CHANGE_NAME, CHANGES.c.redacted, utf8(CHANGES.c.body))
     .where(*_OF_RECORD, CHANGES.c.at <= bindparam("instant"))
     .order_by(CHANGES.c.sequence.desc())
-    .limit(1),
-    alone=True,
+    .limit(1)
 )
+_AT = Query(_VERSION_AT, alone=True)
+_PUBLIC_AT = Query(_VERSION_AT.where(CHANGES.c.shown.is_not(None)), alone=True)
 _COLUMNS = ("sequence", "at", "actor", "action", "shown", "version", "redacted", "body")
 _VERSIONS = (
     select(*(CHANGES.c[name] for name in _COLUMNS[:-1]), unfitted(CHANGES.c.body).label("body"))
@@ -114,13 +115,14 @@ class History:
         shape = Shape.of(query)
         shape.check(self.resource, None)
         instant = stored_instant(query.as_of, ends_the_day=True)
-        rows = yield _AT, {"resource": self.resource.name, "id": record_id, "instant": instant}
+        versions = _AT if (yield from self._may_write(record_id, request)) else _PUBLIC_AT
+        rows = yield versions, {"resource": self.resource.name, "id": record_id, "instant": instant}
         if not rows:
             raise NotFound
         action, change, redacted, body = rows[0]
         record = from_json(body or WITHHELD)
         public = record["state"] == "published"
-        if not public and not (yield from self._may_write(record_id, request)):
+        if not public and versions is _PUBLIC_AT:
             raise NotFound
         if action == "delete":
             raise Gone

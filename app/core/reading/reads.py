@@ -29,6 +29,7 @@ from app.core.reading.includes import (
 from app.core.reading.list_pages import ListPage
 from app.core.reading.results import (
     LAST_CHANGE_OF_RECORD,
+    LAST_PUBLIC_CHANGE_OF_RECORD,
     NO_CHANGE,
     ReadRequest,
     ReadResult,
@@ -136,14 +137,20 @@ class ResourceReads:
         return ordered_query(build, alone=not (includes and includes.needs_more))
 
     def raise_missing(self, record_id: str, request: ReadRequest) -> Read:
-        """Raise Moved for the id of a merged record, Gone for that of a deleted one, and NotFound for any other."""
+        """Raise Moved for the id of a merged record, Gone for that of a deleted one, and NotFound for any other.
+
+        Drafts written after the deletion do not change the answer to callers who cannot see them.
+        """
         states = yield self._any_state, {"id": record_id}
         if states and states[0][0] == "published" and states[0][2]:
             raise moved_to(request, record_id, states[0][2])
-        rows = yield LAST_CHANGE_OF_RECORD, {"resource": self.resource.name, "id": record_id}
-        if not rows or rows[0][0] != "delete":
-            raise NotFound
-        raise Gone if request.caller.could_see(rows[0][1]) else NotFound
+        for query in (LAST_CHANGE_OF_RECORD, LAST_PUBLIC_CHANGE_OF_RECORD):
+            rows = yield query, {"resource": self.resource.name, "id": record_id}
+            if not rows:
+                break
+            if rows[0][0] == "delete" and request.caller.could_see(rows[0][1]):
+                raise Gone
+        raise NotFound
 
     def nested(self, parent: str, include: Include, query: BaseModel, request: ReadRequest) -> Read:
         """Read a page of the nested list of one record; raises an error if the record is missing."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, literal_column, select, true
 
 from app.core.access.caller import ANONYMOUS, Caller
-from app.core.change_log import CHANGE_NAME, CHANGES, LAST_OF_RECORD
+from app.core.change_log import CHANGE_NAME, CHANGES, LAST_OF_RECORD, LAST_PUBLIC_OF_RECORD
 from app.core.database.statements import Query, Read, Reader
 from app.core.errors import Moved, Unavailable
 from app.core.etags import is_any, matches_any
@@ -22,6 +22,7 @@ from app.core.values.json import to_json
 _LAST = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
 LAST_CHANGE = Query(_LAST, alone=True)
 LAST_CHANGE_OF_RECORD = Query(LAST_OF_RECORD)
+LAST_PUBLIC_CHANGE_OF_RECORD = Query(LAST_PUBLIC_OF_RECORD)
 NO_CHANGE = "0"
 
 # The record of which the background task follows the links next, and the number of those that wait. With each
