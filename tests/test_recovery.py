@@ -27,7 +27,7 @@ def test_a_postgresql_that_returns_is_used_again(dataset: Dataset) -> None:
         migrate(database)
         load(database, dataset)
         database.close()
-        with client_of(url, query_deadline=8, rate_limit_address=1_000_000) as client:
+        with client_of(url, query_deadline=8, rate_limit_address=1_000_000, hot_staleness=0) as client:
             assert client.get("/v1/partners/unido").status_code == 200
             server.cleanup()
             for path in ("/v1/partners/unido", "/v1/projects", "/readyz"):
