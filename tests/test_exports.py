@@ -11,13 +11,15 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.catalogue import RESOURCES
-from app.core.errors import QueryTooSlow
+from app.core.asgi.rate_limits import RequestMeter
+from app.core.errors import QueryTooSlow, TooMany
 from app.exchange.exports import reading, sending, sheet_rows, tables, workbook
 from app.exchange.exports.reading import read_chunk
 from app.exchange.exports.table_columns import record_columns, record_decoder
+from app.exchange.exports.tables import CsvText
 from app.exchange.formats.csv import escaped, unescaped
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
-from tests.support.http import walk
+from tests.support.http import client_of, walk
 from tests.support.imports import counts, ended
 from tests.support.keys import Key
 from tests.support.records import PARTNER, PROJECT
@@ -33,18 +35,70 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_fields_that_are_repeated_in_each_row_are_bounded(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record of 40 kB with 300 roles would be a text of 12 MB, and 100 of them more than a gigabyte of memory."""
-    path = "/v1/projects.{}?rows=roles&fields=description"
-    assert client.get(path.format("csv")).status_code == 200
-    monkeypatch.setattr(tables, "MAX_REPEATED", 100_000)
-    for form in ("csv", "xlsx"):
-        refused = client.get(path.format(form) + "&sort=title")  # not cached
-        assert (refused.status_code, "smaller `limit`" in refused.json()["detail"]) == (413, True)
-    assert client.get(path.format("csv") + "&limit=1").status_code == 200
-    assert client.get("/v1/projects.csv?rows=roles").status_code == 200
+def test_fields_that_are_repeated_in_each_row_take_no_memory(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record of 40 kB with 300 roles is a text of 12 MB, and 100 of them are more than a gigabyte."""
+    path = "/v1/projects.{}?rows=roles&fields=description,citations"
+    expected = client.get(path.format("csv")).text
+    sheet = [row for row in cells_of(client.get(path.format("xlsx")).content) if row]
+    pieces = small_pieces(monkeypatch)
+    assert client.get(path.format("csv") + "&sort=id").text == expected  # not cached
+    assert cells_of(client.get(path.format("xlsx") + "&sort=id").content) == sheet
+    assert len(pieces) > 10
+    assert max(pieces) < 40_000  # one row is not divided
+    monkeypatch.setattr(workbook, "MAX_BYTES", 100_000)
+    assert client.get(path.format("xlsx") + "&sort=-id").status_code == 413
     for kept in (record_columns, record_decoder):
         assert kept.cache_info().maxsize, "clients choose `fields`, of which there are thousands"
+
+
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let texts be made in small pieces, later ones twice, as if their first reads broke off. Return their sizes."""
+    sizes: list[int] = []
+    broken_off: set[int] = set()
+    make = CsvText._piece
+
+    def piece(text: CsvText, groups: Any, number: int) -> Any:
+        made = make(text, groups, number)
+        if number and number not in broken_off:
+            broken_off.add(number)
+            raise QueryTooSlow
+        sizes.append(len(made.text))
+        return made
+
+    monkeypatch.setattr(CsvText, "_piece", piece)
+    monkeypatch.setattr(tables, "MAX_PIECE", 5_000)
+    monkeypatch.setattr(sending, "PAUSE", 0)
+    return sizes
+
+
+def cells_of(content: bytes) -> list[Any]:
+    return list(openpyxl.load_workbook(io.BytesIO(content))["projects-roles"].iter_rows(values_only=True))
+
+
+def test_a_download_waits_while_its_client_has_used_up_its_rate_limit(
+    seeded: str, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals: list[TooMany] = []
+    counted: list[RequestMeter] = []
+    expected = {path: client.get(path).text for path in ("/v1/partners.csv", "/v1/iati/loss-report.jsonl")}
+
+    def count(meter: RequestMeter) -> None:
+        counted.append(meter)
+        if refusals:
+            raise refusals.pop()
+
+    monkeypatch.setattr(RequestMeter, "count_again", count)
+    monkeypatch.setattr(reading, "MAX_CHUNK", 20)
+    monkeypatch.setattr(sending, "PAUSE", 0)
+    with client_of(seeded, rate_limit_address=1_000_000) as limited:
+        for path, text in expected.items():
+            refusals += [TooMany("No units are left.")] * 3
+            counted.clear()
+            assert limited.get(path).text == text
+            assert refusals == []
+            assert len(counted) > 4
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -21,7 +21,7 @@ from app.exchange.archives.data_package import CODE_COLUMNS, data_package
 from app.exchange.archives.description import FORMAT, Description, State, read_state
 from app.exchange.archives.zip_file import ZipWriter
 from app.exchange.exports.published import published_records
-from app.exchange.exports.tables import CsvText, rows_of_records
+from app.exchange.exports.tables import CsvText, rows_of_records, texts_of
 from app.exchange.metadata.record_schemas import record_schema
 
 AT_ONCE = 200  # records that are written at once
@@ -80,7 +80,7 @@ def _table(connection: Connection, resource: Resource) -> Iterator[bytes]:
     text = CsvText(rows_of_records(resource, query), query)
     yield text.head()
     for bodies in published_records(connection, resource):
-        yield text.chunk(bodies)
+        yield from texts_of(text.chunk(bodies))
 
 
 def _lines(connection: Connection, resource: Resource) -> Iterator[bytes]:

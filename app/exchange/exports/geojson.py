@@ -17,7 +17,7 @@ from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.reads import reading_of
 from app.core.values.json import from_json
 from app.exchange.exports.table_columns import Column, joined, record_decoder
-from app.exchange.exports.tables import Rows, rows_of_records
+from app.exchange.exports.tables import Piece, Rows, one_group, rows_of_records
 
 POINT = "point"  # the field of a place
 PLACES = "places"  # the field of other records, and the resource of their values
@@ -41,13 +41,13 @@ def rows_of_features(resource: Resource, query: Any) -> Rows:
     table = rows_of_records(resource, query)
     if POINT in resource.fields.model_fields:
         parse = record_decoder(table.columns, frozenset([POINT]))
-        return replace(table, values=lambda bodies: [parse(body) for body in bodies])
+        return replace(table, groups=one_group(lambda bodies: [parse(body) for body in bodies]))
     parse = record_decoder(table.columns, frozenset([PLACES]))
 
     def complete(bodies: Sequence[bytes]) -> Read:
         return _with_points([parse(body) for body in bodies])
 
-    return replace(table, columns=(*table.columns, *_COLUMNS), values=list, complete=complete)
+    return replace(table, columns=(*table.columns, *_COLUMNS), groups=one_group(list), complete=complete)
 
 
 class GeoJsonText:
@@ -63,14 +63,14 @@ class GeoJsonText:
         """Return the start of the collection."""
         return b'{"type":"FeatureCollection","features":[\n'
 
-    def chunk(self, items: Sequence[Any]) -> bytes:
+    def chunk(self, items: Sequence[Any]) -> Piece:
         """Return a feature for each record."""
-        rows = self._rows.values(items)
+        (make_rows,) = self._rows.groups(items)
+        rows = make_rows()
         names = [column.name for column in self._rows.columns]
         cells = zip(*(column.get(rows) for column in self._rows.columns), strict=True)
-        return self.separator.join(
-            [_feature(row, dict(zip(names, own, strict=True))) for row, own in zip(rows, cells, strict=True)]
-        )
+        features = [_feature(row, dict(zip(names, own, strict=True))) for row, own in zip(rows, cells, strict=True)]
+        return Piece(self.separator.join(features))
 
     def tail(self) -> bytes:
         """Return the end of the collection."""

@@ -20,7 +20,7 @@ from app.core.values.text import Suggestions
 from app.exchange.exports.reading import Chunk, ReadChunk, Write, cursor_in
 from app.exchange.exports.sending import in_thread
 from app.exchange.exports.table_columns import Column, TableStyle
-from app.exchange.exports.tables import Rows
+from app.exchange.exports.tables import Rows, one_group
 from app.exchange.formats.schema_paths import LABEL
 
 JSON_LINES = "jsonl"
@@ -99,7 +99,7 @@ def rows_of_items(paged: PagedRead, query: Any, ending: str) -> Rows:
     def lines(items: Sequence[dict[str, Any]]) -> bytes:
         return b"".join([to_json(_chosen(item, query.fields)) + b"\n" for item in items])
 
-    return Rows(paged.name, tuple(columns), list, lines)
+    return Rows(paged.name, tuple(columns), one_group(list), lines)
 
 
 def page_chunks(request: Request, paged: PagedRead, query: Any, ending: str) -> ReadChunk:

@@ -2,23 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from app.core.access.clients import client_of
+from app.core.asgi.rate_limits import RequestMeter
 from app.core.database.fair_queue import FairQueue
+from app.core.database.statements import Read
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
 from app.core.request_cost import add_cost
 from app.exchange.exports.reading import Chunk, ReadChunk, Write
-from app.exchange.exports.tables import Rows, TableText
+from app.exchange.exports.tables import Piece, Rows, TableText
 from app.exchange.exports.workbook import Workbook
 
 ATTEMPTS = 10  # to read a chunk while the server is busy
 PAUSE = 2.0  # seconds between them
+WAITS = 20  # pauses before each chunk while the client has no units left. A proxy waits 60 s for the next bytes
 SLICE = 262_144  # bytes of a workbook that are sent at once
 
 
@@ -28,6 +32,7 @@ class Export:
     def __init__(self, request: Request, table: Rows, read: ReadChunk, query: Any, ending: str) -> None:
         self._state = request.scope["app"].state
         self._client = client_of(request.scope)
+        self._meter: RequestMeter | None = request.scope.get("meter")
         self._table = table
         self._read = read
         self._is_limited = query.limit is not None
@@ -44,14 +49,17 @@ class Export:
             return Response(None, 304, self._headers)
 
         async def parts() -> AsyncGenerator[bytes, None]:
-            part = chunk
-            yield text.head() + part.written
-            separator = text.separator if part.written else b""
-            while part.cursor and not self._is_limited:
-                part = await self._following(part.cursor, text.chunk)
-                if part.written:
-                    yield separator + part.written
+            if head := text.head():
+                yield head
+            separator = b""
+            async for part in self._chunks(chunk, text.chunk):
+                piece: Piece = part.written
+                if piece.text:
+                    yield separator + piece.text
                     separator = text.separator
+                while piece.rest:
+                    piece = await self._patiently(partial(self._run, piece.rest))
+                    yield piece.text
             yield text.tail()
 
         return StreamedFile({**self._headers, "Content-Type": text.media_type}, parts())
@@ -79,10 +87,8 @@ class Export:
         if chunk.is_current:
             closing.close()
             return Response(None, 304, self._headers)
-        await in_thread(book.add, chunk.written)
-        while chunk.cursor and not self._is_limited:
-            chunk = await self._following(chunk.cursor, book.rows_of)
-            await in_thread(book.add, chunk.written)
+        async for part in self._chunks(chunk, book.rows_of):
+            await in_thread(book.add, part.written)
         file = await in_thread(book.finish)
 
         async def parts() -> AsyncGenerator[bytes, None]:
@@ -97,14 +103,49 @@ class Export:
         if chunk.next_path and self._is_limited:
             self._headers["Link"] = f'<{chunk.next_path}>; rel="next"'
 
-    async def _following(self, cursor: str, write: Write) -> Chunk:
-        """Read a later chunk. The response has begun, so a busy server is tried again."""
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._read(write, cursor)
-            except (QueryTooSlow, TooMany, Unavailable):
-                await asyncio.sleep(PAUSE)
-        return await self._read(write, cursor)
+    async def _chunks(self, chunk: Chunk, write: Write) -> AsyncGenerator[Chunk, None]:
+        """Yield a chunk, and those that follow it."""
+        yield chunk
+        while chunk.cursor and not self._is_limited:
+            chunk = await self._patiently(partial(self._read, write, chunk.cursor))
+            yield chunk
+
+    async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        return await patiently(self._meter, work)
+
+    async def _run(self, make: Callable[[], Piece]) -> Any:
+        """Make the next piece of a chunk where reads of clients take turns."""
+
+        def read() -> Read:
+            yield from ()
+            return make()
+
+        return await self._state.reader.run(read, long=True, client=self._client)
+
+
+async def patiently(meter: RequestMeter | None, work: Callable[[], Awaitable[Any]]) -> Any:
+    """Do later work for a response that has begun.
+
+    It waits while its client has no units left, and is tried again if the server is busy.
+    """
+    if meter is not None:
+        await _wait_for_units(meter)
+    for _ in range(ATTEMPTS):
+        try:
+            return await work()
+        except (QueryTooSlow, TooMany, Unavailable):
+            await asyncio.sleep(PAUSE)
+    return await work()
+
+
+async def _wait_for_units(meter: RequestMeter) -> None:
+    """Charge the work so far, and count the next work. A client that owes many units still gets on, but slowly."""
+    meter.charge()
+    for _ in range(WAITS):
+        with suppress(TooMany):
+            meter.count_again()
+            return
+        await asyncio.sleep(PAUSE)
 
 
 async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:

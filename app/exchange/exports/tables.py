@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from app.core.database.statements import Read
-from app.core.errors import ErrorItem, Invalid, TooLarge
+from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import Resource
 from app.core.reading.shapes import Shape
 from app.core.time_limit import check_time
@@ -16,21 +17,24 @@ from app.exchange.formats.source import Cell
 END = "\r\n"
 QUOTE = '"'
 QUOTES = '""'
-MAX_REPEATED = 100_000_000  # bytes of representations, each as often as its record has rows
+MAX_PIECE = 4_000_000  # bytes of representations, each as often as it is repeated: the text that is made at once
 SUSPECT = frozenset("'=+-@\t\r")  # how a text can begin that needs a look whether it would run as a formula
+
+Group = Callable[[], list[Any]]  # makes the values of some rows
+Groups = Callable[[Sequence[Any]], list[Group]]
 
 
 @dataclass(frozen=True)
 class Rows:
     """A table: its name, its columns, and what its rows are made of: records, or items of another response.
 
-    `complete` is a read that returns the items with what their rows need of other records. `values` returns the values
-    of each row, in which the columns look up their cells. `lines` returns JSON Lines.
+    `complete` is a read that returns the items with what their rows need of other records. `groups` returns at least
+    one function, which makes the values in which the columns look up their cells. `lines` returns JSON Lines.
     """
 
     name: str
     columns: tuple[Column, ...]
-    values: Callable[[Sequence[Any]], list[Any]]
+    groups: Groups
     lines: Callable[[Sequence[Any]], bytes]
     complete: Callable[[Sequence[Any]], Read] | None = None
 
@@ -42,33 +46,84 @@ def rows_of_records(resource: Resource, query: Any) -> Rows:
     columns = record_columns(resource, query.fields, query.rows, TableStyle(query.labels, query.lang))
 
     parse = record_decoder(columns, frozenset([query.rows]) if query.rows else frozenset())
-
-    def values(bodies: Sequence[bytes]) -> list[Any]:
-        check_time()
-        records = [parse(body) for body in bodies]
-        if query.rows and query.fields:
-            _check_repeated(bodies, records, query.rows)
-        return list(_items_of(records, query.rows)) if query.rows else records
+    records = one_group(lambda bodies: [parse(body) for body in bodies])
+    groups = ListItems(query.rows, parse, repeats_fields=bool(query.fields)).groups if query.rows else records
 
     def lines(bodies: Sequence[bytes]) -> bytes:
         return b"".join([shape.apply(resource, body) + b"\n" for body in bodies])
 
     name = f"{resource.name}-{query.rows}" if query.rows else resource.name
-    return Rows(name, columns, values, lines)
+    return Rows(name, columns, groups, lines)
 
 
-def _check_repeated(bodies: Sequence[bytes], records: Sequence[dict[str, Any]], member: str) -> None:
-    """Refuse rows that would repeat too much: each has the chosen fields of its record, in memory too."""
-    sizes = [len(body) * len(record.get(member) or ()) for body, record in zip(bodies, records, strict=True)]
-    if sum(sizes) > MAX_REPEATED:
-        raise TooLarge("The rows would repeat large fields too often. Use a smaller `limit`, or fewer `fields`.")
+def one_group(values: Callable[[Sequence[Any]], list[Any]]) -> Groups:
+    """Return what makes the values of all items at once."""
+    return lambda items: [partial(values, items)]
 
 
-def _items_of(records: Iterable[dict[str, Any]], member: str) -> Iterator[dict[str, Any]]:
-    """Yield a row for each item of a list of each record: the record with this item in place of the list."""
-    for record in records:
-        for position, item in enumerate(record.get(member) or ()):
-            yield {**record, member: item, f"{member}.{POSITION}": position}
+class Span(NamedTuple):
+    """Some items of the list of one record, and the representation of the record."""
+
+    body: bytes
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class ListItems:
+    """Rows that are the items of a list of each record. With `repeats_fields`, each has chosen fields of its record.
+
+    A record of 1 MB with 300 items can then be a text of 300 MB, so its rows are made in groups.
+    """
+
+    member: str
+    parse: Callable[[bytes], Any]
+    repeats_fields: bool
+
+    def groups(self, bodies: Sequence[bytes]) -> list[Group]:
+        """Return what makes the rows. It holds the representations only, because a client may read slowly."""
+        check_time()
+        counts = [len(self.parse(body).get(self.member) or ()) for body in bodies]
+        groups: list[list[Span]] = [[]]
+        size = 0
+        for span in self._spans(bodies, counts):
+            if size > MAX_PIECE:
+                groups.append([])
+                size = 0
+            groups[-1].append(span)
+            size += (span.end - span.start) * len(span.body) if self.repeats_fields else 0
+        return [partial(self._rows, group) for group in groups]
+
+    def _spans(self, bodies: Sequence[bytes], counts: Sequence[int]) -> Iterator[Span]:
+        for body, count in zip(bodies, counts, strict=True):
+            step = max(MAX_PIECE // len(body), 1) if self.repeats_fields else count
+            for start in range(0, count, step or 1):
+                yield Span(body, start, min(start + step, count))
+
+    def _rows(self, spans: Iterable[Span]) -> list[dict[str, Any]]:
+        """Return a row for each item: the record with this item in place of the list."""
+        rows = []
+        for span in spans:
+            record = self.parse(span.body)
+            items = record[self.member][span.start : span.end]
+            for position, item in enumerate(items, span.start):
+                rows.append({**record, self.member: item, f"{self.member}.{POSITION}": position})
+        return rows
+
+
+class Piece(NamedTuple):
+    """A part of the text of some items. `rest` makes the next one, if there is one; it can be called again."""
+
+    text: bytes
+    rest: "Callable[[], Piece] | None" = None
+
+
+def texts_of(piece: Piece) -> Iterator[bytes]:
+    """Yield the texts of a piece and of those that follow it."""
+    yield piece.text
+    while piece.rest:
+        piece = piece.rest()
+        yield piece.text
 
 
 class TableText(Protocol):
@@ -80,8 +135,8 @@ class TableText(Protocol):
     def head(self) -> bytes:
         """Return the part of the file before the rows."""
 
-    def chunk(self, items: Sequence[Any]) -> bytes:
-        """Return the text of these items."""
+    def chunk(self, items: Sequence[Any]) -> Piece:
+        """Return the start of the text of these items."""
 
     def tail(self) -> bytes:
         """Return the part of the file after the rows."""
@@ -101,10 +156,15 @@ class CsvText:
         """Return the names of the columns."""
         return self._mark + _lines([[column.name] for column in self._rows.columns])
 
-    def chunk(self, items: Sequence[Any]) -> bytes:
+    def chunk(self, items: Sequence[Any]) -> Piece:
         """Return a line for each row."""
-        values = self._rows.values(items)
-        return _lines([WRITERS[column.kind](column.get(values)) for column in self._rows.columns])
+        return self._piece(self._rows.groups(items), 0)
+
+    def _piece(self, groups: Sequence[Group], number: int) -> Piece:
+        values = groups[number]()
+        text = _lines([WRITERS[column.kind](column.get(values)) for column in self._rows.columns])
+        following = number + 1
+        return Piece(text, partial(self._piece, groups, following) if following < len(groups) else None)
 
     def tail(self) -> bytes:
         """Return nothing."""
@@ -121,7 +181,11 @@ class JsonLinesText:
         if getattr(query, "rows", None):
             detail = "JSON Lines have one record a line, with its lists. This parameter is for CSV and workbooks."
             raise Invalid(ErrorItem(parameter="rows", code="invalid_value", detail=detail))
-        self.chunk = rows.lines
+        self._rows = rows
+
+    def chunk(self, items: Sequence[Any]) -> Piece:
+        """Return a line for each record."""
+        return Piece(self._rows.lines(items))
 
     def head(self) -> bytes:
         """Return nothing: JSON Lines have no header."""

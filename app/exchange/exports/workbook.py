@@ -2,18 +2,18 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from app.core.database.fair_queue import FairQueue
 from app.core.errors import TooLarge
 from app.exchange.exports.sheet_rows import MAX_CELL, SheetRows
-from app.exchange.exports.tables import Rows
+from app.exchange.exports.table_columns import Column
+from app.exchange.exports.tables import Group, Rows
 from app.exchange.formats.source import Cell
 
 MAX_ROWS = 100_000
-MAX_BYTES = 200_000_000  # of the records: they are on disk until the workbook is complete
+MAX_BYTES = 200_000_000  # characters of texts: they are on disk until the workbook is complete
 MAX_SHEET = 31  # characters of the name of a sheet
 MAX_NOTES = 1_000
 FIRST_ROW = 2  # after the header
@@ -25,20 +25,11 @@ def workbook_queue() -> FairQueue:
     return FairQueue(running=8, running_of_client=1, waiting=100, waiting_of_client=5, patience=60.0, what="workbooks")
 
 
-@dataclass(frozen=True)
-class Cells:
-    """The cells of some rows by column, the number of rows, and the bytes of their records."""
-
-    columns: list[list[Cell]]
-    count: int
-    size: int
-
-
 class Workbook:
     """A workbook: the records, the meaning of each column, and a note for each value that no cell can contain.
 
     Texts are never formulas or links. Dates are texts in EDTF, because Excel has no imprecise dates; their first and
-    last days are dates of Excel. `rows_of` raises TooLarge beyond MAX_ROWS or MAX_BYTES. Call `close`.
+    last days are dates of Excel. `add` raises TooLarge beyond MAX_ROWS or MAX_BYTES. Call `close`.
     """
 
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -62,37 +53,38 @@ class Workbook:
         self._size = 0  # of the texts that were added
         self._notes: list[list[str]] = []
 
-    def rows_of(self, items: Sequence[Any]) -> Cells:
-        """Return the cells of these items, without adding them: a read can be repeated."""
-        values = self._table.values(items)
-        size = sum(len(item) for item in items if isinstance(item, bytes))
-        self._check(len(values), size)
-        return Cells([column.get(values) for column in self._columns], len(values), size)
+    def rows_of(self, items: Sequence[Any]) -> list[Group]:
+        """Return what makes the rows of these items, without adding them: a read can be repeated."""
+        return self._table.groups(items)
 
-    def add(self, cells: Cells) -> None:
+    def add(self, groups: Sequence[Group]) -> None:
         """Add rows."""
-        if not cells.count:
-            return
-        xml = self._xml.xml(self._rows + FIRST_ROW, cells.columns)
-        self._sheet.row_data_fh.write(xml)
-        self._note_long(cells)
-        self._rows += cells.count
-        self._size += cells.size or len(xml)
+        for make_rows in groups:
+            rows = make_rows()
+            if rows:
+                self._add_cells([column.get(rows) for column in self._columns])
 
-    def _note_long(self, cells: Cells) -> None:
-        """Note the values that no cell can contain."""
-        for column, values in zip(self._columns, cells.columns, strict=True):
-            for number, value in enumerate(values):
-                if isinstance(value, str) and len(value) > MAX_CELL and len(self._notes) < MAX_NOTES:
-                    self._notes.append([str(cells.columns[0][number]), column.name, TOO_LONG_TEXT])
+    def _add_cells(self, cells: Sequence[Sequence[Cell]]) -> None:
+        """Add rows with these cells of each column."""
+        first = self._rows + FIRST_ROW
+        self._rows += len(cells[0])
+        for column, values in zip(self._columns, cells, strict=True):
+            sizes = [len(value) if isinstance(value, str) else 0 for value in values]
+            self._size += sum(sizes)
+            if max(sizes) > MAX_CELL:
+                self._note_long(column, [value for value, size in zip(cells[0], sizes, strict=True) if size > MAX_CELL])
+        if self._rows > MAX_ROWS or self._size > MAX_BYTES:
+            raise TooLarge(f"A workbook has at most {MAX_ROWS} rows and {MAX_BYTES} bytes. Use filters, or CSV.")
+        self._sheet.row_data_fh.write(self._xml.xml(first, cells))
+
+    def _note_long(self, column: Column, ids: Sequence[Cell]) -> None:
+        """Note the rows of which no cell can contain the value of a column."""
+        left = MAX_NOTES - len(self._notes)
+        self._notes += [[str(record_id), column.name, TOO_LONG_TEXT] for record_id in ids[:left]]
 
     def _escaped(self, text: str) -> str:
         escaped: str = self._sheet._escape_data(self._sheet._escape_control_characters(text))
         return escaped
-
-    def _check(self, rows: int, size: int) -> None:
-        if self._rows + rows > MAX_ROWS or self._size + size > MAX_BYTES:
-            raise TooLarge(f"A workbook has at most {MAX_ROWS} rows and {MAX_BYTES} bytes. Use filters, or CSV.")
 
     def finish(self) -> IO[bytes]:
         """Complete the workbook and return its file."""

@@ -1,6 +1,5 @@
 """`/v1/iati/…` and `/v1/projects/{id}.xml`."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from functools import cache, partial
 from importlib.resources import files
@@ -19,8 +18,6 @@ from app.core.errors import (
     NotConfigured,
     NotExportable,
     NotFound,
-    QueryTooSlow,
-    TooMany,
     Unavailable,
 )
 from app.core.http.operations import checked_id, id_in_path, operation
@@ -31,7 +28,7 @@ from app.core.reading.parameters import query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, last_change_tag
 from app.core.values.json import from_json
-from app.exchange.exports.sending import ATTEMPTS, PAUSE, StreamedFile
+from app.exchange.exports.sending import StreamedFile, patiently
 from app.exchange.iati.activity import missing
 from app.exchange.iati.files import ActivitiesFile, Parts, Source, list_query, one_activity, organisations_file
 from app.exchange.iati.losses import NEEDS
@@ -96,6 +93,7 @@ class Answer:
     def __init__(self, request: Request) -> None:
         self._state = request.scope["app"].state
         self._client = client_of(request.scope)
+        self._meter = request.scope.get("meter")
         self.request: ReadRequest = read_request(request)
         self.source = Source(self._read_patiently, Reporter.of(self._state.settings), self.request)
         self._headers = {"Cache-Control": self._state.settings.cache_control}
@@ -135,12 +133,7 @@ class Answer:
 
     async def _read_patiently(self, read: Callable[[], Read]) -> Any:
         """Run a read of a response that may have begun: if the server is busy, it is tried again."""
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._read(read)
-            except (QueryTooSlow, TooMany, Unavailable):
-                await asyncio.sleep(PAUSE)
-        return await self._read(read)
+        return await patiently(self._meter, partial(self._read, read))
 
 
 def _read_activity(record_id: str, reporter: Reporter, request: ReadRequest) -> Read:
