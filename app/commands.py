@@ -197,9 +197,9 @@ def mirror(options: argparse.Namespace, settings: Settings) -> int:
     from app.exchange.mirrors.mirror import MirrorFollower
     from app.exchange.mirrors.source import NotMirrored, Source, client_of
 
-    with client_of(options.url, insecure=options.insecure) as client:
+    client = client_of(options.url, insecure=options.insecure)
+    with Source(client, retries_forever=not options.once, report=print_error) as source:
         _migrate_up(settings)
-        source = Source(client, retries_forever=not options.once, report=print_error)
         try:
             with Database(settings.database_url) as database, reported("Changes copied", print_error):
                 MirrorFollower(database, source, _report_mirrored).follow(once=options.once)

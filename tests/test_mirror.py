@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -34,7 +34,7 @@ from tests.support.databases import url_of
 from tests.support.http import client_of, drop, patch, problem, put
 from tests.support.keys import Key, key_of
 from tests.support.log import changes, redact, verified
-from tests.support.mirrors import ensure_alike, ids_of, logs, mirror, source_of
+from tests.support.mirrors import ensure_alike, ids_of, logs, mirror, streamed
 from tests.support.records import FIGURE, PARTNER, PROJECT, rename
 from tests.support.servers import ROOT, run, server
 from tests.support.waiting import eventually
@@ -270,7 +270,7 @@ def test_records_are_rendered_as_the_mirrors_own_program_does(
 
 
 def test_disturbances_are_outlasted(client: TestClient, copy: Database, dataset: Dataset) -> None:
-    plain, paused = source_of(client), list[float]()
+    paused: list[float] = []
     failures = iter([httpx.ConnectError("no route"), 503, httpx.ReadTimeout("slow"), 429, 500])
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -279,10 +279,15 @@ def test_disturbances_are_outlasted(client: TestClient, copy: Database, dataset:
             raise failure
         if failure is not None:
             return httpx.Response(int(str(failure)), headers={"Retry-After": "17"})
-        return plain.client.send(request, stream=True)
+        found = client.get(request.url.raw_path.decode())
+        return httpx.Response(found.status_code, content=streamed(found.content))
 
-    made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
-    MirrorFollower(copy, Source(made, retries_forever=False, pause=paused.append)).follow(once=True)
+    def follow(answer: Callable[[httpx.Request], httpx.Response]) -> None:
+        made = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="https://source.test")
+        with Source(made, retries_forever=False, pause=paused.append) as source:
+            MirrorFollower(copy, source).follow(once=True)
+
+    follow(answer)
     assert len(changes(copy)) == len(dataset.records)
     assert paused[0] <= 0.5 < paused[2] <= 2
     assert paused[1] == paused[3] == 17
@@ -290,9 +295,8 @@ def test_disturbances_are_outlasted(client: TestClient, copy: Database, dataset:
     def never(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route")
 
-    made = httpx.Client(transport=httpx.MockTransport(never), base_url="https://source.test")
     with pytest.raises(NotMirrored, match="no route"):
-        MirrorFollower(copy, Source(made, retries_forever=False, pause=paused.append)).follow(once=True)
+        follow(never)
 
 
 GOOD = ("registry.example", "https://x", "http://127.0.0.1:8000", "http://localhost", "http://[::1]:80")
@@ -302,9 +306,9 @@ BAD = ("http://registry.example", "ftp://x", "", "https://", "http://[::1", "htt
 @pytest.mark.parametrize(("url", "allowed"), [*((url, True) for url in GOOD), *((url, False) for url in BAD)])
 def test_only_https_is_good_enough_for_what_is_elsewhere(url: str, allowed: bool) -> None:
     if allowed:
-        with http_client(url) as made:
-            assert made.base_url.scheme == ("http" if url.startswith("http:") else "https")
-            assert made.headers["user-agent"].startswith("hoptac-mirror/")
+        made = http_client(url)
+        assert made.base_url.scheme == ("http" if url.startswith("http:") else "https")
+        assert made.headers["user-agent"].startswith("hoptac-mirror/")
         return
     with pytest.raises(ValueError, match="https"):
         http_client(url)

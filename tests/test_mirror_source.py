@@ -2,7 +2,11 @@
 
 import gzip
 import json
+import socket
+import threading
+import time
 import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -16,6 +20,7 @@ from app.exchange.mirrors import source as sources
 from app.exchange.mirrors.mirror import MirrorFollower
 from app.exchange.mirrors.source import NotMirrored, Source
 from tests.support.log import changes, verified
+from tests.support.mirrors import streamed
 from tests.support.records import PARTNER
 
 AT = "2026-01-01T00:00:00.000000Z"
@@ -26,14 +31,15 @@ def source_with(content: bytes, **headers: str) -> Source:
     """A source that answers everything with this, over httpx."""
 
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers=headers, content=iter([content]))
+        return httpx.Response(200, headers=headers, content=streamed(content))
 
-    made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
+    made = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="https://source.test")
     return Source(made, retries_forever=False, pause=lambda _: None)
 
 
 def follow(copy: Database, source: Source) -> None:
-    MirrorFollower(copy, source).follow(once=True)
+    with source:
+        MirrorFollower(copy, source).follow(once=True)
 
 
 def representation(version: int, record_id: str = "forged", **members: Any) -> str:
@@ -95,10 +101,6 @@ def test_a_compressed_page_is_bounded_before_it_is_decompressed(
     page = feed(representation(1))
     follow(copy, source_with(gzip.compress(page), **{"content-encoding": "gzip"}))
     assert len(changes(copy)) == 1
-    monkeypatch.setattr(sources, "MAX_BODY_SECONDS", -1)
-    with pytest.raises(NotMirrored, match="takes too long"):
-        follow(copy, source_with(page))
-    monkeypatch.setattr(sources, "MAX_BODY_SECONDS", 600)
     monkeypatch.setattr(sources, "MAX_RESPONSE_BYTES", 100_000)
     large = gzip.compress(bytes(50_000_000))
     tracemalloc.start()
@@ -113,5 +115,26 @@ def test_a_compressed_page_is_bounded_before_it_is_decompressed(
     for damaged in (b"no gzip", gzip.compress(page)[:-9]):
         with pytest.raises(NotMirrored, match="compressed response"):
             follow(copy, source_with(damaged, **{"content-encoding": "gzip"}))
-    with sources.client_of("registry.example") as client:
-        assert client.headers["accept-encoding"] == "gzip"
+    assert sources.client_of("registry.example").headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("sent_first", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"])
+def test_a_source_that_sends_byte_by_byte_is_given_up(
+    copy: Database, sent_first: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte ends a pause, so only a deadline for the whole request ends it: of its headers and of its body."""
+    monkeypatch.setattr(sources, "MAX_SECONDS", 0.5)
+    monkeypatch.setattr(sources, "MAX_ATTEMPTS", 1)
+
+    def send(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(sent_first or b"HTTP/1.1 200 OK\r\nX: ")
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=lambda: send(listener.accept()[0]), daemon=True).start()
+        source = Source(sources.client_of(f"http://127.0.0.1:{listener.getsockname()[1]}"), retries_forever=False)
+        with pytest.raises(NotMirrored, match="takes too long"):
+            follow(copy, source)

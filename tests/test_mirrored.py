@@ -288,7 +288,8 @@ class Following:
     """A mirror that follows in a thread until the block ends, and at its end is like the source."""
 
     def __init__(self, client: TestClient, copy: Database) -> None:
-        self._mirror, self._stop, self.seen = MirrorFollower(copy, source_of(client)), threading.Event(), list[int]()
+        self._source = source_of(client)
+        self._mirror, self._stop, self.seen = MirrorFollower(copy, self._source), threading.Event(), list[int]()
         self._copy = copy
         self._thread = threading.Thread(target=self._run)
         self.error: BaseException | None = None
@@ -309,7 +310,8 @@ class Following:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        assert self.error is None, self.error
+        with self._source:
+            assert self.error is None, self.error
 
 
 @pytest.mark.slow

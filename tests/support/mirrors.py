@@ -1,6 +1,6 @@
 """Mirrors over a test client, and the comparison of two registries, byte for byte."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -30,14 +30,20 @@ def source_of(client: TestClient, alter: Alter = lambda text: text) -> Source:
 
     def answer(request: httpx.Request) -> httpx.Response:
         found = client.get(request.url.raw_path.decode())
-        return httpx.Response(found.status_code, content=iter([alter(found.text).encode()]))  # not read yet
+        return httpx.Response(found.status_code, content=streamed(alter(found.text).encode()))
 
-    made = httpx.Client(transport=httpx.MockTransport(answer), base_url="https://source.test")
+    made = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="https://source.test")
     return Source(made, retries_forever=False, pause=lambda _: None)
 
 
 def mirror(client: TestClient, copy: Database, alter: Alter = lambda text: text) -> None:
-    MirrorFollower(copy, source_of(client, alter)).follow(once=True)
+    with source_of(client, alter) as source:
+        MirrorFollower(copy, source).follow(once=True)
+
+
+async def streamed(content: bytes) -> AsyncIterator[bytes]:
+    """A body that httpx has not read yet."""
+    yield content
 
 
 def pages(client: Any, path: str | None) -> Iterator[str]:

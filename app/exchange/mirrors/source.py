@@ -1,5 +1,6 @@
 """The source of a mirror, over HTTP: its change feed, of which every Change is verified before it is used."""
 
+import asyncio
 import ipaddress
 import json
 import random
@@ -7,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Self
 
 import httpx
 from pydantic import BaseModel, Field, model_validator
@@ -32,8 +33,8 @@ from app.core.values.text import clean
 from app.core.writing.representation import is_representation
 
 WAIT = 30  # seconds of a long poll
-RESPONSE_SECONDS = 60.0  # for the response, in addition to the long poll
-MAX_BODY_SECONDS = 600.0  # for the whole body: RESPONSE_SECONDS is the longest pause in it
+PAUSE_SECONDS = 60.0  # without a byte of the response, in addition to the long poll
+MAX_SECONDS = 600.0  # for a request: the lookup of the name, the connection, and the whole response
 MAX_RESPONSE_BYTES = 20_000_000  # decompressed; a page has 4 MB and one record. Parsed, it can take 30 times as much
 GZIP = 31  # window bits that stand for this format
 MIN_PAUSE = 0.5  # seconds before the second attempt
@@ -198,14 +199,35 @@ def page_of(text: str) -> SourcePage:
         raise NotMirrored("The source is not a change feed that this program can read.") from error
 
 
+class Response(NamedTuple):
+    """A response of a source: its status, the seconds after which it wants the next request, and its body."""
+
+    status: int
+    retry_after: float
+    body: bytes
+
+
 @dataclass
 class Source:
-    """The client of a source, which repeats a request after growing pauses while the source cannot be reached."""
+    """The client of a source, which repeats a request after growing pauses while the source cannot be reached.
 
-    client: httpx.Client
+    It is a context manager, which closes the client.
+    """
+
+    client: httpx.AsyncClient
     retries_forever: bool = True
     pause: Callable[[float], None] = field(default=time.sleep)
     report: Callable[[str], None] = field(default=lambda _: None)  # why a request failed, and when it is repeated
+    _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
+
+    def __enter__(self) -> Self:
+        """Return the source."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        with self._runner as runner:
+            runner.run(self.client.aclose())
 
     def read_after(self, sequence: int, chain: str, wait: int = 0) -> SourcePage:
         """Return the page after this Change, as soon as it has an item or after `wait` seconds."""
@@ -235,13 +257,15 @@ class Source:
         while True:
             retry_after = 0.0
             try:
-                with self.client.stream("GET", PATH, params=query) as response:
-                    if response.status_code == 200:
-                        return _read_body(response).decode()
-                    if response.status_code not in TEMPORARY:
-                        raise NotMirrored(_rejection(response.status_code))
-                    reason = f"its response has the status {response.status_code}"
-                    retry_after = _seconds(response.headers.get("retry-after", ""))
+                response = self._runner.run(self._response(query))
+                if response.status == 200:
+                    return response.body.decode()
+                if response.status not in TEMPORARY:
+                    raise NotMirrored(_rejection(response.status))
+                reason = f"its response has the status {response.status}"
+                retry_after = response.retry_after
+            except TimeoutError:
+                reason = "the response takes too long"
             except httpx.HTTPError as error:
                 reason = str(error) or type(error).__name__
             attempts += 1
@@ -252,8 +276,14 @@ class Source:
             self.pause(seconds)
             pause = min(pause * 2, MAX_PAUSE)
 
+    async def _response(self, query: dict[str, Any]) -> Response:
+        """Return the response. Raise TimeoutError if it is not complete in time, however the source slows it down."""
+        async with asyncio.timeout(MAX_SECONDS), self.client.stream("GET", PATH, params=query) as response:
+            body = await _read_body(response) if response.status_code == 200 else b""
+            return Response(response.status_code, _seconds(response.headers.get("retry-after", "")), body)
 
-def _read_body(response: httpx.Response) -> bytes:
+
+async def _read_body(response: httpx.Response) -> bytes:
     """Return the decompressed body. No more of it is decompressed at once than a page may have.
 
     httpx would decompress a whole block of the network at once, of which a few bytes can become gigabytes.
@@ -263,10 +293,7 @@ def _read_body(response: httpx.Response) -> bytes:
         raise NotMirrored("The response of the source has a content coding that was not asked for.")
     gzip = zlib.decompressobj(GZIP) if coding == "gzip" else None
     body = bytearray()
-    until = time.monotonic() + MAX_BODY_SECONDS
-    for part in response.iter_raw():
-        if time.monotonic() > until:
-            raise httpx.ReadTimeout("the response takes too long")
+    async for part in response.aiter_raw():
         body += part if gzip is None else _decompressed(gzip, part, MAX_RESPONSE_BYTES + 1 - len(body))
         if len(body) > MAX_RESPONSE_BYTES:
             raise NotMirrored("The response of the source is larger than any page of a change feed.")
@@ -296,7 +323,7 @@ def _rejection(status: int) -> str:
     return f"The source rejects the request with the status {status}. Is this the address of a registry?"
 
 
-def client_of(url: str, *, insecure: bool = False) -> httpx.Client:
+def client_of(url: str, *, insecure: bool = False) -> httpx.AsyncClient:
     """Return a client for the registry at this address.
 
     Raise ValueError unless the address uses https, is on this machine, or `insecure` is true.
@@ -309,9 +336,9 @@ def client_of(url: str, *, insecure: bool = False) -> httpx.Client:
         raise ValueError("Use the address of a registry, such as https://registry.example")
     if base.scheme == "http" and not insecure and not _is_local(base.host):
         raise ValueError("Over http, anybody on the network can alter the responses. Use https, or add --insecure.")
-    timeout = httpx.Timeout(WAIT + RESPONSE_SECONDS, connect=10)
+    timeout = httpx.Timeout(WAIT + PAUSE_SECONDS, connect=10)
     headers = {"User-Agent": f"hoptac-mirror/{__version__}", "Accept-Encoding": "gzip"}
-    return httpx.Client(base_url=base, timeout=timeout, headers=headers)
+    return httpx.AsyncClient(base_url=base, timeout=timeout, headers=headers)
 
 
 def _is_local(host: str) -> bool:
