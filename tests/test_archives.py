@@ -1,5 +1,6 @@
 """The archive of the registry at `/v1/export`: what it contains, how it is made once, and how it is sent."""
 
+import asyncio
 import csv
 import hashlib
 import io
@@ -7,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from httpx2 import Response
 
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
-from app.exchange.archives import current
-from app.exchange.archives.folder import ArchiveFolder, Lock
-from app.exchange.archives.sending import Span, requested_span
+from app.exchange.archives import current, sending
+from app.exchange.archives.description import State
+from app.exchange.archives.folder import ArchiveFolder, ArchiveName, Lock, OpenArchive
+from app.exchange.archives.sending import Downloads, Span, archive_response, requested_span
 from app.exchange.archives.zip_file import NotArchived, ZipWriter
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, patch, problem, put, walk
@@ -185,6 +188,46 @@ def test_an_archive_is_sent_in_parts_and_made_again_after_a_change(
     settings = {"HOPTAC_DATABASE_URL": url_of(seeded_database), "HOPTAC_ARCHIVE_FOLDER": str(tmp_path / "archives")}
     run("redact", "Ministry", "--reason", "Asked for.", "--record", "partners/moit", **settings)
     assert list((tmp_path / "archives").glob("*.zip")) == []
+
+
+def test_slow_downloads_keep_few_deleted_archives_on_the_disk(tmp_path: Path) -> None:
+    folder = ArchiveFolder(tmp_path)
+
+    def opened(number: int) -> OpenArchive:
+        name = ArchiveName(number, "", "0" * 8, "0" * 64)
+        (tmp_path / str(name)).write_bytes(bytes(200_000))
+        archive = folder.open(name)
+        assert archive is not None
+        return archive
+
+    async def sizes(later: int, *, is_deleted: bool) -> list[int]:
+        """The sizes of the parts of a download, after the first of which so many other archives are sent."""
+        downloads = Downloads()
+        archive = opened(1)
+        sent: list[int] = []
+
+        async def receive() -> Any:
+            await asyncio.Event().wait()
+
+        with ExitStack() as others:
+
+            async def send(message: Any) -> None:
+                sent.append(len(message.get("body", b"")))
+                if len(sent) == 2:
+                    for number in range(later):
+                        other = opened(2 + number)
+                        others.callback(other.file.close)
+                        others.enter_context(downloads.sending(other))
+                    if is_deleted:
+                        (tmp_path / str(archive.name)).unlink()
+
+            await archive_response(archive, State(), {}, "", downloads)({"type": "http"}, receive, send)
+        assert archive.file.closed
+        return sent
+
+    assert sum(asyncio.run(sizes(2, is_deleted=True))) == 200_000
+    assert sum(asyncio.run(sizes(3, is_deleted=False))) == 200_000
+    assert sum(asyncio.run(sizes(3, is_deleted=True))) == sending.BLOCK
 
 
 def test_only_one_process_makes_an_archive(

@@ -155,7 +155,8 @@ class Settings(BaseSettings):
         default=1_000_000_000,
         ge=0,
         le=1_000_000_000_000,
-        description="Maximum size in bytes of an archive of `/v1/export`. Two are stored. 0: there is no `/v1/export`.",
+        description="Maximum size in bytes of an archive of `/v1/export`. Two are stored, and each process sends at "
+        "most 3 deleted ones to their end. 0: there is no `/v1/export`.",
     )
     cache_control: str = Field(
         default="public, max-age=0, must-revalidate",

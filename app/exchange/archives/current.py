@@ -16,6 +16,7 @@ from app.core.settings import Settings
 from app.exchange.archives.description import Description, State, read_state
 from app.exchange.archives.folder import ArchiveFolder, ArchiveName, OpenArchive
 from app.exchange.archives.process import ArchiveProcess, Job
+from app.exchange.archives.sending import Downloads
 
 PATIENCE = 10.0  # seconds for which a request waits for a new archive
 POLL = 0.2  # seconds
@@ -36,6 +37,7 @@ class CurrentArchive:
         self._process: ArchiveProcess | None = None
         self._making: asyncio.Future[None] | None = None
         self._is_closing = False
+        self.downloads = Downloads()
         self._waiting = FairQueue(
             running=100, running_of_client=4, waiting=0, waiting_of_client=0, patience=0.0, what="requests for archives"
         )

@@ -44,4 +44,4 @@ async def export(request: Request) -> Response:
         raise NotFound("This registry does not offer an archive. Use the change feed.")
     archives: CurrentArchive = state.archives
     archive, log = await archives.open(client_of(request.scope))
-    return archive_response(archive, log, dict(request.headers), state.settings.cache_control)
+    return archive_response(archive, log, dict(request.headers), state.settings.cache_control, archives.downloads)

@@ -1,10 +1,13 @@
 """Sending an archive, or a range of its bytes (RFC 9110, sections 13 and 14)."""
 
 import asyncio
+import os
 import re
 import time
 from base64 import b64encode
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from email.utils import format_datetime
 from typing import NamedTuple
@@ -14,11 +17,12 @@ from fastapi import Response
 from app.core.errors import BadRange
 from app.core.etags import matches_any
 from app.exchange.archives.description import State
-from app.exchange.archives.folder import OpenArchive
-from app.exchange.exports.sending import StreamedFile
+from app.exchange.archives.folder import ArchiveName, OpenArchive
+from app.exchange.exports.sending import BrokenOff, StreamedFile
 
 MEDIA_TYPE = "application/zip"
-BLOCK = 262_144  # bytes that are read and sent at once
+BLOCK = 65_536  # bytes that are read and sent at once. The slowest client that a server tolerates takes a minute
+MAX_LATER = 3  # archives that a process sends beside a deleted one and that were opened later
 TAG_LENGTH = 32  # characters of the SHA-256 in an ETag
 STABLE_AFTER = 2.0  # seconds after which no other Change gets the time of a Change
 _RANGE = re.compile(r"bytes=(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})")
@@ -31,7 +35,36 @@ class Span(NamedTuple):
     end: int
 
 
-def archive_response(archive: OpenArchive, state: State, headers: dict[str, str], caching: str) -> Response:
+class Downloads:
+    """The archives that a process is sending.
+
+    A deleted archive takes disk until it is sent. Slow clients could keep any number, so the oldest are given up.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[ArchiveName] = Counter()  # how often each is sent, in the order of their first downloads
+
+    @contextmanager
+    def sending(self, archive: OpenArchive) -> Iterator[None]:
+        """Count an archive while it is being sent."""
+        self._counts[archive.name] += 1
+        try:
+            yield
+        finally:
+            self._counts[archive.name] -= 1
+            if not self._counts[archive.name]:
+                del self._counts[archive.name]
+
+    def check(self, archive: OpenArchive) -> None:
+        """Raise BrokenOff if an archive is deleted and too many later ones are being sent."""
+        later = len(self._counts) - 1 - list(self._counts).index(archive.name)
+        if later >= MAX_LATER and os.fstat(archive.file.fileno()).st_nlink == 0:
+            raise BrokenOff("The archive was deleted, and its client reads slowly.")
+
+
+def archive_response(
+    archive: OpenArchive, state: State, headers: dict[str, str], caching: str, downloads: Downloads
+) -> Response:
     """Return the response to a request with these headers. It closes the archive when it is sent."""
     tag = archive.name.sha256[:TAG_LENGTH]
     all_headers = {**_validators(archive, state, tag), "Cache-Control": caching}
@@ -51,7 +84,8 @@ def archive_response(archive: OpenArchive, state: State, headers: dict[str, str]
     }
     if span is not None:
         all_headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{size}"
-    return StreamedFile(all_headers, _parts(archive, sent), archive.file.close, 200 if span is None else 206)
+    parts = _parts(archive, sent, downloads)
+    return StreamedFile(all_headers, parts, archive.file.close, 200 if span is None else 206)
 
 
 def requested_span(headers: dict[str, str], size: int, tag: str) -> Span | None:
@@ -82,13 +116,15 @@ def _validators(archive: OpenArchive, state: State, tag: str) -> dict[str, str]:
     return headers
 
 
-async def _parts(archive: OpenArchive, span: Span) -> AsyncGenerator[bytes, None]:
+async def _parts(archive: OpenArchive, span: Span, downloads: Downloads) -> AsyncGenerator[bytes, None]:
     """Yield the bytes. They are read in a thread; no connection to the database is open meanwhile."""
     position = span.start
     await asyncio.to_thread(archive.file.seek, position)
-    while position < span.end:
-        part = await asyncio.to_thread(archive.file.read, min(BLOCK, span.end - position))
-        if not part:
-            raise OSError("the archive is shorter than it was")
-        position += len(part)
-        yield part
+    with downloads.sending(archive):
+        while position < span.end:
+            downloads.check(archive)
+            part = await asyncio.to_thread(archive.file.read, min(BLOCK, span.end - position))
+            if not part:
+                raise OSError("the archive is shorter than it was")
+            position += len(part)
+            yield part

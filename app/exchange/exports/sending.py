@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
 
+import structlog
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
@@ -160,6 +161,10 @@ def _timed(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
     return work(*arguments), time.thread_time() - began
 
 
+class BrokenOff(Exception):
+    """Raised by the parts of a file that is not sent to its end. The message is the reason, for the log."""
+
+
 class StreamedFile(Response):
     """A response in parts. It ends when the client disconnects; an error of a part breaks the connection off."""
 
@@ -187,6 +192,8 @@ class StreamedFile(Response):
                         return
                     await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+        except BrokenOff as error:  # the server closes the connection, because the response is not complete
+            structlog.get_logger("hoptac.downloads").warning("download broken off", reason=str(error))
         finally:
             disconnected.cancel()
             await self._parts.aclose()
