@@ -42,7 +42,7 @@ format: .venv/dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 .PHONY: contract
-contract: .venv/dev ## Write openapi.json and the fingerprints anew, after a change that is meant
+contract: .venv/dev ## Write openapi.json, the Python client and the fingerprints anew, after a change that is meant
 	$(BIN)/python -m tests.contract
 	$(BIN)/python -m tests.fingerprints
 

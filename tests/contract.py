@@ -16,6 +16,7 @@ from app.exchange.iati.extension.schema import extension_schema
 from app.main import assemble, written_contract
 from seed.files import read
 from tests.support.prefilled import run_on_dataset
+from tools import python_client
 
 ROOT = Path(__file__).parents[1]
 CONTRACT = ROOT / "openapi.json"
@@ -99,6 +100,7 @@ FILES: dict[Path, Callable[[], str]] = {
     CONTRACT: contract,
     ANSWERS: answers,
     IATI_EXTENSION: extension_schema,
+    **python_client.FILES,  # from the contract that was just written
 }
 
 

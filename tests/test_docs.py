@@ -30,6 +30,17 @@ def test_guides_show_what_the_api_answers(client: TestClient, path: str, shown: 
     assert json.loads(shown) == answered
 
 
+def test_the_recipes_name_files_and_columns_that_exist(client: TestClient) -> None:
+    text = (ROOT / "docs/clients.md").read_text("utf-8")
+    files = [client.get(path) for path in re.findall(r'/v1/[a-z]+\.[a-z]+\?[^"]+', text)]
+    assert [file.status_code for file in files] == [200] * 6
+    content = "".join(file.text for file in files)
+    selected = text.partition("supported[[")[2].partition("]]")[0]
+    columns = re.findall(r'"([a-z_.]+)"', selected)
+    assert len(columns) == 5
+    assert all(column in content for column in columns)
+
+
 def test_each_setting_is_in_the_guides_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
         assert f"| `HOPTAC_{name.upper()}` | `{field.default}` | {field.description} |" in (

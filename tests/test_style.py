@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("app", "seed", "migrations", "examples", "bench", "tools")
+FOLDERS = ("app", "seed", "migrations", "examples", "bench", "tools", "clients")
 
 
 def packed(tree: ast.Module) -> Iterator[str]:

@@ -40,6 +40,7 @@ NO_ENGINE = {
     "test_docs": "texts",
     "test_pages": "pages of the docs",
     "test_permissions": "which key may do what is decided before a write",
+    "test_python_client": "requests of a client",
     "test_prefilled": "the examples of the contract",
     "test_request_headers": "headers",
     "test_root_path": "paths in responses",
