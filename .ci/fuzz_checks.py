@@ -3,10 +3,10 @@
 import json
 
 import schemathesis
-from schemathesis.specs.openapi.checks import content_type_conformance
 
 # What a query may hold by its schema and is refused all the same, since no schema can say it.
 REASONS = {
+    "bad_request": "cannot read this as an HTTP/1.1 request",  # such as a target over 64 KiB
     "bad_query": "control character|longer than",
     "invalid_value": "EDTF|control character|is blank|no such|of the calendar|ends before|year must be|JSON Lines",
     "unknown_include": "include",
@@ -17,24 +17,10 @@ REASONS = {
 }
 
 
-def by_parser(response) -> bool:
-    """What uvicorn's HTTP parser refuses, such as a target over 64 KiB, never reaches the program: text/plain."""
-    return response.status_code == 400 and response.content == b"Invalid HTTP request received."
-
-
-@schemathesis.check
-def content_type(ctx, response, case) -> None:
-    """As content_type_conformance, but for what the parser refuses."""
-    if not by_parser(response):
-        content_type_conformance(ctx, response, case)
-
-
 @schemathesis.check
 def refused_for_a_reason(_, response, case) -> None:
     """A request that fits the contract is only refused for what the contract cannot express."""
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in (400, 422):
-        return
-    if by_parser(response):
         return
     problem = json.loads(response.content)
     reasons = [(each["code"], each["detail"]) for each in problem["errors"]] or [(problem["code"], problem["detail"])]
@@ -46,7 +32,7 @@ def refused_for_a_reason(_, response, case) -> None:
 @schemathesis.check
 def problem_json(_, response, case) -> None:
     """Every error is problem+json, agrees with its status and repeats nothing."""
-    if response.status_code < 400 or by_parser(response):
+    if response.status_code < 400:
         return
     kind = response.headers.get("content-type", [""])[0]
     assert kind == "application/problem+json" or (case.method == "HEAD" and not response.content), f"an error as {kind}"

@@ -103,12 +103,8 @@ def get(target: str) -> tuple[int, dict[str, str], bytes]:
 
 
 def by_parser(status: int, headers: dict[str, str], body: bytes) -> bool:
-    """What uvicorn refuses before the program sees it: plain text, and nothing of the request in it."""
-    return (
-        status == 400
-        and headers.get("content-type", "").startswith("text/plain")
-        and body == b"Invalid HTTP request received."
-    )
+    """Whether the parser of HTTP refused it, before the application saw it."""
+    return not wrong(status, headers, body) and b"cannot read this as an HTTP/1.1 request" in body
 
 
 def wrong(status: int, headers: dict[str, str], body: bytes) -> str:
@@ -190,7 +186,7 @@ def amiss(head: bytes, status: int, headers: dict[str, str], body: bytes) -> str
         return "the input is repeated" if MARK.encode() in NAME.sub(b"", body) else ""
     if status == 0 and not head.endswith(b"\r\n\r\n"):
         return ""  # it waits for the rest
-    return "" if by_parser(status, headers, body) else wrong(status, headers, body)
+    return wrong(status, headers, body)
 
 
 def sparse() -> Iterator[str]:

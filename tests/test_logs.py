@@ -48,7 +48,9 @@ def test_every_line_is_json_and_has_no_token(url: str, workers: str) -> None:
             client.get(f"/v1/partners?q={token}&a={token.replace('_', '%5f')}{ODD * 99}", headers=odd_headers)
             client.get("/v1/partners", headers={"Authorization": f"Bearer {token}"})
         for malformed in (b"\x16\x03\x01\xe2\x80\xa8\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nA b: c\r\n\r\n"):
-            answers_to(base, malformed)
+            answered = answers_to(base, malformed)
+            assert answered.startswith(b"HTTP/1.1 400 ")
+            assert json.loads(answered.partition(b"\r\n\r\n")[2])["code"] == "bad_request"
         for _ in range(MAX_LINES):
             answers_to(base, b"\x16\r\n\r\n")
         answers_to(base, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n")

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from app.core.access.clients import network_of
 from app.server.connections import Connections
 from app.server.exchange import Exchange
+from app.server.not_http import refuse
 
 log = structlog.get_logger("hoptac.access")
 
@@ -100,8 +101,7 @@ class Connection(HttpToolsProtocol):
             if self._ignored > MAX_IGNORED:
                 self.abort()
             return
-        # Blank lines count too, although they start no message.
-        if self._head_until == NEVER and self in self.shared.waiting:
+        if self._head_until == NEVER and self in self.shared.waiting:  # blank lines count too: they start no message
             self._head_until = time.monotonic() + self.shared.head_deadline
         if self._is_full:
             return
@@ -183,7 +183,7 @@ class Connection(HttpToolsProtocol):
             return
         if self.shared.logs_malformed and self.shared.refusals.admits(self._network):
             log.info("malformed", status=400, client=self.client[0] if self.client else "")
-        self.send_400_response("Invalid HTTP request received.")  # the text that uvicorn sends
+        refuse(self.transport)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

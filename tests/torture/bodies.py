@@ -101,8 +101,6 @@ def _asked(
 
 
 def _is_refused(status: int, media_type: str, said: bytes) -> bool:
-    if said == b"Invalid HTTP request received.":
-        return status == 400
     return 400 <= status < 500 and media_type == "application/problem+json"
 
 
