@@ -84,16 +84,20 @@ class Folder:
         state = _read(self.state_file) if self.state_file.exists() else {}
         self.next: str | None = state.get("next")  # path of the change feed from which to continue
         self.agreed: dict[str, Fields] = state.get("agreed", {})
+        self.not_written: dict[str, Fields | None] = {}  # what a dry run would have written
 
     def projects(self) -> dict[str, Fields]:
         """Return our projects by id."""
-        return {path.stem: _read(path) for path in sorted(self.path.glob("[!.]*.json"))}
+        files = {path.stem: _read(path) for path in sorted(self.path.glob("[!.]*.json"))}
+        after = {**files, **self.not_written}
+        return {project: fields for project, fields in after.items() if fields is not None}
 
     def write(self, project: str, fields: Fields | None) -> None:
         """Write the file of a project, or remove it if there are no fields."""
         path = self.path / f"{project}.json"
         if self.dry_run:
             print(f"{project}: the file would be {'removed' if fields is None else 'written'}")
+            self.not_written[project] = fields
         elif fields is None:
             path.unlink(missing_ok=True)
         else:

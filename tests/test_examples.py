@@ -109,6 +109,8 @@ def test_an_emptied_folder_deletes_nothing_unless_asked(tmp_path: Path, served: 
     assert in_step(folder, served, key, "--dry-run") == "".join(f"{name}: would be sent\n" for name in names)
     assert served.get("/v1/projects/first").status_code == 404
     in_step(folder, served, key)
+    printed = in_step(tmp_path / "empty", served, key, "--dry-run")
+    assert printed == "".join(f"{name}: the file would be written\n" for name in names)
     for path in folder.glob("[!.]*.json"):
         path.unlink()
     assert "3 of 3 projects would be deleted" in in_step(folder, served, key, code=1)
