@@ -48,7 +48,7 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
 
     try:
         serve(settings)
-    except SystemExit:  # uvicorn has printed the reason, such as an address that is in use
+    except SystemExit:  # uvicorn has logged why the application did not start
         return FAILED
     return DONE
 

@@ -109,8 +109,8 @@ def test_what_a_registry_cannot_do_is_said_in_a_line(
     for arguments, said in (
         (("key", "events", "abc"), "There is no key with this id."),
         (("key", "revoke", "abc"), "There is no key with this id."),
-        ((*key, "keys", "--expires", "tomorrow"), "--expires: is not an instant with its offset, such as"),
-        ((*key, "keys", "--network", "home"), "--network: is not a network such as"),
+        ((*key, "keys", "--expires", "tomorrow"), "--expires: This is not an instant with its offset, such as"),
+        ((*key, "keys", "--network", "home"), "--network: This is not a network such as"),
         ((*key, "records:write:own", "--partner", "nobody"), "--partner: There is no such partner."),
         (("import", table), "--resource: state what the table contains, one of projects, "),
         (("import", lines, "--resource", "projects"), "--resource: leave it out"),
@@ -244,8 +244,9 @@ def test_a_port_in_use_is_said(new_database: NewDatabase, seeded: str) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         found = run("serve", "--port", str(taken.getsockname()[1]), HOPTAC_DATABASE_URL=new_database(seeded))
-    assert found.returncode != 0
+    assert found.returncode == 2
     assert "in use" in found.stderr
+    assert "choose another port with --port or HOPTAC_PORT" in found.stderr
 
 
 def raw(base: str, request: bytes) -> bytes:

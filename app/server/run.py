@@ -51,7 +51,12 @@ def serve(settings: Settings) -> None:
 
 def _run(settings: Settings, application: Any) -> None:
     config = ServerConfig(settings, application, factory=settings.workers > 1)
-    listening = config.bind_socket()
+    try:
+        listening = config.bind_socket()
+    except SystemExit:  # uvicorn has logged the reason
+        address = f"{settings.host}:{settings.port}"
+        text = "If another program uses this port, stop it, or choose another port with --port or HOPTAC_PORT."
+        raise ValueError(f"The server cannot listen on {address}. {text}") from None
     listening.listen(config.backlog)  # accepts connections already; the server starts a moment later
     host, port = listening.getsockname()[:2]
     print(_addresses(f"http://{host}:{port}", example_path(settings)), flush=True)
