@@ -68,7 +68,8 @@ class SearchHit(BaseModel, defer_build=True):
         description="Its name or title. For a statement, its summary; for a figure, the words of the source (as `und`)."
     )
     project: HitProject | None = Field(
-        description="The project to which the record belongs, or the first of several. Null: it belongs to none."
+        description="The project to which the record belongs, or the first of several. Null for a project itself, and"
+        " for a record that belongs to none."
     )
     tier: Annotated[str, TIER] = Field(description="Where and how the record contains the words of the query.")
     field: str = Field(description="The field that the snippet is from.", examples=["title.vi", "aliases[0]"])
