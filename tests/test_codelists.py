@@ -160,11 +160,11 @@ def test_all_codes_have_an_english_label() -> None:
     ],
 )
 def test_a_label_or_symbol_is_told_from_its_code(codes: str, text: str, code: str) -> None:
-    with pytest.raises(ValueError, match=f"^is not a code of {codes}. Did you mean {code}\\?$"):
+    with pytest.raises(ValueError, match=f"^This is not a code of {codes}. Did you mean {code}\\?$"):
         ALL[codes].check(text)
 
 
 @pytest.mark.parametrize("text", ["", "(", "nothing like it"])
 def test_other_text_is_refused_without_a_guess(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^is not a code of unit; see /v1/codelists/unit$"):
+    with pytest.raises(ValueError, match=r"^This is not a code of unit. See /v1/codelists/unit.$"):
         ALL["unit"].check(text)

@@ -276,11 +276,11 @@ def test_a_replacement_that_makes_a_record_invalid_changes_nothing(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("", "x", "y"), "text is blank"),
+        (("", "x", "y"), "text: The text is blank."),
         (("\x00abc", "x", "y"), "text contains a control"),
         (("\ud800abc", "x", "y"), "unpaired surrogate"),
-        (("abcd", "", "y"), "replacement is blank"),
-        (("abcd", "x", " "), "reason is blank"),
+        (("abcd", "", "y"), "replacement: The text is blank."),
+        (("abcd", "x", " "), "reason: The text is blank."),
         (("abcd", "xabcd", "y"), "contains the text"),
         (("abcd", "x", "since abcd asked"), "contains the text"),
         (("ab", "x", "y"), "--record"),

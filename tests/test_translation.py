@@ -61,7 +61,7 @@ def test_a_translation_has_the_parts_of_its_message() -> None:
 @pytest.mark.parametrize(
     ("english", "vietnamese"),
     [
-        ("is blank", "không được để trống"),
+        ("The text is blank.", "Không được để trống."),
         ("The request has 3 errors.", "Yêu cầu có 3 lỗi."),
         ("There is no such member here.", "Ở đây không có trường này."),
         ("There is no such member here. Did you mean status?", "Ở đây không có trường này. Có phải ý bạn là status?"),
@@ -70,7 +70,7 @@ def test_a_translation_has_the_parts_of_its_message() -> None:
         ("String should have at most 1000 characters", "Chuỗi chỉ được có tối đa 1000 ký tự"),
         ("Input should be 'a', 'b' or 'c'", "Giá trị phải là 'a', 'b' hoặc 'c'"),
         ("something that nobody has translated", "something that nobody has translated"),
-        ("is blank" * MAX_MESSAGE, "is blank" * MAX_MESSAGE),
+        ("The text is blank." * MAX_MESSAGE, "The text is blank." * MAX_MESSAGE),
     ],
 )
 def test_a_message_is_translated_with_its_parts(english: str, vietnamese: str) -> None:
@@ -206,11 +206,11 @@ def test_the_lines_of_an_import_have_the_language_of_the_reader(registry: TestCl
     table = b"id,title.en,status\nin-vietnamese,X,unheard\n"
     found, lines = ended(registry, editor, table, "?resource=projects", CSV)
     english = {error["column"]: error["detail"] for error in lines[0]["errors"]}
-    assert english["status"].startswith("is not a code of")
+    assert english["status"].startswith("This is not a code of")
     path = f"/v1/imports/{found['id']}/lines"
     again = registry.get(path, headers={**editor, **VIETNAMESE}).json()["items"]
     vietnamese = {error["column"]: error["detail"] for error in again[0]["errors"]}
-    assert vietnamese["status"].startswith("không phải là mã của danh mục")
+    assert vietnamese["status"].startswith("Đây không phải là mã của danh mục")
     assert vietnamese == {column: translated(detail, "vi") for column, detail in english.items()}
 
 

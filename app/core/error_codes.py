@@ -11,7 +11,7 @@ ERROR_DETAILS = {
     "of_the_past": "`as_of` cannot be combined with `include`, because linked records may have changed since then.",
     "unknown_member": "The resource has no such member. The detail suggests the most similar name.",
     "read_only": "Only the registry sets this member. Leave it out, or send the current value.",
-    "unknown_record": "No such record exists, or it is a draft that the key cannot see.",
+    "unknown_record": "No such record exists, or it is a draft that only other keys can see.",
     "links_to_draft": "A published record can link only to published records. Publish the linked record first.",
     "merged": "The linked partner was merged into another one. Link to that partner.",
     "no_evidence": "A record needs at least one citation, or a partner that manages it (`managed_by`).",

@@ -213,7 +213,7 @@ class NotFound(Problem):
     status = 404
     code = "not_found"
     title = "Not found"
-    detail = "Nothing exists at this path, or it is a draft that the key cannot see."
+    detail = "Nothing exists at this path, or it is a draft that only other keys can see."
 
 
 class MethodNotAllowed(Problem):

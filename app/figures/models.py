@@ -41,9 +41,9 @@ def exact_number(value: object) -> int | float:
     ValueError: it is not a JSON number, or has more than 15 significant digits.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("is not a JSON number")
+        raise ValueError("This is not a JSON number.")
     if abs(value) >= 1e15 or len(Decimal(repr(value)).normalize().as_tuple().digits) > 15:
-        raise ValueError("has more than 15 significant digits, or is 10^15 or more")
+        raise ValueError("The number has more than 15 significant digits, or is 10^15 or more.")
     return int(value) if value == int(value) else value
 
 
@@ -134,9 +134,9 @@ class FigureFields(RecordFields):
     @model_validator(mode="after")
     def _has_number_or_text(self) -> "FigureFields":
         if self.value is None and self.text is None:
-            raise ValueError("a figure needs a value, or a text where the source states no number")
+            raise ValueError("A figure needs a value, or a text where the source states no number.")
         if self.value_high is not None and (self.value is None or self.value_high < self.value):
-            raise ValueError("value_high must not be less than value, the lower end of the range")
+            raise ValueError("The upper end of the range, value_high, must not be less than the lower end, value.")
         return self
 
 

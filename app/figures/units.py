@@ -18,9 +18,9 @@ UNIT_TEXT = (
 def check_unit_text(unit: str, text: Mapping[str, str] | None) -> None:
     """Raise ValueError unless the unit is `other` exactly if there is a text."""
     if unit == OTHER_UNIT and text is None:
-        raise ValueError("the unit `other` needs unit_text, the noun that the source writes")
+        raise ValueError("The unit `other` needs unit_text, the noun that the source writes.")
     if unit != OTHER_UNIT and text is not None:
-        raise ValueError("unit_text is only for the unit `other`")
+        raise ValueError("Only the unit `other` can have unit_text.")
 
 
 def unit_of(figure: Any) -> tuple[str, str | None]:

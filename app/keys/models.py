@@ -29,9 +29,9 @@ def _future_instant(text: str) -> str:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError("is not an instant with its offset, such as 2027-01-01T00:00:00Z")
+        raise ValueError("This is not an instant with its offset, such as 2027-01-01T00:00:00Z.")
     if moment <= datetime.now(UTC):
-        raise ValueError("is in the past")
+        raise ValueError("This time is in the past.")
     return _instant_of(moment)
 
 

@@ -157,7 +157,7 @@ IS_PENDING = DELIVERIES.c.state == literal_column("'pending'")
 
 def _check_resource(name: str) -> str:
     if name not in RESOURCES:
-        raise ValueError("is not the name of a resource, such as projects")
+        raise ValueError("This is not the name of a resource, such as projects.")
     return name
 
 

@@ -31,11 +31,11 @@ AUDITED_RESOURCES = sorted({rule.resource.name for rule in ALL})
 
 def _day(text: str) -> str:
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-        raise ValueError("is not a day such as 2026-11-22")
+        raise ValueError("This is not a day such as 2026-11-22.")
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise ValueError("is not a day of the calendar") from None
+        raise ValueError("The calendar has no such day.") from None
 
 
 Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]

@@ -30,7 +30,7 @@ def _parse_network(text: str) -> Network:
     try:
         network = ipaddress.ip_network(text[: MAX_LENGTH + 1], strict=False)
     except ValueError:
-        raise ValueError("is not a network such as 192.0.2.0/24 or 2001:db8::/32") from None
+        raise ValueError("This is not a network such as 192.0.2.0/24 or 2001:db8::/32.") from None
     if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
         last_bits = int(network.network_address) & 0xFFFFFFFF
         return ipaddress.IPv4Network((last_bits, network.prefixlen - _MAPPED.prefixlen))

@@ -59,7 +59,7 @@ class Redaction:
             try:
                 clean(getattr(self, name))
             except ValueError as error:
-                raise ValueError(f"the {name} {error}") from None
+                raise ValueError(f"{name}: {error}") from None
             object.__setattr__(self, name, _nfc(getattr(self, name)))
         if self.text in self.replacement or self.text in self.reason:
             raise ValueError("the replacement or the reason contains the text")

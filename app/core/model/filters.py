@@ -204,12 +204,12 @@ def _instant(text: str) -> datetime:
     """Parse an instant, or a day (of UTC) as its start; ValueError with the reason."""
     text = _UNENCODED_PLUS.sub("+", text)
     if not _INSTANT.fullmatch(text) or not text.isascii():
-        raise ValueError("is neither an RFC 3339 instant (2026-11-22T09:30:00Z) nor a day (2026-11-22)")
+        raise ValueError("This is neither an RFC 3339 instant (2026-11-22T09:30:00Z) nor a day (2026-11-22).")
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # an offset can lead out of the years that exist
-        raise ValueError("there is no such day or time") from None
+        raise ValueError("There is no such day or time.") from None
 
 
 def _valid_instant(text: str) -> str:

@@ -79,7 +79,7 @@ def _unsafe(value: Any, pointer: str, depth: int, names: frozenset[str]) -> Iter
         raise BadBody
     if isinstance(value, str):
         if UNSAFE.search(value):
-            detail = "contains a control character or an unpaired surrogate"
+            detail = "The text contains a control character or an unpaired surrogate."
             yield ErrorItem(pointer=pointer, code="invalid_value", detail=detail)
         return
     for name, member in value.items() if isinstance(value, dict) else enumerate(value):
@@ -178,6 +178,7 @@ CHOICES = ("^(", "^-?")  # the start of a regular expression that lists the allo
 
 # The expected value in words, instead of a message of pydantic that names types of Python.
 EXPECTED = {
+    "missing": "This value is required.",
     "dict_type": "Input should be an object",
     "mapping_type": "Input should be an object",
     "model_type": "Input should be an object",

@@ -17,6 +17,7 @@ from app.core.model.filters import InstantText, Parameter
 from app.core.model.labels import Language
 from app.core.model.resource import COMPUTED_INCLUDES, Resource
 from app.core.model.validation import error_detail
+from app.core.public_paths import public
 from app.core.reading.cursors import MAX_CURSOR
 from app.core.values.text import PLAIN_NAME, UNSAFE, Suggestions
 
@@ -41,7 +42,7 @@ SearchWords = Annotated[str, StringConstraints(max_length=300)]
 def _check_digits(text: Any) -> Any:
     """Refuse numbers that only Python reads as such (`+5`, `1_0`)."""
     if isinstance(text, str) and not (text.isascii() and text.removeprefix("-").isdigit()):
-        raise ValueError("is not an integer")
+        raise ValueError("This is not an integer.")
     return text
 
 
@@ -319,7 +320,8 @@ def unknown_parameters(names: Sequence[str], parameters: Collection[str]) -> lis
     suggestions = Suggestions()
     errors: list[ErrorItem] = []
     for name in names:
-        detail = f"There is no such parameter.{suggestions.similar_to(name, parameters)}"
+        suggestion = suggestions.similar_to(name, parameters) or f" {public('/reference')} lists those that exist."
+        detail = f"There is no such parameter.{suggestion}"
         plain = name if PLAIN_NAME.fullmatch(name) else None
         errors.append(ErrorItem(parameter=plain, code="unknown_parameter", detail=detail))
     return errors

@@ -55,10 +55,10 @@ class CodeList:
         if code not in self.codes:
             intended = self._code_by_label.get(code.strip().casefold())
             if intended is not None:
-                raise ValueError(f"is not a code of {self.name}. Did you mean {intended}?")
+                raise ValueError(f"This is not a code of {self.name}. Did you mean {intended}?")
             if len(self.codes) > MAX_NAMED:
-                raise ValueError(f"is not a code of {self.name}; see /v1/codelists/{self.name}")
-            raise ValueError(f"is not a code of {self.name}: {', '.join(self.codes)}")
+                raise ValueError(f"This is not a code of {self.name}. See /v1/codelists/{self.name}.")
+            raise ValueError(f"This is not a code of {self.name}. The codes are {', '.join(self.codes)}.")
         return code
 
     @cached_property

@@ -44,13 +44,13 @@ def parse_edtf(text: str) -> Span:
     """Parse an EDTF string of the profile; ValueError with the reason, which does not repeat the input."""
     start, end = _ends(text)
     if start == end == "..":
-        raise ValueError("an EDTF interval needs at least one end")
+        raise ValueError("An EDTF interval needs at least one end.")
     if start == end:
         return _point(start)
     earliest = None if start == ".." else _point(start).earliest
     latest = None if end == ".." else _point(end).latest
     if earliest and latest and latest < earliest:
-        raise ValueError("the interval ends before it starts")
+        raise ValueError("The interval ends before it starts.")
     return Span(earliest, latest)
 
 
@@ -71,22 +71,22 @@ def _ends(text: str) -> tuple[str, str]:
 def _point(text: str) -> Span:
     match = _POINT.fullmatch(text)
     if match is None or not text.isascii():
-        raise ValueError("is not a date of the EDTF profile, such as 2022, 2022-02, 2022-02-28 or 2024/2028")
+        raise ValueError("This is not a date in EDTF, such as 2022, 2022-02, 2022-02-28 or 2024/2028.")
     year, month, day = (int(match[part]) if match[part] else None for part in ("year", "month", "day"))
     if year is None or year == 0:
-        raise ValueError("the year must be between 0001 and 9999")
+        raise ValueError("The year must be between 0001 and 9999.")
     if month is None:
         return Span(date(year, 1, 1), date(year, 12, 31))
     if day is None and FIRST_QUARTER <= month < FIRST_QUARTER + 4:
         last = 3 * (month - FIRST_QUARTER + 1)
         return Span(date(year, last - 2, 1), date(year, last, calendar.monthrange(year, last)[1]))
     if not 1 <= month <= 12:
-        raise ValueError("there is no such month")
+        raise ValueError("There is no such month.")
     days = calendar.monthrange(year, month)[1]
     if day is None:
         return Span(date(year, month, 1), date(year, month, days))
     if not 1 <= day <= days:
-        raise ValueError("there is no such day in that month")
+        raise ValueError("There is no such day in that month.")
     return Span(date(year, month, day), date(year, month, day))
 
 
@@ -109,7 +109,7 @@ class Edtf(BaseModel):
     def _from_text(cls, value: Any) -> Any:
         content = {"edtf": value} if isinstance(value, str) else value
         if not isinstance(content, dict) or not isinstance(content.get("edtf"), str) or len(content["edtf"]) > 40:
-            raise ValueError("is neither an EDTF string nor the object {edtf, earliest, latest}")
+            raise ValueError("This is neither an EDTF string nor the object {edtf, earliest, latest}.")
         span = parse_edtf(content["edtf"])
         for end, day in span._asdict().items():
             if content.get(end) not in (None, day, day and day.isoformat()):

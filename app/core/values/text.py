@@ -23,9 +23,9 @@ PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")  # of a parameter or me
 def clean(text: str) -> str:
     """Return the text unchanged; ValueError if it is blank or contains characters that cannot be stored or shown."""
     if UNSAFE.search(text):
-        raise ValueError("contains a control character or an unpaired surrogate")
+        raise ValueError("The text contains a control character or an unpaired surrogate.")
     if not text.strip():
-        raise ValueError("is blank")
+        raise ValueError("The text is blank.")
     return text
 
 
@@ -41,7 +41,7 @@ RESERVED = frozenset(
 def not_reserved(slug: str) -> str:
     """Return the id; ValueError if a path of the API has the same name."""
     if slug in RESERVED:
-        raise ValueError("is a reserved word")
+        raise ValueError("This is a reserved word.")
     return slug
 
 
@@ -74,7 +74,7 @@ COUNTRY_CODES = {
 def _no_country(tag: str) -> str:
     language = tag.partition("-")[0]
     if language in COUNTRY_CODES:
-        raise ValueError(f"is the code of a country. The code of its language is {COUNTRY_CODES[language]}")
+        raise ValueError(f"This is the code of a country. The code of its language is {COUNTRY_CODES[language]}.")
     return tag
 
 

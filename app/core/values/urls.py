@@ -22,7 +22,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})"
 def parse_web_url(text: str) -> SplitResult:
     """Return the parts of an absolute http or https URL; ValueError for anything else, and for a user name."""
     if UNSAFE.search(text):
-        raise ValueError("has a character that must be percent-encoded")
+        raise ValueError("The URL has a character that must be percent-encoded.")
     try:
         parts = urlsplit(text)
         parsed = Url(text)
@@ -30,11 +30,11 @@ def parse_web_url(text: str) -> SplitResult:
     except ValueError:
         is_same = False
     if not is_same or parts.scheme not in ("http", "https") or parts.netloc.endswith(":"):
-        raise ValueError("is not an absolute URL with http or https and a valid host")
+        raise ValueError("This is not an absolute URL with http or https and a valid host.")
     if not all(0 < len(label) <= MAX_LABEL for label in (parts.hostname or "").removesuffix(".").split(".")):
-        raise ValueError("has a host that is not a valid name")
+        raise ValueError("The URL has a host that is not a valid name.")
     if "@" in parts.netloc:
-        raise ValueError("has a user name or password")
+        raise ValueError("The URL has a user name or password.")
     return parts
 
 
@@ -52,7 +52,7 @@ def is_web_url(text: str, info: ValidationInfo) -> str:
     if info.context == STORED:
         return text
     if not text.startswith(("http://", "https://")):  # in lower case, as its pattern states
-        raise ValueError("does not start with http:// or https://")
+        raise ValueError("The URL does not start with http:// or https://.")
     parse_web_url(text)
     return text
 

@@ -103,7 +103,7 @@ class Edit:
     def check_writable(self, present: StoredRecord) -> None:
         """Raise Forbidden if the caller may not write the record, and IdTaken if it was merged."""
         if not self.caller.may_write(present.managed_by):
-            raise Forbidden("Another partner manages this record.")
+            raise Forbidden("The key writes only records that its partner manages, and this record is not one of them.")
         if json.loads(present.body).get("merged_into"):
             raise IdTaken("The record was merged into another one. Write to that one.")
 
