@@ -36,8 +36,13 @@ ONE_ENGINE = {
 
 # Modules of what happens before a database is asked, or beside it. They run on SQLite alone, in the whole suite too.
 NO_ENGINE = {
+    "test_codelists": "code lists",
     "test_contract": "the contract, and responses that have its shape",
     "test_docs": "texts",
+    "test_examples": "programs that use the API",
+    "test_explorer": "pages made of responses of the API",
+    "test_geojson": "another form of lists",
+    "test_metadata": "descriptions of the lists",
     "test_pages": "pages of the docs",
     "test_permissions": "which key may do what is decided before a write",
     "test_python_client": "requests of a client",

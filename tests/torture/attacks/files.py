@@ -89,7 +89,7 @@ def blank_lines(target: Target, *, full: bool) -> Row:
 def short_lines(target: Target, *, full: bool) -> Row:
     """A table of so many lines that what is stored is a hundred times what was sent."""
     row = Row("a table of short lines", {})
-    content = b"id\n" + b"x\n" * ((MOST_LINES - 1) if full else 10_000)
+    content = b"id\n" + b"x\n" * ((MOST_LINES - 1) if full else 3_000)
     _file(target, row, content, "text/csv", KEY_DISK, mode="rows")
     return row
 
@@ -97,14 +97,14 @@ def short_lines(target: Target, *, full: bool) -> Row:
 def long_dry_run(target: Target, *, full: bool) -> Row:
     """A dry run of as many lines as are written at once, while others write."""
     row = Row("a dry run of all or nothing", {})
-    _file(target, row, json_lines(LINES_AT_ONCE if full else 2_000), JSON_LINES, KEY_DISK)
+    _file(target, row, json_lines(LINES_AT_ONCE if full else 1_000), JSON_LINES, KEY_DISK)
     return row
 
 
 def long_dry_run_by_rows(target: Target, *, full: bool) -> Row:
     """A dry run of as many lines as a file may have, while others write."""
     row = Row("a dry run of many lines", {})
-    _file(target, row, json_lines(MOST_LINES if full else 6_000), JSON_LINES, KEY_DISK, mode="rows")
+    _file(target, row, json_lines(MOST_LINES if full else 3_000), JSON_LINES, KEY_DISK, mode="rows")
     return row
 
 
