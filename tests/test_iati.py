@@ -400,7 +400,7 @@ BAD = {
     "a DOCTYPE": (b"<!DOCTYPE iati-activities [<!ENTITY a 'b'>]><iati-activities>&a;</iati-activities>", "DOCTYPE"),
     "another root": (b"<x/>", "root"),
     "half a file": (b"<iati-activities><iati-activity>", "not well-formed"),
-    "of another program": (b"<iati-activities><iati-activity/></iati-activities>", "another program"),
+    "of another program": (b"<iati-activities><iati-activity/></iati-activities>", "no version"),
     "deep": (b"<iati-activities>" + b"<a>" * 200, "in each other"),
     "a long tag": (b"<iati-activities a='" + b"x" * 3_000_000, "bytes"),
     "a long record": (b"<iati-activities><h:project xmlns:h='%s'>" + b"x" * 5_000_000, "characters"),

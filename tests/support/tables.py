@@ -54,7 +54,7 @@ def read_table(
         file.write(content)
         file.seek(0)
         lines = list(parse_file(file, kind, RESOURCES[resource], reading, settings))
-    assert reading.report is not None
+    assert isinstance(reading.report, TableReport)
     return ReadTable(lines, reading.report)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from app.core.error_codes import ERROR_DETAILS
 from app.core.errors import MAX_ERRORS, BadBody, ErrorItem, Invalid, TooLarge, Unavailable
@@ -16,7 +16,6 @@ from app.core.model.resource import Resource
 from app.core.model.validation import refuse_unsafe
 from app.core.values.json import to_json
 from app.core.values.text import SLUGS
-from app.exchange.formats.table_report import TableReport
 
 MAX_LINE = 1_000_000  # bytes of a line of JSON Lines, and of a row of a table as JSON
 MAX_LINES = 1_000_000  # of a file, with those that are blank
@@ -28,7 +27,7 @@ class Reading:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.report: TableReport | None = None  # of a table, once its header was read
+        self.report: BaseModel | None = None  # of a table, once its header was read, or of an IATI file at its end
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -56,6 +55,15 @@ class Reading:
 def too_many_lines() -> TooLarge:
     """Return the error for a file with more lines than MAX_LINES."""
     return TooLarge(f"The file has more than {MAX_LINES} lines. Send it in several files.")
+
+
+class SourceError(ErrorItem):
+    """An error or a warning with its place in an XML file."""
+
+    source_line: int | None = Field(default=None, description="Line of an XML file.")
+    path: str | None = Field(
+        default=None, description="The element of an XML file.", examples=["/iati-activity/budget[2]/value[1]"]
+    )
 
 
 @dataclass(frozen=True)

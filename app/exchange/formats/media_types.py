@@ -16,7 +16,7 @@ from app.exchange.formats.source import TableSource
 from app.exchange.formats.table import Table
 from app.exchange.formats.table_report import TableReport
 from app.exchange.formats.xlsx import WorkbookSource, xlsx_template
-from app.exchange.iati.extension.reading import iati_records
+from app.exchange.iati.reading.file import iati_lines
 
 JSON_LINES = "application/x-ndjson"
 CSV = "text/csv"
@@ -67,7 +67,7 @@ def parse_file(
             raise UnsupportedType("JSON Lines are UTF-8.")
         return reading.bounded(json_lines(file))
     if file_format == XML:
-        return reading.bounded(iati_records(file))
+        return reading.bounded(iati_lines(file, reading, settings.options.decimal))
     assert resource is not None, "a table contains records of one resource"
     report = reading.report = TableReport()
     options = with_defaults(settings.options, settings.mapping)

@@ -6,9 +6,9 @@ from itertools import chain
 
 from sqlmodel import Session
 
-from app.core.errors import ErrorItem
 from app.core.model.resource import RESOURCES
 from app.core.writing.batch import Batch
+from app.exchange.formats.lines import SourceError
 from app.exchange.imports.line import ImportLine
 from app.exchange.imports.planning.identify import Match
 from app.exchange.imports.planning.plan import Plan
@@ -126,10 +126,18 @@ class ChunkReader:
         record_id, matched_by = match or self._plan.match(stored.number, content)
         refusal = self._plan.refusal(stored.number)
         errors = [refusal] if refusal else []
-        errors += [ErrorItem(**error) for error in read_errors(stored.errors)]
-        moved = json.loads(stored.moved or "{}") if self._plan.is_table else None
+        errors += [SourceError(**error) for error in read_errors(stored.errors)]
+        moved = json.loads(stored.moved or "{}")
         return ImportLine(
-            stored.number, resource, record_id, content, matched_by, moved, [*errors, *names.errors], names.resolved
+            stored.number,
+            resource,
+            record_id,
+            content,
+            matched_by,
+            moved if self._plan.is_table else None,
+            None if self._plan.is_table or not moved else moved,
+            [*errors, *names.errors],
+            names.resolved,
         )
 
 

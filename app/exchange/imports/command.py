@@ -17,6 +17,7 @@ from app.exchange.formats.lines import Reading
 from app.exchange.formats.mapping import MappingFields, check_mapping
 from app.exchange.formats.media_types import SUFFIXES, TEMPLATES, TableSettings, allows_resource, parse_file
 from app.exchange.formats.options import TableOptions
+from app.exchange.iati.reading.findings import UNREAD, IatiReport
 from app.exchange.imports.database_tables import COUNTS, LINES, Import
 from app.exchange.imports.line import RESTORED
 from app.exchange.imports.models import ImportOptions
@@ -83,14 +84,28 @@ def _outcome(session: Session, import_id: str) -> tuple[list[str], str]:
     query = select(LINES.c.number, LINES.c.errors).where(LINES.c.import_id == import_id, LINES.c.verdict == "refused")
     messages = []
     for number, errors in session.execute(query.order_by(LINES.c.number)):
-        details = [f"{error.get('pointer', '')} {error['detail']}".strip() for error in read_errors(errors)]
+        details = [_detail(error) for error in read_errors(errors)]
         messages.append(f"line {number}: {'; '.join(details)}")
     if row.reason:
         messages.append(row.reason)
     counts = ", ".join(f"{getattr(row, name)} {name}" for name in COUNTS)
     has_written = row.status == "done" and not row.dry_run
     summary = f"{counted(row.lines, 'line')}: {counts}." + ("" if has_written else " Nothing was written.")
-    return messages, "\n".join([*_noteworthy_records(session, import_id), summary])
+    return messages, "\n".join([*_noteworthy_records(session, import_id), *_elements_not_imported(row), summary])
+
+
+def _detail(error: dict[str, Any]) -> str:
+    """Return an error with its place in the record or in an XML file."""
+    place = f"{error['path']} (line {error['source_line']} of the file)" if error.get("path") else error.get("pointer")
+    return f"{place or ''} {error['detail']}".strip()
+
+
+def _elements_not_imported(row: Import) -> Iterator[str]:
+    """Yield a line of text for each kind of element of an IATI file that is in no record."""
+    if row.report is None or row.resource is not None:
+        return
+    for unread in IatiReport.model_validate_json(row.report).not_imported:
+        yield f"not imported: {counted(unread.count, 'element')} {unread.path}: {UNREAD.codes[unread.reason].en}"
 
 
 def _noteworthy_records(session: Session, import_id: str) -> Iterator[str]:

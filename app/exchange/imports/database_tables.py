@@ -84,7 +84,7 @@ class Import(SQLModel, table=True):
         sa_column_kwargs={"server_default": "0"},
         description="The sizes of its lines. While it runs, the lines that were processed can count twice.",
     )
-    report: str | None = Field(  # JSON: how a table was read. It contains names of columns as they are in the file.
+    report: str | None = Field(  # JSON: how a table or an IATI file was read, with names as they are in the file.
         default=None, sa_type=Text, sa_column_kwargs={"info": {TEXTS: "report"}}
     )
     claim: str = Field(sa_type=BYTEWISE)

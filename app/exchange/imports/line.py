@@ -13,6 +13,7 @@ from app.core.reading.history import compare
 from app.core.values.json import to_json
 from app.core.writing.representation import Content, StoredRecord, writable_members
 from app.exchange.imports.planning.names import normalized_name, normalized_names_of
+from app.exchange.imports.source_records import is_only_new, merged_statement
 from app.exchange.imports.storage.store import errors_json
 from app.exchange.imports.table_rows import merged_row
 
@@ -30,6 +31,7 @@ class ImportLine:
     content: dict[str, Any]
     matched_by: str | None = None
     moved: dict[str, str] | None = None  # of a row of a table, whose cells change single values: see ParsedLine
+    marks: dict[str, str] | None = None  # of a line from a file of another program: see source_records
     plan_errors: list[ErrorItem] = field(default_factory=list)  # those of its cells included
     resolved: list[dict[str, Any]] = field(default_factory=list)  # what the names in its links mean
     is_independent: bool = True  # no line to which it links also links to it
@@ -69,6 +71,11 @@ class ImportLine:
         return self.verdict == "refused"
 
     @property
+    def leaves_record(self) -> bool:
+        """Whether the line creates a record if there is none, and changes none."""
+        return self.present is not None and self.marks is not None and is_only_new(self.marks)
+
+    @property
     def unpublishes(self) -> bool:
         """Whether the line turns a published record into a draft."""
         was_published = self.present is not None and self.present.state == "published"
@@ -106,6 +113,8 @@ class ImportLine:
             old_names = normalized_names_of(before)
             new = {tag: text for tag, text in names.items() if normalized_name(str(text)) not in old_names}
             content = {**content, "name": {**before.get("name", {}), **new}}
+        if self.marks is not None:
+            return merged_statement(before, content, self.marks)
         if self.moved is not None:
             patched = merged_row(self.resource.fields, before, content, self.moved)
             return patched | ({"managed_by": None} if content.get("managed_by", ...) is None else {})

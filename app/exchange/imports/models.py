@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.errors import ErrorItem
 from app.core.reading.history import FieldChange
+from app.exchange.formats.lines import SourceError
 from app.exchange.formats.options import TableOptions
 from app.exchange.formats.table_report import TableReport
+from app.exchange.iati.reading.findings import IatiReport
 from app.exchange.imports.database_tables import MISSING, MODE, STATUS, VERDICT
 
 
@@ -82,7 +83,8 @@ class ImportShown(BaseModel):
 class ImportDetail(ImportShown):
     """An import, and how its table was read."""
 
-    table: TableReport | None = Field(description="How a CSV or XLSX table was read; null for JSON Lines.")
+    table: TableReport | None = Field(description="How a CSV or XLSX table was read; null for other files.")
+    iati: IatiReport | None = Field(description="How an IATI file of another program was read; null for other files.")
 
 
 class ImportPage(BaseModel):
@@ -92,7 +94,7 @@ class ImportPage(BaseModel):
     next: str | None = Field(description="Path of the next page; null on the last page.")
 
 
-class LineError(ErrorItem):
+class LineError(SourceError):
     """An error or a warning in a line."""
 
     column: str | None = Field(default=None, description="The name of the column of a table that contains the value.")

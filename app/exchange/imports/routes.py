@@ -123,8 +123,9 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
 )
 async def send_import(request: Request, caller: Caller, query: SendOptions) -> Response:
     """Import JSON Lines with records of any resource, as the API returns them, or a CSV or XLSX table of one resource,
-    whose columns have the names of its template or are explained by a stored `mapping`. An IATI file must be one that a
-    registry of this program has exported. Its records are read from the extension, without their versions and times.
+    whose columns have the names of its template or are explained by a stored `mapping`, or an IATI file of version
+    2.01, 2.02 or 2.03. The records of a file that a registry of this program has exported are read from the extension,
+    without their versions and times. Of other files, `iati` in the import lists the elements that were not imported.
 
     A line changes the members that it contains and leaves the others as they are. In a new record, the others get their
     defaults. A line without `id` updates the record that has one of its identifiers. A partner is also found by its
@@ -150,7 +151,7 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
     resource = RESOURCES.get(query.resource or "")
     settings = TableSettings(charset_of(request), query.table_options)
     if resource is None:
-        _refuse_table_parameters(query)
+        _refuse_table_parameters(query, file_format)
     elif query.mapping is not None:
         settings.mapping = await run_transaction(request, caller, mapping_for, query.mapping, resource.name)
     _check_complete(caller, query)
@@ -180,11 +181,12 @@ def _check_complete(caller: Caller, query: SendOptions) -> None:
         raise Invalid(ErrorItem(parameter="missing", code="invalid_value", detail=detail))
 
 
-def _refuse_table_parameters(query: SendOptions) -> None:
-    """Raise Invalid if JSON Lines are sent with a parameter of tables."""
+def _refuse_table_parameters(query: SendOptions, file_format: str) -> None:
+    """Raise Invalid if another file is sent with a parameter of tables. IATI files have numbers in texts too."""
+    allowed = ("decimal",) if file_format == XML else ()
     for name in ("mapping", *TableOptions.model_fields):
-        if getattr(query, name) is not None:
-            detail = "This parameter says how a table is read. It is not allowed with JSON Lines."
+        if getattr(query, name) is not None and name not in allowed:
+            detail = "This parameter says how a table is read. It is not allowed with other files."
             raise Invalid(ErrorItem(parameter=name, code="invalid_value", detail=detail))
 
 

@@ -166,6 +166,9 @@ class LineWriter:
         present = line.present
         edit = Edit(self.session, self.caller, line.resource, line.record_id)
         deleted = None
+        if line.leaves_record and not line.plan_errors:
+            line.verdict = "unchanged"
+            return
         if not line.is_without_record:
             deleted = self._check_id(edit, line, is_used=is_used)
         line.merged = edit.with_manager(line.merged_record(), present)

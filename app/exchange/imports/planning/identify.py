@@ -5,7 +5,8 @@ The first of these that finds a record decides:
 1. An identifier. A line with `{"scheme": "x-port", "value": "P-1"}` updates the record with this identifier.
 2. Of a partner, a name. A line with the name "Coast  agency" or the alias "CDH" updates the partner "Coast Agency" with
    the alias "CDH", unless its country or another name contradicts that.
-3. The title, name or summary, in every language that both have. It never changes a manager or an identifier: if the
+3. Of a country, its code.
+4. The title, name or summary, in every language that both have. It never changes a manager or an identifier: if the
    line states another manager, or another code of a register in which the record has one, it is about another record.
 
 If several records match, or if a line with the title of a record states identifiers that the record does not have,
@@ -124,12 +125,13 @@ class Identification:
         for text in names_to_find(resource, record):
             matches.update(item.id for item in self._names.find(session, resource.name, text) if item.how != "code")
         manager = stated_manager(record)
+        identifiers_of_line = list(identifiers_of(record.get("identifiers")))
         likeness: dict[str, Likeness] = {}
         for partner in matches:
             if self._names.is_in_registry(resource.name, partner):
                 present = self._names.record(session, resource.name, partner)
                 likeness[partner] = partner_likeness(present, record, manager)
-            else:  # a partner of the file
+            elif not identifiers_of_line:  # a partner of the file; those with codes are compared by `NewIds`
                 likeness[partner] = Likeness.SAME
         return likeness
 
@@ -148,12 +150,20 @@ def names_to_find(resource: Resource, record: dict[str, Any]) -> list[str]:
     """Return the texts of a line by which its record is found if it has no id."""
     texts = list(title_texts(resource, record).values())
     aliases = record.get("aliases") if resource.name == "partners" else None
+    texts += [record["code"]] if is_country(resource, record) else []
     texts += [alias for alias in aliases if isinstance(alias, str)] if isinstance(aliases, list) else []
     return [text for text in texts if text.strip()]
 
 
+def is_country(resource: Resource, record: dict[str, Any]) -> bool:
+    """Return whether a line is about a country that it states by its code."""
+    return resource.name == "places" and record.get("level") == "country" and isinstance(record.get("code"), str)
+
+
 def title_likeness(resource: Resource, present: NamedRecord, record: dict[str, Any], manager: str | None) -> Likeness:
     """Return whether a line is about a record that has one of its titles, apart from diacritics and letter case."""
+    if is_country(resource, record) and normalized_name(record["code"]) in present.codes:
+        return Likeness.SAME
     if not _has_title(present, title_texts(resource, record)):
         return Likeness.OTHER
     if manager not in (None, UNCLEAR, present.manager or ""):

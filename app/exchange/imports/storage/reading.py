@@ -17,6 +17,7 @@ from app.core.errors import NotFound
 from app.core.http.responses import run_read
 from app.core.translation import ENGLISH, in_language
 from app.exchange.formats.table_report import TableColumn, TableReport, column_of, find_column
+from app.exchange.iati.reading.findings import IatiReport
 from app.exchange.imports.database_tables import DELETED, IMPORTS, LINES
 from app.exchange.imports.models import ImportDetail, ImportShown
 from app.exchange.imports.storage.store import read_errors
@@ -71,8 +72,13 @@ async def read_own_import(request: Request, caller: Caller, import_id: str) -> I
     *row, stored_report, key = rows[0]
     if key != caller.key and "keys" not in caller.scopes:
         raise NotFound
-    report = None if stored_report is None else TableReport.model_validate_json(stored_report)
-    return ImportDetail(**shown_import(row).model_dump(), table=report)
+    import_shown = shown_import(row)
+    table = iati = None
+    if stored_report is not None and import_shown.resource is not None:
+        table = TableReport.model_validate_json(stored_report)
+    elif stored_report is not None:
+        iati = IatiReport.model_validate_json(stored_report)
+    return ImportDetail(**import_shown.model_dump(), table=table, iati=iati)
 
 
 async def read_rows(request: Request, query: Query, values: Mapping[str, Any]) -> Any:

@@ -1,0 +1,158 @@
+"""The lines of an import of an IATI file, in two passes: one to check it and to know its organisations, one to convert.
+
+A file of this program has its records in the extension, and these are read instead of the elements of the standard.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
+
+from app.core.errors import BadFile
+from app.exchange.formats.cells.numbers import Decimals
+from app.exchange.formats.lines import MAX_LINES, ParsedLine, Reading, too_many_lines
+from app.exchange.iati.extension.reading import ExtensionRecords
+from app.exchange.iati.reading import activity as activities
+from app.exchange.iati.reading import organisation as organisation_file
+from app.exchange.iati.reading.organisations import MENTIONS, first_name, partner_record, reference_of
+from app.exchange.iati.reading.parser import CHUNK, UNITS, Node, Parser
+from app.exchange.iati.reading.places import country_record
+from app.exchange.iati.reading.source import WHOLE, Origin, SourceFile
+from app.exchange.iati.reading.values import UNDETERMINED, Numbers, day_in, language_of, texts_of
+
+VERSIONS = ("2.01", "2.02", "2.03")
+FIRST_PASS = MENTIONS | {"iati-identifier", "result", "organisation-identifier", "name"}
+MAX_PUBLISHERS = 20
+NUMBERS = ("baseline", "target", "actual")
+OLD = (
+    "The file states version 1 of IATI, which has other elements. Ask its publisher for version 2.01, 2.02 or 2.03, or "
+    "convert it with the style sheets of the standard."
+)
+NO_VERSION = "The file states no version of IATI. Its root needs the attribute version: 2.01, 2.02 or 2.03."
+OTHER_VERSION = "The file states a version of IATI that is not known. Versions 2.01, 2.02 and 2.03 can be imported."
+
+
+def iati_lines(
+    file: IO[bytes], reading: Reading | None = None, decimals: Decimals | None = None
+) -> Iterator[ParsedLine]:
+    """Yield the lines of a file. With a `reading`, its report is set at the end.
+
+    Raise BadFile if the file is none that can be imported, TooLarge if it has too much of something.
+    """
+    reading = reading or Reading()
+    source = _first_pass(file, reading, decimals)
+    file.seek(0)
+    for number, line in enumerate(_lines(file, reading, source), 1):
+        if number > MAX_LINES:
+            raise too_many_lines()
+        yield line
+
+
+def _lines(file: IO[bytes], reading: Reading, source: SourceFile | None) -> Iterator[ParsedLine]:
+    if source is not None:
+        yield source.document()
+    parser = Parser()
+    records = ExtensionRecords()
+    for node, is_record in _parts(file, parser, reading):
+        if source is None:
+            yield from records.line(node, records.count + 1) if is_record else ()
+        elif is_record:
+            source.number += 1
+            yield from records.line(node, source.number)
+        else:
+            yield from _unit_lines(node, source)
+            source.tally.add(node)
+    if source is not None:
+        yield from _shared_lines(source)
+        reading.report = source.tally.report(source.version, source.sha256, list(source.publishers)[:MAX_PUBLISHERS])
+
+
+def _parts(
+    file: IO[bytes], parser: Parser, reading: Reading, note: Callable[[bytes], None] = lambda _: None
+) -> Iterator[tuple[Node, bool]]:
+    """Yield what ends in each chunk of a file, and finish the parser."""
+    while chunk := file.read(CHUNK):
+        reading.check()
+        note(chunk)
+        yield from parser.feed(chunk)
+    parser.finish()
+
+
+def _first_pass(file: IO[bytes], reading: Reading, decimals: Decimals | None) -> SourceFile | None:
+    """Read what the conversion needs to know of the whole file. Return None if another program wrote nothing of it."""
+    parser = Parser(FIRST_PASS)
+    digest = hashlib.sha256()
+    source: SourceFile | None = None
+    for node, is_record in _parts(file, parser, reading, digest.update):
+        if is_record or (node.name == UNITS[1] and parser.has_records):
+            continue
+        if source is None:
+            source = _source_file(parser.root, decimals)
+        _note_unit(node, source)
+    if source is not None:
+        source.sha256 = digest.hexdigest()
+    return source
+
+
+def _source_file(root: Node | None, decimals: Decimals | None) -> SourceFile:
+    """Return the file of a root. Raise BadFile if its version cannot be imported."""
+    assert root is not None, "an element has been read"
+    version = root.get("version")
+    if version not in VERSIONS:
+        raise BadFile(NO_VERSION if not version else OLD if version.startswith("1") else OTHER_VERSION)
+    language = language_of(root, UNDETERMINED)
+    published_on = day_in(root.get("generated-datetime"))
+    return SourceFile(root.name, version, "", language, published_on, results=Numbers(decimals))
+
+
+def _note_unit(node: Node, source: SourceFile) -> None:
+    """Note the organisations, the publisher, the identifier and the numbers of an activity."""
+    language = language_of(node, source.language)
+    reporter = node.first("reporting-org")
+    if reporter is not None and len(source.publishers) < MAX_PUBLISHERS:
+        ref = reference_of(reporter)
+        source.publishers.setdefault(ref, first_name(texts_of(reporter, language)) or ref)
+    if node.name != UNITS[0]:
+        return
+    source.activities.add(activities.digest_of(activities.identifier_of(node)))
+    for mention in node.children:
+        if mention.name in MENTIONS:
+            source.organisations.add(mention, language)
+    for value in _values(node.named("result")):
+        source.results.prove(value)
+
+
+def _values(results: Iterable[Node]) -> Iterator[str]:
+    stack = list(results)
+    while stack:
+        node = stack.pop()
+        if node.name in NUMBERS:
+            yield node.get("value")
+        else:
+            stack += node.children
+
+
+def _unit_lines(node: Node, source: SourceFile) -> Iterator[ParsedLine]:
+    """Yield the lines of an activity or organisation."""
+    language = language_of(node, source.language)
+    reporter = node.first("reporting-org")
+    publisher = "" if reporter is None else first_name(texts_of(reporter, language)) or reference_of(reporter)
+    if node.name == UNITS[0]:
+        origin = Origin(source, activities.identifier_of(node), publisher, language)
+        yield from activities.Activity(node, origin).lines()
+    elif node.name == UNITS[1]:
+        origin = Origin(source, organisation_file.identifier_of(node), publisher, language)
+        yield from organisation_file.organisation_lines(node, origin)
+
+
+def _shared_lines(source: SourceFile) -> Iterator[ParsedLine]:
+    """Yield the lines of what several activities share: organisations and agreements."""
+    origin = Origin(source, "", "", source.language)
+    for organisation in source.organisations.all():
+        record, inferred = partner_record(organisation)
+        record["citations"] = origin.citations(record, inferred)
+        source.countries |= {record["country"]} if "country" in record else set()
+        yield source.line("partners", record, [WHOLE])
+    for code in sorted(source.countries):
+        yield source.line("places", country_record(code, origin), [WHOLE])
+    for agreement in source.agreements.values():
+        yield source.line("agreements", agreement, ["/kind", "/status"])
