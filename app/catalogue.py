@@ -15,6 +15,7 @@ from app.core.search import tables as search_tables
 from app.core.search import vocabulary
 from app.core.writing import idempotency
 from app.documents.models import DOCUMENTS
+from app.documents.texts import tables as document_texts
 from app.exchange.imports import database_tables as imports
 from app.exchange.mappings import stored as mappings
 from app.figures.indicators import INDICATORS
@@ -38,6 +39,7 @@ TABLES: tuple[ModuleType, ...] = (
     key_events,
     cursors,
     idempotency,
+    document_texts,
     imports,
     mappings,
     webhooks,

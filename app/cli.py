@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from app import __version__, archive_commands, checks, commands
+from app import __version__, archive_commands, checks, commands, text_commands
 from app.core.access.caller import SCOPE
 from app.core.errors import ReadOnly, Unavailable
 from app.core.maintenance.schema import NotReady
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_server(group)
     _add_dataset(group)
     _add_records(group)
+    _add_texts(group)
     _add_copies(group)
     _add_keys(group)
     return parser
@@ -159,6 +160,20 @@ def _add_records(group: Any) -> None:
     importing.add_argument("--dates", choices=("dmy", "mdy"), help="the order in dates such as 05/07/2014")
     importing.add_argument("--ignore", metavar="COLUMNS", help="columns to leave out, separated by commas")
     importing.add_argument("--charset", default="", help="the encoding of a CSV file, such as windows-1258")
+
+
+def _add_texts(group: Any) -> None:
+    text = "Store, list and remove the texts of documents."
+    texts = group.add_parser("texts", help=text, description=text, epilog=EXIT_CODES)
+    actions = texts.add_subparsers(metavar="ACTION", required=True)
+    load = _command(actions, "load", text_commands.load)
+    load.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with the texts, as *.txt in UTF-8")
+    text = "which paragraphs everyone may read: full, cited_paragraphs (the default) or nobody"
+    terms = ("full", "cited_paragraphs", "nobody")
+    load.add_argument("--shown", choices=terms, default="cited_paragraphs", metavar="TERMS", help=text)
+    _command(actions, "list", text_commands.list_)
+    remove = _command(actions, "remove", text_commands.remove)
+    remove.add_argument("document", metavar="DOCUMENT", help="id of the document")
 
 
 def _add_copies(group: Any) -> None:

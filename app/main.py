@@ -19,6 +19,7 @@ from app import __version__
 from app.agreements.routes import agreements_router
 from app.analysis.aggregates import routes as aggregates
 from app.analysis.audit import routes as audit
+from app.analysis.evidence.routes import evidence_router
 from app.analysis.progress import routes as progress
 from app.analysis.timeline import routes as timeline
 from app.catalogue import RESOURCES
@@ -52,7 +53,6 @@ from app.core.maintenance.schema import head
 from app.core.public_paths import RootPath, set_root_path
 from app.core.reading.cursors import CursorSigner
 from app.core.reading.freshness import Freshness
-from app.core.reading.results import last_change
 from app.core.reading.shared_reads import SharedReads
 from app.core.request_cost import MeteredWork
 from app.core.settings import Settings
@@ -60,6 +60,8 @@ from app.core.writing.idempotency import prune_replays
 from app.core.writing.write_quota import prune_written_bytes
 from app.core.writing.writer_thread import WriterThread
 from app.documents.routes import documents_router
+from app.documents.texts import routes as document_texts
+from app.documents.texts.reading import last_state
 from app.exchange.archives import routes as archives
 from app.exchange.archives.current import CurrentArchive, remove_archives
 from app.exchange.exports.page_routes import page_exports
@@ -151,7 +153,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     state.shared_reads = SharedReads()
     state.workbooks = workbook_queue()
     state.fresh = Freshness(
-        lambda: last_change(state.separate_reader), lambda: state.database.commits(), settings.hot_staleness
+        lambda: last_state(state.separate_reader), lambda: state.database.commits(), settings.hot_staleness
     )
     routers = _routers(settings)
     for router in routers:
@@ -212,6 +214,8 @@ def _routers(settings: Settings) -> list[APIRouter]:
         figures_router(),
         indicators_router(),
         documents_router(),
+        document_texts.router,
+        *map(evidence_router, RESOURCES),
         places_router(),
         archives.router,
         metadata.router,

@@ -17,6 +17,7 @@ from app.core.model.fields import RecordFields
 from app.core.model.support import supported_field
 from app.core.values.dates import Edtf, parse_edtf
 from app.core.values.evidence import Citation
+from app.documents.texts.paragraphs import paragraphs_of, places_of
 from seed.evidence_rules import DATES
 from seed.files import Dataset, DatasetKey, IgnoredTokens
 from seed.vietnamese import Instrument, Moment, Number, instruments, moments, numbers
@@ -45,11 +46,6 @@ class EvidenceReport:
             f"{self.citations} citations proved, {self.tokens} numbers and dates in the texts, "
             f"{len(self.ignored)} of them ignored with a reason, {len(self.problems)} problems against the texts."
         )
-
-
-def paragraphs(text: str) -> list[str]:
-    """Return the non-blank lines of a text; the first one is paragraph 1."""
-    return [line for line in text.split("\n") if line.strip()]
 
 
 def prove(dataset: Dataset, folder: Path) -> EvidenceReport:
@@ -104,7 +100,7 @@ def _texts(dataset: Dataset, folder: Path, proof: EvidenceReport) -> dict[str, l
         if document.sha256 and path is None:
             proof.problems.append(f"documents/{key}: no text in {folder} has its sha256")
         elif path is not None:
-            texts[key] = paragraphs(path.read_text("utf-8"))
+            texts[key] = paragraphs_of(path.read_text("utf-8"))
             if len(texts[key]) != document.paragraphs:
                 proof.problems.append(f"documents/{key}: its text has {len(texts[key])} paragraphs")
     proof.problems += [f"{path}: no document of the dataset has this text" for path in files.values()]
@@ -118,7 +114,7 @@ def _prove_citation(fields: Any, citation: Citation, lines: list[str], years: se
         return
     words = str(citation.as_written)
     line = lines[citation.paragraph - 1]
-    if not _places(words, line):
+    if not places_of(words, line):
         yield f"{at} does not contain «{words}» as whole words"
         return
     if _stops_before_date(words, line, citation):
@@ -135,7 +131,7 @@ def _stops_before_date(words: str, line: str, citation: Citation) -> bool:
     if has_date or citation.basis != "inferred":
         return False
     starts = {moment.start for moment in moments(line)}
-    return any(starts.intersection(range(end, end + MAX_GAP + 1)) for _, end in _places(words, line))
+    return any(starts.intersection(range(end, end + MAX_GAP + 1)) for _, end in places_of(words, line))
 
 
 def _unstated(name: str, fields: Any, words: str, line: str, basis: str, years: set[int]) -> str | None:
@@ -165,23 +161,9 @@ def _state(dates: list[Moment], name: str, value: Edtf, basis: str, years: set[i
     return any(_says_date(moment, value, years) for moment in dates)
 
 
-def _places(words: str, line: str) -> list[tuple[int, int]]:
-    """Return start and end of each place where the words are in the line as whole words."""
-    places = []
-    start = line.find(words)
-    while start >= 0:
-        end = start + len(words)
-        starts_inside = words[0].isalnum() and line[start - 1 : start].isalnum()
-        ends_inside = words[-1].isalnum() and line[end : end + 1].isalnum()
-        if not starts_inside and not ends_inside:
-            places.append((start, end))
-        start = line.find(words, start + 1)
-    return places
-
-
 def _inside(tokens: list[T], words: str, line: str) -> list[T]:
     """Return the tokens of the line that the words cover: unlike those of the words, with the hedge before them."""
-    places = _places(words, line)
+    places = places_of(words, line)
     return [token for token in tokens if any(start <= token.start and token.end <= end for start, end in places)]
 
 

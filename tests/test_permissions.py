@@ -1,5 +1,6 @@
 """Deny by default: every operation of the contract, with each kind of key, on own, others' and missing records."""
 
+import hashlib
 import itertools
 import json
 import re
@@ -46,6 +47,8 @@ ROWS: dict[str, tuple[Row, Row, Row, Row]] = {
     "PATCH /v1/{resource}/{id}": ((403, 403, 404), (200, 403, 404), (200, 200, 404), NEVER),
     "DELETE /v1/{resource}/{id}": ((403, 403, 404), (204, 403, 404), (204, 204, 404), NEVER),
     "POST /v1/{resource}/{id}/merge": (NEVER, NEVER, (200, 200, 404), NEVER),
+    "PUT /v1/{resource}/{id}/text": ((403, 403, 404), (200, 403, 404), (200, 200, 404), NEVER),
+    "DELETE /v1/{resource}/{id}/text": ((403, 403, 404), (204, 403, 404), (204, 204, 404), NEVER),
     "POST /v1/imports": ((202, 202, 202), (202, 202, 202), (202, 202, 202), NEVER),
     "GET /v1/imports": ((200, 200, 200), (200, 200, 200), (200, 200, 200), (200, 200, 200)),
     "GET /v1/imports/{id}": ((404, 404, 404), (200, 404, 404), (404, 404, 404), (200, 200, 404)),
@@ -82,6 +85,10 @@ OPEN: dict[str, Row] = {
     "GET /v1/{resource}": (200, 200, 200),
     "GET /v1/{resource}/{id}": READ,
     "GET /v1/{resource}/{id}/history": READ,
+    "GET /v1/{resource}/{id}/evidence": READ,
+    "GET /v1/{resource}/{id}/text": READ,
+    "GET /v1/{resource}/{id}/paragraphs": READ,
+    "GET /v1/{resource}/{id}/paragraphs/{number}": READ,
     "GET /v1/{resource}/{id}/{list}": READ,
     "GET /v1/{resource}/{id}/{list}.{format}": READ,
     "GET /v1/{resource}.{format}": READ,
@@ -202,13 +209,21 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
         return path.replace("{key_id}", "0000000000" if record == "missing" else made)
     if path.startswith("/v1/webhooks/"):
         return webhook_target(client, keys["reader" if record == "own" else "admin"], path, record)
+    return record_target(client, keys["all"], path, record)
+
+
+def record_target(client: TestClient, writer: dict[str, str], path: str, record: str) -> str:
+    """The path with the id of a new record, which has a text if it is a document."""
     record_id, resource = f"probe-{next(NUMBERS)}", path.split("/")[2]
     if record != "missing":
         body = {**body_of(client, resource), "managed_by": "unido" if record == "own" else "moit"}
-        made = client.put(f"/v1/{resource}/{record_id}", json=body, headers=keys["all"])
+        body |= OF_TEXT if resource == "documents" else {}
+        made = client.put(f"/v1/{resource}/{record_id}", json=body, headers=writer)
         assert made.status_code == 201, made.text
+        if path.endswith("/text"):
+            assert attempt(client, "PUT", f"/v1/documents/{record_id}/text", True, writer) == 200
     nested = next((include.name for include in RESOURCES[resource].includes.values() if include.nested), "")
-    path = path.replace("{list}.{format}", f"{nested}.csv")
+    path = path.replace("{list}.{format}", f"{nested}.csv").replace("{number}", "1")
     return re.sub(r"\{\w+_id\}", record_id, path)
 
 
@@ -245,6 +260,8 @@ MUST_BE_ASKED = {
 }
 
 
+TEXT = "The text of a document."
+OF_TEXT = {"sha256": hashlib.sha256(TEXT.encode()).hexdigest(), "paragraphs": 1}
 MAPPING: dict[str, Any] = {"resource": "projects", "columns": {"Name": {"to": "title.en"}}}
 KEY_BODIES: dict[str, dict[str, Any]] = {
     "/v1/keys/revoke": {"key": new_token("0123456789")},
@@ -276,6 +293,9 @@ def attempt(client: TestClient, method: str, path: str, there: bool, key: dict[s
         if path == "/v1/imports":
             headers["Content-Type"] = "application/x-ndjson"
         content = content_of(client, method, path)
+    if (method, path.endswith("/text")) == ("PUT", True):
+        headers["Content-Type"] = "text/plain"
+        return client.put(f"{path}?shown=full", content=TEXT, headers=headers).status_code
     path += next((query for end, query in MUST_BE_ASKED.items() if path.removesuffix(".csv").endswith(end)), "")
     sent = None if content is None else json.dumps(content)
     return client.request(method, path, content=sent, headers=headers).status_code

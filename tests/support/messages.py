@@ -25,6 +25,7 @@ OPERATORS = (
     "status.py",
     "archive_process.py",
     "archive_commands.py",
+    "text_commands.py",
     "exchange/archives/reading.py",
     "exchange/archives/importing.py",
     "exchange/mirrors/",

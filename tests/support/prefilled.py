@@ -89,6 +89,8 @@ def _step(method: str, path: str, name: str) -> str:
         return "repeat"
     if name == "list_deliveries":
         return "deliveries"
+    if name == "delete_document_text":  # before its document is deleted
+        return "act"
     is_action = method == "post" and ("}/" in path or path.endswith(("/rotate", "/revoke")))
     return "act" if is_action else method
 

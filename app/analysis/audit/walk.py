@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from app.analysis.audit.rule import SEVERITY, Case, Finding, Rule
 from app.analysis.audit.rules import ALL
 from app.core.database.engine import Database
+from app.core.database.sql import one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.resource import Resource, on_record
@@ -108,6 +109,28 @@ def findings(request: AuditRequest, limit: int, start: AuditPosition | None = No
     return page, None
 
 
+def findings_of(resource: Resource, ids: Sequence[str], as_of: str, severity: str) -> Read:
+    """Return the findings about a few records, without a walk. Candidates after the first CANDIDATES are left out."""
+    results: list[Finding] = []
+    for rule in AuditRequest(as_of, resources=[resource.name], severity=severity).applicable_rules():
+        bound = {"as_of": as_of, "ids": list(ids), "most_bytes": MAX_PAGE_BYTES}
+        candidates = fitting((yield STATEMENTS.query(_candidates_among, rule), bound))
+        related: Any = ()
+        if candidates:
+            related, _ = yield from _related(rule, [row[0] for row in candidates], as_of)
+        for case in _cases(rule, candidates, related, as_of) if related is not None else ():
+            results += rule.examine(case)
+    return results
+
+
+def _cases(rule: Rule, candidates: Sequence[Any], related: Iterable[Any], as_of: str) -> list[Case]:
+    """Return the candidates with their related records."""
+    cases = {record_id: Case(rule, from_json(body), [], as_of) for record_id, body in candidates}
+    for candidate, _, body in related:
+        cases[candidate].related.append(from_json(body))
+    return list(cases.values())
+
+
 async def read_all_findings(database: Database, request: AuditRequest) -> list[Finding]:
     """Return the findings of all pages."""
     reader = database.reader()
@@ -184,10 +207,8 @@ def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
             break
         until = candidates[max(1, len(candidates) // 2) - 1][0]
         candidates = candidates[: len(candidates) // 2]
-    cases = {record_id: Case(rule, from_json(body), [], request.as_of) for record_id, body in candidates}
-    for candidate, _, body in related if candidates else ():
-        cases[candidate].related.append(from_json(body))
-    return Step(list(cases.values()), until, passed, searched, size)
+    cases = _cases(rule, candidates, related if candidates and related else (), request.as_of)
+    return Step(cases, until, passed, searched, size)
 
 
 def _related(rule: Rule, ids: list[str], as_of: str) -> Read:
@@ -229,6 +250,12 @@ def _candidates(rule: Rule, shape: FilterShape) -> Query:
     table = rule.resource.table
     keys = select_keys(rule.resource).where(*rule.where, *_records_after(rule.resource, shape))
     keys = keys.where(table.id <= bindparam("until")).order_by(table.id)
+    return query_in_order(rule.resource, keys.limit(literal_column(str(CANDIDATES))))
+
+
+def _candidates_among(rule: Rule) -> Query:
+    table = rule.resource.table
+    keys = select_keys(rule.resource).where(one_of(table.id, "ids"), *rule.where).order_by(table.id)
     return query_in_order(rule.resource, keys.limit(literal_column(str(CANDIDATES))))
 
 

@@ -132,7 +132,7 @@ def _add_detail(router: APIRouter, reading: ResourceReads) -> None:
         leaves_out=lambda: OF_SELECT,
         in_path=id_in_path(resource),
         statuses={"200": f"The {resource.one}."},
-        problems=_of_records(resource),
+        problems=of_records(resource),
     )
     async def read(request: Request, query: Any, **path: str) -> Response:
         record_id = checked_id(path[id_name])
@@ -185,14 +185,14 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
         query=lambda: query_models(target).page,
         leaves_out=lambda: {*OF_SELECT, *target.parameters},
         in_path=id_in_path(owner),
-        problems=_of_records(owner, Forbidden),
+        problems=of_records(owner, Forbidden),
     )
     async def read(request: Request, query: BaseModel, **path: str) -> Response:
         parent = checked_id(path[id_name])
         return await write_response(request, lambda: reading.nested(parent, include, query, read_request(request)))
 
 
-def _of_records(resource: Resource, *others: type[Problem]) -> tuple[type[Problem], ...]:
+def of_records(resource: Resource, *others: type[Problem]) -> tuple[type[Problem], ...]:
     """Return the problems of the reads of one record and of its nested lists."""
     merging = () if resource.merged_into_column is None else (Moved,)
     return (*OF_DETAILS, *merging, *others)

@@ -38,6 +38,8 @@ MIN_CHARACTERS = 3  # of a text that is removed from all records at once
 TEXTS = "texts of records"
 # Its `info` can also have this key, with a function that replaces texts in the JSON, if names of its members are texts.
 REPLACED_BY = "replaces texts"
+# Or with this key it is plain text, and the function removes the whole text that a row belongs to.
+REMOVED_BY = "removes a whole text"
 NAMES = ("id", "resource", "pointer", "code")  # members of that JSON that identify a record or a place in it
 _STEP = re.compile(r"[^.\[\]]+")
 
@@ -274,7 +276,7 @@ def _redact_other_tables(connection: Connection, redaction: Redaction, *, dry_ru
     """Remove the text from imports, their lines and mappings, unless the redaction is limited to one record.
 
     The primary key of such a table is the id of the import, and of a line also its number; of a mapping, its owner and
-    its name.
+    its name. The text of a document that contains it is removed as a whole.
     """
     for table in SQLModel.metadata.sorted_tables if redaction.only is None else ():
         results: dict[str, RedactedRecord] = {}
@@ -288,12 +290,18 @@ def _redact_other_tables(connection: Connection, redaction: Redaction, *, dry_ru
                 result.versions = sorted({*result.versions, number})
                 result.removed.add(column.name)
                 if not dry_run:
-                    is_row = tuple_(*table.primary_key.columns) == row_key
-                    value = _without_text(
-                        redaction, column, connection.execute(select(column).where(is_row)).scalar_one()
-                    )
-                    connection.execute(update(table).where(is_row).values({column.name: value}))
+                    _redact_row(connection, redaction, column, row_key)
         yield from results.values()
+
+
+def _redact_row(connection: Connection, redaction: Redaction, column: Column[Any], row_key: tuple[Any, ...]) -> None:
+    """Remove the text from one row, or the row with all that belong to it."""
+    if REMOVED_BY in column.info:
+        column.info[REMOVED_BY](connection, row_key)
+        return
+    is_row = tuple_(*column.table.primary_key.columns) == row_key
+    value = _without_text(redaction, column, connection.execute(select(column).where(is_row)).scalar_one())
+    connection.execute(update(column.table).where(is_row).values({column.name: value}))
 
 
 def _rows_with_text(connection: Connection, redaction: Redaction, column: Column[Any]) -> list[tuple[Any, ...]]:
@@ -307,7 +315,10 @@ def _rows_with_text(connection: Connection, redaction: Redaction, column: Column
 
 
 def _without_text(redaction: Redaction, column: Column[Any], text: str) -> str | None:
-    """Return the JSON in a column without the text; None if the text is not in it."""
+    """Return the content of a column without the text; None if the text is not in it."""
+    if REMOVED_BY in column.info:
+        redacted_text = redaction.redact_text(text)
+        return None if redacted_text == text else redacted_text
     value = from_json(text)
     replace = column.info.get(REPLACED_BY)
     redacted = replace(redaction.redact_text, value) if replace else redaction.redact_values(value)

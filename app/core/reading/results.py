@@ -9,8 +9,8 @@ from sqlalchemy import func, literal_column, select, true
 
 from app.core.access.caller import ANONYMOUS, Caller
 from app.core.change_log import CHANGE_NAME, CHANGES, LAST_OF_RECORD, LAST_PUBLIC_OF_RECORD
-from app.core.database.statements import Query, Read, Reader
-from app.core.errors import Moved, Unavailable
+from app.core.database.statements import Query, Read
+from app.core.errors import Moved
 from app.core.etags import is_any, matches_any
 from app.core.model.fields import RENDERING
 from app.core.public_paths import public
@@ -90,14 +90,6 @@ def moved_to(request: ReadRequest, record_id: str, into: str) -> Moved:
     """Return the redirect from a merged record to the one that remains, with the same query string."""
     query = f"?{request.query.decode('ascii')}" if request.query else ""
     return Moved(headers={"Location": public(request.path.replace(f"/{record_id}", f"/{into}", 1) + query)})
-
-
-async def last_change(reader: Reader) -> object:
-    """Return the name of the last Change and of the state of the index, or None if the database does not respond."""
-    try:
-        return await reader.run(last_change_and_index)
-    except Unavailable:
-        return None
 
 
 def last_change_name() -> Read:

@@ -70,7 +70,7 @@ class Edit:
 
     def patch(self, patch: dict[str, Any]) -> WriteResult:
         """Apply a JSON Merge Patch to the record."""
-        present = self._read_writable()
+        present = self.read_writable()
         merged = merge(writable_members(json.loads(present.body)), writable_body(self.resource, self.record_id, patch))
         # A patch with `managed_by: null` removes the member. Without this, `with_manager` would put it back.
         merged.setdefault("managed_by", None)
@@ -78,7 +78,7 @@ class Edit:
 
     def delete(self) -> None:
         """Delete the record. Its Changes stay in the log."""
-        present = self._read_writable()
+        present = self.read_writable()
         self.conditions.check(self.session, present)
         self.conditions.require()
         self.check_referrers(published_only=False)
@@ -90,7 +90,7 @@ class Edit:
         batch = Batch(self.session, "")
         return batch.stored(self.resource, [self.record_id]).get(self.record_id)
 
-    def _read_writable(self) -> StoredRecord:
+    def read_writable(self) -> StoredRecord:
         """Return the record. Raise NotFound, Gone, Forbidden or IdTaken if the caller cannot write it."""
         present = self._read()
         if present is None:

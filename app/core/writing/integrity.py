@@ -188,7 +188,7 @@ def citations(proposal: Proposal) -> Iterator[ErrorItem]:
         if citation.basis == "external" and citation.note is None:
             detail = "With the basis external, the note must name the source."
         elif citation.document in texts and (citation.paragraph is None or citation.as_written is None):
-            detail = "The registry has the text of this document. State the paragraph and the words (as_written)."
+            detail = "The document states the SHA-256 of its text. State the paragraph and the words (as_written)."
         else:
             continue
         yield ErrorItem(pointer=f"/citations/{number}", code="incomplete_citation", detail=detail)

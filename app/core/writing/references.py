@@ -24,7 +24,7 @@ class _LinkColumn(NamedTuple):
 def _link_columns() -> Iterator[_LinkColumn]:
     for table in SQLModel.metadata.tables.values():
         is_link_table = "record_id" in table.c
-        for column in table.c:
+        for column in table.c if is_link_table or table.name in RESOURCES else ():
             # The `record_id` of a link table is the record that has the link.
             if column.name != "record_id":
                 for target in sorted({key.column.table.name for key in column.foreign_keys} & RESOURCES.keys()):

@@ -38,7 +38,7 @@ class Breakdown(NamedTuple):
     is_complete: bool  # whether each part has a number
 
 
-def _breakdowns(total_figure: JsonRecord, parts: Iterable[JsonRecord]) -> Iterator[Breakdown]:
+def breakdowns(total_figure: JsonRecord, parts: Iterable[JsonRecord]) -> Iterator[Breakdown]:
     """Group the parts of a total by their dimensions."""
     groups: dict[tuple[str, ...], dict[tuple[str, ...], list[JsonRecord]]] = {}
     for part in parts:
@@ -84,7 +84,7 @@ def parts_exceed_total(case: Case) -> Iterator[Finding]:
     vi = "Các phần cộng lại là {sum}, nhiều hơn tổng là {stated}."
     en = "The sum of the parts is {sum}, which is more than the total of {stated}."
     total = range_of(case.record)
-    for parts, ranges, _ in _breakdowns(case.record, case.related):
+    for parts, ranges, _ in breakdowns(case.record, case.related):
         if total and sum_of_ranges(ranges).low > total.high:
             yield _misfit(case, vi, en, parts, "relations")
 
@@ -99,7 +99,7 @@ def parts_short_of_total(case: Case) -> Iterator[Finding]:
     vi = "Các phần cộng lại là {sum}, ít hơn tổng là {stated}."
     en = "The sum of the parts is {sum}, which is less than the total of {stated}."
     total = range_of(case.record)
-    for parts, ranges, is_complete in _breakdowns(case.record, case.related):
+    for parts, ranges, is_complete in breakdowns(case.record, case.related):
         if total and is_complete and len(ranges) > 1 and sum_of_ranges(ranges).high < total.low:
             yield _misfit(case, vi, en, parts, "relations")
 
@@ -128,7 +128,7 @@ def plan_misses_target(case: Case) -> Iterator[Finding]:
     """
     target = case.record
     wanted = range_of(target)
-    steps = _steps_to_target(target, [other for other in case.related if other["resource"] == "figures"])
+    steps = steps_to_target(target, [other for other in case.related if other["resource"] == "figures"])
     ranges = _ranges(steps)
     if wanted is None or not steps or len(ranges) < len(steps):
         return
@@ -142,7 +142,7 @@ def plan_misses_target(case: Case) -> Iterator[Finding]:
         yield _misfit(case, vi, en, steps, "period")
 
 
-def _steps_to_target(target: JsonRecord, figures: list[JsonRecord]) -> list[JsonRecord]:
+def steps_to_target(target: JsonRecord, figures: list[JsonRecord]) -> list[JsonRecord]:
     """Return the latest result since the start of a target and the plans that continue it.
 
     Return nothing unless there is a plan and the last one ends with the target.
@@ -188,7 +188,7 @@ def percentage_disagrees_with_base(case: Case) -> Iterator[Finding]:
     stated = range_of(case.record)
     for kind, base in related:
         seconds = [other for how, other in related if how == "compared_with" and unit_of(other) == unit_of(base)]
-        results = [(second, _recompute(case.record, kind, base, second)) for second in seconds]
+        results = [(second, recompute(case.record, kind, base, second)) for second in seconds]
         computed = [(second, result) for second, result in results if result]
         if stated is None or not computed or any(result.range.overlaps(stated) for _, result in computed):
             continue
@@ -211,7 +211,7 @@ class Recomputed(NamedTuple):
     number: int | float
 
 
-def _recompute(figure: JsonRecord, kind: str, base: JsonRecord, second: JsonRecord) -> Recomputed | None:
+def recompute(figure: JsonRecord, kind: str, base: JsonRecord, second: JsonRecord) -> Recomputed | None:
     """Compute a share or change from the figure of that relation and the figure it is compared with, if possible."""
     base_range = range_of(base)
     second_range = range_of(second)
