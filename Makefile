@@ -84,7 +84,7 @@ lock: ## Pin every dependency anew, with hashes (needs uv)
 	$(PIN) bench/requirements.in -c requirements.txt -o bench/requirements.txt
 	$(PIN) tools/requirements.in -o tools/requirements.txt
 
-LOCK = $(PIN) pyproject.toml --extra metrics
+LOCK = $(PIN) pyproject.toml --extra metrics --extra mcp
 PIN = uv pip compile --universal --python-version 3.11 --upgrade --quiet \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 

@@ -105,6 +105,7 @@ def _add_server(group: Any) -> None:
     worker = _command(group, "worker", commands.worker)
     text = "port for its metrics, another one than that of the server (HOPTAC_METRICS_PORT)"
     worker.add_argument("--metrics-port", type=int, metavar="PORT", help=text)
+    _command(group, "mcp", commands.mcp)
     migrate = _command(group, "migrate", commands.migrate)
     migrate.add_argument("--down", action="store_true", help="remove the schema and ALL data, after a confirmation")
     migrate.add_argument("--yes", action="store_true", help="with --down: do not ask for confirmation")

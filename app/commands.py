@@ -66,6 +66,22 @@ def worker(_: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
+def mcp(_: argparse.Namespace, settings: Settings) -> int:
+    """Serve the tools for agents on standard input and output (Model Context Protocol; needs the extra `mcp`)."""
+    from app.agents.endpoint import is_available
+
+    if not is_available():
+        print_error("The package mcp is not installed. Install it with: pip install 'hoptac[mcp]'")
+        return MISUSED
+    from app.agents.stdio import serve
+    from app.main import api_of
+    from app.server.run import ensure_ready
+
+    ensure_ready(settings)
+    asyncio.run(serve(api_of(settings.model_copy(update={"webhook_sender": False})), settings))
+    return DONE
+
+
 def migrate(options: argparse.Namespace, settings: Settings) -> int:
     """Update the schema, the stored representations and the search index."""
     return _migrate_down(settings, is_sure=options.yes) if options.down else _migrate_up(settings)

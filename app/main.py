@@ -16,6 +16,8 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from app import __version__
+from app.agents.endpoint import add_endpoint
+from app.agents.llms_txt import add_llms_txt
 from app.agreements.routes import agreements_router
 from app.analysis.aggregates import routes as aggregates
 from app.analysis.audit import routes as audit
@@ -112,20 +114,18 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     settings = settings or Settings()
     set_root_path(settings.root_path)
     set_up_logs()
-    app, routers = assemble(settings, usage)
+    app = api_of(settings, usage)
     observe = None
     if settings.metrics or settings.metrics_port:
         from app.core.asgi.metrics import mount  # noqa: PLC0415 - an extra, which need not be installed
 
         observe = mount(app, on_own_port=bool(settings.metrics_port))
-    dispatch = Dispatch(app, routers)
-    app.state.public_api = dispatch  # for the pages: without authentication, so it returns public data only
-    inner = MeteredWork(Compression(AuthenticationMiddleware(dispatch, app.state)))
+    inner = MeteredWork(Compression(app.state.keyed_api))
     http = HttpMiddleware(inner, access_log=settings.access_log, log_clients=settings.log_clients, observe=observe)
     outermost: ASGIApp = http
     if settings.hot_cache:
         outermost = ResponseCache(http, app.state.fresh, settings.hot_cache, page_variant)
-    outermost = RequestHeaders(outermost, http, dispatch.has_file)
+    outermost = RequestHeaders(outermost, http, app.state.public_api.has_file)
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
@@ -133,6 +133,14 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
     if settings.root_path:
         outermost = RootPath(outermost, settings.root_path)
     return Turns(outermost)
+
+
+def api_of(settings: Settings, usage: UsageTable | None = None) -> FastAPI:
+    """Return the FastAPI application and, in its state, the API as it is read and written in the process."""
+    app, routers = assemble(settings, usage)
+    app.state.public_api = Dispatch(app, routers)  # without authentication, so it returns public data only
+    app.state.keyed_api = AuthenticationMiddleware(app.state.public_api, app.state)
+    return app
 
 
 def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastAPI, list[APIRouter]]:
@@ -162,6 +170,8 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     pages(app, settings, partial(contract_with_examples, settings))
     app.include_router(explorer_router(settings, site.index(settings, __version__)))
     add_fixed_paths(app, settings)
+    add_endpoint(app, settings)
+    add_llms_txt(app, settings)
     app.add_exception_handler(Problem, _problem_response)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected_error)

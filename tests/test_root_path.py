@@ -109,7 +109,8 @@ def test_a_path_that_cannot_work_is_rejected(path: str) -> None:
 
 def test_no_path_of_the_registry_is_one_of_a_proxy(below: TestClient) -> None:
     index = {path.split("/")[1] for path in below.get("/openapi.json").json()["paths"]}
-    assert index | {"docs", "guides", "reference", "problems", "openapi.json", "metrics", ".well-known"} == {*OWN_PATHS}
+    others = {"docs", "guides", "reference", "problems", "openapi.json", "metrics", ".well-known", "mcp", "llms.txt"}
+    assert index | others == {*OWN_PATHS}
 
 
 def test_the_server_prints_addresses_below_the_path() -> None:

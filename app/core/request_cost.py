@@ -33,7 +33,8 @@ class RequestCost:
         self._seconds += seconds
 
     def start_step(self) -> None:
-        """Note that a step of the task starts."""
+        """Note that a step of the task starts. It can be part of a step that is measured already."""
+        self.end_step()
         self._step_started = time.thread_time()
 
     def end_step(self) -> None:
@@ -77,11 +78,11 @@ class Metered:
 
     __slots__ = ("_coroutine", "_cost")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None], cost: RequestCost) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], cost: RequestCost) -> None:
         self._coroutine = coroutine
         self._cost = cost
 
-    def __await__(self) -> Generator[Any, Any, None]:
+    def __await__(self) -> Generator[Any, Any, Any]:
         steps = self._coroutine.__await__()
         step: Any = steps.send
         argument: Any = None
@@ -89,8 +90,8 @@ class Metered:
             self._cost.start_step()
             try:
                 future = step(argument)
-            except StopIteration:
-                return
+            except StopIteration as end:
+                return end.value
             finally:
                 self._cost.end_step()
             try:

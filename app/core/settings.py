@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "HOPTAC_"
-SECRETS = ("database_url",)  # settings that can be in a file, which `HOPTAC_…_FILE` names
+SECRETS = ("database_url", "mcp_key")  # settings that can be in a file, which `HOPTAC_…_FILE` names
 OTHER_NAMES = ("HOPTAC_PUBLISH", "HOPTAC_WEBHOOK_SECRET")  # of compose.yaml and of a program in examples/
 
 # None of these can be the path of a proxy: the program could not tell whether the proxy has removed it from a request.
@@ -26,6 +26,8 @@ OWN_PATHS = (
     "livez",
     "readyz",
     "metrics",
+    "mcp",
+    "llms.txt",
     ".well-known",
 )
 
@@ -55,6 +57,9 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
         description="Port for the metrics of all processes, as the only ones (needs the extra `metrics`). 0: no port.",
+    )
+    mcp_key: str = Field(
+        default="", description="Key with which `hoptac mcp` writes drafts. Clients of `/mcp` send a key of their own."
     )
     query_deadline: float = Field(
         default=5.0,

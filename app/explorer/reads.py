@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from app.core.public_paths import public
 
-MAX_READS = 12  # of one page
+MAX_READS = 12  # of one page, if nothing else is said
 
 Parameters = Mapping[str, Any]  # texts, numbers, lists of texts; None and empty ones are left out
 
@@ -27,16 +27,17 @@ class ReadFailed(Exception):
 class PublicReads:
     """The reads of one page. `paths` records them in order, so that the page can list them."""
 
-    def __init__(self, api: ASGIApp, page: Scope, language: str) -> None:
+    def __init__(self, api: ASGIApp, page: Scope, language: str, max_reads: int = MAX_READS) -> None:
         self.paths: list[str] = []
+        self._max_reads = max_reads
         self._api = api
         self._page = page
         self._headers = [(b"accept-language", language.encode())]
 
     async def get(self, path: str, parameters: Parameters | None = None) -> Any:
         """Return the JSON at a path; raises ReadFailed."""
-        if len(self.paths) >= MAX_READS:
-            raise RuntimeError(f"A page makes at most {MAX_READS} reads.")
+        if len(self.paths) >= self._max_reads:
+            raise RuntimeError(f"There are at most {self._max_reads} reads.")
         query = _query_string(parameters or {})
         self.paths.append(public(f"{quote(path)}?{query}" if query else quote(path)))
         response = Response()

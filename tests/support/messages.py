@@ -31,6 +31,10 @@ OPERATORS = (
     "exchange/mirrors/",
     "core/maintenance/",
     "core/settings.py",
+    "agents/tools/",  # these speak to a language model, whose tools are described in English
+    "agents/calls.py",
+    "agents/definitions.py",
+    "agents/quoting.py",
     "webhooks/client.py",  # what it says is the result of a delivery, which is stored and shown in English
 )
 NEVER_SENT = {

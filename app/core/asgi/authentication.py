@@ -12,6 +12,7 @@ from app.core.database.statements import Read
 from app.core.errors import BadRequest, Problem, Unauthorized
 
 TOKEN_IN_PATH = "/v1/keys/hoptac_"
+WITH_KEYS = ("/v1", "/mcp")  # where a key is looked at
 
 
 class AuthenticationMiddleware:
@@ -22,7 +23,7 @@ class AuthenticationMiddleware:
         self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/v1"):
+        if scope["type"] == "http" and scope["path"].startswith(WITH_KEYS):
             headers = [value for name, value in scope["headers"] if name == b"authorization"]
             try:
                 _refuse_token_in_path(scope["path"])

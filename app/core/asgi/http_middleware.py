@@ -46,7 +46,8 @@ PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, QUERY"),
     (
         b"access-control-allow-headers",
-        b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID",
+        b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+        b"MCP-Protocol-Version, Mcp-Method, Mcp-Name, X-Request-ID",
     ),
     (b"access-control-max-age", b"86400"),
 ]

@@ -1,6 +1,7 @@
 """`/.well-known/`: a catalogue of the API (RFC 9727), and where to report a vulnerability (RFC 9116)."""
 
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -48,6 +49,9 @@ def _linkset(settings: Settings) -> dict[str, Any]:
         {"href": absolute(settings.public_url, f"/v1/schemas/{name}.json"), "type": "application/schema+json"}
         for name in RESOURCES
     ]
+    api["alternate"] = [{"href": absolute(settings.public_url, "/llms.txt"), "type": "text/plain"}]
+    if find_spec("mcp") is not None:  # the extra that `/mcp` needs
+        api["item"] = [{"href": absolute(settings.public_url, "/mcp"), "title": "Model Context Protocol"}]
     api["license"] = [{"href": settings.data_licence_url}]
     return {"linkset": [api]}
 

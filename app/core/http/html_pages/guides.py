@@ -21,6 +21,7 @@ READERS = {
     "imports": "Files of many records: how an import works and what it reports.",
     "tables": "CSV and Excel files: columns, dates, numbers and mappings.",
     "iati": "IATI files: what they contain, and what they leave out.",
+    "agents": "Language models and their programs: the tools of the MCP endpoint.",
     "the-data": "How the data is curated, and how to have an error corrected.",
     "operating": "Operators: run, back up, upgrade and monitor a registry.",
     "settings": "Every setting with its default.",
@@ -57,6 +58,11 @@ def guides_page() -> str:
 
 def guide_page(name: str) -> str:
     """Return the content of one guide; raises NotFound."""
+    return f'<article class="text">{markdown(guide_text(name))}</article>'
+
+
+def guide_text(name: str) -> str:
+    """Return one guide as Markdown; raises NotFound."""
     if name not in guides():
         raise NotFound("There is no resource at this path.")
-    return f'<article class="text">{markdown(guides()[name].text)}</article>'
+    return guides()[name].text

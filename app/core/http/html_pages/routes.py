@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from app.core.http.html_pages.assets import read_asset
-from app.core.http.html_pages.guides import guide_page, guides, guides_page
+from app.core.http.html_pages.guides import guide_page, guide_text, guides, guides_page
 from app.core.http.html_pages.layout import document
 from app.core.http.html_pages.problems_page import problems_page
 from app.core.http.html_pages.reference import overview_page, schemas_page, tag_page
@@ -16,6 +16,9 @@ from app.core.http.html_pages.viewer import OperationContracts, try_it_out_page
 from app.core.http.responses import json_response
 from app.core.settings import Settings
 from app.core.values.json import to_json
+
+MARKDOWN = ".md"
+MARKDOWN_TYPE = "text/markdown; charset=utf-8"
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -60,6 +63,8 @@ def _add_guides(router: APIRouter, site: str) -> None:
 
     @router.get("/guides/{name}")
     async def read_guide(request: Request, name: str) -> Response:
+        if name.endswith(MARKDOWN):
+            return json_response(request, guide_text(name.removesuffix(MARKDOWN)).encode(), MARKDOWN_TYPE)
         return _page(request, guide(name))
 
 

@@ -1,0 +1,127 @@
+"""One call of a tool: its arguments are checked, its answer is bounded, and a refusal says how to call instead."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from app.agents.definitions import Tool
+from app.agents.drafts import Writer, draft_record, example_record
+from app.agents.pages import Answer, Position, filled, position_of
+from app.agents.refusals import Ambiguous, Refusal
+from app.agents.registry import Registry
+
+MAX_TRIALS = 3  # of arguments that a refusal proposes
+MAX_NAMED = 40  # characters of a name that an error repeats
+
+Arguments = Mapping[str, Any]
+
+
+class Result(NamedTuple):
+    """The answer to a call, and whether it was refused."""
+
+    body: dict[str, Any]
+    is_refused: bool = False
+
+
+async def call(tool: Tool, arguments: Arguments, registry: Registry, writer: Writer) -> Result:
+    """Return the answer of a tool to these arguments. A refusal contains arguments that were tried and work."""
+    try:
+        return Result(await _answer(tool, arguments, registry, writer))
+    except Refusal as refusal:
+        body = refusal.as_dict(arguments)
+        if tool.run is not None:
+            body["try"] = await _working(tool, refusal, body["try"], registry, writer)
+        return Result(body, is_refused=True)
+
+
+async def _working(tool: Tool, refusal: Refusal, arguments: Arguments, registry: Registry, writer: Writer) -> Arguments:
+    """Return arguments with which the call succeeds: those proposed, with what else has to change in them."""
+    for _ in range(MAX_TRIALS):
+        if not refusal.changes:
+            break
+        try:
+            await _answer(tool, arguments, registry, writer)
+            break
+        except Refusal as next_refusal:
+            refusal = next_refusal
+            arguments = refusal.as_dict(arguments)["try"]
+    return arguments
+
+
+async def _answer(tool: Tool, arguments: Arguments, registry: Registry, writer: Writer) -> dict[str, Any]:
+    await _check(tool, arguments, registry)
+    position = position_of(arguments.get("more"))
+    if position is None:
+        raise Refusal("bad_cursor", "`more` is not a `next` of this tool.", "Leave it out.", {"more": None})
+    try:
+        return await filled(await _run(tool, arguments, registry, writer), position)
+    except Ambiguous as ambiguous:
+        reason = f"No record has exactly this {ambiguous.argument}. Call again with the id of a candidate."
+        return await filled(Answer({"reason": reason, "candidates": ambiguous.candidates}), Position())
+
+
+async def _run(tool: Tool, arguments: Arguments, registry: Registry, writer: Writer) -> Answer:
+    if tool.run is None:
+        return await draft_record(registry, writer, arguments)
+    return await tool.run(registry, arguments)
+
+
+async def _check(tool: Tool, arguments: Arguments, registry: Registry) -> None:
+    """Raise a refusal if the arguments do not have the schema of the tool."""
+    schema = tool.input_schema
+    errors = sorted(Draft202012Validator(schema).iter_errors(arguments), key=str)
+    if not errors:
+        return
+    changes: dict[str, Any] = {}
+    details = []
+    for error in errors:
+        for name, detail in _mistakes(error, schema):
+            details.append(detail)
+            changes[name] = None
+    wrong = tool.required if tool.run is None else changes.keys() & set(tool.required)
+    for name in list(wrong):
+        changes[name] = await _example(tool, name, changes.get("resource", arguments.get("resource")), registry)
+    raise Refusal("invalid", " ".join(details[:8]), "Send the arguments in `try`, with your own values.", changes)
+
+
+def _mistakes(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each argument that is wrong, and what is wrong with it. Values are not repeated."""
+    names = list(schema["properties"])
+    if error.validator == "additionalProperties":
+        for name in error.instance.keys() - set(names):
+            near = get_close_matches(name[:MAX_NAMED], names, 1)
+            advice = f"Did you mean {near[0]}?" if near else f"The arguments are {', '.join(names)}."
+            yield name, f"There is no such argument. {advice}"
+    elif error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield name, f"`{name}` is missing."
+    else:
+        yield str(error.absolute_path[0]), f"`{error.absolute_path[0]}` {_rule(error)}."
+
+
+def _rule(error: ValidationError) -> str:
+    rules = {
+        "type": f"must be of the type {error.validator_value}",
+        "enum": f"must be one of {', '.join(map(str, error.validator_value))}" if error.validator == "enum" else "",
+        "minLength": "must not be empty",
+        "maxLength": f"must have at most {error.validator_value} characters",
+    }
+    return rules.get(str(error.validator), "has a wrong value")
+
+
+async def _example(tool: Tool, name: str, resource: Any, registry: Registry) -> Any:
+    """Return a value with which a call succeeds. An id is that of a record which is there."""
+    value = tool.example[name]
+    if name in ("project", "figure", "partner"):
+        items = (await registry.get(f"/v1/{name}s", limit=1))["items"]
+        return items[0]["id"] if items else value
+    if name == "record" and tool.run is None:
+        return await example_record(registry, resource or tool.example["resource"]) or {}
+    if name == "record":
+        items = (await registry.get("/v1/projects", limit=1))["items"]
+        return f"projects/{items[0]['id']}" if items else value
+    return value

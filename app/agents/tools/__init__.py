@@ -1,0 +1,1 @@
+"""What each tool does: a function that gets the registry and checked arguments, and returns an answer."""

@@ -1,0 +1,58 @@
+"""`find` and `read_record`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.agents.items import fields_of, links_of
+from app.agents.pages import Answer, Page, cursor_in, section_of
+from app.agents.quoting import quoted
+from app.agents.refusals import Refusal
+from app.agents.registry import RESOURCES, Registry
+
+HITS = 10  # of one read
+
+Arguments = Mapping[str, Any]
+
+
+async def find(registry: Registry, arguments: Arguments) -> Answer:
+    """Search names, texts and cited words."""
+    words = str(arguments["query"])
+    resource = str(arguments.get("resource", ""))
+    first = await registry.search(words, resource, limit=HITS)
+
+    async def hits(cursor: str) -> Page:
+        page = await registry.search(words, resource, cursor, HITS) if cursor else first
+        return Page([registry.hit(hit) for hit in page["items"]], cursor_in(page["next"]))
+
+    head: dict[str, Any] = {}
+    if first["corrected"]:
+        head["corrected"] = quoted(first["corrected"], 100)
+    if not first["items"]:
+        missing = quoted(", ".join(first["not_found"]) or words, 100)
+        head["reason"] = f"No public record{f' of {resource}' if resource else ''} contains {missing}."
+    return Answer(head, [hits])
+
+
+async def read_record(registry: Registry, arguments: Arguments) -> Answer:
+    """Return the members of a record, each with its evidence, and what links to it."""
+    resource, _, name = str(arguments["record"]).partition("/")
+    if resource not in RESOURCES:
+        raise Refusal(
+            "not_found", "`record` must be resource/id.", "Get one with the tool find.", await _first(registry)
+        )
+    record = await registry.named("record", resource, name)
+    registry.learn([record])
+    for linked, ids in links_of(record).items():
+        await registry.look_up(linked, ids)
+    head = {
+        **registry.reference(resource, record["id"]),
+        "version": record["version"],
+        "updated_at": record["updated_at"],
+        "url": registry.url(resource, record["id"]),
+    }
+    return Answer(head, [section_of(list(fields_of(registry, record)))])
+
+
+async def _first(registry: Registry) -> dict[str, str]:
+    items = (await registry.get("/v1/projects", limit=1))["items"]
+    return {"record": f"projects/{items[0]['id']}"} if items else {}
