@@ -321,6 +321,13 @@ def test_trailers_are_no_headers(base: str, key: Key) -> None:
     assert statuses(answers_to(base, request + LAST)) == [401, 200]
 
 
+def test_spaces_around_a_value_are_no_part_of_it(base: str) -> None:
+    etag = httpx.get(f"{base}/v1/codelists/scope", trust_env=False).headers["etag"]
+    head = f"GET /v1/codelists/scope HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIf-None-Match: \t{etag} \t \r\n"
+    assert statuses(answers_to(base, f"{head}X-Request-ID:  own  \r\n\r\n".encode())) == [304]
+    assert b"x-request-id: own\r\n" in answers_to(base, f"{head}X-Request-ID:  own  \r\n\r\n".encode()).lower()
+
+
 def test_long_paths_cost_little(base: str) -> None:
     paths = {b"/docs/assets/" + b"a/" * 30_000: 404, b"/v1/projects/" + b"%41" * 20_000: 400}
     for path, status in paths.items():

@@ -196,7 +196,8 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_in_head:
-            super().on_header(name, value)  # trailers are left out: they must not become headers (RFC 9110, 6.5.1)
+            # Spaces after a value are no part of it (RFC 9110, 5.5). Trailers must not become headers (6.5.1).
+            super().on_header(name, value.rstrip(b" \t"))
         self._size += len(name) + len(value) if self._is_in_head else MAX_HEADERS // MAX_LINES
         if self._size > MAX_HEADERS or len(self.headers) > MAX_LINES:
             raise ValueError("The headers are too large.")  # the parser turns it into an error of its own
