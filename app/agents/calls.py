@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator
@@ -9,11 +10,15 @@ from jsonschema.exceptions import ValidationError
 
 from app.agents.definitions import Tool
 from app.agents.drafts import Writer, draft_record, example_record
-from app.agents.pages import Answer, Position, filled, position_of
-from app.agents.refusals import Ambiguous, Refusal
-from app.agents.registry import Registry
+from app.agents.pages import MAX_TOKENS, Answer, Position, filled, position_of, tokens_of
+from app.agents.refusals import UNAVAILABLE, Ambiguous, Refusal
+from app.agents.registry import Registry, refused_read
+from app.core.values.json import to_json
+from app.core.values.text import UNSAFE
+from app.explorer.reads import ReadFailed
 
 MAX_TRIALS = 3  # of arguments that a refusal proposes
+MAX_LEVELS = 20  # of a record
 MAX_NAMED = 40  # characters of a name that an error repeats
 
 Arguments = Mapping[str, Any]
@@ -32,23 +37,22 @@ async def call(tool: Tool, arguments: Arguments, registry: Registry, writer: Wri
         return Result(await _answer(tool, arguments, registry, writer))
     except Refusal as refusal:
         body = refusal.as_dict(arguments)
-        if tool.run is not None:
-            body["try"] = await _working(tool, refusal, body["try"], registry, writer)
+        if tool.run is not None and refusal.code != UNAVAILABLE:
+            body["try"] = await _working(tool, body["try"], registry, writer)
+        if tokens_of(to_json(body).decode()) > MAX_TOKENS:  # a large record is not repeated
+            del body["try"]
         return Result(body, is_refused=True)
 
 
-async def _working(tool: Tool, refusal: Refusal, arguments: Arguments, registry: Registry, writer: Writer) -> Arguments:
+async def _working(tool: Tool, arguments: Arguments, registry: Registry, writer: Writer) -> Arguments:
     """Return arguments with which the call succeeds: those proposed, with what else has to change in them."""
     for _ in range(MAX_TRIALS):
-        if not refusal.changes:
-            break
         try:
             await _answer(tool, arguments, registry, writer)
-            break
-        except Refusal as next_refusal:
-            refusal = next_refusal
+            return arguments
+        except Refusal as refusal:
             arguments = refusal.as_dict(arguments)["try"]
-    return arguments
+    return {name: await _example(tool, name, None, registry) for name in tool.required}
 
 
 async def _answer(tool: Tool, arguments: Arguments, registry: Registry, writer: Writer) -> dict[str, Any]:
@@ -58,6 +62,8 @@ async def _answer(tool: Tool, arguments: Arguments, registry: Registry, writer: 
         raise Refusal("bad_cursor", "`more` is not a `next` of this tool.", "Leave it out.", {"more": None})
     try:
         return await filled(await _run(tool, arguments, registry, writer), position)
+    except ReadFailed as failure:
+        raise refused_read(failure) from None
     except Ambiguous as ambiguous:
         reason = f"No record has exactly this {ambiguous.argument}. Call again with the id of a candidate."
         return await filled(Answer({"reason": reason, "candidates": ambiguous.candidates}), Position())
@@ -72,19 +78,35 @@ async def _run(tool: Tool, arguments: Arguments, registry: Registry, writer: Wri
 async def _check(tool: Tool, arguments: Arguments, registry: Registry) -> None:
     """Raise a refusal if the arguments do not have the schema of the tool."""
     schema = tool.input_schema
-    errors = sorted(Draft202012Validator(schema).iter_errors(arguments), key=str)
-    if not errors:
-        return
-    changes: dict[str, Any] = {}
     details = []
-    for error in errors:
+    changes: dict[str, Any] = {}
+    for name in [name for name, value in arguments.items() if name in schema["properties"] and not _is_plain(value)]:
+        details.append(f"`{name}` contains a control character, an unpaired surrogate or too many levels.")
+        changes[name] = None
+    for error in [] if details else sorted(Draft202012Validator(schema).iter_errors(arguments), key=str):
         for name, detail in _mistakes(error, schema):
             details.append(detail)
             changes[name] = None
+    if not details:
+        return
     wrong = tool.required if tool.run is None else changes.keys() & set(tool.required)
     for name in list(wrong):
         changes[name] = await _example(tool, name, changes.get("resource", arguments.get("resource")), registry)
     raise Refusal("invalid", " ".join(details[:8]), "Send the arguments in `try`, with your own values.", changes)
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether texts can be stored and sent, and objects and lists have few levels."""
+    level = [value]
+    for _ in range(MAX_LEVELS):
+        if any(isinstance(part, str) and UNSAFE.search(part) for part in level):
+            return False
+        objects = [part for part in level if isinstance(part, dict)]
+        lists = [part for part in level if isinstance(part, list)]
+        level = list(chain(*lists, *objects, *(part.values() for part in objects)))
+        if not level:
+            return True
+    return False
 
 
 def _mistakes(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Scope
 
 from app.agents.pages import Answer
-from app.agents.refusals import Refusal
+from app.agents.refusals import UNAVAILABLE, Refusal
 from app.agents.registry import Registry
 from app.core.values.json import to_json
 
@@ -94,7 +94,7 @@ async def _refused(registry: Registry, status: int, problem: Mapping[str, Any], 
         do = "Send the call with the header `Authorization: Bearer hoptac_…` and a key with the scope records:write."
         return Refusal(code, detail, do)
     if status == 429 or status >= 500:
-        return Refusal(code, detail, "Repeat the same call in a few seconds.")
+        return Refusal(UNAVAILABLE, detail, "Repeat the same call in a few seconds.")
     errors = [
         {"pointer": error["pointer"], "code": error["code"], "detail": error["detail"]}
         for error in problem.get("errors", [])[:MAX_ERRORS]

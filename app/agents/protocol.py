@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import structlog
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
@@ -35,6 +36,10 @@ from app.core.settings import Settings
 from app.core.values.json import to_json
 
 FRESH = CacheHint(ttl_ms=3_600_000, scope="public")  # the tools change with a release only
+
+FAILED = {"error": "internal_error", "detail": "The tool failed.", "do": "Report this. Another call can succeed."}
+
+log = structlog.get_logger("hoptac.error")
 
 Context = ServerRequestContext[Any, Any]
 
@@ -72,7 +77,11 @@ def tool_server(settings: Settings, apis: Apis, caller_of: Callable[[Context], C
         writer = Writer(apis.keyed, caller.scope, caller.authorization)
         work: Any = call(tool, arguments, registry, writer)
         cost = COST.get()
-        return _result(await (Metered(work, cost) if cost else work))
+        try:
+            return _result(await (Metered(work, cost) if cost else work))
+        except Exception:
+            log.exception("tool_failed", tool=tool.name)
+            return _result(Result(FAILED, is_refused=True))
 
     return Server(
         "hoptac",

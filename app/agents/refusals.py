@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+UNAVAILABLE = "unavailable"  # the code if the same call can succeed later
+
 
 class Refusal(Exception):
     """A call that cannot be answered.

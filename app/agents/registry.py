@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Scope
 
 from app.agents.pages import cursor_in
 from app.agents.quoting import quoted
-from app.agents.refusals import Ambiguous, Refusal
+from app.agents.refusals import UNAVAILABLE, Ambiguous, Refusal
 from app.core.values.text import SLUG
 from app.explorer.reads import PublicReads, ReadFailed
 
@@ -44,7 +44,7 @@ class Registry:
         except ReadFailed as failure:
             if failure.location or failure.status in ABSENT:
                 raise
-            raise _refused_read(failure) from None
+            raise refused_read(failure) from None
 
     async def read(self, path: str, **parameters: Any) -> Any:
         """Return the JSON at a path, with texts in the language and the labels of codes and dates."""
@@ -143,11 +143,13 @@ class Registry:
         )
 
 
-def _refused_read(failure: ReadFailed) -> Refusal:
-    if failure.status >= 500 or failure.status == 429:
-        return Refusal("unavailable", "The registry is busy.", "Repeat the same call in a few seconds.")
+def refused_read(failure: ReadFailed) -> Refusal:
+    """Return the refusal for a read that failed. A record that is absent was deleted during the call."""
+    if failure.status >= 500 or failure.status in (*ABSENT, 429):
+        return Refusal(UNAVAILABLE, "The registry is busy.", "Repeat the same call in a few seconds.")
     code = str(failure.problem.get("code", "invalid"))
     if code == "bad_cursor":
         return Refusal(code, "`more` belongs to another call.", "Leave `more` out.", {"more": None})
     details = [str(error["detail"]) for error in failure.problem.get("errors", [])]
-    return Refusal(code, " ".join(details) or str(failure.problem.get("detail", "")), "Change the arguments.")
+    detail = " ".join(details) or str(failure.problem.get("detail", ""))
+    return Refusal(code, detail, "Send the arguments in `try`, with your own values.")

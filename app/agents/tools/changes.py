@@ -29,6 +29,8 @@ async def what_changed(registry: Registry, arguments: Arguments) -> Answer:
         raise Refusal("not_found", detail, "Send this number or a lower one.", {"since": str(last)})
 
     async def changes(cursor: str) -> Page:
+        if cursor and not cursor.isdecimal():
+            raise Refusal("bad_cursor", "`more` belongs to another call.", "Leave it out.", {"more": None})
         start = int(cursor or after)
         page = await registry.get("/v1/changes", after=start, limit=CHANGES, **filters)
         items = [_item(registry, change) for change in page["items"]]
