@@ -21,6 +21,7 @@ from app.exchange.formats.source import Row, TableSource
 from app.exchange.formats.table_report import TableReport
 
 MAX_ROW = 1_000_000  # characters
+MAX_CELL = 131_072  # characters
 HEAD_ROWS = 40
 HEAD_TEXT = 200_000  # characters at the start of a file, in which the separator and the header are looked for
 
@@ -148,6 +149,7 @@ class CsvSource(TableSource):
             for _ in range(self._skipped):
                 text.readline()
                 number += 1
+            csv.field_size_limit(MAX_CELL)  # of the whole process: another library may have raised it
             rows = csv.reader(lines, delimiter=self._separator, strict=True)
             try:
                 for cells in rows:
