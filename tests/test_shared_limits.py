@@ -85,10 +85,23 @@ def test_two_processes_at_once_lose_few_counts() -> None:
         assert 0.9 <= table.add(table.tag_of("busy"), 0.0, time.monotonic())[0] <= 1.0001
 
 
+def maps_of(process: str) -> str:
+    """The files that a process has mapped; an empty text if it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{process}/maps").read_text()
+    return ""
+
+
 def workers_of(process: "subprocess.Popen[str]") -> list[int]:
     """The worker processes of a server that have made their application and mapped the file."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(child) for child in children if "hoptac-usage-" in Path(f"/proc/{child}/maps").read_text()]
+    return [int(child) for child in children if "hoptac-usage-" in maps_of(child)]
+
+
+def two_workers_of(process: "subprocess.Popen[str]", killed: int | None = None) -> list[int]:
+    """The two workers of a server, once both are ready and neither is the killed one; until then, an empty list."""
+    workers = workers_of(process)
+    return workers if len(workers) == 2 and killed not in workers else []
 
 
 def status_of(base: str) -> int:
@@ -120,18 +133,15 @@ def test_workers_count_together(
     """Whatever worker answers. One that was killed changes nothing, and the next one counts with the others."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with server(new_database(seeded), "--workers", "2", rate_limit_address="100") as (base, process):
-        eventually(lambda: len(workers_of(process)) == 2)
-        before = workers_of(process)
+        before = eventually(lambda: two_workers_of(process))
         first = answered_by(before[0], before, base, 5)
         assert first == [200] * 5
         response = httpx.get(f"{base}{PATH}", trust_env=False)
         left = int(response.headers["ratelimit"].partition("r=")[2].partition(";")[0])
         assert left <= 100 - 6
         os.kill(before[0], signal.SIGKILL)
-        eventually(lambda: len(workers_of(process)) == 2 and before[0] not in workers_of(process))
-        after = workers_of(process)
-        statuses = answered_by(before[1], after, base, 60)
-        statuses += answered_by(next(each for each in after if each != before[1]), after, base, 60)
+        after = eventually(lambda: two_workers_of(process, before[0]))
+        statuses = [status for worker in after for status in answered_by(worker, after, base, 60)]
         assert 40 <= statuses.count(200) <= left
         assert statuses[-1] == 429
         assert list(tmp_path.glob("hoptac-usage-*"))

@@ -2,11 +2,15 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 
-def eventually(holds: Callable[[], object], seconds: float = 120) -> None:
-    """Return as soon as `holds` returns something true."""
+def eventually(holds: Callable[[], Value], seconds: float = 120) -> Value:
+    """Return the first true value of `holds`."""
     until = time.monotonic() + seconds
-    while not holds():
+    while not (value := holds()):
         assert time.monotonic() < until, "it does not come to hold"
         time.sleep(0.02)
+    return value
