@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
 
+from app.cli import main
+from app.core.database.engine import Database
 from app.core.settings import OWN_PATHS
 from app.explorer.drawing.progress_bar import bars_of
 from app.explorer.drawing.province_tiles import positions, tiles_of, unit_of, walls_of
@@ -19,7 +22,7 @@ from app.explorer.drawing.time_axis import TimeAxis
 from app.explorer.languages import LANGUAGES, words
 from app.explorer.reads import MAX_READS
 from app.explorer.routes import PAGE_PATHS, PAGES
-from tests.support.databases import NewDatabase
+from tests.support.databases import NewDatabase, url_of
 from tests.support.http import client_of, drop, put, walk
 from tests.support.keys import Key
 
@@ -146,6 +149,73 @@ def test_a_project_shows_how_far_it_got_and_where_each_number_comes_from(client:
     in_vietnamese = page(client, in_language(PROJECT, "vi"))
     assert "Đang thực hiện" in in_vietnamese
     assert "Smart factory development cooperation project" in in_vietnamese
+
+
+SOURCES = Path(__file__).parents[2] / "shared" / "documents"
+
+
+class Passages(HTMLParser):
+    """The paragraphs of a page, each with the words that have the stronger mark."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.passages: list[tuple[str, list[str]]] = []
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = (dict(attrs).get("class") or "").split()
+        if "passage" in names:
+            self.passages.append(("", []))
+            self._open = ["passage"]
+        elif self._open:
+            self._open.append(names[0] if names else tag)
+            if "tok" in names:
+                self.passages[-1][1].append("")
+
+    def handle_endtag(self, _: str) -> None:
+        if self._open:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] != "pno":
+            text, marked = self.passages[-1]
+            self.passages[-1] = (text + data, marked)
+            if self._open[-1] == "tok":
+                marked[-1] += data
+
+
+@pytest.mark.skipif(not SOURCES.is_dir(), reason="the texts of the dataset are not here")
+def test_each_number_opens_the_paragraph_that_has_its_words(
+    registry: TestClient, seeded_database: Database, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOPTAC_DATABASE_URL", url_of(seeded_database))
+    assert main(["texts", "load", str(SOURCES), "--shown", "full"]) == 0
+    figures = {item["id"]: item for item in walk(registry, "/v1/figures?limit=200")}
+    paths = [*LISTS]
+    for name in ("projects", "agreements", "documents") if engine == "sqlite" else ("documents",):
+        paths += [f"/{name}/{item['id']}" for item in walk(registry, f"/v1/{name}?fields=id&limit=200")]
+    linked: set[str] = set()
+    for path in paths:
+        linked |= set(re.findall(r'href="/figures/([^"?]+)" data-ev', page(registry, path)))
+    assert len(linked) > 30
+    paragraphs: dict[tuple[str, int], str] = {}
+    for document in {citation["document"] for figure in figures.values() for citation in figure["citations"]}:
+        items = walk(registry, f"/v1/documents/{document}/paragraphs")
+        paragraphs |= {(document, item["paragraph"]): item["text"] for item in items}
+    for figure in sorted(linked):
+        passages = Passages(page(registry, f"/figures/{figure}")).passages
+        assert passages, figure
+        for citation in figures[figure]["citations"]:
+            paragraph = paragraphs[citation["document"], citation["paragraph"]]
+            assert citation["as_written"] in paragraph
+            marked = [words for text, words in passages if text == paragraph]
+            assert marked, figure
+            if "value" in citation["supports"]:
+                assert any(citation["as_written"] in words for words in marked[0]), figure
+    assert {text for text, _ in Passages(page(registry, "/documents/unido-moit-2021")).passages} == {
+        text for (document, _), text in paragraphs.items() if document == "unido-moit-2021"
+    }
 
 
 def test_documents_mark_each_cited_paragraph(client: TestClient) -> None:

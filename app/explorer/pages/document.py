@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from app.explorer.pages.shared_reads import read_list, read_record
+from app.explorer.pages.shared_reads import cursor_of, read_list, read_record
+from app.explorer.passages import Part, marked
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
 
 RESOURCES = ("projects", "agreements", "partners", "milestones", "statements", "figures")
 MAX_CITING = 100  # records of each resource
+MAX_PARAGRAPHS = 200  # of a stored text on a page
 MAX_SQUARES = 400  # of a document with more paragraphs, only the cited ones are listed
 
 
@@ -33,16 +35,52 @@ async def document_page(view: View, reads: PublicReads, document: str) -> Conten
         quotations += _quotations(resource, page, document)
         more += [resource] if page["next"] else []
     paragraphs = _by_paragraph(quotations)
+    text = await _read_text(view, reads, document)
     counts = {number: len(cited) for number, cited in paragraphs.items() if number}
     values = {
         "record": record,
         "included": record["included"],
-        "paragraphs": paragraphs,
+        "paragraphs": _of_page(paragraphs, text),
+        "parts": {item["paragraph"]: _parts(item) for item in _shown(text)},
+        "next": cursor_of(text["next"]) if _shown(text) else None,
         "squares": _squares(record["paragraphs"], counts),
         "count": len(counts),
         "more": more,
     }
     return Content("document.html", values, "documents")
+
+
+async def _read_text(view: View, reads: PublicReads, document: str) -> dict[str, Any]:
+    """Return a page of the paragraphs of the document."""
+    cursor = dict(view.query).get("cursor")
+    path = f"/v1/documents/{document}/paragraphs"
+    page: dict[str, Any] = await reads.get(path, {"limit": MAX_PARAGRAPHS, "cursor": cursor})
+    return page
+
+
+def _shown(text: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the paragraphs whose text may be shown."""
+    return [item for item in text["items"] if item["text"] is not None]
+
+
+def _parts(paragraph: Mapping[str, Any]) -> list[Part]:
+    """Return the parts of a paragraph, with the stronger mark for words that state a number."""
+    quotations = paragraph["quotations"]
+    states_number = [
+        quotation["resource"] == "figures" and "value" in quotation["supports"] for quotation in quotations
+    ]
+    return marked(paragraph["text"], zip(quotations, states_number, strict=True))
+
+
+def _of_page(
+    paragraphs: dict[int, dict[str, list[Quotation]]], text: Mapping[str, Any]
+) -> dict[int, dict[str, list[Quotation]]]:
+    """Return the quotations of the paragraphs of this page; those of the whole document are on each page."""
+    if not _shown(text):
+        return paragraphs
+    whole = {0: paragraphs[0]} if 0 in paragraphs else {}
+    numbers = [item["paragraph"] for item in text["items"]]
+    return {**whole, **{number: paragraphs.get(number, {}) for number in numbers}}
 
 
 def _quotations(resource: str, page: Mapping[str, Any], document: str) -> Iterator[Quotation]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.explorer.pages.arithmetic import adds_up
-from app.explorer.pages.shared_reads import read_record
+from app.explorer.pages.shared_reads import read_evidence, read_record
+from app.explorer.passages import passages_of
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
@@ -17,8 +18,11 @@ Figure = Mapping[str, Any]
 async def figure_page(view: View, reads: PublicReads, figure: str) -> Content:
     """Return the page of a figure, which contains the fragment that other pages show in a panel."""
     record = await read_record(reads, view, "figures", figure, INCLUDE)
+    evidence = await read_evidence(reads, "figures", figure)
     included = record["included"]
     values = {
+        "passages": passages_of(evidence, "value", "text"),
+        "basis": evidence,
         "record": record,
         "included": included,
         "sums": _sums(record, included),

@@ -1,6 +1,7 @@
 """`/milestones/{id}`, `/statements/{id}` and `/indicators/{id}`: pages of the smaller records."""
 
-from app.explorer.pages.shared_reads import joined, read_list, read_record
+from app.explorer.pages.shared_reads import joined, read_evidence, read_list, read_record
+from app.explorer.passages import passages_of
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
@@ -14,7 +15,16 @@ async def milestone_page(view: View, reads: PublicReads, milestone: str) -> Cont
     statements = await read_list(reads, view, "statements", {**own, "include": "partners,documents"})
     figures = await read_list(reads, view, "figures", {**own, "include": "indicators,documents"})
     included = joined(record, statements, figures)
-    values = {"record": record, "included": included, "statements": statements, "figures": figures}
+    evidence = await read_evidence(reads, "milestones", milestone)
+    passages = passages_of(evidence, "title", "date")
+    values = {
+        "record": record,
+        "passages": passages,
+        "basis": evidence,
+        "included": included,
+        "statements": statements,
+        "figures": figures,
+    }
     return Content("milestone.html", values, "timeline")
 
 
@@ -22,7 +32,14 @@ async def statement_page(view: View, reads: PublicReads, statement: str) -> Cont
     """Return the page of a statement."""
     include = "partners,projects,agreements,milestones,about_documents,documents"
     record = await read_record(reads, view, "statements", statement, include)
-    return Content("statement.html", {"record": record, "included": record["included"]}, "statements")
+    evidence = await read_evidence(reads, "statements", statement)
+    values = {
+        "record": record,
+        "included": record["included"],
+        "passages": passages_of(evidence, "summary"),
+        "basis": evidence,
+    }
+    return Content("statement.html", values, "statements")
 
 
 async def indicator_page(view: View, reads: PublicReads, indicator: str) -> Content:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
+from app.explorer.pages.shared_reads import cursor_of
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import PAGES, View
@@ -26,7 +26,7 @@ async def search_page(view: View, reads: PublicReads) -> Content:
         "resources": PAGES,
         "page": page,
         "hits": [{"hit": hit, "parts": list(_parts(hit))} for hit in page["items"]],
-        "next": _cursor(page["next"]),
+        "next": cursor_of(page["next"]),
     }
     return Content("search.html", values)
 
@@ -40,7 +40,3 @@ def _parts(hit: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
         yield snippet[start:stop], True
         end = stop
     yield snippet[end:], False
-
-
-def _cursor(path: str | None) -> str | None:
-    return parse_qs(urlsplit(path).query)["cursor"][0] if path else None

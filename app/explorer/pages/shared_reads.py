@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from app.explorer.reads import PublicReads
 from app.explorer.view import View
@@ -23,6 +24,17 @@ async def read_record(reads: PublicReads, view: View, resource: str, record_id: 
     record: dict[str, Any] = await reads.get(f"/v1/{resource}/{record_id}", parameters)
     view.add_documents(record["included"].get("documents", {}))
     return record
+
+
+async def read_evidence(reads: PublicReads, resource: str, record_id: str) -> dict[str, Any]:
+    """Return the evidence of a record."""
+    evidence: dict[str, Any] = await reads.get(f"/v1/{resource}/{record_id}/evidence")
+    return evidence
+
+
+def cursor_of(path: str | None) -> str | None:
+    """Return the cursor in the path of the next page."""
+    return parse_qs(urlsplit(path).query)["cursor"][0] if path else None
 
 
 def by_id(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

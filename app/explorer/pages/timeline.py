@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from app.explorer.drawing.time_axis import TimeAxis
-from app.explorer.pages.shared_reads import read_list
+from app.explorer.pages.shared_reads import cursor_of, read_list
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
@@ -24,7 +23,7 @@ async def timeline_page(view: View, reads: PublicReads) -> Content:
         reads, view, "milestones", {**parameters, "sort": "date", "include": "projects,documents", "total": "true"}
     )
     years = [(year, list(events)) for year, events in groupby(page["items"], key=_year)]
-    cursor = parse_qs(urlsplit(page["next"]).query)["cursor"][0] if page["next"] else None
+    cursor = cursor_of(page["next"])
     values = {
         "page": page,
         "included": page["included"],
