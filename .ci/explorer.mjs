@@ -13,7 +13,7 @@ const MAX_SCRIPT = 12_000;
 const PROJECT = "/projects/smart-factory-cooperation";
 const PAGES = [
   "/", PROJECT, "/agreements/eco-industrial-parks-mou-2024-2028", "/partners/moit", "/figures/smart-factory-enterprises-2022",
-  "/documents/samsung-smart-factory-2023", "/places/bac-ninh", "/places", "/timeline", "/audit", "/projects?status=active", "/figures",
+  "/documents/samsung-smart-factory-2023", "/places/bac-ninh", "/places", "/timeline", "/audit", "/changes", `${PROJECT}/embed`, "/projects?status=active", "/figures",
   "/statements?kind=request", "/search?q=nha+may+thong+minh", "/milestones/smart-factory-mou-2022-signing",
   "/statements/local-departments-should-give-attention", "/indicators/enterprises-supported",
 ];

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from starlette.testclient import TestClient
@@ -23,7 +24,7 @@ from app.explorer.languages import LANGUAGES, words
 from app.explorer.reads import MAX_READS
 from app.explorer.routes import PAGE_PATHS, PAGES
 from tests.support.databases import NewDatabase, url_of
-from tests.support.http import client_of, drop, put, walk
+from tests.support.http import client_of, drop, get, put, walk
 from tests.support.keys import Key
 
 RESOURCES = (
@@ -33,6 +34,7 @@ RESOURCES = (
 LISTS = (
     "/",
     "/audit",
+    "/changes",
     "/projects",
     "/agreements",
     "/partners",
@@ -44,7 +46,7 @@ LISTS = (
 )
 SEARCHES = ("/search", "/search?q=nha may thong minh", "/projects?q=nha may", "/projects?status=active&partner=moit")
 PROJECT = "/projects/smart-factory-cooperation"
-VOID = {"meta", "link", "input", "br", "rect", "line", "circle", "stop", "path"}
+VOID = {"meta", "base", "link", "input", "br", "rect", "line", "circle", "stop", "path"}
 CITATION = {"document": "samsung-smart-factory-2023", "paragraph": 12, "as_written": "26 doanh nghiệp"}
 
 
@@ -458,3 +460,84 @@ def test_provinces_have_a_square_each_and_units_are_connected(client: TestClient
             reached |= {(x, y) for x, y in squares if {(x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1)} & reached}
         assert reached == squares, unit
     assert len(walls_of(tiles, merged=True)) < len(walls_of(tiles, merged=False))
+
+
+def test_changes_are_listed_and_followed(registry: TestClient, editor: Key) -> None:
+    put(
+        registry,
+        editor,
+        "projects/followed",
+        {"title": {"en": HOSTILE}, "kind": "project", "status": "unknown", "managed_by": "unido"},
+    )
+    drop(registry, editor, "projects/followed")
+    first = page(registry, "/changes")
+    Markup(first)
+    actions = [words("en")[f"action_{name}"] for name in ("create", "update", "delete")]
+    assert re.findall(r'<span class="tag">([^<]+)</span>', first)[:2] == [actions[2], actions[0]]
+    assert "<script>alert" not in first
+    listed: list[str] = []
+    link: str | None = "/changes"
+    while link:
+        text = page(registry, link)
+        listed += re.findall(r'<td class="dt">', text)
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        link = unescape(following[1]) if following else None
+    assert len(listed) == get(registry, "/v1/changes?limit=1")["last"]
+    for number in ("0", "-1", "x", "9" * 15):
+        page(registry, f"/changes?before={number}")
+    feed = registry.get("/changes.atom?lang=vi")
+    assert feed.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    tree = ElementTree.fromstring(feed.content)
+    entries = tree.findall("{http://www.w3.org/2005/Atom}entry")
+    ids = {entry.findtext("{http://www.w3.org/2005/Atom}id") for entry in entries}
+    assert len(ids) == len(entries) == 50
+    assert registry.get("/changes.atom?lang=vi", headers={"If-None-Match": feed.headers["etag"]}).status_code == 304
+
+
+def test_the_timeline_is_a_calendar(registry: TestClient, editor: Key) -> None:
+    event = {
+        "title": {"en": "Long, folded; title " + "ễ" * 60},
+        "kind": "meeting",
+        "status": "planned",
+        "citations": [CITATION],
+    }
+    for number, when in enumerate(("2027-02", "2027-02-28/2027-03-01", "2027/..", None)):
+        put(
+            registry,
+            editor,
+            f"milestones/event-{number}",
+            {**event, "date": when, "project": "smart-factory-cooperation"},
+        )
+    calendar = registry.get("/timeline.ics?project=smart-factory-cooperation")
+    assert calendar.headers["content-type"] == "text/calendar; charset=utf-8"
+    assert all(len(line) <= 75 for line in calendar.content.split(b"\r\n"))
+    events = calendar.text.replace("\r\n ", "").split("BEGIN:VEVENT\r\n")[1:]
+    days = {re.search(r"UID:([\w-]+)@", text)[1]: re.findall(r"VALUE=DATE:(\d+)", text) for text in events}  # type: ignore[index]
+    assert days["event-0"] == ["20270201", "20270301"]
+    assert days["event-1"] == ["20270228", "20270302"]
+    assert not {"event-2", "event-3"} & days.keys()
+    assert "SUMMARY:Long\\, folded\\; title " + "ễ" * 60 in events[-1]
+    assert "STATUS:TENTATIVE" in events[-1]
+
+
+def test_progress_can_be_embedded_with_its_source(client: TestClient) -> None:
+    image = client.get(f"{PROJECT}/progress.svg?lang=vi")
+    assert image.headers["content-type"] == "image/svg+xml"
+    drawing = "".join(ElementTree.fromstring(image.content).itertext())
+    for text in ("26 trên 50 doanh nghiệp", "24 dự kiến", "CC-BY-4.0", f"http://hoptac.test{PROJECT}?lang=vi"):
+        assert text in drawing
+    frame = client.get(f"{PROJECT}/embed")
+    assert "frame-ancestors *" in frame.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in client.get(PROJECT).headers["content-security-policy"]
+    assert f"http://hoptac.test{PROJECT}" in Markup(frame.text).values("href")
+    link = re.search(r'type="application/json\+oembed" href="([^"]+)"', page(client, PROJECT))
+    card = get(client, f"{unescape(link[1])}&maxwidth=300")  # type: ignore[index]
+    assert (card["version"], card["type"], card["width"]) == ("1.0", "rich", 300)
+    assert f'src="http://hoptac.test{PROJECT}/embed"' in card["html"]
+    for path in (
+        "/oembed",
+        "/oembed?url=http://hoptac.test/partners/moit",
+        "/projects/nothing/progress.svg",
+        "/projects/nothing/embed",
+    ):
+        assert client.get(path).status_code == 404, path

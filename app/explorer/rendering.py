@@ -7,13 +7,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from app.explorer.view import View
 
+HTML = "text/html; charset=utf-8"
+ATOM = "application/atom+xml; charset=utf-8"
+CALENDAR = "text/calendar; charset=utf-8"
+SVG = "image/svg+xml"
+JSON = "application/json"
+
 
 class Content(NamedTuple):
-    """A template with its values. `section` is the entry of the navigation that the page belongs to."""
+    """A template with its values, or a text. `section` is the entry of the navigation that the page belongs to."""
 
     template: str
     values: dict[str, Any]
     section: str = ""
+    media_type: str = HTML
+    text: str = ""
+    can_be_framed: bool = False  # by the pages of others
 
 
 @cache
@@ -29,6 +38,8 @@ def _environment() -> Environment:
 
 
 def render(content: Content, view: View) -> str:
-    """Return the HTML of a page."""
+    """Return the text of a page or file."""
+    if not content.template:
+        return content.text
     template: Template = _environment().get_template(content.template)
     return view.finished(template.render(content.values, v=view, section=content.section))

@@ -13,6 +13,10 @@ from app.core.errors import NotFound
 from app.core.etags import matches_any
 from app.core.public_paths import public
 from app.core.settings import Settings
+from app.explorer.embedding.card import project_card
+from app.explorer.embedding.progress import embedded_progress, progress_image
+from app.explorer.following.calendar import timeline_calendar
+from app.explorer.following.changes import changes_feed, changes_page
 from app.explorer.languages import chosen_language
 from app.explorer.pages.agreement import agreement_page
 from app.explorer.pages.audit import audit_page
@@ -28,14 +32,15 @@ from app.explorer.pages.search import search_page
 from app.explorer.pages.start import start_page
 from app.explorer.pages.timeline import timeline_page
 from app.explorer.reads import PublicReads, ReadFailed
-from app.explorer.rendering import Content, render
+from app.explorer.rendering import HTML, JSON, Content, render
 from app.explorer.view import View
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
-HTML = "text/html; charset=utf-8"
+FRAMED_POLICY = PAGE_POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
+FILE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 STATIC = files("app.explorer") / "static"
 
 Page = Callable[..., Awaitable[Content]]
@@ -53,6 +58,12 @@ PAGES: dict[str, Page] = {
     "/documents/{document}": document_page,
     "/figures/{figure}": figure_page,
     "/places/{place}": place_page,
+    "/changes": changes_page,
+    "/changes.atom": changes_feed,
+    "/timeline.ics": timeline_calendar,
+    "/projects/{project}/progress.svg": progress_image,
+    "/projects/{project}/embed": embedded_progress,
+    "/oembed": project_card,
     "/milestones/{milestone}": milestone_page,
     "/statements/{statement}": statement_page,
     "/indicators/{indicator}": indicator_page,
@@ -116,7 +127,7 @@ async def page_response(request: Request, page: Page, settings: Settings) -> Res
             return Response(None, 308, {"Location": successor_of(view, failure.location)})
         content = await problem_content(reads, failure, request.scope["path"])
         status = failure.status
-    return _html_response(request, render(content, view), status)
+    return _response(request, content, render(content, view), status)
 
 
 def _base(request: Request, settings: Settings) -> str:
@@ -127,11 +138,15 @@ def _base(request: Request, settings: Settings) -> str:
     return f"{request.url.scheme}://{host}" if host else ""
 
 
-def _html_response(request: Request, content: str, status: int) -> Response:
-    headers = {"Content-Security-Policy": PAGE_POLICY}
+def _response(request: Request, content: Content, text: str, status: int) -> Response:
+    is_page = content.media_type == HTML
+    policy = FRAMED_POLICY if content.can_be_framed else PAGE_POLICY if is_page else FILE_POLICY
+    headers = {"Content-Security-Policy": policy}
+    if content.media_type == JSON:
+        headers["Access-Control-Allow-Origin"] = "*"
     if status != 200:
-        return Response(content, status, {**headers, "Cache-Control": "no-store"}, media_type=HTML)
-    return _tagged(request, content.encode(), HTML, headers)
+        return Response(text, status, {**headers, "Cache-Control": "no-store"}, media_type=HTML)
+    return _tagged(request, text.encode(), content.media_type, headers)
 
 
 async def read_static(request: Request, name: str) -> Response:

@@ -95,6 +95,12 @@ class View:
         """Return the link to the page of a record."""
         return self.href(f"/{resource}/{record_id}")
 
+    def address(self, path: str, language: str | None = None) -> str:
+        """Return the URL of a page: in the language of this page, or in another one."""
+        chosen = language or self.language
+        query = "" if chosen == DEFAULT else f"?{urlencode({'lang': chosen})}"
+        return f"{self.base}{public(quote(path))}{query}"
+
     def languages(self) -> list[tuple[str, str]]:
         """Return each language with the link to this page in it."""
         links = []

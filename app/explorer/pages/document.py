@@ -41,8 +41,8 @@ async def document_page(view: View, reads: PublicReads, document: str) -> Conten
         "record": record,
         "included": record["included"],
         "paragraphs": _of_page(paragraphs, text),
-        "parts": {item["paragraph"]: _parts(item) for item in _shown(text)},
-        "next": cursor_of(text["next"]) if _shown(text) else None,
+        "parts": {item["paragraph"]: _parts(item) for item in _readable(text)},
+        "next": cursor_of(text["next"]) if _readable(text) else None,
         "squares": _squares(record["paragraphs"], counts),
         "count": len(counts),
         "more": more,
@@ -58,7 +58,7 @@ async def _read_text(view: View, reads: PublicReads, document: str) -> dict[str,
     return page
 
 
-def _shown(text: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _readable(text: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the paragraphs whose text may be shown."""
     return [item for item in text["items"] if item["text"] is not None]
 
@@ -76,7 +76,7 @@ def _of_page(
     paragraphs: dict[int, dict[str, list[Quotation]]], text: Mapping[str, Any]
 ) -> dict[int, dict[str, list[Quotation]]]:
     """Return the quotations of the paragraphs of this page; those of the whole document are on each page."""
-    if not _shown(text):
+    if not _readable(text):
         return paragraphs
     whole = {0: paragraphs[0]} if 0 in paragraphs else {}
     numbers = [item["paragraph"] for item in text["items"]]

@@ -1,0 +1,80 @@
+"""`/timeline.ics`: dated events as iCalendar (RFC 5545), each with the days that its date can mean."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from app.explorer.pages.shared_reads import cursor_of, read_list
+from app.explorer.pages.timeline import FILTERS
+from app.explorer.reads import MAX_READS, PublicReads
+from app.explorer.rendering import CALENDAR, Content
+from app.explorer.view import View
+
+EVENTS_OF_READ = 200
+LINE = 75  # octets of a line; the rest continues on the next one, after a space
+ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
+STATUSES = {"planned": "TENTATIVE", "cancelled": "CANCELLED"}
+
+Event = Mapping[str, Any]
+
+
+async def timeline_calendar(view: View, reads: PublicReads) -> Content:
+    """Return the events that the filters of the timeline select, in a calendar."""
+    query = dict(view.query)
+    filters = {name: query[name] for name in FILTERS if query.get(name)}
+    events: list[Event] = []
+    cursor: str | None = ""
+    for _ in range(MAX_READS):
+        parameters = {**filters, "sort": "date", "limit": EVENTS_OF_READ, "cursor": cursor}
+        page = await read_list(reads, view, "milestones", parameters)
+        events += page["items"]
+        cursor = cursor_of(page["next"])
+        if cursor is None:
+            break
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:-//{_text(view.site)}//{view.language.upper()}"]
+    lines += [f"X-WR-CALNAME:{_text(view.site)}"]
+    for event in events:
+        lines += _event(view, event)
+    content = "".join(f"{_folded(line)}\r\n" for line in [*lines, "END:VCALENDAR"])
+    return Content("", {}, media_type=CALENDAR, text=content)
+
+
+def _event(view: View, event: Event) -> Iterator[str]:
+    """Yield the lines of an event; none if it has no date, or a date that is open at one end."""
+    when = event["date"]
+    if when is None or when["earliest"] is None or when["latest"] is None:
+        return
+    after = date.fromisoformat(when["latest"]) + timedelta(days=1)
+    address = view.address(f"/milestones/{event['id']}")
+    host = view.base.partition("://")[2].partition("/")[0]
+    yield "BEGIN:VEVENT"
+    yield f"UID:{event['id']}@{host}"
+    yield f"DTSTAMP:{event['updated_at'][:19].replace('-', '').replace(':', '')}Z"
+    yield f"DTSTART;VALUE=DATE:{when['earliest'].replace('-', '')}"
+    yield f"DTEND;VALUE=DATE:{after:%Y%m%d}"
+    yield f"SUMMARY:{_text(view.plain_title(event))}"
+    yield f"DESCRIPTION:{_text(view.label(event, '/date'))}"
+    yield f"STATUS:{STATUSES.get(event['status'], 'CONFIRMED')}"
+    yield "TRANSP:TRANSPARENT"
+    yield f"URL:{address}"
+    yield "END:VEVENT"
+
+
+def _text(text: str) -> str:
+    return text.translate(ESCAPES)
+
+
+def _folded(line: str) -> str:
+    """Return a line in pieces of at most LINE octets, without cutting a letter."""
+    pieces: list[str] = []
+    piece = ""
+    size = 0
+    for letter in line:
+        octets = len(letter.encode())
+        if size + octets > LINE:
+            pieces.append(piece)
+            piece = " "
+            size = 1
+        piece += letter
+        size += octets
+    return "\r\n".join([*pieces, piece])
