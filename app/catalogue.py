@@ -20,6 +20,7 @@ from app.exchange.imports import database_tables as imports
 from app.exchange.mappings import stored as mappings
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
+from app.figures.transactions import TRANSACTIONS
 from app.milestones.models import MILESTONES
 from app.partners.models import PARTNERS
 from app.places.models import PLACES
@@ -28,7 +29,9 @@ from app.statements.models import STATEMENTS
 from app.webhooks import models as webhooks
 from app.webhooks.disabling import disable_restored
 
-RESOURCES = declare(PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, DOCUMENTS, PLACES)
+RESOURCES = declare(
+    PROJECTS, PARTNERS, AGREEMENTS, MILESTONES, STATEMENTS, FIGURES, INDICATORS, TRANSACTIONS, DOCUMENTS, PLACES
+)
 
 # The modules that declare the other tables.
 TABLES: tuple[ModuleType, ...] = (

@@ -77,7 +77,8 @@ from app.exchange.imports.worker import Importer
 from app.exchange.mappings import routes as mappings
 from app.exchange.metadata import routes as metadata
 from app.explorer.routes import explorer_router, page_variant
-from app.figures.routes import figures_router, indicators_router
+from app.figures import transaction_sums
+from app.figures.routes import figures_router, indicators_router, transactions_router
 from app.keys import routes as keys
 from app.keys.powers import log_last_administrator
 from app.keys.revocation import PendingRevocations
@@ -210,6 +211,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         search.router,
         progress.router,
         aggregates.router,
+        transaction_sums.router,
         audit.router,
         timeline.router,
         changes.router,
@@ -223,6 +225,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         statements_router(),
         figures_router(),
         indicators_router(),
+        transactions_router(),
         documents_router(),
         document_texts.router,
         *map(evidence_router, RESOURCES),

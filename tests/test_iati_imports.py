@@ -27,7 +27,7 @@ FILES = [*sorted(STANDARD.glob("files/*.xml")), *sorted(STANDARD.glob("*-example
 
 
 def imported(database: Database, path: Path, **options: Any) -> tuple[list[str], str]:
-    return import_file(database, path, {"resource": None, "mode": "all", "dry_run": False, **options}, None)
+    return import_file(database, path, {"resource": None, "mode": "rows", "dry_run": False, **options}, None)
 
 
 def report_of(content: bytes) -> IatiReport:
@@ -96,6 +96,8 @@ def check_activity(client: TestClient, activity: Any) -> None:
     figures = f"/v1/figures?project={project['id']}"
     for kind in ("target", "actual", "baseline"):
         assert total(client, f"{figures}&kind={kind}") == len(stated(activity.iter(kind))), (identifier, kind)
+    money = activity.xpath("budget|planned-disbursement|transaction")
+    assert total(client, f"/v1/transactions?project={project['id']}") == len(money)
     indicators = {figure["indicator"] for figure in walk(client, f"{figures}&limit=200")}
     assert len(indicators) == sum(1 for each in activity.iter("indicator") if stated(each.iter(*ROLES_OF_FIGURES)))
     memoranda = {

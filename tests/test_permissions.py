@@ -256,7 +256,7 @@ MUST_BE_ASKED = {
     "/select": "?fields=id",
     "/facets": "?facet=document",
     "/search": "?q=hop+tac",
-    "/aggregate": "?group_by=indicator",
+    "/figures/aggregate": "?group_by=indicator",
 }
 
 

@@ -27,7 +27,7 @@ from app.explorer.pages.partner import partner_page
 from app.explorer.pages.place import place_page, places_page
 from app.explorer.pages.problem import problem_content, successor_of
 from app.explorer.pages.project import project_page
-from app.explorer.pages.record import indicator_page, milestone_page, statement_page
+from app.explorer.pages.record import indicator_page, milestone_page, statement_page, transaction_page
 from app.explorer.pages.search import search_page
 from app.explorer.pages.start import start_page
 from app.explorer.pages.timeline import timeline_page
@@ -67,6 +67,7 @@ PAGES: dict[str, Page] = {
     "/milestones/{milestone}": milestone_page,
     "/statements/{statement}": statement_page,
     "/indicators/{indicator}": indicator_page,
+    "/transactions/{transaction}": transaction_page,
 }
 PAGE_PATHS = frozenset(path.split("/")[1] for path in PAGES)  # with "", the first page
 

@@ -25,6 +25,7 @@ PAGES = (
     "milestones",
     "statements",
     "indicators",
+    "transactions",
 )
 EXACT = "exact"
 

@@ -1,1 +1,1 @@
-"""`/v1/figures` and `/v1/indicators`: numbers that sources state, and what they measure."""
+"""`/v1/figures`, `/v1/indicators` and `/v1/transactions`: numbers that sources state, what they measure, and money."""

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,11 @@ CODES = {
     "//tag/@vocabulary": "TagVocabulary",
     "//tag[@vocabulary='2']/@code": "UNSDG-Goals",
     "//tag[@vocabulary='3']/@code": "UNSDG-Targets",
+    "//budget/@type": "BudgetType",
+    "//budget/@status": "BudgetStatus",
+    "//planned-disbursement/@type": "BudgetType",
+    "//transaction/transaction-type/@code": "TransactionType",
+    "//value/@currency": "Currency",
     "//document-link/category/@code": "DocumentCategory",
     "//related-activity/@type": "RelatedActivityType",
     "//result/@type": "ResultType",
@@ -119,6 +124,11 @@ def _in_order(element: Any, case: dict[str, Any]) -> bool:
     return all(less <= more for less in _dates(element, case["less"]) for more in _dates(element, case["more"]))
 
 
+def _within_a_year(element: Any, case: dict[str, Any]) -> bool:
+    days = [date.fromisoformat(_values(element, case[end])[0]) for end in ("start", "end")]
+    return days[1] - days[0] < timedelta(days=366)
+
+
 def _one_or_all(element: Any, case: dict[str, Any]) -> bool:
     if element.xpath(case["one"]):
         return True
@@ -148,6 +158,8 @@ RULES: dict[str, Callable[[Any, dict[str, Any]], bool]] = {
     "regex_matches": lambda element, case: all(
         re.search(case["regex"], value) for path in case["paths"] for value in _values(element, path)
     ),
-    "time_limit": lambda element, case: not element.xpath(case["start"]),  # of budgets, which we do not write
-    "between_dates": lambda element, case: not element.xpath(case["date"]),
+    "time_limit": _within_a_year,
+    "between_dates": lambda element, case: (
+        not element.xpath(case["date"])
+    ),  # of lines of budgets, which we do not write
 }

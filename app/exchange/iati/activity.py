@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from app.core.values.codelists import CodeList
+from app.exchange.iati.amounts import Amounts
 from app.exchange.iati.dates import is_day, texts_of
 from app.exchange.iati.documents import agreement_link, document_link
 from app.exchange.iati.extension.writing import record_element
@@ -22,7 +23,7 @@ Record = Mapping[str, Any]
 ORDER = (
     *("iati-identifier", "reporting-org", "title", "description", "participating-org", "other-identifier"),
     *("activity-status", "activity-date", "recipient-country", "recipient-region", "location", "sector", "tag"),
-    *("document-link", "related-activity", "result"),
+    *("budget", "planned-disbursement", "transaction", "document-link", "related-activity", "result"),
 )
 STARTED = ("active", "past", "completed", "suspended")  # stages at which the start has been
 ENDED = ("past", "completed")
@@ -76,7 +77,8 @@ class Activity:
                 WRITERS[name](self, project[name])
         _memoranda(self)
         self.results = Results(project, linked)
-        self._parts += [("result", result) for result in self.results.elements]
+        self.amounts = Amounts(project, linked)
+        self._parts += [*self.amounts.elements, *(("result", result) for result in self.results.elements)]
 
     def add(self, name: str, xml: str) -> None:
         """Add an element."""
@@ -91,6 +93,11 @@ class Activity:
         for language, value in texts.items():
             if NOT_IN_XML.search(value):
                 self.lose(f"/{name}/{language}", element_name, "other_form")
+
+    def losses_of(self, resource: str, record_id: str) -> list[Loss] | None:
+        """Return what the elements of a figure or transaction leave out; None for other records."""
+        losses = {"figures": self.results.losses, "transactions": self.amounts.losses}.get(resource, {})
+        return losses.get(record_id)
 
     @property
     def xml(self) -> str:

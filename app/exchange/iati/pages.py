@@ -32,7 +32,7 @@ NEEDED = {
     "indicators": ("id", "name", "unit", "unit_text", "direction", "definition"),
     "places": ("id", "name", "level", "parent", "code", "point"),
 }
-BELONGING = ("figures", "milestones", "statements", "agreements")  # they have a link to a project
+BELONGING = ("figures", "milestones", "statements", "agreements", "transactions")  # they have a link to a project
 
 
 @dataclass
@@ -103,7 +103,7 @@ def read_linked(projects: Sequence[Record]) -> Read:
     figures = chain.from_iterable(linked.of("figures", project) for project in projects)
     citations = chain.from_iterable(project["citations"] for project in projects)
     wanted = {
-        "partners": _partners(projects),
+        "partners": _partners(projects) | _sides(linked, projects),
         "documents": {citation["document"] for citation in citations},
         "projects": set(chain.from_iterable(project["part_of"] for project in projects)),
         "indicators": {figure["indicator"] for figure in figures},
@@ -119,6 +119,13 @@ def _partners(projects: Sequence[Record]) -> set[str]:
     roles = chain.from_iterable(project["roles"] for project in projects)
     managers = {project["managed_by"] for project in projects if project["managed_by"]}
     return {role["partner"] for role in roles} | managers
+
+
+def _sides(linked: Linked, projects: Sequence[Record]) -> set[str]:
+    """Return the partners that provide or receive money of some projects."""
+    transactions = chain.from_iterable(linked.of("transactions", project) for project in projects)
+    sides = chain.from_iterable((record["provider"], record["receiver"]) for record in transactions)
+    return set(filter(None, sides))
 
 
 def _read_places(linked: Linked, ids: Iterable[str]) -> Read:

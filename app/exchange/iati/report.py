@@ -71,7 +71,7 @@ def _of_project(project: Record, linked: Linked, reporter: Reporter) -> Iterator
     cut = [Loss(f"/{name}", "", "too_many") for name in BELONGING if (name, project["id"]) in linked.cut]
     yield from entries(PROJECTS, project, [*own, *cut])
     for resource, record in linked.all_belonging(project):
-        losses = activity.results.losses.get(record["id"]) if activity and resource.name == "figures" else None
+        losses = activity.losses_of(resource.name, record["id"]) if activity else None
         yield from entries(resource, record, _losses(resource, record) if losses is None else losses)
 
 
@@ -84,7 +84,7 @@ def _losses(resource: Resource, record: Record) -> Iterator[Loss]:
     """Yield what the standard elements do not have of a record that is no project and no result of one."""
     if resource.name == "partners":
         yield from organisation_losses(record)
-    elif resource.name == "figures":
+    elif resource.name in ("figures", "transactions"):
         yield from all_lost(record, "no_activity")
     elif resource.name == "documents" and document_link(record) is None:
         yield from all_lost(record, "no_link")

@@ -158,7 +158,7 @@ def days_of(figure: Record, project: Record) -> Days | None:
 def number_of(figure: Record) -> str | None:
     """Return the single number of a figure without an exponent; None if it has none, or has a range."""
     value = figure["value"]
-    return None if value is None or figure["value_high"] is not None else _decimal(value)
+    return None if value is None or figure["value_high"] is not None else decimal(value)
 
 
 def comment_of(figure: Record) -> dict[str, str]:
@@ -177,7 +177,7 @@ def comment_of(figure: Record) -> dict[str, str]:
 def _number_text(figure: Record, language: str) -> str:
     if figure["value"] is None:
         return ""
-    numbers = [_decimal(value) for value in (figure["value"], figure["value_high"]) if value is not None]
+    numbers = [decimal(value) for value in (figure["value"], figure["value_high"]) if value is not None]
     qualifier = QUALIFIER.codes[figure["qualifier"]].label[language] if figure["qualifier"] != "exact" else ""
     return " ".join(filter(None, [qualifier, "–".join(numbers), _unit_text(figure, language)]))
 
@@ -196,5 +196,6 @@ def _description(indicator: Record) -> dict[str, str]:
     return texts
 
 
-def _decimal(value: float) -> str:
+def decimal(value: float) -> str:
+    """Return a number without an exponent."""
     return format(Decimal(repr(value)), "f")

@@ -84,6 +84,13 @@ DATASETS = {
             "vi": "Nội dung mà số liệu đo lường, kèm đơn vị và chiều hướng cải thiện.",
         },
     ),
+    "transactions": DatasetTexts(
+        {"en": "Transactions", "vi": "Giao dịch"},
+        {
+            "en": "Budgets, commitments and payments, each an amount in one currency, with provider and receiver.",
+            "vi": "Ngân sách, cam kết và khoản chi, mỗi khoản bằng một loại tiền, kèm ngày, bên chi và bên nhận.",
+        },
+    ),
     "documents": DatasetTexts(
         {"en": "Source documents", "vi": "Văn bản nguồn"},
         {

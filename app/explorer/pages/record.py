@@ -1,4 +1,4 @@
-"""`/milestones/{id}`, `/statements/{id}` and `/indicators/{id}`: pages of the smaller records."""
+"""`/milestones/{id}`, `/statements/{id}`, `/indicators/{id}` and `/transactions/{id}`: pages of the smaller records."""
 
 from app.explorer.pages.shared_reads import joined, read_evidence, read_list, read_record
 from app.explorer.passages import passages_of
@@ -49,3 +49,16 @@ async def indicator_page(view: View, reads: PublicReads, indicator: str) -> Cont
     figures = await read_list(reads, view, "figures", parameters)
     values = {"record": record, "included": joined(record, figures), "figures": figures}
     return Content("indicator.html", values, "figures")
+
+
+async def transaction_page(view: View, reads: PublicReads, transaction: str) -> Content:
+    """Return the page of a transaction."""
+    record = await read_record(reads, view, "transactions", transaction, "partners,projects,agreements,documents")
+    evidence = await read_evidence(reads, "transactions", transaction)
+    values = {
+        "record": record,
+        "included": record["included"],
+        "passages": passages_of(evidence, "value"),
+        "basis": evidence,
+    }
+    return Content("transaction.html", values, "projects")

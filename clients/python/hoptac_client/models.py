@@ -51,6 +51,8 @@ AuditRuleCode = Literal[
 ]
 AuditSeverityCode = Literal["note", "warning", "error"]
 BasisCode = Literal["stated", "inferred", "external"]
+BudgetStatusCode = Literal["indicative", "committed"]
+BudgetTypeCode = Literal["original", "revised"]
 ComparedByCode = Literal["relation", "period"]
 DirectionCode = Literal["up", "down", "none"]
 DocumentKindCode = Literal[
@@ -124,6 +126,23 @@ StatementKindCode = Literal[
     "request", "commitment", "recommendation", "objective", "plan", "expectation", "claim", "assessment"
 ]
 TimelineWhatCode = Literal["milestone", "signing", "start", "end", "due"]
+TransactionKindCode = Literal[
+    "budget",
+    "planned_disbursement",
+    "incoming_funds",
+    "outgoing_commitment",
+    "disbursement",
+    "expenditure",
+    "interest_payment",
+    "loan_repayment",
+    "reimbursement",
+    "purchase_of_equity",
+    "sale_of_equity",
+    "credit_guarantee",
+    "incoming_commitment",
+    "outgoing_pledge",
+    "incoming_pledge",
+]
 
 Signatory = TypedDict(
     "Signatory",
@@ -292,6 +311,8 @@ class AgreementFilters(TypedDict):
     statement_none: NotRequired[bool]
     figure: NotRequired[str | Sequence[str]]
     figure_none: NotRequired[bool]
+    transaction: NotRequired[str | Sequence[str]]
+    transaction_none: NotRequired[bool]
     updated_at_gte: NotRequired[str]
     updated_at_gt: NotRequired[str]
     updated_at_lte: NotRequired[str]
@@ -327,6 +348,7 @@ class AgreementFilters(TypedDict):
     milestone_not: NotRequired[str | Sequence[str]]
     statement_not: NotRequired[str | Sequence[str]]
     figure_not: NotRequired[str | Sequence[str]]
+    transaction_not: NotRequired[str | Sequence[str]]
     sort: NotRequired[str]
     state: NotRequired[StateCode]
     labels: NotRequired[Literal["vi", "en"]]
@@ -366,7 +388,9 @@ class Change(TypedDict):
     id: NotRequired[str]
     version: NotRequired[int]
     proof: NotRequired[Proof]
-    record: NotRequired[Project | Partner | Agreement | Milestone | Statement | Figure | Indicator | Document | Place]
+    record: NotRequired[
+        Project | Partner | Agreement | Milestone | Statement | Figure | Indicator | Transaction | Document | Place
+    ]
 
 
 class ChangesPage(TypedDict):
@@ -584,6 +608,8 @@ class DocumentFilters(TypedDict):
     figure_none: NotRequired[bool]
     indicator: NotRequired[str | Sequence[str]]
     indicator_none: NotRequired[bool]
+    transaction: NotRequired[str | Sequence[str]]
+    transaction_none: NotRequired[bool]
     place: NotRequired[str | Sequence[str]]
     place_none: NotRequired[bool]
     updated_at_gte: NotRequired[str]
@@ -616,6 +642,7 @@ class DocumentFilters(TypedDict):
     measured_by_not: NotRequired[str | Sequence[str]]
     figure_not: NotRequired[str | Sequence[str]]
     indicator_not: NotRequired[str | Sequence[str]]
+    transaction_not: NotRequired[str | Sequence[str]]
     place_not: NotRequired[str | Sequence[str]]
     sort: NotRequired[str]
     state: NotRequired[StateCode]
@@ -716,6 +743,10 @@ class Event(TypedDict):
         "statement.updated",
         "statement.deleted",
         "statement.redacted",
+        "transaction.created",
+        "transaction.updated",
+        "transaction.deleted",
+        "transaction.redacted",
         "webhook.test",
     ]
     timestamp: str
@@ -1079,6 +1110,7 @@ class Included(TypedDict):
     milestones: NotRequired[dict[str, Milestone]]
     statements: NotRequired[dict[str, Statement]]
     figures: NotRequired[dict[str, Figure]]
+    transactions: NotRequired[dict[str, Transaction]]
     parent: NotRequired[dict[str, Partner | Place]]
     successors: NotRequired[dict[str, Partner | Place]]
     projects: NotRequired[dict[str, Project]]
@@ -1575,6 +1607,7 @@ class PartialIncluded(TypedDict):
     milestones: NotRequired[dict[str, PartialMilestone]]
     statements: NotRequired[dict[str, PartialStatement]]
     figures: NotRequired[dict[str, PartialFigure]]
+    transactions: NotRequired[dict[str, PartialTransaction]]
     parent: NotRequired[dict[str, PartialPartner | PartialPlace]]
     successors: NotRequired[dict[str, PartialPartner | PartialPlace]]
     projects: NotRequired[dict[str, PartialProject]]
@@ -1819,6 +1852,49 @@ class PartialStatementPage(TypedDict):
     items: list[PartialStatement]
 
 
+class PartialTransaction(TypedDict):
+    """An amount of money in one currency that is budgeted, promised, paid or received."""
+
+    resource: NotRequired[Literal["transactions"]]
+    id: NotRequired[str]
+    version: NotRequired[int]
+    created_at: NotRequired[str]
+    updated_at: NotRequired[str]
+    inferred: NotRequired[list[str]]
+    managed_by: NotRequired[str | None]
+    state: NotRequired[StateCode]
+    citations: NotRequired[list[Citation]]
+    kind: NotRequired[TransactionKindCode]
+    value: NotRequired[int | float]
+    currency: NotRequired[str]
+    value_date: NotRequired[Edtf | None]
+    date: NotRequired[Edtf | None]
+    period: NotRequired[Edtf | None]
+    description: NotRequired[dict[str, str] | None]
+    project: NotRequired[str | None]
+    agreement: NotRequired[str | None]
+    provider: NotRequired[str | None]
+    receiver: NotRequired[str | None]
+    budget_status: NotRequired[BudgetStatusCode | None]
+    budget_type: NotRequired[BudgetTypeCode | None]
+    reference: NotRequired[str | None]
+    as_written: NotRequired[str | None]
+    labels: NotRequired[dict[str, str]]
+
+
+class PartialTransactionPage(TypedDict):
+    """A page of transactions with the members that `fields` names."""
+
+    next: str | None
+    total: NotRequired[int]
+    reading: NotRequired[SearchReadingCode]
+    corrected: NotRequired[str | None]
+    hints: NotRequired[list[Hint]]
+    included: NotRequired[PartialIncluded]
+    included_next: NotRequired[dict[str, list[str]]]
+    items: list[PartialTransaction]
+
+
 class Participant(TypedDict):
     """A person, office or partner that took part in a milestone, and in what capacity."""
 
@@ -1978,6 +2054,8 @@ class PartnerFilters(TypedDict):
     statement_none: NotRequired[bool]
     figure: NotRequired[str | Sequence[str]]
     figure_none: NotRequired[bool]
+    transaction: NotRequired[str | Sequence[str]]
+    transaction_none: NotRequired[bool]
     issuer_of: NotRequired[str | Sequence[str]]
     issuer_of_none: NotRequired[bool]
     updated_at_gte: NotRequired[str]
@@ -2006,6 +2084,7 @@ class PartnerFilters(TypedDict):
     milestone_not: NotRequired[str | Sequence[str]]
     statement_not: NotRequired[str | Sequence[str]]
     figure_not: NotRequired[str | Sequence[str]]
+    transaction_not: NotRequired[str | Sequence[str]]
     issuer_of_not: NotRequired[str | Sequence[str]]
     sort: NotRequired[str]
     state: NotRequired[StateCode]
@@ -2386,6 +2465,8 @@ class ProjectFilters(TypedDict):
     statement_none: NotRequired[bool]
     figure: NotRequired[str | Sequence[str]]
     figure_none: NotRequired[bool]
+    transaction: NotRequired[str | Sequence[str]]
+    transaction_none: NotRequired[bool]
     updated_at_gte: NotRequired[str]
     updated_at_gt: NotRequired[str]
     updated_at_lte: NotRequired[str]
@@ -2419,6 +2500,7 @@ class ProjectFilters(TypedDict):
     milestone_not: NotRequired[str | Sequence[str]]
     statement_not: NotRequired[str | Sequence[str]]
     figure_not: NotRequired[str | Sequence[str]]
+    transaction_not: NotRequired[str | Sequence[str]]
     sort: NotRequired[str]
     state: NotRequired[StateCode]
     labels: NotRequired[Literal["vi", "en"]]
@@ -2730,6 +2812,197 @@ class Told(TypedDict):
     version: int
     sequence: int
     url: str
+
+
+class Transaction(TypedDict):
+    """A transaction as the registry returns it."""
+
+    resource: Literal["transactions"]
+    id: str
+    version: int
+    created_at: str
+    updated_at: str
+    inferred: list[str]
+    managed_by: str | None
+    state: StateCode
+    citations: list[Citation]
+    kind: TransactionKindCode
+    value: int | float
+    currency: str
+    value_date: Edtf | None
+    date: Edtf | None
+    period: Edtf | None
+    description: dict[str, str] | None
+    project: str | None
+    agreement: str | None
+    provider: str | None
+    receiver: str | None
+    budget_status: BudgetStatusCode | None
+    budget_type: BudgetTypeCode | None
+    reference: str | None
+    as_written: str | None
+    labels: NotRequired[dict[str, str]]
+
+
+class TransactionChanges(TypedDict):
+    """An amount of money in one currency that is budgeted, promised, paid or received."""
+
+    resource: NotRequired[Literal["transactions"]]
+    id: NotRequired[str]
+    version: NotRequired[int]
+    created_at: NotRequired[str]
+    updated_at: NotRequired[str]
+    inferred: NotRequired[list[str]]
+    managed_by: NotRequired[str | None]
+    state: NotRequired[StateCode]
+    citations: NotRequired[list[Citation]]
+    kind: NotRequired[TransactionKindCode]
+    value: NotRequired[int | float]
+    currency: NotRequired[str]
+    value_date: NotRequired[Edtf | str | None]
+    date: NotRequired[Edtf | str | None]
+    period: NotRequired[Edtf | str | None]
+    description: NotRequired[dict[str, str] | None]
+    project: NotRequired[str | None]
+    agreement: NotRequired[str | None]
+    provider: NotRequired[str | None]
+    receiver: NotRequired[str | None]
+    budget_status: NotRequired[BudgetStatusCode | None]
+    budget_type: NotRequired[BudgetTypeCode | None]
+    reference: NotRequired[str | None]
+    as_written: NotRequired[str | None]
+    labels: NotRequired[dict[str, str]]
+
+
+class TransactionDetail(TypedDict):
+    """A transaction as the registry returns it."""
+
+    resource: Literal["transactions"]
+    id: str
+    version: int
+    created_at: str
+    updated_at: str
+    inferred: list[str]
+    managed_by: str | None
+    state: StateCode
+    citations: list[Citation]
+    kind: TransactionKindCode
+    value: int | float
+    currency: str
+    value_date: Edtf | None
+    date: Edtf | None
+    period: Edtf | None
+    description: dict[str, str] | None
+    project: str | None
+    agreement: str | None
+    provider: str | None
+    receiver: str | None
+    budget_status: BudgetStatusCode | None
+    budget_type: BudgetTypeCode | None
+    reference: str | None
+    as_written: str | None
+    labels: NotRequired[dict[str, str]]
+    included: NotRequired[Included]
+    included_next: NotRequired[dict[str, list[str]]]
+
+
+class TransactionFields(TypedDict):
+    """An amount of money in one currency that is budgeted, promised, paid or received."""
+
+    resource: NotRequired[Literal["transactions"]]
+    id: NotRequired[str]
+    version: NotRequired[int]
+    created_at: NotRequired[str]
+    updated_at: NotRequired[str]
+    inferred: NotRequired[list[str]]
+    managed_by: NotRequired[str | None]
+    state: NotRequired[StateCode]
+    citations: NotRequired[list[Citation]]
+    kind: TransactionKindCode
+    value: int | float
+    currency: str
+    value_date: NotRequired[Edtf | str | None]
+    date: NotRequired[Edtf | str | None]
+    period: NotRequired[Edtf | str | None]
+    description: NotRequired[dict[str, str] | None]
+    project: NotRequired[str | None]
+    agreement: NotRequired[str | None]
+    provider: NotRequired[str | None]
+    receiver: NotRequired[str | None]
+    budget_status: NotRequired[BudgetStatusCode | None]
+    budget_type: NotRequired[BudgetTypeCode | None]
+    reference: NotRequired[str | None]
+    as_written: NotRequired[str | None]
+    labels: NotRequired[dict[str, str]]
+
+
+class TransactionFilters(TypedDict):
+    """Filters of the list of transactions."""
+
+    id: NotRequired[str | Sequence[str]]
+    kind: NotRequired[TransactionKindCode | Sequence[TransactionKindCode]]
+    currency: NotRequired[str | Sequence[str]]
+    value_gte: NotRequired[float]
+    value_gt: NotRequired[float]
+    value_lte: NotRequired[float]
+    value_lt: NotRequired[float]
+    date: NotRequired[str]
+    date_gte: NotRequired[str]
+    date_gt: NotRequired[str]
+    date_lte: NotRequired[str]
+    date_lt: NotRequired[str]
+    period: NotRequired[str]
+    period_gte: NotRequired[str]
+    period_gt: NotRequired[str]
+    period_lte: NotRequired[str]
+    period_lt: NotRequired[str]
+    project: NotRequired[str | Sequence[str]]
+    agreement: NotRequired[str | Sequence[str]]
+    partner: NotRequired[str | Sequence[str]]
+    provider: NotRequired[str | Sequence[str]]
+    receiver: NotRequired[str | Sequence[str]]
+    managed_by: NotRequired[str | Sequence[str]]
+    document: NotRequired[str | Sequence[str]]
+    updated_at_gte: NotRequired[str]
+    updated_at_gt: NotRequired[str]
+    updated_at_lte: NotRequired[str]
+    updated_at_lt: NotRequired[str]
+    id_not: NotRequired[str | Sequence[str]]
+    kind_not: NotRequired[TransactionKindCode | Sequence[TransactionKindCode]]
+    currency_not: NotRequired[str | Sequence[str]]
+    date_none: NotRequired[bool]
+    period_none: NotRequired[bool]
+    project_not: NotRequired[str | Sequence[str]]
+    project_none: NotRequired[bool]
+    agreement_not: NotRequired[str | Sequence[str]]
+    agreement_none: NotRequired[bool]
+    partner_not: NotRequired[str | Sequence[str]]
+    partner_none: NotRequired[bool]
+    provider_not: NotRequired[str | Sequence[str]]
+    provider_none: NotRequired[bool]
+    receiver_not: NotRequired[str | Sequence[str]]
+    receiver_none: NotRequired[bool]
+    managed_by_not: NotRequired[str | Sequence[str]]
+    managed_by_none: NotRequired[bool]
+    document_not: NotRequired[str | Sequence[str]]
+    document_none: NotRequired[bool]
+    sort: NotRequired[str]
+    state: NotRequired[StateCode]
+    labels: NotRequired[Literal["vi", "en"]]
+    lang: NotRequired[Literal["vi", "en"]]
+
+
+class TransactionPage(TypedDict):
+    """A page of transactions."""
+
+    next: str | None
+    total: NotRequired[int]
+    reading: NotRequired[SearchReadingCode]
+    corrected: NotRequired[str | None]
+    hints: NotRequired[list[Hint]]
+    included: NotRequired[Included]
+    included_next: NotRequired[dict[str, list[str]]]
+    items: list[Transaction]
 
 
 class Version(TypedDict):

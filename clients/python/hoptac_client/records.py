@@ -246,6 +246,42 @@ class Indicators(Resource[models.Indicator, models.IndicatorDetail, models.Indic
         return self._list(fields, included_fields, include, page_size, filters)
 
 
+class Transactions(
+    Resource[models.Transaction, models.TransactionDetail, models.TransactionFields, models.TransactionChanges]
+):
+    """List transactions, or read and write single ones."""
+
+    name = "transactions"
+
+    @overload
+    def __call__(
+        self,
+        *,
+        fields: Names,
+        included_fields: FieldsOf | None = None,
+        include: Names = (),
+        page_size: int = 100,
+        **filters: Unpack[models.TransactionFilters],
+    ) -> Listing[models.PartialTransaction, models.PartialTransactionPage]: ...
+
+    @overload
+    def __call__(
+        self, *, include: Names = (), page_size: int = 100, **filters: Unpack[models.TransactionFilters]
+    ) -> Listing[models.Transaction, models.TransactionPage]: ...
+
+    def __call__(
+        self,
+        *,
+        fields: Names | None = None,
+        included_fields: FieldsOf | None = None,
+        include: Names = (),
+        page_size: int = 100,
+        **filters: Any,
+    ) -> Any:
+        """List transactions. `fields` selects their fields, and `included_fields` those of the records in `include`."""
+        return self._list(fields, included_fields, include, page_size, filters)
+
+
 class Documents(Resource[models.Document, models.DocumentDetail, models.DocumentFields, models.DocumentChanges]):
     """List documents, or read and write single ones."""
 
@@ -326,6 +362,7 @@ class Records:
         self.statements = Statements(session)
         self.figures = Figures(session)
         self.indicators = Indicators(session)
+        self.transactions = Transactions(session)
         self.documents = Documents(session)
         self.places = Places(session)
 
@@ -370,6 +407,13 @@ class Records:
     ) -> models.IndicatorDetail:
         """Return one record, with the linked records that `include` names."""
         record, _ = self.indicators.read(id, include, **params)
+        return record
+
+    def transaction(
+        self, id: str, *, include: Names = (), **params: Unpack[models.DetailParams]
+    ) -> models.TransactionDetail:
+        """Return one record, with the linked records that `include` names."""
+        record, _ = self.transactions.read(id, include, **params)
         return record
 
     def document(self, id: str, *, include: Names = (), **params: Unpack[models.DetailParams]) -> models.DocumentDetail:
@@ -629,6 +673,42 @@ class AsyncIndicators(
         return self._list(fields, included_fields, include, page_size, filters)
 
 
+class AsyncTransactions(
+    AsyncResource[models.Transaction, models.TransactionDetail, models.TransactionFields, models.TransactionChanges]
+):
+    """List transactions, or read and write single ones."""
+
+    name = "transactions"
+
+    @overload
+    def __call__(
+        self,
+        *,
+        fields: Names,
+        included_fields: FieldsOf | None = None,
+        include: Names = (),
+        page_size: int = 100,
+        **filters: Unpack[models.TransactionFilters],
+    ) -> AsyncListing[models.PartialTransaction, models.PartialTransactionPage]: ...
+
+    @overload
+    def __call__(
+        self, *, include: Names = (), page_size: int = 100, **filters: Unpack[models.TransactionFilters]
+    ) -> AsyncListing[models.Transaction, models.TransactionPage]: ...
+
+    def __call__(
+        self,
+        *,
+        fields: Names | None = None,
+        included_fields: FieldsOf | None = None,
+        include: Names = (),
+        page_size: int = 100,
+        **filters: Any,
+    ) -> Any:
+        """List transactions. `fields` selects their fields, and `included_fields` those of the records in `include`."""
+        return self._list(fields, included_fields, include, page_size, filters)
+
+
 class AsyncDocuments(
     AsyncResource[models.Document, models.DocumentDetail, models.DocumentFields, models.DocumentChanges]
 ):
@@ -711,6 +791,7 @@ class AsyncRecords:
         self.statements = AsyncStatements(session)
         self.figures = AsyncFigures(session)
         self.indicators = AsyncIndicators(session)
+        self.transactions = AsyncTransactions(session)
         self.documents = AsyncDocuments(session)
         self.places = AsyncPlaces(session)
 
@@ -761,6 +842,13 @@ class AsyncRecords:
     ) -> models.IndicatorDetail:
         """Return one record, with the linked records that `include` names."""
         record, _ = await self.indicators.read(id, include, **params)
+        return record
+
+    async def transaction(
+        self, id: str, *, include: Names = (), **params: Unpack[models.DetailParams]
+    ) -> models.TransactionDetail:
+        """Return one record, with the linked records that `include` names."""
+        record, _ = await self.transactions.read(id, include, **params)
         return record
 
     async def document(

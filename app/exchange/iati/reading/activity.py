@@ -6,6 +6,7 @@ from typing import Any
 
 from app.core.errors import ErrorItem
 from app.exchange.formats.lines import ParsedLine
+from app.exchange.iati.reading.amounts import Amounts
 from app.exchange.iati.reading.documents import DocumentLinks, project_link
 from app.exchange.iati.reading.findings import IMPORTED, keep, warnings_of
 from app.exchange.iati.reading.parser import Node
@@ -63,6 +64,7 @@ class Activity:
         self.node.fate = "refused" if errors else IMPORTED
         more = self._links.citations_in(self.node, ["title"])
         results = [] if errors else list(Results(self.node, self.origin, self._links).lines())
+        results += [] if errors else Amounts(self.node, self.origin).lines()
         project = {**self._record, "kind": "project", "status": self._record.get("status", "unknown")}
         project["citations"] = self.origin.citations(project, self._inferred, more)
         warnings = list(warnings_of(self.node))

@@ -13,14 +13,16 @@ from app.exchange.formats.lines import MAX_LINES, ParsedLine, Reading, too_many_
 from app.exchange.iati.extension.reading import ExtensionRecords
 from app.exchange.iati.reading import activity as activities
 from app.exchange.iati.reading import organisation as organisation_file
+from app.exchange.iati.reading.amounts import SIDES
 from app.exchange.iati.reading.organisations import MENTIONS, first_name, partner_record, reference_of
 from app.exchange.iati.reading.parser import CHUNK, UNITS, Node, Parser
 from app.exchange.iati.reading.places import country_record
-from app.exchange.iati.reading.source import WHOLE, Origin, SourceFile
+from app.exchange.iati.reading.source import POINT, WHOLE, Origin, SourceFile
 from app.exchange.iati.reading.values import UNDETERMINED, Numbers, day_in, language_of, texts_of
 
 VERSIONS = ("2.01", "2.02", "2.03")
-FIRST_PASS = MENTIONS | {"iati-identifier", "result", "organisation-identifier", "name"}
+AMOUNTS = frozenset({"transaction", "planned-disbursement", "budget", "recipient-org-budget"})
+FIRST_PASS = MENTIONS | AMOUNTS | {"iati-identifier", "result"}
 MAX_PUBLISHERS = 20
 NUMBERS = ("baseline", "target", "actual")
 OLD = (
@@ -101,7 +103,10 @@ def _source_file(root: Node | None, decimals: Decimals | None) -> SourceFile:
         raise BadFile(NO_VERSION if not version else OLD if version.startswith("1") else OTHER_VERSION)
     language = language_of(root, UNDETERMINED)
     published_on = day_in(root.get("generated-datetime"))
-    return SourceFile(root.name, version, "", language, published_on, results=Numbers(decimals))
+    source = SourceFile(root.name, version, "", language, published_on)
+    source.results = Numbers(decimals)
+    source.amounts = Numbers(decimals, POINT)
+    return source
 
 
 def _note_unit(node: Node, source: SourceFile) -> None:
@@ -111,14 +116,23 @@ def _note_unit(node: Node, source: SourceFile) -> None:
     if reporter is not None and len(source.publishers) < MAX_PUBLISHERS:
         ref = reference_of(reporter)
         source.publishers.setdefault(ref, first_name(texts_of(reporter, language)) or ref)
-    if node.name != UNITS[0]:
-        return
-    source.activities.add(activities.digest_of(activities.identifier_of(node)))
-    for mention in node.children:
-        if mention.name in MENTIONS:
-            source.organisations.add(mention, language)
+    for child in node.children:
+        if child.name in AMOUNTS:
+            _note_amount(child, source, language)
+        elif child.name in MENTIONS and node.name == UNITS[0]:
+            source.organisations.add(child, language)
+    if node.name == UNITS[0]:
+        source.activities.add(activities.digest_of(activities.identifier_of(node)))
     for value in _values(node.named("result")):
         source.results.prove(value)
+
+
+def _note_amount(node: Node, source: SourceFile, language: str) -> None:
+    for child in node.children:
+        if child.name in SIDES:
+            source.organisations.add(child, language)
+        elif child.name == "value":
+            source.amounts.prove(child.content)
 
 
 def _values(results: Iterable[Node]) -> Iterator[str]:

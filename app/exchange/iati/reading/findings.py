@@ -23,6 +23,11 @@ UNREAD = CodeList(
             "Its code is of a vocabulary that the registry does not have.", "Mã thuộc bảng mã mà sổ đăng ký không có."
         ),
         "bad_date": Code("It is not a date of the calendar.", "Không phải là ngày có trong lịch."),
+        "no_number": Code(
+            "It is not a number, or has more than 15 digits.", "Không phải là số, hoặc có hơn 15 chữ số."
+        ),
+        "no_currency": Code("It states no currency of ISO 4217.", "Không nêu loại tiền theo ISO 4217."),
+        "no_date": Code("It states no date and no period.", "Không nêu ngày hay khoảng thời gian."),
         "date_order": Code("The end is before the start.", "Ngày kết thúc trước ngày bắt đầu."),
         "other_date": Code(
             "The activity also states the actual date, which is kept.",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from app.core.errors import ErrorItem
 from app.exchange.formats.lines import ParsedLine
+from app.exchange.iati.reading.amounts import Amounts
 from app.exchange.iati.reading.documents import DocumentLinks
 from app.exchange.iati.reading.findings import IMPORTED, keep, warnings_of
 from app.exchange.iati.reading.organisations import Organisation, partner_record, reference_of
@@ -36,5 +37,7 @@ def organisation_lines(node: Node, origin: Origin) -> Iterator[ParsedLine]:
     is_whole = bool(origin.identifier and organisation.name)
     errors = [] if is_whole else [ErrorItem(pointer="/name", code="not_stated", detail=NO_NAME)]
     node.fate = IMPORTED if is_whole else "refused"
+    amounts = list(Amounts(node, origin).lines()) if is_whole else []
     yield from links.lines
     yield origin.file.line("partners", record, [WHOLE], errors, warnings_of(node))
+    yield from amounts

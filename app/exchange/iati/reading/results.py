@@ -23,7 +23,6 @@ from app.exchange.iati.reading.values import (
     period_of,
     texts_of,
 )
-from app.figures.models import exact_number
 
 NUMBER = "1"  # measures of indicators
 PERCENT = "2"
@@ -140,21 +139,13 @@ class Results:
 
     def _number(self, node: Node, written: str, errors: list[ErrorItem]) -> float | int | None:
         try:
-            value = self._file.results.read(written) if written else None
+            return self._file.results.read(written) if written else None
         except ValueError:
+            detail = ERROR_DETAILS["two_readings"]
+            path = f"{path_of(self._activity, node)}/@value"
             errors.append(
-                SourceError(
-                    pointer="/value",
-                    code="two_readings",
-                    detail=ERROR_DETAILS["two_readings"],
-                    source_line=node.line,
-                    path=f"{path_of(self._activity, node)}/@value",
-                )
+                SourceError(pointer="/value", code="two_readings", detail=detail, source_line=node.line, path=path)
             )
-            return None
-        try:
-            return None if value is None else exact_number(value)
-        except ValueError:
             return None
 
     def _breakdown(self, node: Node) -> dict[str, str]:

@@ -6,12 +6,14 @@ from typing import Any
 
 from app.core.errors import ErrorItem
 from app.core.model.resource import RESOURCES
+from app.exchange.formats.cells.numbers import Decimals
 from app.exchange.formats.lines import ParsedLine, checked_line
 from app.exchange.iati.reading.findings import Tally
 from app.exchange.iati.reading.organisations import Organisations
 from app.exchange.iati.reading.values import Numbers, Texts, line_of
 
 FILE_IDS = "iati-file-"  # the ids of documents that stand for a file begin with this
+POINT: Decimals = "point"  # the decimal sign of amounts, by the standard
 ONLY_NEW = "new"  # of a member in `moved`: a record that exists keeps its own
 OF_A_SOURCE = {"/citations": "source"}  # every line has this mark: the record keeps its other citations
 WHOLE = ""  # the pointer of the whole record
@@ -42,7 +44,7 @@ class SourceFile:
     organisations: Organisations = field(default_factory=Organisations)
     activities: set[bytes] = field(default_factory=set)  # digests of their identifiers
     publishers: dict[str, str] = field(default_factory=dict)  # names, by reference
-    amounts: Numbers = field(default_factory=Numbers)
+    amounts: Numbers = field(default_factory=lambda: Numbers(None, POINT))
     results: Numbers = field(default_factory=Numbers)
     tally: Tally = field(default_factory=Tally)
     agreements: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the id of their document

@@ -11,6 +11,7 @@ from app.exchange.formats.cells.conventions import Evidence
 from app.exchange.formats.cells.numbers import Decimals, read_number
 from app.exchange.iati.reading.findings import IMPORTED
 from app.exchange.iati.reading.parser import LANGUAGE, Node
+from app.figures.models import exact_number
 
 UNDETERMINED = "und"  # BCP 47: a text that states no language
 MAX_TEXT = 20_000  # characters of one text of a record
@@ -18,7 +19,7 @@ MAX_LINE = 1_000
 MAX_STEM = 70  # characters of an id that come from a title
 TAG = re.compile(LANGUAGE_TAG)
 DAY = re.compile(r"(\d{4}-\d\d-\d\d)(Z|[+-]\d\d:\d\d|T.*)?")
-DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")  # xsd:decimal, which has one reading
+PLAIN = re.compile(r"-?\d+(\.\d{1,2}|\.\d{4,})?")
 Texts = dict[str, str]
 
 
@@ -129,27 +130,41 @@ def derived_id(stem: str, *key: str) -> str:
 
 
 class Numbers:
-    """Reads numbers. Those with two readings need proof: another number of the file that has only one of them."""
+    """Reads numbers. Those with two readings need proof: another number of the file that has only one of them.
 
-    def __init__(self, stated: Decimals | None = None) -> None:
+    `stated` is the decimal sign that the client states, `usual` the one that applies if nothing proves another.
+    """
+
+    def __init__(self, stated: Decimals | None = None, usual: Decimals | None = None) -> None:
         self._stated = stated
+        self._usual = usual
         self._evidence = Evidence()
 
     def prove(self, text: str) -> None:
         """Note what a number of the file proves about its decimal sign."""
-        self._evidence.add(0, text.strip())
+        text = text.strip()
+        if not PLAIN.fullmatch(text):  # such as 12.50, of which most numbers are: it proves the point, the usual sign
+            self._evidence.add(0, text)
 
     def read(self, text: str) -> float | int | None:
-        """Return a number; None for a text that is none. Raise ValueError if it has two readings."""
+        """Return a number; None for a text that is none, or has too many digits. Raise ValueError for two readings."""
         number = read_number(text)
         if number is None or number.is_percent or number.currency:
             return None
         value = number.value
         if value is None:
-            decimals = self._stated or self._evidence.proved(0, "point", "comma")
-            if decimals is None:
-                raise ValueError
-            value = number.point if decimals == "point" else number.comma
+            value = number.point if self._decimals() == "point" else number.comma
         if value is None:
             return None
-        return int(value) if value == value.to_integral_value() else float(value)
+        try:
+            return exact_number(int(value) if value == value.to_integral_value() else float(value))
+        except ValueError:
+            return None
+
+    def _decimals(self) -> str:
+        proofs = self._evidence.proofs.get(0, set())
+        if self._stated or len(proofs) == 1:
+            return self._stated or next(iter(proofs))
+        if proofs or self._usual is None:
+            raise ValueError
+        return self._usual
