@@ -7,8 +7,8 @@ from typing import IO
 class BoundedReads:
     """A file that raises `refusal` if more than `most` bytes are read at once.
 
-    `zipfile` reads the list of files, as long as the end of the archive says that it is, before it can be asked for its
-    length.
+    When `zipfile` opens an archive, it reads the whole list of files. It trusts the length that the end of the archive
+    states, so a caller cannot check this length first.
     """
 
     def __init__(self, file: IO[bytes], most: int, refusal: Exception) -> None:

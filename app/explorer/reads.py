@@ -83,7 +83,7 @@ class Response:
 
 
 def _no_body() -> Any:
-    """Return a `receive` of a request without a body. A second call means that the client has left."""
+    """Return a `receive` of a request without a body. A second call means that the client has disconnected."""
     messages: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> Message:

@@ -161,7 +161,7 @@ class View:
         return f"{BEFORE_LETTER}{self._sigla.setdefault(document, _letter(len(self._sigla)))}\xa0{AFTER_LETTER}"
 
     def finished(self, page: str) -> str:
-        """Return a page whose letters are shown; if it cites only one document, they are removed."""
+        """Return a page with letters in place of their marks. If it cites only one document, it has no letters."""
         return SIGLUM.sub(r"\1" if len(self._sigla) > 1 else "", page)
 
     def document_title(self, document: str) -> str:

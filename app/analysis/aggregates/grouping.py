@@ -33,7 +33,7 @@ _OWN_COLUMNS = ("indicator", "kind", "unit", "measured", "project", "agreement",
 
 ALWAYS = ("kind", "unit", "unit_text")  # figures that differ in one of these are never in one group
 
-# What figures can be grouped by, with its columns.
+# The names by which figures can be grouped, with their columns.
 COLUMNS: dict[str, tuple[Any, ...]] = {
     **{name: (getattr(FIGURE, name),) for name in _OWN_COLUMNS},
     "unit_text": (FIGURE.unit_text_key,),
@@ -44,7 +44,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "dimension_value": (DIMENSION.c.value,),
 }
 
-# A figure can have several of these, and is in as many groups.
+# A figure with several of these is in several groups.
 MULTIVALUED = frozenset({"place", "dimension", "dimension_value"})
 
 

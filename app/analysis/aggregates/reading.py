@@ -164,7 +164,7 @@ class Aggregates:
         return Query(statement.where(*conditions(self.parameters, shape)).limit(literal_column("1")))
 
     def _empty_because(self, filters: Mapping[str, Any]) -> Read:
-        """Return each filter whose removal alone would lead to figures."""
+        """Return each filter without which there would be figures."""
         names = []
         for name in filters:
             others = {other: value for other, value in filters.items() if other != name}
@@ -190,7 +190,7 @@ class Aggregates:
 def _too_many(names: Sequence[str], groups: Sequence[Sequence[Any]]) -> bool:
     """Return whether the counts of the groups show that there are too many figures to add up.
 
-    They show it only if each figure is in one group.
+    The counts show this only if no figure is in two groups.
     """
     if MULTIVALUED.intersection(names):
         return False

@@ -74,9 +74,9 @@ class LeftOut:
 def split_summands(figures: Iterable[StatedFigure], hierarchy: Hierarchy) -> tuple[list[StatedFigure], list[LeftOut]]:
     """Return the figures that can be added, and those that are left out with the reason.
 
-    The figures have one indicator, kind and unit. Of two that must not be added, the wider one stays: the total, the
-    figure of the wider project or partner, or of the larger area; then the later one, then the one with the longer
-    period, and of several breakdowns the one with the larger sum.
+    The figures have one indicator, kind and unit. If two of them must not be added, the wider one stays in the sum: the
+    total, the figure of the wider project or partner, or the figure of the larger area. If neither is wider, the later
+    one stays, or else the one with the longer period. Of several breakdowns, the one with the larger sum stays.
     """
     ordered = sorted(figures, key=lambda figure: figure.id)
     left_out = [LeftOut(figure.id, "no_value", None) for figure in ordered if figure.quantity is None]
@@ -126,7 +126,7 @@ def _distinct(figures: list[StatedFigure], totals: Above) -> tuple[list[StatedFi
 def _without_repetitions(
     figures: Sequence[StatedFigure],
 ) -> tuple[dict[str, list[StatedFigure]], list[LeftOut]]:
-    """Return the groups of figures that state one fact, by the smallest id, and all but one of each as left out."""
+    """Return the groups of figures that state one fact, by their smallest ids. All but one of each are left out."""
     representatives = {figure.id: figure.id for figure in figures}
 
     def representative(figure_id: str) -> str:
@@ -161,7 +161,7 @@ def _without_parts(groups: Mapping[str, list[StatedFigure]], totals: Above) -> t
     distinct: list[StatedFigure] = []
     parts: list[LeftOut] = []
     for first_id, group in groups.items():
-        # Of two groups that are above each other, the one with the smaller id stays.
+        # If two groups are parts of each other, the one with the smaller id stays.
         higher = sorted(other for other in above[first_id] if not (first_id in above[other] and first_id < other))
         if higher:
             parts.append(LeftOut(first_id, "part_of", higher[0]))
@@ -171,7 +171,7 @@ def _without_parts(groups: Mapping[str, list[StatedFigure]], totals: Above) -> t
 
 
 def _by_project(figures: Sequence[StatedFigure], wider: Above) -> tuple[list[StatedFigure], list[StatedFigure]]:
-    """Return the figures whose project no other figure has, also not above or below it, and the other figures."""
+    """Separate the figures of projects that have no other figure, also not in a wider or smaller project."""
     count = Counter(figure["project"] for figure in figures)
     if None in count:
         return [], list(figures)

@@ -140,7 +140,7 @@ def rule(
 ) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
     """Register a function as an audit rule: its name (unless `name` is passed) and docstring become the rule's.
 
-    `records_in_step` is given if the conditions read whole records: then this many records cost a step of the walk.
+    Pass `records_in_step` if the conditions read whole records. Then this many records cost one step of the walk.
     `en` and `vi` are the labels, `severity` is a code of audit_severity, and `where` are the conditions that select
     the candidates among the records of the resource.
     """

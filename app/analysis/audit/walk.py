@@ -166,7 +166,7 @@ def _examine(
 
 
 class Step(NamedTuple):
-    """The candidates of a step as cases, and what it took to find them among the records up to the id `until`.
+    """The candidates of a step as cases, and the cost of finding them among the records up to the id `until`.
 
     `passed` is the number of records that match the filters, `searched` that of all records, and `size` the bytes of
     the candidates and their related records.
@@ -189,7 +189,7 @@ class Step(NamedTuple):
 def _step(rule: Rule, request: AuditRequest, after: str) -> Read:
     """Return the next step of the walk. It has fewer candidates if they and their related records are large.
 
-    A candidate whose related records are too large even for a step of its own is passed over.
+    A candidate is skipped if its related records are too large even for a step of its own.
     """
     values = {**request.values(rule.resource), "after": after}
     ((last, passed, last_searched, searched),) = yield STATEMENTS.query(_window, rule.resource, request.shape), values

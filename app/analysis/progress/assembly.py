@@ -78,7 +78,7 @@ def progress(
 ) -> list[IndicatorProgress]:
     """Return the progress of one project from its own figures.
 
-    `named` are counted figures that these can be compared with, `indicators` the public representations by id, and
+    `named` are counted figures with which these can be compared, `indicators` the public representations by id, and
     `since` the first day of the project, if known.
     """
     own = list(figures)

@@ -98,7 +98,7 @@ class Comparison:
 class Targets:
     """The targets with which the figures of one project can be compared.
 
-    `own` are the targets of the project, `named` the figures that others can name, by id. `direction` is the
+    `own` are the targets of the project, `named` the figures to which others can relate, by id. `direction` is the
     indicator's, and `since` the first day of the project, if known.
     """
 

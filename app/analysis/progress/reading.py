@@ -174,7 +174,7 @@ def _too_many_figures() -> Invalid:
 
 
 def _read_named(projects: Sequence[Mapping[str, Any]], figures: Mapping[str, StatedFigure]) -> Read:
-    """Read the counted figures that others can be compared with: these figures, and those that they name."""
+    """Read the counted figures with which others can be compared: these figures, and those to which they relate."""
     named_ids = set(chain.from_iterable(figure.related("compared_with") for figure in figures.values()))
     other_ids = named_ids - figures.keys()
     rows = (

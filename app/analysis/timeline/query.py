@@ -155,7 +155,7 @@ def _entries(rank: int, source: EntrySource, shape: TimelineShape, body_of: Body
         entries = entries.where(~_has_milestone(source, source.shown_by, shape, rank))
     if shape.after_position:
         entries = entries.where(*_after((source.at, source.other, source_rank, table.id), shape))
-    # The rank is the same for all rows, and in ORDER BY a number would mean a column.
+    # The rank is the same for all rows. It is left out, because a number in ORDER BY would mean a column.
     return _in_order(entries, (source.at, source.other, table.id), shape)
 
 

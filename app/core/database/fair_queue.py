@@ -42,7 +42,7 @@ class FairQueue:
         Raise TooMany if too much work of this client waits, Unavailable if too much waits in all or for too long.
         """
         if self._free and self._running[client] < self._running_of_client:
-            self._start(client)  # nobody else can use the free place, or they would not be waiting
+            self._start(client)  # no other work waits for the free place
             return
         queue = self._queues.setdefault(client, deque())
         try:

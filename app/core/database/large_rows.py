@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select
 
 AT_ONCE = 10  # rows that are read from the driver at once
-MAX_BYTES = 4_000_000  # of the texts of a list, before its last row
+MAX_BYTES = 4_000_000  # of the texts of a list, without its last row
 
 
 def batches(connection: Connection, query: Select[Any], most_rows: int) -> Iterator[list[Row[Any]]]:

@@ -19,7 +19,7 @@ from app.core.time_limit import LIMIT, OutOfTime, clear_limit, set_limit
 THREADS = 4  # long reads that run at once
 OF_CLIENT = 2  # of them, those of one client
 LEAST_BUDGET = 0.002  # seconds that a short read may always use in the event loop
-QUICK = 0.005  # seconds that a long read takes at most if it could have been a short one
+QUICK = 0.005  # seconds: a long read that took less could have been a short one
 REMEMBERED = 30.0  # seconds after which a kind of read may be short again
 MAX_KINDS = 2_000  # kinds of reads of clients that are remembered
 WAITING = 500

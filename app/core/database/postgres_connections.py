@@ -38,7 +38,7 @@ class LoopConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
 
 
 class ThreadConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection in a thread. It is closed if the server does not answer within the time limit of the thread."""
+    """A connection in a thread. It is closed if the server does not respond within the time limit of the thread."""
 
     def wait(self, gen: PQGen[Any], interval: float = INTERVAL, timeout: float | None = None) -> Any:
         """Run an operation of the connection to its end, or raise psycopg.OperationalError."""

@@ -65,7 +65,7 @@ class fits(FunctionElement[bytes]):  # noqa: N801
     On SQLite the reader stops, so this is only the column there. On PostgreSQL the statement comes in two forms. The
     usual one returns no bytes for texts of more than SHORT_TEXT. If there is one, the reader runs the exact form, which
     returns no bytes from the row on with which the rows have more than `:most_bytes`; the first text is always there.
-    Neither reads a long text to know its length. To add up the lengths takes a tenth of the time of a page.
+    Neither form reads a long text to determine its length. Adding up the lengths takes a tenth of the time of a page.
     """
 
     type = LargeBinary()

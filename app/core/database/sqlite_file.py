@@ -16,12 +16,12 @@ ONLY_OWNER = 0o600
 def create_file(path: str) -> None:
     """Create the file that only its owner can read, if it is missing. SQLite gives the WAL the same permissions."""
     if not Path(path).exists():
-        with contextlib.suppress(FileNotFoundError):  # of the folder: SQLite reports that itself
+        with contextlib.suppress(FileNotFoundError):  # the folder is missing: SQLite reports that itself
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, ONLY_OWNER))
 
 
 def restrict_access(path: str) -> None:
-    """Take the access to an existing database from everybody but its owner, if this user is the owner."""
+    """Let only the owner access an existing database, if this user is the owner."""
     for name in (path, f"{path}-wal", f"{path}-shm"):
         with contextlib.suppress(FileNotFoundError):
             status = os.stat(name)  # noqa: PTH116

@@ -14,8 +14,8 @@ MAX_BYTES = 4_000_000
 class StatementCache:
     """The most recently used statements of a process, bounded in number and in bytes.
 
-    Clients choose the shapes, and there are too many combinations to keep a statement for each. To build and compile
-    one again takes a few milliseconds.
+    Clients choose the shapes, and there are too many combinations to keep a statement for each. Building and compiling
+    a statement again takes a few milliseconds.
     """
 
     def __init__(self, max_queries: int = MAX_QUERIES, max_bytes: int = MAX_BYTES) -> None:

@@ -1,6 +1,6 @@
 """The subject of a record, besides its own texts: the labels of its codes, its years and numbers, and its links.
 
-A figure has hardly any text of its own: a search for «export growth 2024» means its indicator and its period.
+A figure has hardly any text of its own. A search for «export growth 2024» finds it by its indicator and its period.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,7 +140,7 @@ def _of_link(resource: str) -> _Collect:
 
 
 def _years(value: Any) -> Iterator[str]:
-    """Yield the years of a date or period. The days are not in a text that anybody types."""
+    """Yield the years of a date or period. Nobody searches for the days."""
     if isinstance(value, dict):
         for end in value["edtf"].split("/"):
             yield end[:4].strip(".")

@@ -28,7 +28,7 @@ _READ = Query(union_all(_counted, _indexing, _names))
 class Counts:
     """The numbers of records that contain some words.
 
-    `has_name`: a name or code of a record is what `read_counts` was asked for.
+    `has_name`: a name or code of a record equals the one that was passed to `read_counts`.
     """
 
     def __init__(self, rows: Iterable[Sequence[Any]], *, has_name: bool = True) -> None:

@@ -68,8 +68,8 @@ class IndexWrite(NamedTuple):
 class _EntryChange(NamedTuple):
     """An entry to write. `stored` are its terms now, None for a new one; `after` is None for a removed one.
 
-    `docid` is the present one, or the new one. `moved_to` is another one, if the record became reference data or is not
-    any more. `label` is the stored label.
+    `docid` is the present docid, or that of a new entry. `moved_to` is its new docid if the record became reference
+    data or no longer is. `label` is the stored label.
     """
 
     docid: int

@@ -19,8 +19,8 @@ from app.core.search.entries import public_record
 from app.core.search.tables import RECORDS, REFERENCE_DATA, REFRESHES
 from app.core.values.links import link_paths, text_positions
 
-# Records that are indexed again in the transaction of a write, or in one of the background task, and bytes of their
-# representations: to index a megabyte takes up to a second, and other writes wait for it.
+# The most records that are indexed again in one transaction of a write or of the background task, and the most bytes of
+# their representations. Indexing a megabyte takes up to a second, and other writes wait for it.
 AT_ONCE = 200
 BYTES_AT_ONCE = 300_000
 OWN = -1  # the step of a record in the queue that is to be indexed again itself
@@ -65,7 +65,7 @@ def _linking(resource: Resource, column: Any, target_id: str) -> Select[Any]:
 def few_linking(connection: Connection, reference: Reference, used: int) -> dict[Reference, int] | None:
     """Return the records that link to a record, with their sizes.
 
-    None: they are more than AT_ONCE, or have more than BYTES_AT_ONCE together with the bytes that are `used` already.
+    Return None if there are more than AT_ONCE, or if they and the bytes already `used` exceed BYTES_AT_ONCE.
     """
     sizes: dict[Reference, int] = {}
     for resource, column in _links_to(reference.resource):
@@ -120,7 +120,7 @@ def _queue_own(connection: Connection, resource: Resource, ids: Iterable[str]) -
 def next_to_refresh(connection: Connection) -> list[Linking]:
     """Return the next records that the background task indexes again, and note that they are done.
 
-    It is at least one record, and more only if they have no more than BYTES_AT_ONCE together.
+    Return at least one record. Return several only if they have at most BYTES_AT_ONCE together.
     """
     order = (REFRESHES.c.resource, REFRESHES.c.record_id)  # as in LAST_CHANGE_AND_WAITING
     first = connection.execute(select(REFRESHES).order_by(*order).limit(1)).first()
@@ -191,7 +191,7 @@ def _is_documented(record: Mapping[str, Any]) -> bool:
 
 
 def _linked_among(source: Resource, column: Any, ids: list[str]) -> Select[Any]:
-    """Select those of some records to which a column of public records links that are not reference data themselves."""
+    """Select those of some records to which a column links, in public records that are not reference data."""
     row: Any = source.table
     query = select(column).where(column.in_(ids), row.state == "published").distinct()
     if isinstance(column, Column):
@@ -209,7 +209,7 @@ def misplaced(
     written: Mapping[Reference, str | bytes | None],
     used: int,
 ) -> list[Linking]:
-    """Return the records that became or are no more reference data, since links to them were removed or added.
+    """Return the records that became reference data or no longer are, because links to them were removed or added.
 
     `written` are the representations of this transaction: their Changes are not in the log yet. Records that have more
     than BYTES_AT_ONCE, together with the bytes that are `used` already, are put into the queue.
@@ -242,7 +242,7 @@ def _too_large(
     written: Mapping[Reference, str | bytes | None],
     used: int,
 ) -> tuple[set[str], int]:
-    """Return the records with which others would have more than BYTES_AT_ONCE, and the size of these others."""
+    """Return the records that exceed BYTES_AT_ONCE together with the others, and the size of these others."""
     stored = {record_id for record_id in ids if not written.get(Reference(resource.name, record_id))}
     large: set[str] = set()
     size = 0

@@ -1,7 +1,7 @@
 """The ranking: the order of hits, and the pages of them. To change which name is the closest, see `_rank_key`.
 
-**Order.** The hits of an earlier stage come first (see `interpretation`). Within a stage they come in windows, and
-within a window by how closely their names match the query.
+**Order.** The hits of an earlier stage come first (see `interpretation`). The hits of a stage are divided into windows.
+Within a window, the hits whose names are closest to the query come first.
 
 **Docids.** Each indexed record has a docid: the number of its resource times `SPAN`, plus a counter. So the docids of a
 resource are one range, and partners (number 1, docids from 1,099,511,627,777) come before projects.

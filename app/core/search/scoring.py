@@ -3,7 +3,7 @@
 It is computed from the folded words of the record (`IndexEntry`), the same on both engines. The score of a concept is
 the weight of the best place where it stands, times the weight of the alternative (`concepts`) that stands there. The
 score of a record is the weighted mean of the scores of the concepts, reduced by the share of those that it does not
-contain, plus boni for a close name, for words that stand together, and for its resource.
+contain, plus a bonus each for a close name, for words that stand together, and for its resource.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ IN_TEXTS = 0.65
 IN_LINKS = 0.5
 APART = 0.3  # words of a phrase that do not stand together
 
-EQUAL_NAME = 1.0  # boni for a name that equals the query, starts with it, or contains it
+EQUAL_NAME = 1.0  # bonus for a name that equals the query, starts with it, or contains it
 NAME_START = 0.3
 NAME_PART = 0.2
 CLOSE_NAME = 0.2  # for a name that has few other words
 TOGETHER = 0.1  # for concepts that stand together as in the query
-LOOSE = 0.2  # is taken off if a record does not have all concepts with their diacritics
+LOOSE = 0.2  # subtracted if a record does not have all concepts with their diacritics
 PREFERRED = 0.2  # for the resource that a question asks for
 PRIOR = {"projects": 0.06, "agreements": 0.06, "partners": 0.04, "documents": 0.04, "milestones": 0.03, "places": 0.03}
 

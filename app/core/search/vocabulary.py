@@ -65,7 +65,7 @@ _STEMMER = snowballstemmer.stemmer("english")
 
 @lru_cache(maxsize=CACHED_WORDS)
 def stem_of(word: str) -> str:
-    """Return the stem that a word shares with its inflected forms: factories → factori, as is factory.
+    """Return the stem that a word shares with its inflected forms: factories → factori, also of factory.
 
     A word that can be a syllable of Vietnamese, which has no inflection, is its own stem.
     """
@@ -151,7 +151,7 @@ def similarity_values(word: str) -> dict[str, object]:
 def nearest(word: str, candidates: Iterable[tuple[str, int]]) -> str | None:
     """Return the candidate with the fewest typing errors, or None when all have too many.
 
-    Of equally near ones, it is the word in the largest number of records. A typing error is a letter that is added,
+    If several have the fewest, return the one in the most records. A typing error is a letter that is added,
     left out, replaced, or swapped with its neighbour (optimal string alignment).
     """
     max_errors = tolerance(word)

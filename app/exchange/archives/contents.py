@@ -32,8 +32,8 @@ CHANGES_FILE = "changes.jsonl"
 def write_archive(connection: Connection, file: IO[bytes], description: Description, most_bytes: int = 0) -> State:
     """Write the public registry to a file, and return the state of the log that it contains.
 
-    The connection sees one state of the database. The bytes depend only on it, the description and the program. Raise
-    NotArchived if the archive would be too large.
+    The connection sees one state of the database. The bytes depend only on this state, the description and the version
+    of the program. Raise NotArchived if the archive would be too large.
     """
     state: State = run_on(connection, read_state())
     at = datetime.fromisoformat(state.at) if state.at else None

@@ -1,4 +1,4 @@
-"""The archive that a request gets: that of the present state of the log, or the newest that there is."""
+"""The archive for a request: that of the present state of the log, or else the newest one."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +45,7 @@ class CurrentArchive:
     async def open(self, client: str) -> tuple[OpenArchive, State]:
         """Return an archive that is open, and the state of the log. Raise Unavailable if there is none yet.
 
-        A request waits some seconds for the archive of the present state. After that, or if one was made only now, it
+        A request waits some seconds for the archive of the present state. After that, or if one has just been made, it
         gets the newest one: an archive says which Change is its last, and the change feed continues from there.
         """
         state: State = await self._reader.run(read_state, client=client)

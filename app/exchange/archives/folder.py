@@ -1,7 +1,8 @@
-"""The folder with the archives of a registry: which there are, and who makes the next one.
+"""The folder with the archives of a registry, and the lock of the process that makes the next one.
 
 The processes of a machine share it. The name of an archive has the number and chain value of its last Change, a digest
-of what else it depends on, and its SHA-256. The maker holds the lock until it ends, however it ends.
+of what else it depends on, and its SHA-256. The process that makes an archive holds the lock until it ends, even if it
+is killed.
 """
 
 import fcntl
@@ -72,7 +73,7 @@ class ArchiveFolder:
         return cls(Path(tempfile.gettempdir()) / f"hoptac-archives-{os.geteuid()}-{digest}")
 
     def create(self) -> None:
-        """Create the folder. Raise OSError if it is not ours alone: others could put files into it."""
+        """Create the folder. Raise OSError if other users can put files into it."""
         with suppress(FileExistsError):
             self.path.mkdir(mode=0o700)
         status = self.path.lstat()
@@ -106,7 +107,7 @@ class ArchiveFolder:
             (self.path / str(name)).unlink(missing_ok=True)
 
     def remove_partial_files(self) -> None:
-        """Delete what makers have left that did not come to an end. Only the holder of the lock may do this."""
+        """Delete the files of archives that were not completed. Only the holder of the lock may do this."""
         for path in self.path.glob(f"{PARTIAL}*"):
             path.unlink(missing_ok=True)
 
@@ -129,17 +130,17 @@ class Lock:
         self.descriptor = descriptor
 
     def close(self) -> None:
-        """Give the lock up, unless a child process has it too."""
+        """Release the lock, unless a child process has inherited it."""
         os.close(self.descriptor)
 
     def pause(self) -> float:
-        """Return for how many seconds no archive should be made."""
+        """Return the number of seconds for which no archive should be made."""
         try:
             return max(0.0, float(json.loads(os.pread(self.descriptor, 100, 0))) - time.time())
         except (ValueError, TypeError):
             return 0.0
 
     def pause_for(self, seconds: float) -> None:
-        """Let no archive be made for so many seconds."""
+        """Prevent new archives for this number of seconds."""
         os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, json.dumps(time.time() + seconds).encode(), 0)

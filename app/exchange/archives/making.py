@@ -17,7 +17,7 @@ from app.exchange.archives.description import Description, State
 from app.exchange.archives.folder import CHAIN, PARTIAL, ArchiveFolder, ArchiveName, Lock
 from app.exchange.exports.command import new_file
 
-PAUSE_FACTOR = 10  # times as long as an archive took to make is none made: at most a tenth of the time of one core
+PAUSE_FACTOR = 10  # after an archive, none is made for ten times as long as it took: a tenth of one core at most
 CACHE_KIB = 2_000  # of SQLite, in memory
 PAUSE_AFTER_FAILURE = 600.0  # seconds
 

@@ -20,7 +20,7 @@ MAX_SECONDS = 3_600  # for one archive; a snapshot of the database is open for s
 
 @dataclass(frozen=True)
 class Job:
-    """What the child has to know. `lock` is the file descriptor of the lock that it inherits."""
+    """The input of the child. `lock` is the file descriptor of the lock that it inherits."""
 
     database_url: str
     folder: Path

@@ -75,7 +75,7 @@ def _errors() -> Iterator[None]:
 
 
 class ArchiveReader:
-    """An archive at a path. Raise NotImported if it is none, or if it has other files than its manifest says."""
+    """An archive at a path. Raise NotImported if the file is not an archive, or if its manifest lists other files."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")

@@ -91,7 +91,7 @@ def archive_response(
 def requested_span(headers: dict[str, str], size: int, tag: str) -> Span | None:
     """Return the range that a request wants, or None if it wants the whole file.
 
-    A server may ignore ranges. This one ignores several at once, malformed ones, and those of another file: If-Range.
+    A server may ignore ranges. This one ignores several ranges, malformed ones, and those of an older file (If-Range).
     """
     match = _RANGE.fullmatch(headers.get("range", "").strip())
     if match is None or headers.get("if-range", f'"{tag}"').strip() != f'"{tag}"':

@@ -1,7 +1,7 @@
 """Exported records as GeoJSON (RFC 7946): features with points on a map.
 
-A place has its own point. A project or figure has the points of its places, in the order of these. No point is made up:
-a record without one has the geometry null.
+A place has its own point. A project or figure has the points of its places, in the order of the places. No point is
+made up: a record without one has the geometry null.
 """
 
 from collections.abc import Mapping, Sequence

@@ -131,7 +131,7 @@ def _written(paged: PagedRead, body: bytes, write: Write, wants_all: bool) -> tu
 
 
 def _page_request(request: Request, cursor: str | None) -> Request:
-    """Return the request for a page. Only that for the first one can be answered by 304."""
+    """Return the request for a page. Only the first request can get 304."""
     if cursor is None:
         return request
     scope = dict(request.scope)

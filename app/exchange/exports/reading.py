@@ -21,7 +21,7 @@ MAX_CHUNK_OF_ROWS = 100  # records of which each is several rows
 
 
 class Chunk(NamedTuple):
-    """What was written of some items, the cursor and the path of those that follow, and the tag of the state.
+    """The text of some items, the cursor and the path of the next items, and the ETag of the state.
 
     With `is_current`, the copy of the client is current, and nothing was read.
     """

@@ -68,7 +68,7 @@ class Export:
     async def workbook(self) -> Response:
         """Return the table as a workbook, once it is complete.
 
-        The client has its place among the workbooks until all of the file is sent, because it is on disk until then.
+        The client keeps its place in the queue until the whole file is sent, because the file is on disk until then.
         """
         queue: FairQueue = self._state.workbooks
         await queue.enter(self._client)

@@ -43,10 +43,10 @@ NOTHING: Mapping[str, Any] = {}
 
 
 class Column(NamedTuple):
-    """A column: its name, what its cells contain, what finds its cells in rows, and its meaning.
+    """A column: its name, the kind of its cells, the function that finds them in rows, and its meaning.
 
-    The cells of many rows are found at once, because a file has many cells, and calls of Python are slow. Cells of the
-    kind `text` can contain any text, or numbers too. Those of the kind `plain` are codes and ids.
+    The function finds the cells of many rows at once, because a file has many cells and calls in Python are slow. Cells
+    of the kind `text` can contain any text, or numbers too. Those of the kind `plain` are codes and ids.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Column(NamedTuple):
 
 
 class TableStyle(NamedTuple):
-    """What a request wants of the columns: labels beside codes and dates, texts in one language only."""
+    """What a request states about columns: labels beside codes and dates, texts in one language only."""
 
     labels: str | None = None
     lang: str | None = None

@@ -18,7 +18,7 @@ END = "\r\n"
 QUOTE = '"'
 QUOTES = '""'
 MAX_PIECE = 4_000_000  # bytes of representations, each as often as it is repeated: the text that is made at once
-SUSPECT = frozenset("'=+-@\t\r")  # how a text can begin that needs a look whether it would run as a formula
+SUSPECT = frozenset("'=+-@\t\r")  # first characters of texts that may run as a formula
 
 Group = Callable[[], list[Any]]  # makes the values of some rows
 Groups = Callable[[Sequence[Any]], list[Group]]
@@ -197,7 +197,7 @@ class JsonLinesText:
 
 
 def _lines(columns: Sequence[Sequence[str]]) -> bytes:
-    """Return the lines of a table. A blank line is no row, so a table with one column has quotes in place of it."""
+    """Return the lines of a table. A blank line would be no row, so a table of one column has quotes in place of it."""
     if len(columns) == 1:
         return "".join([f"{cell or QUOTES}{END}" for cell in columns[0]]).encode()
     lines = [",".join(row) for row in zip(*columns, strict=True)]

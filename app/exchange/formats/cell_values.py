@@ -58,7 +58,7 @@ class Conventions:
     column: int
     options: TableOptions
     evidence: Callable[[], Evidence]
-    used: set[str]  # by which cells of this column with two readings were read
+    used: set[str]  # the conventions by which cells of this column with two readings were read
     codes: tuple[str, ...] | None = None  # that its values can have: see `codes_of`
 
     def decimal(self) -> str | None:
@@ -235,5 +235,5 @@ def _is_edtf(text: str) -> bool:
 
 
 def json_number(number: Decimal) -> int | float:
-    """Return a JSON number: an integer where nothing follows the point."""
+    """Return a JSON number: an integer if it has no fraction."""
     return int(number) if number == number.to_integral_value() else float(number)

@@ -71,7 +71,7 @@ class Column:
 
 
 def no_evidence() -> Evidence:
-    """Return that nothing is proved."""
+    """Return no conventions: no other cell proves any."""
     return Evidence()
 
 

@@ -13,7 +13,7 @@ from app.exchange.formats.source import Cell, Head
 from app.exchange.formats.table_report import TableReport
 
 MAX_NAMES = 10  # of sheets in a message
-LIKELY_TABLE = 2  # known names in a row by which another sheet has a table too
+LIKELY_TABLE = 2  # known names in one row: another sheet with that many also has a table
 
 IsColumnName = Callable[[str], bool]
 

@@ -1,4 +1,4 @@
-"""How a client says that a table is written, where it does not follow from the table."""
+"""What a client states about the form of a table, where the table itself does not show it."""
 
 from typing import Literal
 

@@ -26,7 +26,7 @@ class TableColumn(BaseModel):
 
 
 class TableWarning(BaseModel):
-    """A warning about a table or a row, which a person should check. Nothing is refused because of it."""
+    """A warning about a table or a row. A person should check it, and the import continues."""
 
     code: str = Field(description="Stable code of this kind of warning.", examples=["hidden_rows"])
     detail: str = Field(description="Explanation, with the rows or the column.")

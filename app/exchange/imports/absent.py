@@ -38,7 +38,7 @@ class AbsentRecords:
     def add(self, plan: Plan, open_session: OpenSession) -> None:
         """Add the lines, and those that withdraw records to the plan. Raise TooMuch if there are too many.
 
-        Nothing is withdrawn if the record of a line is not clear, since it may be one of those.
+        Nothing is withdrawn if the record of any line is unclear, because that record could be one of the absent ones.
         """
         if not self._is_complete:
             return

@@ -18,7 +18,7 @@ from app.exchange.imports.storage.store import read_errors
 # The amount that is written before other writers get their turn.
 CHUNK = 250  # lines
 CHUNK_SECONDS = 0.4  # after a slower chunk, the next one is half as large
-MAX_CHUNK_SECONDS = 1.0  # a chunk of several groups is rolled back then, and begins again with fewer lines
+MAX_CHUNK_SECONDS = 1.0  # after that, a chunk of several groups is rolled back and begins again with fewer lines
 SMALLEST_SHARE = 0.1
 CHUNK_BYTES = 300_000  # of the lines; 1 MB of words that the search has not seen takes 1.6 s
 PRESENT_BYTES = 4_000_000  # of the records that they change
@@ -64,11 +64,11 @@ class ChunkReader:
             raise ChunkTooSlow
 
     def stop_clock(self) -> None:
-        """Let the chunk that was read last take any time."""
+        """Remove the time limit of the chunk that was read last."""
         self._until = float("inf")
 
     def start_clock(self) -> None:
-        """Begin to measure the time of the chunk that was read last."""
+        """Start to measure the time of the chunk that was read last."""
         self._until = time.monotonic() + MAX_CHUNK_SECONDS
 
     def retry(self) -> None:
@@ -111,7 +111,7 @@ class ChunkReader:
         return list(chain.from_iterable(_fitting(session, [[line] for line in lines])))
 
     def _nearest(self, numbers: list[int]) -> list[int]:
-        """Return as many of the lines, the nearest of which come first, as the size of the chunk allows."""
+        """Return the first lines, as many as the size of the chunk allows. The nearest lines come first."""
         remaining = CONTEXT_BYTES * self._share
         for position, number in enumerate(numbers):
             remaining -= self._plan.size(number)

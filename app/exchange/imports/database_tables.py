@@ -99,10 +99,9 @@ LINE_CONTENT = {"info": {TEXTS: "line"}}
 class StoredLine(SQLModel, table=True):
     """A line of an import. `record` is JSON, and is deleted with the verdict or, in a dry run, at the end.
 
-    `moved` is explained at ParsedLine, `errors` and `warnings` are written and read by `errors_json` and `read_errors`.
-    `outcome` is the
-    record as a dry run would write it, and `resolved` what the names in its links mean. `size` is how many bytes the
-    line takes, with an estimate for the row itself.
+    `moved` is explained at ParsedLine. `errors_json` and `read_errors` write and read `errors` and `warnings`.
+    `outcome` is the record as a dry run would write it, and `resolved` has the records that the names in its links
+    mean. `size` is the number of bytes that the line takes, with an estimate for the row itself.
     """
 
     __tablename__ = "import_lines"

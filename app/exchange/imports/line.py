@@ -34,7 +34,7 @@ class ImportLine:
     marks: dict[str, str] | None = None  # of a line from a file of another program: see source_records
     plan_errors: list[ErrorItem] = field(default_factory=list)  # those of its cells included
     resolved: list[dict[str, Any]] = field(default_factory=list)  # what the names in its links mean
-    is_independent: bool = True  # no line to which it links also links to it
+    is_independent: bool = True  # no line links to it to which it links itself
     verdict: str = ""
     errors: list[ErrorItem] = field(default_factory=list)
     present: StoredRecord | None = None
@@ -57,7 +57,7 @@ class ImportLine:
         return not self.record_id
 
     def shows(self, error: ErrorItem) -> bool:
-        """Return whether an error is certain: a line without record does not show what else the record contains."""
+        """Return whether an error is certain. If the record of a line is unknown, its other members are unknown too."""
         return not self.is_without_record or top_member(error) in self.content
 
     @property

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-# Seconds between two transactions. Writers that wait for the lock of SQLite try again every tenth of a second, also
-# those of other processes, of which this one does not know.
+# Seconds between two transactions. Writers that wait for the lock of SQLite try again every tenth of a second. This
+# process does not know whether writers of other processes wait.
 PAUSE = 0.12
 PAUSED_EVERY = 0.25
 SHORT_PAUSE = 0.005
@@ -39,7 +39,7 @@ class Pace:
         self.check()
         is_long = self._is_busy() or time.monotonic() - self._paused_at > PAUSED_EVERY
         time.sleep(PAUSE if is_long else SHORT_PAUSE)
-        # After a long transaction, those who waited for it get as much time, as long as there are any.
+        # After a long transaction, other writers get as much time as it took, as long as some of them wait.
         until = time.monotonic() + min(self._locked_for, MAX_PAUSE) if self._locked_for > LONG else 0.0
         while self._is_busy() and time.monotonic() < until:
             self.check()

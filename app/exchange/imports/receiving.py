@@ -28,7 +28,7 @@ RESERVED_FILES = 6  # of them, for clients that have none
 MAX_FILES_CLIENT = 4  # of them, from one client
 MAX_SPOOLED = 4  # times the size of the largest file: the size of all temporary files
 MAX_SPOOLED_CLIENT = 2  # times that size: the size of those from one client
-SHARE_CLIENT = 0.5  # of the space that is free without these files: the same
+SHARE_CLIENT = 0.5  # of the space that would be free without these files: the size of those from one client
 RESERVE = 8_000_000  # bytes of the folder of temporary files that stay free for others
 
 MAX_READ = 2  # files of a kind that are read at once, at most one of each client
@@ -45,9 +45,9 @@ Result = TypeVar("Result")
 
 
 class Turns:
-    """Who may work next, if only some may work at once, and only one task of each client.
+    """Decides whose task runs next. A limited number of tasks run at once, and only one of each client.
 
-    Among the clients that wait, the one that began to work least recently is next.
+    Of the clients that wait, the next one is the client whose last task began first.
     """
 
     def __init__(self, limit: int) -> None:
@@ -79,7 +79,7 @@ class Turns:
     def _withdraw(self, waiting: tuple[str, asyncio.Future[None]]) -> None:
         if waiting in self._waiting:
             self._waiting.remove(waiting)
-        else:  # its turn has come at the same moment
+        else:  # its turn came at the same moment
             self._end(waiting[0])
 
     def _end(self, client: str) -> None:

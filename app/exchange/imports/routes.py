@@ -96,7 +96,7 @@ FILE = {
     CSV: {"schema": {**BINARY, "description": "UTF-8, or with `charset`. Commas, semicolons, tabs or bars."}},
     XLSX: {"schema": {**BINARY, "description": "One sheet of the workbook is read."}},
     XML: {"schema": {**BINARY, "description": "An IATI file that a registry of this program has exported."}},
-    # The last one is what a client sends that treats all of them as bytes.
+    # A client that treats every format as bytes sends the last one.
     JSON_LINES: {"schema": {**BINARY, "description": "One record on each line, with its `resource`."}},
 }
 TEMPLATE = {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": BINARY}}
@@ -138,7 +138,7 @@ async def send_import(request: Request, caller: Caller, query: SendOptions) -> R
     file. A line with `version` is refused if it would change another version. The rules of single writes apply.
 
     With `mode=all`, a file has at most 5,000 lines, since other writers wait for it; with `mode=rows`, at most 200,000.
-    A key has at most 10 open imports, and a quota of bytes for those that are stored: see 429.
+    A key can have at most 10 open imports, and its stored imports have a quota of bytes. Beyond that it gets 429.
 
     A dry run reports what each line would do if it were written now. With `mode=rows`, it looks at the lines in chunks.
     Each chunk sees the current registry and the lines to which its own lines link. The import itself can have other
@@ -241,7 +241,8 @@ async def read_import(request: Request, caller: Caller, query: ImportQuery, impo
 )
 async def cancel_import(request: Request, caller: Caller, import_id: str) -> Response:
     """End an open import at its next chunk. With the mode `all`, nothing is written. With the mode `rows`, the lines
-    that have a verdict stay written. To cancel it again changes nothing. An import that has ended otherwise gets 409.
+    that have a verdict stay written. A second cancellation changes nothing. 409 means that the import has
+    ended otherwise.
     """
     await run_transaction(request, caller, _cancel, import_id)
     import_shown = await read_own_import(request, caller, import_id)

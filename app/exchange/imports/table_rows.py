@@ -109,7 +109,7 @@ def _merged_list(
 
 
 def _bases(before: list[Any], items: Mapping[int, Any]) -> dict[int, int]:
-    """Return the position of the present item that each item changes: one that has its values already, if there is any.
+    """Return the position of the present item that each item changes, preferably one that has its values already.
 
     So a row finds its items again wherever they are, and changes nothing when it is imported again.
     """

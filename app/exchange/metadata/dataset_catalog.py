@@ -19,7 +19,7 @@ AUTHORITY = "http://publications.europa.eu/resource/authority/"
 IANA = "https://www.iana.org/assignments/media-types/"
 LAST = Query(LATEST_CHANGE)
 
-# Without a file at another address, so that a harvester needs no other request.
+# It refers to no file at another address, so a harvester needs no other request.
 CONTEXT = {
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",

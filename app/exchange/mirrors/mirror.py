@@ -28,7 +28,7 @@ from app.exchange.mirrors.spool import Spool
 
 MirroredKey = tuple[str, str]  # resource and id of a record
 
-SCRUB_SECONDS = 2.0  # to wait for other users of the database file
+SCRUB_SECONDS = 2.0  # for which it waits for other users of the database file
 OTHER_VERSION = "The record of Change {} cannot be read, because the source has another version. Update this program."
 
 
@@ -59,7 +59,7 @@ class MirrorFollower:
         while True:
             sequence, chain = self._head()
             page = self.source.read_after(sequence, chain, 0 if once else WAIT)
-            if not is_claimed:  # after the source has responded: nobody mirrors a mistyped URL
+            if not is_claimed:  # only after the source has responded, because the URL could be mistyped
                 self._claim()
                 is_claimed = True
             try:

@@ -114,7 +114,7 @@ class SourceChange(BaseModel):
             raise NotMirrored(f"The record of Change {self.sequence} is not the one that was published.")
 
     def ensure_representation(self) -> None:
-        """Raise NotMirrored if its record is none, or another one: readers of the history expect some members."""
+        """Raise NotMirrored if its record is not an object, or is another record: readers expect some members."""
         if self.body is not None and not is_representation(self.resource, self.id, self.body):
             raise NotMirrored(f"The record of Change {self.sequence} is not a representation of this record.")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 OPEN_QUALIFIERS = ("more_than", "at_least")  # the number can be higher
-ROOM = 1.12  # of the scale behind an open end, so that it is seen to go on
+ROOM = 1.12  # length of the scale of an open end: the bar visibly continues beyond the number
 
 Figure = Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""`/audit`: what does not add up or is missing, in words, with the cited words that it follows from."""
+"""`/audit`: contradictions and gaps in words, with the cited words that show them."""
 
 from urllib.parse import parse_qs, urlsplit
 

@@ -105,7 +105,7 @@ def _by_paragraph(quotations: list[Quotation]) -> dict[int, dict[str, list[Quota
 
 
 def _squares(total: int | None, counts: Mapping[int, int]) -> list[tuple[int, str]]:
-    """Return each paragraph with the class of its square: how many quotations it gave."""
+    """Return each paragraph with the class of its square, which shows the number of quotations from it."""
     if not total or total > MAX_SQUARES:
         return []
     shades = ("", "c1", "c2", "c3")

@@ -52,7 +52,7 @@ async def project_page(view: View, reads: PublicReads, project: str) -> Content:
 
 
 def _roles(view: View, record: Node) -> Iterator[dict[str, Any]]:
-    """Yield the roles with their partners; the first ones also if nobody has them."""
+    """Yield the roles with their partners. STATED_ROLES come first, also without partners."""
     partners: dict[str, list[tuple[str, str]]] = {role: [] for role in STATED_ROLES}
     labels = {role: view.word(f"role_{role}") for role in STATED_ROLES}
     for number, role in enumerate(record["roles"]):

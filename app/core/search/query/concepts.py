@@ -195,7 +195,10 @@ class _Reader:
                 yield self._concept([part[position]], [Alternative((part[position].token,), 1.0)])
 
     def _chosen_pairs(self, part: Sequence[Word]) -> set[int]:
-        """Return the starts of the pairs that are words: those, apart from each other, that cohere most in sum."""
+        """Return the starts of the pairs that are words.
+
+        No two of them have a common syllable, and the sum of their cohesion is as large as possible.
+        """
         best: list[tuple[float, tuple[int, ...]]] = [(0.0, ()), (0.0, ())]
         for end in range(2, len(part) + 1):
             start = end - 2

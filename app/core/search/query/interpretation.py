@@ -39,8 +39,8 @@ from app.core.search.tokens import (
 from app.core.values.codelists import Code, CodeList
 
 FEW = 100  # records: if no more contain the rarest concept, they are ranked together
-MAX_EXPECTED = 50  # the same, if no more are expected to contain all concepts
-SPECIFIC = 1.8  # weight of a concept that few records have: by itself it is enough, if it is in their names
+MAX_EXPECTED = 50  # records: the same applies if no more are expected to contain all concepts
+SPECIFIC = 1.8  # weight of a concept that few records have: a record with it in a name needs no other concept
 ENOUGH = 0.45  # share of the weight of all concepts that a record must contain
 MAX_LOOSE = 6  # the heaviest concepts, of which some may be missing
 
@@ -101,7 +101,7 @@ ONE_AFTER_THE_OTHER = (WHOLE_NAMES, NAMES, TEXTS, LINKS)
 class Stage(NamedTuple):
     """A step of an interpretation: its tier, and an expression of terms in the syntax of PostgreSQL's tsquery.
 
-    About `records` match it, or fewer.
+    At most about `records` match it.
     """
 
     tier: str
@@ -220,7 +220,7 @@ def whole_names(tokens: Sequence[Token]) -> str:
 def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> tuple[str, int]:
     """Return the expression of the records that have concepts of enough of the weight of all.
 
-    It is empty if there can be none. Also return about how many match it at most.
+    The expression is empty if no record can have enough. Also return the estimated maximum number of matches.
     """
     needed = ENOUGH * sum(concept.weight for concept in concepts)
     heaviest = sorted(concepts, key=lambda concept: -concept.weight)[:MAX_LOOSE]

@@ -163,7 +163,7 @@ class Understanding:
 def _is_finished(words: Sequence[Word], concept: Concept, counts: Counts) -> bool:
     """Return whether the last word need not be completed.
 
-    It is in the vocabulary; if it is a syllable after another one, so is the pair.
+    The word must be in the vocabulary. If it is a syllable after another one, the pair must be in it, too.
     """
     both = [word.token.folded for word in words[-2:]]
     if not concept.is_present or not all(map(is_syllable, both)) or concept.typed != words[-1].spelling:

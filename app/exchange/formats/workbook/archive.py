@@ -17,7 +17,7 @@ MAX_UNPACKED = 500_000_000  # bytes of all parts
 MAX_SMALL_PART = 6_000_000  # bytes of a part that is neither a sheet nor the table of strings
 MAX_TAG = 100_000  # bytes, also of a comment
 MAX_DEPTH = 100  # of elements
-MAX_ELEMENTS = 40_000_000  # of a part; more than this fit into MAX_UNPACKED only without content
+MAX_ELEMENTS = 40_000_000  # of a part: only empty elements are so short that more fit into MAX_UNPACKED
 BLOCK = 65_536
 
 NO_MEMORY = 1  # the code of this error in expat

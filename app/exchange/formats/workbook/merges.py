@@ -1,4 +1,4 @@
-"""The merged cells of a sheet. They stand after its rows, so they are looked for before the rows are read."""
+"""The merged cells of a sheet. The file lists them after its rows, so they are read first."""
 
 import re
 from collections.abc import Iterator

@@ -69,7 +69,7 @@ def _mark(positive: str) -> str:
 
 
 def displayed_text(number: int | float, mark: str) -> str | None:
-    """Return a number as the cell shows it, if the mark has its digits and none of the number is hidden."""
+    """Return a number as the cell shows it, if the mark states its digits and the cell hides none of them."""
     if not mark.startswith(DISPLAYED):
         return None
     whole, decimals = map(int, mark.removeprefix(DISPLAYED).split("."))

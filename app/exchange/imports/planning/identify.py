@@ -38,7 +38,7 @@ Code = tuple[str, str]  # scheme and value
 
 MAX_CANDIDATES = 5  # that an error lists
 
-UNCLEAR = "?"  # the manager of a line that names it by a text that means no record, or several
+UNCLEAR = "?"  # the manager of a line that states a text which means no record, or several records
 
 
 def stated_manager(record: dict[str, Any]) -> str | None:
@@ -64,7 +64,7 @@ class Likeness(Enum):
 
 
 class Identification:
-    """Finds the records of lines without id. `look_up` reads the records that are needed for the lines of one step."""
+    """Finds the records of lines without id. `look_up` reads the records for the lines of one step."""
 
     def __init__(self, caller: Caller, names: NameIndex) -> None:
         self._caller = caller

@@ -3,8 +3,8 @@
 The file is read first, and its names are collected (`want`). Then the names of the registry are read once, in pages,
 and only those that the file contains are kept (`scan`). So the memory depends on the file alone.
 
-Everybody can give any name to a record of their own. So a name that several records have means the one that the
-registry curates (`managed_by` is null), or else the caller's own one.
+Every partner can give any name to its own records. So if several records have a name, it means the record that the
+registry curates (`managed_by` is null), or else the record of the caller's partner.
 """
 
 from collections.abc import Iterable, Iterator
@@ -145,7 +145,7 @@ class NameIndex:
         return {record_id for record_id in candidates if self.record(session, resource, record_id).how(name)}
 
     def find(self, session: Session, resource: str, text: str, countries: set[str] | None = None) -> list[NameMatch]:
-        """Return the records that this text can mean. `countries`: only records of the registry of one of these."""
+        """Return the records that this text can mean. `countries`: of those in the registry, only records of these."""
         name = normalized_name(text)
         matches: dict[str, str] = {}
         for record_id in self.candidates(resource, text):
@@ -161,7 +161,7 @@ class NameIndex:
         return [NameMatch(*item) for item in sorted(matches.items()) if self._preference(resource, item[0]) == best]
 
     def _preference(self, resource: str, record_id: str) -> int:
-        """Return 0 for a curated record, 1 for the caller's own, as those that only the file has are, 2 for others."""
+        """Return 0 for a curated record, 1 for one of the caller or of the file alone, 2 for others."""
         manager = self._managers.get((resource, record_id), self.caller.partner)
         if manager is None and (resource, record_id) in self._managers:
             return 0

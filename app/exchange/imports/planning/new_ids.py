@@ -24,7 +24,9 @@ class NewIds:
 
     def __init__(self, line_of: dict[bytes, int]) -> None:
         self._line_of = line_of
-        self._lines: dict[bytes, int] = {}  # that create a record without stating its id, by all that is compared
+        self._lines: dict[
+            bytes, int
+        ] = {}  # lines that create a record without stating its id, by everything that is compared
         self._kinds: dict[bytes, list[tuple[frozenset[str], int]]] = {}  # registers and line, by title and manager
         self._next: dict[bytes, int] = {}  # the number to begin with, by the digest of an id without number
         self._unused: set[bytes] = set()  # ids without number that no record has or had, of the lines of this step

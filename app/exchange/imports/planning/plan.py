@@ -171,7 +171,7 @@ class Plan:
         return graph
 
     def _bounded(self, group: list[int]) -> list[list[int]]:
-        """Return the group; if it is too large to be written in one transaction, each of its lines, refused."""
+        """Return the group. If it is too large for one transaction, refuse its lines and return one group for each."""
         is_small = len(group) <= MAX_GROUP and sum(map(self.size, group)) <= MAX_GROUP_BYTES
         if is_small or not self._by_line:
             return [group]
@@ -224,7 +224,7 @@ class Plan:
         self._matches.append(stored)
 
     def _match(self, session: Session, number: int, resource: Resource, record: dict[str, Any]) -> str:
-        """Find the record of a line. Return what is stored of that: nothing for a line with an id."""
+        """Find the record of a line. Return the columns to store, none for a line with an id."""
         stated_id = record.get("id")
         if stated_id is not None:
             self._add_line(resource, stated_id, number)
@@ -259,8 +259,8 @@ class Plan:
     ) -> None:
         """Add lines that turn these records into drafts.
 
-        `linking` has the other ones that link to a record. They come before it, since no published record may link to
-        a draft.
+        `linking` lists the others that link to a record. They come before it, because no published record may link to a
+        draft.
         """
         for number, (resource, record_id) in zip(numbers, records, strict=True):
             self._numbers.append(number)

@@ -1,7 +1,7 @@
 """Quotas: how many imports one key and all keys may have open, and how much space the stored ones may take.
 
-An import is accepted by what is stored when it begins. Its own size has a bound, and a process reads one file of a key
-at a time, so the space of a key can exceed its quota by one import for each process.
+What is stored when an import begins decides whether it is accepted. Its own size has a bound, and a process reads one
+file of a key at a time, so the space of a key can exceed its quota by one import for each process.
 """
 
 from collections.abc import Sequence

@@ -66,10 +66,10 @@ def store_import(
 ) -> str:
     """Store the lines of a file as an import with this claim, and return its id. Store nothing if that fails.
 
-    `quota`: how many bytes the imports of the key may take; None, for the command line, means no limit. `reading` has
-    the report of a table when its lines were read. Raise ReadOnly
-    in a mirror, TooLarge for a file beyond the bounds, TooMany and Unavailable if a quota is reached, Unauthorized if
-    the key is revoked meanwhile, and Conflict if the import is cancelled meanwhile.
+    `quota` is the number of bytes that the imports of the key may take. The command line passes None: no limit.
+    `reading` has the report of a table when its lines were read. Raise ReadOnly in a mirror, TooLarge for a file beyond
+    the bounds, TooMany and Unavailable if a quota is reached, Unauthorized if the key is revoked meanwhile, and
+    Conflict if the import is cancelled meanwhile.
     """
     import_id = _new_id()
     room = _create_import(database, import_id, caller, options, claim, quota)
@@ -163,7 +163,7 @@ def _interruption(database: Database, import_id: str) -> Exception:
 
 
 def _discard(database: Database, import_id: str) -> None:
-    """Delete an import that was not received. If the database does not respond, it ends with its lease."""
+    """Delete an import that was not received. If the database does not respond, it ends when its lease expires."""
     with contextlib.suppress(SQLAlchemyError):
         delete_import(database, import_id)
 
