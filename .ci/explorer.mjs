@@ -2,10 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 
 const [base, executablePath, folder] = process.argv.slice(2);
-const { hostname } = new URL(base);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const MAX_PAGE = 60_000; // bytes of a page of a project with all that it loads, uncompressed
@@ -22,14 +21,7 @@ const VIEWS = [
   { language: "vi", colorScheme: "dark", viewport: { width: 390, height: 844 } },
 ];
 
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${hostname}`,
-  ],
-});
+const browser = await launch(executablePath, base);
 
 /** Run a check in a context of its own. It fails if the page logs an error or asks another host for anything. */
 async function inContext(options, check) {

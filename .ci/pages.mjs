@@ -1,19 +1,10 @@
 // Opens the pages for developers in headless Chromium. Arguments: base URL, browser, folder for screenshots, a key.
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 
 const [base, executablePath, folder, key] = process.argv.slice(2);
 const MAX_ELEMENTS = 20_000;
-const { hostname } = new URL(base);
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    // Whatever a page might still look up is not to be found: it would then show up as an error below.
-    `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${hostname}`,
-  ],
-});
+const browser = await launch(executablePath, base);
 
 async function executed(page, name) {
   const operation = page.locator(`#${name}`);
