@@ -78,6 +78,12 @@ def test_bounds_have_the_names_of_json_schema() -> None:
     assert PARAMETERS["keys_events_cursor"]["schema"]["minimum"] == 1
 
 
+def test_downloads_come_after_the_other_operations_of_a_tag() -> None:
+    for tag in (each["name"] for each in CONTRACT["tags"]):
+        are_files = ["." in path.rpartition("/")[2] for path, operation in OPERATIONS if tag in operation["tags"]]
+        assert are_files == sorted(are_files), tag
+
+
 def test_operations_have_unique_ids_words_tags_and_every_error() -> None:
     ids = [operation["operationId"] for _, operation in OPERATIONS]
     assert len(ids) == len(set(ids))

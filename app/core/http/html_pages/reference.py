@@ -35,6 +35,11 @@ class DocumentedOperation(NamedTuple):
         """The path of its description."""
         return public(f"/reference/{quote(self.entry['tags'][0])}") + f"#{self.name}"
 
+    @property
+    def shown_path(self) -> str:
+        """The path as HTML. A narrow page breaks it before a slash."""
+        return f'<code class="path">{escape(self.path).replace("/", "<wbr>/")}</code>'
+
 
 def operations_of(contract: Contract) -> Iterator[DocumentedOperation]:
     """Yield all operations and webhooks, in the order of the contract."""
@@ -95,7 +100,7 @@ def _tag_entry(contract: Contract, tag: Mapping[str, str]) -> str:
     rows = "".join(
         f'<li><span class="method {operation.method}">{operation.method.upper()}</span>'
         f'<span><a href="{operation.address}">{escape(operation.entry["summary"])}</a>'
-        f'<code class="path">{escape(operation.path)}</code></span></li>'
+        f"{operation.shown_path}</span></li>"
         for operation in operations_of(contract)
         if tag["name"] in operation.entry["tags"]
     )
@@ -109,7 +114,7 @@ def _operation(contract: Contract, operation: DocumentedOperation) -> str:
     parts = [
         f'<section class="operation" id="{operation.name}"><h2>{escape(entry["summary"])}</h2>',
         f'<p><span class="method {operation.method}">{operation.method.upper()}</span>'
-        f'<code class="path">{escape(operation.path)}</code>{_try_link(operation)}</p>',
+        f"{operation.shown_path}{_try_link(operation)}</p>",
         f'<div class="text">{markdown(entry.get("description", ""))}</div>',
         _parameters(contract, entry.get("parameters", ())),
         _body(contract, entry.get("requestBody")),

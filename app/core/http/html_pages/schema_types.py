@@ -1,5 +1,6 @@
 """Types of the contract's schemas as HTML: what a value is, in few words, with links to the schemas it refers to."""
 
+import json
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -43,7 +44,7 @@ def limits_of(schema: Schema) -> str:
     """Return the bounds and the default of a value, as text."""
     stated = [text.format(schema[name]) for name, text in LIMITS.items() if name in schema]
     if schema.get("default") is not None:
-        stated.append(f"default {schema['default']}")
+        stated.append(f"default {json.dumps(schema['default'], ensure_ascii=False)}")
     return escape(", ".join(stated))
 
 

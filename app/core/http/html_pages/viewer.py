@@ -20,8 +20,8 @@ def try_it_out_page(contract: Contract) -> str:
     key_link = f'<a href="{public("/reference")}#authentication-how-to-get-a-key">How to get one</a>'
     sections = "".join(_tag(contract, tag["name"]) for tag in contract["tags"])
     return (
-        f"<h1>Try it out</h1><p>Open an operation and press <em>Execute</em>. Its values work with the demonstration "
-        f"data. The {reference} describes all parameters and members.</p>"
+        f"<h1>Try it out</h1><p>Open an operation and press <em>Execute</em>. The values that are filled in work "
+        f"with the demonstration data. The {reference} describes all parameters and members.</p>"
         f"<details><summary>Getting started: first request, keys, scopes, pages, filters, synchronisation, errors, "
         f"limits, versions, contact</summary>{markdown(contract['info']['description'])}</details>"
         f'<form id="fields"><label>Filter operations<input type="search" id="filter" '
@@ -112,6 +112,6 @@ def _operation(operation: DocumentedOperation) -> str:
         f'<details class="operation" id="{operation.name}" data-contract="{contract}" data-words="{escape(words)}">'
         f'<summary><span class="method {operation.method}">{operation.method.upper()}</span> '
         f"<span>{escape(operation.entry['summary'])} "
-        f'<code class="path">{escape(operation.path)}</code></span></summary>'
+        f"{operation.shown_path}</span></summary>"
         f'<p><a href="{operation.address}">Its description in the reference</a></p></details>'
     )

@@ -42,6 +42,11 @@ WITH_KEY: list[dict[str, list[str]]] = [{"key": []}]
 WITH_OR_WITHOUT_KEY: list[dict[str, list[str]]] = [{}, *WITH_KEY]
 
 
+def _is_file(path: str) -> bool:
+    """Return whether a path has the ending of a file. The contract lists these after the other operations."""
+    return "." in path.rpartition("/")[2]
+
+
 def openapi_document(
     settings: Settings,
     version: str,
@@ -59,6 +64,7 @@ def openapi_document(
             operation = operation_of(route.endpoint)
             declared.append(operation)
             paths.setdefault(route.path, {})[operation.method.lower()] = _operation(route, operation, named)
+    paths = dict(sorted(paths.items(), key=lambda item: _is_file(item[0])))  # the order of routes has other reasons
     schemas = schemas_of(declared, resources)
     uses: list[Use] = []
     for path, methods in (paths | webhooks).items():
