@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from app import __version__, archive_commands, checks, commands, text_commands
+from app import __version__
+from app.commands import checks, copies, dataset, files, keys, output, records, schema, serving, texts
 from app.core.access.caller import SCOPE
 from app.core.errors import ReadOnly, Unavailable
 from app.core.maintenance.schema import NotReady
@@ -28,11 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     if not (sys.argv[1:] if arguments is None else arguments):
         parser.print_help(sys.stderr)
-        return commands.MISUSED
+        return output.MISUSED
     options = parser.parse_args(arguments)
     settings = _settings(options)
     if settings is None:
-        return commands.MISUSED
+        return output.MISUSED
     try:
         code = int(options.run(options, settings))
         sys.stdout.flush()
@@ -41,17 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # its reader has ended, such as `head`; the interpreter flushes once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return commands.FAILED
+        return output.FAILED
     except (*REFUSED, *UNAVAILABLE, NotReady, ValueError) as error:
         message, code = _explain(error)
-        commands.print_error(message)
+        output.print_error(message)
         return code
 
 
 def _settings(options: argparse.Namespace) -> Settings | None:
     """Return the settings. Print what is wrong with them and return None if they cannot be used."""
     unknown = list(unknown_variables(os.environ))
-    commands.report(unknown)
+    output.report(unknown)
     if unknown:
         return None
     names = ("host", "port", "workers", "database_url", "metrics_port", "iati_reporting_org")
@@ -60,9 +61,9 @@ def _settings(options: argparse.Namespace) -> Settings | None:
         return Settings(**{name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
         for item in error.errors(include_url=False, include_input=False):
-            commands.print_error(f"HOPTAC_{str(item['loc'][0]).upper()}: {item['msg']}")
+            output.print_error(f"HOPTAC_{str(item['loc'][0]).upper()}: {item['msg']}")
     except ValueError as error:  # the file of a secret
-        commands.print_error(str(error))
+        output.print_error(str(error))
     return None
 
 
@@ -70,12 +71,12 @@ def _explain(error: Exception) -> tuple[str, int]:
     """Return the message for an error, and the exit code."""
     if isinstance(error, REFUSED):
         reason = error.detail if isinstance(error, ReadOnly) else f"The database refused the write ({error.orig})."
-        return f"Nothing was written. {reason}", commands.FAILED
+        return f"Nothing was written. {reason}", output.FAILED
     if isinstance(error, UNAVAILABLE):
         cause = error.__cause__ if isinstance(error, Unavailable) else error
         reason = " ".join(str(getattr(cause, "orig", None) or error).split())
-        return f"The database cannot be used: {reason}", commands.UNREADY
-    return str(error), commands.UNREADY if isinstance(error, NotReady) else commands.MISUSED
+        return f"The database cannot be used: {reason}", output.UNREADY
+    return str(error), output.UNREADY if isinstance(error, NotReady) else output.MISUSED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,25 +97,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_server(group: Any) -> None:
-    serve = _command(group, "serve", commands.serve)
+    serve = _command(group, "serve", serving.serve)
     serve.add_argument("--host", help="address to listen on (HOPTAC_HOST)")
     serve.add_argument("--port", type=int, help="port to listen on (HOPTAC_PORT)")
     serve.add_argument("--workers", type=int, help="number of server processes (HOPTAC_WORKERS)")
     serve.add_argument("--migrate", action="store_true", help="run `hoptac migrate` first")
     serve.add_argument("--seed", action="store_true", help="run `hoptac seed` first")
-    worker = _command(group, "worker", commands.worker)
+    worker = _command(group, "worker", serving.worker)
     text = "port for its metrics, another one than that of the server (HOPTAC_METRICS_PORT)"
     worker.add_argument("--metrics-port", type=int, metavar="PORT", help=text)
-    _command(group, "mcp", commands.mcp)
-    migrate = _command(group, "migrate", commands.migrate)
+    _command(group, "mcp", serving.mcp)
+    migrate = _command(group, "migrate", schema.migrate)
     migrate.add_argument("--down", action="store_true", help="remove the schema and ALL data, after a confirmation")
     migrate.add_argument("--yes", action="store_true", help="with --down: do not ask for confirmation")
-    status = _command(group, "status", commands.status)
+    status = _command(group, "status", schema.status)
     status.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
 def _add_dataset(group: Any) -> None:
-    seed = _command(group, "seed", commands.seed)
+    seed = _command(group, "seed", dataset.seed)
     seed.add_argument("--dataset", type=Path, metavar="FOLDER", help="load the files in this folder instead")
     check = _command(group, "check", checks.check)
     text = "check dataset files in this folder instead of the database; without a folder, those of the program"
@@ -126,24 +127,24 @@ def _add_dataset(group: Any) -> None:
 
 
 def _add_records(group: Any) -> None:
-    redact = _command(group, "redact", commands.redact)
+    redact = _command(group, "redact", records.redact)
     redact.add_argument("text", metavar="TEXT", help="the exact text, or - to read it from standard input")
     redact.add_argument("--reason", required=True, help="the reason; it is published, so it must not contain the text")
     redact.add_argument("--with", dest="replacement", default="[…]", metavar="TEXT", help="the replacement")
     redact.add_argument("--record", metavar="RESOURCE/ID", help="only in this record")
     redact.add_argument("--dry-run", action="store_true", help="change nothing; list the records that contain the text")
-    audit = _command(group, "audit", commands.audit)
+    audit = _command(group, "audit", records.audit)
     audit.add_argument("--rule", action="append", metavar="NAME", help="only this rule; repeat for several")
     audit.add_argument("--severity", metavar="LEVEL", help="the lowest severity: note (the default), warning or error")
     audit.add_argument("--as-of", metavar="DAY", help="audit as of this day, such as 2026-11-22, instead of today")
     audit.add_argument("--json", action="store_true", help="print the findings as JSON, as the API returns them")
-    exporting = _command(group, "export", archive_commands.export)
+    exporting = _command(group, "export", files.export)
     text = "iati: write activities.xml, organisations.xml and what they leave out to a new folder FILE"
     exporting.add_argument("format", nargs="?", choices=("iati",), help=text)
     exporting.add_argument("file", type=Path, metavar="FILE", help="the file to create, registry.zip or registry.jsonl")
     text = "IATI identifier of the organisation that publishes the files (HOPTAC_IATI_REPORTING_ORG)"
     exporting.add_argument("--reporting-org", dest="iati_reporting_org", metavar="ID", help=text)
-    importing = _command(group, "import", archive_commands.import_)
+    importing = _command(group, "import", files.import_)
     importing.add_argument(
         "file", type=Path, metavar="FILE", help=".jsonl, .ndjson, .csv, .xlsx, .xml, or an archive (.zip)"
     )
@@ -165,25 +166,25 @@ def _add_records(group: Any) -> None:
 
 def _add_texts(group: Any) -> None:
     text = "Store, list and remove the texts of documents."
-    texts = group.add_parser("texts", help=text, description=text, epilog=EXIT_CODES)
-    actions = texts.add_subparsers(metavar="ACTION", required=True)
-    load = _command(actions, "load", text_commands.load)
+    parser = group.add_parser("texts", help=text, description=text, epilog=EXIT_CODES)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    load = _command(actions, "load", texts.load)
     load.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with the texts, as *.txt in UTF-8")
     text = "which paragraphs everyone may read: full, cited_paragraphs (the default) or nobody"
     terms = ("full", "cited_paragraphs", "nobody")
     load.add_argument("--shown", choices=terms, default="cited_paragraphs", metavar="TERMS", help=text)
-    _command(actions, "list", text_commands.list_)
-    remove = _command(actions, "remove", text_commands.remove)
+    _command(actions, "list", texts.list_)
+    remove = _command(actions, "remove", texts.remove)
     remove.add_argument("document", metavar="DOCUMENT", help="id of the document")
 
 
 def _add_copies(group: Any) -> None:
-    backup = _command(group, "backup", commands.backup)
+    backup = _command(group, "backup", copies.backup)
     backup.add_argument("file", type=Path, metavar="FILE", help="the file to create; it must not exist")
-    restore = _command(group, "restore", commands.restore)
+    restore = _command(group, "restore", copies.restore)
     restore.add_argument("file", type=Path, metavar="FILE", help="a file that `hoptac backup` has written")
     restore.add_argument("--unproved", action="store_true", help="restore the backup even if its verification fails")
-    mirror = _command(group, "mirror", commands.mirror)
+    mirror = _command(group, "mirror", copies.mirror)
     mirror.add_argument("url", metavar="URL", help="the source, such as https://registry.example")
     mirror.add_argument("--database", dest="database_url", help="URL of the database (HOPTAC_DATABASE_URL)")
     mirror.add_argument("--once", action="store_true", help="stop as soon as the copy is up to date")
@@ -192,27 +193,27 @@ def _add_copies(group: Any) -> None:
 
 def _add_keys(group: Any) -> None:
     text = "Create, list, change, rotate and revoke keys."
-    keys = group.add_parser("key", help=text, description=text, epilog=EXIT_CODES)
-    actions = keys.add_subparsers(metavar="ACTION", required=True)
-    create = _command(actions, "create", commands.key, "Create a key and print its token, which is not shown again.")
+    parser = group.add_parser("key", help=text, description=text, epilog=EXIT_CODES)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    create = _command(actions, "create", keys.key, "Create a key and print its token, which is not shown again.")
     create.add_argument("--name", required=True, help="who uses the key, and for what")
     _add_scopes(create, required=True)
     create.add_argument("--partner", help="id of the partner that uses the key")
     _add_bounds(create, "by default after a year")
-    _command(actions, "list", commands.key, "List the keys, without their tokens.")
-    change = _command(actions, "change", commands.key, "Change a key. Its token stays the same.")
+    _command(actions, "list", keys.key, "List the keys, without their tokens.")
+    change = _command(actions, "change", keys.key, "Change a key. Its token stays the same.")
     change.add_argument("id", metavar="ID", help="id of the key")
     change.add_argument("--name", help="who uses the key, and for what")
     _add_scopes(change, required=False)
     _add_bounds(change, "by default unchanged")
     overlap = "time for which the previous token stays valid; by default 86400 seconds (a day)"
-    rotate = _command(actions, "rotate", commands.key, "Replace the token of a key and print the new one.")
+    rotate = _command(actions, "rotate", keys.key, "Replace the token of a key and print the new one.")
     rotate.add_argument("id", metavar="ID", help="id of the key")
     rotate.add_argument("--overlap", type=int, default=86_400, metavar="SECONDS", help=overlap)
-    revoke = _command(actions, "revoke", commands.key, "Revoke a key for good.")
+    revoke = _command(actions, "revoke", keys.key, "Revoke a key for good.")
     revoke.add_argument("id", metavar="KEY", help="id of the key, or its whole token")
     revoke.add_argument("--force", action="store_true", help="revoke it even if no other key has the scope keys")
-    events = _command(actions, "events", commands.key, "List the events of a key, the latest first.")
+    events = _command(actions, "events", keys.key, "List the events of a key, the latest first.")
     events.add_argument("id", metavar="ID", help="id of the key")
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import SQLModel
 
 from app.cli import main
-from app.commands import UNREADY
+from app.commands.output import UNREADY
 from app.core.database.engine import Database
 from app.core.maintenance.rerender import render_all_again
 from app.core.maintenance.schema import config, head, migrate, modelled, revisions

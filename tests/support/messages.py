@@ -18,14 +18,11 @@ TABLES_OF_MESSAGES = {"DETAILS", "FORMS", "EXPECTED", "GARBLED", "LEFT_OUT", "NE
 # These speak to an operator on the command line, or end a connection without a response.
 OPERATORS = (
     "server/",
-    "commands.py",
+    "commands/",
     "command.py",
     "cli.py",
-    "checks.py",
     "status.py",
     "archive_process.py",
-    "archive_commands.py",
-    "text_commands.py",
     "exchange/archives/reading.py",
     "exchange/archives/importing.py",
     "exchange/mirrors/",

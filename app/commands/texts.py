@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.commands import DONE, report
+from app.commands.output import DONE, report
 from app.core.database.engine import Database
 from app.core.settings import Settings
 from app.core.values.text import counted

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from app.commands import DONE, FAILED, print_error, report
+from app.commands.output import DONE, FAILED, print_error, report
 from app.core.database.engine import Database
 from app.core.progress import reported
 from app.core.settings import Settings
