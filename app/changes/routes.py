@@ -140,7 +140,7 @@ def _query() -> type[BaseModel]:
             chain | None,
             Field(
                 default=None,
-                description="Start of the chain value of that Change, as in `next`. The error is 409 if it differs.",
+                description="Start of the chain value of that Change, as in `next`. If it differs, you get 409.",
             ),
         ),
         "resource": (

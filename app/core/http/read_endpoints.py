@@ -24,7 +24,7 @@ from app.core.search.query.interpretation import INTERPRETATION
 OF_LISTS = (BadRequest, Invalid, Unavailable)
 OF_DETAILS = (BadRequest, NotFound, Gone, Invalid, Unavailable)
 OF_SELECT = frozenset({"fields", FIELDS_OF_INCLUDED})
-SELECTED_TEXT = "With `fields=id,title` the response has only these fields. `GET /v1/{name}/select` describes it."
+SELECTED_TEXT = "With `fields=id,{field}` the response has only these fields: see `GET /v1/{name}/select`."
 
 
 @cache
@@ -46,6 +46,10 @@ def add_reads(router: APIRouter, resource: Resource) -> None:
             _add_nested(router, reading, include)
 
 
+def _selected_text(resource: Resource) -> str:
+    return SELECTED_TEXT.format(name=resource.name, field=next(iter(resource.names), "kind"))
+
+
 def _add_list(router: APIRouter, reading: ResourceReads) -> None:
     resource = reading.resource
 
@@ -55,8 +59,8 @@ def _add_list(router: APIRouter, reading: ResourceReads) -> None:
         "",
         f"List {resource.name}",
         name=f"list_{resource.name}",
-        about=f"{resource.about}\n\nRepeat a parameter to match any of its values. All parameters must match. "
-        f"{SELECTED_TEXT.format(name=resource.name)}",
+        about=f"{resource.about}\n\nRepeat a parameter to match any of several values. "
+        f"Different parameters must all match. {_selected_text(resource)}",
         returns=lambda: page_model(resource),
         query=lambda: query_models(resource).page,
         leaves_out=lambda: OF_SELECT,
@@ -126,7 +130,7 @@ def _add_detail(router: APIRouter, reading: ResourceReads) -> None:
         f"Read one {resource.one}",
         name=f"read_{resource.one}",
         about="The record with its evidence, in its current version or that of `as_of`. Each version has its own ETag. "
-        f"{SELECTED_TEXT.format(name=resource.name)}",
+        f"{_selected_text(resource)}",
         returns=lambda: detail_model(resource),
         query=lambda: query_models(resource).detail,
         leaves_out=lambda: OF_SELECT,

@@ -164,12 +164,16 @@ class DuringFilter:
         earliest = self.earliest
         latest = self.latest
         conditions: dict[str, tuple[str, Condition]] = {
-            "": ("Overlaps this EDTF date or interval.", lambda bind, _: and_(
+            "": ("Records that overlap this EDTF date or interval.", lambda bind, _: and_(
                 latest >= bindparam(f"{bind}_from"), earliest <= bindparam(f"{bind}_to"))),
-            "_gte": ("Can be on or after this EDTF date.", lambda bind, _: latest >= bindparam(f"{bind}_from")),
-            "_gt": ("Can be after this EDTF date.", lambda bind, _: latest > bindparam(f"{bind}_to")),
-            "_lte": ("Can be on or before this EDTF date.", lambda bind, _: earliest <= bindparam(f"{bind}_to")),
-            "_lt": ("Can be before this EDTF date.", lambda bind, _: earliest < bindparam(f"{bind}_from")),
+            "_gte": ("Records that can be on or after this EDTF date.",
+                lambda bind, _: latest >= bindparam(f"{bind}_from")),
+            "_gt": ("Records that can be after this EDTF date.",
+                lambda bind, _: latest > bindparam(f"{bind}_to")),
+            "_lte": ("Records that can be on or before this EDTF date.",
+                lambda bind, _: earliest <= bindparam(f"{bind}_to")),
+            "_lt": ("Records that can be before this EDTF date.",
+                lambda bind, _: earliest < bindparam(f"{bind}_from")),
         }  # fmt: skip
         for suffix, (comparison, where) in conditions.items():
             columns = () if suffix else (earliest,)
@@ -258,7 +262,7 @@ class TextFilter:
     """A name or title contains a text, regardless of letter case and diacritics."""
 
     column: Any
-    about: str = "Text that it contains, regardless of letter case and Vietnamese diacritics."
+    about: str = "Text that it contains. Letter case and Vietnamese diacritics make no difference."
 
     def parameters(self, name: str) -> Iterator[Parameter]:
         def where(bind: str, _: bool) -> ColumnElement[bool]:

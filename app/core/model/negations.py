@@ -24,7 +24,7 @@ def negation(parameter: Parameter) -> Parameter:
             return condition.is_not(true())  # true if the column is NULL
         return not_(_linked(parameter.link, condition))
 
-    description = f"Leaves out what `{parameter.name}` finds with one of these values."
+    description = f"Excludes the records that `{parameter.name}` finds with these values."
     return replace(parameter, name=parameter.name + NOT, about=description, where=where, link=None)
 
 
@@ -43,7 +43,7 @@ def absence(name: str, columns: Sequence[Any]) -> Iterator[Parameter]:
 
 def flag(name: str, where: Any) -> Parameter:
     """Return the parameter `x_none`. Its value is part of the shape of a request, because it decides the statement."""
-    description = f"Only records without a value of `{name}` (`true`) or with one (`false`)."
+    description = f"`true`: only records without a value of `{name}`. `false`: only records with a value."
     return Parameter(name + NONE, bool, description, where, is_flag=True)
 
 

@@ -230,7 +230,9 @@ def _opposite(source: Resource, target: Resource) -> Iterator[Parameter]:
         if link.include and link.target == target.name:
             name = link.opposite or source.one
             where = _referenced_by(source, link, target)
-            yield Parameter(name, Id, f"Linked from this {source.one}.", where, many=True, target=source.name)
+            yield Parameter(
+                name, Id, f"Records to which this {source.one} links.", where, many=True, target=source.name
+            )
             yield flag(name, _unreferenced(source, link, target))
 
 
