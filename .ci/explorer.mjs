@@ -85,6 +85,21 @@ async function evidenceInPanel(page) {
   assert.ok(await number.evaluate((link) => link === document.activeElement), "the focus does not return to the number");
 }
 
+/** Twice as large letters, and paper: nothing is wider than the window, and no text is cut off. */
+async function largeTextAndPrint(page) {
+  for (const path of ["/", PROJECT, "/figures/smart-factory-enterprises-2022", "/documents/samsung-smart-factory-2023", "/timeline", "/changes", `${PROJECT}/embed`]) {
+    await page.goto(base + path);
+    await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= 1280, `${path} is ${wide} px wide with 200 % text`);
+    await page.goto(base + path);
+    await page.emulateMedia({ media: "print" });
+    const printed = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(printed <= 1280, `${path} is ${printed} px wide in print`);
+    await page.emulateMedia({ media: "screen" });
+  }
+}
+
 async function weight(page) {
   const sizes = {};
   page.on("response", async (response) => (sizes[new URL(response.url()).pathname] = (await response.body()).length));
@@ -115,6 +130,7 @@ try {
   await inContext({}, suggestions);
   await inContext({}, evidenceInPanel);
   await inContext({}, weight);
+  await inContext({ viewport: { width: 1280, height: 900 } }, largeTextAndPrint);
   await inContext({ javaScriptEnabled: false }, withoutScript);
   await inContext({ forcedColors: "active", viewport: { width: 640, height: 900 } }, (page) => page.goto(base + PROJECT));
 } catch (error) {

@@ -19,13 +19,13 @@ Event = Mapping[str, Any]
 
 
 async def timeline_calendar(view: View, reads: PublicReads) -> Content:
-    """Return the events that the filters of the timeline select, in a calendar."""
+    """Return the events that the filters of the timeline select, in a calendar: the latest ones, if there are many."""
     query = dict(view.query)
     filters = {name: query[name] for name in FILTERS if query.get(name)}
     events: list[Event] = []
     cursor: str | None = ""
     for _ in range(MAX_READS):
-        parameters = {**filters, "sort": "date", "limit": EVENTS_OF_READ, "cursor": cursor}
+        parameters = {**filters, "sort": "-date", "limit": EVENTS_OF_READ, "cursor": cursor}
         page = await read_list(reads, view, "milestones", parameters)
         events += page["items"]
         cursor = cursor_of(page["next"])
