@@ -6,11 +6,13 @@ from typing import Any
 
 from app.explorer.pages.shared_reads import cursor_of, read_list
 from app.explorer.pages.timeline import FILTERS
-from app.explorer.reads import MAX_READS, PublicReads
+from app.explorer.reads import PublicReads
 from app.explorer.rendering import CALENDAR, Content
 from app.explorer.view import View
 
+READS = 5
 EVENTS_OF_READ = 200
+FIELDS = "title,date,status,updated_at"
 LINE = 75  # octets of a line; the rest continues on the next one, after a space
 ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 STATUSES = {"planned": "TENTATIVE", "cancelled": "CANCELLED"}
@@ -24,8 +26,8 @@ async def timeline_calendar(view: View, reads: PublicReads) -> Content:
     filters = {name: query[name] for name in FILTERS if query.get(name)}
     events: list[Event] = []
     cursor: str | None = ""
-    for _ in range(MAX_READS):
-        parameters = {**filters, "sort": "-date", "limit": EVENTS_OF_READ, "cursor": cursor}
+    for _ in range(READS):
+        parameters = {**filters, "fields": FIELDS, "sort": "-date", "limit": EVENTS_OF_READ, "cursor": cursor}
         page = await read_list(reads, view, "milestones", parameters)
         events += page["items"]
         cursor = cursor_of(page["next"])
@@ -66,6 +68,8 @@ def _text(text: str) -> str:
 
 def _folded(line: str) -> str:
     """Return a line in pieces of at most LINE octets, without cutting a letter."""
+    if len(line.encode()) <= LINE:
+        return line
     pieces: list[str] = []
     piece = ""
     size = 0
