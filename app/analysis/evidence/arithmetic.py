@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 
 from app.analysis.audit.rules.sums import breakdowns, recompute, steps_to_target
@@ -12,13 +13,16 @@ from app.figures.units import unit_of
 Figure = Mapping[str, Any]
 Figures = Mapping[str, Figure]
 
+MAX_COMPUTATIONS = 50
 OF_SHARES = {"share_of": "share", "change_of": "change"}
 
 
 def computations(figure: Figure, figures: Figures) -> list[dict[str, Any]]:
-    """Return the computations with a figure. `figures` has it and those that it is related to, also through others."""
-    possible = [*_sums(figures), *_shares(figures), *_targets(figures)]
-    return [item for item in possible if any(term["figure"] == figure["id"] for term in item["terms"])]
+    """Return the first computations with a figure. `figures` has it and those that it is related to, also through
+    others."""
+    possible = chain(_sums(figure, figures), _shares(figure, figures), _targets(figure, figures))
+    with_figure = (item for item in possible if any(term["figure"] == figure["id"] for term in item["terms"]))
+    return list(islice(with_figure, MAX_COMPUTATIONS))
 
 
 def _related(figure: Figure, kind: str, figures: Figures) -> Iterator[Figure]:
@@ -28,20 +32,23 @@ def _related(figure: Figure, kind: str, figures: Figures) -> Iterator[Figure]:
 
 
 def _relating(figure: Figure, kind: str, figures: Figures) -> list[Figure]:
-    return [other for other in figures.values() if figure in _related(other, kind, figures)]
+    relation = {"kind": kind, "figure": figure["id"]}
+    return [other for other in figures.values() if relation in other["relations"]]
 
 
-def _sums(figures: Figures) -> Iterator[dict[str, Any]]:
-    for total in figures.values():
+def _sums(figure: Figure, figures: Figures) -> Iterator[dict[str, Any]]:
+    for total in (figure, *_related(figure, "part_of", figures)):
         stated = range_of(total)
         for parts, ranges, is_complete in breakdowns(total, _relating(total, "part_of", figures)):
             if is_complete and len(parts) == len(ranges) > 1:
-                agrees = sum_of_ranges(ranges).overlaps(stated) if stated else None
-                yield _sum("parts", parts, total, agrees=agrees)
+                yield _sum("parts", parts, total, agrees=_agree(sum_of_ranges(ranges), stated))
 
 
-def _targets(figures: Figures) -> Iterator[dict[str, Any]]:
-    for target in figures.values():
+def _targets(figure: Figure, figures: Figures) -> Iterator[dict[str, Any]]:
+    # A plan does not name its target, but the result before it does.
+    near = [figure, *_related(figure, "compared_with", figures)]
+    near += [other for other in figures.values() if other["kind"] == "target" and figure["kind"] == "plan"]
+    for target in {other["id"]: other for other in near}.values():
         if target["kind"] != "target" or range_of(target) is None:
             continue
         results = _relating(target, "compared_with", figures)
@@ -51,8 +58,7 @@ def _targets(figures: Figures) -> Iterator[dict[str, Any]]:
         steps = steps_to_target(target, results)
         ranges = [number for step in steps if (number := range_of(step))]
         if steps and len(ranges) == len(steps):
-            stated = range_of(target)
-            yield _sum("steps", steps, target, agrees=sum_of_ranges(ranges).overlaps(stated) if stated else None)
+            yield _sum("steps", steps, target, agrees=_agree(sum_of_ranges(ranges), range_of(target)))
 
 
 def _percentage(result: Figure, target: Figure) -> Iterator[dict[str, Any]]:
@@ -63,16 +69,22 @@ def _percentage(result: Figure, target: Figure) -> Iterator[dict[str, Any]]:
     yield _computation("target", how, number, None, [("compared", result), ("base", target)])
 
 
-def _shares(figures: Figures) -> Iterator[dict[str, Any]]:
-    for figure in figures.values():
-        for kind, name in OF_SHARES.items():
-            for base in _related(figure, kind, figures):
-                yield from _recomputed(name, kind, figure, base, figures)
+def _shares(figure: Figure, figures: Figures) -> Iterator[dict[str, Any]]:
+    for kind, name in OF_SHARES.items():
+        for base in _related(figure, kind, figures):
+            yield from _recomputed(name, kind, figure, base, _related(figure, "compared_with", figures))
+        for share in _relating(figure, kind, figures):
+            yield from _recomputed(name, kind, share, figure, _related(share, "compared_with", figures))
+        for share in _relating(figure, "compared_with", figures):
+            for base in _related(share, kind, figures):
+                yield from _recomputed(name, kind, share, base, [figure])
 
 
-def _recomputed(name: str, kind: str, figure: Figure, base: Figure, figures: Figures) -> Iterator[dict[str, Any]]:
+def _recomputed(
+    name: str, kind: str, figure: Figure, base: Figure, seconds: Iterable[Figure]
+) -> Iterator[dict[str, Any]]:
     stated = range_of(figure)
-    for second in _related(figure, "compared_with", figures):
+    for second in seconds:
         result = recompute(figure, kind, base, second) if unit_of(second) == unit_of(base) else None
         if result is not None:
             agrees = _agree(result.range, stated)

@@ -134,7 +134,7 @@ class Evidence(BaseModel, defer_build=True):
         description="The quoted paragraphs that may be shown, in reading order, up to 4 MB."
     )
     documents: list[CitedDocument] = Field(description="The cited documents, in the order of the quotations.")
-    arithmetic: list[Computation] = Field(description="Computations in which a figure takes part.")
+    arithmetic: list[Computation] = Field(description="The first 50 computations in which a figure takes part.")
     findings: list[FindingShown] = Field(
         description="Warnings and errors of the audit that involve the record, for the day of the response."
     )

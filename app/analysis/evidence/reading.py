@@ -121,16 +121,20 @@ def _findings(resource: Resource, record: Mapping[str, Any], figures: Mapping[st
     """Return the findings of the audit that involve a record. Its subject can be another figure about the same."""
     ids = [record["id"], *figures]
     if resource is FIGURES:
-        of_same = {name: record[name] for name in ("indicator", "kind", "project")}
-        ids += [row[0] for row in (yield _comparable(), {**of_same, "most": MAX_RELATED})]
+        start = (record["period"] or {}).get("earliest")
+        same = {"indicator": record["indicator"], "kind": record["kind"], "project": record["project"], "start": start}
+        statement = _comparable(record["project"] is not None, start is not None)
+        ids += [row[0] for row in (yield statement, same)]
     findings = yield from findings_of(resource, sorted({*ids}), today, MIN_SEVERITY)
     own = {"resource": resource.name, "id": record["id"]}
     return [vars(finding) for finding in findings if own in finding.records]
 
 
 @cache
-def _comparable() -> Query:
-    is_of_project = or_(FIGURE.project == bindparam("project"), FIGURE.project.is_(None))
-    measures = (FIGURE.indicator == bindparam("indicator"), FIGURE.kind == bindparam("kind"))
-    keys = select(FIGURE.id).where(*measures, is_of_project, FIGURE.state == literal_column("'published'"))
-    return Query(keys.order_by(FIGURE.id).limit(bindparam("most")))
+def _comparable(has_project: bool, has_start: bool) -> Query:
+    """Return the query for the figures that can state the same fact: of the project or, without one, of the period."""
+    of_start = FIGURE.period_earliest == bindparam("start") if has_start else FIGURE.period_earliest.is_(None)
+    where = [FIGURE.project == bindparam("project")] if has_project else [FIGURE.project.is_(None), of_start]
+    where += [FIGURE.indicator == bindparam("indicator"), FIGURE.kind == bindparam("kind")]
+    keys = select(FIGURE.id).where(*where, FIGURE.state == literal_column("'published'"))
+    return Query(keys.order_by(FIGURE.id).limit(literal_column(str(MAX_RELATED))))
