@@ -1,6 +1,7 @@
 """IATI files of other publishers: every element is in a record or in the report, and nothing is invented."""
 
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
+from app.core.errors import TooLarge
 from app.exchange.formats.lines import Reading
 from app.exchange.formats.media_types import XML
 from app.exchange.iati.reading.file import iati_lines
@@ -258,6 +260,37 @@ def test_what_has_two_readings_is_refused(registry: TestClient, editor: Key) -> 
     without = file_of("").replace(b"<title>", b"<other>").replace(b"</title>", b"</other>")
     found, lines = sent(registry, editor, without)
     assert [line["errors"][0]["code"] for line in lines if line["resource"] == "projects"] == ["not_stated"]
+
+
+def test_nothing_is_cut_off_and_nothing_is_read_twice() -> None:
+    payment = (
+        "<transaction><transaction-type code='3'/><transaction-date iso-date='2020-01-02'/>"
+        "<value value-date='2020-01-02'>{}</value></transaction>"
+    )
+    odd = "".join(payment.format(value) for value in ("5", "5", "many", "1.500", ""))
+    long = "".join(
+        f"<description type='{kind}'><narrative>{letter * 12_000}</narrative></description>"
+        for kind, letter in (("1", "a"), ("2", "b"))
+    )
+    link = f"<document-link url='https://example.org/{'x' * 2_000}'/>"
+    content = file_of(odd + long + link, "").replace(b'ref="XX-1"', b'ref="XX-2"', 1)
+    lines = list(iati_lines(io.BytesIO(content)))
+    records = [json.loads(line.record or b"{}") for line in lines]
+    values = [record["value"] for record in records if record.get("resource") == "transactions"]
+    assert values == [5, 5, 1.5]
+    (cited,) = [record["citations"] for record in records if "Clean water 1" in record.get("title", {}).values()]
+    assert cited[0]["note"]["en"] == "Reported by Reporter."
+    ids = [record["id"] for record in records if "id" in record]
+    assert len(ids) == len(set(ids))
+    reasons = {(row.path.partition("/")[2], row.reason, row.count) for row in report_of(content).not_imported}
+    assert reasons >= {
+        ("description", "too_long", 1),
+        ("document-link", "too_long", 1),
+        ("transaction", "no_number", 1),
+        ("transaction", "empty", 1),
+    }
+    with pytest.raises(TooLarge, match="name"):
+        list(iati_lines(io.BytesIO(file_of(f"<{'x' * 600}/>"))))
 
 
 @pytest.mark.parametrize(

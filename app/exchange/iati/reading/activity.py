@@ -13,7 +13,7 @@ from app.exchange.iati.reading.parser import Node
 from app.exchange.iati.reading.places import Recipients
 from app.exchange.iati.reading.results import Results
 from app.exchange.iati.reading.source import Origin
-from app.exchange.iati.reading.values import day_of, joined, line_of, period, texts_of
+from app.exchange.iati.reading.values import MAX_LINE, clean_text, day_of, joined, line_of, period, texts_of
 from app.exchange.iati.reporter import ACTIVITY
 from app.projects.models import SDG, SECTOR
 
@@ -38,7 +38,8 @@ def digest_of(identifier: str) -> bytes:
 def identifier_of(activity: Node) -> str:
     """Return the identifier of an activity; empty if it has none."""
     node = activity.first("iati-identifier")
-    return line_of(node.content) if node else ""
+    text = clean_text(node.content) if node else ""
+    return line_of(text) if len(text) <= MAX_LINE else ""
 
 
 class Activity:
@@ -107,7 +108,11 @@ class Activity:
     def read_descriptions(self, nodes: list[Node]) -> None:
         """Read the descriptions of all types, the general one first, as one."""
         in_order = sorted(nodes, key=lambda node: node.get("type") or "1")
-        texts = joined(texts_of(node, self.origin.language) for node in in_order)
+        parts = [texts_of(node, self.origin.language) for node in in_order]
+        texts = joined(parts)
+        for node, part in zip(in_order, parts, strict=True):
+            if any(text not in texts.get(tag, "") for tag, text in part.items()):
+                node.fate = "too_long"
         self._record["description"] = texts
 
     def read_status(self, nodes: list[Node]) -> None:

@@ -8,10 +8,10 @@ from app.core.errors import ErrorItem
 from app.exchange.formats.lines import ParsedLine, SourceError
 from app.exchange.iati.amounts import PLANS
 from app.exchange.iati.reading.documents import project_link
-from app.exchange.iati.reading.findings import IMPORTED, keep, path_of
+from app.exchange.iati.reading.findings import IMPORTED, Paths, keep
 from app.exchange.iati.reading.parser import Node
 from app.exchange.iati.reading.source import Origin
-from app.exchange.iati.reading.values import day_in, day_of, derived_id, line_of, period_of, texts_of
+from app.exchange.iati.reading.values import DerivedIds, day_in, day_of, line_of, period_of, texts_of
 from app.exchange.iati.reporter import ORGANISATION
 from app.figures.transactions import BUDGET_STATUS, BUDGET_TYPE, CURRENCY, TRANSACTION_KIND
 
@@ -31,7 +31,8 @@ class Amounts:
     def __init__(self, node: Node, origin: Origin) -> None:
         self._node = node
         self._origin = origin
-        self._ids: set[str] = set()
+        self._ids = DerivedIds(origin.identifier)
+        self._paths = Paths(node)
         self._currency = node.get("default-currency")
 
     def lines(self) -> Iterator[ParsedLine]:
@@ -80,7 +81,7 @@ class Amounts:
         key = [reference] if reference else [date or "", period or "", head["currency"], repr(sorted(partners.items()))]
         is_activity = self._node.name == "iati-activity"
         record: dict[str, Any] = {
-            "id": self._unused(head["kind"], *key),
+            "id": self._ids.new(head["kind"], head["kind"], *key),
             **head,
             "value": value,
             "value_date": day_in(value_node.get("value-date")),
@@ -111,21 +112,13 @@ class Amounts:
                 keep(organisation)
         return partners
 
-    def _unused(self, kind: str, *key: str) -> str:
-        """Return the id of a record, with a number if the activity has several that are the same."""
-        number = 1
-        while (record_id := derived_id(kind, self._origin.identifier, kind, *key, str(number))) in self._ids:
-            number += 1
-        self._ids.add(record_id)
-        return record_id
-
     def _number(self, node: Node, written: str, errors: list[ErrorItem]) -> float | int | None:
         """Return the amount. The standard has decimal points, unless the file proves something else."""
         try:
             return self._origin.file.amounts.read(written)
         except ValueError:
             detail = ERROR_DETAILS["two_readings"]
-            path = path_of(self._node, node)
+            path = self._paths.of(node)
             errors.append(
                 SourceError(pointer="/value", code="two_readings", detail=detail, source_line=node.line, path=path)
             )

@@ -8,7 +8,15 @@ from app.exchange.iati.documents import CATEGORIES
 from app.exchange.iati.reading.findings import IMPORTED, keep
 from app.exchange.iati.reading.parser import Node
 from app.exchange.iati.reading.source import Origin
-from app.exchange.iati.reading.values import UNDETERMINED, day_of, derived_id, language_tag, line_of, texts_of
+from app.exchange.iati.reading.values import (
+    MAX_LINE,
+    UNDETERMINED,
+    clean_text,
+    day_of,
+    derived_id,
+    language_tag,
+    texts_of,
+)
 from app.exchange.iati.reporter import ACTIVITY
 
 MAX_CITED = 190  # documents that one record cites
@@ -44,10 +52,11 @@ class DocumentLinks:
         return list(citations.values())
 
     def _document(self, link: Node, *, is_full: bool) -> str | None:
-        address = line_of(link.get("url"))
+        address = clean_text(link.get("url"))
         title = texts_of(link.first("title"), self._origin.language)
-        if is_full or not (address or title):
-            link.fate = "too_many" if is_full else "empty"
+        is_long = len(address) > (MAX_URL if is_web_address(address) else MAX_LINE)
+        if is_full or is_long or not (address or title):
+            link.fate = "too_many" if is_full else "too_long" if is_long else "empty"
             return None
         link.fate = IMPORTED
         categories = [category.get("code") for category in link.named("category")]
@@ -109,7 +118,7 @@ def is_web_address(address: str) -> bool:
         parse_web_url(address)
     except ValueError:
         return False
-    return address.startswith(("http://", "https://")) and len(address) <= MAX_URL
+    return address.startswith(("http://", "https://"))
 
 
 def _kind(categories: list[str], media_type: str) -> str:

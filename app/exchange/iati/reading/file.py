@@ -18,7 +18,7 @@ from app.exchange.iati.reading.organisations import MENTIONS, first_name, partne
 from app.exchange.iati.reading.parser import CHUNK, UNITS, Node, Parser
 from app.exchange.iati.reading.places import country_record
 from app.exchange.iati.reading.source import POINT, WHOLE, Origin, SourceFile
-from app.exchange.iati.reading.values import UNDETERMINED, Numbers, day_in, language_of, texts_of
+from app.exchange.iati.reading.values import UNDETERMINED, Numbers, day_in, language_of, line_of, texts_of
 
 VERSIONS = ("2.01", "2.02", "2.03")
 AMOUNTS = frozenset({"transaction", "planned-disbursement", "budget", "recipient-org-budget"})
@@ -115,7 +115,7 @@ def _note_unit(node: Node, source: SourceFile) -> None:
     reporter = node.first("reporting-org")
     if reporter is not None and len(source.publishers) < MAX_PUBLISHERS:
         ref = reference_of(reporter)
-        source.publishers.setdefault(ref, first_name(texts_of(reporter, language)) or ref)
+        source.publishers.setdefault(ref, line_of(first_name(texts_of(reporter, language))) or ref)
     for child in node.children:
         if child.name in AMOUNTS:
             _note_amount(child, source, language)
@@ -149,7 +149,7 @@ def _unit_lines(node: Node, source: SourceFile) -> Iterator[ParsedLine]:
     """Yield the lines of an activity or organisation."""
     language = language_of(node, source.language)
     reporter = node.first("reporting-org")
-    publisher = "" if reporter is None else first_name(texts_of(reporter, language)) or reference_of(reporter)
+    publisher = "" if reporter is None else line_of(first_name(texts_of(reporter, language))) or reference_of(reporter)
     if node.name == UNITS[0]:
         origin = Origin(source, activities.identifier_of(node), publisher, language)
         yield from activities.Activity(node, origin).lines()

@@ -49,6 +49,7 @@ UNREAD = CodeList(
     },
 )
 MAX_PATHS = 1_000  # that the report lists
+MAX_PATH = 500  # characters of one
 MAX_LINES = 5  # of the file, as examples
 OTHER = "…"  # the path of elements beyond these
 
@@ -95,7 +96,8 @@ class Tally:
         while stack:
             element, own_path, inherited = stack.pop()
             fate = element.fate or inherited
-            place = own_path if own_path in self._count or len(self._count) < MAX_PATHS else OTHER
+            is_listed = own_path in self._count or (len(self._count) < MAX_PATHS and len(own_path) <= MAX_PATH)
+            place = own_path if is_listed else OTHER
             self._count[place] += 1
             if fate == IMPORTED:
                 self._imported[place] += 1
@@ -146,9 +148,18 @@ def paths_in(node: Node) -> Iterator[tuple[Node, str]]:
         stack += reversed(inner)
 
 
-def path_of(root: Node, node: Node) -> str:
-    """Return the path of an element in an activity."""
-    return next((path for element, path in paths_in(root) if element is node), "")
+class Paths:
+    """The paths of the elements in an activity, read when one is asked for."""
+
+    def __init__(self, root: Node) -> None:
+        self._root = root
+        self._by_element: dict[int, str] = {}
+
+    def of(self, node: Node) -> str:
+        """Return the path of an element."""
+        if not self._by_element:
+            self._by_element = {id(element): path for element, path in paths_in(self._root)}
+        return self._by_element.get(id(node), "")
 
 
 SILENT = frozenset({None, IMPORTED, "empty", "contact", "repeated", "other_date"})  # what no person has to check

@@ -13,6 +13,7 @@ from app.exchange.iati.extension.shapes import NAMESPACE
 
 CHUNK = 65_536  # bytes that are parsed at once
 MAX_TOKEN = 2_000_000  # bytes of one tag or text, which the parser keeps
+MAX_NAME = 500  # characters of the name of an element, with its namespace
 MAX_DEPTH = 100  # elements in each other
 MAX_ELEMENTS = 20_000_000  # of a file; each takes about 2 µs
 MAX_NODES = 100_000  # elements of one activity or record
@@ -76,7 +77,7 @@ class _Part:
         if self.nodes > MAX_NODES:
             raise TooLarge(f"An activity or record of the file has more than {MAX_NODES} elements.")
         if node.attributes:
-            self.count("".join(node.attributes.values()))
+            self.count("".join([*node.attributes, *node.attributes.values()]))
         if self.open:
             self.open[-1].children.append(node)
         self.open.append(node)
@@ -142,6 +143,8 @@ class Parser:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.elements += 1
         self._depth += 1
+        if len(name) > MAX_NAME:
+            raise TooLarge(f"An element of the file has a name with more than {MAX_NAME} characters.")
         if self._depth > MAX_DEPTH:
             raise TooLarge(f"The file has more than {MAX_DEPTH} elements in each other.")
         if self.elements > MAX_ELEMENTS:

@@ -9,15 +9,15 @@ from app.core.errors import ErrorItem
 from app.core.values.text import PLAIN_NAME
 from app.exchange.formats.lines import ParsedLine, SourceError
 from app.exchange.iati.reading.documents import DocumentLinks, project_link
-from app.exchange.iati.reading.findings import IMPORTED, path_of
+from app.exchange.iati.reading.findings import IMPORTED, Paths
 from app.exchange.iati.reading.parser import Node
 from app.exchange.iati.reading.source import Origin
 from app.exchange.iati.reading.values import (
     UNDETERMINED,
+    DerivedIds,
     Texts,
     clean_text,
     day_of,
-    derived_id,
     joined,
     line_of,
     period_of,
@@ -48,7 +48,8 @@ class Results:
         self._activity = activity
         self._origin = origin
         self._links = links
-        self._ids: set[str] = set()
+        self._ids = DerivedIds(origin.identifier)
+        self._paths = Paths(activity)
         self._file = origin.file
 
     def lines(self) -> Iterator[ParsedLine]:
@@ -61,14 +62,6 @@ class Results:
             for node in result.named("indicator"):
                 yield from self._indicator(node, result_texts, cited)
 
-    def _unused(self, stem: str, *key: str) -> str:
-        """Return the id of a record, with a number if the activity has several that are the same."""
-        number = 1
-        while (record_id := derived_id(stem, self._origin.identifier, *key, str(number))) in self._ids:
-            number += 1
-        self._ids.add(record_id)
-        return record_id
-
     def _indicator(self, node: Node, result_texts: list[Texts], cited: list[dict[str, Any]]) -> Iterator[ParsedLine]:
         node.fate = IMPORTED
         name = texts_of(node.first("title"), self._origin.language)
@@ -79,7 +72,7 @@ class Results:
             unit = {"unit": "other", "unit_text": UNIT_TEXTS.get(measure, UNIT_TEXTS[NUMBER])}
         name = name or next((texts for texts in definition if texts), {UNDETERMINED: self._origin.identifier})
         stem = name.get("en") or next(iter(name.values()))
-        record_id = self._unused(stem, "indicator", repr(result_texts[0]), repr(name), measure)
+        record_id = self._ids.new(stem, "indicator", repr(result_texts[0]), repr(name), measure)
         record = {
             "id": record_id,
             "name": name,
@@ -124,7 +117,7 @@ class Results:
         key = [base["indicator"], base["kind"], base["period"] or "", repr(sorted(breakdown.items()))]
         key += [element.get("ref") for element in node.named("location")]
         record = {
-            "id": self._unused(base["indicator"].rpartition("-")[0] or base["kind"], *key),
+            "id": self._ids.new(base["indicator"].rpartition("-")[0] or base["kind"], *key),
             **base,
             "value": value,
             "text": texts,
@@ -142,7 +135,7 @@ class Results:
             return self._file.results.read(written) if written else None
         except ValueError:
             detail = ERROR_DETAILS["two_readings"]
-            path = f"{path_of(self._activity, node)}/@value"
+            path = f"{self._paths.of(node)}/@value"
             errors.append(
                 SourceError(pointer="/value", code="two_readings", detail=detail, source_line=node.line, path=path)
             )

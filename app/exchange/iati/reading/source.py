@@ -104,7 +104,7 @@ class Origin:
         members = [name for name in stated(record) if name not in (*guesses, "id")]
         note: Texts = {"en": f"Reported by {self.publisher}.", "vi": f"Do {self.publisher} báo cáo."}
         own: dict[str, Any] = {"document": self.file.document_id, "as_written": line_of(self.identifier) or None}
-        if self.publisher:
+        if self.publisher and len(self.file.publishers) > 1:  # else the document that stands for the file names it
             own["note"] = note
         citations = [{**own, "supports": members if guesses else []}]
         if guesses:

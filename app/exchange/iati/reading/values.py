@@ -1,10 +1,11 @@
 """Values of elements: texts by language, days, numbers and ids."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from hashlib import blake2b
-from itertools import chain
 
 from app.core.values.text import COUNTRY_CODES, LANGUAGE_TAG, UNSAFE, slug
 from app.exchange.formats.cells.conventions import Evidence
@@ -23,6 +24,7 @@ PLAIN = re.compile(r"-?\d+(\.\d{1,2}|\.\d{4,})?")
 Texts = dict[str, str]
 
 
+@lru_cache(1 << 10)
 def language_tag(text: str, otherwise: str = UNDETERMINED) -> str:
     """Return a language as the registry writes it: `fr-CA` for `FR-ca`."""
     parts = text.strip().replace("_", "-").split("-")
@@ -70,10 +72,13 @@ def _fate(text: str, present: str | None) -> str:
 
 def joined(parts: Iterable[Texts]) -> Texts:
     """Return texts as one for each language, with an empty line between them."""
-    all_parts = list(parts)
-    tags = dict.fromkeys(chain.from_iterable(all_parts))
-    texts = {tag: list(dict.fromkeys(part[tag] for part in all_parts if tag in part)) for tag in tags}
-    return {tag: "\n\n".join(own)[:MAX_TEXT].strip() for tag, own in texts.items()}
+    texts: dict[str, list[str]] = {}
+    for part in parts:
+        for tag, text in part.items():
+            own = texts.setdefault(tag, [])
+            if text not in own and sum(map(len, own)) + 2 * len(own) + len(text) <= MAX_TEXT:
+                own.append(text)
+    return {tag: "\n\n".join(own) for tag, own in texts.items() if own}
 
 
 def line_of(text: str) -> str:
@@ -127,6 +132,19 @@ def derived_id(stem: str, *key: str) -> str:
     digest = blake2b("\n".join(key).encode(), digest_size=8).hexdigest()
     words = slug(stem)[:MAX_STEM].strip("-")
     return f"{words}-{digest}" if words else digest
+
+
+class DerivedIds:
+    """The derived ids of the records of one activity. Records that have the same key are numbered."""
+
+    def __init__(self, identifier: str) -> None:
+        self._identifier = identifier
+        self._numbers: Counter[tuple[str, ...]] = Counter()
+
+    def new(self, stem: str, *key: str) -> str:
+        """Return the id of the next record with this key."""
+        self._numbers[key] += 1
+        return derived_id(stem, self._identifier, *key, str(self._numbers[key]))
 
 
 class Numbers:
