@@ -131,7 +131,7 @@ def test_no_command_has_a_sign_that_zsh_expands() -> None:
 @pytest.mark.parametrize("guide", [*GUIDES, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.stem)
 def test_each_command_in_a_sentence_has_the_options_that_it_names(guide: Path) -> None:
     text = guide.read_text("utf-8")
-    found = re.findall(r"(?:`|\$ |^)hoptac ((?:key )?[a-z]+)([^`\n]*)", text, re.MULTILINE)
+    found = re.findall(r"(?:`|\$ |^)hoptac ((?:(?:key|texts) )?[a-z]+)([^`\n]*)", text, re.MULTILINE)
     for name, rest in found:
         known = help_of(*name.split())
         for option in re.findall(r"(?<!\S)(--[a-z-]+)", rest):
