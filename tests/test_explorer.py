@@ -220,12 +220,22 @@ def test_each_number_opens_the_paragraph_that_has_its_words(
     }
 
 
-def test_documents_mark_each_cited_paragraph(client: TestClient) -> None:
+def test_documents_mark_each_cited_paragraph(registry: TestClient, editor: Key) -> None:
+    client = registry
+    paid = {
+        "project": "smart-factory-cooperation",
+        "kind": "disbursement",
+        "value": 7,
+        "currency": "USD",
+        "date": "2023",
+    }
+    put(client, editor, "transactions/paid", {**paid, "citations": [CITATION]})
     text = page(client, "/documents/samsung-smart-factory-2023")
     ids = set(Markup(text).values("id"))
     marks = re.findall(r'href="/documents/samsung-smart-factory-2023#(p\d+)"', page(client, PROJECT))
     assert marks
     assert set(marks) <= ids
+    assert 'href="/transactions/paid"' in text
 
 
 def test_a_page_is_cached_and_depends_on_its_host(registry: TestClient, editor: Key) -> None:

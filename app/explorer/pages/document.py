@@ -9,7 +9,7 @@ from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
 
-RESOURCES = ("projects", "agreements", "partners", "milestones", "statements", "figures")
+RESOURCES = ("projects", "agreements", "partners", "milestones", "statements", "figures", "transactions")
 MAX_CITING = 100  # records of each resource
 MAX_PARAGRAPHS = 200  # of a stored text on a page
 MAX_SQUARES = 400  # of a document with more paragraphs, only the cited ones are listed
@@ -33,7 +33,7 @@ async def document_page(view: View, reads: PublicReads, document: str) -> Conten
         include = {"include": "indicators"} if resource == "figures" else {}
         page = await read_list(reads, view, resource, {"document": document, "limit": MAX_CITING, **include})
         quotations += _quotations(resource, page, document)
-        more += [resource] if page["next"] else []
+        more += [resource] if page["next"] and resource != "transactions" else []  # which have no list of their own
     paragraphs = _by_paragraph(quotations)
     text = await _read_text(view, reads, document)
     counts = {number: len(cited) for number, cited in paragraphs.items() if number}
