@@ -233,7 +233,11 @@ def test_messy_files(registry: TestClient, editor: Key) -> None:
 def check_republished(registry: TestClient, editor: Key, first: str, twins: str, project: str) -> None:
     """The same activities in a newer file change nothing; what others have added stays; a change is an update."""
     patch = {**editor, "If-Match": registry.get(f"/v1/projects/{project}").headers["etag"]}
-    changed = registry.patch(f"/v1/projects/{project}", json={"kind": "programme", "follows": ["geipp"]}, headers=patch)
+    changed = registry.patch(
+        f"/v1/projects/{project}",
+        json={"kind": "programme", "follows": ["geipp"], "title": {"vi": "Nước sạch"}},
+        headers=patch,
+    )
     assert changed.status_code == 200
     related = f"{twins}<related-activity type='1' ref='XX-1-1'/>"
     found, _ = sent(registry, editor, file_of(first, related, "", day="2025-01-02"))
@@ -242,6 +246,7 @@ def check_republished(registry: TestClient, editor: Key, first: str, twins: str,
     assert [line["id"] for line in lines if line["verdict"] == "updated"] == [project]
     after = get(registry, f"/v1/projects/{project}")
     assert (after["status"], after["kind"], after["follows"]) == ("completed", "programme", ["geipp"])
+    assert after["title"]["vi"] == "Nước sạch"
 
 
 def test_what_has_two_readings_is_refused(registry: TestClient, editor: Key) -> None:

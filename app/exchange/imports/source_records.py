@@ -10,6 +10,8 @@ from typing import Any
 
 from app.exchange.iati.reading.source import FILE_IDS, ONLY_NEW, WHOLE
 
+TEXTS = frozenset({"title", "name", "description", "definition", "text"})  # members with a text for each language
+
 
 def is_only_new(marks: Mapping[str, str]) -> bool:
     """Return whether a line creates a record, and never changes one."""
@@ -22,6 +24,8 @@ def merged_statement(before: dict[str, Any], content: dict[str, Any], marks: Map
         return content
     protected = {name for name in content if marks.get(f"/{name}") == ONLY_NEW and before.get(name) is not None}
     stated = {name: value for name, value in content.items() if name not in protected and name != "citations"}
+    for name in TEXTS.intersection(stated):
+        stated[name] = {**(before.get(name) or {}), **stated[name]}  # with the languages that others have added
     if "identifiers" in stated:
         present = before.get("identifiers") or []
         stated["identifiers"] = [*present, *(item for item in stated["identifiers"] if item not in present)]
