@@ -16,9 +16,17 @@ from app.core.database.engine import Database
 from app.core.maintenance.backup import back_up, restore
 from app.core.maintenance.redact import Redaction, redact
 from app.core.settings import Settings
-from app.documents.texts.paragraphs import MAX_BYTES, MAX_CHARACTERS, MAX_PARAGRAPHS, paragraphs_of, places_of
+from app.documents.texts.paragraphs import (
+    MAX_BYTES,
+    MAX_CHARACTERS,
+    MAX_PARAGRAPHS,
+    MAX_PLACES,
+    paragraphs_of,
+    places_of,
+)
 from app.exchange.archives.description import Description
 from app.exchange.archives.making import export_archive
+from app.explorer.passages import marked
 from tests.support.databases import url_of
 from tests.support.http import drop, get, patch, problem, put
 from tests.support.keys import Key
@@ -245,4 +253,14 @@ def test_paragraphs_are_lines_that_are_not_blank(text: str, paragraphs: list[str
 
 def test_words_are_whole_words() -> None:
     assert places_of("26", "126 26, 26a (26)") == [(4, 6), (13, 15)]
+    assert len(places_of("a", "a " * 10_000)) == MAX_PLACES
+    assert places_of("a", "a" * 20_000) == []
     assert places_of("(26)", "(26)(26)") == [(0, 4), (4, 8)]
+
+
+def test_marks_of_quotations_may_overlap() -> None:
+    quotations = [({"places": [(0, 2), (4, 6)]}, False), ({"places": [(1, 5)]}, True), ({"places": [(5, 6)]}, False)]
+    assert [tuple(part) for part in marked("abcdefgh", quotations)] == [
+        ("a", "oth"), ("bcde", "tok"), ("f", "oth"), ("gh", ""),
+    ]  # fmt: skip
+    assert marked("", []) == []

@@ -1,5 +1,6 @@
 """Quoted paragraphs, with the quoted words marked in them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -43,22 +44,25 @@ def passages_of(evidence: Mapping[str, Any], *main_fields: str) -> list[Passage]
 def marked(text: str, quotations: Iterable[tuple[Quotation, bool]]) -> list[Part]:
     """Return the parts of a paragraph, from its quotations and whether each has the stronger mark. It counts where they
     overlap."""
-    spans: list[tuple[int, int, str]] = []
+    opening: Counter[tuple[int, str]] = Counter()  # by place and mark: quotations that start there, less those that end
     for quotation, is_main in quotations:
-        spans += [(start, end, MAIN if is_main else OTHER) for start, end in quotation["places"]]
-    starts = {start for start, _, _ in spans}
-    cuts = sorted({0, len(text), *starts, *(end for _, end, _ in spans)})
-    return list(_joined(Part(text[start:end], _mark(start, end, spans)) for start, end in pairwise(cuts)))
+        mark = MAIN if is_main else OTHER
+        for start, end in quotation["places"]:
+            opening[start, mark] += 1
+            opening[end, mark] -= 1
+    cuts = sorted({0, len(text), *(place for place, _ in opening)})
+    depths = {MAIN: 0, OTHER: 0}
+    parts = []
+    for start, end in pairwise(cuts):
+        for mark in depths:
+            depths[mark] += opening[start, mark]
+        parts.append(Part(text[start:end], next((mark for mark, depth in depths.items() if depth), "")))
+    return list(_joined(parts))
 
 
 def _joined(parts: Iterable[Part]) -> Iterator[Part]:
     for mark, group in groupby(parts, lambda part: part.mark):
         yield Part("".join(part.text for part in group), mark)
-
-
-def _mark(start: int, end: int, spans: Sequence[tuple[int, int, str]]) -> str:
-    marks = {mark for first, last, mark in spans if first <= start and end <= last}
-    return MAIN if MAIN in marks else OTHER if marks else ""
 
 
 def _place(quotation: Quotation) -> tuple[str, int | None]:

@@ -10,11 +10,13 @@ from app.core.reading.parameters import DEFAULT_LIMIT, MAX_ITEMS, Digits
 from app.core.values.evidence import Citation
 from app.documents.texts.tables import TEXT_TERMS
 
+MAX_QUOTATIONS = 2_000  # of a response
+
 Places = Annotated[
     list[tuple[int, int]],
     Field(
-        description="Start and end of each place where the paragraph has the quoted words, in code points. The end is "
-        "exclusive. Empty if the paragraph is not shown or does not have the words.",
+        description="Start and end of the first 20 places where the paragraph has the quoted words, in code "
+        "points. The end is exclusive. Empty if the paragraph is not shown or does not have the words.",
         examples=[[[30, 45]]],
     ),
 ]
@@ -59,7 +61,7 @@ class ParagraphShown(BaseModel, defer_build=True):
     )
     has_more: bool = Field(
         description=f"Whether quotations are missing, because more than {MAX_ITEMS} records of a resource cite the "
-        "paragraphs of the response."
+        f"paragraphs of the response, or these have more than {MAX_QUOTATIONS} quotations."
     )
 
 

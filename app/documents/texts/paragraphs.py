@@ -12,6 +12,8 @@ MAX_PARAGRAPHS = 10_000
 MAX_CHARACTERS = 20_000  # of a paragraph
 BYTE_ORDER_MARK = "\ufeff"
 LINE_BREAK = re.compile(r"\r\n?|\n")
+MAX_PLACES = 20  # of the same words in a paragraph
+MAX_TRIES = 1_000  # places at which the words may turn out to be parts of others
 FEW_WORDS = 4  # before and after quoted words
 
 
@@ -54,10 +56,12 @@ def parse_text(content: bytes) -> ParsedText:
 
 
 def places_of(words: str, paragraph: str) -> list[tuple[int, int]]:
-    """Return start and end of each place where the words are in a paragraph as whole words."""
-    places = []
+    """Return start and end of the first places where the words are in a paragraph as whole words."""
+    places: list[tuple[int, int]] = []
     start = paragraph.find(words)
-    while start >= 0:
+    tries = 0
+    while start >= 0 and len(places) < MAX_PLACES and tries < MAX_TRIES:
+        tries += 1
         end = start + len(words)
         starts_inside = words[0].isalnum() and paragraph[start - 1 : start].isalnum()
         ends_inside = words[-1].isalnum() and paragraph[end : end + 1].isalnum()

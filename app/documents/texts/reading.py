@@ -15,9 +15,10 @@ from app.core.reading.includes import ordered_query, select_keys, select_stored,
 from app.core.reading.parameters import MAX_ITEMS
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed, last_change_and_index
+from app.core.time_limit import check_time
 from app.core.values.json import from_json
 from app.documents.models import DOCUMENTS, Document
-from app.documents.texts.models import ParagraphsQuery, quotation_order
+from app.documents.texts.models import MAX_QUOTATIONS, ParagraphsQuery, quotation_order
 from app.documents.texts.paragraphs import places_of
 from app.documents.texts.storing import NO_TEXT
 from app.documents.texts.tables import PARAGRAPHS, TEXTS, read_text_state
@@ -172,10 +173,14 @@ def _with_quotations(document: str, stored: StoredText | None, texts: Mapping[in
     rows = yield _citing(), values
     fitted = fitting(rows)
     counts: dict[str, int] = {}
+    left = MAX_QUOTATIONS
     quoted: dict[int, list[dict[str, Any]]] = {number: [] for number in numbers}
     for resource, record_id, body in fitted:
         counts[resource] = counts.get(resource, 0) + 1
         for citation in _citations_of(from_json(body), document, quoted) if counts[resource] <= MAX_ITEMS else ():
+            left -= 1
+            if left < 0:
+                break
             quoted[citation["paragraph"]].append({"resource": resource, "id": record_id, **citation})
     if stored is not None and stored.shown != "nobody":
         is_full = stored.shown == "full"
@@ -184,7 +189,7 @@ def _with_quotations(document: str, stored: StoredText | None, texts: Mapping[in
         texts = {**texts, **(yield from read_numbered(document, wanted))}
         unread = next((number for number in wanted if texts[number] is None), numbers[-1] + 1)
         numbers = [number for number in numbers if number < unread]
-    has_more = len(fitted) < len(rows) or max(counts.values(), default=0) > MAX_ITEMS
+    has_more = len(fitted) < len(rows) or max(counts.values(), default=0) > MAX_ITEMS or left < 0
     return [_paragraph(document, number, texts[number], quoted[number], has_more) for number in numbers]
 
 
@@ -198,6 +203,7 @@ def _paragraph(
     document: str, number: int, text: str | None, quotations: Sequence[dict[str, Any]], has_more: bool
 ) -> dict[str, Any]:
     for quotation in quotations:
+        check_time()
         quotation["places"] = places_of(quotation["as_written"], text) if text and quotation["as_written"] else []
     ordered = sorted(quotations, key=quotation_order)
     return {"document": document, "paragraph": number, "text": text, "quotations": ordered, "has_more": has_more}
