@@ -76,6 +76,7 @@ from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
 from app.exchange.mappings import routes as mappings
 from app.exchange.metadata import routes as metadata
+from app.exchange.reconciliation import routes as reconciliation
 from app.explorer.routes import explorer_router, page_variant
 from app.figures import transaction_sums
 from app.figures.routes import figures_router, indicators_router, transactions_router
@@ -189,6 +190,7 @@ def written_contract(settings: Settings, routers: list[APIRouter]) -> dict[str, 
         changes.TAG,
         archives.TAG,
         iati.TAG,
+        reconciliation.TAG,
         imports.TAG,
         webhooks.TAG,
         keys.TAG,
@@ -218,6 +220,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         *map(export_router, RESOURCES),
         *page_exports(),
         iati.router,
+        reconciliation.router,
         projects_router(),
         partners_router(),
         agreements_router(),

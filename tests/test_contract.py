@@ -250,6 +250,7 @@ def test_answers_are_what_the_contract_says(client: TestClient, path: str, opera
     ids = {f"{{{resource.one}_id}}": resource.example for resource in RESOURCES} | {
         "{codelist}": "unit",
         "{number}": "12",
+        "{resource}": "partners",
     }
     for name, value in ids.items():
         path = path.replace(name, value)

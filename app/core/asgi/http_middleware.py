@@ -230,7 +230,10 @@ class RequestResponse:
         """Add the content security policy, Vary, and the coding to the ETag."""
         values = dict(headers)
         completed = list(headers)
-        completed += PAGE_HEADERS if b"content-security-policy" in values else [DATA_POLICY]
+        policy = values.get(b"content-security-policy")
+        completed += PAGE_HEADERS if policy else [DATA_POLICY]
+        if policy and b"frame-ancestors *" in policy:  # a page that other sites may show in a frame
+            completed.remove(PAGE_HEADERS[0])
         tag = values.get(b"etag")
         if tag is None:
             return completed

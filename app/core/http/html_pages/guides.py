@@ -13,7 +13,7 @@ FOLDER = files("app.core.http.html_pages") / "guides"  # links to the files of d
 # For whom each guide is, in the order in which they are listed.
 READERS = {
     "use-the-api": "Developers who read the registry: lists, search, figures, caching.",
-    "clients": "Developers who use Python, pandas, TypeScript or R.",
+    "clients": "Developers who use Python, pandas, TypeScript or R, and users of OpenRefine.",
     "filters": "Every filter of the lists, with its negation.",
     "codes": "Code lists and units, and what other bodies call them.",
     "keep-in-step": "Partners who write, and who keep a copy that is up to date.",
