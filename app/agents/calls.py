@@ -1,6 +1,6 @@
 """One call of a tool: its arguments are checked, its answer is bounded, and a refusal says how to call instead."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any, NamedTuple
@@ -19,7 +19,8 @@ from app.explorer.reads import ReadFailed
 
 MAX_TRIALS = 3  # of arguments that a refusal proposes
 MAX_LEVELS = 20  # of a record
-MAX_NAMED = 40  # characters of a name that an error repeats
+MAX_MISTAKES = 8  # stated in a refusal
+MAX_NAMED = 40  # characters of an unknown name that are compared with those of the arguments
 
 Arguments = Mapping[str, Any]
 
@@ -77,22 +78,15 @@ async def _run(tool: Tool, arguments: Arguments, registry: Registry, writer: Wri
 
 async def _check(tool: Tool, arguments: Arguments, registry: Registry) -> None:
     """Raise a refusal if the arguments do not have the schema of the tool."""
-    schema = tool.input_schema
-    details = []
-    changes: dict[str, Any] = {}
-    for name in [name for name, value in arguments.items() if name in schema["properties"] and not _is_plain(value)]:
-        details.append(f"`{name}` contains a control character, an unpaired surrogate or too many levels.")
-        changes[name] = None
-    for error in [] if details else sorted(Draft202012Validator(schema).iter_errors(arguments), key=str):
-        for name, detail in _mistakes(error, schema):
-            details.append(detail)
-            changes[name] = None
-    if not details:
+    mistakes = _mistakes(arguments, tool.input_schema)
+    if not mistakes:
         return
+    changes: dict[str, Any] = dict.fromkeys(mistakes)
     wrong = tool.required if tool.run is None else changes.keys() & set(tool.required)
     for name in list(wrong):
         changes[name] = await _example(tool, name, changes.get("resource", arguments.get("resource")), registry)
-    raise Refusal("invalid", " ".join(details[:8]), "Send the arguments in `try`, with your own values.", changes)
+    detail = " ".join(list(mistakes.values())[:MAX_MISTAKES])
+    raise Refusal("invalid", detail, "Send the arguments in `try`, with your own values.", changes)
 
 
 def _is_plain(value: Any) -> bool:
@@ -109,20 +103,27 @@ def _is_plain(value: Any) -> bool:
     return False
 
 
-def _mistakes(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each argument that is wrong, and what is wrong with it. Values are not repeated."""
+def _mistakes(arguments: Arguments, schema: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with each argument. Values are not repeated, since they can be long."""
     names = list(schema["properties"])
-    if error.validator == "additionalProperties":
-        for name in error.instance.keys() - set(names):
-            near = get_close_matches(name[:MAX_NAMED], names, 1)
-            advice = f"Did you mean {near[0]}?" if near else f"The arguments are {', '.join(names)}."
-            yield name, f"There is no such argument. {advice}"
-    elif error.validator == "required":
-        for name in error.validator_value:
-            if name not in error.instance:
-                yield name, f"`{name}` is missing."
-    else:
-        yield str(error.absolute_path[0]), f"`{error.absolute_path[0]}` {_rule(error)}."
+    mistakes = {name: f"`{name}` is missing." for name in schema["required"] if name not in arguments}
+    for name in arguments.keys() - set(names):
+        is_stated = len(mistakes) < MAX_MISTAKES  # a body of the largest size has thousands of names
+        mistakes[name] = _advice(name, names) if is_stated else ""
+    for name in names:
+        value = arguments.get(name)
+        if name in arguments and not _is_plain(value):
+            mistakes[name] = f"`{name}` contains a control character, an unpaired surrogate or too many levels."
+        elif name in arguments:
+            for error in Draft202012Validator(schema["properties"][name]).iter_errors(value):
+                mistakes[name] = f"`{name}` {_rule(error)}."
+    return mistakes
+
+
+def _advice(name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name[:MAX_NAMED], names, 1)
+    advice = f"Did you mean {near[0]}?" if near else f"The arguments are {', '.join(names)}."
+    return f"There is no such argument. {advice}"
 
 
 def _rule(error: ValidationError) -> str:

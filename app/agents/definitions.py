@@ -86,7 +86,8 @@ TOOLS = (
         "read_record",
         "Read a record with its evidence",
         "Read one record: each field with its value, labels, and the quoted words, document and paragraph that support "
-        'it. Public records only. Example: {"record": "agreements/smart-factory-mou-2022"}. On error: use `try`.',
+        "it; then what belongs to it. Public records only. Example: "
+        '{"record": "agreements/smart-factory-mou-2022"}. On error: use `try`.',
         {"record": TEXT},
         ["record"],
         _answer("field", "value", record={"type": "string"}),
@@ -108,12 +109,12 @@ TOOLS = (
     Tool(
         "explain_number",
         "Explain a number",
-        "Where a figure comes from: the words that state value, unit and period, its parts and whether they add up, "
-        "and the figures it is compared with. `figure` is an id or its words. Example: "
+        "Where a figure comes from: the words that state value, unit and period, the sums and shares it takes part in "
+        "and whether they agree, contradictions, and related figures. `figure` is an id or its words. Example: "
         '{"figure": "smart-factory-enterprises-2022"}. On error: use `try`.',
         {"figure": TEXT},
         ["figure"],
-        _answer(figure=ANY_OBJECT, sum=ANY_OBJECT),
+        _answer(figure=ANY_OBJECT, arithmetic={"type": "array"}),
         {"figure": "smart-factory-enterprises-2022"},
         explain_number,
     ),
@@ -143,8 +144,8 @@ TOOLS = (
     Tool(
         "verify_quotation",
         "Verify a quotation",
-        "Whether the registry cites these words, and where. verdict: equal, part_of_cited, contains_cited, similar, or "
-        "not_cited (the document may still have them: only cited words are stored). `document`: its id. "
+        "Whether the registry cites these words, and where. verdict: equal, part_of_cited, in_document, "
+        "contains_cited, similar or not_cited. `document`: look only in it, and in its text if that may be shown. "
         'Example: {"quotation": "26 doanh nghiệp"}. On error: use `try`.',
         {"quotation": TEXT, "document": TEXT},
         ["quotation"],

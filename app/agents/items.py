@@ -161,9 +161,10 @@ def _supports(citation: Record, name: str) -> bool:
 def _labelled(registry: Registry, record: Record, name: str, value: Any, at: str) -> Any:
     """Return a value with labels beside ids and codes, and texts as quotations."""
     if isinstance(value, list):
-        entries = [_labelled(registry, record, name, entry, f"{at}/{place}") for place, entry in enumerate(value)]
-        rest = len(entries) - MAX_ENTRIES
-        return [*entries[:MAX_ENTRIES], f"and {rest} more"] if rest > 0 else entries
+        first = enumerate(value[:MAX_ENTRIES])
+        entries = [_labelled(registry, record, name, entry, f"{at}/{place}") for place, entry in first]
+        rest = len(value) - MAX_ENTRIES
+        return [*entries, f"and {rest} more"] if rest > 0 else entries
     label = record.get("labels", {}).get(at)
     if isinstance(value, Mapping):
         return _object_value(registry, record, value, at, label)

@@ -14,7 +14,7 @@ from app.agents.quoting import NOTE
 from app.core.values.json import to_json
 
 MAX_TOKENS = 1_500  # of an answer
-MAX_PAGES = 5  # read for one answer
+MAX_PAGES = 8  # read for one answer
 
 Item = Mapping[str, Any]
 

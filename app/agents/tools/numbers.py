@@ -7,9 +7,9 @@ from app.agents.items import documents_of, evidence, figure_item, present
 from app.agents.pages import Answer, section_of
 from app.agents.quoting import quoted
 from app.agents.registry import Registry
-from app.explorer.pages.arithmetic import adds_up
 
 SIDES = {"targets": "promised", "plans": "planned", "baselines": "before", "actuals": "delivered", "claims": "claimed"}
+MAX_COMPUTATIONS = 8
 RELATED = "indicators,projects,agreements,partners,related,relating,documents"
 
 Arguments = Mapping[str, Any]
@@ -45,12 +45,12 @@ async def compare(registry: Registry, arguments: Arguments) -> Answer:
 
 
 async def explain_number(registry: Registry, arguments: Arguments) -> Answer:
-    """Return the words that state a figure, and the arithmetic that it takes part in."""
+    """Return the words that state a figure, the arithmetic that it takes part in, and what contradicts it."""
     figure = await registry.named("figure", "figures", str(arguments["figure"]), include=RELATED)
+    support = await registry.get(f"/v1/figures/{figure['id']}/evidence")
     included = figure["included"]
     for records in included.values():
         registry.learn(records.values())
-    relating = list(included["relating"].values())
     others = {**included["related"], **included["relating"]}
     await registry.look_up("documents", documents_of([figure, *others.values()]))
     await registry.look_up("partners", _speakers([figure, *others.values()]))
@@ -60,9 +60,10 @@ async def explain_number(registry: Registry, arguments: Arguments) -> Answer:
     if figure["project"]:
         item["project"] = registry.reference("projects", figure["project"])
     return Answer(
-        {"figure": item, **_sum(figure, relating)},
+        {"figure": item, "arithmetic": [_computation(entry) for entry in support["arithmetic"][:MAX_COMPUTATIONS]]},
         [
-            section_of([_supported(registry, citation) for citation in figure["citations"]]),
+            section_of([_finding(registry, finding) for finding in support["findings"]]),
+            section_of([_quotation(registry, quotation) for quotation in support["quotations"]]),
             section_of(list(_relations(registry, figure, others))),
         ],
     )
@@ -102,17 +103,29 @@ def _speakers(figures: Sequence[Record]) -> set[str | None]:
     return partners
 
 
-def _supported(registry: Registry, citation: Record) -> dict[str, Any]:
-    return {"supports": citation["supports"] or ["record"], **evidence(registry, citation)}
+def _quotation(registry: Registry, quotation: Record) -> dict[str, Any]:
+    """Return cited words with those around them, and whether the stored text of the document has them."""
+    verified = quotation["verified"]
+    around = " … ".join(text for text in (quotation["prefix"], quotation["suffix"]) if text)
+    return present(
+        {
+            "supports": quotation["supports"] or ["record"],
+            **evidence(registry, quotation),
+            "around": quoted(around, 120) if around else None,
+            "verified": verified["holds"] if verified else None,
+        }
+    )
 
 
-def _sum(figure: Record, relating: Sequence[Record]) -> dict[str, Any]:
-    """Return whether the recorded parts of a figure add up to it."""
-    parts = [other for other in relating if _relation(other, figure["id"]) == "part_of"]
-    if not parts:
-        return {}
-    terms = " + ".join(str(part["value"]) for part in parts)
-    return {"sum": {"parts": terms, "equal": adds_up(parts, figure)}}
+def _computation(entry: Record) -> dict[str, Any]:
+    """Return a computation in which the figure takes part. `agrees`: whether the stated figure equals the result."""
+    return present({name: entry[name] for name in ("kind", "how", "result", "agrees")})
+
+
+def _finding(registry: Registry, finding: Record) -> dict[str, Any]:
+    message = finding["message"]
+    text = message.get(registry.language) or next(iter(message.values()))
+    return {"finding": finding["rule"], "severity": finding["severity"], "message": quoted(text)}
 
 
 def _relations(registry: Registry, figure: Record, others: Mapping[str, Record]) -> Iterator[dict[str, Any]]:

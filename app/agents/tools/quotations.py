@@ -3,18 +3,24 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from rapidfuzz import fuzz
 
 from app.agents.items import evidence
-from app.agents.pages import Answer, section_of
+from app.agents.pages import Answer, cursor_in, section_of
+from app.agents.quoting import quoted
 from app.agents.registry import Registry
 
 HITS = 20
 MAX_RECORDS = 10  # read for one answer
+PARAGRAPHS = 200  # of a document, in one read
+MAX_PAGES = 5  # of paragraphs
+AROUND = 80  # characters before the words
 SIMILAR = 70  # percent
-VERDICTS = ("equal", "part_of_cited", "contains_cited", "similar")  # the best first
+CITED = ("equal", "part_of_cited")
+VERDICTS = (*CITED, "in_document", "contains_cited", "similar")  # the best first
 
 Arguments = Mapping[str, Any]
 Record = Mapping[str, Any]
@@ -22,9 +28,22 @@ _MARKS = re.compile(r"[\"'«»“”„‘’]")
 
 
 async def verify_quotation(registry: Registry, arguments: Arguments) -> Answer:
-    """Return the citations with these words, the equal ones first."""
+    """Return the citations with these words, the equal ones first, and the paragraph of the document that has them."""
     words = str(arguments["quotation"])
-    document = arguments.get("document")
+    document = None
+    if "document" in arguments:
+        named = await registry.named("document", "documents", str(arguments["document"]))
+        registry.learn([named])
+        document = named["id"]
+    items = await _cited(registry, words, document)
+    if document and not any(item["verdict"] in CITED for item in items):
+        items += await _in_text(registry, words, document)
+    items.sort(key=lambda item: VERDICTS.index(item["verdict"]))
+    return Answer(_head(items, document), [section_of(items)])
+
+
+async def _cited(registry: Registry, words: str, document: str | None) -> list[dict[str, Any]]:
+    """Return the citations that equal these words, or are similar, the most similar ones first."""
     hits = (await registry.search(words, "", limit=HITS))["items"]
     best: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
     for hit in sorted(hits, key=lambda hit: "as_written" not in (hit["field"] or ""))[:MAX_RECORDS]:
@@ -34,17 +53,43 @@ async def verify_quotation(registry: Registry, arguments: Arguments) -> Answer:
         for score, item in _compared(registry, record, words, document):
             key = (item["record"], item["quote"])
             best[key] = max(best.get(key, (0.0, {})), (score, item), key=lambda entry: entry[0])
-    items = [item for _, item in sorted(best.values(), key=lambda entry: -entry[0])]
-    items.sort(key=lambda item: VERDICTS.index(item["verdict"]))
-    return Answer(_head(items), [section_of(items)])
+    return [item for _, item in sorted(best.values(), key=lambda entry: -entry[0])]
 
 
-def _head(items: list[dict[str, Any]]) -> dict[str, Any]:
+async def _in_text(registry: Registry, words: str, document: str) -> list[dict[str, Any]]:
+    """Return the paragraphs of a document that have these words, among those whose text everyone may read."""
+    path = f"/v1/documents/{document}/paragraphs"
+    page = await registry.get(path, limit=PARAGRAPHS)
+    pages = [page]
+    while page["next"] and len(pages) < MAX_PAGES:
+        page = await registry.get(path, limit=PARAGRAPHS, cursor=cursor_in(page["next"]))
+        pages.append(page)
+    wanted = re.compile(rf"(?<!\w){re.escape(_folded(words))}(?!\w)")
+    items = []
+    for paragraph in chain.from_iterable(page["items"] for page in pages):
+        text = paragraph["text"] or ""
+        match = wanted.search(_folded(text))
+        if match:
+            start = max(0, match.start() - AROUND)  # nearly the same place as in the text, which may have more spaces
+            item = {
+                "verdict": "in_document",
+                **registry.reference("documents", document),
+                "quote": quoted(text[start:]),
+                "paragraph": paragraph["paragraph"],
+                "url": registry.url("documents", document),
+            }
+            items.append(item)
+    return items
+
+
+def _head(items: list[dict[str, Any]], document: str | None) -> dict[str, Any]:
     verdict = items[0]["verdict"] if items else "not_cited"
-    if verdict in ("not_cited", "similar"):
-        reason = "No citation has these words. The registry stores cited words alone, so the document may have them."
-        return {"verdict": verdict, "reason": reason}
-    return {"verdict": verdict}
+    if verdict not in ("not_cited", "similar"):
+        return {"verdict": verdict}
+    reason = "No citation has these words. Send `document` to look in its text too."
+    if document:
+        reason = "No citation of this document has these words, and no paragraph of its text that may be shown."
+    return {"verdict": verdict, "reason": reason}
 
 
 def _compared(registry: Registry, record: Record, words: str, document: Any) -> list[tuple[float, dict[str, Any]]]:

@@ -4,12 +4,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.agents.items import fields_of, links_of
-from app.agents.pages import Answer, Page, cursor_in, section_of
+from app.agents.pages import Answer, Page, Section, cursor_in, section_of
 from app.agents.quoting import quoted
 from app.agents.refusals import Refusal
 from app.agents.registry import RESOURCES, Registry
 
 HITS = 10  # of one read
+LINKED = 8  # records of a list below a record
+
+# The lists below a record of a resource that are worth reading with it.
+LINKING = {
+    "projects": ("agreements", "milestones", "statements", "figures"),
+    "partners": ("projects", "agreements", "statements", "figures"),
+    "agreements": ("milestones", "statements", "figures"),
+    "milestones": ("statements", "figures"),
+    "statements": (),
+    "figures": (),
+    "indicators": ("figures",),
+    "documents": ("projects", "agreements", "milestones", "statements", "figures"),
+    "places": ("projects", "agreements", "figures"),
+}
 
 Arguments = Mapping[str, Any]
 
@@ -50,7 +64,23 @@ async def read_record(registry: Registry, arguments: Arguments) -> Answer:
         "updated_at": record["updated_at"],
         "url": registry.url(resource, record["id"]),
     }
-    return Answer(head, [section_of(list(fields_of(registry, record)))])
+    fields = section_of(list(fields_of(registry, record)))
+    return Answer(head, [fields, *(_links(registry, resource, record["id"], name) for name in LINKING[resource])])
+
+
+def _links(registry: Registry, resource: str, record_id: str, name: str) -> Section:
+    """Return a section with one item: the first records of a list below a record."""
+
+    async def read(_: str) -> Page:
+        path = f"/v1/{resource}/{record_id}/{name}"
+        page = await registry.read(path, limit=LINKED)
+        registry.learn(page["items"])
+        if not page["items"]:
+            return Page([])
+        records = [registry.reference(name, record["id"]) for record in page["items"]]
+        return Page([{"field": f"{name} of this record", "value": records, **({"all": path} if page["next"] else {})}])
+
+    return read
 
 
 async def _first(registry: Registry) -> dict[str, str]:
