@@ -21,7 +21,15 @@ PLAIN_TEXT = "text/plain"
 MAX_DIGITS = 7
 PATH = id_in_path(DOCUMENTS)
 OF_PARAGRAPH = {**PATH, "number": PathParameter("Number of the paragraph, counted from 1.", "12", int)}
-BODY = {PLAIN_TEXT: {"schema": {"type": "string", "description": "The text in UTF-8, byte by byte as it was hashed."}}}
+BODY = {
+    PLAIN_TEXT: {
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "description": "The text in UTF-8, byte by byte as it was hashed.",
+        }
+    }
+}
 
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["documents"])
 
