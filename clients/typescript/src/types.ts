@@ -20,6 +20,7 @@ interface Singular {
   indicators: "indicator";
   documents: "document";
   places: "place";
+  transactions: "transaction";
 }
 export type Resource = keyof Singular;
 
