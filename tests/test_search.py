@@ -270,7 +270,7 @@ def test_resources_narrow_the_search(client: TestClient) -> None:
 def test_each_hit_shows_where_it_was_found(client: TestClient) -> None:
     for query in ("hop tac", "unido", "khu công nghiệp", "doanh nghiep viet nam"):
         for item in walk(client, f"/v1/search?q={quote(query)}&limit=200"):
-            is_named_by_link = item["resource"] == "figures"  # by its indicator
+            is_named_by_link = RESOURCES[item["resource"]].named_by  # such as a figure by its indicator
             assert item["highlights"] or is_named_by_link or item["tier"] in ("in_links", "some_words"), item
             assert len(item["snippet"]) <= 162
             record = client.get(item["path"]).json()
