@@ -1,7 +1,6 @@
 """`verify_quotation`: whether the registry cites these words."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any
@@ -12,6 +11,7 @@ from app.agents.items import evidence
 from app.agents.pages import Answer, cursor_in, section_of
 from app.agents.quoting import quoted
 from app.agents.registry import Registry
+from app.core.values.normal_forms import normalized
 
 HITS = 20
 MAX_RECORDS = 10  # read for one answer
@@ -121,4 +121,4 @@ def _verdict(words: str, cited: str, score: float) -> str:
 
 
 def _folded(text: str) -> str:
-    return " ".join(_MARKS.sub("", unicodedata.normalize("NFC", text)).casefold().split())
+    return " ".join(_MARKS.sub("", normalized("NFC", text)).casefold().split())
