@@ -273,7 +273,7 @@ def test_the_command_brings_in_a_file(seeded_database: Database, tmp_path: Path)
     with seeded_database.engine.connect() as connection:
         last = connection.execute(select(CHANGES).order_by(CHANGES.c.sequence.desc()).limit(1)).mappings().one()
     assert (last["actor"], json.loads(last["body"])["managed_by"]) == ("command", "moit")
-    assert "Another partner" in bring(str(path), "--as", "moit", "--row-by-row", code=1)
+    assert "only records that its partner manages" in bring(str(path), "--as", "moit", "--row-by-row", code=1)
     assert "--resource" in bring(str(table), code=2)
     assert "There is no file" in bring(str(tmp_path / "none.csv"), code=2)
     table.write_text("id,zq7\n", "utf-8")
