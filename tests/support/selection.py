@@ -64,7 +64,10 @@ SLOW = {
 }
 
 # Modules with the longest tests: they start first, so that no worker is left alone with one of them at the end.
-LONGEST = {"test_guides", "test_torture", "test_contributing", "test_recovery", "test_import_runs", "test_mirror"}
+LONGEST = {
+    *("test_guides", "test_torture", "test_contributing", "test_recovery", "test_import_runs", "test_mirror"),
+    "test_workbooks",
+}
 
 
 def engine_of(item: pytest.Item) -> str | None:
