@@ -103,7 +103,7 @@ class TransactionFields(RecordFields):
     @model_validator(mode="after")
     def _has_time(self) -> "TransactionFields":
         if self.date is None and self.period is None:
-            raise ValueError("a transaction needs a date, or the period for which it is budgeted")
+            raise ValueError("A transaction needs a date, or the period for which it is budgeted.")
         return self
 
 
