@@ -22,9 +22,21 @@ from app.core.search import index, vocabulary
 from app.core.search.about import facts_of
 from app.core.search.entries import INDEXING, MAX_ENTRY_SIZE, IndexEntry, vocabulary_of
 from app.core.search.index import _ADD, fill_index
-from app.core.search.query.interpretation import fts5
+from app.core.search.query.concepts import Alternative, Concept
+from app.core.search.query.interpretation import all_concepts, fts5
 from app.core.search.tables import RECORDS, REFERENCE_DATA, STATE, TERMS
-from app.core.search.tokens import NAME, PAIR_JOINT, WHOLE_NAME, code_term, link_text, name_terms, own_text, tokenize
+from app.core.search.tokens import (
+    NAME,
+    PAIR_JOINT,
+    SPELLING,
+    WHOLE_NAME,
+    code_term,
+    link_text,
+    name_terms,
+    own_text,
+    spellings_in,
+    tokenize,
+)
 from app.core.search.vocabulary import PAIRS, WORDS, letter_pairs, nearest, similarity_values
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields, render
@@ -357,6 +369,22 @@ def test_a_word_with_as_many_slips_as_are_forgiven_is_always_a_candidate(word: s
     assert len(set(asked["pairs"]) & set(letter_pairs(word))) >= asked["shared"]
     assert asked["shortest"] <= len(word) <= asked["longest"]
     assert nearest(typed, [(word, 1)]) == (word if typed[0] == word[0] else None)
+
+
+def test_an_alternative_that_contains_another_is_not_looked_for() -> None:
+    written = ["memorandum", "memorandum of understanding", "memo", "biên bản"]
+    alternatives = tuple(Alternative(tuple(tokenize(text)), 1.0) for text in written)
+    concept = Concept("memorandum", alternatives, 1.0, 200)
+    understood = all_concepts("all_words", None, alternatives[0].tokens, [concept], total=1000, has_name=False)
+    assert understood.stage(1).terms == "('2memorandum' | '2memo' | ('4biên' & '4bản' & '8·bien·ban'))".replace(
+        "biên' & '4bản", f"{written[3].split()[0]}' & '4{tokenize('bản')[0].exact}"
+    )
+
+
+@given(st.text(st.sampled_from("aB9_ế²½\u0301漢・カ -/–.(\n"), max_size=30))
+def test_words_are_found_in_any_text(written: str) -> None:
+    text_in_nfc = unicodedata.normalize("NFC", written)
+    assert spellings_in(text_in_nfc) == SPELLING.findall(text_in_nfc)
 
 
 def test_of_words_equally_near_the_most_frequent_is_meant() -> None:

@@ -19,7 +19,10 @@ from app.core.errors import PROBLEM_JSON
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
 from app.core.reading.cursors import CURSOR_KEY
+from app.core.reading.reads import ResourceReads
 from app.core.search import candidates, ranking
+from app.core.search.counts import read_counts
+from app.core.search.query import understanding
 from app.core.search.tokens import tokenize
 from app.core.writing.batch import Batch
 from app.search import routes
@@ -537,17 +540,33 @@ def test_a_database_with_the_index_of_another_version_is_indexed_by_migrate(
         assert ids(ask(client, "moit"))[0] == ("partners", "moit")
 
 
-def test_a_hit_by_its_name_is_shown_without_its_record(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hit_by_its_name_or_links_is_shown_without_its_record(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queries = ["khu cong nghiep", "da nang", "MOIT", "Thuỵ Sĩ", "ministry", "smart factory", "UNIDO Bộ Công Thương"]
-    by_names = [ask(client, query) for query in queries]
+    queries += ["figure", "commitment", "export growth 2024"]
+    by_names = [ask(client, query, limit=200) for query in queries]
     read: list[str] = []
-
-    def by_record(hit: Any, *_: Any) -> None:
-        read.append(hit.record_id)
-
-    monkeypatch.setattr(routes, "_item_by_names", by_record)
-    assert [ask(client, query, limit=20) for query in queries] == by_names
+    monkeypatch.setattr(routes._Items, "part_by_names", lambda _, hit: read.append(hit.record_id))
+    assert [ask(client, query, limit=199)["items"] for query in queries] == [page["items"] for page in by_names]
     assert read
+    monkeypatch.undo()
+    monkeypatch.setattr(ResourceReads, "bodies", None)
+    in_links = ask(client, "figure", resource="figures", limit=200)["items"]
+    assert in_links == [item for item in by_names[queries.index("figure")]["items"] if item["resource"] == "figures"]
+    assert any(item["project"] for item in in_links)
+
+
+def test_concepts_are_read_once_for_all_interpretations(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+
+    def counted(stems: Any, names: Any) -> Any:
+        read.append(stems)
+        return read_counts(stems, names)
+
+    monkeypatch.setattr(understanding, "read_counts", counted)
+    assert ask(client, "Xquáng qwertyuiop")["items"] == []
+    assert len(read) == 1
 
 
 def test_a_stage_is_read_only_if_it_can_have_hits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

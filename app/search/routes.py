@@ -1,36 +1,43 @@
 """`GET /v1/search`: one query over all resources, with a snippet for each hit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy import literal_column, select
 
+from app.core.database.sql import one_of
 from app.core.database.statements import Query, Read, cut, fitting
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
 from app.core.model.labels import Labels, in_one_language, labelled
-from app.core.model.resource import RESOURCES
+from app.core.model.resource import RESOURCES, Resource
 from app.core.public_paths import public
 from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.parameters import LANGUAGES, MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
+from app.core.search.about import Preview, project_of
 from app.core.search.candidates import WINDOW, window_of_candidates
 from app.core.search.query.interpretation import INTERPRETATION, TIER, Interpretation
 from app.core.search.query.understanding import MAX_WORDS
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
+from app.core.search.tables import RECORDS
 from app.core.values.json import from_json, to_json_without_floats
 from app.core.values.text import LanguageMap
-from app.search.snippets import Snippet, snippet, snippet_of_names, words_of
+from app.search.snippets import QueryWords, Snippet, snippet, snippet_of_names
 
 PATH = "/v1/search"
 PROJECTS = "projects"
 DEFAULT_LIMIT = 20
 FEW = 20  # if fewer records contain all words, those with some of them follow; not in a search of some resources
 MAX_READ_BYTES = 1_000_000  # of the records of a page, each of which is searched for its snippet
+
+_of_projects = RECORDS.c.resource == literal_column(f"'{PROJECTS}'"), one_of(RECORDS.c.record_id, "ids")
+_PREVIEWS = Query(select(RECORDS.c.record_id, RECORDS.c.preview).where(*_of_projects))
 
 DESCRIPTION = f"""Find records by words in all resources or in those given by `resource`: words in their names and
 texts, in the labels of their codes, and in the names of the records that they link to.
@@ -174,72 +181,103 @@ def _shaped_hit(item: dict[str, Any], query: Any) -> dict[str, Any]:
 
 
 def _items(page: RankedPage) -> Read:
-    """Read the records of the hits, one statement for each resource, and return the items of the response.
+    """Read the records of some hits, one statement for each resource, and return the items of the response.
 
     If the records have too many bytes, there are items for the first of them.
     """
     if page.interpretation is None:
         return []
-    ready = {hit: _item_by_names(hit, page.interpretation) for hit in page.hits}
+    items = _Items(page.interpretation)
+    parts = [items.part_by_names(hit) for hit in page.hits]
     bodies: dict[tuple[str, str], bytes] = {}
-    without = [hit for hit in page.hits if ready[hit] is None]
+    without = [hit for hit, part in zip(page.hits, parts, strict=True) if part is None]
     for name in dict.fromkeys(hit.resource for hit in without):
         reads = reading_of(RESOURCES[name])
         ids = [hit.record_id for hit in without if hit.resource == name]
         bodies |= {(name, key): body for key, body in (yield from reads.bodies(ids, MAX_READ_BYTES)).items()}
-    candidates = [
-        (hit, hit.own_names.encode() if ready[hit] else bodies.get((hit.resource, hit.record_id), b""))
-        for hit in page.hits
+    sizes = [
+        (hit, part, hit.preview if part else bodies.get((hit.resource, hit.record_id), b""))
+        for hit, part in zip(page.hits, parts, strict=True)
     ]
-    rows = fitting(cut(candidates, MAX_READ_BYTES))
-    records = {hit: from_json(body) for hit, body in rows if ready[hit] is None}
-    project_ids = list(dict.fromkeys(filter(None, map(_project_of, records.values()))))
-    projects = (yield from reading_of(RESOURCES[PROJECTS]).bodies(project_ids, MAX_READ_BYTES)) if project_ids else {}
-    titles = {project_id: from_json(body)["title"] for project_id, body in projects.items()}
-    return [ready[hit] or _item_by_record(hit, records[hit], page.interpretation, titles) for hit, _ in rows]
+    rows = fitting(cut(sizes, MAX_READ_BYTES))
+    complete = [(hit, part or items.part_by_record(hit, from_json(body))) for hit, part, body in rows]
+    titles = yield from _titles(page.hits, [part.project for _, part in complete])
+    return [_item(hit, part, titles) for hit, part in complete]
 
 
-def _project_of(record: Mapping[str, Any]) -> str | None:
-    """Return the id of the project to which a record belongs: the first one, if there are several."""
-    project: str | None = record.get("project") or next(iter(record.get(PROJECTS) or ()), None)
-    return project
+def _titles(hits: Sequence[Hit], project_ids: Iterable[str | None]) -> Read:
+    """Read the titles of projects by id. They are in the index; projects that are hits need no statement."""
+    of_hits = {hit.record_id: hit.preview for hit in hits if hit.resource == PROJECTS}
+    projects = RESOURCES[PROJECTS]
+    ids = set(filter(None, project_ids))
+    rows = (yield _PREVIEWS, {"ids": sorted(unread)}) if (unread := ids - of_hits.keys()) else ()
+    previews = {key: Preview.of(stored) for key, stored in (*rows, *of_hits.items()) if key in ids}
+    titles = {key: _heading(projects, item.names) for key, item in previews.items() if not item.is_cut}
+    if left := sorted(ids - titles.keys()):
+        bodies = yield from reading_of(projects).bodies(left, MAX_READ_BYTES)
+        titles |= {key: from_json(body)["title"] for key, body in bodies.items()}
+    return titles
 
 
-def _item_by_names(hit: Hit, interpretation: Interpretation) -> dict[str, Any] | None:
-    """Return the item of a hit whose names are enough to show it, without its record; None for any other hit."""
-    resource = RESOURCES[hit.resource]
-    needs_record = resource.heading or not resource.fields.model_fields.keys().isdisjoint(("project", PROJECTS))
-    if needs_record or hit.tier not in ("in_names", "whole_name"):
-        return None
-    names = [tuple(item) for item in from_json(hit.own_names) if item]
-    best = snippet_of_names(names, words_of(interpretation, hit.tier), hit) if names else None
-    if best is None or hit.own_names.endswith(",null]"):
-        return None
-    field = names[0][0].partition(".")[0]
-    heading = {path.partition(".")[2]: name for path, name in names if path.startswith(f"{field}.")}
-    return _item(hit, best, heading or names[0][1], None)
+def _heading(resource: Resource, names: Sequence[tuple[str, str]]) -> Any:
+    """Return the heading of a record, given all its names; by language if it is a language map."""
+    for field in resource.heading or resource.names:
+        prefix = f"{field}."
+        by_language = {path.removeprefix(prefix): name for path, name in names if path.startswith(prefix)}
+        if by_language:
+            return by_language
+        if text := dict(names).get(field):
+            return text
+    return None
 
 
-def _item_by_record(
-    hit: Hit, record: dict[str, Any], interpretation: Interpretation, titles: Mapping[str, Any]
-) -> dict[str, Any]:
-    resource = RESOURCES[hit.resource]
-    project = _project_of(record)
-    best = snippet(resource, record, words_of(interpretation, hit.tier), hit)
-    heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
-    named = {"id": project, "title": titles[project]} if project and project in titles else None
-    return _item(hit, best, heading, named)
+class _Part(NamedTuple):
+    """What of an item is from the record of the hit."""
+
+    snippet: Snippet
+    heading: Any
+    project: str | None
 
 
-def _item(hit: Hit, best: Snippet, heading: Any, project: dict[str, Any] | None) -> dict[str, Any]:
+class _Items:
+    """Makes the items of a page, with the words of the query for each tier."""
+
+    def __init__(self, interpretation: Interpretation) -> None:
+        self._interpretation = interpretation
+        self._words: dict[str, QueryWords] = {}
+
+    def _words_of(self, tier: str) -> QueryWords:
+        if tier not in self._words:
+            self._words[tier] = QueryWords.of(self._interpretation, tier)
+        return self._words[tier]
+
+    def part_by_names(self, hit: Hit) -> _Part | None:
+        """Return what is shown of a hit if its index entry is enough; None if its record is needed."""
+        preview = Preview.of(hit.preview)
+        if preview.is_cut:
+            return None
+        resource = RESOURCES[hit.resource]
+        best = snippet_of_names(resource, preview.names, self._words_of(hit.tier), hit)
+        return _Part(best, _heading(resource, preview.names), preview.project) if best else None
+
+    def part_by_record(self, hit: Hit, record: dict[str, Any]) -> _Part:
+        """Return what is shown of a hit, given its record."""
+        resource = RESOURCES[hit.resource]
+        best = snippet(resource, record, self._words_of(hit.tier), hit)
+        heading: Any = next((record[name] for name in resource.heading or resource.names if record[name]), None)
+        return _Part(best, heading, project_of(record))
+
+
+def _item(hit: Hit, part: _Part, titles: Mapping[str, Any]) -> dict[str, Any]:
+    project = part.project
     return {
         "resource": hit.resource,
         "id": hit.record_id,
         "path": public(f"/v1/{hit.resource}/{hit.record_id}"),
-        "name": {"und": heading} if isinstance(heading, str) else heading,
-        "project": project,
+        "name": {"und": part.heading} if isinstance(part.heading, str) else part.heading,
+        "project": {"id": project, "title": titles[project]} if project and project in titles else None,
         "tier": hit.tier,
-        "field": best.field,
-        "snippet": best.text,
-        "highlights": best.highlights,
+        "field": part.snippet.field,
+        "snippet": part.snippet.text,
+        "highlights": part.snippet.highlights,
     }

@@ -1,9 +1,9 @@
 """Snippets: which field of a record is shown for a hit, which part of it, and which words are highlighted."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice, takewhile
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from app.core.model.resource import Resource
@@ -11,18 +11,28 @@ from app.core.model.texts import Texts, name_texts, other_texts
 from app.core.search.query.concepts import WEAK, Concept
 from app.core.search.query.interpretation import Interpretation
 from app.core.search.ranking import Hit
-from app.core.search.tokens import MAX_TOKEN_LENGTH, SPELLING, Token, joined_name, token_of, tokenize
+from app.core.search.tokens import (
+    JOINED_NAME_LENGTHS,
+    SPELLING,
+    Token,
+    joined_name,
+    spellings_in,
+    tokenize,
+    tokens_of,
+)
 from app.core.values.normal_forms import normalized
 
 MAX_SNIPPET = 160  # characters of a snippet, without the ellipses
 MAX_BEFORE = 40  # characters before the first highlight
 MAX_FIELD = 5_000  # characters of a field in which the words of the query are searched for
-MAX_MATCHED_WORDS = 10_000  # of one query
 MAX_RECORD = 20_000  # characters of all fields of a record: 1 ms
 
+Names = Sequence[tuple[str, str]]  # paths and texts, as in Texts
 Matches = list[tuple[int, int, int]]  # start and end of each matched word in a text, and the number of its concept
 
 _SPACE = re.compile(r"\s")
+_FOLDED = itemgetter(0)  # of a token
+_EXACT = itemgetter(1)
 
 
 class Snippet(NamedTuple):
@@ -49,40 +59,55 @@ def snippet(resource: Resource, record: Mapping[str, Any], words: "QueryWords", 
     return _cut(*(best or _joined_name(names or headings(resource, record) or codes, words)))
 
 
-def snippet_of_names(names: Texts, words: "QueryWords", hit: Hit) -> Snippet | None:
-    """Return the snippet for a hit if it is from a name, given all names of the record."""
+def snippet_of_names(resource: Resource, names: Names, words: "QueryWords", hit: Hit) -> Snippet | None:
+    """Return the snippet for a hit given all its names, or its heading. None: it may be from another text."""
+    if not hit.is_in_texts:
+        return _cut(*_joined_name(names or [("id", hit.record_id)], words))
+    if not (names and resource.names):
+        return None
     if hit.tier == "in_names":
         return _cut(*(_best_text(names, words) or _joined_name(names, words)))
-    equal = _equal_to_query(names, words.typed)
-    best = _best_text(equal, words)
-    return _cut(*best) if best else None
+    best = _best_text(_equal_to_query(names, words.typed) if hit.tier == "whole_name" else names, words)
+    # No text has more concepts than a name with all of them.
+    is_certain = best is not None and (hit.tier == "whole_name" or _size(best[2]) >= words.size)
+    return _cut(*best) if best and is_certain else None
 
 
-def _best_text(texts: Texts, words: "QueryWords") -> tuple[str, str, Matches] | None:
+def _best_text(texts: Names, words: "QueryWords") -> tuple[str, str, Matches] | None:
     """Return the first of the fields with the largest number of different concepts, with what matches in it."""
-    best: tuple[str, str, Matches] | None = None
+    best: tuple[str, str, list[str], list[int | None]] | None = None
     best_size = 0
     for field, text in _beginnings(texts):
         text = normalized("NFC", text)
-        # Most long texts are not shown. The numbers of their concepts take a third of the time of the positions.
-        if len(text) > MAX_SNIPPET and words.size_of(SPELLING.findall(text)) <= best_size:
-            continue
-        matches = _matches(text, words)
-        size = len({number for _, _, number in matches})
+        spellings = spellings_in(text)
+        numbers = words.numbers_of(spellings)
+        different = set(numbers)
+        size = len(different) - (None in different)
         if size > best_size:
-            best = (field, text, matches)
+            best = (field, text, spellings, numbers)
             best_size = size
         if size >= words.size:
             break
-    return best
+    return best and (best[0], best[1], _matches(*best[1:]))
 
 
-def _matches(text: str, words: "QueryWords") -> Matches:
-    return [
-        (*spelling.span(), number)
-        for spelling in SPELLING.finditer(text)
-        if (number := words[spelling[0][:MAX_TOKEN_LENGTH]]) is not None
-    ]
+def _matches(text: str, spellings: Sequence[str], numbers: Sequence[int | None]) -> Matches:
+    """Return what matches in a text, given its words and the number of the concept of each.
+
+    No word starts between two others, so each word is found at its place.
+    """
+    matches: Matches = []
+    end = 0
+    for spelling, number in zip(spellings, numbers, strict=True):
+        start = text.find(spelling, end)
+        end = start + len(spelling)
+        if number is not None:
+            matches.append((start, end, number))
+    return matches
+
+
+def _size(matches: Matches) -> int:
+    return len({number for _, _, number in matches})
 
 
 def headings(resource: Resource, record: Mapping[str, Any]) -> Texts:
@@ -91,7 +116,7 @@ def headings(resource: Resource, record: Mapping[str, Any]) -> Texts:
     return texts or [("id", record["id"])]
 
 
-def _beginnings(texts: Texts) -> Iterator[tuple[str, str]]:
+def _beginnings(texts: Names) -> Iterator[tuple[str, str]]:
     """Yield the fields with the first characters of their texts, until they are as many as are examined."""
     left = MAX_RECORD
     for field, text in texts:
@@ -101,29 +126,30 @@ def _beginnings(texts: Texts) -> Iterator[tuple[str, str]]:
         left -= len(text)
 
 
-def _joined_name(names: Texts, words: "QueryWords") -> tuple[str, str, Matches]:
+def _joined_name(names: Names, words: "QueryWords") -> tuple[str, str, Matches]:
     """Return the name that matches when its words are written as one (hanoi). All of it is highlighted.
 
     If there is none, return the main name without highlights.
     """
     for field, text in names:
-        joined = joined_name(tokenize(text))
-        if joined and words[joined] is not None:
-            text = normalized("NFC", text)
+        text = normalized("NFC", text)
+        beginning = list(islice(SPELLING.finditer(text), JOINED_NAME_LENGTHS.stop))
+        joined = joined_name(tokenize(text)) if len(beginning) in JOINED_NAME_LENGTHS else ""
+        if joined and words.numbers_of([joined]) != [None]:
             return field, text, [(0, len(text), 0)]
     field, text = names[0]
     return field, normalized("NFC", text[:MAX_FIELD]), []
 
 
-def _equal_to_query(texts: Texts, typed: Sequence[str]) -> Texts:
+def _equal_to_query(texts: Names, typed: Sequence[str]) -> Texts:
     """Return the texts that consist of the words of the query."""
     return [(field, text) for field, text in _beginnings(texts) if [item.folded for item in tokenize(text)] == typed]
 
 
-class QueryWords(dict[str, int | None]):
-    """The number of the concept that each spelling in a text matches, None for each other one.
+class QueryWords:
+    """The words of a query, with the number of the concept to which each belongs.
 
-    They are computed at the first use. A word without diacritics also matches words that have some.
+    A word without diacritics also matches words that have some.
     """
 
     def __init__(self, concepts: Sequence[Concept], tokens: Sequence[Token], *, is_exact: bool) -> None:
@@ -141,27 +167,20 @@ class QueryWords(dict[str, int | None]):
                     self._folded.setdefault(token.folded, number)
         self.size = len({*self._exact.values(), *self._folded.values()})
 
-    def size_of(self, spellings: Iterable[str]) -> int:
-        """Return how many different concepts these spellings match."""
-        numbers = {self[spelling[:MAX_TOKEN_LENGTH]] for spelling in spellings}
-        return len(numbers) - (None in numbers)
+    @classmethod
+    def of(cls, interpretation: Interpretation, tier: str) -> "QueryWords":
+        """Return the words of a query that are highlighted in hits of a tier: all that were typed in a whole name."""
+        concepts = () if tier == "whole_name" else interpretation.concepts
+        return cls(concepts, interpretation.tokens, is_exact=interpretation.reading != "other_diacritics")
 
-    def __missing__(self, spelling: str) -> int | None:
-        if len(self) >= MAX_MATCHED_WORDS:
-            self.clear()
-        folded, exact = token_of(spelling)
-        number = self._folded.get(folded)
-        if number is None:
-            number = self._exact.get(exact)
-        self[spelling] = number
-        return number
-
-
-@lru_cache(maxsize=16)
-def words_of(interpretation: Interpretation, tier: str) -> QueryWords:
-    """Return the words of a query that are highlighted in hits of a tier: all that were typed in a whole name."""
-    concepts = () if tier == "whole_name" else interpretation.concepts
-    return QueryWords(concepts, interpretation.tokens, is_exact=interpretation.reading != "other_diacritics")
+    def numbers_of(self, spellings: Sequence[str]) -> list[int | None]:
+        """Return the number of the concept that each word of a text matches; None for each other word."""
+        tokens = tokens_of(spellings)
+        if not self._exact:
+            return list(map(self._folded.get, map(_FOLDED, tokens)))
+        if not self._folded:
+            return list(map(self._exact.get, map(_EXACT, tokens)))
+        return [self._folded.get(folded, self._exact.get(exact)) for folded, exact in tokens]
 
 
 def _cut(field: str, text: str, matches: Matches) -> Snippet:

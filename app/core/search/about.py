@@ -17,7 +17,7 @@ from app.core.values.json import from_json, to_json
 from app.core.values.links import LinksTo
 
 MAX_LABEL = 500  # characters of the names of a linked record
-MAX_OWN_NAMES = 2_000  # characters of names that are stored to show hits; more than in a label
+MAX_PREVIEW = 2_000  # characters of names that are stored to show hits; more than in a label
 MAX_LINKS = 60  # linked records whose names are indexed with a record
 
 # Fields that say nothing about the subject of a record.
@@ -36,36 +36,61 @@ _Fact = str | Reference
 _Collect = Callable[[Any], Iterator[_Fact]]
 
 
+class Preview(NamedTuple):
+    """What a hit shows of a record: the id of its project, and its names with their paths.
+
+    If the resource has no names, they are the texts of its heading. `is_cut`: there are more, or longer ones.
+    """
+
+    project: str | None
+    names: Sequence[tuple[str, str]]
+    is_cut: bool = False
+
+    @classmethod
+    def of(cls, stored: bytes) -> "Preview":
+        """Return what `preview_of` has stored."""
+        return cls(*from_json(stored))
+
+
+def preview_of(resource: Resource, record: Mapping[str, Any], names: Texts, others: Texts) -> bytes:
+    """Return `Preview` as JSON: ["smart-factories", [["title.vi", "Dự án"]]], then true if names are left out.
+
+    Many or long names are left out, but not the first one.
+    """
+    headings = [text for text in others if text[0].partition(".")[0] in resource.heading]
+    texts = names if resource.names else headings
+    first = _first_names(texts)
+    return to_json([project_of(record), first, *([True] if len(first) < len(texts) else ())])
+
+
+def project_of(record: Mapping[str, Any]) -> str | None:
+    """Return the id of the project to which a record belongs: the first one, if there are several."""
+    project: str | None = record.get("project") or next(iter(record.get("projects") or ()), None)
+    return project
+
+
 def label_of(resource: Resource, record: Mapping[str, Any]) -> str:
     """Return the names of a record, one in each line, as records that link to it are indexed with them."""
-    return _label(_stored_names(name_texts(resource, record)))
+    return _label(_first_names(name_texts(resource, record)))
 
 
-def own_names_of(names: Texts) -> str:
-    """Return the names of a record with their paths as JSON, from which hits are shown: [["title.vi", "Dự án"]].
-
-    Many or long names are cut after the first ones. The list then ends with null.
-    """
-    return to_json(_stored_names(names)).decode()
+def label_in(resource: Resource, stored: bytes) -> str:
+    """Return the label of a record, given what `preview_of` has stored."""
+    return _label(Preview.of(stored).names) if resource.names else ""
 
 
-def _stored_names(names: Texts) -> list[tuple[str, str] | None]:
-    """Return the first names, and None at the end if they are not all."""
+def _first_names(names: Texts) -> Texts:
+    """Return the first names, which have at most MAX_PREVIEW characters, or only the first one."""
     total = 0
     for number, (path, name) in enumerate(names):
         total += len(path) + len(name)
-        if number and total > MAX_OWN_NAMES:
-            return [*names[:number], None]
-    return [*names]
+        if number and total > MAX_PREVIEW:
+            return names[:number]
+    return names
 
 
-def label_in(own_names: str) -> str:
-    """Return the label of a record, given its names as `own_names_of` returns them."""
-    return _label(from_json(own_names))
-
-
-def _label(names: Sequence[Sequence[str] | None]) -> str:
-    return "\n".join(dict.fromkeys([item[1] for item in names if item]))[:MAX_LABEL]
+def _label(names: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(dict.fromkeys([item[1] for item in names]))[:MAX_LABEL]
 
 
 class Facts(NamedTuple):

@@ -14,7 +14,7 @@ from app.core.model.resource import Resource
 from app.core.search.query.interpretation import fts5
 from app.core.search.tables import RECORDS, TERMS
 
-_COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "resource", "record_id", "names", "texts", "about", "own_names"))
+_COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "record_id", "names", "texts", "about", "preview"))
 
 WINDOW = 100  # candidates that are ranked together
 # Rows that PostgreSQL checks in order before it uses its index: 4 and 24 ms.

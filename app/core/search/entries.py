@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from app.core.model.resource import Resource
 from app.core.model.texts import name_texts, other_texts
-from app.core.search.about import Facts, Reference, label_in, own_names_of
+from app.core.search.about import Facts, Reference, preview_of
 from app.core.search.tokens import (
     LINK,
     PAIR,
@@ -30,7 +30,7 @@ from app.core.values.json import from_json
 
 # The version number of the rules that turn a record into an `IndexEntry`. Raise it when an entry changes for the same
 # record. `hoptac migrate` then builds the index again.
-INDEXING = 6
+INDEXING = 7
 
 MAX_RANKED = 4_000  # characters of the texts of a record, and of what it is about, with which queries are compared
 MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte
@@ -45,13 +45,13 @@ class IndexEntry(NamedTuple):
 
     `names`, `texts` and `about` are the folded words that the ranking compares with a query. Each name or phrase is a
     line, and each word has a space before and after it: "\\n ha noi \\n hanoi \\n". `terms` are separated by spaces.
-    `own_names` are those of `own_names_of`.
+    `preview` is what hits show of the record (see `about`).
     """
 
     names: str
     texts: str
     about: str
-    own_names: str
+    preview: bytes
     terms: str
 
     @classmethod
@@ -64,7 +64,8 @@ class IndexEntry(NamedTuple):
         names: list[Sequence[Token]] = [
             list(chain.from_iterable(phrases_of_name)) for phrases_of_name in phrases_of_names
         ]
-        others = [own_text(text) for path, text in other_texts(resource, record) if not NOTE.search(path)]
+        texts = other_texts(resource, record)
+        others = [own_text(text) for path, text in texts if not NOTE.search(path)]
         links_text = [link_text(text) for text in (resource.one, *facts.texts)]
         links_text += [link_text(labels.get(reference, "")) for reference in facts.references]
         codes = [record["id"], *(identifier["value"] for identifier in record.get("identifiers", ()))]
@@ -86,14 +87,9 @@ class IndexEntry(NamedTuple):
             _joined(chain.from_iterable(text.lines for text in others), MAX_RANKED),
             _joined(chain.from_iterable(text.lines for text in links_text), MAX_RANKED)
             + "".join([CODE_LINE + line_of(code) for code in tokens_of_codes]),
-            own_names_of(own_names),
+            preview_of(resource, record, own_names, texts),
             joined,
         )
-
-    @property
-    def label(self) -> str:
-        """The names as they are indexed with records that link to this one."""
-        return label_in(self.own_names)
 
 
 def _joined(lines: Iterable[str], size: int) -> str:

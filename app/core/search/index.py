@@ -130,7 +130,7 @@ def _has_same_terms(change: _EntryChange) -> bool:
 
 def _columns(change: _EntryChange, engine: str) -> dict[str, Any]:
     assert change.after is not None
-    texts: dict[str, Any] = {name: getattr(change.after, name) for name in ("names", "texts", "about", "own_names")}
+    texts: dict[str, Any] = {name: getattr(change.after, name) for name in ("names", "texts", "about", "preview")}
     # PostgreSQL can read the terms of a tsvector.
     texts["stored_terms"] = _compressed(change.after.terms) if engine == "sqlite" else None
     key = {"resource": change.write.resource.name, "record_id": change.write.record_id}
@@ -177,7 +177,7 @@ def _entry_changes(connection: Connection, writes: Sequence[IndexWrite], *, is_c
         by_resource.setdefault(write.resource.name, []).append(write)
     for name, group in by_resource.items():
         resource = RESOURCES[name]
-        present = _present(connection, name, [write.record_id for write in group if write.before])
+        present = _present(connection, resource, [write.record_id for write in group if write.before])
         reference_data = reference_data_among(connection, resource, public)
         numbering = _Numbering(connection, resource)
         for write in group:
@@ -235,10 +235,10 @@ def _labels(
             if reference not in written:
                 unknown.setdefault(reference.resource, set()).add(reference.record_id)
     for name, ids in unknown.items():
-        query = select(RECORDS.c.record_id, RECORDS.c.own_names).where(RECORDS.c.resource == name)
+        query = select(RECORDS.c.record_id, RECORDS.c.preview).where(RECORDS.c.resource == name)
         for chunk in chunks(sorted(ids)):
             rows = connection.execute(query.where(RECORDS.c.record_id.in_(chunk)))
-            labels_by_id = {record_id: label_in(own_names) for record_id, own_names in rows}
+            labels_by_id = {record_id: label_in(RESOURCES[name], preview) for record_id, preview in rows}
             missing = set() if is_complete else set(chunk) - labels_by_id.keys()
             for linked in with_bodies(connection, RESOURCES[name], missing):
                 record = public_record(linked.body)
@@ -247,20 +247,20 @@ def _labels(
     return labels
 
 
-def _present(connection: Connection, resource: str, ids: list[str]) -> dict[str, tuple[int, str, str]]:
+def _present(connection: Connection, resource: Resource, ids: list[str]) -> dict[str, tuple[int, str, str]]:
     """Return docid, label and terms of the entries of these records."""
-    columns = (RECORDS.c.record_id, RECORDS.c.docid, RECORDS.c.own_names)
+    columns = (RECORDS.c.record_id, RECORDS.c.docid, RECORDS.c.preview)
     if connection.dialect.name == "sqlite":
         query = select(*columns, RECORDS.c.stored_terms)
     else:
         terms: Any = func.array_to_string(func.tsvector_to_array(TERMS.c.terms), " ")
         query = select(*columns, terms).join(TERMS, TERMS.c.rowid == RECORDS.c.docid)
-    query = query.where(RECORDS.c.resource == resource)
+    query = query.where(RECORDS.c.resource == resource.name)
     present: dict[str, tuple[int, str, str]] = {}
     for chunk in chunks(ids):
-        for record_id, docid, own_names, stored in connection.execute(query.where(RECORDS.c.record_id.in_(chunk))):
+        for record_id, docid, preview, stored in connection.execute(query.where(RECORDS.c.record_id.in_(chunk))):
             terms_now = stored if isinstance(stored, str) else zlib.decompress(stored).decode()
-            present[record_id] = (docid, label_in(own_names), terms_now)
+            present[record_id] = (docid, label_in(resource, preview), terms_now)
     return present
 
 
@@ -277,7 +277,7 @@ def _dependent_writes(
     added: set[Reference] = set()
     removed: set[Reference] = set()
     for change in changes:
-        if change.write.before and change.label != (change.after.label if change.after else ""):
+        if change.write.before and change.label != _label_after(change):
             more = few_linking(connection, change.reference, sum(few.values()))
             if more is None:
                 queue_refresh(connection, change.reference)
@@ -291,6 +291,10 @@ def _dependent_writes(
     linking += misplaced(connection, added, removed, written, sum(few.values()))
     different = {item.reference: item for item in linking}
     return [IndexWrite(item.resource, item.record_id, item.body, item.body) for item in different.values()]
+
+
+def _label_after(change: _EntryChange) -> str:
+    return label_in(change.write.resource, change.after.preview) if change.after else ""
 
 
 def _reference_links(change: _EntryChange) -> tuple[set[Reference], set[Reference]]:

@@ -25,11 +25,12 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 from app.core.database.statements import Query, Read
 from app.core.errors import BadCursor
-from app.core.model.resource import Resource
+from app.core.model.resource import RESOURCES, Resource
 from app.core.search.candidates import FEW_WALKED_ROWS, NO_TERMS, WALKED_ROWS, WINDOW, term_values
 from app.core.search.counts import ensure_index_ready
 from app.core.search.query.interpretation import (
@@ -58,14 +59,14 @@ FREQUENT = 40
 class Hit(NamedTuple):
     """A record that matches a query, and its tier.
 
-    `is_in_texts`: its own texts have at least one word of the query. `own_names` are those of its index entry.
+    `is_in_texts`: its own texts have at least one word of the query. `preview` is that of its index entry.
     """
 
     resource: str
     record_id: str
     tier: str
     is_in_texts: bool
-    own_names: str
+    preview: bytes
 
 
 class SearchPosition(NamedTuple):
@@ -139,7 +140,8 @@ class Ranking:
                 continue
             start = position or SearchPosition(number, 0, 0, 0)
             folded = [token.folded for token in interpretation.tokens]
-            scoring = Scoring(interpretation.concepts, folded, understanding.preferred)
+            preferred = understanding.preferred
+            scoring = Scoring(interpretation.concepts, folded, preferred, has_name=interpretation.has_name)
             hits, following, used = yield from self._hits(interpretation, start, limit, scoring)
             if hits or position:
                 return RankedPage(hits, following, used)
@@ -176,7 +178,7 @@ class Ranking:
                 ranked = scoring.merged(ranked, scoring.ranked(rows, is_strict=False))
             end = position.skip + limit - len(hits)
             on_page = ranked[position.skip : end]
-            hits += [Hit(item.row[1], item.row[2], *scoring.tier(item), item.row[6]) for item in on_page]
+            hits += [Hit(_resource_of(item[3][0]), item[2], *scoring.tier(item), item[3][5]) for item in on_page]
             if len(ranked) > end:
                 return hits, position._replace(skip=end), used
             position = self._next_window(last, rows)
@@ -220,6 +222,15 @@ class Ranking:
         if len(ends) > 1:
             return position._replace(after=ends[0], skip=0)
         return SearchPosition(position.interpretation, position.stage + 1, 0, 0)
+
+
+def _resource_of(docid: int) -> str:
+    return _resources()[docid % REFERENCE_DATA // SPAN]
+
+
+@cache
+def _resources() -> dict[int, str]:
+    return {resource.number: name for name, resource in RESOURCES.items()}
 
 
 def _walked_rows(matches: int, total: int) -> int:

@@ -7,13 +7,15 @@ contain, plus a bonus each for a close name, for words that stand together, and 
 """
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
+from app.core.model.resource import RESOURCES
 from app.core.search.entries import CODE_LINE
 from app.core.search.query.concepts import Alternative, Concept
 from app.core.search.query.interpretation import SOME
-from app.core.search.tables import SPAN
+from app.core.search.tables import REFERENCE_DATA, SPAN
 
 IN_NAMES = 1.0
 IN_TEXTS = 0.65
@@ -29,21 +31,12 @@ LOOSE = 0.2  # subtracted if a record does not have all concepts with their diac
 PREFERRED = 0.2  # for the resource that a question asks for
 PRIOR = {"projects": 0.06, "agreements": 0.06, "partners": 0.04, "documents": 0.04, "milestones": 0.03, "places": 0.03}
 
-Row = Sequence[Any]  # docid, resource, record_id, names, texts, about, own_names
+Row = Sequence[Any]  # docid, record_id, names, texts, about, preview
 
-
-class Ranked(NamedTuple):
-    """A candidate. `order` is a smaller number for a better score. `is_strict`: it has all concepts.
-
-    Candidates with the same score are in the order of their resources and ids. As they differ, so do all of these
-    tuples before `row`, and they are sorted as they are.
-    """
-
-    order: float
-    resource_number: int
-    record_id: str
-    row: Row
-    is_strict: bool
+# A candidate: a smaller number for a better score, the number with which its docid starts, its id, its row, and
+# whether it has all concepts. Candidates with the same score are in the order of their resources and ids. As these
+# differ, the tuples are sorted as they are. A NamedTuple would take five times as long to make.
+Ranked = tuple[float, int, str, Row, bool]
 
 
 class _Written(NamedTuple):
@@ -55,9 +48,11 @@ class _Written(NamedTuple):
 
 
 class Scoring:
-    """Scores the candidates of one query."""
+    """Scores the candidates of one query. `has_name`: a name or code may equal it."""
 
-    def __init__(self, concepts: Sequence[Concept], typed: Sequence[str], preferred: frozenset[str]) -> None:
+    def __init__(
+        self, concepts: Sequence[Concept], typed: Sequence[str], preferred: frozenset[str], *, has_name: bool
+    ) -> None:
         total = sum(item.weight for item in concepts) or 1.0
         self._concepts = [(item.weight / total, _written_forms(item)) for item in concepts]
         # Most candidates contain the heaviest form of a concept, so it is compared first, without a call.
@@ -69,8 +64,9 @@ class Scoring:
                 self._heaviest.append((weight, phrase, heaviest, written))
                 others = [item.phrase for item in written[1:]]
                 self._in_name.append((weight, phrase, len(concept.alternatives[0].tokens), others))
+        self._only_concept = (self._in_name[0][0], self._in_name[0][2]) if len(self._in_name) == 1 else None
         phrase = " ".join(typed)
-        self._code = f"{CODE_LINE} {phrase} \n"
+        self._code = f"{CODE_LINE} {phrase} \n" if has_name else ""
         self._name_part = f" {phrase} "
         self._name_start = f"\n {phrase} "
         self._equal_name = f"\n {phrase} \n"
@@ -79,15 +75,13 @@ class Scoring:
             for (_, first), (_, second) in pairwise(self._concepts)
             if first and second
         ]
-        self._boni = {**PRIOR, **{name: PRIOR.get(name, 0.0) + PREFERRED for name in preferred}}
+        self._boni = _boni_of_resources(preferred)
 
     def ranked(self, rows: Sequence[Row], *, is_strict: bool) -> list[Ranked]:
         """Return the candidates of a stage in their order."""
         malus = 0.0 if is_strict else LOOSE
         score = self.score
-        return sorted(
-            [Ranked(-round(score(row) - malus, 6), row[0] // SPAN, row[2], row, is_strict) for row in rows],
-        )
+        return sorted([(-round(score(row) - malus, 6), row[0] // SPAN, row[1], row, is_strict) for row in rows])
 
     @staticmethod
     def merged(*ranked: list[Ranked]) -> list[Ranked]:
@@ -96,7 +90,7 @@ class Scoring:
 
     def score(self, row: Row) -> float:
         """Return the score of a candidate."""
-        _, resource, _, names, texts, links_text, _ = row
+        docid, _, names, texts, links_text, _ = row
         score = 0.0
         share = 0.0
         in_name = -1
@@ -113,12 +107,12 @@ class Scoring:
         score *= (1 + share) / 2
         if in_name >= 0:
             score += self._name_bonus(names, in_name)
-        if self._code in links_text:
+        if self._code and self._code in links_text:
             score += EQUAL_NAME
         if self._neighbours:
             together = [pair for pair in self._neighbours if pair in names or pair in texts]
             score += TOGETHER * len(together) / len(self._neighbours)
-        return score + self._boni.get(resource, 0.0)
+        return score + self._boni[docid // SPAN]
 
     def _name_bonus(self, names: str, position: int) -> float:
         """Return the bonus for names that are close to the query; `position` is where one has a word of it."""
@@ -127,21 +121,27 @@ class Scoring:
             bonus = NAME_PART
             if self._name_start in names:
                 bonus = EQUAL_NAME if self._equal_name in names else NAME_START
-        name = names[names.rfind("\n", 0, position + 1) : names.find("\n", position + 1)]
+        start = names.rfind("\n", 0, position + 1)
+        end = names.find("\n", position + 1)
+        number_of_words = names.count(" ", start, end) - 1
+        if self._only_concept:  # it is in this name
+            share, words = self._only_concept
+            return bonus + CLOSE_NAME * share * min(1.0, words / number_of_words)
+        name = names[start:end]
         words = 0
         share = 0.0
         for weight, phrase, length, others in self._in_name:
             if phrase in name or (others and any(other in name for other in others)):
                 words += length
                 share += weight
-        return bonus + CLOSE_NAME * share * min(1.0, words / (name.count(" ") - 1))
+        return bonus + CLOSE_NAME * share * min(1.0, words / number_of_words)
 
     def tier(self, ranked: Ranked) -> tuple[str, bool]:
         """Return where a hit contains the query, as a code of `search_tier`, and whether its own texts have a word."""
-        names, texts, links_text = ranked.row[3:6]
-        if not ranked.is_strict:
+        _, _, _, (_, _, names, texts, links_text, _), is_strict = ranked
+        if not is_strict:
             return SOME, self._number_in(names, texts) > 0
-        if self._equal_name in names or self._code in links_text:
+        if self._equal_name in names or (self._code and self._code in links_text):
             return "whole_name", True
         if self._number_in(names) == len(self._concepts):
             return "in_names", True
@@ -152,7 +152,17 @@ class Scoring:
 
     def _number_in(self, names: str, texts: str = "") -> int:
         """Return how many concepts these texts contain."""
-        return sum(_best(written, names, texts, "")[0] > 0 for _, written in self._concepts)
+        return sum([item[1] in names or _best(item[3], names, texts, "")[0] > 0 for item in self._heaviest])
+
+
+@cache
+def _boni_of_resources(preferred: frozenset[str]) -> dict[int, float]:
+    """Return the boni of all resources by the numbers with which their docids start."""
+    boni = {}
+    for name, resource in RESOURCES.items():
+        boni[resource.number] = PRIOR.get(name, 0.0) + PREFERRED * (name in preferred)
+        boni[resource.number + REFERENCE_DATA // SPAN] = boni[resource.number]
+    return boni
 
 
 def _written_forms(concept: Concept) -> list[_Written]:

@@ -18,7 +18,7 @@ RECORDS = Table(
     Column("names", Text, nullable=False),  # see `IndexEntry` in entries
     Column("texts", Text, nullable=False),
     Column("about", Text, nullable=False),
-    Column("own_names", Text, nullable=False),
+    Column("preview", LargeBinary, nullable=False),  # JSON in UTF-8, which a reader of bytes need not decode
     Column("stored_terms", LargeBinary),  # compressed, on SQLite only: FTS5 removes a row only if it gets its terms
     UniqueConstraint("resource", "record_id"),
 )

@@ -21,6 +21,10 @@ _HAN_AND_KANA = "\u3040-\u30ff\u3400-\u9fff"
 # The pattern is for NFC text. A combining mark that NFC could not join to a letter does not end the token.
 SPELLING = re.compile(f"(?=\\w)[{_HAN_AND_KANA}]|[^\\W_{_HAN_AND_KANA}]+(?:[\u0300-\u036f]+[^\\W_{_HAN_AND_KANA}]*)*")
 
+# A text without these characters has the same words by a pattern that takes less time.
+_SPECIAL = re.compile(f"[_\u0300-\u036f{_HAN_AND_KANA}]")
+_PLAIN_SPELLING = re.compile(r"\w+")
+
 _MARKS = re.compile("[\u0300-\u036f]")
 _TONES = re.compile("[\u0300\u0301\u0303\u0309\u0323]")  # huyền sắc ngã hỏi nặng
 _FINAL_Y = re.compile("(?:qu|[b-df-hj-np-tv-xz]+)y")
@@ -66,10 +70,16 @@ def token_of(spelling: str) -> Token:
     return _token_of(spelling[:MAX_TOKEN_LENGTH])
 
 
-def _tokens(text: str) -> list[Token]:
-    """Return the tokens of a text in NFC."""
-    spellings = SPELLING.findall(text)
-    return [_token_of(word) if len(word) <= MAX_TOKEN_LENGTH else token_of(word) for word in spellings]
+def spellings_in(text: str) -> list[str]:
+    """Return the words of a text in NFC as they are written."""
+    return (SPELLING if _SPECIAL.search(text) else _PLAIN_SPELLING).findall(text)
+
+
+def tokens_of(spellings: Sequence[str]) -> list[Token]:
+    """Return the tokens of some words."""
+    if max(map(len, spellings), default=0) > MAX_TOKEN_LENGTH:
+        return list(map(token_of, spellings))
+    return list(map(_token_of, spellings))
 
 
 @lru_cache(maxsize=CACHED_WORDS)
@@ -86,7 +96,7 @@ def _token_of(spelling: str) -> Token:
 
 def tokenize(text: str) -> list[Token]:
     """Return the tokens of a text in their order. All other characters only separate them."""
-    return _tokens(normalized("NFC", text))
+    return tokens_of(spellings_in(normalized("NFC", text)))
 
 
 def prefixes(spelling: str) -> set[str]:
@@ -106,7 +116,7 @@ def is_syllable(folded: str) -> bool:
 def phrases(text: str) -> list[list[Token]]:
     """Return the tokens of a text in the phrases between its punctuation marks."""
     parts = _PHRASE_BREAK.split(normalized("NFC", text))
-    return [phrase for phrase in map(_tokens, parts) if phrase]
+    return [tokens_of(spellings) for spellings in map(spellings_in, parts) if spellings]
 
 
 def makes_pair(first: str, second: str) -> bool:

@@ -12,6 +12,7 @@ The weight of a concept is from 1 (in all records) to 3 (in none).
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ RELATED = 0.5
 COMPLETED = 0.8
 PART_OF_PHRASE = 0.5  # weight of a syllable whose pair with a neighbour belongs to a word already
 MAX_SAME_STEM = 6
+CACHED_PHRASES = 1 << 12  # an entry takes about 400 bytes
 
 
 class Alternative(NamedTuple):
@@ -35,18 +37,28 @@ class Alternative(NamedTuple):
     weight: float
 
     @property
-    def pairs(self) -> list[str]:
+    def pairs(self) -> tuple[str, ...]:
         """The pairs of its tokens that the vocabulary counts."""
-        folded = [token.folded for token in self.tokens]
-        return [pair_of(*both) for both in pairwise(folded) if makes_pair(*both)]
+        return _pairs_of(self.tokens)
 
     def records(self, counts: Counts) -> int:
         """Return the largest possible number of records that contain it."""
-        needed = [*(token.folded for token in self.tokens if token.folded not in WEAK), *self.pairs]
-        return min((counts.records(word) for word in needed), default=0)
+        return min(map(counts.records, _needed_words(self.tokens)), default=0)
 
 
 WEAK = frozenset({"of", "and", "the", "for", "in", "on"})
+
+
+@lru_cache(maxsize=CACHED_PHRASES)
+def _pairs_of(tokens: tuple[Token, ...]) -> tuple[str, ...]:
+    both_folded = pairwise([token.folded for token in tokens])
+    return tuple([pair_of(*both) for both in both_folded if makes_pair(*both)])
+
+
+@lru_cache(maxsize=CACHED_PHRASES)
+def _needed_words(tokens: tuple[Token, ...]) -> tuple[str, ...]:
+    """Return the words and pairs that each record with these tokens has."""
+    return (*[token.folded for token in tokens if token.folded not in WEAK], *_pairs_of(tokens))
 
 
 class Concept(NamedTuple):
@@ -221,8 +233,9 @@ class _Reader:
         return self._concept(part[start : start + 2], [Alternative(_two(part, start), 1.0)], weight)
 
     def _concept(self, typed: Sequence[Word], alternatives: Iterable[Alternative], factor: float = 1.0) -> Concept:
-        present = [item for item in dict.fromkeys(alternatives) if item.records(self._counts)]
-        records = min(self._total, sum(item.records(self._counts) for item in present))
+        counted = {item: item.records(self._counts) for item in alternatives}
+        present = [item for item, records in counted.items() if records]
+        records = min(self._total, sum(counted.values()))
         return Concept(_typed(typed), tuple(present), factor * self._weight(records), records)
 
     def _weight(self, records: int) -> float:

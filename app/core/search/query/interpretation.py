@@ -244,18 +244,26 @@ def _all_in(concepts: Iterable[Concept], scope: Scope, *, exact: bool) -> str:
 
 
 def _concept(concept: Concept, scope: Scope, *, exact: bool) -> str:
-    return _any_of([_alternative(item, scope, exact=exact) for item in concept.alternatives])
+    """Return the expression for a concept.
+
+    If an alternative needs all parts of another one and more, each record that it matches has the other one too: it is
+    left out. «Memorandum of understanding» is, beside «memorandum».
+    """
+    alternatives = [dict.fromkeys(_parts(item, scope, exact=exact)) for item in concept.alternatives]
+    if len(alternatives) > 1:
+        alternatives = [item for item in alternatives if not any(other.keys() < item.keys() for other in alternatives)]
+    return _any_of(map(_all_of, alternatives))
 
 
-def _alternative(alternative: Alternative, scope: Scope, *, exact: bool) -> str:
+def _parts(alternative: Alternative, scope: Scope, *, exact: bool) -> list[str]:
+    """Return the expressions of which a record with an alternative fulfils all."""
     words = [token for token in alternative.tokens if token.folded not in WEAK or len(alternative.tokens) == 1]
     pairs = alternative.pairs
     if scope is not NAMES:  # a record with a pair has both of its folded words, but the pair may not be in a name
         implied = set(PAIR_JOINT.join(pairs).split(PAIR_JOINT))
         words = [token for token in words if token.folded not in implied or (exact and token.exact != token.folded)]
     parts = [_word(token, scope, exact=exact) for token in words]
-    parts += [_any_of([_term(prefix + pair) for prefix in scope.pairs]) for pair in pairs]
-    return _all_of(parts)
+    return parts + [_any_of([_term(prefix + pair) for prefix in scope.pairs]) for pair in pairs]
 
 
 def _word(token: Token, scope: Scope, *, exact: bool) -> str:

@@ -1,7 +1,7 @@
 """From the text of a query to its interpretations: reads the counts of its words and corrects typing errors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from app.core.database.statements import Read
@@ -56,6 +56,8 @@ class Understanding:
     includes_reference_data: bool = False
     total: int = 1  # number of records; read with the concepts
     _has_name: bool = True  # whether a name or code equals the words; read with the concepts
+    _concepts_of: dict[tuple[Word, ...], tuple[list[Concept], bool]] = field(default_factory=dict)
+    _corrections: list[list[Word] | None] = field(default_factory=list)  # the result of `_corrected`, once it is read
 
     @cached_property
     def words(self) -> list[Word]:
@@ -102,6 +104,15 @@ class Understanding:
         )
 
     def _concepts(self, words: Sequence[Word]) -> Read:
+        """Return the concepts of some words. They are read once for all interpretations."""
+        key = tuple(words)
+        if key not in self._concepts_of:
+            concepts = yield from self._read_concepts(words)
+            self._concepts_of[key] = concepts, self._has_name
+        concepts, self._has_name = self._concepts_of[key]
+        return concepts
+
+    def _read_concepts(self, words: Sequence[Word]) -> Read:
         """Read the concepts of some words. The last word may be unfinished, if no record has it."""
         table = synonym_table()
         stems = sorted(words_to_count(words, table))
@@ -148,7 +159,12 @@ class Understanding:
         return counts
 
     def _corrected(self, concepts: Sequence[Concept]) -> Read:
-        """Read the words with unknown ones replaced by the most similar known ones; None if none can be replaced."""
+        """Return the words with unknown ones replaced by the most similar known ones; None if none can be replaced."""
+        if not self._corrections:
+            self._corrections.append((yield from self._read_corrected(concepts)))
+        return self._corrections[0]
+
+    def _read_corrected(self, concepts: Sequence[Concept]) -> Read:
         unknown = {concept.typed for concept in concepts if not concept.is_present}
         words = list(self.words)
         for position, word in enumerate(words):
