@@ -99,6 +99,11 @@ def test_a_download_waits_while_its_client_has_used_up_its_rate_limit(
             assert limited.get(path).text == text
             assert refusals == []
             assert len(counted) > 4
+        monkeypatch.setattr(reading, "MAX_CHUNK", 1_000)
+        monkeypatch.setattr(tables, "MAX_PIECE", 5_000)
+        counted.clear()
+        assert limited.get("/v1/projects.xlsx?rows=roles&fields=description").status_code == 200
+        assert len(counted) > 10, "the rows of one chunk are many groups, and each is charged"
 
 
 @pytest.mark.parametrize("form", FORMATS)

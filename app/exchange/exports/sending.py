@@ -89,7 +89,9 @@ class Export:
             closing.close()
             return Response(None, 304, self._headers)
         async for part in self._chunks(chunk, book.rows_of):
-            await in_thread(book.add, part.written)
+            for group in part.written:
+                await in_thread(book.add, group)
+                await self._charge()
         file = await in_thread(book.finish)
 
         async def parts() -> AsyncGenerator[bytes, None]:
@@ -114,6 +116,10 @@ class Export:
     async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
         return await patiently(self._meter, work)
 
+    async def _charge(self) -> None:
+        if self._meter is not None:
+            await wait_for_units(self._meter)
+
     async def _run(self, make: Callable[[], Piece]) -> Any:
         """Make the next piece of a chunk where reads of clients take turns."""
 
@@ -130,7 +136,7 @@ async def patiently(meter: RequestMeter | None, work: Callable[[], Awaitable[Any
     It waits while its client has no units left, and is tried again if the server is busy.
     """
     if meter is not None:
-        await _wait_for_units(meter)
+        await wait_for_units(meter)
     for _ in range(ATTEMPTS):
         try:
             return await work()
@@ -139,7 +145,7 @@ async def patiently(meter: RequestMeter | None, work: Callable[[], Awaitable[Any
     return await work()
 
 
-async def _wait_for_units(meter: RequestMeter) -> None:
+async def wait_for_units(meter: RequestMeter) -> None:
     """Charge the work so far, and count the next work. A client that owes many units still gets on, but slowly."""
     meter.charge()
     for _ in range(WAITS):

@@ -57,12 +57,11 @@ class Workbook:
         """Return what makes the rows of these items, without adding them: a read can be repeated."""
         return self._table.groups(items)
 
-    def add(self, groups: Sequence[Group]) -> None:
-        """Add rows."""
-        for make_rows in groups:
-            rows = make_rows()
-            if rows:
-                self._add_cells([column.get(rows) for column in self._columns])
+    def add(self, make_rows: Group) -> None:
+        """Add a group of rows."""
+        rows = make_rows()
+        if rows:
+            self._add_cells([column.get(rows) for column in self._columns])
 
     def _add_cells(self, cells: Sequence[Sequence[Cell]]) -> None:
         """Add rows with these cells of each column."""
