@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from app.catalogue import RESOURCES
 from app.core.database.engine import Database
 from app.exchange.archives import current, sending
 from app.exchange.archives.description import State
-from app.exchange.archives.folder import ArchiveFolder, ArchiveName, Lock, OpenArchive
+from app.exchange.archives.folder import MAX_PAUSE, ArchiveFolder, ArchiveName, Lock, OpenArchive
 from app.exchange.archives.sending import Downloads, Span, archive_response, requested_span
 from app.exchange.archives.zip_file import NotArchived, ZipWriter
 from tests.support.databases import url_of
@@ -180,7 +181,7 @@ def test_an_archive_is_sent_in_parts_and_made_again_after_a_change(
     assert len(list((tmp_path / "archives").glob("*.zip"))) == 2
 
     lock = tmp_path / "archives" / "lock"
-    lock.write_text("99999999999")  # none is made
+    lock.write_text(str(time.time() + 10_000))  # none is made
     redact(seeded_database, "Leaked secret")
     refused = registry.get(PATH, headers={"Accept-Language": "vi"})
     problem(refused, 503, "unavailable")
@@ -238,6 +239,13 @@ def test_only_one_process_makes_an_archive(
     problem(waiting, 503, "unavailable")
     assert waiting.headers["retry-after"] == "10"
     assert [path.name for path in (tmp_path / "archives").iterdir()] == ["lock"]
+
+
+def test_archives_are_made_again_after_the_clock_was_set_back(lock: Lock) -> None:
+    lock.pause_for(10_000)
+    assert lock.pause() > 0
+    lock.pause_for(2 * MAX_PAUSE)  # written while the clock was far ahead
+    assert lock.pause() == 0
 
 
 def test_an_archive_that_is_too_large_is_not_made(seeded_database: Database, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Index, Integer, Table, Text, and_, bindparam, cast, func, select
@@ -138,6 +138,11 @@ def now() -> str:
 def instant(moment: datetime) -> str:
     """Return an aware datetime as it is stored and shown: RFC 3339 in UTC, with microseconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def instant_after(at: str) -> str:
+    """Return the first instant after a stored one."""
+    return instant(datetime.fromisoformat(at) + timedelta(microseconds=1))
 
 
 def public_action(before: str | None, after: str | None) -> str | None:

@@ -27,6 +27,7 @@ from app.core.change_log import (
     chain_entry,
     chain_value,
     digest,
+    instant_after,
     name_of,
     new_salt,
     now,
@@ -88,13 +89,14 @@ class Batch:
 
     @cached_property
     def at(self) -> str:
-        """The instant of all writes of the transaction: now, but not before the instant of the last Change.
+        """The instant of all writes of the transaction: now, but after that of the last Change.
 
-        All batches of a session have the same instant, by which readers of the log see where a transaction begins.
+        All batches of a session have the same instant, by which readers of the log see where a transaction begins. So
+        no two transactions have the same, also if the clock was set back.
         """
         if "at" not in self.session.info:
             last = self.session.execute(LATEST_CHANGE).first()
-            self.session.info["at"] = max(now(), last.at) if last else now()
+            self.session.info["at"] = max(now(), instant_after(last.at)) if last else now()
         return str(self.session.info["at"])
 
     def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, StoredRecord]:

@@ -23,6 +23,7 @@ from app.exchange.archives.description import Description, State
 
 MAX_ARCHIVES = 2  # archives: the newest, and the one before it, which clients may still download in parts
 CHAIN = 8  # characters of a chain value in a name
+MAX_PAUSE = 100_000.0  # seconds between two archives: more than any that takes an hour to make
 PARTIAL = "partial-"
 LOCK = "lock"
 _NAME = re.compile(
@@ -134,11 +135,12 @@ class Lock:
         os.close(self.descriptor)
 
     def pause(self) -> float:
-        """Return the number of seconds for which no archive should be made."""
+        """Return the number of seconds for which no archive should be made: 0 if the clock was set back since."""
         try:
-            return max(0.0, float(json.loads(os.pread(self.descriptor, 100, 0))) - time.time())
+            left = float(json.loads(os.pread(self.descriptor, 100, 0))) - time.time()
         except (ValueError, TypeError):
             return 0.0
+        return left if 0 < left < MAX_PAUSE else 0.0
 
     def pause_for(self, seconds: float) -> None:
         """Prevent new archives for this number of seconds."""
