@@ -1,16 +1,20 @@
 """Metrics on a port of their own: the sums of all processes, and the numbers of the registry."""
 
+import itertools
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.server import metrics_server
 from tests.support.servers import ROOT, run, server
 from tests.support.waiting import eventually
 
@@ -56,6 +60,42 @@ def test_all_processes_are_counted_together(folder: Path) -> None:
 
 def pids(text: str) -> set[str]:
     return set(re.findall(r'hoptac_writes{pid="(\d+)"}', text))
+
+
+def test_idle_clients_of_the_metrics_port_take_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in the process of the API, whose clients need the files and the CPU time."""
+    monkeypatch.setattr(metrics_server, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(metrics_server, "MAX_SECONDS", 1.0)
+    monkeypatch.setattr(metrics_server, "REFRESH_SECONDS", 3_600)
+    made = itertools.count()
+    metrics = metrics_server.MetricsServer("127.0.0.1", 0, lambda: b"%d" % next(made), "text/plain")
+    thread = threading.Thread(target=metrics.serve_forever)
+    thread.start()
+
+    def connected() -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", metrics.server_port), timeout=60)
+        connection.sendall(b"GET /metrics HTTP/1.1\r\n")
+        return connection
+
+    def scrape() -> str:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{metrics.server_port}/metrics", trust_env=False).text
+        return ""
+
+    try:
+        with ExitStack() as stack:
+            idle = [stack.enter_context(connected()) for _ in range(4)]
+            with suppress(ConnectionResetError):
+                assert idle[3].recv(10) == b""  # one too many
+            for connection in idle[:3]:
+                assert connection.recv(10) == b""  # their time is over
+        monkeypatch.setattr(metrics_server, "MAX_SECONDS", 60)
+        eventually(scrape)
+        assert {scrape() for _ in range(3)} == {"0"}
+    finally:
+        metrics.shutdown()
+        thread.join()
+        metrics.server_close()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.database.engine import Database
 from app.core.errors import Unavailable
 from app.core.settings import Settings
+from app.server.metrics_server import MetricsServer
 from app.status import Facts, size_of, work_facts
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client looks for this variable when it is imported
@@ -33,17 +35,20 @@ def metrics_port(settings: Settings) -> Iterator[None]:
         return
     with tempfile.TemporaryDirectory(prefix="hoptac-metrics-") as folder:
         os.environ[FOLDER] = folder
-        from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415 - see FOLDER
+        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest  # noqa: PLC0415 - see FOLDER
         from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415 - see FOLDER
 
         registry = CollectorRegistry()
         MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
         with Database(settings.database_url) as database:
             registry.register(RegistryCollector(database))
+            make = partial(generate_latest, registry)
             try:
-                server, thread = start_http_server(settings.metrics_port, settings.host, registry)
+                server = MetricsServer(settings.host, settings.metrics_port, make, CONTENT_TYPE_LATEST)
             except OSError as error:
                 raise ValueError(f"HOPTAC_METRICS_PORT: {error.strerror}") from None
+            thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+            thread.start()
             try:
                 yield
             finally:
