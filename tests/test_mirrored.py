@@ -284,6 +284,28 @@ def test_a_mirror_is_backed_up_and_goes_on_as_a_mirror(
         restored.close()
 
 
+def test_a_mirror_that_was_killed_removes_redacted_text_from_its_file(
+    registry: TestClient, editor: Key, seeded_database: Database, copy: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not copy.is_sqlite:
+        pytest.skip("PostgreSQL leaves that to VACUUM")
+
+    def has_text() -> bool:
+        path = Path(str(copy.url.database))
+        return any(b"quagga" in file.read_bytes().lower() for file in path.parent.glob(f"{path.name}*"))
+
+    put(registry, editor, "partners/leaking", {**PARTNER, "name": {"en": "Quagga bureau"}})
+    mirror(registry, copy)
+    redact(seeded_database, "Quagga")
+    with monkeypatch.context() as patched:
+        patched.setattr(MirrorFollower, "_scrub", lambda _: None)  # it is killed before
+        mirror(registry, copy)
+    assert has_text()
+    mirror(registry, copy)
+    assert not has_text()
+    assert not copy.has_removed_text()
+
+
 class Following:
     """A mirror that follows in a thread until the block ends, and at its end is like the source."""
 

@@ -135,7 +135,25 @@ class Database:
         driver = sqlite3.connect(str(self.url.database), timeout=patience, isolation_level=None)
         with contextlib.closing(driver) as connection:
             connection.execute("VACUUM")
-        return reset_wal(str(self.url.database), patience)
+            if not reset_wal(str(self.url.database), patience):
+                return False
+            connection.execute("PRAGMA user_version = 0")
+        return True
+
+    def note_removed_text(self, connection: Connection) -> None:
+        """Note in the current transaction that the SQLite file will contain a text that it must not contain.
+
+        If the process is killed before `scrub`, the next one sees it.
+        """
+        if self.is_sqlite:
+            connection.execute(text("PRAGMA user_version = 1"))
+
+    def has_removed_text(self) -> bool:
+        """Return whether an SQLite file needs `scrub`."""
+        if not self.is_sqlite:
+            return False
+        with self.engine.connect() as connection:
+            return bool(connection.execute(text("PRAGMA user_version")).scalar())
 
     def schema_version(self) -> str | None:
         """Return the revision of the schema, None without a schema; Unavailable if the database does not respond."""

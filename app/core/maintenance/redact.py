@@ -167,7 +167,9 @@ def redact(database: Database, redaction: Redaction, *, dry_run: bool = False) -
         if any(result.change for result in results):
             clear_index(session.connection())
         results += _redact_other_tables(session.connection(), redaction, dry_run=False)
-    if is_refresh_needed(database):
+        if results:
+            database.note_removed_text(session.connection())
+    if is_refresh_needed(database) or (not results and database.has_removed_text()):  # the last one was killed
         while refresh_index(database):
             pass
         with database.write() as session:

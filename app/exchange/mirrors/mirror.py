@@ -47,7 +47,7 @@ class MirrorFollower:
         self.database = database
         self.source = source
         self.report = report
-        self._is_scrubbed = True  # whether the file contains nothing that a redaction removed
+        self._is_scrubbed = False  # whether the file contains nothing that a redaction removed
 
     def follow(self, *, once: bool = False) -> None:
         """Copy the Changes of the source, without end or, with `once`, until the mirror is up to date.
@@ -55,6 +55,7 @@ class MirrorFollower:
         Raise NotMirrored if that is impossible.
         """
         self._check_usable()
+        self._is_scrubbed = not self.database.has_removed_text()
         is_claimed = False
         while True:
             sequence, chain = self._head()
@@ -114,6 +115,8 @@ class MirrorFollower:
                     copy.add_changes(items)
                 copy.write_records()
                 copy.replace_redacted(redacted)
+                if copy.has_redacted:
+                    self.database.note_removed_text(session.connection())
         return copy.has_redacted
 
     def _read(self, page: SourcePage, transactions: Spool, redacted: Spool) -> None:
