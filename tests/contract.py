@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def examples() -> str:
 
 def answers() -> str:
     """What a registry with the dataset answers: one answer for each schema of a response without an example."""
-    document = with_examples(written(), {})
+    document = with_examples(json.loads(contract()), {})
     operations = {operation["operationId"]: operation for operation in operations_in(document)}
     found: dict[str, tuple[str, Any]] = {}
     for request, response in run_on_dataset(document):
@@ -90,6 +91,7 @@ def committed_with_examples() -> dict[str, Any]:
     return with_examples(json.loads(CONTRACT.read_text("utf-8")), json.loads(ANSWERS.read_text("utf-8")))
 
 
+@cache
 def contract() -> str:
     """The OpenAPI document as it is committed."""
     return json.dumps(written(), ensure_ascii=False, indent=1) + "\n"

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from app.core.errors import NoCondition
 from app.core.http.bodies import JSON
@@ -40,6 +41,14 @@ KEY_SCHEME = {
 }
 WITH_KEY: list[dict[str, list[str]]] = [{"key": []}]
 WITH_OR_WITHOUT_KEY: list[dict[str, list[str]]] = [{}, *WITH_KEY]
+
+
+class _Parameters(GenerateJsonSchema):
+    """Schemas of parameters. Pydantic makes a serializer for each default, which takes a quarter of the time."""
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as JSON has it."""
+        return dft if type(dft) in (type(None), bool, int, str) else super().encode_default(dft)
 
 
 def _is_file(path: str) -> bool:
@@ -163,7 +172,7 @@ def _parameters(operation: Operation, named: dict[str, Any]) -> Iterator[dict[st
     for name, parameter in operation.in_path.items():
         schema = name_schemas(TypeAdapter(parameter.kind).json_schema(), named)
         yield _parameter("path", name, schema | {"examples": [parameter.example]}, parameter.about, required=True)
-    query = model_of(operation.query).model_json_schema()
+    query = model_of(operation.query).model_json_schema(schema_generator=_Parameters)
     left_out = operation.leaves_out()
     for name, schema in query["properties"].items():
         if name not in left_out:
