@@ -26,17 +26,19 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tree / name)
     (tree / ".venv").symlink_to(Path(sys.executable).parents[1])
+    commands: dict[str, None] = {}
     for kind, block in BLOCK.findall(TEXT):
-        follow(tree, kind, block)
+        if kind == "sh":
+            commands |= dict.fromkeys(block.splitlines())
+        else:
+            follow(tree, kind, block)
+    for line in commands:  # each once, after all changes
+        run(tree, *MAKE, *shlex.split(line)[1:])
     return tree
 
 
 def follow(tree: Path, kind: str, block: str) -> None:
-    """Do what a block of the text says: write a file, change one, or run commands."""
-    if kind == "sh":
-        for line in block.splitlines():
-            run(tree, *MAKE, *shlex.split(line)[1:])
-        return
+    """Do what a block of the text says: write a file or change one."""
     first, _, rest = block.partition("\n")
     path = tree / first.removeprefix("# ")
     if kind == "python":

@@ -43,6 +43,11 @@ NO_ENGINE = {
     "test_examples": "programs that use the API",
     "test_explorer": "pages made of responses of the API",
     "test_geojson": "another form of lists",
+    "test_iati": "files made of what lists find",
+    "test_iati_imports": "what files of others say; their lines are written as those of any file",
+    "test_import_files": "what cells say",
+    "test_import_links": "names are looked up as test_import_identity looks up records",
+    "test_import_results": "what a run says of lines",
     "test_metadata": "descriptions of the lists",
     "test_pages": "pages of the docs",
     "test_permissions": "which key may do what is decided before a write",
@@ -53,6 +58,9 @@ NO_ENGINE = {
     "test_translation": "messages",
     "test_urls": "values of URLs",
 }
+
+# Tests of those modules that run on PostgreSQL all the same.
+EACH_ENGINE = {"test_both_engines_write_the_same_bytes"}
 
 # Modules that start many processes or take their time by intent.
 SLOW = {
@@ -78,6 +86,8 @@ def engine_of(item: pytest.Item) -> str | None:
 
 def is_superfluous(item: pytest.Item) -> bool:
     """Whether a test runs on PostgreSQL, and no engine can change its outcome."""
+    if getattr(item, "originalname", item.name) in EACH_ENGINE:
+        return False
     return item.path.stem in NO_ENGINE and engine_of(item) == "postgresql"
 
 
