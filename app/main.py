@@ -74,6 +74,7 @@ from app.exchange.imports import routes as imports
 from app.exchange.imports.receiving import FileReceiver
 from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
+from app.exchange.linked_data.routes import linked_data_router
 from app.exchange.mappings import routes as mappings
 from app.exchange.metadata import routes as metadata
 from app.exchange.reconciliation import routes as reconciliation
@@ -217,6 +218,7 @@ def _routers(settings: Settings) -> list[APIRouter]:
         audit.router,
         timeline.router,
         changes.router,
+        *map(linked_data_router, RESOURCES),
         *map(export_router, RESOURCES),
         *page_exports(),
         iati.router,

@@ -86,9 +86,12 @@ OPEN: dict[str, Row] = {
     "GET /v1/{resource}/{id}": READ,
     "GET /v1/{resource}/{id}/history": READ,
     "GET /v1/{resource}/{id}/evidence": READ,
+    "GET /v1/{resource}/{id}/evidence.{format}": READ,
+    "GET /v1/{resource}/{id}/provenance.{format}": READ,
     "GET /v1/{resource}/{id}/text": READ,
     "GET /v1/{resource}/{id}/paragraphs": READ,
     "GET /v1/{resource}/{id}/paragraphs/{number}": READ,
+    "GET /v1/{resource}/{id}/paragraphs/{number}.{format}": READ,
     "GET /v1/{resource}/{id}/{list}": READ,
     "GET /v1/{resource}/{id}/{list}.{format}": READ,
     "GET /v1/{resource}.{format}": READ,
@@ -206,7 +209,7 @@ def target(client: TestClient, keys: dict[str, dict[str, str]], path: str, recor
     for start, (present, absent) in NAMES.items():
         if path.startswith(start):
             return re.sub(r"\{\w+\}", absent if record == "missing" else present, path)
-    if path.endswith(".{format}") and "{list}" not in path:
+    if path.endswith(".{format}") and "_id}" not in path:
         return path.replace("{format}", "nothing" if record == "missing" else "csv")
     if path.startswith("/v1/import"):
         return import_target(client, keys["own" if record == "own" else "reviser"], path, record)
@@ -229,7 +232,7 @@ def record_target(client: TestClient, writer: dict[str, str], path: str, record:
         if path.endswith("/text"):
             assert attempt(client, "PUT", f"/v1/documents/{record_id}/text", True, writer) == 200
     nested = next((include.name for include in RESOURCES[resource].includes.values() if include.nested), "")
-    path = path.replace("{list}.{format}", f"{nested}.csv").replace("{number}", "1")
+    path = path.replace("{list}.{format}", f"{nested}.csv").replace("{number}", "1").replace("{format}", "jsonld")
     return re.sub(r"\{\w+_id\}", record_id, path)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, literal_column, or_, select
 
@@ -46,18 +46,18 @@ _VERSIONS = Query(
 
 def read_evidence(resource: Resource, record_id: str, request: ReadRequest) -> Read:
     """Read the evidence of a public record. Its ETag contains the day, since dates become overdue without a Change."""
-    today = datetime.now(UTC).date().isoformat()
+    today = today_in_utc()
     return (yield from with_texts(request, _read(resource, record_id, request, today), suffix=f"-{today}"))
+
+
+def today_in_utc() -> str:
+    """Return the present day."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def _read(resource: Resource, record_id: str, request: ReadRequest, today: str) -> Callable[[], Read]:
     def read() -> Read:
-        record = yield from _record(resource, record_id, request)
-        cited = list(dict.fromkeys(citation["document"] for citation in record["citations"]))
-        bodies = yield from reading_of(DOCUMENTS).bodies(cited)
-        documents = {document: from_json(body) for document, body in bodies.items()}
-        texts = yield from read_stored_texts(record["citations"])
-        quotations = quotations_of(record["citations"], documents, texts, today)
+        record, quotations, paragraphs, documents = yield from read_quoted(resource, record_id, request, today)
         figures = (yield from _figures_around(record)) if resource is FIGURES else {}
         versions = yield _VERSIONS, {"resource": resource.name, "id": record_id}
         evidence = {
@@ -65,8 +65,8 @@ def _read(resource: Resource, record_id: str, request: ReadRequest, today: str) 
             "id": record_id,
             "version": record["version"],
             "quotations": quotations,
-            "paragraphs": paragraphs_shown(quotations, texts),
-            "documents": [_document(documents[document]) for document in cited if document in documents],
+            "paragraphs": paragraphs,
+            "documents": documents,
             "arithmetic": computations(record, figures) if figures else [],
             "findings": (yield from _findings(resource, record, figures, today)),
             "versions": [_version(*row) for row in versions],
@@ -75,6 +75,27 @@ def _read(resource: Resource, record_id: str, request: ReadRequest, today: str) 
         return evidence, None
 
     return read
+
+
+class Quoted(NamedTuple):
+    """A record, its quotations in reading order, their paragraphs that may be shown, and the cited documents."""
+
+    record: dict[str, Any]
+    quotations: list[dict[str, Any]]
+    paragraphs: list[dict[str, Any]]
+    documents: list[dict[str, Any]]
+
+
+def read_quoted(resource: Resource, record_id: str, request: ReadRequest, today: str) -> Read:
+    """Read a public record and what it quotes, as Quoted."""
+    record = yield from _record(resource, record_id, request)
+    cited = list(dict.fromkeys(citation["document"] for citation in record["citations"]))
+    bodies = yield from reading_of(DOCUMENTS).bodies(cited)
+    documents = {document: from_json(body) for document, body in bodies.items()}
+    texts = yield from read_stored_texts(record["citations"])
+    quotations = quotations_of(record["citations"], documents, texts, today)
+    descriptions = [_document(documents[document]) for document in cited if document in documents]
+    return Quoted(record, quotations, paragraphs_shown(quotations, texts), descriptions)
 
 
 def _record(resource: Resource, record_id: str, request: ReadRequest) -> Read:

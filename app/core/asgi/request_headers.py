@@ -47,6 +47,7 @@ FORMATS = {
     "application/jsonl": "jsonl",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
     "application/geo+json": "geojson",
+    "application/ld+json": "jsonld",
 }
 WILDCARDS = ("*/*", "application/*")
 ZEROS = (0.0, 0.0)

@@ -4,7 +4,7 @@ A QUERY (RFC 10008) has its parameters in a JSON body. The body becomes the quer
 same meaning, so that both have the same response and ETag. `Content-Location` is the path of that request.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
@@ -66,10 +66,16 @@ def content_location(path: str, query_string: bytes) -> list[tuple[bytes, bytes]
 
 
 ID_PART = 3  # of a path with the id of a record, counted from 0: /v1/projects/{id}
+ITEM_PART = 5  # of a path with an item of a record: /v1/documents/{id}/paragraphs/{number}
+PARAMETER_PARTS: tuple[list[int], ...] = (
+    [],
+    [ID_PART],
+    [ID_PART, ID_PART + 1],
+    [ID_PART, ITEM_PART],
+)  # the parts that may be parameters
 FORMAT_NAME = "format"
 FORMAT = f".{{{FORMAT_NAME}}}"  # the ending of the path of a file
 
-TABLE = "csv"  # the format that every file has
 NEGOTIATED = "negotiated"  # in a scope: the path got the ending of a format that Accept asks for
 VARY = [(b"vary", b"Accept")]
 
@@ -95,7 +101,7 @@ class Dispatch:
                 parts = stem.split("/")
                 places = [place for place, part in enumerate(parts) if part.startswith("{")]
                 has_fixed_format = any(not parts[place].endswith("}") for place in places)  # `{project_id}.xml`
-                if not has_fixed_format and places in ([], [ID_PART], [ID_PART, ID_PART + 1]):
+                if not has_fixed_format and places in PARAMETER_PARTS:
                     key = tuple("" if place in places else part for place, part in enumerate(parts))
                     routes.setdefault(key, (route, [parts[place][1:-1] for place in places]))
 
@@ -103,13 +109,17 @@ class Dispatch:
 
     def _has_file(self, key: tuple[str, ...]) -> bool:
         """Return whether a read has a file too. The blank part of a key stands for an id."""
-        return self.has_file("/".join(part or "x" if place else "" for place, part in enumerate(key)), TABLE)
+        return bool(self._formats_of("/".join(part or "x" if place else "" for place, part in enumerate(key))))
 
     def has_file(self, path: str, ending: str) -> bool:
         """Return whether the file with the content of a path exists in this format."""
-        route, path_params = self._file_of(f"{path}.{ending}")
+        return ending in self._formats_of(path)
+
+    def _formats_of(self, path: str) -> Collection[str]:
+        """Return the formats in which the content of a path exists as a file."""
+        route, path_params = self._file_of(f"{path}.")
         formats = operation_of(route.endpoint).formats if route else None
-        return formats is not None and ending in formats(path_params)
+        return formats(path_params) if formats else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, path_params = self._find(scope) if scope["type"] == "http" else (None, {})
@@ -156,17 +166,27 @@ class Dispatch:
         if "." in parts[-1]:
             return self._file_of(path)
         route, parameters = self._reads.get((*parts[:ID_PART], "", *parts[ID_PART + 1 :]), _NO_ROUTE)
-        return (route, {parameters[0]: parts[ID_PART]}) if parameters and parts[ID_PART] else (None, {})
+        if parameters:
+            return (route, {parameters[0]: parts[ID_PART]}) if parts[ID_PART] else (None, {})
+        return _match(self._reads, parts, PARAMETER_PARTS[-1])
 
     def _file_of(self, path: str) -> tuple[Any, dict[str, str]]:
         """Return the route of `/v1/projects.csv`, `/v1/projects/{id}/figures.csv` and the like, and its parameters."""
         stem, _, ending = path.rpartition(".")
-        parts = stem.split("/")
-        route, parameters = self._files.get(tuple(parts), _NO_ROUTE)
-        if route and not parameters:
-            return route, {FORMAT_NAME: ending}
-        own = parts[ID_PART:]
-        route, parameters = self._files.get((*parts[:ID_PART], *("" for _ in own)), _NO_ROUTE)
-        if not (parameters and all(own)):
-            return None, {}
-        return route, {**dict(zip(parameters, own, strict=True)), FORMAT_NAME: ending}
+        parts = tuple(stem.split("/"))
+        for places in PARAMETER_PARTS:
+            route, path_params = _match(self._files, parts, places)
+            if route:
+                return route, {**path_params, FORMAT_NAME: ending}
+        return None, {}
+
+
+def _match(routes: _Routes, parts: tuple[str, ...], places: list[int]) -> tuple[ReadRoute | None, dict[str, str]]:
+    """Return the route of a path whose parameters are at these places, and its parameters."""
+    if places and (len(parts) <= places[-1] or not all(parts[place] for place in places)):
+        return None, {}
+    key = tuple("" if place in places else part for place, part in enumerate(parts))
+    route, parameters = routes.get(key, _NO_ROUTE)
+    if route is None or len(parameters) != len(places):
+        return None, {}
+    return route, dict(zip(parameters, (parts[place] for place in places), strict=True))

@@ -38,7 +38,9 @@ async def run_read(request: Request, read: Callable[[], Any], *, long: bool = Fa
     return await state.shared_reads.run(equal, client, lambda: state.reader.run(read, long=True, client=client))
 
 
-async def write_response(request: Request, read: Callable[[], Any], *, long: bool = False) -> Response:
+async def write_response(
+    request: Request, read: Callable[[], Any], *, long: bool = False, media_type: str = "application/json"
+) -> Response:
     """Run a read and return its body, ETag and next page, or 304. A `long` read does not block the event loop."""
     state = request.scope["app"].state
     result: ReadResult = await run_read(request, read, long=long)
@@ -48,7 +50,7 @@ async def write_response(request: Request, read: Callable[[], Any], *, long: boo
         headers.append((b"link", b'<%s>; rel="next"' % result.next.encode()))
     if result.body is None:
         return PreparedResponse(304, headers, b"")
-    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(result.body))]
+    headers += [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(result.body))]
     return PreparedResponse(200, headers, result.body)
 
 

@@ -72,7 +72,19 @@ def places_of(words: str, paragraph: str) -> list[tuple[int, int]]:
 
 
 def around(paragraph: str, place: tuple[int, int]) -> tuple[str, str]:
-    """Return the few words before and after a place."""
-    before = paragraph[: place[0]].split()[-FEW_WORDS:]
-    after = paragraph[place[1] :].split()[:FEW_WORDS]
-    return " ".join(before), " ".join(after)
+    """Return the few words before and after a place, with one space between them."""
+    before, after = literally_around(paragraph, place)
+    return " ".join(before.split()), " ".join(after.split())
+
+
+def literally_around(paragraph: str, place: tuple[int, int]) -> tuple[str, str]:
+    """Return the few words before and after a place, with all characters between them and the place."""
+    before = paragraph[: place[0]]
+    after = paragraph[place[1] :]
+    earlier = before.rsplit(None, FEW_WORDS)
+    later = after.split(None, FEW_WORDS)
+    if len(earlier) > FEW_WORDS:
+        before = before[len(earlier[0]) :].lstrip()
+    if len(later) > FEW_WORDS:
+        after = after[: len(after) - len(later[-1])].rstrip()
+    return before, after

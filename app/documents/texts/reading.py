@@ -93,17 +93,22 @@ def read_paragraph(document_id: str, number: int, request: ReadRequest) -> Read:
     """Read one paragraph."""
 
     def read() -> Read:
-        document = yield from _read_document(document_id, request)
-        count = document["paragraphs"]
-        if not 1 <= number <= (count or MAX_PARAGRAPH):
-            raise NotFound(NO_PARAGRAPH)
-        stored = (yield from read_stored([document_id])).get(document_id)
-        (paragraph,) = yield from _with_quotations(document_id, stored, {number: None})
-        if count is None and not paragraph["quotations"]:
-            raise NotFound(NO_PARAGRAPH)
-        return paragraph, None
+        return (yield from paragraph_content(document_id, number, request)), None
 
     return (yield from with_texts(request, read))
+
+
+def paragraph_content(document_id: str, number: int, request: ReadRequest) -> Read:
+    """Read what is known of one paragraph, as ParagraphShown."""
+    document = yield from _read_document(document_id, request)
+    count = document["paragraphs"]
+    if not 1 <= number <= (count or MAX_PARAGRAPH):
+        raise NotFound(NO_PARAGRAPH)
+    stored = (yield from read_stored([document_id])).get(document_id)
+    (paragraph,) = yield from _with_quotations(document_id, stored, {number: None})
+    if count is None and not paragraph["quotations"]:
+        raise NotFound(NO_PARAGRAPH)
+    return paragraph
 
 
 def read_paragraphs(document_id: str, query: ParagraphsQuery, request: ReadRequest) -> Read:

@@ -126,6 +126,12 @@ async def list_document_paragraphs(request: Request, query: ParagraphsQuery, doc
 async def read_document_paragraph(request: Request, document_id: str, number: str) -> Response:
     """One paragraph, the places of all quotations in it, and the public records that cite it."""
     checked_id(document_id)
+    at = checked_number(number)
+    return await write_response(request, lambda: read_paragraph(document_id, at, read_request(request)))
+
+
+def checked_number(number: str) -> int:
+    """Return the number of a paragraph in a path; raises NotFound for any other text."""
     if not (number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS):
         raise NotFound(NO_PARAGRAPH)
-    return await write_response(request, lambda: read_paragraph(document_id, int(number), read_request(request)))
+    return int(number)
