@@ -141,7 +141,8 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
 def api_of(settings: Settings, usage: UsageTable | None = None) -> FastAPI:
     """Return the FastAPI application and, in its state, the API as it is read and written in the process."""
     app, routers = assemble(settings, usage)
-    app.state.public_api = Dispatch(app, routers)  # without authentication, so it returns public data only
+    # Without authentication, so it returns public data only.
+    app.state.public_api = Dispatch(app, routers, app.state.explorer)
     app.state.keyed_api = AuthenticationMiddleware(app.state.public_api, app.state)
     return app
 
@@ -171,7 +172,8 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
         app.include_router(router)
     app.openapi = partial(stored_contract, settings, __version__)  # type: ignore[method-assign]
     pages(app, settings, partial(contract_with_examples, settings))
-    app.include_router(explorer_router(settings, site.index(settings, __version__)))
+    state.explorer = explorer_router(settings, site.index(settings, __version__))
+    app.include_router(state.explorer)
     add_fixed_paths(app, settings)
     add_endpoint(app, settings)
     add_llms_txt(app, settings)

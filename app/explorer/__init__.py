@@ -2,7 +2,7 @@
 
 - `routes` serves them; `reads` is the only way to data: the public API, without a key
 - `pages/` has the function of each page, which reads the API and returns a template with its values
-- `view` is what templates call: texts, links, citations, numbers
+- `view` is what templates call: texts, links, citations, numbers; `pieces` has the HTML of those that occur often
 - `languages` and texts.toml have the words of the pages
 - `rendering` fills the templates in templates/; `drawing/` computes the geometry of charts
 - static/ has one stylesheet, one script and an icon

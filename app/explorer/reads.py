@@ -1,6 +1,5 @@
 """Reads of the public API, in the process and without a key. A page gets data in no other way."""
 
-import json
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -8,6 +7,7 @@ from urllib.parse import quote, urlencode
 from starlette.types import ASGIApp, Message, Scope
 
 from app.core.public_paths import public
+from app.core.values.json import from_json
 
 MAX_READS = 12  # of one page, if nothing else is said
 
@@ -42,7 +42,7 @@ class PublicReads:
         self.paths.append(public(f"{quote(path)}?{query}" if query else quote(path)))
         response = Response()
         await self._api(self._scope(path, query), _no_body(), response.send)
-        content = json.loads(response.body)
+        content = from_json(response.body)
         if response.status != 200:
             raise ReadFailed(response.status, content, response.location)
         return content

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from app.explorer.drawing.date_marks import axis_labels, date_of, drawing_of, legend_of
+from app.explorer.pieces import pieces_of
 from app.explorer.view import View
 
 HTML = "text/html; charset=utf-8"
@@ -27,7 +29,7 @@ class Content(NamedTuple):
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("app.explorer"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -35,6 +37,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.globals.update(axis_labels=axis_labels, date_of=date_of, drawing_of=drawing_of, legend_of=legend_of)
+    return environment
 
 
 def render(content: Content, view: View) -> str:
@@ -42,4 +46,4 @@ def render(content: Content, view: View) -> str:
     if not content.template:
         return content.text
     template: Template = _environment().get_template(content.template)
-    return view.finished(template.render(content.values, v=view, section=content.section))
+    return view.finished(template.render(pieces_of(view), **content.values, v=view, section=content.section))

@@ -75,7 +75,7 @@ PAGE_PATHS = frozenset(path.split("/")[1] for path in PAGES)  # with "", the fir
 def explorer_router(settings: Settings, index: bytes) -> APIRouter:
     """Return the routes of all pages and of their files. `index` is what clients get at `/` that ask for JSON."""
     router = APIRouter(include_in_schema=False)
-    router.add_api_route("/explorer/{name}", read_static)
+    router.add_api_route("/explorer/{name}", _read_static)
     for path, page in PAGES.items():
         router.add_api_route(path, _endpoint(page, settings, index if path == "/" else None))
     return router
@@ -150,8 +150,9 @@ def _response(request: Request, content: Content, text: str, status: int) -> Res
     return _tagged(request, text.encode(), content.media_type, headers)
 
 
-async def read_static(request: Request, name: str) -> Response:
+async def _read_static(request: Request) -> Response:
     """Return a file of static/ by its name."""
+    name = request.path_params["name"]
     content = _static().get(name)
     if content is None:
         raise NotFound("There is no resource at this path.")

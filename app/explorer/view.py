@@ -56,6 +56,8 @@ class View:
         self.licence = settings.data_licence
         self.licence_url = settings.data_licence_url
         self.reads: list[str] = []
+        self._root = public("")
+        self._language = "" if language == DEFAULT else f"?{urlencode({'lang': language})}"
         self._words = words(language)
         self._documents: dict[str, Record] = {}
         self._sigla: dict[str, str] = {}
@@ -86,15 +88,15 @@ class View:
         """Return the name of a record as one text."""
         return self.title_of(record)[0].text
 
-    def href(self, path: str, parameters: Mapping[str, Any] | None = None, fragment: str = "") -> str:
+    def href(self, path: str, parameters: Mapping[str, Any] | None = None) -> str:
         """Return the link to a page in the language of this page."""
         language = {} if self.language == DEFAULT else {"lang": self.language}
         query = urlencode({**(parameters or {}), **language}, doseq=True)
-        return public(quote(path)) + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+        return public(quote(path)) + (f"?{query}" if query else "")
 
     def record_href(self, resource: str, record_id: str) -> str:
         """Return the link to the page of a record."""
-        return self.href(f"/{resource}/{record_id}")
+        return f"{self._root}/{resource}/{quote(record_id)}{self._language}"
 
     def address(self, path: str, language: str | None = None) -> str:
         """Return the URL of a page: in the language of this page, or in another one."""
@@ -195,7 +197,7 @@ class View:
     def citation_href(self, citation: Record) -> str:
         """Return the link to the cited paragraph."""
         paragraph = citation.get("paragraph")
-        return self.href(f"/documents/{citation['document']}", fragment=f"p{paragraph}" if paragraph else "")
+        return self.record_href("documents", citation["document"]) + (f"#p{paragraph}" if paragraph else "")
 
     # Numbers.
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import BadQuery, ErrorItem, Invalid, Problem
@@ -73,6 +74,7 @@ PARAMETER_PARTS: tuple[list[int], ...] = (
     [ID_PART, ID_PART + 1],
     [ID_PART, ITEM_PART],
 )  # the parts that may be parameters
+ID_PART_OF_PAGE = 2  # /projects/{id}
 FORMAT_NAME = "format"
 FORMAT = f".{{{FORMAT_NAME}}}"  # the ending of the path of a file
 
@@ -80,20 +82,22 @@ NEGOTIATED = "negotiated"  # in a scope: the path got the ending of a format tha
 VARY = [(b"vary", b"Accept")]
 
 _Routes = dict[tuple[str, ...], tuple[ReadRoute, list[str]]]
+_Pages = dict[tuple[str, ...], tuple[APIRoute, list[str]]]
 _NO_ROUTE: tuple[None, list[str]] = (None, [])
 
 
 class Dispatch:
-    """An ASGI application that calls the routes of reads directly, and FastAPI for all other requests.
+    """An ASGI application that calls the routes of reads and pages directly, and FastAPI for all other requests.
 
     FastAPI tries its routes one after the other, and wraps each call for features that reads do not use. Together this
-    takes longer than most reads.
+    takes longer than most reads. `pages` has the pages for people, whose endpoints take the request alone.
     """
 
-    def __init__(self, app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    def __init__(self, app: FastAPI, routers: Iterable[APIRouter], pages: APIRouter) -> None:
         self.app = app
         self._reads: _Routes = {}
         self._files: _Routes = {}  # by their paths without the ending
+        self._pages = _by_parts(pages)
         for route in chain.from_iterable(router.routes for router in routers):
             if isinstance(route, ReadRoute):
                 stem = route.path.removesuffix(FORMAT)
@@ -131,7 +135,11 @@ class Dispatch:
         scope["fastapi"] = {"effective_route_context": route}
         request = Request(scope, receive)
         try:
-            response = await (self._query(route, request) if scope["method"] == QUERY else route.handle_read(request))
+            if scope["method"] == QUERY:
+                response = await self._query(route, request)
+            else:
+                handle = route.handle_read if isinstance(route, ReadRoute) else route.endpoint
+                response = await handle(request)
         except Problem as problem:
             response = problem.response()
         if id(route) in self._with_file or NEGOTIATED in scope:
@@ -154,6 +162,8 @@ class Dispatch:
         if method not in ("GET", QUERY) or scope.get("root_path"):
             return None, {}
         route, path_params = self._route_of(scope["path"])
+        if route is None and method == "GET":
+            return self._page_of(scope["path"])
         if method == QUERY and route is not None and not takes_query(operation_of(route.endpoint)):
             return None, {}
         return route, path_params
@@ -170,6 +180,15 @@ class Dispatch:
             return (route, {parameters[0]: parts[ID_PART]}) if parts[ID_PART] else (None, {})
         return _match(self._reads, parts, PARAMETER_PARTS[-1])
 
+    def _page_of(self, path: str) -> tuple[Any, dict[str, str]]:
+        """Return the route of `/projects`, `/projects/{id}` and the like, and its parameter."""
+        parts = tuple(path.split("/"))
+        for places in ([], [ID_PART_OF_PAGE]):
+            route, path_params = _match(self._pages, parts, places)
+            if route:
+                return route, path_params
+        return None, {}
+
     def _file_of(self, path: str) -> tuple[Any, dict[str, str]]:
         """Return the route of `/v1/projects.csv`, `/v1/projects/{id}/figures.csv` and the like, and its parameters."""
         stem, _, ending = path.rpartition(".")
@@ -181,7 +200,9 @@ class Dispatch:
         return None, {}
 
 
-def _match(routes: _Routes, parts: tuple[str, ...], places: list[int]) -> tuple[ReadRoute | None, dict[str, str]]:
+def _match(
+    routes: _Routes | _Pages, parts: tuple[str, ...], places: list[int]
+) -> tuple[APIRoute | None, dict[str, str]]:
     """Return the route of a path whose parameters are at these places, and its parameters."""
     if places and (len(parts) <= places[-1] or not all(parts[place] for place in places)):
         return None, {}
@@ -190,3 +211,14 @@ def _match(routes: _Routes, parts: tuple[str, ...], places: list[int]) -> tuple[
     if route is None or len(parameters) != len(places):
         return None, {}
     return route, dict(zip(parameters, (parts[place] for place in places), strict=True))
+
+
+def _by_parts(pages: APIRouter) -> _Pages:
+    """Return the pages by the parts of their paths, and their parameters. A blank part stands for an id."""
+    routes: _Pages = {}
+    for route in pages.routes:
+        if isinstance(route, APIRoute):
+            parts = route.path.split("/")
+            names = [part[1:-1] for part in parts if part.startswith("{")]
+            routes[tuple("" if part.startswith("{") else part for part in parts)] = (route, names)
+    return routes

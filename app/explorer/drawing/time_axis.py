@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import cached_property
 from typing import Any, NamedTuple
 
 MAX_YEARS = 18  # of an axis; later years are only named
@@ -36,7 +37,7 @@ class TimeAxis:
         self.first = _busiest(years)
         self.last = max((year for year in years if year < self.first + MAX_YEARS), default=self.first)
 
-    @property
+    @cached_property
     def ticks(self) -> list[Tick]:
         """The years, of which every second or third is labelled if there are many."""
         count = self.last - self.first + 1

@@ -3,13 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from app.explorer.pages.shared_reads import cursor_of, read_list, read_record
+from app.explorer.pages.shared_reads import cursor_of, read_record
 from app.explorer.passages import Part, marked
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
 
-RESOURCES = ("projects", "agreements", "partners", "milestones", "statements", "figures", "transactions")
+# The resources that cite documents, with the fields that name a record.
+RESOURCES = {
+    "projects": "title",
+    "agreements": "title",
+    "partners": "name",
+    "milestones": "title",
+    "statements": "summary",
+    "figures": "indicator,value,value_high",
+    "transactions": "value,currency",
+}
 MAX_CITING = 100  # records of each resource
 MAX_PARAGRAPHS = 200  # of a stored text on a page
 MAX_SQUARES = 400  # of a document with more paragraphs, only the cited ones are listed
@@ -29,9 +38,11 @@ async def document_page(view: View, reads: PublicReads, document: str) -> Conten
     view.add_documents({document: record})
     quotations: list[Quotation] = []
     more = []
-    for resource in RESOURCES:
-        include = {"include": "indicators"} if resource == "figures" else {}
-        page = await read_list(reads, view, resource, {"document": document, "limit": MAX_CITING, **include})
+    for resource, fields in RESOURCES.items():
+        parameters: dict[str, Any] = {"document": document, "limit": MAX_CITING, "fields": f"{fields},citations"}
+        if resource == "figures":
+            parameters |= {"include": "indicators", "fields[indicators]": "name"}
+        page = await reads.get(f"/v1/{resource}", parameters)
         quotations += _quotations(resource, page, document)
         more += [resource] if page["next"] and resource != "transactions" else []  # which have no list of their own
     paragraphs = _by_paragraph(quotations)

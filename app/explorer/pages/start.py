@@ -10,6 +10,7 @@ from app.explorer.rendering import Content
 from app.explorer.view import View
 
 COUNTED = ("projects", "agreements", "partners", "milestones", "figures", "statements")
+MAX_PROJECTS = 10  # whose progress is compared
 MAX_MEASURES = 3
 MAX_OPEN = 6
 MAX_DOCUMENTS = 8
@@ -37,7 +38,7 @@ async def start_page(view: View, reads: PublicReads) -> Content:
     """Return the first page."""
     totals = {name: await _total(reads, name) for name in COUNTED}
     documents = await read_list(reads, view, "documents", {"kind": "news", "limit": MAX_DOCUMENTS, "total": "true"})
-    measures = _measures((await reads.get("/v1/progress", {"limit": 20}))["items"])
+    measures = _measures((await reads.get("/v1/progress", {"limit": MAX_PROJECTS}))["items"])
     projects = list(dict.fromkeys(measure["project"]["project"] for measure in measures))
     figures = await read_list(reads, view, "figures", {"project": projects, "limit": 100, "include": "documents"})
     stated = {"kind": ["request", "commitment"], "include": "partners,documents"}

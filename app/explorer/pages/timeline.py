@@ -11,7 +11,7 @@ from app.explorer.rendering import Content
 from app.explorer.view import View
 
 FILTERS = ("project", "agreement", "partner", "place", "document")
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 
 
 async def timeline_page(view: View, reads: PublicReads) -> Content:

@@ -155,21 +155,23 @@ function openEvidence(panel) {
   panel.addEventListener("click", (event) => event.target === panel && panel.close());
 }
 
-function copy(button) {
-  const command = button.closest("li").querySelector("code").textContent;
-  const label = button.textContent;
-  button.hidden = false;
+/** Add a button to a command of the foot, which copies it. */
+function copy(code) {
+  const { copy: label, done } = code.closest("ol").dataset;
+  const button = element("button", "copy", label);
+  button.type = "button";
   button.addEventListener("click", async () => {
     try {
-      await navigator.clipboard.writeText(command);
-      button.textContent = button.dataset.done;
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = done;
       setTimeout(() => (button.textContent = label), 1600);
     } catch {
-      getSelection().selectAllChildren(button.closest("li").querySelector("code")); // to be copied by hand
+      getSelection().selectAllChildren(code); // to be copied by hand
     }
   });
+  code.closest("li").append(button);
 }
 
 document.querySelectorAll("form.find").forEach(suggest);
 document.querySelectorAll("dialog.panel").forEach(openEvidence);
-document.querySelectorAll("button.copy").forEach(copy);
+document.querySelectorAll(".reqs code").forEach(copy);
