@@ -1,6 +1,7 @@
 """The database: transactions with the writer lock, snapshots, and readers that run compiled statements."""
 
 import contextlib
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -40,6 +41,9 @@ INITIAL_ROWS = "initial_rows"
 
 # Number of commits of this process to each database, by its URL.
 COMMITS: Counter[str] = Counter()
+
+_SEVERAL_HOSTS = re.compile(r"(postgres(ql)?(\+psycopg)?)://[^/?]*,")
+_READ_ONLY = "25006"  # the SQLSTATE of a write that a standby refuses
 
 _HAS_VERSION = {
     True: "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'",
@@ -181,8 +185,8 @@ class Database:
 
 def _parsed_url(database_url: str) -> URL:
     try:
-        url = make_url(database_url)
-    except ArgumentError:
+        url = _url_of_hosts(database_url) if _SEVERAL_HOSTS.match(database_url) else make_url(database_url)
+    except (ArgumentError, ValueError):
         raise ValueError("HOPTAC_DATABASE_URL: is not a URL; try sqlite:///hoptac.db or postgresql://…") from None
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
@@ -191,6 +195,25 @@ def _parsed_url(database_url: str) -> URL:
     if url.get_backend_name() in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     raise ValueError("HOPTAC_DATABASE_URL: only sqlite:///FILE and postgresql://… are supported")
+
+
+def _url_of_hosts(database_url: str) -> URL:
+    """Return the URL of several PostgreSQL servers, `postgresql://user@host1:port1,host2/database`, read by libpq.
+
+    SQLAlchemy accepts several hosts only as a parameter, which libpq accepts too. ArgumentError: libpq refuses it.
+    """
+    from psycopg import ProgrammingError  # noqa: PLC0415 - importing the driver takes time
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        parameters = conninfo_to_dict(database_url.replace("+psycopg", "", 1))
+    except ProgrammingError as error:
+        raise ArgumentError(str(error)) from None
+    if not re.fullmatch(r"[0-9,]*", str(parameters.get("port", ""))):
+        raise ArgumentError("a port is not a number")
+    names = {"username": "user", "password": "password", "database": "dbname"}
+    parts: dict[str, Any] = {ours: parameters.pop(name, None) for ours, name in names.items()}
+    return URL.create("postgresql", **parts, query={name: str(value) for name, value in parameters.items()})
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -217,7 +240,7 @@ def _sqlite_engine(url: URL) -> Engine:
 def _postgres_engine(url: URL) -> Engine:
     from app.core.database.postgres_connections import LOST  # noqa: PLC0415 - importing the driver takes time
 
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=WRITE_CONNECTIONS,
         max_overflow=0,
@@ -226,3 +249,13 @@ def _postgres_engine(url: URL) -> Engine:
         hide_parameters=True,
         connect_args={"connect_timeout": 2, **LOST},
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _leave_a_standby(context: Any) -> None:
+        """Close the connections to a server that has become a standby. The next ones lead to the primary."""
+        reads = context.connection is not None and context.connection.get_execution_options().get("postgresql_readonly")
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY and not reads:
+            context.is_disconnect = True
+            raise OperationalError(None, None, context.original_exception)
+
+    return engine
