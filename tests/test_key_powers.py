@@ -6,11 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlmodel import Session
 from starlette.testclient import TestClient
 
 from app.core.access.caller import Caller
-from app.core.access.keys import KEYS, current_caller
+from app.core.access.keys import KEYS, caller_of, current_caller
 from app.core.access.networks import are_within, contain, normal_networks
 from app.core.change_log import instant
 from app.core.database.engine import Database
@@ -129,6 +130,24 @@ def test_a_holder_reads_and_rotates_its_own_key(registry: TestClient, unido: Key
     assert after["expires_at"] == before["expires_at"], "only an administrator prolongs a key"
     problem(registry.get(f"/v1/keys/{id_of(unido)}", headers=new), 403, "forbidden")
     problem(registry.post(f"/v1/keys/{id_of(unido)}/rotate", json={}, headers=new), 403, "forbidden")
+
+
+def test_only_the_present_token_rotates_its_key(registry: TestClient, seeded_database: Database, unido: Key) -> None:
+    """Rotations at once would leave their holders with tokens that are replaced already, as could a leaked old one."""
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: registry.post("/v1/keys/self/rotate", json={}, headers=unido), range(4)))
+    [made] = [answer for answer in answers if answer.status_code == 200]
+    for refused in answers:
+        if refused is not made:
+            problem(refused, 409, "conflict")
+    new = header(made)
+    assert registry.get("/v1/keys/self", headers=unido).status_code == 200, "the previous token is valid for a day"
+    with seeded_database.engine.connect() as connection:
+        key = connection.execute(select(KEYS).where(KEYS.c.id == id_of(unido))).one()
+    waiting = caller_of(key, sent=key.hash)  # the caller of a write that waits for its turn
+    registry.post("/v1/keys/self/rotate", json={"overlap": 0}, headers=new)
+    with Session(seeded_database.engine) as session, pytest.raises(Unauthorized, match="replaced"):
+        current_caller(session, waiting)
 
 
 @pytest.mark.parametrize(

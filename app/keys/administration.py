@@ -178,10 +178,15 @@ def _ensure_changeable(
 
 
 def rotate(session: Session, key_id: str, rotation: Rotation, caller: Caller | None = None) -> KeyCreated:
-    """Give a key a new token, for its holder or for an administrator whose key permits at least as much."""
+    """Give a key a new token, for its holder or for an administrator whose key permits at least as much.
+
+    Raise Conflict if the holder sent a token that a rotation has replaced: it must not replace the present one.
+    """
     key = _find_usable(session, key_id)
     if caller is None or caller.key != key_id:
         ensure_within(powers_of(key), powers_of_caller(session, caller))
+    elif caller.token_hash != key.hash:
+        raise Conflict("A rotation has already replaced this token. Use the new one, or ask an administrator.")
     token = new_token(key_id)
     key.previous_hash = key.hash
     key.previous_until = rotation.previous_until()

@@ -111,10 +111,19 @@ async def read_own_key(request: Request, caller: Caller) -> Response:
 
 
 @operation(
-    router, "POST", "/self/rotate", "Rotate your own key", returns=KeyCreated, scopes=ANY_SCOPE, problems=OF_BODIES
+    router,
+    "POST",
+    "/self/rotate",
+    "Rotate your own key",
+    returns=KeyCreated,
+    scopes=ANY_SCOPE,
+    problems=(Conflict, *OF_BODIES),
 )
 async def rotate_own_key(request: Request, caller: Caller, body: Rotation) -> Response:
-    """Replace the token of the key of the request. The key expires when it would have expired before."""
+    """Replace the token of the key of the request. The key expires when it would have expired before.
+
+    Send the present token: one that a rotation has already replaced gets 409, also while it is still valid.
+    """
     key = await run_transaction(
         request, caller, lambda session, caller: administration.rotate(session, caller.key, body, caller)
     )

@@ -22,12 +22,16 @@ SCOPE = CodeList(
 
 @dataclass(frozen=True)
 class Caller:
-    """The holder of a key, or anonymous. `address` is where the request came from, if there is a request."""
+    """The holder of a key, or anonymous.
+
+    `address` is where the request came from, and `token_hash` that of its token, if there is a request.
+    """
 
     key: str = ""
     scopes: frozenset[str] = frozenset()
     partner: str | None = None
     address: str = field(default="", compare=False)
+    token_hash: str = field(default="", compare=False, repr=False)
 
     @property
     def writes_all(self) -> bool:

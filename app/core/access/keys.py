@@ -110,34 +110,41 @@ def id_of_token(token: str) -> str:
 def refusal_of(key: Any, token: str, address: str) -> str | None:
     """Return why a stored key cannot be used with this token from this address (a code of REFUSAL), or None."""
     at = now()
-    sent = token_hash(token)
-    if not hmac.compare_digest(sent, key.hash):
-        if key.previous_hash is None or not hmac.compare_digest(sent, key.previous_hash):
-            return "wrong_secret"
-        if not (key.previous_until and key.previous_until > at):
-            return "replaced"
-    return _end_of(key, at) or (None if contain(key.networks, address) else "wrong_network")
+    wrong = _refusal_of_hash(key, token_hash(token), at)
+    return wrong or _end_of(key, at) or (None if contain(key.networks, address) else "wrong_network")
 
 
-def caller_of(key: Any, address: str = "") -> Caller:
-    """Return the holder of a stored key, whose request came from this address."""
-    return Caller(key.id, frozenset(key.scopes.split()), key.partner, address)
+def _refusal_of_hash(key: Any, sent: str, at: str) -> str | None:
+    """Return why a token with this hash is not one of the key at an instant, or None."""
+    if hmac.compare_digest(sent, key.hash):
+        return None
+    if key.previous_hash is None or not hmac.compare_digest(sent, key.previous_hash):
+        return "wrong_secret"
+    return None if key.previous_until and key.previous_until > at else "replaced"
+
+
+def caller_of(key: Any, address: str = "", sent: str = "") -> Caller:
+    """Return the holder of a stored key, whose request came from this address with a token that has this hash."""
+    return Caller(key.id, frozenset(key.scopes.split()), key.partner, address, sent)
 
 
 def current_caller(session: Session, caller: Caller) -> Caller:
     """Read the caller again; Unauthorized if the key can no longer be used as it could when the request arrived.
 
-    What runs without a request, such as an import, has no address, so the networks of the key are not checked again.
+    What runs without a request, such as an import, has no address and no token, so neither is checked again.
     """
     key = session.execute(_KEY_BY_ID, {"id": caller.key}).first()
     if key is None:
         raise Unauthorized
-    refusal = _end_of(key, now())
+    at = now()
+    refusal = _end_of(key, at)
     if refusal is None and caller.address and not contain(key.networks, caller.address):
         refusal = "wrong_network"
+    if refusal is None and caller.token_hash and _refusal_of_hash(key, caller.token_hash, at):
+        refusal = "replaced"  # while the request was running, maybe more than once
     if refusal is not None:
         raise Unauthorized(DETAILS[refusal], refusal)
-    return caller_of(key, caller.address)
+    return caller_of(key, caller.address, caller.token_hash)
 
 
 def is_valid(key: Any) -> bool:

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.access.caller import Caller
 from app.core.access.clients import client_of
-from app.core.access.keys import DETAILS, KEYS, READ_KEY_BY_ID, caller_of, id_of_token, refusal_of
+from app.core.access.keys import DETAILS, KEYS, READ_KEY_BY_ID, caller_of, id_of_token, refusal_of, token_hash
 from app.core.database.statements import Read
 from app.core.errors import BadRequest, Problem, Unauthorized
 
@@ -62,7 +62,7 @@ class AuthenticationMiddleware:
             self.state.key_activity.refused(key.id, refusal, address)
             raise Unauthorized(DETAILS[refusal], refusal)
         self.state.key_activity.used(key)
-        return caller_of(key, address)
+        return caller_of(key, address, token_hash(token))
 
 
 async def read_key(reader: Any, key_id: str, client: str) -> Any | None:
