@@ -72,6 +72,7 @@ from app.exchange.exports.workbook import workbook_queue
 from app.exchange.iati import routes as iati
 from app.exchange.imports import routes as imports
 from app.exchange.imports.receiving import FileReceiver
+from app.exchange.imports.storage.claims import end_wrong_leases
 from app.exchange.imports.storage.deletion import prune_imports
 from app.exchange.imports.worker import Importer
 from app.exchange.linked_data.routes import linked_data_router
@@ -94,7 +95,7 @@ from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
 from app.webhooks.limits import ManualLimits
-from app.webhooks.queue import prune_deliveries
+from app.webhooks.queue import correct_due_times, prune_deliveries
 from app.webhooks.sender import Sender
 
 # Seconds after which a thread has to let the event loop use the interpreter. The default is ten times as long.
@@ -273,6 +274,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.archives = CurrentArchive(settings, app.state.reader)
     app.state.pruner = Pruner(
         database,
+        end_wrong_leases,
+        correct_due_times,
         prune_imports,
         prune_replays,
         prune_deliveries,

@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 from starlette.testclient import TestClient
 
 from app.changes import long_poll
-from app.core.change_log import now
+from app.core.change_log import instant, now
 from app.core.database.engine import Database
 from app.core.maintenance import pruning
 from app.core.values.json import to_json
@@ -47,8 +48,13 @@ def count_rows(database: Database, table: Any) -> int:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
+def long_from_now(part: float = 0.9) -> str:
+    """The end of a lease, as a part of the longest one."""
+    return instant(datetime.now(UTC) + part * claims.LONGEST_LEASE)
+
+
 def open_imports(database: Database, key: str | None, number: int, **values: Any) -> None:
-    """Imports that wait for ever."""
+    """Imports that wait for the whole test."""
     row = dict.fromkeys(IMPORTS.c.keys(), 0) | {
         "partner": None,
         "resource": None,
@@ -61,7 +67,7 @@ def open_imports(database: Database, key: str | None, number: int, **values: Any
     row |= {"key": key, "status": "waiting", "reason": None, "created_at": now(), "finished_at": None, "claim": "x"}
     with import_transaction(database) as session:
         for position in range(number):
-            own = {"id": f"{key}{position}", "claimed_until": "9999", **values}
+            own = {"id": f"{key}{position}", "claimed_until": long_from_now(), **values}
             session.execute(insert(IMPORTS), {**row, **own})
 
 
@@ -344,6 +350,15 @@ def test_an_idempotency_key_can_be_used_again_after_its_time(
             session.execute(update(REPLAYS).values(at=LONG_AGO))
 
 
+def test_a_claim_of_a_clock_that_was_far_ahead_ends(seeded_database: Database) -> None:
+    for name, part in {"ahead": 1.5, "claimed": 0.9}.items():
+        open_imports(seeded_database, name, 1, claimed_until=long_from_now(part))
+    assert not claims.end_wrong_leases(seeded_database)
+    with import_transaction(seeded_database) as session:
+        free = session.execute(select(IMPORTS.c.key).where(IMPORTS.c.claimed_until < now())).scalars().all()
+    assert free == ["ahead"]
+
+
 def test_a_file_that_takes_long_to_its_next_line_is_not_given_up(
     seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -506,7 +521,7 @@ def test_few_requests_of_a_client_wait_for_an_import_and_ask_less_and_less(
     registry: TestClient, editor: Key, seeded_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = editor["Authorization"].split("_")[1]
-    open_imports(seeded_database, mine, 1, claimed_until="9999")
+    open_imports(seeded_database, mine, 1)
     reads: list[str] = []
     read = reading.read_own_import
 

@@ -513,6 +513,22 @@ def test_what_is_old_is_removed(seeded_database: Database) -> None:
         assert set(connection.execute(select(DELIVERIES.c.id)).scalars()) == {"young", "pending"}
 
 
+def test_deliveries_are_sent_that_a_clock_far_ahead_has_delayed(
+    registry: TestClient, subscriber: Headers, seeded_database: Database, receiver: Receiver
+) -> None:
+    made = subscribe(registry, subscriber, receiver.url)
+    ahead = {name: instant(datetime.now(UTC) + timedelta(hours=hours)) for name, hours in (("far", 24), ("near", 1))}
+    with seeded_database.engine.begin() as connection:
+        rows = [{**queue.new_delivery(name, made["id"], "{}", at), "attempts": 1} for name, at in ahead.items()]
+        connection.execute(insert(DELIVERIES), rows)
+        connection.execute(update(WEBHOOKS).values(rest_until=ahead["far"]))
+    queue.correct_due_times(seeded_database)
+    with seeded_database.engine.begin() as connection:
+        due = select(DELIVERIES.c.id).where(DELIVERIES.c.due_at > instant(datetime.now(UTC)))
+        assert connection.execute(due).scalars().all() == ["near"]
+        assert connection.execute(select(WEBHOOKS.c.rest_until)).scalars().all() == [None]
+
+
 # Whose they are, and what is refused
 
 

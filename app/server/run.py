@@ -26,11 +26,12 @@ from app.core.public_paths import public, set_root_path
 from app.core.settings import Settings
 from app.core.writing.idempotency import prune_replays
 from app.core.writing.write_quota import prune_written_bytes
+from app.exchange.imports.storage.claims import end_wrong_leases
 from app.exchange.imports.storage.deletion import prune_imports
 from app.server.config import ServerConfig
 from app.server.metrics_port import forget_process, metrics_port
 from app.webhooks.egress import EgressPolicy
-from app.webhooks.queue import prune_deliveries
+from app.webhooks.queue import correct_due_times, prune_deliveries
 from app.webhooks.sender import Sender
 
 WAL_RESET_FIXED = (3, 51, 3)
@@ -133,7 +134,8 @@ def work(settings: Settings) -> None:
             reader = database.reader()
             sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.link_base())
             sender.start()
-            pruner = Pruner(database, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
+            clocks = (end_wrong_leases, correct_due_times)
+            pruner = Pruner(database, *clocks, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
             index_refresher = Pruner(database, refresh_index, every=REFRESHED_EVERY)
             print("Hoptac sends webhooks.", flush=True)
             await stop.wait()

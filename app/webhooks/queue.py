@@ -38,6 +38,7 @@ FIRST_DELAY = 5.0  # seconds until the second attempt; each later delay is four 
 MAX_DELAY = 7_200.0
 FAILURES_BEFORE_BACK_OFF = 3  # from this number on, all deliveries of the subscription are delayed
 MAX_BACK_OFF = 300.0
+LONGEST_WAIT = timedelta(hours=6)  # more than any delay: a later time was written while the clock was ahead
 DELIVERY_RETENTION = timedelta(days=7)  # after a delivery was accepted or failed
 MAX_DELIVERIES = 5_000  # deliveries of one subscription, whatever their age
 MAX_CLAIMED = 4  # attempts for one subscription at the same time
@@ -318,6 +319,26 @@ def delete_surplus(connection: Connection, webhook_id: str) -> bool:
 
 def _is_old() -> ColumnElement[bool]:
     return DELIVERIES.c.done_at < instant(datetime.now(UTC) - DELIVERY_RETENTION)
+
+
+def correct_due_times(database: Database) -> bool:
+    """Make deliveries due that were delayed while the clock was far ahead, and let their subscriptions go on.
+
+    Return False: nothing more is left.
+    """
+    at = datetime.now(UTC)
+    latest = instant(at + LONGEST_WAIT)
+    late = (IS_PENDING, DELIVERIES.c.due_at > latest)
+    resting = WEBHOOKS.c.rest_until > latest
+    with database.snapshot() as connection:
+        has_late = connection.execute(select(DELIVERIES.c.id).where(*late).limit(1)).first() is not None
+        has_resting = connection.execute(select(WEBHOOKS.c.id).where(resting).limit(1)).first() is not None
+    if has_late or has_resting:
+        with database.engine.begin() as connection:
+            lock_deliveries(connection)
+            connection.execute(update(DELIVERIES).where(*late).values(due_at=instant(at)))
+            connection.execute(update(WEBHOOKS).where(resting).values(rest_until=None))
+    return False
 
 
 def prune_deliveries(database: Database) -> bool:

@@ -22,6 +22,7 @@ from app.core.database.statements import Query
 from app.exchange.imports.database_tables import IMPORTS, LINES, OPEN, Import
 
 LEASE = timedelta(seconds=30)
+LONGEST_LEASE = timedelta(minutes=10)  # to an end that was written by a process with a slightly different clock
 RENEWED_EVERY = 8.0  # seconds
 MAX_ATTEMPTS = 5
 
@@ -147,6 +148,20 @@ def _finish(session: Session, row: Import, status: str, reason: str | None) -> N
     row.reason = reason
     row.finished_at = now()
     row.bytes = session.exec(select(func.coalesce(func.sum(LINES.c.size), 0)).where(LINES.c.import_id == row.id)).one()
+
+
+def end_wrong_leases(database: Database) -> bool:
+    """End leases that were written while the clock was far ahead: their imports would wait until then.
+
+    Return False: nothing more is left.
+    """
+    wrong = (IS_OPEN, IMPORTS.c.claimed_until > instant(datetime.now(UTC) + LONGEST_LEASE))
+    with database.snapshot() as connection:
+        is_wrong = connection.execute(select(IMPORTS.c.id).where(*wrong).limit(1)).first() is not None
+    if is_wrong:
+        with import_transaction(database) as session:
+            session.execute(update(IMPORTS).where(*wrong).values(claimed_until=""))
+    return False
 
 
 def cancel_import(row: Import) -> None:
