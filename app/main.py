@@ -35,7 +35,7 @@ from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import ResponseCache
-from app.core.asgi.turns import Turns
+from app.core.asgi.turns import Rounds, Turns
 from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database, WriteLimits
 from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
@@ -136,7 +136,7 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
         outermost = RateLimitMiddleware(outermost, http, app.state.usage, of_key=of_key, of_address=of_address)
     if settings.root_path:
         outermost = RootPath(outermost, settings.root_path)
-    return Turns(outermost)
+    return Turns(outermost, app.state.rounds)
 
 
 def api_of(settings: Settings, usage: UsageTable | None = None) -> FastAPI:
@@ -145,6 +145,8 @@ def api_of(settings: Settings, usage: UsageTable | None = None) -> FastAPI:
     # Without authentication, so it returns public data only.
     app.state.public_api = Dispatch(app, routers, app.state.explorer)
     app.state.keyed_api = AuthenticationMiddleware(app.state.public_api, app.state)
+    app.state.rounds = Rounds()
+    app.state.public_reads = Turns(app.state.public_api, app.state.rounds, within=True)  # of pages and tools
     return app
 
 

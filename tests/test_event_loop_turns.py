@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.asgi.turns import MOST_IN_ROUND, ROUND, Queue, Turns
+from app.core.asgi.turns import MOST_IN_ROUND, ROUND, Queue, Rounds, Turns
 from app.core.request_cost import COST, MeteredWork, RequestCost
 from app.core.settings import Settings
 from app.main import create_app
@@ -42,6 +43,38 @@ def test_others_do_not_wait_for_all_requests_of_a_client() -> None:
 
     asyncio.run(main())
     assert len(started) == MANY + 2
+
+
+def test_the_reads_of_a_page_take_turns_and_end_it_before_the_next_one_begins() -> None:
+    """Otherwise a round of the event loop would have one read of each page that a client has requested."""
+    begun: Counter[str] = Counter()
+    open_pages: list[int] = []
+    rounds = Rounds()
+
+    async def read(scope: Scope, receive: Receive, send: Send) -> None:
+        begun[scope["path"]] += 1
+        open_pages.append(sum(count < 4 for count in begun.values()))
+        time.sleep(0.003)
+
+    reads = Turns(read, rounds, within=True)
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(4):
+            await reads(scope, receive, send)
+
+    async def main() -> None:
+        pages = Turns(page, rounds)
+        crowd = [pages(scope_of("10.0.0.1", f"/{number}"), nothing, nothing) for number in range(MANY)]
+        running = [asyncio.ensure_future(each) for each in crowd]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await pages(scope_of("10.0.0.2", "/other"), nothing, nothing)
+        assert sum(begun.values()) < MANY
+        await asyncio.gather(*running)
+
+    asyncio.run(main())
+    assert set(begun.values()) == {4}
+    assert max(open_pages) <= 4
 
 
 def test_quick_requests_of_a_client_need_no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,11 +164,11 @@ def test_refused_requests_take_turns_too(path: str) -> None:
             statuses.append(message["status"])
 
     async def main() -> None:
-        app._started["10.0.0.9"] = -ROUND  # this client has used its time of the round
+        app._rounds._started["10.0.0.9"] = -ROUND  # this client has used its time of the round
         requests = [asyncio.ensure_future(app(dict(scope), nothing, send)) for _ in range(3)]
         await asyncio.sleep(0)
         assert statuses == []
-        asyncio.get_running_loop().call_soon(app._next_round)
+        asyncio.get_running_loop().call_soon(app._rounds._next_round)
         await asyncio.wait_for(asyncio.gather(*requests), 60)
 
     asyncio.run(main())

@@ -85,7 +85,7 @@ def _responder(state: Any, settings: Settings) -> Callable[[Scope, Receive, Send
         request: Request = context.request
         return Caller(request.scope, base_of(request.scope, settings), request.headers.get("authorization", ""))
 
-    server = tool_server(settings, Apis(state.public_api, state.keyed_api), caller_of)
+    server = tool_server(settings, Apis(state.public_reads, state.keyed_api), caller_of)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await respond(server, scope, receive, send)

@@ -22,7 +22,7 @@ async def serve(app: Any, settings: Settings) -> None:
     def caller_of(_: Context) -> Caller:
         return caller
 
-    apis = Apis(app.state.public_api, app.state.keyed_api)
+    apis = Apis(app.state.public_reads, app.state.keyed_api)
     server = tool_server(settings, apis, caller_of)
     async with app.router.lifespan_context(app), stdio_server() as (received, sent):
         await server.run(received, sent, server.create_initialization_options())

@@ -118,7 +118,7 @@ async def page_response(request: Request, page: Page, settings: Settings) -> Res
     language = chosen_language(request.query_params.get("lang"))
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
     view = View(language, request.scope["path"], query, _base(request, settings), settings)
-    reads = PublicReads(request.app.state.public_api, request.scope, language)
+    reads = PublicReads(request.app.state.public_reads, request.scope, language)
     view.reads = reads.paths
     status = 200
     try:

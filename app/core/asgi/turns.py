@@ -2,7 +2,8 @@
 
 Most requests, also refused ones, are processed completely in the event loop. If a hundred connections of one client
 have a request at the same time, the loop would process all of them before it looks at the next connection. This is the
-outermost middleware, so that it applies to every response.
+outermost middleware, so that it applies to every response. It is also around each read of the API in the process, of
+which a page or a tool makes several: otherwise the loop would process one of every page that a client has requested.
 """
 
 import asyncio
@@ -34,37 +35,34 @@ class Queue:
         self._seconds = max(0.75 * self._seconds + 0.25 * seconds, seconds / 4, 1e-5)
 
 
-class Turns:
-    """An ASGI middleware."""
+class Rounds:
+    """The rounds of the event loop, and the clients that wait for one."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self) -> None:
         self._started: dict[str, float] = {}  # the clients of this round, and when each started its first request
         self._waiting: dict[str, Queue] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            client = network_of((scope.get("client") or ("",))[0])
-            if client in self._waiting or not self._may_start(client):
-                await self._wait_for_turn(client, scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+    def may_start(self, client: str) -> bool:
+        """Return whether a client may start a request at once."""
+        return client not in self._waiting and self._has_time(client)
 
-    def _may_start(self, client: str) -> bool:
-        """Return whether a client may start a request in this round of the event loop. The first one begins a round."""
+    def _has_time(self, client: str) -> bool:
+        """Return whether a client has time left in this round of the event loop. The first one begins a round."""
         now = time.perf_counter()
         if not self._started:
             asyncio.get_running_loop().call_soon(self._next_round)
         return now - self._started.setdefault(client, now) <= ROUND
 
-    async def _wait_for_turn(self, client: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def wait(self, client: str, *, first: bool) -> Queue:
+        """Wait for the turn of a client; `first`: before its requests that wait already. Return its queue."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue = self._waiting.setdefault(client, Queue())
-        queue.turns.append(turn)
+        if first:
+            queue.turns.appendleft(turn)
+        else:
+            queue.turns.append(turn)
         await turn
-        started = time.perf_counter()
-        await self.app(scope, receive, send)
-        queue.note(time.perf_counter() - started)
+        return queue
 
     def _next_round(self) -> None:
         """Start some requests of each client that waits. Then the event loop looks at all connections."""
@@ -76,4 +74,31 @@ class Turns:
                     turn.set_result(None)
             if not queue.turns:
                 del self._waiting[client]
-            self._may_start(client)
+            self._has_time(client)
+
+
+class Turns:
+    """An ASGI middleware.
+
+    `within`: it is around the reads of pages and of tools, which are parts of a request. They go first, so that a
+    request that has begun ends before the next one of its client begins.
+    """
+
+    def __init__(self, app: ASGIApp, rounds: Rounds | None = None, *, within: bool = False) -> None:
+        self.app = app
+        self._rounds = rounds or Rounds()
+        self._within = within
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            client = network_of((scope.get("client") or ("",))[0])
+            if not self._rounds.may_start(client):
+                await self._wait_for_turn(client, scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    async def _wait_for_turn(self, client: str, scope: Scope, receive: Receive, send: Send) -> None:
+        queue = await self._rounds.wait(client, first=self._within)
+        started = time.perf_counter()
+        await self.app(scope, receive, send)
+        queue.note(time.perf_counter() - started)
