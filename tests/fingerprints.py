@@ -70,7 +70,7 @@ def entry_of(resource: Resource) -> str:
     record = {**sample(schema, schema.get("$defs", {})), "id": "a-sample", "state": "published", "merged_into": None}
     facts = facts_of(resource, record)
     entry = IndexEntry.of(resource, record, facts, dict.fromkeys(facts.references, "Linked name"))
-    return "\n".join([*entry[:3], entry.preview.decode(), entry.terms])
+    return "\n".join([*entry[:3], entry.preview.decode(), " ".join(sorted(entry.terms.split(" ")))])
 
 
 def digest(text: str) -> str:

@@ -241,7 +241,7 @@ def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource
 
 def terms_of(said: str) -> set[str]:
     """Return all terms that a text can have in the index."""
-    return name_terms(tokenize(said)) | own_text(said).terms | link_text(said).terms | {code_term(tokenize(said))}
+    return {*name_terms(tokenize(said)), *own_text(said).terms, *link_text(said).terms, code_term(tokenize(said))}
 
 
 @given(st.text())
@@ -273,7 +273,7 @@ def test_no_character_makes_a_term_that_is_no_token() -> None:
 
 
 def test_both_engines_hold_and_find_the_same_terms_of_every_character(database: Database) -> None:
-    numbered = {docid: own_text(" ".join(piece)).terms for docid, piece in enumerate(PIECES, 1)}
+    numbered = {docid: set(own_text(" ".join(piece)).terms) for docid, piece in enumerate(PIECES, 1)}
     entries = {docid: found for docid, found in numbered.items() if found}
     with database.write() as session:
         connection = session.connection()

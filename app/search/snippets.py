@@ -55,26 +55,32 @@ def snippet(resource: Resource, record: Mapping[str, Any], words: "QueryWords", 
     texts = names if hit.tier == "in_names" and names else [*names, *other_texts(resource, record), *codes]
     if hit.tier == "whole_name":
         texts = _equal_to_query(texts, words.typed) or texts
-    best = _best_text(texts, words)
+    best = _best_text(texts, words, words.size)
     return _cut(*(best or _joined_name(names or headings(resource, record) or codes, words)))
 
 
 def snippet_of_names(resource: Resource, names: Names, words: "QueryWords", hit: Hit) -> Snippet | None:
     """Return the snippet for a hit given all its names, or its heading. None: it may be from another text."""
-    if not hit.is_in_texts:
-        return _cut(*_joined_name(names or [("id", hit.record_id)], words))
     if not (names and resource.names):
-        return None
+        return None if hit.is_in_texts else _cut(*_joined_name(names or [("id", hit.record_id)], words))
+    most = words.number_in(hit.names)  # no name has more concepts
+    if not hit.is_in_texts:
+        return _cut(*(_joined_name(names, words) if most else _main_name(names)))
     if hit.tier == "in_names":
-        return _cut(*(_best_text(names, words) or _joined_name(names, words)))
-    best = _best_text(_equal_to_query(names, words.typed) if hit.tier == "whole_name" else names, words)
-    # No text has more concepts than a name with all of them.
-    is_certain = best is not None and (hit.tier == "whole_name" or _size(best[2]) >= words.size)
-    return _cut(*best) if best and is_certain else None
+        return _cut(*(_best_text(names, words, most) or _joined_name(names, words)))
+    if hit.tier == "whole_name":
+        best = _best_text(_equal_to_query(names, words.typed), words, most)
+    else:  # no text has more concepts than a name with all of them
+        best = _best_text(names, words, most) if most == words.size else None
+        best = best if best and _size(best[2]) == words.size else None
+    return _cut(*best) if best else None
 
 
-def _best_text(texts: Names, words: "QueryWords") -> tuple[str, str, Matches] | None:
-    """Return the first of the fields with the largest number of different concepts, with what matches in it."""
+def _best_text(texts: Names, words: "QueryWords", most: int) -> tuple[str, str, Matches] | None:
+    """Return the first of the fields with the largest number of different concepts, with what matches in it.
+
+    No field has more than `most` of them.
+    """
     best: tuple[str, str, list[str], list[int | None]] | None = None
     best_size = 0
     for field, text in _beginnings(texts):
@@ -86,7 +92,7 @@ def _best_text(texts: Names, words: "QueryWords") -> tuple[str, str, Matches] | 
         if size > best_size:
             best = (field, text, spellings, numbers)
             best_size = size
-        if size >= words.size:
+        if size >= most:
             break
     return best and (best[0], best[1], _matches(*best[1:]))
 
@@ -137,6 +143,10 @@ def _joined_name(names: Names, words: "QueryWords") -> tuple[str, str, Matches]:
         joined = joined_name(tokenize(text)) if len(beginning) in JOINED_NAME_LENGTHS else ""
         if joined and words.numbers_of([joined]) != [None]:
             return field, text, [(0, len(text), 0)]
+    return _main_name(names)
+
+
+def _main_name(names: Names) -> tuple[str, str, Matches]:
     field, text = names[0]
     return field, normalized("NFC", text[:MAX_FIELD]), []
 
@@ -156,22 +166,28 @@ class QueryWords:
         self.typed = [token.folded for token in tokens]
         self._exact: dict[str, int] = {}
         self._folded: dict[str, int] = {}
+        self._spaced: list[tuple[str, int]] = []
         groups = [list(chain.from_iterable(item.tokens for item in concept.alternatives)) for concept in concepts]
         for number, group in enumerate(groups or [[token] for token in tokens]):
             for token in group:
                 if token.folded in WEAK:
                     continue
                 if is_exact and token.exact != token.folded:
-                    self._exact.setdefault(token.exact, number)
+                    used = self._exact.setdefault(token.exact, number)
                 else:
-                    self._folded.setdefault(token.folded, number)
-        self.size = len({*self._exact.values(), *self._folded.values()})
+                    used = self._folded.setdefault(token.folded, number)
+                self._spaced.append((f" {token.folded} ", used))
+        self.size = len({number for _, number in self._spaced})
 
     @classmethod
     def of(cls, interpretation: Interpretation, tier: str) -> "QueryWords":
         """Return the words of a query that are highlighted in hits of a tier: all that were typed in a whole name."""
         concepts = () if tier == "whole_name" else interpretation.concepts
         return cls(concepts, interpretation.tokens, is_exact=interpretation.reading != "other_diacritics")
+
+    def number_in(self, names: str) -> int:
+        """Return how many concepts have a word in the folded names of a record (see `IndexEntry`)."""
+        return len({number for word, number in self._spaced if word in names})
 
     def numbers_of(self, spellings: Sequence[str]) -> list[int | None]:
         """Return the number of the concept that each word of a text matches; None for each other word."""

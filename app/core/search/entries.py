@@ -71,12 +71,9 @@ class IndexEntry(NamedTuple):
         codes = [record["id"], *(identifier["value"] for identifier in record.get("identifiers", ()))]
         codes += [record[name] for name in resource.unique if record.get(name)]
         tokens_of_codes = list(map(tokenize, codes))
-        terms = set(map(code_term, tokens_of_codes))
-        terms.update(*[text.terms for text in others], *[text.terms for text in links_text], *map(name_terms, names))
-        terms.update(*[own_phrases(phrases_of_name).terms for phrases_of_name in phrases_of_names])
-        joined = " ".join(sorted(terms))
-        if len(joined) > MAX_ENTRY_SIZE:
-            joined = joined[:MAX_ENTRY_SIZE].rpartition(" ")[0]
+        texts_of_names = map(own_phrases, phrases_of_names)
+        terms: list[Iterable[str]] = [map(code_term, tokens_of_codes), *map(name_terms, names)]
+        terms += [text.terms for text in chain(texts_of_names, others, links_text)]
         naming = [
             labels.get(reference, "") for reference in facts.references if reference.resource in resource.named_by
         ]
@@ -88,8 +85,15 @@ class IndexEntry(NamedTuple):
             _joined(chain.from_iterable(text.lines for text in links_text), MAX_RANKED)
             + "".join([CODE_LINE + line_of(code) for code in tokens_of_codes]),
             preview_of(resource, record, own_names, texts),
-            joined,
+            _joined_terms(chain.from_iterable(terms)),
         )
+
+
+def _joined_terms(terms: Iterable[str]) -> str:
+    """Return different terms. If they exceed MAX_ENTRY_SIZE, they are the first ones in alphabetical order."""
+    different = dict.fromkeys(terms)
+    joined = " ".join(different)
+    return joined if len(joined) <= MAX_ENTRY_SIZE else " ".join(sorted(different))[:MAX_ENTRY_SIZE].rpartition(" ")[0]
 
 
 def _joined(lines: Iterable[str], size: int) -> str:

@@ -59,13 +59,14 @@ FREQUENT = 40
 class Hit(NamedTuple):
     """A record that matches a query, and its tier.
 
-    `is_in_texts`: its own texts have at least one word of the query. `preview` is that of its index entry.
+    `is_in_texts`: its own texts have at least one word of the query. `names` and `preview` are from its index entry.
     """
 
     resource: str
     record_id: str
     tier: str
     is_in_texts: bool
+    names: str
     preview: bytes
 
 
@@ -178,7 +179,9 @@ class Ranking:
                 ranked = scoring.merged(ranked, scoring.ranked(rows, is_strict=False))
             end = position.skip + limit - len(hits)
             on_page = ranked[position.skip : end]
-            hits += [Hit(_resource_of(item[3][0]), item[2], *scoring.tier(item), item[3][5]) for item in on_page]
+            hits += [
+                Hit(_resource_of(item[3][0]), item[2], *scoring.tier(item), item[3][2], item[3][5]) for item in on_page
+            ]
             if len(ranked) > end:
                 return hits, position._replace(skip=end), used
             position = self._next_window(last, rows)

@@ -72,7 +72,12 @@ def token_of(spelling: str) -> Token:
 
 def spellings_in(text: str) -> list[str]:
     """Return the words of a text in NFC as they are written."""
-    return (SPELLING if _SPECIAL.search(text) else _PLAIN_SPELLING).findall(text)
+    return _pattern_for(text).findall(text)
+
+
+def _pattern_for(text: str) -> re.Pattern[str]:
+    """Return the pattern that finds the words of a text and of its parts."""
+    return SPELLING if _SPECIAL.search(text) else _PLAIN_SPELLING
 
 
 def tokens_of(spellings: Sequence[str]) -> list[Token]:
@@ -115,8 +120,9 @@ def is_syllable(folded: str) -> bool:
 
 def phrases(text: str) -> list[list[Token]]:
     """Return the tokens of a text in the phrases between its punctuation marks."""
-    parts = _PHRASE_BREAK.split(normalized("NFC", text))
-    return [tokens_of(spellings) for spellings in map(spellings_in, parts) if spellings]
+    text = normalized("NFC", text)
+    parts = _PHRASE_BREAK.split(text)
+    return [tokens_of(spellings) for spellings in map(_pattern_for(text).findall, parts) if spellings]
 
 
 def makes_pair(first: str, second: str) -> bool:
@@ -138,7 +144,7 @@ def _indexed_pair(first: str, second: str) -> str:
 class IndexedText(NamedTuple):
     """The terms of a text, and its phrases as lines of folded words (see `IndexEntry`)."""
 
-    terms: frozenset[str]
+    terms: tuple[str, ...]
     lines: tuple[str, ...]
 
 
@@ -173,7 +179,7 @@ def _indexed(tokenized: Sequence[Sequence[Token]], word: str, exact_word: str, p
         results += [exact_word + exact for folded, exact in phrase if exact != folded]
         results += [pair + both for both in map(_indexed_pair, all_folded, all_folded[1:]) if both]
         lines.append(f" {' '.join(all_folded)} \n")
-    return IndexedText(frozenset(results), tuple(lines))
+    return IndexedText(tuple(results), tuple(lines))
 
 
 def line_of(tokens: Iterable[Token]) -> str:
@@ -181,15 +187,16 @@ def line_of(tokens: Iterable[Token]) -> str:
     return f" {' '.join([token.folded for token in tokens])} \n"
 
 
-def name_terms(name: Sequence[Token]) -> set[str]:
+def name_terms(name: Sequence[Token]) -> list[str]:
     """Return the terms of a name, in addition to those of its text."""
-    results = {whole_name_term(token.folded for token in name), whole_name_term(token.exact for token in name)}
-    results.update(_joined_name_terms(name))
-    for folded, exact in name:
-        results.add(NAME + folded)
-        if exact != folded:
-            results.add(EXACT_NAME + exact)
-    return results
+    all_folded = [folded for folded, _ in name]
+    all_exact = [exact for _, exact in name]
+    results = [whole_name_term(all_folded)]
+    if all_exact != all_folded:
+        results.append(whole_name_term(all_exact))
+    results += _joined_name_terms(name)
+    results += [NAME + folded for folded in all_folded]
+    return results + [EXACT_NAME + exact for folded, exact in name if exact != folded]
 
 
 def code_term(code: Iterable[Token]) -> str:
