@@ -3,9 +3,14 @@
 import csv
 import io
 import json
+import tempfile
+from collections.abc import Callable
+from datetime import date
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import openpyxl
 import pytest
 from fastapi.testclient import TestClient
@@ -13,19 +18,20 @@ from fastapi.testclient import TestClient
 from app.catalogue import RESOURCES
 from app.core.asgi.rate_limits import RequestMeter
 from app.core.errors import QueryTooSlow, TooMany
-from app.exchange.exports import reading, sending, sheet_rows, tables, workbook
+from app.exchange.exports import parquet, reading, sending, sheet_rows, tables, workbook
 from app.exchange.exports.reading import read_chunk
 from app.exchange.exports.table_columns import record_columns, record_decoder
 from app.exchange.exports.tables import CsvText
 from app.exchange.formats.csv import escaped, unescaped
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
-from tests.support.http import client_of, walk
+from tests.support.http import client_of, problem, walk
 from tests.support.imports import counts, ended
 from tests.support.keys import Key
 from tests.support.records import PARTNER, PROJECT
 
 TYPE_OF_CSV = {"Content-Type": CSV}
 NAMES = [resource.name for resource in RESOURCES]
+PARQUET = "application/vnd.apache.parquet"
 FORMATS = {"csv": CSV, "jsonl": JSON_LINES, "xlsx": XLSX}
 STYLES = {"csv": "labels=vi", "xlsx": "labels=en&lang=vi", "jsonl": ""}  # an import leaves labels out
 FORMULAS = ["=1+1", "+84 24", "-5%", "@home", "'=x", "'", "a=b"]
@@ -365,3 +371,59 @@ def test_a_list_in_one_cell_replaces_the_list(registry: TestClient, editor: Key)
     for cell in ("one", "[1", '"text"', "[NaN]"):
         assert counts(imported("roles", cell)) == (0, 0, 0, 1), cell
     assert counts(imported("roles", '[{"partner":"nobody","role":"lead"}]')) == (0, 0, 0, 1)
+
+
+PARQUET_TYPES: dict[str, Callable[[str], Any]] = {
+    "DOUBLE": float,
+    "DATE": str,
+    "BOOLEAN": lambda text: text == "true",
+    "VARCHAR": unescaped,
+}
+
+
+def parquet_of(folder: Path, response: Any) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """The types of the columns of a Parquet file and its rows, as DuckDB reads them."""
+    assert (response.status_code, response.headers["content-type"]) == (200, PARQUET)
+    file = folder / "table.parquet"
+    file.write_bytes(response.content)
+    read = duckdb.read_parquet(str(file))
+    types = dict(zip(read.columns, map(str, read.types), strict=True))
+    return types, [dict(zip(read.columns, row, strict=True)) for row in read.fetchall()]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/v1/{name}.{{}}" for name in NAMES),
+        *("/v1/projects.{}?rows=roles&fields=title", "/v1/projects.{}?labels=vi&lang=vi&limit=3&fields=status,period"),
+        *("/v1/projects/smart-factory-cooperation/figures.{}", "/v1/search.{}?q=energy", "/v1/projects.{}?q=xyzzy"),
+        *("/v1/figures/aggregate.{}?group_by=indicator,period", "/v1/projects/facets.{}?facet=status"),
+    ],
+)
+def test_a_parquet_file_is_the_table_with_types(client: TestClient, tmp_path: Path, path: str) -> None:
+    table = client.get(path.format("csv"))
+    response = client.get(path.format("parquet"))
+    types, rows = parquet_of(tmp_path, response)
+    expected = rows_of(table.text)
+    assert [*types] == next(csv.reader(io.StringIO(table.text)))
+    assert len(rows) == len(expected)
+    for row, texts in zip(rows, expected, strict=True):
+        for name, text in texts.items():
+            cell = row[name].isoformat() if isinstance(row[name], date) else row[name]
+            assert cell == (PARQUET_TYPES[types[name]](text) if text else cell and text), name
+    assert ("link" in response.headers) == ("link" in table.headers)
+    assert client.get(path.format("parquet"), headers={"If-None-Match": response.headers["etag"]}).status_code == 304
+
+
+def test_parquet_is_an_extra(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    types, _ = parquet_of(tmp_path, client.get("/v1/figures", headers={"Accept": PARQUET}))
+    assert {types[name] for name in ("value", "period.earliest", "id")} == {"DOUBLE", "DATE", "VARCHAR"}
+    for bound, sort in (("MAX_BYTES", "id"), ("MAX_TEXT", "-id")):
+        with monkeypatch.context() as patched:
+            patched.setattr(parquet, bound, 1_000)
+            problem(client.get(f"/v1/figures.parquet?sort={sort}"), 413, "too_large")
+    monkeypatch.setattr(parquet, "find_spec", lambda _: None)
+    refused = problem(client.get("/v1/figures.parquet?sort=-id"), 404, "not_found")
+    assert "extra `parquet`" in refused["detail"]
+    assert client.get("/v1/figures", headers={"Accept": "*/*"}).headers["content-type"] == "application/json"
+    assert not [*Path(tempfile.gettempdir()).glob("hoptac-*/rows")], "temporary files remain"

@@ -39,7 +39,7 @@ def test_the_catalogue_is_valid_and_its_addresses_work(client: TestClient) -> No
     datasets = {str(value): node for node, value in graph.subject_objects(DCTERMS.identifier)}
     assert set(datasets) == {resource.name for resource in RESOURCES} | {"registry"}
     formats = [str(graph.value(one, DCTERMS.title)) for one in graph.objects(datasets["figures"], DCAT.distribution)]
-    assert set(formats) == {"JSON API", "CSV", "JSON Lines", "Excel", "GeoJSON"}
+    assert set(formats) == {"JSON API", "CSV", "JSON Lines", "Excel", "Parquet", "GeoJSON"}
     titles = {
         title.language for title in graph.objects(datasets["figures"], DCTERMS.title) if isinstance(title, Literal)
     }

@@ -46,6 +46,7 @@ FORMATS = {
     "application/x-ndjson": "jsonl",
     "application/jsonl": "jsonl",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.apache.parquet": "parquet",
     "application/geo+json": "geojson",
     "application/ld+json": "jsonld",
 }

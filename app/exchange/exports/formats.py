@@ -7,8 +7,9 @@ from fastapi import Request, Response
 
 from app.core.http.operations import PathParameter
 from app.exchange.exports.geojson import GeoJsonText
+from app.exchange.exports.parquet import ParquetFile
 from app.exchange.exports.reading import ReadChunk
-from app.exchange.exports.sending import Export
+from app.exchange.exports.sending import Export, WholeFile
 from app.exchange.exports.tables import CsvText, JsonLinesText, Rows, TableText
 from app.exchange.exports.workbook import Workbook
 
@@ -17,16 +18,17 @@ TEXTS: dict[str, Callable[[Rows, Any], TableText]] = {
     "jsonl": JsonLinesText,
     "geojson": GeoJsonText,
 }
-WORKBOOK = "xlsx"
+WHOLE_FILES: dict[str, Callable[[Rows], WholeFile]] = {"xlsx": Workbook, "parquet": ParquetFile}
 GEOJSON = "geojson"
 
 MEDIA_TYPES = {
     "csv": CsvText.media_type.partition(";")[0],
     "jsonl": JsonLinesText.media_type,
     "xlsx": Workbook.media_type,
+    "parquet": ParquetFile.media_type,
     "geojson": GeoJsonText.media_type,
 }
-TABLES = ("csv", "jsonl", "xlsx")
+TABLES = ("csv", "jsonl", "xlsx", "parquet")
 TABLES_AND_MAPS = (*TABLES, "geojson")
 
 
@@ -40,10 +42,11 @@ def file_bodies(formats: Sequence[str]) -> dict[str, Any]:
     """Return the bodies of responses in these formats, for the OpenAPI document."""
     text = {"schema": {"type": "string"}}
     binary = {"schema": {"type": "string", "format": "binary"}}
-    return {MEDIA_TYPES[name]: binary if name == WORKBOOK else text for name in formats}
+    return {MEDIA_TYPES[name]: binary if name in WHOLE_FILES else text for name in formats}
 
 
 async def file_response(request: Request, table: Rows, read: ReadChunk, query: Any, ending: str) -> Response:
     """Return a table as a file."""
     export = Export(request, table, read, query, ending)
-    return await (export.workbook() if ending == WORKBOOK else export.stream(TEXTS[ending](table, query)))
+    make = WHOLE_FILES.get(ending)
+    return await (export.whole(make) if make else export.stream(TEXTS[ending](table, query)))

@@ -23,7 +23,7 @@ EXPORT_TEXT = (
     "its value, as in an import, so a file that was exported can be imported again. JSON Lines have the records as the "
     "API returns them. Without `limit`, the file has all matching records. The records are read in small groups, so "
     "a record that changes during a long download is in the file in its old or its new version. A workbook has at most "
-    "100,000 rows."
+    "100,000 rows. Parquet files have the rows of the workbook; a server without the extra `parquet` answers 404."
 )
 MAP_TEXT = (
     " GeoJSON has a feature for each record, with the columns of the CSV file as its properties. A record without a "

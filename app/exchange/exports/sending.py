@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Any
+from typing import IO, Any, Protocol
 
 import structlog
 from fastapi import Request, Response
@@ -18,13 +18,30 @@ from app.core.database.statements import Read
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
 from app.core.request_cost import add_cost
 from app.exchange.exports.reading import Chunk, ReadChunk, Write
-from app.exchange.exports.tables import Piece, Rows, TableText
-from app.exchange.exports.workbook import Workbook
+from app.exchange.exports.tables import Group, Piece, Rows, TableText
 
 ATTEMPTS = 10  # to read a chunk while the server is busy
 PAUSE = 2.0  # seconds between them
 WAITS = 20  # pauses before each chunk while the client has no units left. A proxy waits 60 s for the next bytes
-SLICE = 262_144  # bytes of a workbook that are sent at once
+SLICE = 262_144  # bytes of a whole file that are sent at once
+
+
+class WholeFile(Protocol):
+    """A format that is made as a temporary file: a workbook or a Parquet file."""
+
+    media_type: str
+
+    def rows_of(self, items: Sequence[Any]) -> list[Group]:
+        """Return what makes the rows of these items, without adding them: a read can be repeated."""
+
+    def add(self, make_rows: Group) -> None:
+        """Add rows."""
+
+    def finish(self) -> IO[bytes]:
+        """Complete the file and return it."""
+
+    def close(self) -> None:
+        """Delete the temporary files."""
 
 
 class Export:
@@ -65,8 +82,8 @@ class Export:
 
         return StreamedFile({**self._headers, "Content-Type": text.media_type}, parts())
 
-    async def workbook(self) -> Response:
-        """Return the table as a workbook, once it is complete.
+    async def whole(self, make: Callable[[Rows], WholeFile]) -> Response:
+        """Return the table as a file that is complete before it is sent.
 
         The client keeps its place in the queue until the whole file is sent, because the file is on disk until then.
         """
@@ -75,30 +92,30 @@ class Export:
         closing = ExitStack()
         closing.callback(queue.leave, self._client)
         try:
-            book = await in_thread(Workbook, self._table)
-            closing.callback(book.close)
-            return await self._filled(book, closing)
+            whole = await in_thread(make, self._table)
+            closing.callback(whole.close)
+            return await self._filled(whole, closing)
         except BaseException:
             closing.close()
             raise
 
-    async def _filled(self, book: Workbook, closing: ExitStack) -> Response:
-        chunk = await self._read(book.rows_of, None)
+    async def _filled(self, whole: WholeFile, closing: ExitStack) -> Response:
+        chunk = await self._read(whole.rows_of, None)
         self._note(chunk)
         if chunk.is_current:
             closing.close()
             return Response(None, 304, self._headers)
-        async for part in self._chunks(chunk, book.rows_of):
+        async for part in self._chunks(chunk, whole.rows_of):
             for group in part.written:
-                await in_thread(book.add, group)
+                await in_thread(whole.add, group)
                 await self._charge()
-        file = await in_thread(book.finish)
+        file = await in_thread(whole.finish)
 
         async def parts() -> AsyncGenerator[bytes, None]:
             while part := await asyncio.to_thread(file.read, SLICE):
                 yield part
 
-        return StreamedFile({**self._headers, "Content-Type": book.media_type}, parts(), closing.close)
+        return StreamedFile({**self._headers, "Content-Type": whole.media_type}, parts(), closing.close)
 
     def _note(self, chunk: Chunk) -> None:
         """Add the headers that depend on the first chunk. Later chunks can be newer, so the tag is weak."""

@@ -9,6 +9,7 @@ from app.core.model.resource import RESOURCES, Resource
 from app.core.public_paths import absolute
 from app.core.settings import Settings
 from app.exchange.exports.geojson import has_points
+from app.exchange.exports.parquet import ParquetFile, is_available
 from app.exchange.metadata.dataset_texts import CATALOGUE, DATASETS, KEYWORDS, REGISTRY, DatasetTexts
 from app.exchange.metadata.record_schemas import schema_path
 
@@ -43,6 +44,7 @@ FORMATS = {
     "jsonl": FileFormat("JSON Lines", "application/x-ndjson", None),
     "xlsx": FileFormat("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "XLSX"),
 }
+PARQUET = FileFormat("Parquet", ParquetFile.media_type, None)
 GEOJSON = FileFormat("GeoJSON", "application/geo+json", "GEOJSON")
 API = FileFormat("JSON API", "application/json", "JSON")
 ZIP = FileFormat("ZIP", "application/zip", "ZIP")
@@ -128,6 +130,7 @@ class DatasetCatalog:
         of_api = self._distribution(path, API, None)
         yield {**of_api, "dcat:accessService": {"@id": self._address("/v1")}, **self._schema(resource)}
         formats = {**FORMATS, "geojson": GEOJSON} if has_points(resource) else FORMATS
+        formats = {**formats, "parquet": PARQUET} if is_available() else formats
         for extension, file_format in formats.items():
             file = self._distribution(path, file_format, f"{path}.{extension}")
             yield {**file, **self._schema(resource)} if extension == "jsonl" else file
