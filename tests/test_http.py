@@ -454,6 +454,8 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(client: TestClien
         "/v1/projects/history",
         "/v1/nope",
         "/v1/projects/",
+        "/v1/projects%0A",
+        "/v1/documents/x/paragraphs/",
         "/v1/codelists/%00",
         "/v2",
         "/v1/projects/nobody",
@@ -464,6 +466,13 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(client: TestClien
 )
 def test_a_path_with_nothing_behind_it_is_404(client: TestClient, path: str) -> None:
     problem(client.get(path), 404, "not_found")
+
+
+def test_no_path_with_a_blank_part_fails(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    blank = {path.replace(part, "") for path in paths for part in re.findall(r"{\w+}", path)}
+    assert len(blank) > 100
+    assert all(client.get(re.sub(r"{\w+}", "x", path)).status_code < 500 for path in blank)
 
 
 def test_a_cursor_serves_its_own_list_only(client: TestClient) -> None:

@@ -271,7 +271,12 @@ def test_a_read_adds_its_time_to_the_cost_of_the_request(new_database: NewDataba
     assert dear > max(cheap, 0.05)
 
 
-def test_the_load_of_others_is_no_cost_of_a_short_read(postgres: str) -> None:
+@pytest.mark.parametrize(("slow", "costs"), [(60.0, range(0, 1)), (0.05, range(2, 1_000))])
+def test_only_a_slow_statement_of_a_short_read_costs_all_its_time(
+    postgres: str, monkeypatch: pytest.MonkeyPatch, slow: float, costs: range
+) -> None:
+    """A statement that is not slow by itself takes longer under the load of others, which costs nothing."""
+    monkeypatch.setattr("app.core.database.postgres.SLOW", slow)
     waits = Query(text("SELECT 1 FROM pg_sleep(0.1)"))
 
     def read() -> Read:
@@ -283,7 +288,7 @@ def test_the_load_of_others_is_no_cost_of_a_short_read(postgres: str) -> None:
         await reader.run(read)
         return cost.seconds
 
-    assert 0 < run(postgres, work) < 0.05
+    assert int(run(postgres, work) / 0.05) in costs
 
 
 def test_the_last_change_never_waits_for_reads_of_clients(new_database: NewDatabase, migrated: str) -> None:

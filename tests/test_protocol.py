@@ -107,6 +107,7 @@ def test_curl_may_offer_http2(base: str, key: Key) -> None:
         (b"GET /livez HTTP/1.1\r\nHost: a b\r\n", 400),
         (b"GET http://a/livez HTTP/1.1\r\nHost: a\r\n", 200),
         (b"CONNECT /livez HTTP/1.1\r\nHost: a\r\n", 405),
+        (b"GET * HTTP/1.1\r\nHost: a\r\n", 404),
         (b"GET /livez HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 17_000 + b"\r\n", 400),
     ],
 )

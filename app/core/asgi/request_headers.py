@@ -17,6 +17,8 @@ from app.core.errors import BadRequest, NotFound
 MAX_NAMES = 100  # the server bounds their size
 MAX_PATH = 2_048  # characters
 MAX_HOST = 300  # bytes
+# The path of a resource. The regular expressions of routes also match a path with a line feed at its end.
+PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
 MAX_ACCEPT = 512  # bytes of Accept: a longer one means JSON
 MAX_CODINGS = 256  # bytes of Accept-Encoding: a longer one is ignored
 CACHED_VALUES = 512  # values of Host, Accept and Accept-Encoding that are cached after they were parsed
@@ -86,9 +88,9 @@ class RequestHeaders:
 def _read(scope: Scope) -> None:
     """Put the headers and the content coding into the scope.
 
-    Raise BadRequest if the headers are malformed, and NotFound for a path that is longer than any of a resource.
+    Raise BadRequest if the headers are malformed, and NotFound for a path that no resource can have, such as `*`.
     """
-    if len(scope["path"]) > MAX_PATH:
+    if len(scope["path"]) > MAX_PATH or not PATH.fullmatch(scope["path"]):
         raise NotFound("There is no resource at this path.")
     lines: HeaderLines = scope["headers"]
     values = dict(lines)

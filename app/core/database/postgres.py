@@ -25,7 +25,10 @@ LONG_READS = 4
 
 SHORT = 0.25  # seconds that a statement of a short read may take
 ROWS_OF_SHORT = 2_000  # rows that it may return
-MAX_CHARGED = 0.01  # seconds of a statement that count as its cost: the load of others makes it take longer
+# Seconds of a statement that count as its cost: the load of others makes it take longer. A slow one counts in full,
+# because no load makes a quick statement take so long.
+MAX_CHARGED = 0.01
+SLOW = 0.05
 PATIENCE = 1.5  # seconds that a short read waits for a connection
 WAITING = 2_000
 WAITING_OF_CLIENT = 500
@@ -122,19 +125,13 @@ class PostgresReader:
                 spent = time.thread_time() - started
                 budget -= spent
                 waited_since = time.monotonic()
-                if not query.alone and not in_transaction:
-                    in_transaction = True
-                    await cursor.execute(BEGIN)
-                await cursor.execute(*query.sql(DIALECT, values))
-                if cursor.rowcount > ROWS_OF_SHORT:
-                    raise OutOfTime
-                rows = await cursor.fetchall()
-                if "most_bytes" in values:
-                    if _lacks_long_texts(rows):
-                        await cursor.execute(*query.sql(DIALECT, values, exact=True))
-                        rows = await cursor.fetchall()
-                    rows = cut(rows, values["most_bytes"])
-                add_cost(min(time.monotonic() - waited_since, MAX_CHARGED))
+                try:
+                    if not query.alone and not in_transaction:
+                        in_transaction = True
+                        await cursor.execute(BEGIN)
+                    rows = await _fetch_short(cursor, query, values)
+                finally:
+                    _charge(time.monotonic() - waited_since)
         except StopIteration as done:
             return done.value
         finally:
@@ -236,6 +233,25 @@ def _next_query(read: Read, rows: Rows | None, until: float) -> tuple[Query, Any
         return following
     finally:
         clear_limit()
+
+
+async def _fetch_short(cursor: psycopg.AsyncCursor[tuple[Any, ...]], query: Query, values: Any) -> Rows:
+    """Return the rows of a query of a short read; OutOfTime if there are too many."""
+    await cursor.execute(*query.sql(DIALECT, values))
+    if cursor.rowcount > ROWS_OF_SHORT:
+        raise OutOfTime
+    rows = await cursor.fetchall()
+    if "most_bytes" not in values:
+        return rows
+    if _lacks_long_texts(rows):
+        await cursor.execute(*query.sql(DIALECT, values, exact=True))
+        rows = await cursor.fetchall()
+    return cut(rows, values["most_bytes"])
+
+
+def _charge(seconds: float) -> None:
+    """Add the time of a statement to the cost of the request."""
+    add_cost(seconds if seconds > SLOW else min(seconds, MAX_CHARGED))
 
 
 def _lacks_long_texts(rows: Rows) -> bool:

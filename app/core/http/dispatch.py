@@ -176,7 +176,7 @@ class Dispatch:
         if "." in parts[-1]:
             return self._file_of(path)
         route, parameters = self._reads.get((*parts[:ID_PART], "", *parts[ID_PART + 1 :]), _NO_ROUTE)
-        if parameters:
+        if len(parameters) == 1:
             return (route, {parameters[0]: parts[ID_PART]}) if parts[ID_PART] else (None, {})
         return _match(self._reads, parts, PARAMETER_PARTS[-1])
 
