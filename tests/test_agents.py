@@ -24,8 +24,8 @@ from app.agents.quoting import quoted
 from app.core.database.engine import Database
 from app.core.request_cost import COST, Metered, RequestCost
 from app.projects.models import PROJECTS
-from tests.support.databases import NewDatabase
-from tests.support.http import client_of, get
+from tests.support.databases import NewDatabase, url_of
+from tests.support.http import client_of, get, put
 from tests.support.keys import key_of
 from tests.support.records import store
 from tests.support.selection import examples
@@ -154,6 +154,31 @@ def test_a_record_is_read_with_its_evidence(client: TestClient) -> None:
     for resource in ("partners", "milestones", "statements", "figures", "indicators", "documents", "places"):
         record = get(client, f"/v1/{resource}?limit=1")["items"][0]
         assert everything(client, "read_record", record=f"{resource}/{record['id']}")
+
+
+def test_money_is_read_with_its_evidence(seeded_database: Database) -> None:
+    payment = {
+        "kind": "disbursement", "value": 250000, "currency": "USD", "date": "2022-06-30", "project": "geipp",
+        "provider": "unido", "description": {"en": "A payment for trainings"}, "as_written": "US$ 250,000",
+        "citations": [{"document": "viet-nam-net-zero-2050-commitment", "basis": "external", "note": {"en": "A note"},
+                       "supports": ["value"]}],
+    }  # fmt: skip
+    with client_of(url_of(seeded_database)) as client:
+        refused, is_refused = call(client, "read_record", {"record": "transactions/nothing"})
+        assert is_refused
+        assert not call(client, "read_record", refused["try"])[1]
+        put(client, key_of(seeded_database, "records:write"), "transactions/payment", payment)
+        fields = {item["field"]: item for item in everything(client, "read_record", record="transactions/payment")}
+        assert fields["value"]["value"] == 250000
+        assert fields["value"]["evidence"][0]["basis"] == "external"
+        assert fields["provider"]["value"]["record"] == "partners/unido"
+        assert fields["currency"]["value"] == {"code": "USD", "label": "US Dollar"}
+        for record in ("projects/geipp", "partners/unido"):
+            linked = {item["field"]: item["value"] for item in everything(client, "read_record", record=record)}
+            linked_payment = {"record": "transactions/payment", "label": "⟦A payment for trainings⟧"}
+            assert linked_payment in linked["transactions of this record"]
+        found = answer(client, "find", query="trainings payment", resource="transactions")
+        assert [item["record"] for item in found["items"]] == ["transactions/payment"]
 
 
 def test_partners_and_what_they_share(client: TestClient) -> None:

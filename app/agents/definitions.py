@@ -161,7 +161,7 @@ TOOLS = (
         'Example: {"resource": "projects", "record": {"title": {"en": "Training"}, "kind": "project", "status": '
         '"active", "citations": [{"document": "mofa-moit-2024", "paragraph": 1, "as_written": "…"}]}}. '
         "On error: mend each of `errors`.",
-        {"resource": {"enum": list(RESOURCES)}, "record": ANY_OBJECT},
+        {"resource": {"enum": [name for name in RESOURCES if name != "transactions"]}, "record": ANY_OBJECT},
         ["resource", "record"],
         _answer(record={"type": "string"}, state={"const": "draft"}),
         {"resource": "projects", "record": {}},

@@ -12,7 +12,7 @@ Record = Mapping[str, Any]
 LINKS = {
     **{resource[:-1]: resource for resource in RESOURCES},
     **{resource: resource for resource in RESOURCES},
-    **dict.fromkeys(("done_by", "to", "issuer", "publisher"), "partners"),
+    **dict.fromkeys(("done_by", "to", "issuer", "publisher", "provider", "receiver"), "partners"),
     **dict.fromkeys(("country", "signed_in"), "places"),
     **dict.fromkeys(("occasion", "fulfilled_by"), "milestones"),
     "legal_basis": "documents",

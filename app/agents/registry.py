@@ -19,9 +19,14 @@ MAX_WORDS = 300  # characters of a search
 
 RESOURCES = (
     *("projects", "partners", "agreements", "milestones", "statements"),
-    *("figures", "indicators", "documents", "places"),
+    *("figures", "indicators", "transactions", "documents", "places"),
 )
-NAMES = {"partners": "name", "places": "name", "indicators": "name", "statements": "summary", "figures": "as_written"}
+NAMES = {
+    **dict.fromkeys(("partners", "places", "indicators"), "name"),
+    "statements": "summary",
+    "figures": "as_written",
+    "transactions": "description",
+}
 ABSENT = (404, 410)
 
 Record = Mapping[str, Any]
@@ -121,6 +126,11 @@ class Registry:
             raise Ambiguous(argument, [self.hit(hit) for hit in hits])
         raise await self._unknown(argument, resource)
 
+    async def any_record(self) -> dict[str, str]:
+        """Return the argument `record` with a record that can be read; nothing in an empty registry."""
+        items = (await self.get("/v1/projects", limit=1))["items"]
+        return {"record": f"projects/{items[0]['id']}"} if items else {}
+
     async def _followed(self, path: str, under: str, parameters: Mapping[str, Any]) -> Any:
         """Return what is at a path, or at the path of the record into which this one was merged."""
         try:
@@ -132,9 +142,10 @@ class Registry:
 
     async def _unknown(self, argument: str, resource: str) -> Refusal:
         first = (await self.get(f"/v1/{resource}", limit=1))["items"]
-        changes = (
-            {argument: f"{resource}/{first[0]['id']}" if argument == "record" else first[0]["id"]} if first else {}
-        )
+        if first:
+            changes = {argument: f"{resource}/{first[0]['id']}" if argument == "record" else first[0]["id"]}
+        else:
+            changes = await self.any_record() if argument == "record" else {}
         return Refusal(
             "not_found",
             f"`{argument}` names no public record of {resource}.",

@@ -14,14 +14,15 @@ LINKED = 8  # records of a list below a record
 
 # The lists below a record of a resource that are worth reading with it.
 LINKING = {
-    "projects": ("agreements", "milestones", "statements", "figures"),
-    "partners": ("projects", "agreements", "statements", "figures"),
-    "agreements": ("milestones", "statements", "figures"),
+    "projects": ("agreements", "milestones", "statements", "figures", "transactions"),
+    "partners": ("projects", "agreements", "statements", "figures", "transactions"),
+    "agreements": ("milestones", "statements", "figures", "transactions"),
     "milestones": ("statements", "figures"),
     "statements": (),
     "figures": (),
     "indicators": ("figures",),
-    "documents": ("projects", "agreements", "milestones", "statements", "figures"),
+    "transactions": (),
+    "documents": ("projects", "agreements", "milestones", "statements", "figures", "transactions"),
     "places": ("projects", "agreements", "figures"),
 }
 
@@ -52,7 +53,7 @@ async def read_record(registry: Registry, arguments: Arguments) -> Answer:
     resource, _, name = str(arguments["record"]).partition("/")
     if resource not in RESOURCES:
         raise Refusal(
-            "not_found", "`record` must be resource/id.", "Get one with the tool find.", await _first(registry)
+            "not_found", "`record` must be resource/id.", "Get one with the tool find.", await registry.any_record()
         )
     record = await registry.named("record", resource, name)
     registry.learn([record])
@@ -81,8 +82,3 @@ def _links(registry: Registry, resource: str, record_id: str, name: str) -> Sect
         return Page([{"field": f"{name} of this record", "value": records, **({"all": path} if page["next"] else {})}])
 
     return read
-
-
-async def _first(registry: Registry) -> dict[str, str]:
-    items = (await registry.get("/v1/projects", limit=1))["items"]
-    return {"record": f"projects/{items[0]['id']}"} if items else {}
