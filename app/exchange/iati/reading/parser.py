@@ -71,20 +71,21 @@ class _Part:
         self.nodes = 0
         self.characters = 0
 
-    def add(self, node: Node) -> None:
+    def add(self, name: str, attributes: dict[str, str], line: int) -> None:
         """Add an element to the one that is open."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise TooLarge(f"An activity or record of the file has more than {MAX_NODES} elements.")
-        if node.attributes:
-            self.count("".join([*node.attributes, *node.attributes.values()]))
+        node = Node(name, attributes, line)
+        if attributes:
+            self.count(sum(map(len, attributes)) + sum(map(len, attributes.values())))
         if self.open:
             self.open[-1].children.append(node)
         self.open.append(node)
 
-    def count(self, text: str) -> None:
-        """Count the characters of a text."""
-        self.characters += len(text)
+    def count(self, characters: int) -> None:
+        """Count characters of texts and attributes."""
+        self.characters += characters
         if self.characters > MAX_CHARACTERS:
             raise TooLarge(f"An activity or record of the file has more than {MAX_CHARACTERS} characters.")
 
@@ -149,36 +150,34 @@ class Parser:
             raise TooLarge(f"The file has more than {MAX_DEPTH} elements in each other.")
         if self.elements > MAX_ELEMENTS:
             raise TooLarge(f"The file has more than {MAX_ELEMENTS} elements. Send it in several files.")
-        if self._record is not None:
-            self._record.add(self._node(name, attributes))
-        elif self._depth == 1:
-            self._open_root(name, attributes)
-        elif name.startswith(OWN):
+        part = self._record
+        if part is None:
+            part = self._part_of(name, attributes)
+        if part is not None:
+            part.add(name.removeprefix(OWN), attributes, self._expat.CurrentLineNumber)
+
+    def _part_of(self, name: str, attributes: dict[str, str]) -> _Part | None:
+        """Return the part to which an element belongs that is in no record; None for one that is not needed."""
+        if name.startswith(OWN) and self._depth > 1:
             self.has_records = True
             self._record = _Part()
-            self._record.add(self._node(name, attributes))
-        elif self._unit is not None:
-            self._add_to_unit(self._unit, name, attributes)
-        else:
+            return self._record
+        unit = self._unit
+        if unit is None and self._depth == 1:
+            self._open_root(name, attributes)
+        elif unit is None:
             self._lacks_record = True
-            self._unit = _Part()
-            self._unit.add(self._node(name, attributes))
+            self._unit = unit = _Part()
+        elif self._unit_depth or (self._only is not None and len(unit.open) == 1 and name not in self._only):
+            self._unit_depth += 1
+            return None
+        return unit
 
     def _open_root(self, name: str, attributes: dict[str, str]) -> None:
         if name not in ROOTS:
             roots = " or ".join(ROOTS)
             raise BadFile(f"The file is not an IATI file: its root must be {roots}.")
-        self.root = self._node(name, attributes)
-
-    def _add_to_unit(self, unit: _Part, name: str, attributes: dict[str, str]) -> None:
-        is_left_out = self._only is not None and len(unit.open) == 1 and name not in self._only
-        if self._unit_depth or is_left_out:
-            self._unit_depth += 1
-        else:
-            unit.add(self._node(name, attributes))
-
-    def _node(self, name: str, attributes: dict[str, str]) -> Node:
-        return Node(name.removeprefix(OWN), attributes, self._expat.CurrentLineNumber)
+        self.root = Node(name, attributes, self._expat.CurrentLineNumber)
 
     def _end(self, _: str) -> None:
         self._depth -= 1
@@ -202,5 +201,5 @@ class Parser:
             return
         part: Any = self._record or self._unit
         if part is not None:
-            part.count(text)
+            part.count(len(text))
             part.open[-1].content += text
