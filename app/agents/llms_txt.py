@@ -33,8 +33,12 @@ def llms_txt(settings: Settings) -> str:
         *([link("MCP endpoint", PATH, tools)] if is_available() else []),
         link("OpenAPI contract", "/openapi.json", "every operation of the REST API; reading needs no key"),
         link("Search", "/v1/search?q=smart+factory", "find records by words; each record is at /v1/{resource}/{id}"),
+        link("Citations", "/v1/figures?limit=1", "also as Web Annotations, at /v1/{resource}/{id}/evidence.jsonld"),
         link("Progress", "/v1/progress", "targets beside results"),
         link("JSON Schemas", "/v1/schemas/projects.json", "one for each resource"),
+        link(
+            "Tables", "/v1/projects.csv", "each list also as .jsonl, .xlsx or .geojson; .parquet where it is installed"
+        ),
         link("Whole registry", "/v1/export", "one ZIP file"),
     ]
     documentation = [link(guide.title, f"/guides/{name}.md", READERS[name]) for name, guide in guides().items()]
