@@ -1,5 +1,6 @@
 """The quota of bytes that a key writes in a day, the largest record, and the bytes of writes that wait."""
 
+import hashlib
 import json
 from contextlib import ExitStack
 from itertools import product
@@ -129,6 +130,20 @@ def test_words_that_are_new_to_the_search_count_with_what_they_take(seeded_datab
         assert 50_000 < taken < 100_000
         put(client, editor, "projects/port-2", {**PORT, "id": "port-2", "description": {"en": words}})
         assert counted(seeded_database)[id_of(editor)] - logged(seeded_database, editor) < taken + 1_000
+
+
+def test_a_text_counts_with_what_its_paragraphs_take(seeded_database: Database, editor: Key) -> None:
+    """Ten thousand paragraphs of one letter are 20 kB, and take more than 2 MB."""
+    text = b"a\n" * 500
+    digest = {"sha256": hashlib.sha256(text).hexdigest(), "paragraphs": 500}
+    document = {"kind": "news", "title": {"en": "Letters"}, "url": "https://example.org/letters"}
+    with client_of(url_of(seeded_database)) as client:
+        put(client, editor, "documents/letters", {**document, **digest, "managed_by": "unido"})
+        before = counted(seeded_database)[id_of(editor)]
+        headers = {**editor, "Content-Type": "text/plain"}
+        sent = client.put("/v1/documents/letters/text?shown=nobody", content=text, headers=headers)
+        assert sent.status_code == 200, sent.text
+    assert 50_000 < counted(seeded_database)[id_of(editor)] - before < 100_000
 
 
 def test_without_a_quota_and_without_a_key_nothing_is_counted(
