@@ -36,6 +36,7 @@ from tests.support.receivers import (
     fail_at_first,
     hang,
     in_turn,
+    interim,
     large,
     receiving,
     redirect_to,
@@ -252,6 +253,18 @@ def test_of_a_large_answer_little_is_read(registry: TestClient, subscriber: Head
         put_project(registry, editor)
         eventually(lambda: [each["state"] for each in deliveries(registry, subscriber, made)] == ["accepted"])
         assert deliveries(registry, subscriber, made)[0]["status"] == 200
+
+
+def test_interim_responses_without_end_are_left(
+    registry: TestClient, subscriber: Headers, editor: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are parsed in the event loop: sixty such receivers stopped it for five seconds."""
+    monkeypatch.setattr(webhook_client, "DEADLINE", 3_600)
+    with receiving(interim) as receiver:
+        made = subscribe(registry, subscriber, receiver.url)
+        put_project(registry, editor)
+        error = "The connection was closed early, or the response is not HTTP."
+        eventually(lambda: deliveries(registry, subscriber, made)[0]["error"] == error)
 
 
 def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(

@@ -5,6 +5,7 @@ The whole attempt has a deadline, and only the start of the response is read. It
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import Iterable
 from concurrent.futures import Executor
@@ -19,7 +20,8 @@ from app.webhooks.queue import CallOutcome
 from app.webhooks.signing import signature
 
 DEADLINE = 10.0  # seconds for the lookup of the name, the connection, TLS, the request and the response
-MAX_READ = 65_536  # bytes of a response that are read and dropped
+MAX_READ = 16_384  # bytes of a response, with its head and all that comes before it
+PIECE = 1_024  # bytes that are parsed before the event loop looks at other connections
 
 
 class WebhookClient:
@@ -62,11 +64,8 @@ class WebhookClient:
             connection.stream("POST", target, headers=list(headers.items()), content=body) as stream,
         ):
             response.read_head(stream)
-            size = 0
-            async for chunk in stream.aiter_stream():
-                size += len(chunk)
-                if size > MAX_READ:
-                    break
+            async for _ in stream.aiter_stream():  # until MAX_READ; nothing of it is kept
+                pass
 
 
 class ReceiverResponse:
@@ -103,7 +102,8 @@ class _Network(httpcore.AsyncNetworkBackend):
         failure: Exception | None = None
         for address in await self._policy.addresses(host, port, self._lookups):
             try:
-                return await self._inner.connect_tcp(str(address), port, timeout, local_address, socket_options)
+                stream = await self._inner.connect_tcp(str(address), port, timeout, local_address, socket_options)
+                return _BoundedStream(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         assert failure is not None
@@ -111,6 +111,39 @@ class _Network(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class _BoundedStream(httpcore.AsyncNetworkStream):
+    """A connection from which MAX_READ bytes are read, in small pieces.
+
+    Otherwise a receiver could occupy the event loop: with interim responses (1xx) without end, or with chunks of one
+    byte, each of which is parsed.
+    """
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+        self._left = MAX_READ
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._left <= 0:
+            raise httpcore.ReadError("The response is too long.")
+        piece = await self._inner.read(min(max_bytes, PIECE, self._left), timeout)
+        self._left -= len(piece)
+        return piece
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        return _BoundedStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 def _since(started: float) -> int:

@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -122,6 +122,13 @@ def large(handler: Handler, _: int) -> None:
     handler.end_headers()
     for _ in range(1000):
         handler.wfile.write(b"x" * 10_000)
+
+
+def interim(handler: Handler, _: int) -> None:
+    """Sends interim responses, and no other one, until the registry leaves."""
+    with suppress(OSError):
+        while True:
+            handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1_000)
 
 
 def redirect_to(url: str) -> Behaviour:
