@@ -9,7 +9,7 @@ and writes of other clients go on. Each attack gets a process and a database of 
 from collections.abc import Callable
 from typing import Any
 
-from tests.torture.attacks import clients, files, reads
+from tests.torture.attacks import agents, clients, files, reads
 from tests.torture.attacks.target import Target
 from tests.torture.attacks.together import everything
 from tests.torture.setting import Row
@@ -36,6 +36,7 @@ EITHER_ENGINE: dict[str, Attack] = {  # the database has little part in them; `-
     "attacks forged_cursors": reads.forged_cursors,
     "attacks squatted_name": clients.squatted_name,
     "attacks webhook_tests": clients.webhook_tests,
+    "attacks tools_and_pages": agents.tools_and_pages,
 }
 EACH_ENGINE: dict[str, Attack] = {  # each engine answers in its own way
     "attacks short_lines": files.short_lines,
