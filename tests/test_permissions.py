@@ -122,6 +122,7 @@ OPEN: dict[str, Row] = {
     "GET /v1/reconcile/{resource}/suggest/entity": READ,
     "GET /v1/reconcile/{resource}/suggest/property": READ,
     "GET /v1/reconcile/{resource}/preview": READ,
+    "GET /v1/reconcile/{resource}/extend/propose": READ,
     "GET /v1": (200, 200, 200),
     "GET /v1/export": (404, 404, 404),  # the server of these tests has none, since making one takes time
     "GET /v1/catalog.jsonld": (200, 200, 200),

@@ -181,6 +181,78 @@ def test_the_service_describes_itself_and_suggests(client: TestClient, path: str
     problem(client.get(f"{path}/preview?id=no-such-record"), 404, "not_found")
 
 
+EXTENSION = {
+    "type": "object",
+    "properties": {
+        "meta": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"id": TEXT, "name": TEXT}, "required": ["id", "name"]},
+        },
+        "rows": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "minProperties": 1,
+                        "maxProperties": 1,
+                        "properties": {
+                            **{"str": TEXT, "date": {"type": "string", "format": "date"}, "float": {"type": "number"}},
+                            **{"int": {"type": "integer"}, "bool": {"type": "boolean"}},
+                        },
+                        "additionalProperties": False,
+                    },
+                },
+            },
+        },
+    },
+    "required": ["meta", "rows"],
+}
+
+
+@pytest.mark.parametrize(("path", "known"), [(PARTNERS, "moit"), (PLACES, "ha-noi")])
+def test_values_of_records_extend_a_table(client: TestClient, path: str, known: str) -> None:
+    proposal = get(client, path)["extend"]["propose_properties"]
+    address = proposal["service_url"] + proposal["service_path"]
+    proposed = client.get(address, params={"type": "partners"}).json()["properties"]
+    assert proposed[0]["id"] == "name.en"
+    assert client.get(address, params={"limit": 2}).json()["properties"] == proposed[:2]
+    asked = {"ids": [known, "no-such-record"], "properties": [{"id": item["id"]} for item in proposed]}
+    answer = client.post(path, content=urlencode({"extend": json.dumps(asked)}), headers=FORM)
+    assert answer.status_code == 200, answer.text
+    extension = answer.json()
+    jsonschema_rs.validate(EXTENSION, extension)
+    assert client.get(path, params={"extend": json.dumps(asked)}).json() == extension
+    record = get(client, f"{path.replace('/reconcile', '')}/{known}")
+    values = extension["rows"][known]
+    assert (values["name.vi"], values["version"]) == ([{"str": record["name"]["vi"]}], [{"int": record["version"]}])
+    assert not any(extension["rows"]["no-such-record"].values())
+    assert extension["meta"] == proposed
+
+
+def test_an_extension_has_bounds(client: TestClient) -> None:
+    def send(**extension: Any) -> Any:
+        return client.post(PARTNERS, content=urlencode({"extend": json.dumps(extension)}), headers=FORM)
+
+    assert send(ids=[], properties=[]).json() == {"meta": [], "rows": {}}
+    unknown = problem(send(ids=["moit"], properties=[{"id": "name.en"}, {"id": "nothing"}]), 422, "invalid")
+    assert [error["pointer"] for error in unknown["errors"]] == ["/properties/1/id"]
+    requests: list[dict[str, Any]] = [
+        {"ids": ["x"] * 51, "properties": []},
+        {"ids": [], "properties": [{"id": "kind"}] * 51},
+        {"ids": [], "properties": [{"id": "kind", "settings": {"a": 1}}]},
+        {"ids": [1], "properties": []},
+        {"ids": []},
+    ]
+    for wrong in requests:
+        problem(send(**wrong), 422, "invalid")
+    problem(client.get(f"{PARTNERS}?queries={{}}&extend={{}}"), 422, "invalid")
+    problem(client.post(PARTNERS, content="queries={}&extend={}", headers=FORM), 422, "invalid")
+    problem(client.get("/v1/reconcile/projects/extend/propose"), 404, "not_found")
+
+
 def test_a_name_of_a_record_runs_nothing_in_the_preview(registry: TestClient, editor: Key) -> None:
     body = {"name": {"en": "<script>alert(1)</script>"}, "kind": "company", "citations": [CITATION]}
     assert registry.put("/v1/partners/a-script", json=body, headers=editor).status_code == 201

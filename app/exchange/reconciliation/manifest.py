@@ -43,6 +43,10 @@ def manifest(resource: Resource, site_name: str, base: str) -> dict[str, Any]:
             "entity": {"service_url": service, "service_path": "/suggest/entity"},
             "property": {"service_url": service, "service_path": "/suggest/property"},
         },
+        "extend": {
+            "propose_properties": {"service_url": service, "service_path": "/extend/propose"},
+            "property_settings": [],
+        },
         "batchSize": MAX_QUERIES // 2,
     }
 

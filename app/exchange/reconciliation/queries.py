@@ -12,6 +12,9 @@ from app.core.http.operations import NoParameters
 from app.core.model.validation import parse_json, validate
 from app.core.reading.parameters import SearchWords
 
+QUERIES = "queries"
+EXTEND = "extend"
+MEMBERS = (QUERIES, EXTEND)  # of a form
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM = 50_000  # bytes
 MAX_QUERIES = 20  # in a batch; OpenRefine sends 10
@@ -77,13 +80,14 @@ def parse_batch(text: str) -> dict[str, ReconciliationQuery]:
     return validate(Batch, value).root
 
 
-async def batch_of_form(request: Request) -> str:
-    """Return the JSON text of the batch in a form."""
+async def member_of_form(request: Request) -> tuple[str, str]:
+    """Return the name and the JSON text of what a form asks for."""
     body = await read_body(request, (FORM,), MAX_FORM)
     try:
         form: dict[str, Any] = parse_qs(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=5)
-        (text,) = form["queries"]
-    except (ValueError, KeyError):
-        detail = "The form needs the member queries once: a JSON object with the queries, percent-encoded in UTF-8."
+        (name,) = (name for name in MEMBERS if name in form)
+        (text,) = form[name]
+    except ValueError:
+        detail = "The form needs one member: queries or extend, a JSON object that is percent-encoded in UTF-8."
         raise Invalid(ErrorItem(pointer="/queries", code="invalid_value", detail=detail)) from None
-    return str(text)
+    return name, str(text)

@@ -1,17 +1,18 @@
 """`/v1/reconcile/partners` and `/v1/reconcile/places`: the Reconciliation API 0.2 of the W3C community group."""
 
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from app.core.database.statements import Read
-from app.core.errors import NotFound
+from app.core.errors import ErrorItem, Invalid, NotFound
 from app.core.http.operations import PathParameter, checked_id, operation
 from app.core.http.responses import read_request, run_read
 from app.core.model.resource import RESOURCES, Id, Resource
 from app.core.public_paths import public
-from app.core.reading.parameters import MAX_QUERY_LENGTH, ONLY_DIGITS, SearchWords
+from app.core.reading.parameters import MAX_ITEMS, MAX_QUERY_LENGTH, ONLY_DIGITS, SearchWords
 from app.core.values.json import to_json
 from app.exchange.reconciliation.candidates import (
     TYPES,
@@ -24,8 +25,14 @@ from app.exchange.reconciliation.candidates import (
     read_results,
     types_of,
 )
+from app.exchange.reconciliation.extension import (
+    Extension,
+    parse_extension,
+    proposed,
+    read_extension,
+)
 from app.exchange.reconciliation.manifest import PATH, PREVIEW_POLICY, manifest, preview, properties
-from app.exchange.reconciliation.queries import FORM, batch_of_form, parse_batch
+from app.exchange.reconciliation.queries import EXTEND, FORM, QUERIES, member_of_form, parse_batch
 
 LONG = 2  # queries of a batch that are read in the event loop
 SUGGESTED = 10
@@ -34,8 +41,10 @@ JSON_OBJECT = {"schema": {"type": "object"}}
 BATCH_FORM = {
     "schema": {
         "type": "object",
-        "properties": {"queries": {"type": "string", "description": "A JSON object with at most 20 queries."}},
-        "required": ["queries"],
+        "properties": {
+            QUERIES: {"type": "string", "description": "A JSON object with at most 20 queries."},
+            EXTEND: {"type": "string", "description": "A JSON object with `ids` and `properties`, at most 50 each."},
+        },
     }
 }
 Name = Literal["partners", "places"]
@@ -55,6 +64,23 @@ class ReconcileQuery(BaseModel, defer_build=True):
     model_config = {"extra": "forbid"}
     queries: Annotated[str, Field(max_length=MAX_QUERY_LENGTH)] | None = Field(
         default=None, description="A JSON object with at most 20 queries. Without it, the response is the manifest."
+    )
+    extend: Annotated[str, Field(max_length=MAX_QUERY_LENGTH)] | None = Field(
+        default=None, description="A JSON object with the ids of records and the properties that are asked for."
+    )
+
+
+class ReconciliationResponse(RootModel[Extension | ReconciliationResults]):
+    """The candidates of each query, or the values of the properties of records."""
+
+
+class ProposalQuery(BaseModel, defer_build=True):
+    """The parameters of a proposal of properties."""
+
+    model_config = {"extra": "forbid"}
+    type: Annotated[str, Field(max_length=300)] = Field(default="", description="Type of the records.")
+    limit: Annotated[int, Field(ge=1, le=MAX_ITEMS), ONLY_DIGITS] | None = Field(
+        default=None, description="Largest number of properties."
     )
 
 
@@ -79,16 +105,20 @@ class PreviewQuery(BaseModel, defer_build=True):
     PATH + "/{resource}",
     "Read the manifest, or find the records that names mean",
     answers={JSON: JSON_OBJECT},
-    statuses={"200": "The manifest or, with `queries`, the candidates of each query."},
+    statuses={"200": "The manifest or, with a parameter, the same as for POST."},
     in_path=IN_PATH,
     problems=(NotFound,),
     tagged=False,
 )
 async def read_reconciliation(request: Request, resource: str, query: ReconcileQuery) -> Response:
-    """Without parameters, the manifest of the service. With `queries`, the same response as that of POST."""
+    """Without parameters, the manifest of the service. With `queries` or `extend`, the same response as for POST."""
     service = _resource(resource)
-    if query.queries is not None:
-        return await _results(request, service, query.queries)
+    if query.queries is not None and query.extend is not None:
+        detail = "A request has either queries or extend."
+        raise Invalid(ErrorItem(parameter=EXTEND, code="invalid_value", detail=detail))
+    for name, text in ((QUERIES, query.queries), (EXTEND, query.extend)):
+        if text is not None:
+            return await _results(request, service, name, text)
     settings = request.scope["app"].state.settings
     return _response(to_json(manifest(service, settings.site_name, _base(request))))
 
@@ -98,9 +128,9 @@ async def read_reconciliation(request: Request, resource: str, query: ReconcileQ
     "POST",
     PATH + "/{resource}",
     "Find the records that names mean",
-    returns=ReconciliationResults,
+    returns=ReconciliationResponse,
     accepts={FORM: BATCH_FORM},
-    statuses={"200": "The candidates of each query."},
+    statuses={"200": "The candidates of each query, or the values of the properties."},
     in_path=IN_PATH,
     problems=(NotFound,),
 )
@@ -109,9 +139,12 @@ async def reconcile(request: Request, resource: str) -> Response:
 
     `match` is true only if a name is equal to that of one record alone. For authorities, the query must also state
     their country, in the name or as the property `country`. A request costs as much as its searches.
+
+    With `extend`, return the values of properties of records: each column of the exported table that contains single
+    values, or ids and codes.
     """
     service = _resource(resource)
-    return await _results(request, service, await batch_of_form(request))
+    return await _results(request, service, *await member_of_form(request))
 
 
 @operation(
@@ -183,14 +216,32 @@ async def preview_record(request: Request, resource: str, query: PreviewQuery) -
     return Response(page, 200, headers, media_type="text/html")
 
 
-async def _results(request: Request, resource: Resource, text: str) -> Response:
-    queries = parse_batch(text)
+@operation(
+    router,
+    "GET",
+    PATH + "/{resource}/extend/propose",
+    "List the properties of records",
+    answers={JSON: JSON_OBJECT},
+    statuses={"200": "The properties."},
+    in_path=IN_PATH,
+    problems=(NotFound,),
+    tagged=False,
+)
+async def propose_properties(_: Request, resource: str, query: ProposalQuery) -> Response:
+    """The properties of which a request with `extend` returns the values."""
+    return _response(to_json(proposed(_resource(resource), query.type, query.limit)))
+
+
+async def _results(request: Request, resource: Resource, name: str, text: str) -> Response:
+    """Return the response to `queries` or `extend` with a JSON text."""
+    batch: Any = parse_extension(text) if name == EXTEND else parse_batch(text)
+    result = partial(read_extension if name == EXTEND else read_results, resource, batch)
+    is_long = name == EXTEND or len(batch) > LONG
 
     def read() -> Read:
-        return to_json((yield from read_results(resource, queries)))
+        return to_json((yield from result()))
 
-    body = await run_read(request, read, long=len(queries) > LONG, key=(read_request(request), text))
-    return _response(body)
+    return _response(await run_read(request, read, long=is_long, key=(read_request(request), text)))
 
 
 def _response(body: bytes) -> Response:
