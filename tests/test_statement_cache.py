@@ -3,6 +3,7 @@
 import gc
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ClauseElement
 
 from app.catalogue import RESOURCES
+from app.core import garbage_collection
 from app.core.change_log import CHANGES
 from app.core.database.postgres import PostgresReader
 from app.core.database.sqlite import SqliteReader
@@ -125,3 +127,20 @@ def ask(client: httpx.Client, base: str, by_list: dict[str, list[str]], chance: 
         chosen = chance.sample(by_list[name], min(len(by_list[name]), chance.randint(3, 14)))
         response = client.get(f"{base}/v1/{name}?{'&'.join(chosen)}&limit={chance.randint(1, 200)}")
         assert response.status_code == 200, response.text
+
+
+def test_objects_that_stay_are_left_out_of_later_collections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage_collection, "LONG", -1.0)
+    kept: list[list[list[int]]] = []
+    frozen = [gc.get_freeze_count()]
+    with garbage_collection.without_garbage_collection():
+        note = garbage_collection.freeze_after_long_collections()
+        try:
+            for _ in range(garbage_collection.FREEZES + 2):
+                kept.append([[] for _ in range(1_000)])
+                gc.collect()
+                frozen.append(gc.get_freeze_count())
+        finally:
+            gc.callbacks.remove(note)
+    grows = [after > before for before, after in pairwise(frozen)]
+    assert grows == [True] * garbage_collection.FREEZES + [False] * 2

@@ -18,7 +18,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from app.core.asgi.usage_table import UsageTable, open_usage_table, usage_file
 from app.core.database.engine import Database
 from app.core.errors import Unavailable
-from app.core.garbage_collection import without_garbage_collection
+from app.core.garbage_collection import freeze_after_long_collections, without_garbage_collection
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import NotReady, explain, head
@@ -98,6 +98,7 @@ def _application(settings: Settings, usage: UsageTable | None = None) -> ASGIApp
 
         application = create_app(settings, usage)
     gc.freeze()
+    freeze_after_long_collections()
     return application
 
 
