@@ -121,6 +121,8 @@ def test_a_client_that_half_closes_gets_its_answers(base: str, key: Key) -> None
     uncached = b"".join(b"GET /v1/projects?limit=%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(5, 8))
     assert statuses(answers_to(base, uncached + write, half_close=True)) == [200, 200, 200, UNPROVED]
     assert answers_to(base, DOWNLOAD, half_close=True).count(b"HTTP/1.1 200") == 1
+    table = answers_to(base, b"GET /v1/projects.xlsx HTTP/1.1\r\nHost: x\r\n\r\n", half_close=True)
+    assert table.endswith(b"\r\n0\r\n\r\n"), table
     assert answers_to(base, GET, half_close=True, seconds=5) == b""  # the request is not complete
 
 

@@ -14,11 +14,13 @@ class Exchange(RequestResponseCycle):
     """One request and its response.
 
     A large body is written in slices, and all of it counts as unsent until the last slice is written. If a client
-    closes its side after the request, the application learns that the client has disconnected.
+    closes its side after the request, the application gets one message that it has disconnected, with `half_closed`: a
+    request that waits ends, and a response that is being sent goes on.
     """
 
     connection: "Connection"
     is_received = False
+    says_half_closed = False  # the application knows that the client sends nothing more
     says_close = False  # a header of the response says that the connection is closed
 
     def send(self, message: Any) -> Any:
@@ -64,4 +66,7 @@ class Exchange(RequestResponseCycle):
             message = await super().receive()
             if not self.connection.is_half_closed:
                 return message
-        return {"type": "http.disconnect"}
+        if self.says_half_closed or self.disconnected:
+            return await super().receive()
+        self.says_half_closed = True
+        return {"type": "http.disconnect", "half_closed": True}

@@ -224,5 +224,7 @@ class StreamedFile(Response):
 
 
 async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    """Return when the client is gone. A client that has only closed its own side still reads."""
+    message = await receive()
+    while message["type"] != "http.disconnect" or message.get("half_closed"):
+        message = await receive()
