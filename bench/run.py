@@ -61,6 +61,7 @@ def _alone(alone: Alone) -> Rows:
     return {
         "bulk": partial(alone.bulk, "sqlite"),
         "bulk-postgresql": partial(alone.bulk, "postgresql"),
+        "iati": alone.iati,
         "workers": alone.workers,
         "start": alone.start,
     }
