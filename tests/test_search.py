@@ -118,6 +118,8 @@ def test_when_nothing_holds_all_words_some_are_enough(client: TestClient) -> Non
     page = ask(client, "samsung qwertyuiop")
     assert (page["reading"], page["corrected"]) == ("some_words", None)
     assert (page["found"], page["not_found"]) == (["samsung"], ["qwertyuiop"])
+    code = ask(client, "VN-56")
+    assert (code["found"], code["not_found"], code["items"][0]["id"]) == (["VN", "56"], [], "bac-ninh")
     assert ("partners", "samsung-vietnam") in ids(page)[:2]
     assert {item["tier"] for item in page["items"]} == {"some_words"}
     assert ask(client, "qwertyuiop")["items"] == []

@@ -167,8 +167,8 @@ def _search(query: Any, request: ReadRequest) -> Read:
         "next": following,
         "reading": ranked.reading,
         "corrected": ranked.corrected,
-        "found": ranked.interpretation.words_in_records if ranked.interpretation else [],
-        "not_found": ranked.interpretation.words_in_none if ranked.interpretation else [],
+        "found": ranked.words_in_records,
+        "not_found": ranked.words_in_none,
     }
     return to_json_without_floats(page), following
 

@@ -33,6 +33,7 @@ from app.core.errors import BadCursor
 from app.core.model.resource import RESOURCES, Resource
 from app.core.search.candidates import FEW_WALKED_ROWS, NO_TERMS, WALKED_ROWS, WINDOW, term_values
 from app.core.search.counts import ensure_index_ready
+from app.core.search.query.concepts import Concept
 from app.core.search.query.interpretation import (
     ALL_WORDS,
     CORRECTED,
@@ -112,6 +113,24 @@ class RankedPage(NamedTuple):
     def corrected(self) -> str | None:
         """The corrected query, if typing errors were corrected."""
         return self.interpretation.corrected if self.interpretation else None
+
+    @property
+    def words_in_records(self) -> list[str]:
+        """The words of the query that some record contains."""
+        return [concept.typed for concept in self._concepts if self._is_in_records(concept)]
+
+    @property
+    def words_in_none(self) -> list[str]:
+        """The words of the query that no record contains."""
+        return [concept.typed for concept in self._concepts if not self._is_in_records(concept)]
+
+    @property
+    def _concepts(self) -> Sequence[Concept]:
+        return self.interpretation.concepts if self.interpretation else ()
+
+    def _is_in_records(self, concept: Concept) -> bool:
+        """Return whether a record contains a concept. The words of a code are not counted, only the whole code is."""
+        return concept.is_present or any(hit.tier == WHOLE_NAMES.tier for hit in self.hits)
 
 
 @dataclass

@@ -173,16 +173,6 @@ class Interpretation(NamedTuple):
     def _loosened(self) -> tuple[str, int]:
         return _loose_terms(self.concepts, exact=self.exact)
 
-    @property
-    def words_in_records(self) -> list[str]:
-        """The words of the query that some record contains."""
-        return [concept.typed for concept in self.concepts if concept.is_present]
-
-    @property
-    def words_in_none(self) -> list[str]:
-        """The words of the query that no record contains."""
-        return [concept.typed for concept in self.concepts if not concept.is_present]
-
 
 def all_concepts(
     reading: str,
