@@ -45,6 +45,29 @@ def shown(client: TestClient) -> Record:
     return record
 
 
+@pytest.mark.parametrize(
+    ("resource", "content", "codes"),
+    [
+        (
+            "figures",
+            "id;managed_by;indicator;kind;unit;value\nx;unido;enterprises-supported;actual;enterprise;2.345\n",
+            ["two_readings"],
+        ),
+        (
+            "projects",
+            "managed_by;title.vi;kind;status\nunido;Bá»™ CÃ´ng;project;activ\n",
+            ["garbled_text", "invalid_value"],
+        ),
+        ("projects", "managed_by;kind;status\nunido;project;active\n", ["no_id"]),
+    ],
+)
+def test_what_follows_from_a_cell_that_was_not_read_is_no_error(
+    registry: TestClient, editor: Key, resource: str, content: str, codes: list[str]
+) -> None:
+    _found, lines = ended(registry, editor, content.encode(), f"?resource={resource}&dry_run=true", CSV)
+    assert [error["code"] for error in lines[0]["errors"]] == codes
+
+
 def test_blank_cells_change_nothing_and_the_mark_clears(
     registry: TestClient, editor: Key, seeded_database: Database
 ) -> None:

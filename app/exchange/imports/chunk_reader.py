@@ -6,7 +6,9 @@ from itertools import chain
 
 from sqlmodel import Session
 
-from app.core.model.resource import RESOURCES
+from app.core.errors import ErrorItem
+from app.core.model.resource import RESOURCES, Resource
+from app.core.model.validation import top_member
 from app.core.writing.batch import Batch
 from app.exchange.formats.lines import SourceError
 from app.exchange.imports.line import ImportLine
@@ -124,9 +126,11 @@ class ChunkReader:
         content = self._plan.load(stored.record)
         names = self._plan.resolve_names(session, resource, content, with_ids=self._with_ids)
         record_id, matched_by = match or self._plan.match(stored.number, content)
+        errors: list[ErrorItem] = [SourceError(**error) for error in read_errors(stored.errors)]
         refusal = self._plan.refusal(stored.number)
-        errors = [refusal] if refusal else []
-        errors += [SourceError(**error) for error in read_errors(stored.errors)]
+        # A name that could not be read is not missing.
+        if refusal and not (refusal.code == "no_id" and any(_names_record(resource, error) for error in errors)):
+            errors.insert(0, refusal)
         moved = json.loads(stored.moved or "{}")
         return ImportLine(
             stored.number,
@@ -139,6 +143,11 @@ class ChunkReader:
             [*errors, *names.errors],
             names.resolved,
         )
+
+
+def _names_record(resource: Resource, error: ErrorItem) -> bool:
+    """Return whether an error is about a member by which the record of a line is found."""
+    return top_member(error) in {"id", "identifiers", *(resource.names or resource.heading)}
 
 
 def _fitting(session: Session, groups: Groups) -> Groups:

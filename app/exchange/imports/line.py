@@ -57,8 +57,18 @@ class ImportLine:
         return not self.record_id
 
     def shows(self, error: ErrorItem) -> bool:
-        """Return whether an error is certain. If the record of a line is unknown, its other members are unknown too."""
+        """Return whether an error is certain.
+
+        If the record of a line is unknown, its other members are unknown too. If a cell could not be read, no value of
+        the record as a whole is certain.
+        """
+        if not error.pointer and error.code == "invalid_value" and self._has_unread_member:
+            return False
         return not self.is_without_record or top_member(error) in self.content
+
+    @property
+    def _has_unread_member(self) -> bool:
+        return any(top_member(error) not in ("", *self.content) for error in self.plan_errors)
 
     @property
     def is_written(self) -> bool:
