@@ -79,6 +79,7 @@ from app.exchange.linked_data.routes import linked_data_router
 from app.exchange.mappings import routes as mappings
 from app.exchange.metadata import routes as metadata
 from app.exchange.reconciliation import routes as reconciliation
+from app.explorer.reads import Summaries
 from app.explorer.routes import explorer_router, page_variant
 from app.figures import transaction_sums
 from app.figures.routes import figures_router, indicators_router, transactions_router
@@ -170,6 +171,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     state.fresh = Freshness(
         lambda: last_state(state.separate_reader), lambda: state.database.commits(), settings.hot_staleness
     )
+    state.summaries = Summaries(state.fresh.marker)
     routers = _routers(settings)
     for router in routers:
         app.include_router(router)

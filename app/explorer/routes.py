@@ -118,7 +118,8 @@ async def page_response(request: Request, page: Page, settings: Settings) -> Res
     language = chosen_language(request.query_params.get("lang"))
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
     view = View(language, request.scope["path"], query, _base(request, settings), settings)
-    reads = PublicReads(request.app.state.public_reads, request.scope, language)
+    state = request.app.state
+    reads = PublicReads(state.public_reads, request.scope, language, summaries=state.summaries)
     view.reads = reads.paths
     status = 200
     try:

@@ -16,7 +16,7 @@ async def audit_page(view: View, reads: PublicReads) -> Content:
     severity = query.get("severity") if query.get("severity") in SEVERITIES else None
     cursor = query.get("cursor")
     place = {"as_of": query.get("as_of"), "cursor": cursor} if cursor else {}
-    page = await reads.get("/v1/audit", {"severity": severity, "limit": PAGE_SIZE, **place})
+    page = await reads.summary("/v1/audit", {"severity": severity, "limit": PAGE_SIZE, **place})
     following = parse_qs(urlsplit(page["next"]).query) if page.get("next") else {}
     values = {
         "page": page,

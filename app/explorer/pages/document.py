@@ -19,7 +19,7 @@ RESOURCES = {
     "figures": "indicator,value,value_high",
     "transactions": "value,currency",
 }
-MAX_CITING = 100  # records of each resource
+MAX_CITING = 50  # records of each resource
 MAX_PARAGRAPHS = 200  # of a stored text on a page
 MAX_SQUARES = 400  # of a document with more paragraphs, only the cited ones are listed
 

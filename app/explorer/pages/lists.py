@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from app.core.public_paths import public
-from app.explorer.pages.shared_reads import read_list
+from app.explorer.pages.shared_reads import read_list, read_total
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
@@ -56,17 +56,19 @@ async def _list_content(record_list: RecordList, view: View, reads: PublicReads)
     search = dict(view.query).get("q", "").strip()
     narrowed: dict[str, Any] = {**filters, "q": search}
     order = {} if search or not record_list.sort else {"sort": record_list.sort}
-    place = {"cursor": dict(view.query).get("cursor"), "limit": PAGE_SIZE, "total": "true"}
+    place = {"cursor": dict(view.query).get("cursor"), "limit": PAGE_SIZE}
     page = await read_list(
         reads, view, record_list.resource, {**narrowed, **order, **place, "include": record_list.include}
     )
+    total = await read_total(reads, record_list.resource, {**filters, "q": search})
     facets: dict[str, Any] = {}
     if not search:  # facets do not take a search
         parameters = {"facet": list(record_list.facets), "limit": MAX_FACET_VALUES, **filters}
-        facets = (await reads.get(f"/v1/{record_list.resource}/facets", parameters))["facets"]
+        facets = (await reads.summary(f"/v1/{record_list.resource}/facets", parameters))["facets"]
     values = {
         "resource": record_list.resource,
         "page": page,
+        "total": total,
         "included": page.get("included", {}),
         "search": search,
         "chosen": _pairs(filters),

@@ -34,8 +34,8 @@ async def place_page(view: View, reads: PublicReads, place: str) -> Content:
 
 async def places_page(_: View, reads: PublicReads) -> Content:
     """Return the page of all provinces, with the number of projects in each."""
-    provinces = await reads.get("/v1/places", PROVINCES)
-    counted = await reads.get("/v1/projects/facets", {"facet": "place", "limit": 200})
+    provinces = await reads.summary("/v1/places", PROVINCES)
+    counted = await reads.summary("/v1/projects/facets", {"facet": "place", "limit": 200})
     values = counted["facets"]["place"]["values"]
     counts = {item["value"]: item["count"] for item in values}
     tiles = tiles_of(provinces["items"])

@@ -41,6 +41,13 @@ async def read_evidence(reads: PublicReads, resource: str, record_id: str) -> di
     return evidence
 
 
+async def read_total(reads: PublicReads, resource: str, filters: Mapping[str, Any]) -> int:
+    """Return the number of records of a resource that filters select."""
+    page = await reads.summary(f"/v1/{resource}", {**filters, "limit": 1, "total": "true", "fields": "id"})
+    total: int = page["total"]
+    return total
+
+
 def cursor_of(path: str | None) -> str | None:
     """Return the cursor in the path of the next page."""
     return parse_qs(urlsplit(path).query)["cursor"][0] if path else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.explorer.drawing.progress_bar import bars_of
-from app.explorer.pages.shared_reads import by_id, joined, read_list
+from app.explorer.pages.shared_reads import by_id, joined, read_list, read_total
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
@@ -36,9 +36,9 @@ FOR_DEVELOPERS = (
 
 async def start_page(view: View, reads: PublicReads) -> Content:
     """Return the first page."""
-    totals = {name: await _total(reads, name) for name in COUNTED}
-    documents = await read_list(reads, view, "documents", {"kind": "news", "limit": MAX_DOCUMENTS, "total": "true"})
-    measures = _measures((await reads.get("/v1/progress", {"limit": MAX_PROJECTS}))["items"])
+    totals = {name: await read_total(reads, name, {}) for name in COUNTED}
+    documents = await read_list(reads, view, "documents", {"kind": "news", "limit": MAX_DOCUMENTS})
+    measures = _measures((await reads.summary("/v1/progress", {"limit": MAX_PROJECTS}))["items"])
     projects = list(dict.fromkeys(measure["project"]["project"] for measure in measures))
     figures = await read_list(reads, view, "figures", {"project": projects, "limit": 100, "include": "documents"})
     stated = {"kind": ["request", "commitment"], "include": "partners,documents"}
@@ -54,12 +54,6 @@ async def start_page(view: View, reads: PublicReads) -> Content:
         "for_developers": FOR_DEVELOPERS,
     }
     return Content("start.html", values, "start")
-
-
-async def _total(reads: PublicReads, resource: str) -> int:
-    page = await reads.get(f"/v1/{resource}", {"limit": 1, "total": "true", "fields": "id"})
-    total: int = page["total"]
-    return total
 
 
 def _measures(projects: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

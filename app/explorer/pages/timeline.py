@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from app.explorer.drawing.time_axis import TimeAxis
-from app.explorer.pages.shared_reads import cursor_of, read_list
+from app.explorer.pages.shared_reads import cursor_of, read_list, read_total
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
@@ -19,13 +19,12 @@ async def timeline_page(view: View, reads: PublicReads) -> Content:
     query = dict(view.query)
     filters = {name: query[name] for name in FILTERS if query.get(name)}
     parameters = {**filters, "cursor": query.get("cursor"), "limit": PAGE_SIZE}
-    page = await read_list(
-        reads, view, "milestones", {**parameters, "sort": "date", "include": "projects,documents", "total": "true"}
-    )
+    page = await read_list(reads, view, "milestones", {**parameters, "sort": "date", "include": "projects,documents"})
     years = [(year, list(events)) for year, events in groupby(page["items"], key=_year)]
     cursor = cursor_of(page["next"])
     values = {
         "page": page,
+        "total": await read_total(reads, "milestones", filters),
         "included": page["included"],
         "years": years,
         "axis": TimeAxis(event["date"] for event in page["items"]),
