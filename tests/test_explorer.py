@@ -41,6 +41,7 @@ LISTS = (
     "/documents",
     "/figures",
     "/statements",
+    "/transactions",
     "/timeline",
     "/places",
 )
@@ -238,6 +239,40 @@ def test_documents_mark_each_cited_paragraph(registry: TestClient, editor: Key) 
     assert 'href="/transactions/paid"' in text
 
 
+def test_money_is_added_within_one_kind_and_currency(registry: TestClient, editor: Key) -> None:
+    amounts = [("disbursement", 1000.5, "USD"), ("disbursement", 2000, "USD"), ("disbursement", 5, "EUR")]
+    amounts += [("outgoing_commitment", 10_000, "USD"), ("budget", 20_000, "USD")]
+    for number, (kind, value, currency) in enumerate(amounts):
+        fields = {"kind": kind, "value": value, "currency": currency, "date": f"2023-0{number + 1}"}
+        fields |= {"project": "smart-factory-cooperation", "receiver": "moit", "citations": [CITATION]}
+        put(registry, editor, f"transactions/paid-{number}", fields)
+    text = page(registry, PROJECT)
+    section = text[text.index('id="money"') : text.index('id="parts"')]
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", section)
+    sums = [" ".join(unescape(re.sub("<[^>]*>", " ", row)).split()) for row in rows]
+    assert sums == [
+        "Budget planned 20,000 USD 1",
+        "Outgoing commitment promised 10,000 USD 1",
+        "Disbursement paid 5 EUR 1",
+        "Disbursement paid 3,000.5 USD 2",
+    ]
+    assert 'href="/transactions/paid-0" data-ev>1,000.5<' in section
+    assert "not stated</span> → <a" in section  # nobody states who provides it
+    links = [link for link in Markup(text).values("href") if link.startswith("/transactions?")]
+    assert len(links) == len(rows)
+    narrowed = page(registry, links[-1])
+    Markup(narrowed)
+    assert re.findall(r'href="/transactions/(paid-\d)" data-ev', narrowed) == ["paid-1", "paid-0"]
+    assert words("en")["count"].format(count=2) in narrowed
+    assert 'class="num">4<' in page(registry, "/transactions")  # in US dollars
+    for path in (PROJECT, links[-1], "/partners/moit", "/transactions/paid-0"):
+        shown = page(registry, path)
+        assert "1,000.5" in shown, path
+        for url in curls(shown):
+            assert registry.get(path_of(url)).status_code == 200, url
+    assert words("en")["no_money"] in page(registry, "/projects/viet-nam-switzerland-cooperation")
+
+
 def test_a_page_is_cached_and_depends_on_its_host(registry: TestClient, editor: Key) -> None:
     first = registry.get(PROJECT)
     assert first.status_code == 200
@@ -251,7 +286,10 @@ def test_a_page_is_cached_and_depends_on_its_host(registry: TestClient, editor: 
     assert path_of(curls(other.text)[0]) == path_of(curls(first.text)[0])
     assert curls(other.text)[0].startswith("http://it's.test/")
     assert registry.get(PROJECT).content == first.content
+    count = get(registry, "/v1/figures?limit=1&total=true")["total"]
+    assert words("en")["count"].format(count=count) in page(registry, "/figures")
     put(registry, editor, "figures/more-trained", _figure("more-trained", project="smart-factory-cooperation"))
+    assert words("en")["count"].format(count=count + 1) in page(registry, "/figures")
     assert "more-trained" in registry.get(PROJECT, headers={"If-None-Match": tag}).text
 
 

@@ -33,6 +33,7 @@ class Pieces:
             "inferred": self.inferred,
             "num": self.num,
             "num_unit": self.num_unit,
+            "money": self.money,
         }
 
     def in_language(self, text: Text) -> Markup:
@@ -97,14 +98,22 @@ class Pieces:
 
     def num(self, figure: Record, sup: bool = True) -> Markup:
         """Return a number, which leads to its evidence."""
+        value = self.tx(figure["text"]) if figure["value"] is None else escape(self._view.value(figure))
+        return self._number("figures", figure, value, sup)
+
+    def money(self, transaction: Record) -> Markup:
+        """Return the amount of a transaction, which leads to its evidence, with its currency."""
+        number = self._number("transactions", transaction, escape(self._view.number(transaction["value"])))
+        return Markup(f"{number}&nbsp;{escape(transaction['currency'])}")
+
+    def _number(self, resource: str, record: Record, value: Markup, sup: bool = True) -> Markup:
         view = self._view
-        value = self.tx(figure["text"]) if figure["value"] is None else escape(view.value(figure))
         mark = NOTHING
-        for citation in view.citations(figure, "value", "text")[:1]:
+        for citation in view.citations(record, "value", "text")[:1]:
             sign = f'<sup aria-hidden="true">{self._sign(citation)}</sup>' if sup else ""
             mark = Markup(f'{sign}<span class="vh"> ({self._paragraph(citation)})</span>')
         return Markup(
-            f'<a class="ev" href="{escape(view.record_href("figures", figure["id"]))}" data-ev>{value}{mark}</a>'
+            f'<a class="ev" href="{escape(view.record_href(resource, record["id"]))}" data-ev>{value}{mark}</a>'
         )
 
     def num_unit(self, figure: Record) -> Markup:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from app.explorer.drawing.date_marks import axis_labels, date_of, drawing_of, legend_of
+from app.explorer.pages.money import stage_of
 from app.explorer.pieces import pieces_of
 from app.explorer.view import View
 
@@ -37,7 +38,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(axis_labels=axis_labels, date_of=date_of, drawing_of=drawing_of, legend_of=legend_of)
+    environment.globals.update(
+        stage_of=stage_of, axis_labels=axis_labels, date_of=date_of, drawing_of=drawing_of, legend_of=legend_of
+    )
     return environment
 
 

@@ -44,7 +44,7 @@ async def document_page(view: View, reads: PublicReads, document: str) -> Conten
             parameters |= {"include": "indicators", "fields[indicators]": "name"}
         page = await reads.get(f"/v1/{resource}", parameters)
         quotations += _quotations(resource, page, document)
-        more += [resource] if page["next"] and resource != "transactions" else []  # which have no list of their own
+        more += [resource] if page["next"] else []
     paragraphs = _by_paragraph(quotations)
     text = await _read_text(view, reads, document)
     counts = {number: len(cited) for number, cited in paragraphs.items() if number}

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from app.core.public_paths import public
+from app.explorer.pages.money import INCLUDE
 from app.explorer.pages.shared_reads import read_list, read_total
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
@@ -38,6 +39,13 @@ LISTS = (
     ),
     RecordList(
         "statements", "partners,documents", ("kind",), ("project", "agreement", "partner", "milestone", "speaker", "to")
+    ),
+    RecordList(
+        "transactions",
+        INCLUDE,
+        ("kind", "currency"),
+        ("project", "agreement", "partner", "provider", "receiver"),
+        "-date",
     ),
 )
 

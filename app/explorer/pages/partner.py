@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.explorer.pages.money import read_money
 from app.explorer.pages.shared_reads import joined, read_list, read_record
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
@@ -21,13 +22,15 @@ async def partner_page(view: View, reads: PublicReads, partner: str) -> Content:
         reads, view, "figures", {"partner": partner, "limit": 30, "include": "indicators,documents"}
     )
     units = await read_list(reads, view, "partners", {"parent": partner, "limit": 30})
+    money = await read_money(view, reads, {"partner": partner})
     values = {
         "record": record,
-        "included": joined(record, statements, figures),
+        "included": joined(record, statements, figures, money["page"]),
         "projects": projects,
         "roles": _labels_of_roles(view, projects["items"], partner),
         "agreements": agreements,
         "statements": statements,
+        "money_of": money,
         "figures": figures,
         "units": units,
     }

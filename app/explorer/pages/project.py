@@ -6,6 +6,7 @@ from typing import Any
 from app.explorer.drawing.progress_bar import bars_of
 from app.explorer.drawing.time_axis import TimeAxis
 from app.explorer.pages.arithmetic import adds_up
+from app.explorer.pages.money import read_money
 from app.explorer.pages.shared_reads import by_id, joined, read_list, read_record
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
@@ -31,7 +32,8 @@ async def project_page(view: View, reads: PublicReads, project: str) -> Content:
     statements = await read_list(
         reads, view, "statements", {"project": project, "limit": 30, "include": "partners,documents"}
     )
-    included = joined(record, figures, events, statements)
+    money = await read_money(view, reads, {"project": project})
+    included = joined(record, figures, events, statements, money["page"])
     values = {
         "record": record,
         "included": included,
@@ -46,6 +48,7 @@ async def project_page(view: View, reads: PublicReads, project: str) -> Content:
         "events": events,
         "axis": TimeAxis([*(event["date"] for event in events["items"]), record["period"]]),
         "statements": statements,
+        "money_of": money,
         "roles": list(_roles(view, record)),
     }
     return Content("project.html", values, "projects")

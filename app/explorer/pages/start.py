@@ -9,7 +9,7 @@ from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
 
-COUNTED = ("projects", "agreements", "partners", "milestones", "figures", "statements")
+COUNTED = ("projects", "agreements", "partners", "milestones", "figures", "statements", "transactions")
 MAX_PROJECTS = 10  # whose progress is compared
 MAX_MEASURES = 3
 MAX_OPEN = 6
