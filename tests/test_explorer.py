@@ -188,6 +188,13 @@ class Passages(HTMLParser):
                 marked[-1] += data
 
 
+def other_numbers(evidence: str) -> Iterator[tuple[str, str]]:
+    """The links to other figures in the paragraphs of a page, with their words."""
+    for quote in re.findall(r"<blockquote .*?</blockquote>", evidence):
+        for other, label in re.findall(r'<a class="ev" href="/figures/([^"]+)" data-ev>([^<]+)<', quote):
+            yield other, unescape(label)
+
+
 @pytest.mark.skipif(not SOURCES.is_dir(), reason="the texts of the dataset are not here")
 def test_each_number_opens_the_paragraph_that_has_its_words(
     registry: TestClient, seeded_database: Database, engine: str, monkeypatch: pytest.MonkeyPatch
@@ -196,8 +203,11 @@ def test_each_number_opens_the_paragraph_that_has_its_words(
     assert main(["texts", "load", str(SOURCES), "--shown", "full"]) == 0
     figures = {item["id"]: item for item in walk(registry, "/v1/figures?limit=200")}
     paths = [*LISTS]
-    for name in ("projects", "agreements", "documents") if engine == "sqlite" else ("documents",):
+    for name in (
+        [name for name in RESOURCES if name not in ("figures", "places")] if engine == "sqlite" else ["documents"]
+    ):
         paths += [f"/{name}/{item['id']}" for item in walk(registry, f"/v1/{name}?fields=id&limit=200")]
+    paths += [f"/places/{place}" for place in sorted({place for item in figures.values() for place in item["places"]})]
     linked: set[str] = set()
     for path in paths:
         linked |= set(re.findall(r'href="/figures/([^"?]+)" data-ev', page(registry, path)))
@@ -206,9 +216,15 @@ def test_each_number_opens_the_paragraph_that_has_its_words(
     for document in {citation["document"] for figure in figures.values() for citation in figure["citations"]}:
         items = walk(registry, f"/v1/documents/{document}/paragraphs")
         paragraphs |= {(document, item["paragraph"]): item["text"] for item in items}
+    others = 0
     for figure in sorted(linked):
-        passages = Passages(page(registry, f"/figures/{figure}")).passages
+        evidence = page(registry, f"/figures/{figure}")
+        passages = Passages(evidence).passages
         assert passages, figure
+        for other, label in other_numbers(evidence):
+            others += 1
+            assert other != figure
+            assert label in [citation["as_written"] for citation in figures[other]["citations"]]
         for citation in figures[figure]["citations"]:
             paragraph = paragraphs[citation["document"], citation["paragraph"]]
             assert citation["as_written"] in paragraph
@@ -216,6 +232,7 @@ def test_each_number_opens_the_paragraph_that_has_its_words(
             assert marked, figure
             if "value" in citation["supports"]:
                 assert any(citation["as_written"] in words for words in marked[0]), figure
+    assert others > 30
     assert {text for text, _ in Passages(page(registry, "/documents/unido-moit-2021")).passages} == {
         text for (document, _), text in paragraphs.items() if document == "unido-moit-2021"
     }

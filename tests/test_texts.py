@@ -260,7 +260,7 @@ def test_words_are_whole_words() -> None:
 
 def test_marks_of_quotations_may_overlap() -> None:
     quotations = [({"places": [(0, 2), (4, 6)]}, False), ({"places": [(1, 5)]}, True), ({"places": [(5, 6)]}, False)]
-    assert [tuple(part) for part in marked("abcdefgh", quotations)] == [
+    assert [part[:2] for part in marked("abcdefgh", quotations)] == [
         ("a", "oth"), ("bcde", "tok"), ("f", "oth"), ("gh", ""),
     ]  # fmt: skip
     assert marked("", []) == []

@@ -1,4 +1,4 @@
-"""Quoted paragraphs, with the quoted words marked in them."""
+"""Quoted paragraphs, with the quoted words marked in them, and the other numbers of a paragraph as links."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 MAIN = "tok"  # the words that state the number or the name; classes of the stylesheet
 OTHER = "oth"
+MAX_NEIGHBOURS = 50  # quotations of other figures in a paragraph that become links
 
 Quotation = Mapping[str, Any]
 
 
 class Part(NamedTuple):
-    """A part of a paragraph with the class of its mark, or "" without one."""
+    """A part of a paragraph with the class of its mark, or "" without one. `figure` is that of another number in it."""
 
     text: str
     mark: str
+    figure: str = ""
 
 
 class Passage(NamedTuple):
@@ -58,6 +60,38 @@ def marked(text: str, quotations: Iterable[tuple[Quotation, bool]]) -> list[Part
             depths[mark] += opening[start, mark]
         parts.append(Part(text[start:end], next((mark for mark, depth in depths.items() if depth), "")))
     return list(_joined(parts))
+
+
+def with_links(passage: Passage, neighbours: Sequence[Quotation]) -> Passage:
+    """Return a passage in which the words of other figures are links."""
+    return passage._replace(parts=list(_cut(passage.parts, _apart(neighbours))))
+
+
+def _cut(parts: Iterable[Part], spans: Sequence[tuple[int, int, str]]) -> Iterator[Part]:
+    """Yield the parts, those without a mark cut at the words of other figures, which become parts of their own."""
+    start = 0
+    for part in parts:
+        end = start + len(part.text)
+        done = start
+        for first, last, figure in spans if not part.mark else ():
+            if start <= first and last <= end:
+                yield Part(part.text[done - start : first - start], "")
+                yield Part(part.text[first - start : last - start], "", figure)
+                done = last
+        yield part._replace(text=part.text[done - start :])
+        start = end
+
+
+def _apart(quotations: Sequence[Quotation]) -> list[tuple[int, int, str]]:
+    """Return the places of quotations in order, with their figures. Of those that overlap, the shortest one counts."""
+    places: list[tuple[int, int, str]] = []
+    for item in quotations[:MAX_NEIGHBOURS]:
+        places += [(start, end, item["id"]) for start, end in item["places"]]
+    chosen: list[tuple[int, int, str]] = []
+    for place in sorted(places, key=lambda place: (place[1] - place[0], place)):
+        if all(place[1] <= start or end <= place[0] for start, end, _ in chosen):
+            chosen.append(place)
+    return sorted(chosen)
 
 
 def _joined(parts: Iterable[Part]) -> Iterator[Part]:

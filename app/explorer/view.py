@@ -166,10 +166,10 @@ class View:
         """Return a page with letters in place of their marks. If it cites only one document, it has no letters."""
         return SIGLUM.sub(r"\1" if len(self._sigla) > 1 else "", page)
 
-    def document_title(self, document: str) -> str:
+    def document_title(self, document: str) -> Text:
         """Return the title of a cited document."""
         record = self._documents.get(document)
-        return self.plain_title(record) if record else self.word("a_document")
+        return self.title_of(record)[0] if record else Text(self.word("a_document"), self.language)
 
     def document_language(self, document: str) -> str:
         """Return the language of a cited document."""

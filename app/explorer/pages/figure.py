@@ -5,12 +5,14 @@ from typing import Any
 
 from app.explorer.pages.arithmetic import adds_up
 from app.explorer.pages.shared_reads import read_evidence, read_record
-from app.explorer.passages import passages_of
+from app.explorer.passages import Passage, Quotation, passages_of, with_links
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
 
 INCLUDE = "indicators,projects,agreements,partners,milestones,about_documents,places,related,relating,documents"
+
+MAX_LINKED = 3  # paragraphs with links to the other figures in them
 
 Figure = Mapping[str, Any]
 
@@ -21,7 +23,7 @@ async def figure_page(view: View, reads: PublicReads, figure: str) -> Content:
     evidence = await read_evidence(reads, "figures", figure)
     included = record["included"]
     values = {
-        "passages": passages_of(evidence, "value", "text"),
+        "passages": await _linked(reads, figure, passages_of(evidence, "value", "text")),
         "basis": evidence,
         "record": record,
         "included": included,
@@ -29,6 +31,23 @@ async def figure_page(view: View, reads: PublicReads, figure: str) -> Content:
         "links": _links(record, included),
     }
     return Content("figure.html", values, "figures")
+
+
+async def _linked(reads: PublicReads, figure: str, passages: list[Passage]) -> list[Passage]:
+    """Return the passages, the first ones with links to the other figures in them. Without a text there are none."""
+    linked = []
+    for number, passage in enumerate(passages):
+        others: list[Quotation] = []
+        if passage.parts and number < MAX_LINKED:
+            paragraph = await reads.get(f"/v1/documents/{passage.document}/paragraphs/{passage.paragraph}")
+            others = [item for item in paragraph["quotations"] if _states_other_number(item, figure)]
+        linked.append(with_links(passage, others))
+    return linked
+
+
+def _states_other_number(quotation: Quotation, figure: str) -> bool:
+    is_other = quotation["resource"] == "figures" and quotation["id"] != figure
+    return is_other and "value" in quotation["supports"]
 
 
 def _sums(record: Figure, included: Mapping[str, Any]) -> list[dict[str, Any]]:
