@@ -123,6 +123,10 @@ def test_when_nothing_holds_all_words_some_are_enough(client: TestClient) -> Non
     assert ("partners", "samsung-vietnam") in ids(page)[:2]
     assert {item["tier"] for item in page["items"]} == {"some_words"}
     assert ask(client, "qwertyuiop")["items"] == []
+    page = ask(client, "consultants for mold technology")  # no record has two of them
+    assert (page["reading"], page["not_found"]) == ("some_words", [])
+    programmes = ("samsung-mould-industry-training-programme", "samsung-consultant-training-programme")
+    assert ids(page)[:2] == [("projects", name) for name in programmes]
 
 
 SPELLINGS = [

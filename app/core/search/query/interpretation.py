@@ -208,7 +208,7 @@ def whole_names(tokens: Sequence[Token]) -> str:
 
 
 def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> tuple[str, int]:
-    """Return the expression of the records that have concepts of enough of the weight of all.
+    """Return the expression of the records that have concepts of enough of the weight of all, or a rare one in a name.
 
     The expression is empty if no record can have enough. Also return the estimated maximum number of matches.
     """
@@ -221,12 +221,11 @@ def _loose_terms(concepts: Sequence[Concept], *, exact: bool) -> tuple[str, int]
             is_enough = sum(concept.weight for concept in chosen) >= needed
             if is_enough and not any(set(smaller) <= set(chosen) for smaller in minimal):
                 minimal.append(chosen)
-    if minimal:
-        records = sum(min(concept.records for concept in chosen) for chosen in minimal)
-        return _any_of([_all_in(chosen, LINKS, exact=exact) for chosen in minimal]), records
     specific = [concept for concept in results if concept.weight >= SPECIFIC]
-    terms = _any_of([_all_in([concept], NAMES, exact=exact) for concept in specific]) if specific else ""
-    return terms, sum(concept.records for concept in specific)
+    terms = [_all_in(chosen, LINKS, exact=exact) for chosen in minimal]
+    terms += [_all_in([concept], NAMES, exact=exact) for concept in specific]
+    records = sum(min(concept.records for concept in chosen) for chosen in minimal)
+    return _any_of(terms) if terms else "", records + sum(concept.records for concept in specific)
 
 
 def _all_in(concepts: Iterable[Concept], scope: Scope, *, exact: bool) -> str:
