@@ -25,10 +25,10 @@ LONG_READS = 4
 
 SHORT = 0.25  # seconds that a statement of a short read may take
 ROWS_OF_SHORT = 2_000  # rows that it may return
-# Seconds of a statement that count as its cost: the load of others makes it take longer. A slow one counts in full,
-# because no load makes a quick statement take so long.
+# The cost of a statement of a short read. Most of its time can be the load of others, so it counts in full only up to
+# MAX_CHARGED seconds, and from there this share of it, if that is more.
 MAX_CHARGED = 0.01
-SLOW = 0.05
+SHARE_CHARGED = 0.2
 PATIENCE = 1.5  # seconds that a short read waits for a connection
 WAITING = 2_000
 WAITING_OF_CLIENT = 500
@@ -251,7 +251,7 @@ async def _fetch_short(cursor: psycopg.AsyncCursor[tuple[Any, ...]], query: Quer
 
 def _charge(seconds: float) -> None:
     """Add the time of a statement to the cost of the request."""
-    add_cost(seconds if seconds > SLOW else min(seconds, MAX_CHARGED))
+    add_cost(max(min(seconds, MAX_CHARGED), SHARE_CHARGED * seconds))
 
 
 def _lacks_long_texts(rows: Rows) -> bool:
