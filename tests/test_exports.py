@@ -289,7 +289,7 @@ def test_an_export_that_is_current_is_not_sent_again(client: TestClient, form: s
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_chunk_that_is_read_again_is_there_once(
-    client: TestClient, form: str, monkeypatch: pytest.MonkeyPatch
+    registry: TestClient, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A read can break off after its last statement, when its time is over."""
     reads: list[int] = []
@@ -304,14 +304,14 @@ def test_a_chunk_that_is_read_again_is_there_once(
     monkeypatch.setattr(reading, "read_chunk", breaks_off)
     monkeypatch.setattr(sending, "PAUSE", 0)
     monkeypatch.setattr(reading, "MAX_CHUNK", 10)
-    content = client.get(f"/v1/projects.{form}").content
+    content = registry.get(f"/v1/projects.{form}").content
     if form == "xlsx":
         ids = [row[0].value for row in openpyxl.load_workbook(io.BytesIO(content))["projects"].iter_rows(min_row=2)]
     elif form == "csv":
         ids = [row["id"] for row in rows_of(content.decode())]
     else:
         ids = [json.loads(line)["id"] for line in content.splitlines()]
-    assert ids == [item["id"] for item in walk(client, "/v1/projects")]
+    assert ids == [item["id"] for item in walk(registry, "/v1/projects")]
     assert len(reads) > 6
 
 

@@ -264,7 +264,7 @@ def test_interim_responses_without_end_are_left(
         made = subscribe(registry, subscriber, receiver.url)
         put_project(registry, editor)
         error = "The connection was closed early, or the response is not HTTP."
-        eventually(lambda: deliveries(registry, subscriber, made)[0]["error"] == error)
+        eventually(lambda: [each["error"] for each in deliveries(registry, subscriber, made)] == [error])
 
 
 def test_a_dead_receiver_delays_no_other_and_one_bad_record_no_other(

@@ -18,7 +18,7 @@ MAX_NAMES = 100  # the server bounds their size
 MAX_PATH = 2_048  # characters
 MAX_HOST = 300  # bytes
 # The path of a resource. The regular expressions of routes also match a path with a line feed at its end.
-PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
+PATH = re.compile(r"/(.*[^\n])?", re.DOTALL)
 MAX_ACCEPT = 512  # bytes of Accept: a longer one means JSON
 MAX_CODINGS = 256  # bytes of Accept-Encoding: a longer one is ignored
 CACHED_VALUES = 512  # values of Host, Accept and Accept-Encoding that are cached after they were parsed
