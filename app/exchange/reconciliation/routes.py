@@ -65,7 +65,7 @@ class ReconcileQuery(BaseModel, defer_build=True):
     queries: Annotated[str, Field(max_length=MAX_QUERY_LENGTH)] | None = Field(
         default=None, description="A JSON object with at most 20 queries. Without it, the response is the manifest."
     )
-    extend: Annotated[str, Field(max_length=MAX_QUERY_LENGTH)] | None = Field(
+    extend: Annotated[str, Field(max_length=MAX_QUERY_LENGTH // 2)] | None = Field(
         default=None, description="A JSON object with the ids of records and the properties that are asked for."
     )
 
