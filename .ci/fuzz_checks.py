@@ -7,6 +7,7 @@ import schemathesis
 # What a query may hold by its schema and is refused all the same, since no schema can say it.
 REASONS = {
     "bad_request": "cannot read this as an HTTP/1.1 request",  # such as a target over 64 KiB
+    "bad_body": "not strict JSON",  # in a parameter that has JSON
     "bad_query": "control character|longer than",
     "invalid_value": "EDTF|control character|is blank|no such|of the calendar|ends before|year must be|JSON Lines",
     "unknown_include": "include",
