@@ -1,7 +1,6 @@
 """The application. Only this module knows all resources and features."""
 
 import json
-import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.routing import iter_route_contexts
-from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
+from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from app import __version__
@@ -38,11 +34,11 @@ from app.core.asgi.response_cache import ResponseCache
 from app.core.asgi.turns import Rounds, Turns
 from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database, WriteLimits
-from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
 from app.core.gauges import register_gauge
 from app.core.http import site
-from app.core.http.bodies import JSON, BufferedBodies
-from app.core.http.dispatch import QUERY, Dispatch, takes_query
+from app.core.http.bodies import BufferedBodies
+from app.core.http.dispatch import Dispatch
+from app.core.http.error_handlers import add_error_handlers
 from app.core.http.fixed_paths import add_fixed_paths
 from app.core.http.html_pages.contract import stored_contract
 from app.core.http.html_pages.routes import pages
@@ -182,9 +178,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     add_fixed_paths(app, settings)
     add_endpoint(app, settings)
     add_llms_txt(app, settings)
-    app.add_exception_handler(Problem, _problem_response)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected_error)
+    add_error_handlers(app)
     return app, routers
 
 
@@ -316,54 +310,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.reader.close()
     await app.state.separate_reader.close()
     database.close()
-
-
-async def _problem_response(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
-    return error.response()
-
-
-async def _unexpected_error(_: Request, __: Exception) -> Response:
-    return Failed().response()
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    """Return the problem for an error of the router itself."""
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        methods = _allowed_methods(request)
-        headers = {"Allow": ", ".join(methods), **({"Accept-Query": JSON} if QUERY in methods else {})}
-        if request.method == "OPTIONS":
-            return Response(None, 204, headers)
-        return MethodNotAllowed(headers=headers).response()
-    return NotFound("There is no resource at this path.").response()
-
-
-def _allowed_methods(request: Request) -> list[str]:
-    """Return the methods of a path. A fixed path such as `/facets` does not have the methods of `/{id}`."""
-    path = request.scope["path"]
-    methods = {"OPTIONS"}
-    state = request.app.state
-    if not hasattr(state, "methods_by_path"):
-        state.methods_by_path = _methods_by_path(request.app)
-    exact = state.methods_by_path.get(path)
-    if exact is not None:
-        methods |= exact[1]
-    else:
-        methods.update(*(of_path for pattern, of_path in state.methods_by_path.values() if pattern.match(path)))
-    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
-
-
-def _methods_by_path(app: FastAPI) -> dict[str, tuple[re.Pattern[str], set[str]]]:
-    """Return the compiled pattern and the methods of each path."""
-    methods: dict[str, tuple[re.Pattern[str], set[str]]] = {}
-    contexts: list[Any] = list(iter_route_contexts(app.routes))
-    for route in contexts:
-        if getattr(route, "methods", None):
-            pattern = compile_path(route.path)[0]
-            of_path = methods.setdefault(route.path, (pattern, set()))[1]
-            of_path.update(route.methods)
-            declared = getattr(route.endpoint, "operation", None)
-            if declared is not None and takes_query(declared):
-                of_path.add(QUERY)
-    return methods
