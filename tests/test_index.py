@@ -18,10 +18,11 @@ from app.core.database.sql import holds
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES
 from app.core.model.texts import name_texts, other_texts
-from app.core.search import index, vocabulary
+from app.core.search import filling, index, vocabulary
 from app.core.search.about import facts_of
 from app.core.search.entries import INDEXING, MAX_ENTRY_SIZE, IndexEntry, vocabulary_of
-from app.core.search.index import _ADD, fill_index
+from app.core.search.filling import fill_index
+from app.core.search.index import _ADD
 from app.core.search.query.concepts import Alternative, Concept
 from app.core.search.query.interpretation import all_concepts, fts5
 from app.core.search.tables import RECORDS, REFERENCE_DATA, STATE, TERMS
@@ -163,7 +164,8 @@ def test_a_write_that_fails_leaves_the_index_as_it_was(seeded_database: Database
 def test_a_program_that_indexes_otherwise_asks_for_migrate(
     seeded_database: Database, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "INDEXING", INDEXING + 1)
+    for module in (index, filling):
+        monkeypatch.setattr(module, "INDEXING", INDEXING + 1)
     with pytest.raises(Unavailable, match="migrate"), seeded_database.write() as session:
         index.update_index(session.connection(), [])
     before = held(seeded_database)

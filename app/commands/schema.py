@@ -21,7 +21,7 @@ def migrate_up(settings: Settings) -> int:
     import app.catalogue  # noqa: F401 - declares every table
     from app.core.maintenance.rerender import render_all_again
     from app.core.maintenance.schema import head
-    from app.core.search.index import fill_index, prepare_index
+    from app.core.search.filling import fill_index, prepare_index
 
     with Database(settings.database_url) as database:
         database.restrict_access()

@@ -24,7 +24,7 @@ from app.core.database.large_rows import batches
 from app.core.maintenance.schema import head, migrate
 from app.core.maintenance.verify import ChainHead, Verifier
 from app.core.progress import advance
-from app.core.search.index import fill_index
+from app.core.search.filling import fill_index
 from app.core.search.tables import RECORDS, REFRESHES, STATE
 from app.core.search.vocabulary import PAIRS, WORDS
 

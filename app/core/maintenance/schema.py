@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import app
 from app.core.database.engine import Database
-from app.core.search.index import prepare_index
+from app.core.search.filling import prepare_index
 from app.core.search.tables import TERMS
 
 if TYPE_CHECKING:

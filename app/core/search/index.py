@@ -10,15 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
-from app.core.change_log import CHANGES
-from app.core.database.engine import Database
-from app.core.database.large_rows import batches
 from app.core.database.sql import chunks
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES, Resource
-from app.core.progress import advance
 from app.core.search.about import Facts, Reference, facts_of, label_in, label_of
 from app.core.search.entries import INDEXING, IndexEntry, public_record, vocabulary_of
 from app.core.search.linked import (
@@ -30,10 +26,8 @@ from app.core.search.linked import (
     reference_links,
     with_bodies,
 )
-from app.core.search.tables import RECORDS, REFERENCE_DATA, REFRESHES, SPAN, STATE, TERMS
-from app.core.search.vocabulary import PAIRS, WORDS, update_counts
-
-BATCH = 2_000  # records that `fill_index` writes in one transaction
+from app.core.search.tables import RECORDS, REFERENCE_DATA, SPAN, STATE, TERMS
+from app.core.search.vocabulary import update_counts
 
 _ADD = {
     "sqlite": text("INSERT INTO search_terms (rowid, terms) VALUES (:docid, :terms)"),
@@ -49,11 +43,6 @@ _REMOVE = {
 
 _DELETE = delete(RECORDS).where(RECORDS.c.docid == bindparam("key"))
 _UPDATE = update(RECORDS).where(RECORDS.c.docid == bindparam("key"))
-
-_EMPTY = {
-    "sqlite": text("INSERT INTO search_terms (search_terms) VALUES ('delete-all')"),
-    "postgresql": text("TRUNCATE search_terms"),
-}
 
 
 class IndexWrite(NamedTuple):
@@ -83,6 +72,10 @@ class _EntryChange(NamedTuple):
     @property
     def reference(self) -> Reference:
         return Reference(self.write.resource.name, self.write.record_id)
+
+    @property
+    def new_docid(self) -> int:
+        return self.docid if self.moved_to is None else self.moved_to
 
 
 def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> int:
@@ -134,7 +127,7 @@ def _columns(change: _EntryChange, engine: str) -> dict[str, Any]:
     # PostgreSQL can read the terms of a tsvector.
     texts["stored_terms"] = _compressed(change.after.terms) if engine == "sqlite" else None
     key = {"resource": change.write.resource.name, "record_id": change.write.record_id}
-    return {"docid": change.docid if change.moved_to is None else change.moved_to, **key, **texts}
+    return {"docid": change.new_docid, **key, **texts}
 
 
 def _compressed(terms: str) -> bytes:
@@ -149,7 +142,7 @@ def _compressed(terms: str) -> bytes:
 
 def _terms_row(change: _EntryChange) -> dict[str, Any]:
     assert change.after is not None
-    return {"docid": change.docid if change.moved_to is None else change.moved_to, "terms": change.after.terms}
+    return {"docid": change.new_docid, "terms": change.after.terms}
 
 
 def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:
@@ -161,8 +154,8 @@ def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:
         before = vocabulary_of(change.stored, is_reference=change.docid >= REFERENCE_DATA) if change.stored else ()
         differences.subtract(before)
         if change.after:
-            docid = change.docid if change.moved_to is None else change.moved_to
-            differences.update(vocabulary_of(change.after.terms, is_reference=docid >= REFERENCE_DATA))
+            is_reference = change.new_docid >= REFERENCE_DATA
+            differences.update(vocabulary_of(change.after.terms, is_reference=is_reference))
     return differences
 
 
@@ -305,10 +298,9 @@ def _reference_links(change: _EntryChange) -> tuple[set[Reference], set[Referenc
     before: set[Reference] = set()
     after: set[Reference] = set()
     resource = change.write.resource
-    new_docid = change.docid if change.moved_to is None else change.moved_to
     if change.stored is not None and change.docid < REFERENCE_DATA:
         before = reference_links(resource, public_record(change.write.before))
-    if change.after and new_docid < REFERENCE_DATA:
+    if change.after and change.new_docid < REFERENCE_DATA:
         after = reference_links(resource, change.record)
     return before, after
 
@@ -317,54 +309,3 @@ def clear_index(connection: Connection) -> None:
     """Erase removed terms from the database. FTS5 only marks them as removed until it merges its segments."""
     if connection.dialect.name == "sqlite":
         connection.execute(text("INSERT INTO search_terms (search_terms) VALUES ('optimize')"))
-
-
-def prepare_index(connection: Connection) -> None:
-    """Empty the index if it was written with another `INDEXING`, so that `fill_index` fills it again."""
-    if connection.scalar(select(STATE.c.indexing)) == INDEXING:
-        return
-    connection.execute(_EMPTY[connection.dialect.name])
-    for emptied in (RECORDS, WORDS, PAIRS, REFRESHES, STATE):
-        connection.execute(delete(emptied))
-    complete = not any(_missing(connection, resource, "", 1) for resource in RESOURCES.values())
-    connection.execute(insert(STATE), {"indexing": INDEXING, "complete": complete})
-
-
-def fill_index(database: Database) -> int:
-    """Index every public record that is not in the index yet, in batches. Return the number of these records."""
-    with database.write() as session:
-        prepare_index(session.connection())
-        if session.connection().scalar(select(STATE.c.complete)):
-            return 0
-    total = sum(_fill(database, resource) for resource in RESOURCES.values())
-    with database.write() as session:
-        session.connection().execute(update(STATE).values(complete=True))
-    return total
-
-
-def _fill(database: Database, resource: Resource) -> int:
-    total = 0
-    last = ""
-    while True:
-        with database.write() as session:
-            missing = _missing(session.connection(), resource, last, BATCH)
-            update_index(session.connection(), missing)
-        total += len(missing)
-        advance(len(missing))
-        if not missing:
-            return total
-        last = missing[-1].record_id
-
-
-def _missing(connection: Connection, resource: Resource, after: str, limit: int) -> list[IndexWrite]:
-    """Return public records with an id after this one that are not in the index, in the order of their ids.
-
-    They are at most `limit`, and fewer if they are large, but at least one if there is one.
-    """
-    row: Any = resource.table
-    body = func.coalesce(row.body, CHANGES.c.body)
-    query = select(row.id, body).join(CHANGES, CHANGES.c.sequence == row.change)
-    query = query.outerjoin(RECORDS, and_(RECORDS.c.resource == resource.name, RECORDS.c.record_id == row.id))
-    query = query.where(row.state == "published", RECORDS.c.docid.is_(None), row.id > after)
-    missing = next(batches(connection, query.order_by(row.id).limit(limit), limit), [])
-    return [IndexWrite(resource, record_id, None, body) for record_id, body in map(tuple, missing)]
