@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from app.core.public_paths import public
 from app.explorer.languages import DEFAULT, chosen_language
-from app.explorer.pages.shared_reads import read_record
+from app.explorer.page_reads import read_record
 from app.explorer.reads import PublicReads, ReadFailed
 from app.explorer.rendering import JSON, Content
 from app.explorer.view import View

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.explorer.drawing.progress_bar import Bar, bars_of
-from app.explorer.pages.shared_reads import by_id, read_list, read_record
+from app.explorer.page_reads import by_id, read_list, read_record
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import SVG, Content
 from app.explorer.view import View

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from itertools import chain
 from typing import Any
 
-from app.explorer.pages.shared_reads import cursor_of, read_list
+from app.explorer.page_reads import cursor_of, read_list
 from app.explorer.pages.timeline import FILTERS
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import CALENDAR, Content

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from app.explorer.pages.shared_reads import cursor_of, read_record
+from app.explorer.page_reads import cursor_of, read_record
 from app.explorer.passages import Part, marked
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.explorer.page_reads import read_evidence, read_record
 from app.explorer.pages.arithmetic import adds_up
-from app.explorer.pages.shared_reads import read_evidence, read_record
 from app.explorer.passages import Passage, Quotation, passages_of, with_links
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content

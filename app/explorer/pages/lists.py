@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from app.core.public_paths import public
+from app.explorer.page_reads import read_list, read_total
 from app.explorer.pages.money import INCLUDE
-from app.explorer.pages.shared_reads import read_list, read_total
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.explorer.pages.shared_reads import read_list
+from app.explorer.page_reads import read_list
 from app.explorer.reads import PublicReads
 from app.explorer.view import View
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.explorer.page_reads import joined, read_list, read_record
 from app.explorer.pages.money import read_money
-from app.explorer.pages.shared_reads import joined, read_list, read_record
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View

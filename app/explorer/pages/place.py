@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.explorer.drawing.province_tiles import HEIGHT, WIDTH, tiles_of, unit_of, walls_of
-from app.explorer.pages.shared_reads import joined, read_list, read_record
+from app.explorer.page_reads import joined, read_list, read_record
 from app.explorer.reads import Parameters, PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View

@@ -5,9 +5,9 @@ from typing import Any
 
 from app.explorer.drawing.progress_bar import bars_of
 from app.explorer.drawing.time_axis import TimeAxis
+from app.explorer.page_reads import by_id, joined, read_list, read_record
 from app.explorer.pages.arithmetic import adds_up
 from app.explorer.pages.money import read_money
-from app.explorer.pages.shared_reads import by_id, joined, read_list, read_record
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View

@@ -1,6 +1,6 @@
 """`/milestones/{id}`, `/statements/{id}`, `/indicators/{id}` and `/transactions/{id}`: pages of the smaller records."""
 
-from app.explorer.pages.shared_reads import joined, read_evidence, read_list, read_record
+from app.explorer.page_reads import joined, read_evidence, read_list, read_record
 from app.explorer.passages import passages_of
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content

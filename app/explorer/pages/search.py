@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.explorer.pages.shared_reads import cursor_of
+from app.explorer.page_reads import cursor_of
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import PAGES, View

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.explorer.drawing.progress_bar import bars_of
-from app.explorer.pages.shared_reads import by_id, joined, read_list, read_total
+from app.explorer.page_reads import by_id, joined, read_list, read_total
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from app.explorer.drawing.time_axis import TimeAxis
-from app.explorer.pages.shared_reads import cursor_of, read_list, read_total
+from app.explorer.page_reads import cursor_of, read_list, read_total
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
