@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, literal_column, or_, select
+from sqlalchemy import Select, bindparam, literal_column, or_, select
 
 from app.analysis.audit.walk import findings_of
 from app.analysis.evidence.arithmetic import computations
@@ -32,16 +32,15 @@ MIN_SEVERITY = "warning"
 FIGURE = FIGURES.table
 DOCUMENT_MEMBERS = tuple(CitedDocument.model_fields)
 
-_VERSIONS = Query(
-    select(CHANGES.c.version, CHANGES.c.at, CHANGES.c.shown, CHANGES.c.actor)
-    .where(
-        CHANGES.c.resource == bindparam("resource"),
-        CHANGES.c.record_id == bindparam("id"),
-        CHANGES.c.shown.is_not(None),
-    )
-    .order_by(CHANGES.c.sequence.desc())
-    .limit(literal_column(str(MAX_VERSIONS)))
-)
+
+def latest_changes(*columns: Any) -> Select[Any]:
+    """Return the query of the latest public Changes of a record, the newest first."""
+    of_record = (CHANGES.c.resource == bindparam("resource"), CHANGES.c.record_id == bindparam("id"))
+    query = select(*columns).where(*of_record, CHANGES.c.shown.is_not(None))
+    return query.order_by(CHANGES.c.sequence.desc()).limit(literal_column(str(MAX_VERSIONS)))
+
+
+_VERSIONS = Query(latest_changes(CHANGES.c.version, CHANGES.c.at, CHANGES.c.shown, CHANGES.c.actor))
 
 
 def read_evidence(resource: Resource, record_id: str, request: ReadRequest) -> Read:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, literal_column, select
-
-from app.analysis.evidence.reading import MAX_VERSIONS, Quoted, read_quoted, today_in_utc
+from app.analysis.evidence.reading import Quoted, latest_changes, read_quoted, today_in_utc
 from app.core.access.keys import KEYS
 from app.core.change_log import CHANGES, REDACTOR
 from app.core.database.statements import Query, Read
@@ -18,24 +16,8 @@ from app.documents.texts.reading import paragraph_content, with_texts
 from app.exchange.linked_data.annotations import Cited, Publication, collection
 from app.exchange.linked_data.provenance import Provenance, Version
 
-_VERSIONS = Query(
-    select(
-        CHANGES.c.sequence,
-        CHANGES.c.version,
-        CHANGES.c.at,
-        CHANGES.c.shown.label("action"),
-        CHANGES.c.actor,
-        KEYS.c.partner,
-    )
-    .outerjoin(KEYS, CHANGES.c.actor == "key:" + KEYS.c.id)
-    .where(
-        CHANGES.c.resource == bindparam("resource"),
-        CHANGES.c.record_id == bindparam("id"),
-        CHANGES.c.shown.is_not(None),
-    )
-    .order_by(CHANGES.c.sequence.desc())
-    .limit(literal_column(str(MAX_VERSIONS)))
-)
+_MEMBERS = (CHANGES.c.sequence, CHANGES.c.version, CHANGES.c.at, CHANGES.c.shown, CHANGES.c.actor, KEYS.c.partner)
+_VERSIONS = Query(latest_changes(*_MEMBERS).outerjoin_from(CHANGES, KEYS, CHANGES.c.actor == "key:" + KEYS.c.id))
 
 
 def read_annotations(resource: Resource, record_id: str, request: ReadRequest, publication: Publication) -> Read:
