@@ -42,7 +42,7 @@ INITIAL_ROWS = "initial_rows"
 # Number of commits of this process to each database, by its URL.
 COMMITS: Counter[str] = Counter()
 
-_SEVERAL_HOSTS = re.compile(r"(postgres(ql)?(\+psycopg)?)://[^/?]*,")
+_SEVERAL_HOSTS = re.compile(r"postgres(ql)?(\+psycopg)?://[^/?]*,")
 _READ_ONLY = "25006"  # the SQLSTATE of a write that a standby refuses
 
 _HAS_VERSION = {

@@ -57,6 +57,8 @@ TAG = {
 }
 router = APIRouter(tags=["reconciliation"])
 
+_read = partial(operation, router, "GET", in_path=IN_PATH, problems=(NotFound,), tagged=False)
+
 
 class ReconcileQuery(BaseModel, defer_build=True):
     """The parameters of the service."""
@@ -99,16 +101,11 @@ class PreviewQuery(BaseModel, defer_build=True):
     id: Id = Field(description="Id of the record.", examples=["unido"])
 
 
-@operation(
-    router,
-    "GET",
+@_read(
     PATH + "/{resource}",
     "Read the manifest, or find the records that names mean",
     answers={JSON: JSON_OBJECT},
     statuses={"200": "The manifest or, with a parameter, the same as for POST."},
-    in_path=IN_PATH,
-    problems=(NotFound,),
-    tagged=False,
 )
 async def read_reconciliation(request: Request, resource: str, query: ReconcileQuery) -> Response:
     """Without parameters, the manifest of the service. With `queries` or `extend`, the same response as for POST."""
@@ -147,15 +144,10 @@ async def reconcile(request: Request, resource: str) -> Response:
     return await _results(request, service, *await member_of_form(request))
 
 
-@operation(
-    router,
-    "GET",
+@_read(
     PATH + "/{resource}/suggest/entity",
     "Suggest records while a user types",
     returns=Suggestions,
-    in_path=IN_PATH,
-    problems=(NotFound,),
-    tagged=False,
 )
 async def suggest_entities(request: Request, resource: str, query: PrefixQuery) -> Response:
     """The first records that a search for the typed words finds. The last word can be incomplete."""
@@ -172,32 +164,22 @@ async def suggest_entities(request: Request, resource: str, query: PrefixQuery) 
     return _response(to_json({"result": suggestions}))
 
 
-@operation(
-    router,
-    "GET",
+@_read(
     PATH + "/{resource}/suggest/property",
     "Suggest properties",
     answers={JSON: JSON_OBJECT},
     statuses={"200": "The properties whose names contain the text."},
-    in_path=IN_PATH,
-    problems=(NotFound,),
-    tagged=False,
 )
 async def suggest_properties(_: Request, resource: str, query: PrefixQuery) -> Response:
     """The properties that a query can have: `country` of partners, and `date` of places."""
     return _response(to_json(properties(_resource(resource), query.prefix)))
 
 
-@operation(
-    router,
-    "GET",
+@_read(
     PATH + "/{resource}/preview",
     "Show a record in a small page",
     answers={"text/html": {"schema": {"type": "string"}}},
     statuses={"200": "A page for a frame of 420 by 180 pixels."},
-    in_path=IN_PATH,
-    problems=(NotFound,),
-    tagged=False,
 )
 async def preview_record(request: Request, resource: str, query: PreviewQuery) -> Response:
     """The names and the description of a record, for the preview of OpenRefine."""
@@ -216,16 +198,11 @@ async def preview_record(request: Request, resource: str, query: PreviewQuery) -
     return Response(page, 200, headers, media_type="text/html")
 
 
-@operation(
-    router,
-    "GET",
+@_read(
     PATH + "/{resource}/extend/propose",
     "List the properties of records",
     answers={JSON: JSON_OBJECT},
     statuses={"200": "The properties."},
-    in_path=IN_PATH,
-    problems=(NotFound,),
-    tagged=False,
 )
 async def propose_properties(_: Request, resource: str, query: ProposalQuery) -> Response:
     """The properties of which a request with `extend` returns the values."""
@@ -241,7 +218,7 @@ async def _results(request: Request, resource: Resource, name: str, text: str) -
     def read() -> Read:
         return to_json((yield from result()))
 
-    return _response(await run_read(request, read, long=is_long, key=(read_request(request), text)))
+    return _response(await run_read(request, read, long=is_long, key=(read_request(request), name, text)))
 
 
 def _response(body: bytes) -> Response:
