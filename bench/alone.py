@@ -75,8 +75,9 @@ class Alone:
         speed = f"{self.data.size / large['out']:,.0f} projects a CPU second"
         yield Row("memory of IATI out", growth, [Goal("≤", 1.3, "a tenth of them")], speed)
         # The goal is a quarter of the speed with the schema, which takes 1.5 times as long.
-        reading = {"ours": large["in"], "iterparse": large["iterparse"]}
-        yield Row(f"IATI in, {large['bytes']:,} bytes", reading, [Goal("≤", 6, "iterparse")])
+        read = large if "in" in large else small
+        reading = {"ours": read["in"], "iterparse": read["iterparse"]}
+        yield Row(f"IATI in, {read['bytes']:,} bytes", reading, [Goal("≤", 6, "iterparse")])
 
     def bulk(self, engine: str) -> Iterator[Row]:
         """Measure the cost of loading a tenth of the projects, compared with inserting the rows that it stores."""

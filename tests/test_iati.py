@@ -404,6 +404,12 @@ BAD = {
     "deep": (b"<iati-activities>" + b"<a>" * 200, "in each other"),
     "a long tag": (b"<iati-activities a='" + b"x" * 3_000_000, "bytes"),
     "a long record": (b"<iati-activities><h:project xmlns:h='%s'>" + b"x" * 5_000_000, "characters"),
+    "deep in a record": (b"<iati-activities><h:project xmlns:h='%s'>" + b"<a>" * 200, "in each other"),
+    "a long name in a record": (b"<iati-activities><h:project xmlns:h='%s'><" + b"a" * 600 + b"/>", "name"),
+    "long attributes": (
+        b"<iati-activities><h:project xmlns:h='%s'>" + (b"<a b='%b'/>" % (b"x" * 900_000)) * 5,
+        "characters",
+    ),
     "many elements": (b"<iati-activities><h:project xmlns:h='%s'>" + b"<a/>" * 100_001, "elements"),
     "an unknown encoding": (b"<?xml version='1.0' encoding='x-none'?><iati-activities/>", "encoding"),
 }

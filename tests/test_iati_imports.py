@@ -15,6 +15,7 @@ from app.core.database.engine import Database
 from app.core.errors import TooLarge
 from app.exchange.formats.lines import Reading
 from app.exchange.formats.media_types import XML
+from app.exchange.iati.extension.shapes import NAMESPACE
 from app.exchange.iati.reading.file import iati_lines
 from app.exchange.iati.reading.findings import IatiReport
 from app.exchange.imports.command import import_file
@@ -296,6 +297,20 @@ def test_nothing_is_cut_off_and_nothing_is_read_twice() -> None:
     }
     with pytest.raises(TooLarge, match="name"):
         list(iati_lines(io.BytesIO(file_of(f"<{'x' * 600}/>"))))
+
+
+def test_records_of_this_program_and_activities_of_others_can_be_in_one_file() -> None:
+    record = "<h:partner xmlns:h='{}' id='{}'><h:name><h:text xml:lang='en'>{}</h:text></h:name></h:partner>"
+    first, second = (record.format(NAMESPACE, name, name.title()) for name in ("mine", "yours"))
+    content = file_of(first, "", second, "<description><narrative>Wells</narrative></description>")
+    lines = list(iati_lines(io.BytesIO(content)))
+    records = [json.loads(line.record or b"{}") for line in lines]
+    assert [line.number for line in lines] == list(range(1, len(lines) + 1))
+    partners = [record["name"] for record in records if record["resource"] == "partners"]
+    assert partners == [{"en": "Mine"}, {"en": "Yours"}, {"en": "Reporter"}]
+    projects = [record["identifiers"][0]["value"] for record in records if record["resource"] == "projects"]
+    assert projects == ["XX-1-2", "XX-1-4"]
+    assert sum(row.count for row in report_of(content).elements if row.path == "iati-activity") == 2
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from app.core.search.query.interpretation import INTERPRETATION, TIER, Interpret
 from app.core.search.query.understanding import MAX_WORDS
 from app.core.search.ranking import Hit, RankedPage, Ranking, SearchPosition
 from app.core.search.tables import RECORDS
-from app.core.values.json import from_json, to_json_without_floats
+from app.core.values.json import from_json, to_json_quickly
 from app.core.values.text import LanguageMap
 from app.search.snippets import QueryWords, Snippet, snippet, snippet_of_names
 
@@ -170,7 +170,7 @@ def _search(query: Any, request: ReadRequest) -> Read:
         "found": ranked.words_in_records,
         "not_found": ranked.words_in_none,
     }
-    return to_json_without_floats(page), following
+    return to_json_quickly(page), following
 
 
 def _shaped_hit(item: dict[str, Any], query: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from app.core.model.resource import Resource
 from app.core.model.texts import Texts, name_texts
 from app.core.values.codelists import CodeList
 from app.core.values.dates import Edtf
-from app.core.values.json import from_json, to_json_without_floats
+from app.core.values.json import from_json, to_json_quickly
 from app.core.values.links import LinksTo
 
 MAX_LABEL = 500  # characters of the names of a linked record
@@ -60,7 +60,7 @@ def preview_of(resource: Resource, record: Mapping[str, Any], names: Texts, othe
     headings = [text for text in others if text[0].partition(".")[0] in resource.heading]
     texts = names if resource.names else headings
     first = _first_names(texts)
-    return to_json_without_floats([project_of(record), first, *([True] if len(first) < len(texts) else ())])
+    return to_json_quickly([project_of(record), first, *([True] if len(first) < len(texts) else ())])
 
 
 def project_of(record: Mapping[str, Any]) -> str | None:

@@ -25,8 +25,8 @@ def to_json(content: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     return _encoder(default).encode(content).encode()
 
 
-def to_json_without_floats(content: Any) -> bytes:
-    """Return the same as `to_json` in a third of the time, for content without floats."""
+def to_json_quickly(content: Any) -> bytes:
+    """Return the same as `to_json` in a third of the time, but floats with an exponent in another form."""
     return pydantic_core.to_json(content)
 
 

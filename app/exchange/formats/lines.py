@@ -5,21 +5,23 @@ import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from types import NoneType
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from app.core.error_codes import ERROR_DETAILS
 from app.core.errors import MAX_ERRORS, BadBody, ErrorItem, Invalid, TooLarge, Unavailable
-from app.core.model.list_bounds import long_lists
+from app.core.model.list_bounds import has_long_list, long_lists
 from app.core.model.resource import Resource
-from app.core.model.validation import refuse_unsafe
-from app.core.values.json import to_json
+from app.core.model.validation import safe_json
+from app.core.values.json import to_json_quickly
 from app.core.values.text import SLUGS
 
 MAX_LINE = 1_000_000  # bytes of a line of JSON Lines, and of a row of a table as JSON
 MAX_LINES = 1_000_000  # of a file, with those that are blank
 MAX_SECONDS = 300  # of CPU time in this process for reading and storing a file
+NO_ID = "This is not a valid id."
 
 
 class Reading:
@@ -102,7 +104,7 @@ def checked_line(
     `errors` and `warnings` are those of its cells.
     """
     try:
-        refuse_unsafe(record, resource.shown)
+        content = safe_json(record, resource.shown)
         _check_lists(resource, record)
     except Invalid as invalid:
         return ParsedLine(number, None, resource.name, moved, (*errors, *invalid.errors), tuple(warnings))
@@ -110,23 +112,16 @@ def checked_line(
         return bad_line(number)
     errors = [*errors, *_head_errors(resource, record)]
     wrong = {(error.pointer or "").removeprefix("/") for error in errors}
-    content = to_json({name: value for name, value in record.items() if name not in wrong})
+    if wrong:
+        content = to_json_quickly({name: value for name, value in record.items() if name not in wrong})
     if len(content) > MAX_LINE:
         return bad_line(number, resource.name)
     return ParsedLine(number, content, resource.name, moved, tuple(errors), tuple(warnings))
 
 
 def _check_lists(resource: Resource, record: dict[str, Any]) -> None:
-    errors = list(islice(long_lists(resource.fields, record), MAX_ERRORS))
-    if errors:
-        raise Invalid(*errors)
-
-
-class _Head(BaseModel):
-    """The members that the registry itself writes and that a line may contain."""
-
-    id: str | None = None
-    version: int | None = None
+    if has_long_list(resource.fields, record):
+        raise Invalid(*islice(long_lists(resource.fields, record), MAX_ERRORS))
 
 
 def _head_errors(resource: Resource, record: dict[str, Any]) -> list[ErrorItem]:
@@ -134,12 +129,19 @@ def _head_errors(resource: Resource, record: dict[str, Any]) -> list[ErrorItem]:
     errors = []
     if record.get("resource", resource.name) != resource.name:
         errors.append(ErrorItem(pointer="/resource", code="read_only", detail="The table is for another resource."))
-    try:
-        head = _Head.model_validate({name: record.get(name) for name in _Head.model_fields}, strict=True)
-        if head.id is not None:
-            SLUGS.validate_python(head.id, strict=True)
-    except ValidationError as error:
-        location = error.errors()[0]["loc"] or ("id",)
-        detail = "This is not a valid id." if location[0] == "id" else "A version is an integer."
-        errors.append(ErrorItem(pointer=f"/{location[0]}", code="invalid_value", detail=detail))
+    record_id = record.get("id")
+    if not isinstance(record_id, str | None):
+        errors.append(ErrorItem(pointer="/id", code="invalid_value", detail=NO_ID))
+    elif type(record.get("version")) not in (int, NoneType):
+        errors.append(ErrorItem(pointer="/version", code="invalid_value", detail="A version is an integer."))
+    elif record_id is not None and not _is_slug(record_id):
+        errors.append(ErrorItem(pointer="/id", code="invalid_value", detail=NO_ID))
     return errors
+
+
+def _is_slug(text: str) -> bool:
+    try:
+        SLUGS.validate_python(text, strict=True)
+    except ValidationError:
+        return False
+    return True

@@ -1,11 +1,13 @@
-"""The lines of an import of an IATI file, in two passes: one to check it and to know its organisations, one to convert.
+"""The lines of an import of an IATI file.
 
 A file of this program has its records in the extension, and these are read instead of the elements of the standard.
+Once an activity has none, the whole file is read in two passes: one to know its organisations, and one to convert it.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO
+from xml.etree.ElementTree import Element
 
 from app.core.errors import BadFile
 from app.exchange.formats.cells.numbers import Decimals
@@ -15,14 +17,17 @@ from app.exchange.iati.reading import activity as activities
 from app.exchange.iati.reading import organisation as organisation_file
 from app.exchange.iati.reading.amounts import SIDES
 from app.exchange.iati.reading.organisations import MENTIONS, first_name, partner_record, reference_of
-from app.exchange.iati.reading.parser import CHUNK, UNITS, Node, Parser
+from app.exchange.iati.reading.parser import CHUNK, UNITS, Node, Only, Parser, Part
 from app.exchange.iati.reading.places import country_record
 from app.exchange.iati.reading.source import POINT, WHOLE, Origin, SourceFile
 from app.exchange.iati.reading.values import UNDETERMINED, Numbers, day_in, language_of, line_of, texts_of
 
 VERSIONS = ("2.01", "2.02", "2.03")
 AMOUNTS = frozenset({"transaction", "planned-disbursement", "budget", "recipient-org-budget"})
-FIRST_PASS = MENTIONS | AMOUNTS | {"iati-identifier", "result"}
+FIRST_PASS: Only = {
+    **dict.fromkeys((*MENTIONS, "iati-identifier", "result")),
+    **dict.fromkeys(AMOUNTS, ("value", *SIDES)),
+}
 MAX_PUBLISHERS = 20
 NUMBERS = ("baseline", "target", "actual")
 OLD = (
@@ -40,38 +45,45 @@ def iati_lines(
 
     Raise BadFile if the file is none that can be imported, TooLarge if it has too much of something.
     """
-    reading = reading or Reading()
-    source = _first_pass(file, reading, decimals)
-    file.seek(0)
-    for number, line in enumerate(_lines(file, reading, source), 1):
+    for number, line in enumerate(_lines(file, reading or Reading(), decimals), 1):
         if number > MAX_LINES:
             raise too_many_lines()
         yield line
 
 
-def _lines(file: IO[bytes], reading: Reading, source: SourceFile | None) -> Iterator[ParsedLine]:
-    if source is not None:
-        yield source.document()
-    parser = Parser()
+def _lines(file: IO[bytes], reading: Reading, decimals: Decimals | None) -> Iterator[ParsedLine]:
+    """Yield the lines of records as long as all activities have them, and then those of activities of others."""
     records = ExtensionRecords()
-    for node, is_record in _parts(file, parser, reading):
-        if source is None:
-            yield from records.line(node, records.count + 1) if is_record else ()
-        elif is_record:
+    parser = Parser({})
+    for part in _parts(file, parser, reading):
+        if isinstance(part, Element):
+            yield from records.line(part, records.count + 1)
+        elif not _is_ignored(part, parser):
+            break
+    else:
+        return
+    source = _first_pass(file, reading, decimals)
+    source.number = already = records.count
+    yield source.document()
+    position = 0
+    for part in _parts(file, Parser(), reading):
+        if isinstance(part, Node):
+            yield from _unit_lines(part, source)
+            source.tally.add(part)
+            continue
+        position += 1
+        if position > already:
             source.number += 1
-            yield from records.line(node, source.number)
-        else:
-            yield from _unit_lines(node, source)
-            source.tally.add(node)
-    if source is not None:
-        yield from _shared_lines(source)
-        reading.report = source.tally.report(source.version, source.sha256, list(source.publishers)[:MAX_PUBLISHERS])
+            yield from records.line(part, source.number)
+    yield from _shared_lines(source)
+    reading.report = source.tally.report(source.version, source.sha256, list(source.publishers)[:MAX_PUBLISHERS])
 
 
 def _parts(
     file: IO[bytes], parser: Parser, reading: Reading, note: Callable[[bytes], None] = lambda _: None
-) -> Iterator[tuple[Node, bool]]:
+) -> Iterator[Part]:
     """Yield what ends in each chunk of a file, and finish the parser."""
+    file.seek(0)
     while chunk := file.read(CHUNK):
         reading.check()
         note(chunk)
@@ -79,19 +91,24 @@ def _parts(
     parser.finish()
 
 
-def _first_pass(file: IO[bytes], reading: Reading, decimals: Decimals | None) -> SourceFile | None:
-    """Read what the conversion needs to know of the whole file. Return None if another program wrote nothing of it."""
+def _is_ignored(unit: Node, parser: Parser) -> bool:
+    """Return whether an element is the organisation that reports, which this program writes without a record."""
+    return unit.name == UNITS[1] and parser.has_records
+
+
+def _first_pass(file: IO[bytes], reading: Reading, decimals: Decimals | None) -> SourceFile:
+    """Read what the conversion needs to know of the whole file, in which another program wrote something."""
     parser = Parser(FIRST_PASS)
     digest = hashlib.sha256()
     source: SourceFile | None = None
-    for node, is_record in _parts(file, parser, reading, digest.update):
-        if is_record or (node.name == UNITS[1] and parser.has_records):
+    for part in _parts(file, parser, reading, digest.update):
+        if isinstance(part, Element) or _is_ignored(part, parser):
             continue
         if source is None:
             source = _source_file(parser.root, decimals)
-        _note_unit(node, source)
-    if source is not None:
-        source.sha256 = digest.hexdigest()
+        _note_unit(part, source)
+    assert source is not None, "an activity of another program has been read"
+    source.sha256 = digest.hexdigest()
     return source
 
 

@@ -3,12 +3,11 @@
 The parser refuses a DOCTYPE, so a file has no entities, and it opens no other file.
 """
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers.expat import ExpatError, ParserCreate
 
-from app.core.errors import BadBody, BadFile, TooLarge
-from app.core.model.validation import strict_json
+from app.core.errors import BadFile, TooLarge
 from app.exchange.iati.extension.shapes import NAMESPACE
 
 CHUNK = 65_536  # bytes that are parsed at once
@@ -25,7 +24,7 @@ LANGUAGE = "http://www.w3.org/XML/1998/namespace|lang"
 
 
 class Node:
-    """An element with its name, or that in the extension. `content` is its text in the file.
+    """An element with its name. `content` is its text in the file.
 
     `fate` says what became of it: IMPORTED, a reason why it was not kept, or None while nobody has looked at it.
     """
@@ -40,63 +39,34 @@ class Node:
         self.fate: str | None = None
         self.children: list[Node] = []
 
-    @property
-    def text(self) -> str:
-        """The text of an element of the extension. One that is marked as JSON is a JSON string; BadBody if not."""
-        if not self.attributes or self.attributes.get("encoding") != "json":
-            return self.content
-        value = strict_json(self.content.encode())
-        if not isinstance(value, str):
-            raise BadBody
-        return value
-
     def named(self, *names: str) -> "list[Node]":
         """Return the elements in it that have one of these names."""
         return [child for child in self.children if child.name in names]
 
     def first(self, name: str) -> "Node | None":
         """Return the first element in it with this name."""
-        return next((child for child in self.children if child.name == name), None)
+        for child in self.children:
+            if child.name == name:
+                return child
+        return None
 
     def get(self, name: str) -> str:
         """Return an attribute without the blanks around it; empty if it has none."""
         return self.attributes.get(name, "").strip()
 
 
-class _Part:
-    """An activity, organisation or record while it is read: its open elements, and its size."""
-
-    def __init__(self) -> None:
-        self.open: list[Node] = []
-        self.nodes = 0
-        self.characters = 0
-
-    def add(self, name: str, attributes: dict[str, str], line: int) -> None:
-        """Add an element to the one that is open."""
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise TooLarge(f"An activity or record of the file has more than {MAX_NODES} elements.")
-        node = Node(name, attributes, line)
-        if attributes:
-            self.count(sum(map(len, attributes)) + sum(map(len, attributes.values())))
-        if self.open:
-            self.open[-1].children.append(node)
-        self.open.append(node)
-
-    def count(self, characters: int) -> None:
-        """Count characters of texts and attributes."""
-        self.characters += characters
-        if self.characters > MAX_CHARACTERS:
-            raise TooLarge(f"An activity or record of the file has more than {MAX_CHARACTERS} characters.")
+Only = Mapping[str, Collection[str] | None]
+Part = Node | Element  # an activity or organisation without a record, or a record of the extension
 
 
 class Parser:
     """Collects the parts of a file while it is parsed.
 
-    With `only`, the activities have only the elements in them that have these names, whatever is in those.
+    With `only`, an activity has only the elements with these names, and in them those with the names that stand beside
+    it, or all. Their lines are then not known.
     """
 
-    def __init__(self, only: Collection[str] | None = None) -> None:
+    def __init__(self, only: Only | None = None) -> None:
         self.root: Node | None = None
         self.has_records = False  # of the extension
         self.elements = 0
@@ -105,19 +75,18 @@ class Parser:
         self._expat.buffer_text = True
         self._expat.buffer_size = CHUNK
         self._expat.StartDoctypeDeclHandler = self._refuse_doctype
-        self._expat.StartElementHandler = self._start
-        self._expat.EndElementHandler = self._end
-        self._expat.CharacterDataHandler = self._text
+        self._handle_units()
         self._depth = 0
         self._size = 0
-        self._record: _Part | None = None
-        self._unit: _Part | None = None
-        self._unit_depth = 0  # of elements of the unit that are left out
-        self._lacks_record = False  # the unit that is being read
-        self._parts: list[tuple[Node, bool]] = []
+        self._open: list[Node] = []  # of the activity or organisation that is being read
+        self._nodes = 0  # of it
+        self._characters = 0
+        self._left_out = 0  # depth of elements of it that are left out
+        self._lacks_record = False
+        self._parts: list[Part] = []
 
-    def feed(self, chunk: bytes) -> list[tuple[Node, bool]]:
-        """Return what ends in a part of the file, and whether it is a record of the extension."""
+    def feed(self, chunk: bytes) -> list[Part]:
+        """Return what ends in a chunk of the file."""
         self._parse(chunk)
         self._size += len(chunk)
         if self._size - self._expat.CurrentByteIndex > MAX_TOKEN:
@@ -141,37 +110,37 @@ class Parser:
     def _refuse_doctype(self, *_: object) -> None:
         raise BadFile("The file has a DOCTYPE, which IATI files do not need.")
 
+    def _handle_units(self) -> None:
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+        self._expat.CharacterDataHandler = self._text
+
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.elements += 1
-        self._depth += 1
-        if len(name) > MAX_NAME:
-            raise TooLarge(f"An element of the file has a name with more than {MAX_NAME} characters.")
-        if self._depth > MAX_DEPTH:
-            raise TooLarge(f"The file has more than {MAX_DEPTH} elements in each other.")
-        if self.elements > MAX_ELEMENTS:
-            raise TooLarge(f"The file has more than {MAX_ELEMENTS} elements. Send it in several files.")
-        part = self._record
-        if part is None:
-            part = self._part_of(name, attributes)
-        if part is not None:
-            part.add(name.removeprefix(OWN), attributes, self._expat.CurrentLineNumber)
-
-    def _part_of(self, name: str, attributes: dict[str, str]) -> _Part | None:
-        """Return the part to which an element belongs that is in no record; None for one that is not needed."""
-        if name.startswith(OWN) and self._depth > 1:
-            self.has_records = True
-            self._record = _Part()
-            return self._record
-        unit = self._unit
-        if unit is None and self._depth == 1:
+        self._depth = depth = self._depth + 1
+        if depth > MAX_DEPTH or len(name) > MAX_NAME or self.elements > MAX_ELEMENTS:
+            raise _too_large(name, depth)
+        if name.startswith(OWN) and depth > 1:
+            self._handle_record(name, attributes)
+        elif self._left_out:
+            self._left_out += 1
+        elif self._open:
+            if self._only is None or self._is_wanted(self._only, name):
+                self._add(name, attributes)
+            else:
+                self._left_out = 1
+        elif depth == 1:
             self._open_root(name, attributes)
-        elif unit is None:
+        else:
             self._lacks_record = True
-            self._unit = unit = _Part()
-        elif self._unit_depth or (self._only is not None and len(unit.open) == 1 and name not in self._only):
-            self._unit_depth += 1
-            return None
-        return unit
+            self._nodes = self._characters = 0
+            self._add(name, attributes)
+
+    def _is_wanted(self, only: Only, name: str) -> bool:
+        if len(self._open) == 1:
+            return name in only
+        inner = only[self._open[1].name]
+        return len(self._open) > 2 or inner is None or name in inner
 
     def _open_root(self, name: str, attributes: dict[str, str]) -> None:
         if name not in ROOTS:
@@ -179,27 +148,93 @@ class Parser:
             raise BadFile(f"The file is not an IATI file: its root must be {roots}.")
         self.root = Node(name, attributes, self._expat.CurrentLineNumber)
 
+    def _add(self, name: str, attributes: dict[str, str]) -> None:
+        """Add an element to the one that is open."""
+        self._nodes += 1
+        if attributes:
+            self._characters += _characters_of(attributes)
+        if self._nodes > MAX_NODES or self._characters > MAX_CHARACTERS:
+            raise _too_large(nodes=self._nodes, characters=self._characters)
+        node = Node(name, attributes, self._expat.CurrentLineNumber if self._only is None else 0)
+        if self._open:
+            self._open[-1].children.append(node)
+        self._open.append(node)
+
     def _end(self, _: str) -> None:
         self._depth -= 1
-        if self._record is not None:
-            node = self._record.open.pop()
-            if not self._record.open:
-                self._record = None
-                self._lacks_record = False
-                self._parts.append((node, True))
-        elif self._unit_depth:
-            self._unit_depth -= 1
-        elif self._unit is not None:
-            node = self._unit.open.pop()
-            if not self._unit.open:
-                self._unit = None
-                if self._lacks_record:
-                    self._parts.append((node, False))
+        if self._left_out:
+            self._left_out -= 1
+        elif self._open:
+            node = self._open.pop()
+            if not self._open and self._lacks_record:
+                self._parts.append(node)
 
     def _text(self, text: str) -> None:
-        if self._unit_depth:
-            return
-        part: Any = self._record or self._unit
-        if part is not None:
-            part.count(len(text))
-            part.open[-1].content += text
+        if self._open and not self._left_out:
+            self._characters += len(text)
+            if self._characters > MAX_CHARACTERS:
+                raise _too_large(characters=self._characters)
+            self._open[-1].content += text
+
+    def _handle_record(self, name: str, attributes: dict[str, str]) -> None:
+        """Handle what follows as a record of the extension, whose elements are built in C, until it ends.
+
+        These functions run for each element of a file of this program, so they have variables of their own.
+        """
+        builder = TreeBuilder()
+        begin = builder.start
+        finish = builder.end
+        add = builder.data
+        depth = self._depth
+        nodes = 1
+        characters = _characters_of(attributes)
+        record = begin(name, attributes)
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            nonlocal depth, nodes, characters
+            depth += 1
+            nodes += 1
+            if attributes:
+                characters += _characters_of(attributes)
+            if depth > MAX_DEPTH or len(name) > MAX_NAME or nodes > MAX_NODES or characters > MAX_CHARACTERS:
+                raise _too_large(name, depth, nodes, characters)
+            begin(name, attributes)
+
+        def end(name: str) -> None:
+            nonlocal depth
+            depth -= 1
+            if finish(name) is record:
+                self.elements += nodes - 1
+                self._depth = depth
+                self._lacks_record = False
+                self._parts.append(record)
+                self._handle_units()
+
+        def text(text: str) -> None:
+            nonlocal characters
+            characters += len(text)
+            if characters > MAX_CHARACTERS:
+                raise _too_large(characters=characters)
+            add(text)
+
+        self.has_records = True
+        self._expat.StartElementHandler = start
+        self._expat.EndElementHandler = end
+        self._expat.CharacterDataHandler = text
+
+
+def _characters_of(attributes: dict[str, str]) -> int:
+    return len("".join(attributes)) + len("".join(attributes.values()))
+
+
+def _too_large(name: str = "", depth: int = 0, nodes: int = 0, characters: int = 0) -> TooLarge:
+    """Return the error for the first of these that is too large, or else for the elements of the file."""
+    if len(name) > MAX_NAME:
+        return TooLarge(f"An element of the file has a name with more than {MAX_NAME} characters.")
+    if depth > MAX_DEPTH:
+        return TooLarge(f"The file has more than {MAX_DEPTH} elements in each other.")
+    if nodes > MAX_NODES:
+        return TooLarge(f"An activity or record of the file has more than {MAX_NODES} elements.")
+    if characters > MAX_CHARACTERS:
+        return TooLarge(f"An activity or record of the file has more than {MAX_CHARACTERS} characters.")
+    return TooLarge(f"The file has more than {MAX_ELEMENTS} elements. Send it in several files.")
