@@ -20,10 +20,11 @@ from app.core.asgi.rate_limits import RequestMeter
 from app.core.errors import QueryTooSlow, TooMany
 from app.exchange.exports import parquet, reading, sending, sheet_rows, tables, workbook
 from app.exchange.exports.reading import read_chunk
-from app.exchange.exports.table_columns import record_columns, record_decoder
+from app.exchange.exports.table_columns import Batch, object_decoder, record_columns, record_decoder
 from app.exchange.exports.tables import CsvText
 from app.exchange.formats.csv import escaped, unescaped
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
+from app.figures.models import FIGURES
 from tests.support.http import client_of, problem, walk
 from tests.support.imports import counts, ended
 from tests.support.keys import Key
@@ -55,8 +56,21 @@ def test_fields_that_are_repeated_in_each_row_take_no_memory(
     assert max(pieces) < 40_000  # one row is not divided
     monkeypatch.setattr(workbook, "MAX_BYTES", 100_000)
     assert client.get(path.format("xlsx") + "&sort=-id").status_code == 413
-    for kept in (record_columns, record_decoder):
+    for kept in (record_columns, record_decoder, object_decoder):
         assert kept.cache_info().maxsize, "clients choose `fields`, of which there are thousands"
+
+
+@pytest.mark.parametrize("decoder", [record_decoder, lambda columns: object_decoder(columns, "id")])
+def test_cells_are_the_same_from_structures_and_objects(decoder: Any) -> None:
+    """Members can be absent or null, in a part of the rows or in all of them."""
+    columns = record_columns(FIGURES)
+    bodies = (b'{"id":"a","text":{"vi":"x"},"said_by":{"office":{"en":"y"}},"period":null}', b'{"id":"b","text":null}')
+    parse = decoder(columns)
+    rows = Batch(parse(body) for body in bodies)
+    cells = {column.name: list(column.cells(rows)) for column in columns}
+    stated = {name: values for name, values in cells.items() if any(values)}
+    assert stated == {"id": ["a", "b"], "text.vi": ["x", None], "said_by.office.en": ["y", None]}
+    assert set(map(len, cells.values())) == {2}
 
 
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:

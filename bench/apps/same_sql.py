@@ -63,11 +63,11 @@ async def recorded(url: str, paths: list[str]) -> list[list[Statement]]:
     async with app.router.lifespan_context(app):
         app.state.reader = recorder = Recorder(app.state.reader, app.state.reader.dialect)
         for path in paths:
-            await _ask(app, path)
+            await ask(app, path)
     return recorder.reads
 
 
-async def _ask(app: Any, target: str) -> None:
+async def ask(app: Any, target: str) -> None:
     path, _, query = target.partition("?")
     scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "root_path": ""}
     scope |= {"headers": [], "path": path, "raw_path": path.encode(), "query_string": query.encode()}

@@ -16,8 +16,14 @@ from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.reads import reading_of
 from app.core.values.json import from_json
-from app.exchange.exports.table_columns import Column, joined, record_decoder
-from app.exchange.exports.tables import Piece, Rows, one_group, rows_of_records
+from app.exchange.exports.table_columns import Batch, Column, joined, object_decoder
+from app.exchange.exports.tables import (
+    Piece,
+    Rows,
+    one_group,
+    records_in_one_group,
+    rows_of_records,
+)
 
 POINT = "point"  # the field of a place
 PLACES = "places"  # the field of other records, and the resource of their values
@@ -40,14 +46,18 @@ def rows_of_features(resource: Resource, query: Any) -> Rows:
         raise Invalid(ErrorItem(parameter="rows", code="invalid_value", detail=detail))
     table = rows_of_records(resource, query)
     if POINT in resource.fields.model_fields:
-        parse = record_decoder(table.columns, frozenset([POINT]))
-        return replace(table, groups=one_group(lambda bodies: [parse(body) for body in bodies]))
-    parse = record_decoder(table.columns, frozenset([PLACES]))
+        return replace(table, groups=records_in_one_group(object_decoder(table.columns, POINT)))
+    parse = object_decoder(table.columns, PLACES)
 
     def complete(bodies: Sequence[bytes]) -> Read:
         return _with_points([parse(body) for body in bodies])
 
-    return replace(table, columns=(*table.columns, *_COLUMNS), groups=one_group(list), complete=complete)
+    return replace(
+        table,
+        columns=(*table.columns, *_COLUMNS),
+        groups=one_group(list),
+        complete=complete,
+    )
 
 
 class GeoJsonText:
@@ -66,11 +76,12 @@ class GeoJsonText:
     def chunk(self, items: Sequence[Any]) -> Piece:
         """Return a feature for each record."""
         (make_rows,) = self._rows.groups(items)
-        rows = make_rows()
+        return Piece(self.separator.join(chain.from_iterable(map(self._features, make_rows()))))
+
+    def _features(self, rows: Batch) -> list[bytes]:
         names = [column.name for column in self._rows.columns]
-        cells = zip(*(column.get(rows) for column in self._rows.columns), strict=True)
-        features = [_feature(row, dict(zip(names, own, strict=True))) for row, own in zip(rows, cells, strict=True)]
-        return Piece(self.separator.join(features))
+        cells = zip(*(column.cells(rows) for column in self._rows.columns), strict=True)
+        return [_feature(row, dict(zip(names, own, strict=True))) for row, own in zip(rows, cells, strict=True)]
 
     def tail(self) -> bytes:
         """Return the end of the collection."""
@@ -78,7 +89,12 @@ class GeoJsonText:
 
 
 def _feature(row: Mapping[str, Any], properties: Mapping[str, Any]) -> bytes:
-    feature = {"type": "Feature", "id": row["id"], "geometry": _geometry(row), "properties": properties}
+    feature = {
+        "type": "Feature",
+        "id": row["id"],
+        "geometry": _geometry(row),
+        "properties": properties,
+    }
     return msgspec.json.encode(feature)
 
 
@@ -116,19 +132,22 @@ _COLUMNS = (
     Column(
         "point_places",
         "text",
-        lambda rows: [joined(_places(row, with_point=True)) for row in rows],
+        (),
         POINTS_TEXT,
+        lambda row: joined(_places(row, with_point=True)),
     ),
     Column(
         "point_precision",
         "text",
-        lambda rows: [joined(_precisions(row)) for row in rows],
+        (),
         PRECISION_TEXT,
+        lambda row: joined(_precisions(row)),
     ),
     Column(
         "places_without_point",
         "text",
-        lambda rows: [joined(_places(row, with_point=False)) for row in rows],
+        (),
         MISSING_TEXT,
+        lambda row: joined(_places(row, with_point=False)),
     ),
 )

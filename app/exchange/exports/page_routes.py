@@ -18,10 +18,26 @@ from app.core.http.responses import read_request, write_response
 from app.core.model.labels import LABELS
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.facets import FacetValue, counts_of
-from app.exchange.exports.formats import TABLES, file_bodies, file_response, format_in_path
-from app.exchange.exports.pages import PagedRead, file_query, left_out, page_chunks, rows_of_items
+from app.exchange.exports.formats import (
+    TABLES,
+    file_bodies,
+    file_response,
+    format_in_path,
+)
+from app.exchange.exports.pages import (
+    PagedRead,
+    file_query,
+    left_out,
+    page_chunks,
+    rows_of_items,
+)
 from app.exchange.exports.routes import PROBLEMS
-from app.exchange.exports.table_columns import Column, TableStyle, code_columns, getter, model_columns
+from app.exchange.exports.table_columns import (
+    Column,
+    TableStyle,
+    code_columns,
+    model_columns,
+)
 from app.search.routes import SearchHit, search
 
 PAGE_TEXT = (
@@ -40,7 +56,7 @@ def _items(content: Any) -> list[dict[str, Any]]:
 def _of_search(_: Any, style: TableStyle) -> Sequence[Column]:
     columns = model_columns(SearchHit, style, (LABELS,))
     place = next(number for number, column in enumerate(columns) if column.name.startswith("project"))
-    words = Column(UNDETERMINED, "text", getter(("name", "und")), "The words of the source, for a figure.")
+    words = Column(UNDETERMINED, "text", ("name", "und"), "The words of the source, for a figure.")
     return (*columns[:place], words, *columns[place:])
 
 
@@ -55,7 +71,12 @@ def _of_key(name: str, style: TableStyle) -> Sequence[Column]:
     if name == "period":
         meanings = AggregatePeriod.model_fields
         return [
-            Column(f"key.period.{end}", "day", getter((KEY, name, end)), str(meanings[end].description))
+            Column(
+                f"key.period.{end}",
+                "day",
+                (KEY, name, end),
+                str(meanings[end].description),
+            )
             for end in meanings
         ]
     return code_columns(RESOURCES["figures"], name, (KEY, name), style)
@@ -69,7 +90,7 @@ def _facet_rows(content: Any) -> list[dict[str, Any]]:
 
 
 def _of_facets(_: Any, style: TableStyle) -> Sequence[Column]:
-    name = Column("facet", "plain", getter(("facet",)), "Name of the facet.")
+    name = Column("facet", "plain", ("facet",), "Name of the facet.")
     return (name, *model_columns(FacetValue, style))
 
 
@@ -88,7 +109,17 @@ def _facets(resource: Resource) -> PagedRead:
 
     path = f"/v1/{resource.name}/facets"
     name = f"{resource.name}-facets"
-    return PagedRead(name, path, resource.name, "value", query, count, _facet_rows, _of_facets, _has_more_values)
+    return PagedRead(
+        name,
+        path,
+        resource.name,
+        "value",
+        query,
+        count,
+        _facet_rows,
+        _of_facets,
+        _has_more_values,
+    )
 
 
 def page_exports() -> list[APIRouter]:
@@ -106,10 +137,24 @@ def _of_operation(endpoint: Endpoint, row: str, *table: Any) -> PagedRead:
 
 READS = (
     _of_operation(search, "hit", _items, _of_search),
-    _of_operation(read_timeline, "entry", _items, lambda _, style: model_columns(EntryShown, style, (LABELS,))),
-    _of_operation(read_audit, "finding", _items, lambda _, style: model_columns(FindingShown, style, (LABELS,))),
     _of_operation(
-        aggregate_figures, "group", lambda content: content["groups"], _of_groups, lambda content: content["more"]
+        read_timeline,
+        "entry",
+        _items,
+        lambda _, style: model_columns(EntryShown, style, (LABELS,)),
+    ),
+    _of_operation(
+        read_audit,
+        "finding",
+        _items,
+        lambda _, style: model_columns(FindingShown, style, (LABELS,)),
+    ),
+    _of_operation(
+        aggregate_figures,
+        "group",
+        lambda content: content["groups"],
+        _of_groups,
+        lambda content: content["more"],
     ),
 )
 

@@ -21,7 +21,11 @@ MAX_TEXT = 1_000_000_000  # bytes of rows, which DuckDB reads in some seconds
 MEMORY = "256MB"  # of DuckDB, which uses temporary files beyond it
 ROWS_AT_ONCE = 8_192  # rows of a group in the file: they are in memory together
 LEVEL = 1  # of the compression of the temporary file
-TYPES = {"number": "DOUBLE", "boolean": "BOOLEAN", "day": "DATE"}  # all other columns are texts
+TYPES = {
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "day": "DATE",
+}  # all other columns are texts
 NOT_INSTALLED = (
     "This server makes no Parquet files, because its extra `parquet` is not installed. Use .csv, .jsonl or .xlsx."
 )
@@ -59,13 +63,13 @@ class ParquetFile:
 
     def add(self, make_rows: Group) -> None:
         """Add rows."""
-        rows = make_rows()
-        cells = [column.get(rows) for column in self._columns.values()] if rows else []
-        lines = [_members(self._columns, row) for row in zip(*cells, strict=True)]
-        text = self._encoder.encode_lines(lines)
-        self._size += len(text)
-        self._rows.write(text)
-        self._check_size()
+        for rows in make_rows():
+            cells = [column.cells(rows) for column in self._columns.values()] if rows else []
+            lines = [_members(self._columns, row) for row in zip(*cells, strict=True)]
+            text = self._encoder.encode_lines(lines)
+            self._size += len(text)
+            self._rows.write(text)
+            self._check_size()
 
     def finish(self) -> IO[bytes]:
         """Make the file and return it."""

@@ -10,7 +10,15 @@ from app.core.errors import ErrorItem, Invalid
 from app.core.model.resource import Resource
 from app.core.reading.shapes import Shape
 from app.core.time_limit import check_time
-from app.exchange.exports.table_columns import POSITION, Column, TableStyle, record_columns, record_decoder
+from app.exchange.exports.table_columns import (
+    POSITION,
+    Batch,
+    Column,
+    TableStyle,
+    object_decoder,
+    record_columns,
+    record_decoder,
+)
 from app.exchange.formats.csv import BYTE_ORDER_MARK, escaped
 from app.exchange.formats.source import Cell
 
@@ -20,7 +28,8 @@ QUOTES = '""'
 MAX_PIECE = 4_000_000  # bytes of representations, each as often as it is repeated: the text that is made at once
 SUSPECT = frozenset("'=+-@\t\r")  # first characters of texts that may run as a formula
 
-Group = Callable[[], list[Any]]  # makes the values of some rows
+ROWS_AT_ONCE = 100  # rows that are made together
+Group = Callable[[], Iterable[Batch]]  # makes the values of some rows, a few at once
 Groups = Callable[[Sequence[Any]], list[Group]]
 
 
@@ -29,7 +38,9 @@ class Rows:
     """A table: its name, its columns, and what its rows are made of: records, or items of another response.
 
     `complete` is a read that returns the items with what their rows need of other records. `groups` returns at least
-    one function, which makes the values in which the columns look up their cells. `lines` returns JSON Lines.
+    one function, which makes the values in which the columns look up their cells. It makes few of them at once, because
+    the garbage collector would examine many of them again and again, which takes longer than to make them. `lines`
+    returns JSON Lines.
     """
 
     name: str
@@ -44,10 +55,12 @@ def rows_of_records(resource: Resource, query: Any) -> Rows:
     shape = Shape.of(query)
     shape.check(resource, None)
     columns = record_columns(resource, query.fields, query.rows, TableStyle(query.labels, query.lang))
-
-    parse = record_decoder(columns, frozenset([query.rows]) if query.rows else frozenset())
-    records = one_group(lambda bodies: [parse(body) for body in bodies])
-    groups = ListItems(query.rows, parse, repeats_fields=bool(query.fields)).groups if query.rows else records
+    groups: Groups
+    if query.rows:
+        parse = object_decoder(columns, query.rows)
+        groups = ListItems(query.rows, parse, repeats_fields=bool(query.fields)).groups
+    else:
+        groups = records_in_one_group(record_decoder(columns))
 
     def lines(bodies: Sequence[bytes]) -> bytes:
         return b"".join([shape.apply(resource, body) + b"\n" for body in bodies])
@@ -57,8 +70,18 @@ def rows_of_records(resource: Resource, query: Any) -> Rows:
 
 
 def one_group(values: Callable[[Sequence[Any]], list[Any]]) -> Groups:
-    """Return what makes the values of all items at once."""
-    return lambda items: [partial(values, items)]
+    """Return what makes the values of all items as one group."""
+
+    def few_at_once(items: Sequence[Any]) -> Iterator[Batch]:
+        for start in range(0, len(items), ROWS_AT_ONCE):
+            yield Batch(values(items[start : start + ROWS_AT_ONCE]))
+
+    return lambda items: [partial(few_at_once, items)]
+
+
+def records_in_one_group(parse: Callable[[bytes], Any]) -> Groups:
+    """Return what parses all representations as one group."""
+    return one_group(lambda bodies: [parse(body) for body in bodies])
 
 
 class Span(NamedTuple):
@@ -100,15 +123,18 @@ class ListItems:
             for start in range(0, count, step or 1):
                 yield Span(body, start, min(start + step, count))
 
-    def _rows(self, spans: Iterable[Span]) -> list[dict[str, Any]]:
-        """Return a row for each item: the record with this item in place of the list."""
+    def _rows(self, spans: Iterable[Span]) -> Iterator[Batch]:
+        """Yield a row for each item: the record with this item in place of the list."""
         rows = []
         for span in spans:
             record = self.parse(span.body)
             items = record[self.member][span.start : span.end]
             for position, item in enumerate(items, span.start):
                 rows.append({**record, self.member: item, f"{self.member}.{POSITION}": position})
-        return rows
+            if len(rows) >= ROWS_AT_ONCE:
+                yield Batch(rows)
+                rows = []
+        yield Batch(rows)
 
 
 class Piece(NamedTuple):
@@ -161,10 +187,13 @@ class CsvText:
         return self._piece(self._rows.groups(items), 0)
 
     def _piece(self, groups: Sequence[Group], number: int) -> Piece:
-        values = groups[number]()
-        text = _lines([WRITERS[column.kind](column.get(values)) for column in self._rows.columns])
+        columns = self._rows.columns
+        lines = [_lines([WRITERS[column.kind](column.cells(rows)) for column in columns]) for rows in groups[number]()]
         following = number + 1
-        return Piece(text, partial(self._piece, groups, following) if following < len(groups) else None)
+        return Piece(
+            b"".join(lines),
+            partial(self._piece, groups, following) if following < len(groups) else None,
+        )
 
     def tail(self) -> bytes:
         """Return nothing."""
@@ -223,7 +252,7 @@ WRITERS: dict[str, Callable[[Sequence[Any]], list[str]]] = {
     "text": _texts,
     "plain": lambda cells: [cell or "" for cell in cells],
     "day": lambda cells: [cell or "" for cell in cells],
-    "json": lambda cells: [_quoted(cell) if cell else "" for cell in cells],
+    "json": lambda cells: [f'"{cell.replace(QUOTE, QUOTES)}"' if cell else "" for cell in cells],
     "number": lambda cells: ["" if cell is None else str(cell) for cell in cells],
     "boolean": lambda cells: ["" if cell is None else str(cell).lower() for cell in cells],
 }

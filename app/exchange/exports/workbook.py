@@ -22,7 +22,14 @@ TOO_LONG_TEXT = "This value has more characters than a cell can contain. The CSV
 
 def workbook_queue() -> FairQueue:
     """Return the queue of workbooks that are made and sent: each takes disk until it is sent."""
-    return FairQueue(running=8, running_of_client=1, waiting=100, waiting_of_client=5, patience=60.0, what="workbooks")
+    return FairQueue(
+        running=8,
+        running_of_client=1,
+        waiting=100,
+        waiting_of_client=5,
+        patience=60.0,
+        what="workbooks",
+    )
 
 
 class Workbook:
@@ -59,9 +66,9 @@ class Workbook:
 
     def add(self, make_rows: Group) -> None:
         """Add a group of rows."""
-        rows = make_rows()
-        if rows:
-            self._add_cells([column.get(rows) for column in self._columns])
+        for rows in make_rows():
+            if rows:
+                self._add_cells([column.cells(rows) for column in self._columns])
 
     def _add_cells(self, cells: Sequence[Sequence[Cell]]) -> None:
         """Add rows with these cells of each column."""
@@ -71,7 +78,10 @@ class Workbook:
             sizes = [len(value) if isinstance(value, str) else 0 for value in values]
             self._size += sum(sizes)
             if max(sizes) > MAX_CELL:
-                self._note_long(column, [value for value, size in zip(cells[0], sizes, strict=True) if size > MAX_CELL])
+                self._note_long(
+                    column,
+                    [value for value, size in zip(cells[0], sizes, strict=True) if size > MAX_CELL],
+                )
         if self._rows > MAX_ROWS or self._size > MAX_BYTES:
             raise TooLarge(f"A workbook has at most {MAX_ROWS} rows and {MAX_BYTES} bytes. Use filters, or CSV.")
         self._sheet.row_data_fh.write(self._xml.xml(first, cells))

@@ -11,7 +11,12 @@ from app.core.http.operations import NoParameters
 from app.core.model.resource import Resource
 from app.core.model.validation import parse_json, validate
 from app.core.reading.reads import reading_of
-from app.exchange.exports.table_columns import Column, record_columns, record_decoder
+from app.exchange.exports.table_columns import (
+    Batch,
+    Column,
+    record_columns,
+    record_decoder,
+)
 from app.exchange.reconciliation.queries import Text
 
 MAX_RECORDS = 50  # OpenRefine sends 10
@@ -67,15 +72,21 @@ def read_extension(resource: Resource, query: ExtensionQuery) -> Read:
     for position, item in enumerate(query.properties):
         if item.id not in columns:
             detail = "The records have no such property. `…/extend/propose` lists the properties."
-            raise Invalid(ErrorItem(pointer=f"/properties/{position}/id", code="unknown_field", detail=detail))
+            raise Invalid(
+                ErrorItem(
+                    pointer=f"/properties/{position}/id",
+                    code="unknown_field",
+                    detail=detail,
+                )
+            )
     chosen = tuple(columns[name] for name in names)
     bodies: dict[str, bytes] = yield from reading_of(resource).bodies(query.ids)
     parse = record_decoder(chosen)
     present = [record_id for record_id in query.ids if record_id in bodies]
-    records = [parse(bodies[record_id]) for record_id in present]
+    records = Batch(parse(bodies[record_id]) for record_id in present)
     rows: dict[str, dict[str, Any]] = {record_id: {name: [] for name in names} for record_id in query.ids}
     for column in chosen:
-        for record_id, cell in zip(present, column.get(records), strict=True):
+        for record_id, cell in zip(present, column.cells(records), strict=True):
             rows[record_id][column.name] = [] if cell is None else [_value(column, cell)]
     return {"meta": _named(names), "rows": rows}
 
