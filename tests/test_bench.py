@@ -3,8 +3,11 @@
 import asyncio
 import unicodedata
 from contextlib import closing
+from pathlib import Path
 
+import pytest
 from sqlmodel import SQLModel
+from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from bench.apps.same_sql import recorded, runner
@@ -12,6 +15,7 @@ from bench.bulk import TABLES, connect, dump, insert, unreadable
 from bench.generate import Generator, Record
 from bench.load import write
 from bench.table import Goal, Row
+from bench.validate import Checks
 from tests.support.databases import NewDatabase, url_of
 
 
@@ -93,3 +97,15 @@ def test_a_row_says_what_was_measured_and_whether_that_is_enough() -> None:
     row = Row("detail", {"ours": 3.0, "F": 2.0, "usual": 60.0}, [Goal("≤", 2, "F"), Goal("≥", 25, "usual")])
     assert row.line() == "| detail | 1.50 |  |  |  | 30.00 | ≤ 2 F: 1.5 met; ≥ 25 × usual: 20 **not met** |"
     assert Goal("≥", 4, "Datasette").result(row.costs) == ""
+
+
+def test_exports_are_validated(client: TestClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checks = Checks(client, tmp_path)
+    checks.run("tables", lambda: checks.table("statements"))
+    checks.run("map", lambda: checks.features("places"))
+    assert checks.failed == []
+    (tmp_path / "places.geojson").unlink()
+    checks.run("nothing", lambda: checks.features("no-such-list"))
+    assert checks.failed == ["nothing"]
+    assert "statements.parquet" in {path.name for path in tmp_path.iterdir()}
+    assert "tables: 127 records" in capsys.readouterr().out
