@@ -240,6 +240,7 @@ def test_each_number_opens_the_paragraph_that_has_its_words(
 
 def test_documents_mark_each_cited_paragraph(registry: TestClient, editor: Key) -> None:
     client = registry
+    assert "/text" not in page(client, "/documents/samsung-smart-factory-2023")  # the registry has none, so no read
     paid = {
         "project": "smart-factory-cooperation",
         "kind": "disbursement",
@@ -254,6 +255,29 @@ def test_documents_mark_each_cited_paragraph(registry: TestClient, editor: Key) 
     assert marks
     assert set(marks) <= ids
     assert 'href="/transactions/paid"' in text
+
+
+def test_figures_of_a_list_are_told_apart_and_names_stand_once(client: TestClient) -> None:
+    place = '<a href="/places/ha-noi">Ha Noi</a>'
+    assert place in page(client, "/figures?indicator=enterprises-supported")
+    partner = page(client, "/partners/moit")
+    names = partner[partner.index('id="names"') : partner.index('id="roles"')]
+    assert names.count(">Bộ Công Thương</span>") == 1
+    assert names.count('class="pil"') > 2
+    assert place in partner
+    assert f"/v1/figures.csv?project={PROJECT.rpartition('/')[2]}&amp;project=" in page(client, PROJECT)
+    figure = "smart-factory-enterprises-2022"
+    assert f"/v1/figures.csv?id={figure}" in page(client, f"/figures/{figure}")
+
+
+def test_a_list_says_what_narrows_it_in_words_and_counts_few_hits(client: TestClient) -> None:
+    narrowed = page(client, "/figures?kind=actual&project=smart-factory-cooperation")
+    assert '<span class="tag">Kind: Actual</span>' in narrowed
+    assert '<span class="tag">Project: Smart factory development cooperation project</span>' in narrowed
+    few = page(client, "/projects?q=nha+may+thong+minh")
+    count = len(get(client, "/v1/projects?q=nha+may+thong+minh&limit=200")["items"])
+    assert f">{words('en')['count'].format(count=count)}</h2>" in few
+    assert "total=true" not in few
 
 
 def test_money_is_added_within_one_kind_and_currency(registry: TestClient, editor: Key) -> None:

@@ -78,6 +78,16 @@ class PublicReads:
         query = self._noted(path, parameters)
         return from_json(await self._body(path, query))
 
+    async def get_if_exists(self, path: str) -> Any:
+        """Return the JSON at a path, or None, which is no read to repeat, if there is nothing."""
+        try:
+            return await self.get(path)
+        except ReadFailed as failure:
+            if failure.status != 404:
+                raise
+            self.paths.pop()
+            return None
+
     async def summary(self, path: str, parameters: Parameters | None = None) -> Any:
         """Return the same, perhaps from an earlier page: for what takes long and is equal for many pages."""
         if self._summaries is None:

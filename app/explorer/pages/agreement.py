@@ -19,7 +19,8 @@ async def agreement_page(view: View, reads: PublicReads, agreement: str) -> Cont
     own = {"agreement": agreement}
     events = await read_list(reads, view, "milestones", {**own, "sort": "date", "include": "projects,documents"})
     statements = await read_list(reads, view, "statements", {**own, "limit": 30, "include": "partners,documents"})
-    figures = await read_list(reads, view, "figures", {**own, "limit": 30, "include": "indicators,documents"})
+    include = "indicators,projects,places,documents"
+    figures = await read_list(reads, view, "figures", {**own, "limit": 30, "include": include})
     values = {
         "record": record,
         "included": joined(record, events, statements, figures),

@@ -62,10 +62,15 @@ async def document_page(view: View, reads: PublicReads, document: str) -> Conten
 
 
 async def _read_text(view: View, reads: PublicReads, document: str) -> dict[str, Any]:
-    """Return a page of the paragraphs of the document."""
-    cursor = dict(view.query).get("cursor")
-    path = f"/v1/documents/{document}/paragraphs"
-    page: dict[str, Any] = await reads.get(path, {"limit": MAX_PARAGRAPHS, "cursor": cursor})
+    """Return a page of the paragraphs of the document; an empty one if none of its text may be shown.
+
+    A page of paragraphs has all quotations from them, which take long, and which this page has already read.
+    """
+    text = await reads.get_if_exists(f"/v1/documents/{document}/text")
+    if text is None or text["shown"] == "nobody":
+        return {"items": [], "next": None}
+    parameters = {"limit": MAX_PARAGRAPHS, "cursor": dict(view.query).get("cursor")}
+    page: dict[str, Any] = await reads.get(f"/v1/documents/{document}/paragraphs", parameters)
     return page
 
 

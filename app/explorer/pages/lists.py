@@ -33,7 +33,7 @@ LISTS = (
     RecordList("documents", "partners", ("kind",), ("issuer",)),
     RecordList(
         "figures",
-        "indicators,projects,documents",
+        "indicators,projects,places,documents",
         ("kind", "unit"),
         ("indicator", "project", "agreement", "partner", "place", "milestone"),
     ),
@@ -64,11 +64,12 @@ async def _list_content(record_list: RecordList, view: View, reads: PublicReads)
     search = dict(view.query).get("q", "").strip()
     narrowed: dict[str, Any] = {**filters, "q": search}
     order = {} if search or not record_list.sort else {"sort": record_list.sort}
-    place = {"cursor": dict(view.query).get("cursor"), "limit": PAGE_SIZE}
+    cursor = dict(view.query).get("cursor")
+    place = {"cursor": cursor, "limit": PAGE_SIZE}
     page = await read_list(
         reads, view, record_list.resource, {**narrowed, **order, **place, "include": record_list.include}
     )
-    total = await read_total(reads, record_list.resource, {**filters, "q": search})
+    total = _count_of_hits(page, cursor) if search else await read_total(reads, record_list.resource, filters)
     facets: dict[str, Any] = {}
     if not search:  # facets do not take a search
         parameters = {"facet": list(record_list.facets), "limit": MAX_FACET_VALUES, **filters}
@@ -88,6 +89,11 @@ async def _list_content(record_list: RecordList, view: View, reads: PublicReads)
         "downloads": _downloads(record_list.resource, narrowed),
     }
     return Content("list.html", values, record_list.resource)
+
+
+def _count_of_hits(page: Mapping[str, Any], cursor: str | None) -> int | None:
+    """Return the number of records that match a search, if this page has all. To count many takes too long."""
+    return None if cursor or page["next"] else len(page["items"])
 
 
 def _filters(record_list: RecordList, query: Any) -> dict[str, list[str]]:

@@ -9,6 +9,8 @@ from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
 
+MAX_NAMES = 30  # citations
+
 
 async def partner_page(view: View, reads: PublicReads, partner: str) -> Content:
     """Return the page of a partner."""
@@ -19,12 +21,13 @@ async def partner_page(view: View, reads: PublicReads, partner: str) -> Content:
         reads, view, "statements", {"partner": partner, "limit": 30, "include": "partners,documents"}
     )
     figures = await read_list(
-        reads, view, "figures", {"partner": partner, "limit": 30, "include": "indicators,documents"}
+        reads, view, "figures", {"partner": partner, "limit": 30, "include": "indicators,projects,places,documents"}
     )
     units = await read_list(reads, view, "partners", {"parent": partner, "limit": 30})
     money = await read_money(view, reads, {"partner": partner})
     values = {
         "record": record,
+        "names": _names(record),
         "included": joined(record, statements, figures, money["page"]),
         "projects": projects,
         "roles": _labels_of_roles(view, projects["items"], partner),
@@ -35,6 +38,16 @@ async def partner_page(view: View, reads: PublicReads, partner: str) -> Content:
         "units": units,
     }
     return Content("partner.html", values, "partners")
+
+
+def _names(record: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return the names as written, each once, with one citation of each paragraph that has it."""
+    names: dict[str, dict[tuple[str, int | None], Mapping[str, Any]]] = {}
+    for citation in record["citations"][:MAX_NAMES]:
+        if citation["as_written"]:
+            place = (citation["document"], citation["paragraph"])
+            names.setdefault(citation["as_written"], {}).setdefault(place, citation)
+    return [(words, list(citations.values())) for words, citations in names.items()]
 
 
 def _labels_of_roles(view: View, projects: list[Mapping[str, Any]], partner: str) -> dict[str, str]:

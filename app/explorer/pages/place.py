@@ -16,7 +16,8 @@ async def place_page(view: View, reads: PublicReads, place: str) -> Content:
     """Return the page of a place."""
     record = await read_record(reads, view, "places", place, "parent,successors,documents")
     projects = await read_list(reads, view, "projects", {"place": place, "include": "documents"})
-    figures = await read_list(reads, view, "figures", {"place": place, "include": "indicators,places,documents"})
+    include = "indicators,projects,places,documents"
+    figures = await read_list(reads, view, "figures", {"place": place, "include": include})
     partners = await read_list(reads, view, "partners", {"country": place, "limit": 30})
     earlier = await reads.get("/v1/places", {"succeeded_by": place, "limit": 30, "fields": "name"})
     parts = await reads.get("/v1/places", {"parent": place, "limit": 100, "fields": "name", "sort": "name"})

@@ -43,6 +43,7 @@ async def project_page(view: View, reads: PublicReads, project: str) -> Content:
         "more_parts": progress["more_parts"] or len(parts) > MAX_PARTS,
         "breakdowns": list(_breakdowns(progress)),
         "figures": by_id(figures["items"]),
+        "shown": [("project", part) for part in together["project"]],
         "more_figures": figures["next"],
         "others": _others(figures["items"], progress),
         "events": events,

@@ -13,7 +13,7 @@ async def milestone_page(view: View, reads: PublicReads, milestone: str) -> Cont
     record = await read_record(reads, view, "milestones", milestone, include)
     own = {"milestone": milestone, "limit": 30}
     statements = await read_list(reads, view, "statements", {**own, "include": "partners,documents"})
-    figures = await read_list(reads, view, "figures", {**own, "include": "indicators,documents"})
+    figures = await read_list(reads, view, "figures", {**own, "include": "indicators,projects,places,documents"})
     included = joined(record, statements, figures)
     evidence = await read_evidence(reads, "milestones", milestone)
     passages = passages_of(evidence, "title", "date")
