@@ -9,7 +9,9 @@ import openpyxl
 import pytest
 from starlette.testclient import TestClient
 
+from app.core.asgi import turns
 from app.core.asgi.request_headers import chosen_format
+from app.exchange.exports import reading
 from app.exchange.exports.pages import PagedRead
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
 from tests.support.http import get, walk
@@ -52,6 +54,31 @@ def test_a_file_has_the_items_of_all_pages(client: TestClient, read: str) -> Non
     assert following.startswith(f"/v1/{name}.jsonl?")
     rest = client.get(following)
     assert [json.loads(line) for line in (limited.text + rest.text).splitlines()] == items[:4]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "search.csv?q=smart+factory&lang=vi",
+        "places.jsonl?updated_at_gte=2001-02-03",
+        "iati/loss-report.jsonl?updated_at_gte=2001-02-03",
+    ],
+)
+def test_each_part_of_a_download_takes_its_turn(client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Otherwise a round of the event loop would have a part of every file that a client downloads."""
+    monkeypatch.setattr(reading, "MAX_CHUNK", 7)
+    waits: list[bool] = []
+    wait = turns.Rounds._wait
+
+    async def counted(rounds: turns.Rounds, client: str, *, first: bool) -> turns.Queue:
+        waits.append(first)
+        return await wait(rounds, client, first=first)
+
+    monkeypatch.setattr(turns, "ROUND", -1)  # no client has time left in any round
+    monkeypatch.setattr(turns.Rounds, "_wait", counted)
+    assert client.get(f"/v1/{path}").status_code == 200  # no other test requests this path: the answer is not cached
+    assert waits[0] is False
+    assert waits.count(True) >= 2, waits
 
 
 def test_columns_of_pages_have_labels_dates_and_languages(client: TestClient) -> None:

@@ -4,11 +4,15 @@ Most requests, also refused ones, are processed completely in the event loop. If
 have a request at the same time, the loop would process all of them before it looks at the next connection. This is the
 outermost middleware, so that it applies to every response. It is also around each read of the API in the process, of
 which a page or a tool makes several: otherwise the loop would process one of every page that a client has requested.
+The parts of a table that is downloaded take turns too (`go_on`).
 """
 
 import asyncio
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,6 +20,8 @@ from app.core.access.clients import network_of
 
 ROUND = 0.002  # seconds of a round of the event loop in which a client may start requests
 MOST_IN_ROUND = 32  # requests of a client that has others waiting
+
+Work = Callable[[], Awaitable[Any]]
 
 
 class Queue:
@@ -53,7 +59,21 @@ class Rounds:
             asyncio.get_running_loop().call_soon(self._next_round)
         return now - self._started.setdefault(client, now) <= ROUND
 
-    async def wait(self, client: str, *, first: bool) -> Queue:
+    async def in_turn(self, client: str, work: Work, *, first: bool) -> Any:
+        """Do some work of a client when it is its turn."""
+        queue = await self._wait(client, first=first)
+        started = time.perf_counter()
+        result = await work()
+        queue.note(time.perf_counter() - started)
+        return result
+
+    async def go_on(self, client: str, work: Work) -> Any:
+        """Do the next part of the work for a response that has begun. It goes before new requests of its client."""
+        if self.may_start(client):
+            return await work()
+        return await self.in_turn(client, work, first=True)
+
+    async def _wait(self, client: str, *, first: bool) -> Queue:
         """Wait for the turn of a client; `first`: before its requests that wait already. Return its queue."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue = self._waiting.setdefault(client, Queue())
@@ -93,12 +113,7 @@ class Turns:
         if scope["type"] == "http":
             client = network_of((scope.get("client") or ("",))[0])
             if not self._rounds.may_start(client):
-                await self._wait_for_turn(client, scope, receive, send)
+                work = partial(self.app, scope, receive, send)
+                await self._rounds.in_turn(client, work, first=self._within)
                 return
         await self.app(scope, receive, send)
-
-    async def _wait_for_turn(self, client: str, scope: Scope, receive: Receive, send: Send) -> None:
-        queue = await self._rounds.wait(client, first=self._within)
-        started = time.perf_counter()
-        await self.app(scope, receive, send)
-        queue.note(time.perf_counter() - started)

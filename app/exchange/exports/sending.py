@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import IO, Any, Protocol
@@ -11,8 +11,9 @@ import structlog
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
-from app.core.access.clients import client_of
+from app.core.access.clients import client_of, network_of
 from app.core.asgi.rate_limits import RequestMeter
+from app.core.asgi.turns import Rounds, Work
 from app.core.database.fair_queue import FairQueue
 from app.core.database.statements import Read
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
@@ -50,7 +51,7 @@ class Export:
     def __init__(self, request: Request, table: Rows, read: ReadChunk, query: Any, ending: str) -> None:
         self._state = request.scope["app"].state
         self._client = client_of(request.scope)
-        self._meter: RequestMeter | None = request.scope.get("meter")
+        self._pace = Pace(request)
         self._table = table
         self._read = read
         self._is_limited = query.limit is not None
@@ -76,7 +77,7 @@ class Export:
                     yield separator + piece.text
                     separator = text.separator
                 while piece.rest:
-                    piece = await self._patiently(partial(self._run, piece.rest))
+                    piece = await self._pace.next_part(partial(self._run, piece.rest))
                     yield piece.text
             yield text.tail()
 
@@ -108,7 +109,7 @@ class Export:
         async for part in self._chunks(chunk, whole.rows_of):
             for group in part.written:
                 await in_thread(whole.add, group)
-                await self._charge()
+                await self._pace.wait_for_units()
         file = await in_thread(whole.finish)
 
         async def parts() -> AsyncGenerator[bytes, None]:
@@ -127,15 +128,8 @@ class Export:
         """Yield a chunk, and those that follow it."""
         yield chunk
         while chunk.cursor and not self._is_limited:
-            chunk = await self._patiently(partial(self._read, write, chunk.cursor))
+            chunk = await self._pace.next_part(partial(self._read, write, chunk.cursor))
             yield chunk
-
-    async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        return await patiently(self._meter, work)
-
-    async def _charge(self) -> None:
-        if self._meter is not None:
-            await wait_for_units(self._meter)
 
     async def _run(self, make: Callable[[], Piece]) -> Any:
         """Make the next piece of a chunk where reads of clients take turns."""
@@ -147,29 +141,34 @@ class Export:
         return await self._state.reader.run(read, long=True, client=self._client)
 
 
-async def patiently(meter: RequestMeter | None, work: Callable[[], Awaitable[Any]]) -> Any:
-    """Do later work for a response that has begun.
+class Pace:
+    """The later work for a response that has begun: its client pays for each part, and waits for its turn."""
 
-    It waits while its client has no units left, and is tried again if the server is busy.
-    """
-    if meter is not None:
-        await wait_for_units(meter)
-    for _ in range(ATTEMPTS):
-        try:
-            return await work()
-        except (QueryTooSlow, TooMany, Unavailable):
-            await asyncio.sleep(PAUSE)
-    return await work()
+    def __init__(self, request: Request) -> None:
+        self._meter: RequestMeter | None = request.scope.get("meter")
+        self._rounds: Rounds = request.scope["app"].state.rounds
+        self._network = network_of((request.scope.get("client") or ("",))[0])
 
+    async def next_part(self, work: Work) -> Any:
+        """Do the next part of the work when the client has units and a turn. Repeat it if the server is busy."""
+        await self.wait_for_units()
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._rounds.go_on(self._network, work)
+            except (QueryTooSlow, TooMany, Unavailable):
+                await asyncio.sleep(PAUSE)
+        return await self._rounds.go_on(self._network, work)
 
-async def wait_for_units(meter: RequestMeter) -> None:
-    """Charge the work so far, and count the next work. A client that owes many units still gets on, but slowly."""
-    meter.charge()
-    for _ in range(WAITS):
-        with suppress(TooMany):
-            meter.count_again()
+    async def wait_for_units(self) -> None:
+        """Charge the work so far, and count the next work. A client that owes many units still gets on, but slowly."""
+        if self._meter is None:
             return
-        await asyncio.sleep(PAUSE)
+        self._meter.charge()
+        for _ in range(WAITS):
+            with suppress(TooMany):
+                self._meter.count_again()
+                return
+            await asyncio.sleep(PAUSE)
 
 
 async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:

@@ -28,7 +28,7 @@ from app.core.reading.parameters import query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, last_change_tag
 from app.core.values.json import from_json
-from app.exchange.exports.sending import StreamedFile, patiently
+from app.exchange.exports.sending import Pace, StreamedFile
 from app.exchange.iati.activity import missing
 from app.exchange.iati.files import ActivitiesFile, Parts, Source, list_query, one_activity, organisations_file
 from app.exchange.iati.losses import NEEDS
@@ -93,9 +93,9 @@ class Answer:
     def __init__(self, request: Request) -> None:
         self._state = request.scope["app"].state
         self._client = client_of(request.scope)
-        self._meter = request.scope.get("meter")
+        self._pace = Pace(request)
         self.request: ReadRequest = read_request(request)
-        self.source = Source(self._read_patiently, Reporter.of(self._state.settings), self.request)
+        self.source = Source(self._read_part, Reporter.of(self._state.settings), self.request)
         self._headers = {"Cache-Control": self._state.settings.cache_control}
 
     async def of(self, make: Callable[[Source], Parts], media_type: str, name: str) -> Response:
@@ -131,9 +131,9 @@ class Answer:
     async def _read(self, read: Callable[[], Read]) -> Any:
         return await self._state.reader.run(read, long=True, client=self._client)
 
-    async def _read_patiently(self, read: Callable[[], Read]) -> Any:
+    async def _read_part(self, read: Callable[[], Read]) -> Any:
         """Run a read of a response that may have begun: if the server is busy, it is tried again."""
-        return await patiently(self._meter, partial(self._read, read))
+        return await self._pace.next_part(partial(self._read, read))
 
 
 def _read_activity(record_id: str, reporter: Reporter, request: ReadRequest) -> Read:
