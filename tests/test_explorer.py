@@ -367,6 +367,16 @@ def test_missing_deleted_and_merged_records(registry: TestClient, editor: Key) -
     assert registry.post("/projects").status_code == 405
 
 
+@pytest.mark.parametrize("address", [f"projects?q={'a' * 60_000}", "figures?kind=x" + "&a=" * 31])
+def test_a_long_address_makes_no_long_page(client: TestClient, address: str) -> None:
+    """A page repeats its parameters in its links, up to a hundred times."""
+    html = page(client, f"/{address}", 400)
+    assert "at most 2000 bytes and 30 parameters" in html
+    assert len(html) < 20_000
+    assert "tối đa" in page(client, f"/projects?lang=vi&q={'a' * 2_000}", 400)
+    page(client, f"/projects?q={'a' * 200}&cursor=", 200)
+
+
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7 * 7 }} \u202emirror"
 
 

@@ -5,14 +5,16 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.resources import files
 from mimetypes import guess_type
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from starlette.types import Scope
 
-from app.core.errors import NotFound
+from app.core.errors import BadQuery, NotFound
 from app.core.etags import matches_any
 from app.core.public_paths import public
 from app.core.settings import Settings
+from app.core.translation import in_language
 from app.explorer.embedding.card import project_card
 from app.explorer.embedding.progress import embedded_progress, progress_image
 from app.explorer.following.calendar import timeline_calendar
@@ -42,6 +44,11 @@ PAGE_POLICY = (
 FRAMED_POLICY = PAGE_POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 FILE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 STATIC = files("app.explorer") / "static"
+
+# A page repeats its parameters in many links, such as those that add or remove a filter.
+MAX_ADDRESS = 2_000  # bytes of path and query
+MAX_PARAMETERS = 30
+TOO_LONG = f"The address of a page has at most {MAX_ADDRESS} bytes and {MAX_PARAMETERS} parameters."
 
 Page = Callable[..., Awaitable[Content]]
 
@@ -116,20 +123,32 @@ def _endpoint(page: Page, settings: Settings, index: bytes | None) -> Callable[[
 async def page_response(request: Request, page: Page, settings: Settings) -> Response:
     """Return a page, the page of a problem, or the link to the record that has replaced this one."""
     language = chosen_language(request.query_params.get("lang"))
-    query = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
-    view = View(language, request.scope["path"], query, _base(request, settings), settings)
     state = request.app.state
     reads = PublicReads(state.public_reads, request.scope, language, summaries=state.summaries)
+    if _is_too_long(request):
+        view = View(language, "/", (), _base(request, settings), settings)
+        problem = in_language(BadQuery(TOO_LONG).as_dict(), language)
+        return await _problem_page(request, view, reads, ReadFailed(BadQuery.status, problem, ""))
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
+    view = View(language, request.scope["path"], query, _base(request, settings), settings)
     view.reads = reads.paths
-    status = 200
     try:
         content = await page(view, reads, **request.path_params)
     except ReadFailed as failure:
         if failure.location:
             return Response(None, 308, {"Location": successor_of(view, failure.location)})
-        content = await problem_content(reads, failure, request.scope["path"])
-        status = failure.status
-    return _response(request, content, render(content, view), status)
+        return await _problem_page(request, view, reads, failure)
+    return _response(request, content, render(content, view), 200)
+
+
+def _is_too_long(request: Request) -> bool:
+    length = len(quote(request.scope["path"])) + len(request.scope["query_string"])
+    return length > MAX_ADDRESS or len(request.query_params.multi_items()) > MAX_PARAMETERS
+
+
+async def _problem_page(request: Request, view: View, reads: PublicReads, failure: ReadFailed) -> Response:
+    content = await problem_content(reads, failure, request.scope["path"])
+    return _response(request, content, render(content, view), failure.status)
 
 
 def _base(request: Request, settings: Settings) -> str:
