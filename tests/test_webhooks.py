@@ -412,14 +412,17 @@ def test_subscriptions_go_on_with_the_partner_that_theirs_was_merged_into(
     eventually(lambda: any(b"green-ports" in each.body for each in receiver.messages), 60)
 
 
+@pytest.mark.parametrize(("limit", "value"), [("MAX_WAITING_DELIVERIES", 3), ("MAX_WAITING_OF_KEY", 6)])
 def test_too_much_waiting_makes_a_subscription_fall_behind_and_nothing_is_missed(
     registry: TestClient,
     seeded_database: Database,
     subscriber: Headers,
     editor: Headers,
     monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    value: int,
 ) -> None:
-    monkeypatch.setattr(fan_out, "MAX_WAITING_DELIVERIES", 3)
+    monkeypatch.setattr(fan_out, limit, value)  # two subscriptions share that of the key
     monkeypatch.setattr(fan_out, "BATCH", 2)
     with receiving(fail) as receiver, receiving() as other:
         made = subscribe(registry, subscriber, receiver.url)
@@ -722,23 +725,34 @@ def test_a_key_has_two_lookups_at_a_time() -> None:
         manual.close()
 
 
-def test_a_subscription_keeps_a_bounded_number_of_deliveries(
-    seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_key_keeps_a_bounded_number_of_deliveries(
+    registry: TestClient, seeded_database: Database, subscriber: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However many subscriptions it has: they share the number. Those that wait are never deleted."""
     monkeypatch.setattr(queue, "MAX_DELIVERIES", 3)
+    monkeypatch.setattr(queue, "MAX_DELIVERIES_OF_KEY", 4)
     monkeypatch.setattr(queue, "PRUNED_AT_ONCE", 2)
+    first, second, single = (subscribe(registry, subscriber, "https://93.184.215.14/")["id"] for _ in range(3))
     at = instant(datetime.now(UTC))
-    with seeded_database.engine.begin() as connection:
-        rows = [queue.new_delivery(f"k2v9x0q4ma-{number}", "k2v9x0q4ma", "{}", at) for number in range(7)]
-        rows += [queue.new_delivery(f"other-{number}", "other", "{}", at) for number in range(3)]
+    with seeded_database.write() as session:
+        session.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == single).values(key="other"))
+        rows = [
+            queue.new_delivery(f"{webhook}-{number}", webhook, "{}", at)
+            for webhook in (first, second, single)
+            for number in range(7)
+        ]
         for row in rows[1:]:
             row.update(done_at=at, state="accepted")
-        connection.execute(insert(DELIVERIES), rows)
-        pruned = [queue.delete_surplus(connection, name) for name in ("k2v9x0q4ma", "k2v9x0q4ma", "other")]
-        assert pruned == [True, False, False]
-        left = select(DELIVERIES.c.id).where(DELIVERIES.c.webhook == "k2v9x0q4ma")
-        assert set(connection.execute(left).scalars()) == {f"k2v9x0q4ma-{number}" for number in (0, 4, 5, 6)}
-        assert connection.execute(select(func.count()).where(DELIVERIES.c.webhook == "other")).scalar_one() == 3
+        session.execute(insert(DELIVERIES), rows)
+    while queue.prune_deliveries(seeded_database):
+        pass
+    with seeded_database.engine.connect() as connection:
+        left = set(connection.execute(select(DELIVERIES.c.id)).scalars())
+    assert left == {
+        *(f"{first}-{number}" for number in (0, 5, 6)),
+        *(f"{second}-{number}" for number in (5, 6)),
+        *(f"{single}-{number}" for number in (4, 5, 6)),
+    }
 
 
 # Several senders

@@ -7,6 +7,7 @@ is bounded. The next step is `queue`.
 """
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,6 +24,7 @@ BATCH = 500  # Changes that one transaction reads
 MAX_NEW_DELIVERIES = 5_000  # after which a transaction reads no more Changes
 MAX_SECONDS = 0.2  # after which a transaction reads no more Changes: others wait for it
 MAX_WAITING_DELIVERIES = 1_000  # waiting deliveries of one subscription, before it falls behind
+MAX_WAITING_OF_KEY = 10_000  # shared equally by the active subscriptions of a key
 CHANGE_COLUMNS = ("sequence", "at", "resource", "record_id", "version", "shown")
 RENEWED = ("state", "once", "attempts", "due_at", "first_attempt_at", "done_at")
 
@@ -69,8 +71,10 @@ def _positions(connection: Connection, cursor: int) -> list[SubscriptionPosition
     query = select(WEBHOOKS, count.scalar_subquery().label("waiting")).where(IS_ACTIVE)
     positions: list[SubscriptionPosition] = []
     full: list[str] = []
-    for row in connection.execute(query.order_by(WEBHOOKS.c.id)):
-        if row.waiting >= MAX_WAITING_DELIVERIES:
+    rows = connection.execute(query.order_by(WEBHOOKS.c.id)).all()
+    subscriptions = Counter(row.key for row in rows)
+    for row in rows:
+        if row.waiting >= min(MAX_WAITING_DELIVERIES, MAX_WAITING_OF_KEY // subscriptions[row.key]):
             full.append(row.id)
         else:
             positions.append(_position(row, cursor))

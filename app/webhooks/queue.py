@@ -5,6 +5,7 @@ end and another sender takes over. Every function here runs in a transaction tha
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,7 @@ MAX_BACK_OFF = 300.0
 LONGEST_WAIT = timedelta(hours=6)  # more than any delay: a later time was written while the clock was ahead
 DELIVERY_RETENTION = timedelta(days=7)  # after a delivery was accepted or failed
 MAX_DELIVERIES = 5_000  # deliveries of one subscription, whatever their age
+MAX_DELIVERIES_OF_KEY = 20_000  # shared equally by the subscriptions of a key; each takes about 1 kB
 MAX_CLAIMED = 4  # attempts for one subscription at the same time
 PRUNED_AT_ONCE = 1_000
 OUTCOME = ("status", "error", "took_ms")  # columns with the result of the last attempt
@@ -303,18 +305,31 @@ def delete_done(connection: Connection) -> bool:
     return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(old))).rowcount == PRUNED_AT_ONCE
 
 
-def delete_surplus(connection: Connection, webhook_id: str) -> bool:
-    """Delete the oldest deliveries of a subscription that has too many. Return whether there may be more."""
+def delete_surplus(connection: Connection, webhook_id: str, number: int) -> bool:
+    """Delete the oldest deliveries of a subscription, except the last `number`. Return whether there may be more."""
     own = DELIVERIES.c.webhook == webhook_id
     position = tuple_(DELIVERIES.c.created_at, DELIVERIES.c.id)
     latest_first = (DELIVERIES.c.created_at.desc(), DELIVERIES.c.id.desc())
     query = select(DELIVERIES.c.created_at, DELIVERIES.c.id).where(own).order_by(*latest_first)
-    first = connection.execute(query.offset(MAX_DELIVERIES).limit(1)).first()
+    first = connection.execute(query.offset(number).limit(1)).first()
     if first is None:
         return False
     is_surplus = and_(own, ~IS_PENDING, position <= tuple_(first.created_at, first.id))
     surplus = select(DELIVERIES.c.id).where(is_surplus).limit(PRUNED_AT_ONCE)
     return connection.execute(delete(DELIVERIES).where(DELIVERIES.c.id.in_(surplus))).rowcount == PRUNED_AT_ONCE
+
+
+def _crowded(connection: Connection) -> dict[str, int]:
+    """Return the subscriptions with too many deliveries, and how many each may keep."""
+    keys = {row.id: row.key for row in connection.execute(select(WEBHOOKS.c.id, WEBHOOKS.c.key))}
+    subscriptions = Counter(keys.values())
+    counts = select(DELIVERIES.c.webhook, func.count().label("number")).group_by(DELIVERIES.c.webhook)
+    crowded: dict[str, int] = {}
+    for row in connection.execute(counts):
+        limit = min(MAX_DELIVERIES, MAX_DELIVERIES_OF_KEY // max(1, subscriptions[keys.get(row.webhook)]))
+        if row.number > limit:
+            crowded[row.webhook] = limit
+    return crowded
 
 
 def _is_old() -> ColumnElement[bool]:
@@ -343,11 +358,12 @@ def correct_due_times(database: Database) -> bool:
 
 def prune_deliveries(database: Database) -> bool:
     """Delete old and surplus deliveries, in short transactions, if there are any. Return whether there may be more."""
-    per_webhook = select(DELIVERIES.c.webhook).group_by(DELIVERIES.c.webhook)
     with database.snapshot() as connection:
         has_old = connection.execute(select(DELIVERIES.c.id).where(_is_old()).limit(1)).first() is not None
-        crowded = connection.execute(per_webhook.having(func.count() > MAX_DELIVERIES)).scalars().all()
-    steps: list[Callable[[Connection], bool]] = [partial(delete_surplus, webhook_id=webhook) for webhook in crowded]
+        crowded = _crowded(connection)
+    steps: list[Callable[[Connection], bool]] = [
+        partial(delete_surplus, webhook_id=webhook, number=limit) for webhook, limit in crowded.items()
+    ]
     if has_old:
         steps.append(delete_done)
     has_more = False

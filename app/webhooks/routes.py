@@ -210,7 +210,7 @@ async def list_deliveries(request: Request, caller: Caller, query: DeliveriesQue
     """Return the deliveries of a subscription, the latest first.
 
     A delivery can be read for seven days after it was accepted or has failed, if it is one of the last 5,000 of its
-    subscription.
+    subscription. The subscriptions of a key keep 20,000 together, each an equal part of them.
     """
     rows = await run_transaction(
         request, caller, subscriptions.deliveries, webhook_id, query.state, query.cursor, query.limit + 1
