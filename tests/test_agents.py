@@ -396,6 +396,7 @@ def test_what_http_requests_must_be(seeded: str, new_database: NewDatabase, clie
     assert (listed.json()["result"]["ttlMs"], listed.json()["result"]["cacheScope"]) == (3_600_000, "public")
     assert post(client, "tools/list", {}, Origin="https://evil.example").status_code == 403
     assert post(client, "tools/list", {}, Origin="null").status_code == 403
+    assert post(client, "tools/list", {}, Origin="http://[::1").status_code == 403
     assert post(client, "tools/list", {}, Origin="http://localhost:6274").status_code == 200
     assert client.post("/mcp", content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 415
     large = client.post("/mcp", content=b" " * 60_000, headers={"Content-Type": "application/json"})

@@ -647,6 +647,7 @@ def test_progress_can_be_embedded_with_its_source(client: TestClient) -> None:
     for path in (
         "/oembed",
         "/oembed?url=http://hoptac.test/partners/moit",
+        "/oembed?url=http://[::1/projects/x",
         "/projects/nothing/progress.svg",
         "/projects/nothing/embed",
     ):

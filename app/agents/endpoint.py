@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from starlette.routing import Route
@@ -14,6 +13,7 @@ from app.core.errors import Forbidden, Problem
 from app.core.http.bodies import JSON, LARGE_BODY, read_body
 from app.core.public_paths import public
 from app.core.settings import Settings
+from app.core.values.urls import url_parts
 
 PATH = "/mcp"
 MAX_BODY = LARGE_BODY  # bytes of a request: a draft with its citations
@@ -60,8 +60,8 @@ def check_origin(origin: str | None, settings: Settings) -> None:
     """
     if origin is None:
         return
-    own = urlsplit(settings.public_url)
-    sent = urlsplit(origin)
+    own = url_parts(settings.public_url)
+    sent = url_parts(origin)
     if settings.public_url and (sent.scheme, sent.netloc) == (own.scheme, own.netloc):
         return
     if sent.hostname not in LOOPBACK:

@@ -38,6 +38,14 @@ def parse_web_url(text: str) -> SplitResult:
     return parts
 
 
+def url_parts(text: str) -> SplitResult:
+    """Return the parts of what a client sent as a URL; all are empty if it is none, such as `http://[::1`."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
+
+
 def _host(parts: SplitResult) -> str | None:
     host = parts.hostname
     return f"[{IPv6Address(host)}]" if host and ":" in host else host

@@ -2,9 +2,10 @@
 
 import json
 from html import escape
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from app.core.public_paths import public
+from app.core.values.urls import url_parts
 from app.explorer.languages import DEFAULT, chosen_language
 from app.explorer.page_reads import read_record
 from app.explorer.reads import PublicReads, ReadFailed
@@ -25,7 +26,7 @@ NO_CARD = {
 async def project_card(view: View, reads: PublicReads) -> Content:
     """Return the card of the project whose page is at `url`."""
     query = dict(view.query)
-    target = urlsplit(query.get("url", ""))
+    target = url_parts(query.get("url", ""))
     steps = target.path.removeprefix(public("")).strip("/").split("/")
     if len(steps) != 2 or steps[0] != "projects" or not steps[1]:
         raise ReadFailed(404, NO_CARD, "")
