@@ -16,6 +16,7 @@ from app.catalogue import RESOURCES as DECLARED
 from app.core.database.engine import Database
 from app.core.database.sql import holds
 from app.core.errors import Unavailable
+from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
 from app.core.model.texts import name_texts, other_texts
 from app.core.search import filling, index, vocabulary
@@ -25,7 +26,7 @@ from app.core.search.filling import fill_index
 from app.core.search.index import _ADD
 from app.core.search.query.concepts import Alternative, Concept
 from app.core.search.query.interpretation import all_concepts, fts5
-from app.core.search.tables import RECORDS, REFERENCE_DATA, STATE, TERMS
+from app.core.search.tables import BLOCK_BITS, LARGE_BLOCK_BITS, RECORDS, REFERENCE_DATA, STATE, TERMS
 from app.core.search.tokens import (
     NAME,
     PAIR_JOINT,
@@ -58,7 +59,10 @@ def terms_in(connection: Connection) -> list[tuple[int, str]]:
         connection.execute(text("DROP TABLE temp.shown"))
     else:
         found = connection.execute(text("SELECT rowid, unnest(tsvector_to_array(terms)) FROM search_terms")).all()
-    return [(docid, term) for docid, term in found]
+    terms = [(docid, term) for docid, term in found]
+    blocks = {(docid, f"#{bits}/{docid >> bits}") for docid, _ in terms for bits in (BLOCK_BITS, LARGE_BLOCK_BITS)}
+    assert {each for each in terms if each[1][0] == "#"} == (set() if connection.dialect.name == "sqlite" else blocks)
+    return [each for each in terms if each[1][0] != "#"]
 
 
 def held(database: Database) -> dict[str, Any]:
@@ -272,6 +276,14 @@ def test_no_character_makes_a_term_that_is_no_token() -> None:
     for piece in PIECES:
         text = "".join(f"{character} a{character}b " for character in piece)
         assert_are_tokens(terms_of(text))
+
+
+def test_blocks_are_added_to_an_index_of_before(seeded_database: Database) -> None:
+    complete = held(seeded_database)
+    migrate(seeded_database, "0017")
+    migrate(seeded_database)
+    assert held(seeded_database) == complete
+    assert fill_index(seeded_database) == 0
 
 
 def test_both_engines_hold_and_find_the_same_terms_of_every_character(database: Database) -> None:

@@ -461,8 +461,8 @@ def test_windows_stages_and_resources_are_crossed_once(database: Database, monke
     with client_of(url_of(database)) as client:
         expected = {("partners", f"p{n}") for n in range(many) if n % 4 < 2}
         projects = {("projects", f"q{n}") for n in range(many) if n % 4 < 2 or n % 8 == 3}
-        for limit, frequent in ((200, ranking.FREQUENT), (37, ranking.FREQUENT), (37, 0)):
-            monkeypatch.setattr(ranking, "FREQUENT", frequent)  # with 0, PostgreSQL checks row after row
+        for limit, frequent in ((200, len(expected)), (37, len(expected)), (37, 0)):
+            monkeypatch.setattr(ranking, "FREQUENT", frequent)  # with 0, PostgreSQL searches blocks
             items = walk(client, f"/v1/search?q=solar&limit={limit}")
             assert len(items) == len(expected | projects)
             assert {(item["resource"], item["id"]) for item in items} == expected | projects
@@ -586,11 +586,11 @@ def test_concepts_are_read_once_for_all_interpretations(client: TestClient, monk
 
 def test_a_stage_is_read_only_if_it_can_have_hits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     window = routes._window
-    read: list[int] = []
+    read: list[bool] = []
 
-    def counted(walked: int) -> Query:
-        read.append(walked)
-        return window(walked)
+    def counted(in_blocks: bool) -> Query:
+        read.append(in_blocks)
+        return window(in_blocks)
 
     monkeypatch.setattr(routes, "_window", counted)
     for query, stages in (("khu cong nghiep", 1), ("hop tac", 1), ("Việt Nam", 2), ("qwertyuiop", 0)):

@@ -143,8 +143,8 @@ async def search(request: Request, query: BaseModel) -> Response:
 
 
 @cache
-def _window(walked: int) -> Query:
-    return window_of_candidates(walked=walked)
+def _window(in_blocks: bool) -> Query:
+    return window_of_candidates(in_blocks=in_blocks)
 
 
 def _search(query: Any, request: ReadRequest) -> Read:

@@ -3,7 +3,18 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, Select, Text, bindparam, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Select,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
@@ -184,17 +195,30 @@ def _holds_postgresql(element: holds, compiler: Any, **kwargs: Any) -> str:
     return f"search_terms.terms @@ CAST({tsquery} AS tsquery)"
 
 
-class holds_unindexed(FunctionElement[Any]):  # noqa: N801
-    """The condition `@@` on PostgreSQL, written as its function `ts_match_vq`, for which no index is used."""
+def block_term(bits: int, block: str) -> str:
+    """Return, as SQL for PostgreSQL, the term of a block in the search index: the rows whose ids differ in these bits.
+
+    `block` is SQL for its number, which is the id without the bits. No other term starts with `#`.
+    """
+    return f"('#{bits}/' || {block})"
+
+
+class holds_in_blocks(FunctionElement[Any]):  # noqa: N801
+    """The condition, on PostgreSQL, that `holds` is true for a row in one of some blocks.
+
+    `blocks` returns their numbers in the column `block`.
+    """
 
     type = NullType()
     inherit_cache = True
 
-    def __init__(self, terms: ColumnElement[Any]) -> None:
-        super().__init__(terms, bindparam("tsquery"))
+    def __init__(self, bits: int, blocks: Select[Any]) -> None:
+        quoted: ColumnElement[str] = literal_column(f"quote_literal({block_term(bits, 'block')})")
+        any_block = select(func.string_agg(quoted, literal_column("'|'"))).select_from(blocks.subquery("searched"))
+        super().__init__(bindparam("tsquery"), any_block.scalar_subquery())
 
 
-@compiles(holds_unindexed, "postgresql")
-def _holds_unindexed(element: holds_unindexed, compiler: Any, **kwargs: Any) -> str:
-    terms, tsquery = (compiler.process(clause, **kwargs) for clause in element.clauses)
-    return f"ts_match_vq({terms}, CAST({tsquery} AS tsquery))"
+@compiles(holds_in_blocks, "postgresql")
+def _holds_in_blocks(element: holds_in_blocks, compiler: Any, **kwargs: Any) -> str:
+    tsquery, blocks = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"search_terms.terms @@ (CAST({tsquery} AS tsquery) && CAST({blocks} AS tsquery))"

@@ -252,7 +252,7 @@ class ResourceReads:
             clauses.append(self.resource.table.managed_by == bindparam("manager"))
         return clauses
 
-    def _build_window(self, shape: FilterShape, walked: int) -> Query:
+    def _build_window(self, shape: FilterShape, in_blocks: bool) -> Query:
         """Return the statement of candidates that match the other filters.
 
         OFFSET makes every planner look up each candidate.
@@ -260,7 +260,7 @@ class ResourceReads:
         table = self.resource.table
         matching = select(table.id).where(table.id == RECORDS.c.record_id, *self._where(shape))
         condition = matching.offset(literal_column("0")).exists() if shape else None
-        return window_of_candidates(condition, walked=walked)
+        return window_of_candidates(condition, in_blocks=in_blocks)
 
     def _build(self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)

@@ -6,42 +6,36 @@ A window is up to `WINDOW` records in the order of their docids. `ranking` sorts
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, true, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, case, false, func, literal_column, or_, select, true, union_all
 
-from app.core.database.sql import holds, holds_unindexed
+from app.core.database.sql import holds, holds_in_blocks
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
 from app.core.search.query.interpretation import fts5
-from app.core.search.tables import RECORDS, TERMS
+from app.core.search.tables import BLOCK_BITS, LARGE_BLOCK_BITS, RECORDS, TERMS
 
 _COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "record_id", "names", "texts", "about", "preview"))
 
 WINDOW = 100  # candidates that are ranked together
-# Rows that PostgreSQL checks in order before it uses its index: 4 and 24 ms.
-FEW_WALKED_ROWS = 500
-WALKED_ROWS = 3_000
+BLOCKS = 3  # that are searched together: GIN compares each row in one of them with each of them
 
 NO_TERMS = "'0'"  # matches nothing: no term starts with 0
 
 _WINDOW: Any = literal_column(str(WINDOW))
 _NO_OFFSET: Any = literal_column("0")
+_BLOCKS: Any = literal_column(str(BLOCKS))
 
 
-def window_of_candidates(condition: ColumnElement[bool] | None = None, *, walked: int = 0) -> Query:
+def window_of_candidates(condition: ColumnElement[bool] | None = None, *, in_blocks: bool = False) -> Query:
     """Return the statement that reads a window of candidates, of all records or of those that fulfil a condition.
 
     Its values are those of `term_values`, `docid_after` and `docid_upto` (inclusive). PostgreSQL's GIN index does not
-    return rows in the order of docid. So the statement either gathers all matches, or first checks this number of rows
-    (`walked`) one after the other, which fills a window if many records match.
+    return rows in the order of docid, so the statement gathers all matches. With `in_blocks` it first gathers those in
+    the next blocks of docids, then those in the next large blocks, which is enough if many records match.
     """
     where = [] if condition is None else [condition]
-    on_postgresql = _walked_on_postgresql(where, walked) if walked else _gathered_on_postgresql(where)
+    on_postgresql = _gathered_by_blocks(where) if in_blocks else _gathered(where, holds())
     return Query(_window_on_sqlite(where), on_postgresql)
-
-
-def _literal(number: int) -> Any:
-    """Return a number as a literal and not a bound value, so that the planner knows it."""
-    return literal_column(str(number))
 
 
 def is_match(resource: Resource) -> ColumnElement[bool]:
@@ -70,27 +64,58 @@ def _window_on_sqlite(where: Sequence[ColumnElement[bool]]) -> Select[Any]:
     return _matches(select(*_COLUMNS), where).order_by(TERMS.c.rowid).limit(_WINDOW)
 
 
-def _walked_on_postgresql(where: Sequence[ColumnElement[bool]], walked_rows: int) -> Any:
-    """Return the statement for PostgreSQL that walks: it checks the terms of the next rows in order.
+def _gathered_by_blocks(where: Sequence[ColumnElement[bool]]) -> Any:
+    """Return the statement for PostgreSQL that searches some blocks, then larger ones, then the whole index.
 
-    If that does not fill the window, it gathers.
+    It stops as soon as a window is full, or all blocks up to `docid_upto` have been searched.
     """
-    next_rows = select(TERMS.c.rowid, TERMS.c.terms).where(*_between("docid_after", "docid_upto"))
-    ahead = next_rows.order_by(TERMS.c.rowid).limit(_literal(walked_rows)).subquery("ahead")
-    checked = select(*_COLUMNS).join(ahead, ahead.c.rowid == RECORDS.c.docid)
-    checked = checked.where(holds_unindexed(ahead.c.terms), *where)
-    walked = checked.order_by(RECORDS.c.docid).limit(_WINDOW).cte("walked")
-    is_full = select(func.count() >= _WINDOW).select_from(walked).scalar_subquery()
-    window = union_all(select(walked).where(is_full), _gathered_on_postgresql(where, ~is_full))
+    windows: list[tuple[Any, Any]] = []
+    for name, bits in (("near", BLOCK_BITS), ("far", LARGE_BLOCK_BITS)):
+        blocks = _next_blocks(bits, name)
+        window = _gathered(where, holds_in_blocks(bits, select(blocks.c.block)), name).cte(f"{name}_window")
+        is_full = select(func.count() >= _WINDOW).select_from(window).scalar_subquery()
+        were_all = select(func.count() < _BLOCKS).select_from(blocks).scalar_subquery()
+        is_enough = select(or_(is_full, were_all).label("is_enough")).cte(f"{name}_is_enough")
+        windows.append((window, select(is_enough.c.is_enough).scalar_subquery()))
+    (near, near_is_enough), (far, far_is_enough) = windows
+    # PostgreSQL evaluates a CASE in order, so that it searches more blocks only if the first ones are not enough.
+    uses_far = case((near_is_enough, false()), else_=far_is_enough)
+    uses_all = case((near_is_enough, false()), (far_is_enough, false()), else_=true())
+    in_all = _gathered(where, holds(), conditions=[uses_all]).subquery("all_window")
+    window = union_all(select(near).where(near_is_enough), select(far).where(uses_far), select(in_all))
     return window.order_by(literal_column("docid"))
 
 
-def _gathered_on_postgresql(where: Sequence[ColumnElement[bool]], *conditions: ColumnElement[bool]) -> Any:
+def _next_blocks(bits: int, name: str) -> Any:
+    """Return the numbers of the next blocks with records after `docid_after`.
+
+    A recursive CTE looks up one docid of each block, and has one row more, which is NULL, after the last block.
+    """
+
+    def first(after: Any) -> Any:
+        row = TERMS.alias()
+        query = select(row.c.rowid.op(">>")(literal_column(str(bits))))
+        query = query.where(after(row.c.rowid), row.c.rowid <= bindparam("docid_upto"))
+        return query.order_by(row.c.rowid).limit(literal_column("1")).scalar_subquery()
+
+    first_block = select(first(lambda docid: docid > bindparam("docid_after")).label("block"))
+    every = first_block.cte(f"{name}_every_block", recursive=True)
+    first_of_next = (every.c.block + literal_column("1")).op("<<")(literal_column(str(bits)))
+    every = every.union_all(select(first(lambda docid: docid >= first_of_next)).where(every.c.block.is_not(None)))
+    return select(every.c.block).where(every.c.block.is_not(None)).limit(_BLOCKS).cte(f"{name}_blocks")
+
+
+def _gathered(
+    where: Sequence[ColumnElement[bool]],
+    matches: ColumnElement[Any],
+    name: str = "all",
+    conditions: Sequence[ColumnElement[Any]] = (),
+) -> Any:
     """Return the statement for PostgreSQL that gathers all matching docids, and looks up the first of them.
 
     The planner cannot know how many records contain a combination of words, so the statement leaves it no choice.
     """
-    gathered = select(TERMS.c.rowid).where(holds(), *conditions).cte("gathered").prefix_with("MATERIALIZED")
+    gathered = select(TERMS.c.rowid).where(matches, *conditions).cte(f"{name}_matches").prefix_with("MATERIALIZED")
     in_range = gathered.c.rowid > bindparam("docid_after"), gathered.c.rowid <= bindparam("docid_upto")
     first = select(gathered.c.rowid).where(*in_range).order_by(gathered.c.rowid)
     docids = (first if where else first.limit(_WINDOW)).subquery("docids")

@@ -30,7 +30,7 @@ from app.core.values.json import from_json
 
 # The version number of the rules that turn a record into an `IndexEntry`. Raise it when an entry changes for the same
 # record. `hoptac migrate` then builds the index again.
-INDEXING = 7
+INDEXING = 8
 
 MAX_RANKED = 4_000  # characters of the texts of a record, and of what it is about, with which queries are compared
 MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL accepts a megabyte

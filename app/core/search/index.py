@@ -3,6 +3,10 @@
 It is written in the transaction that writes the records. SQLite stores the terms in an FTS5 table, PostgreSQL in a
 tsvector column. Both only return the records that have certain terms, in the order of `docid`. What a term is
 (`tokens`) and the order of hits (`ranking`) are decided in Python, so both engines return the same.
+
+FTS5 reads its matches in the order of docid and stops after some of them. The GIN index of PostgreSQL returns all of
+them. Therefore each row on PostgreSQL has two more terms: the numbers of its blocks of 8,192 and of 65,536 docids. With
+them, a search reads the matches of some blocks only.
 """
 
 import zlib
@@ -10,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, text, update
 
-from app.core.database.sql import chunks
+from app.core.database.sql import block_term, chunks
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES, Resource
 from app.core.search.about import Facts, Reference, facts_of, label_in, label_of
@@ -26,13 +30,20 @@ from app.core.search.linked import (
     reference_links,
     with_bodies,
 )
-from app.core.search.tables import RECORDS, REFERENCE_DATA, SPAN, STATE, TERMS
+from app.core.search.tables import BLOCK_BITS, LARGE_BLOCK_BITS, RECORDS, REFERENCE_DATA, SPAN, STATE, TERMS
 from app.core.search.vocabulary import update_counts
+
+# The terms of the blocks that contain a docid, as SQL.
+_BLOCK_TERMS = "ARRAY[{}, {}]".format(
+    *(block_term(bits, f"({{docid}} >> {bits})") for bits in (BLOCK_BITS, LARGE_BLOCK_BITS))
+)
+_NEW_BLOCK_TERMS = _BLOCK_TERMS.format(docid="CAST(:docid AS bigint)")
 
 _ADD = {
     "sqlite": text("INSERT INTO search_terms (rowid, terms) VALUES (:docid, :terms)"),
     "postgresql": text(
-        "INSERT INTO search_terms (rowid, terms) VALUES (:docid, array_to_tsvector(string_to_array(:terms, ' ')))"
+        "INSERT INTO search_terms (rowid, terms)"
+        f" VALUES (:docid, array_to_tsvector(string_to_array(:terms, ' ') || {_NEW_BLOCK_TERMS}))"
     ),
 }
 
@@ -246,7 +257,9 @@ def _present(connection: Connection, resource: Resource, ids: list[str]) -> dict
     if connection.dialect.name == "sqlite":
         query = select(*columns, RECORDS.c.stored_terms)
     else:
-        terms: Any = func.array_to_string(func.tsvector_to_array(TERMS.c.terms), " ")
+        block_terms: Any = literal_column(_BLOCK_TERMS.format(docid="search_terms.rowid"))
+        own_terms = func.tsvector_to_array(func.ts_delete(TERMS.c.terms, block_terms))
+        terms: Any = func.array_to_string(own_terms, " ")
         query = select(*columns, terms).join(TERMS, TERMS.c.rowid == RECORDS.c.docid)
     query = query.where(RECORDS.c.resource == resource.name)
     present: dict[str, tuple[int, str, str]] = {}

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 from app.core.database.statements import Query, Read
 from app.core.errors import BadCursor
 from app.core.model.resource import RESOURCES, Resource
-from app.core.search.candidates import FEW_WALKED_ROWS, NO_TERMS, WALKED_ROWS, WINDOW, term_values
+from app.core.search.candidates import NO_TERMS, WINDOW, term_values
 from app.core.search.counts import ensure_index_ready
 from app.core.search.query.concepts import Concept
 from app.core.search.query.interpretation import (
@@ -52,9 +52,9 @@ INTERPRETATIONS = (ALL_WORDS, CORRECTED, OTHER_DIACRITICS, SOME_WORDS)
 _POSITION = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19}){3}")
 ALL_DOCIDS = (0, REFERENCE_DATA - 1)  # of a search in all resources
 MAX_NUMBER = 1 << 62  # in a cursor
-# PostgreSQL walks if more matches are expected than this times the square root of all records. To gather a match takes
-# 0.5 µs, and to check a row 8 µs, so with this number of matches both take the same time.
-FREQUENT = 40
+# PostgreSQL searches blocks if more matches are expected than this times the square root of all records. To gather a
+# match takes 1 to 4 µs, and to search the first blocks and the large ones 0.5 and 2 ms.
+FREQUENT = 2.5
 
 
 class Hit(NamedTuple):
@@ -137,12 +137,12 @@ class RankedPage(NamedTuple):
 class Ranking:
     """A query over some resources, or over all if the list is empty.
 
-    `window` returns the statement of `window_of_candidates`, given how many rows it checks in order. `values` are the
-    bound values of its condition.
+    `window` returns the statement of `window_of_candidates`, given whether it searches blocks. `values` are the bound
+    values of its condition.
     """
 
     query: str
-    window: Callable[[int], Query]
+    window: Callable[[bool], Query]
     resources: Sequence[Resource] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     few: int = 1  # if a strict interpretation has fewer hits, those of some words follow
@@ -210,10 +210,9 @@ class Ranking:
         """Read the candidates of a window."""
         if stage.tier == WHOLE_NAMES.tier and not interpretation.has_name:
             return []
-        rows = yield (
-            self.window(_walked_rows(stage.records, interpretation.total)),
-            {**self.values, **term_values(stage.terms), **self._bounds(position)},
-        )
+        in_blocks = stage.records > FREQUENT * math.sqrt(interpretation.total)
+        values = {**self.values, **term_values(stage.terms), **self._bounds(position)}
+        rows = yield self.window(in_blocks), values
         return rows
 
     def _has_few(self, used: Interpretation, position: SearchPosition, rows: Sequence[Any]) -> bool:
@@ -253,13 +252,3 @@ def _resource_of(docid: int) -> str:
 @cache
 def _resources() -> dict[int, str]:
     return {resource.number: name for name, resource in RESOURCES.items()}
-
-
-def _walked_rows(matches: int, total: int) -> int:
-    """Return how many rows PostgreSQL checks in order, if about so many of all records match.
-
-    They are four times as many as fill a window. So little time is lost if a word is in most records, but in few names.
-    """
-    if matches <= FREQUENT * math.sqrt(total):
-        return 0
-    return FEW_WALKED_ROWS if 4 * WINDOW * total <= FEW_WALKED_ROWS * matches else WALKED_ROWS

@@ -6,6 +6,8 @@ from sqlmodel import SQLModel
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE, SEQUENCE
 
+BLOCK_BITS = 13  # the docids of a block differ in these last bits only
+LARGE_BLOCK_BITS = 16
 SPAN = 1 << 40  # the docids of a resource start at its number times this
 REFERENCE_DATA = 1 << 60  # is added to the docid of a record that is only reference data (`Resource.is_reference_data`)
 

@@ -82,8 +82,8 @@ class Suggestions(BaseModel, defer_build=True):
 
 
 @cache
-def _window(walked: int) -> Query:
-    return window_of_candidates(walked=walked)
+def _window(in_blocks: bool) -> Query:
+    return window_of_candidates(in_blocks=in_blocks)
 
 
 def read_results(resource: Resource, queries: Mapping[str, ReconciliationQuery]) -> Read:
