@@ -61,13 +61,14 @@ def _scrub(database: Database, *, dry_run: bool) -> int:
 def audit(options: argparse.Namespace, settings: Settings) -> int:
     """Print the findings of the audit. The exit code is 1 if there are any."""
     import app.catalogue  # noqa: F401 - declares every table
-    from app.analysis.audit.routes import AuditQuery, audit_request, today
+    from app.analysis.audit.routes import AuditQuery, audit_request
     from app.analysis.audit.walk import read_all_findings
     from app.core.model.validation import error_detail
+    from app.core.values.dates import today_in_utc
 
     values = {name: value for name in ("rule", "severity", "as_of") if (value := getattr(options, name)) is not None}
     try:
-        query = audit_request(AuditQuery.model_validate(values), today())
+        query = audit_request(AuditQuery.model_validate(values), today_in_utc())
     except ValidationError as error:
         for item in error.errors(include_url=False, include_input=False):
             print_error(f"--{str(item['loc'][0]).replace('_', '-')}: {error_detail(item)}")

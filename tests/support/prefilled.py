@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from random import Random
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ Contract = dict[str, Any]
 # The steps of a life: create, read, change, act, delete. Operations of one step are in the order of the contract.
 STEPS = ("put", "post", "get", "patch", "act", "deliveries", "repeat", "delete")
 CREATING = {"create_key": "key_id", "create_webhook": "webhook_id", "send_import": "import_id"}
+DAY = "2026-11-22"  # the present day of the examples: otherwise they would be different every day
 PUBLIC_ADDRESS = ip_address("8.8.8.8")  # in place of a look-up of partner.example; nothing is sent there
 
 
@@ -124,7 +125,14 @@ def _request(contract: Contract, method: str, path: str, operation: Contract) ->
 
 
 def run_on_dataset(contract: Contract) -> list[tuple[Prefilled, Response]]:
-    """Run all operations on a new SQLite database with the dataset."""
+    """Run all operations on a new SQLite database with the dataset, always on the same day."""
+    with ExitStack() as stack:
+        for module in ("analysis.audit.routes", "analysis.evidence.reading", "exchange.linked_data.reading"):
+            stack.enter_context(patch(f"app.{module}.today_in_utc", return_value=DAY))
+        return _run_on_dataset(contract)
+
+
+def _run_on_dataset(contract: Contract) -> list[tuple[Prefilled, Response]]:
     with tempfile.TemporaryDirectory(prefix="hoptac-contract-") as folder, _same_secrets():
         database = Database(f"sqlite:///{folder}/dataset.db")
         migrate(database)

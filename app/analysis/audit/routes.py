@@ -1,7 +1,7 @@
 """`GET /v1/audit`: the findings of the audit, and `GET /v1/audit/rules`: its rules."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from app.core.model.resource import Id
 from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.parameters import DEFAULT_LIMIT, LABELS_TEXT, LANG_TEXT, LANGUAGES, MAX_ITEMS, Digits
 from app.core.reading.results import ReadRequest, computed
+from app.core.values.dates import today_in_utc
 from app.core.values.evidence import Citation
 from app.core.values.json import to_json
 from app.core.values.text import LanguageMap
@@ -157,7 +158,7 @@ async def read_audit(request: Request, query: AuditQuery) -> Response:
     Each finding states its rule, the records involved, their citations and the computation. It takes rounding, ranges
     and imprecise dates into account.
     """
-    return await write_response(request, lambda: read_findings(query, read_request(request), today()), long=True)
+    return await write_response(request, lambda: read_findings(query, read_request(request), today_in_utc()), long=True)
 
 
 @operation(router, "GET", "/rules", "List the rules of the audit", returns=Rules)
@@ -169,11 +170,6 @@ async def list_audit_rules(request: Request) -> Response:
 @cache
 def _rules() -> bytes:
     return to_json({"items": shown_rules(), "next": None})
-
-
-def today() -> str:
-    """Return the present day in UTC (ISO 8601)."""
-    return datetime.now(UTC).date().isoformat()
 
 
 def audit_request(query: AuditQuery, today: str) -> AuditRequest:

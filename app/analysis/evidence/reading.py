@@ -1,7 +1,6 @@
 """The read of the evidence of a record."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from app.core.public_paths import public
 from app.core.reading.includes import query_in_order, select_keys, select_stored
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest
+from app.core.values.dates import today_in_utc
 from app.core.values.json import from_json
 from app.documents.models import DOCUMENTS
 from app.documents.texts.reading import with_texts
@@ -47,11 +47,6 @@ def read_evidence(resource: Resource, record_id: str, request: ReadRequest) -> R
     """Read the evidence of a public record. Its ETag contains the day, since dates become overdue without a Change."""
     today = today_in_utc()
     return (yield from with_texts(request, _read(resource, record_id, request, today), suffix=f"-{today}"))
-
-
-def today_in_utc() -> str:
-    """Return the present day."""
-    return datetime.now(UTC).date().isoformat()
 
 
 def _read(resource: Resource, record_id: str, request: ReadRequest, today: str) -> Callable[[], Read]:

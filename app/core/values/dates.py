@@ -8,7 +8,7 @@ written `[..2024-05-31]`.
 
 import calendar
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
@@ -24,6 +24,11 @@ FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, in t
 # Column values for an open start and an open end.
 OPEN_START = "0001-01-01"
 OPEN_END = "9999-12-31"
+
+
+def today_in_utc() -> str:
+    """Return the present day in UTC (ISO 8601)."""
+    return datetime.now(UTC).date().isoformat()
 
 
 class Span(NamedTuple):

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.analysis.evidence.reading import Quoted, latest_changes, read_quoted, today_in_utc
+from app.analysis.evidence.reading import Quoted, latest_changes, read_quoted
 from app.core.access.keys import KEYS
 from app.core.change_log import CHANGES, REDACTOR
 from app.core.database.statements import Query, Read
 from app.core.model.resource import Resource
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest
+from app.core.values.dates import today_in_utc
 from app.core.values.json import from_json
 from app.documents.models import DOCUMENTS
 from app.documents.texts.reading import paragraph_content, with_texts
