@@ -24,6 +24,7 @@ from tests.torture.attacks.target import generated
 from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
 from tests.torture.clusters import Cluster
+from tests.torture.commands import redaction_killed, restore_killed
 from tests.torture.kills import postgres_killed, replica_promoted, server_killed
 from tests.torture.mirrors import mirror_killed
 from tests.torture.races import crowd, one_effect
@@ -61,6 +62,10 @@ def rows(new: Make, folder: Path, *, full: bool) -> dict[str, Callable[[], list[
         "crowd": lambda: [crowd(fresh(), 60 if full else 5)],
         "races": lambda: [one_effect(fresh(), 100 if full else 3)],
         "backup": lambda: [backups_while_writing(fresh(), new, folder, *((10, 3_000) if full else (2, 60)))],
+        "commands": lambda: [
+            redaction_killed(fresh(), 20 if full else 3),
+            restore_killed(fresh(), migrated(new()), folder, 20 if full else 3),
+        ],
         "bodies": lambda: [hostile_bodies(fresh(), *((500,) if full else (20, "partners", "keys")))],
         "webhooks": lambda: [senders_killed(fresh(), *((1_000, 30) if full else (20, 2)))],
         "mirror": lambda: [mirror_killed(fresh(), migrated(new()), *((20, 3_000) if full else (2, 80)))],
