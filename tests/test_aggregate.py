@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import literal, select
 from starlette.testclient import TestClient
 
 from app.analysis.aggregates.grouping import COLUMNS
 from app.analysis.aggregates.hierarchy import Hierarchy, transitive_parents
-from app.analysis.aggregates.reading import MAX_ADDED, MAX_LEFT_OUT
+from app.analysis.aggregates.reading import MAX_ADDED, MAX_LEFT_OUT, Aggregates
 from app.analysis.aggregates.sums import (
     NOT_ADDED_KINDS,
     NOT_ADDED_UNITS,
@@ -21,6 +22,7 @@ from app.analysis.aggregates.sums import (
     total,
 )
 from app.core.database.engine import Database
+from app.core.database.statements import Query
 from app.core.values.numbers import Quantity
 from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
@@ -193,6 +195,16 @@ GROUPINGS = [
     "indicator,dimension_value,place", "project,indicator", "partner,measured",
     ",".join(name for name in COLUMNS if name != "unit_text"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("filters", ["place=viet-nam", "place=ha-noi&relation=part_of", "place=ha-noi&period=2022"])
+def test_groups_are_the_same_without_gathered_links(
+    randomly: TestClient, filters: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered = get(randomly, f"{PATH}?{filters}&limit=998")
+    monkeypatch.setattr(Aggregates, "_build_few_links", lambda *_: Query(select(literal(0))))
+    assert get(randomly, f"{PATH}?{filters}&limit=999") == gathered
+    assert gathered["groups"]
 
 
 @pytest.mark.parametrize("group_by", GROUPINGS)

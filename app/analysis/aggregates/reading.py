@@ -27,7 +27,7 @@ from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import Parameter
 from app.core.model.labels import LABELS, Labels, code_label, codes_of_field, labelled
-from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
+from app.core.reading.filter_conditions import FilterShape, conditions, few_links, filter_shape
 from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
 from app.core.reading.includes import query_in_order, select_keys
 from app.core.reading.parameters import LANGUAGES, MAX_ITEMS, SEPARATED, Digits, filter_fields, query_model
@@ -130,23 +130,29 @@ class Aggregates:
         filters, hints = yield from resolve_ids(self.parameters, filters)
         shape, values = filter_shape(self.parameters, filters)
         names = tuple(dict.fromkeys([*query.group_by.split(","), *ALWAYS]))
-        rows = yield STATEMENTS.query(self._build_groups, names, shape), {**values, "most": query.limit + 1}
+        gathers = bool((yield STATEMENTS.query(self._build_few_links, shape), values)[0][0])
+        rows = yield STATEMENTS.query(self._build_groups, names, shape, gathers), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
-        members = (yield from self._read_members(names, shape, values)) if rows and not _too_many(names, rows) else None
+        members = None
+        if rows and not _too_many(names, rows):
+            members = yield from self._read_members(names, shape, values, gathers)
         groups = [_group(names, row, members) for row in rows[: query.limit]]
         if query.labels:
             groups = [_labelled(group, query.labels) for group in groups]
         content = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
         return {**content, **with_hints(hints)}, None
 
-    def _build_groups(self, names: tuple[str, ...], shape: FilterShape) -> Query:
+    def _build_few_links(self, shape: FilterShape) -> Query:
+        return few_links(self.parameters, shape)
+
+    def _build_groups(self, names: tuple[str, ...], shape: FilterShape, gathers: bool) -> Query:
         statement = select(FIGURE.id.label("figure"), FIGURE.value.label("value"), *columns_of(names))
         joined = FIGURE.__table__
         for link, names_of_link in ((PLACE, {"place"}), (DIMENSION, {"dimension", "dimension_value"})):
             if names_of_link & set(names):
                 joined = joined.outerjoin(link, link.c.record_id == FIGURE.id)
         statement = statement.select_from(joined).where(FIGURE.state == literal_column("'published'"))
-        figures = statement.where(*conditions(self.parameters, shape)).subquery()
+        figures = statement.where(*conditions(self.parameters, shape, gathers=gathers)).subquery()
         keys = [figures.c[label] for label in labels_of(names)]
         count = func.count(figures.c.figure.distinct()) if "place" in names else func.count()
         grouped = select(*keys, count, func.min(figures.c.value), func.max(figures.c.value)).group_by(*keys)
@@ -154,9 +160,10 @@ class Aggregates:
             grouped = grouped.order_by(key.is_(None), key)  # NULL last on both engines
         return Query(grouped.limit(bindparam("most")))
 
-    def _build_figures(self, shape: FilterShape) -> Query:
+    def _build_figures(self, shape: FilterShape, gathers: bool) -> Query:
         additive = [FIGURE.kind.not_in(literals(NOT_ADDED_KINDS)), FIGURE.unit.not_in(literals(NOT_ADDED_UNITS))]
-        keys = select_keys(FIGURES).where(*additive, *conditions(self.parameters, shape)).order_by(FIGURE.id)
+        keys = select_keys(FIGURES).where(*additive, *conditions(self.parameters, shape, gathers=gathers))
+        keys = keys.order_by(FIGURE.id)
         return query_in_order(FIGURES, keys.limit(literal_column(str(MAX_ADDED + 1))))
 
     def _build_any(self, shape: FilterShape) -> Query:
@@ -173,9 +180,9 @@ class Aggregates:
                 names.append(name)
         return names
 
-    def _read_members(self, names: Sequence[str], shape: FilterShape, values: Mapping[str, Any]) -> Read:
+    def _read_members(self, names: Sequence[str], shape: FilterShape, values: Mapping[str, Any], gathers: bool) -> Read:
         """Read the Members of the groups; None if there are too many figures."""
-        rows = yield STATEMENTS.query(self._build_figures, shape), {**values, "most_bytes": MAX_PAGE_BYTES}
+        rows = yield STATEMENTS.query(self._build_figures, shape, gathers), {**values, "most_bytes": MAX_PAGE_BYTES}
         if len(rows) > MAX_ADDED or len(fitting(rows)) < len(rows):
             return None
         figures = [StatedFigure.of(body) for _, body in rows]

@@ -173,6 +173,32 @@ def _one_of_postgresql(element: one_of, compiler: Any, **kwargs: Any) -> str:
     return f"{column} = ANY({values})"
 
 
+class in_gathered(FunctionElement[Any]):  # noqa: N801
+    """The condition that a column is one of the ids that a statement returns, which PostgreSQL gathers first.
+
+    The planner cannot know how many nodes of a tree there are, and reads whole tables. The ids of an array are looked
+    up in the index. They must be few, because the array is in memory.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], ids: Select[Any]) -> None:
+        super().__init__(column, ids.scalar_subquery())
+
+
+@compiles(in_gathered, "sqlite")
+def _in_gathered_sqlite(element: in_gathered, compiler: Any, **kwargs: Any) -> str:
+    column, ids = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} IN {ids}"
+
+
+@compiles(in_gathered, "postgresql")
+def _in_gathered_postgresql(element: in_gathered, compiler: Any, **kwargs: Any) -> str:
+    column, ids = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} = ANY(ARRAY{ids})"
+
+
 class holds(FunctionElement[Any]):  # noqa: N801
     """The condition that a row of the search index matches `:fts5` (SQLite) or `:tsquery` (PostgreSQL)."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, select
 
-from app.core.database.sql import one_of
+from app.core.database.sql import in_gathered, one_of
 from app.core.values.codelists import CodeList
 from app.core.values.dates import parse_edtf
 from app.core.values.text import clean, fold
@@ -123,7 +123,7 @@ class WithinFilter:
         def where(bind: str, single: bool) -> ColumnElement[bool]:
             nodes = select(self.node.label("id")).where(equals(self.node, bind, single)).cte(recursive=True)
             nodes = nodes.union(select(self.node).join(nodes, self.parent == nodes.c.id))
-            is_within: ColumnElement[bool] = self.column.in_(select(nodes.c.id))
+            is_within: ColumnElement[bool] = in_gathered(self.column, select(nodes.c.id))
             return is_within
 
         link = _link(self.column)

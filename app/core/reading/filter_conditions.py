@@ -6,8 +6,10 @@ The SQL of each kind of filter is in `app/core/model/filters.py`.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, false, func, literal_column, select
 
+from app.core.database.sql import in_gathered
+from app.core.database.statements import Query
 from app.core.model.filters import Parameter
 from app.core.model.resource import Resource, owner_of
 
@@ -19,6 +21,8 @@ MATCHES_OF_QUERY = "q"  # only records that match the query
 DRAFTS = "drafts"  # drafts instead of published records, with one of these flags:
 OWN = True
 ALL = False
+
+MAX_GATHERED = 50_000  # records of links: 4 MB in an array of PostgreSQL
 
 
 def filter_shape(parameters: Mapping[str, Parameter], filters: Mapping[str, Any]) -> tuple[FilterShape, dict[str, Any]]:
@@ -37,20 +41,42 @@ def filter_shape(parameters: Mapping[str, Parameter], filters: Mapping[str, Any]
     return tuple(shape), values
 
 
-def conditions(parameters: Mapping[str, Parameter], shape: FilterShape) -> list[ColumnElement[bool]]:
-    """Return the conditions of a shape. Those on one link table must hold for the same link."""
-    clauses: list[ColumnElement[bool]] = []
-    clauses_by_link: dict[Any, list[ColumnElement[bool]]] = {}
-    for name, single in shape:
-        parameter = parameters[name]
-        clause = parameter.where(name, single)
-        if parameter.link is None:
-            clauses.append(clause)
-        else:
-            clauses_by_link.setdefault(parameter.link, []).append(clause)
-    for link, link_clauses in clauses_by_link.items():
-        clauses.append(owner_of(link).c.id.in_(select(link.c.record_id).where(*link_clauses)))
+def conditions(
+    parameters: Mapping[str, Parameter], shape: FilterShape, *, gathers: bool = False
+) -> list[ColumnElement[bool]]:
+    """Return the conditions of a shape. Those on one link table must hold for the same link.
+
+    `gathers`: PostgreSQL gathers the records of `few_links` first. This is for statements that read all records that
+    match: those of a list stop after a page.
+    """
+    clauses = [parameters[name].where(name, single) for name, single in shape if parameters[name].link is None]
+    for link, link_clauses in _clauses_by_link(parameters, shape).items():
+        owner = owner_of(link).c.id
+        records = select(link.c.record_id).where(*link_clauses)
+        clauses.append(in_gathered(owner, records) if gathers else owner.in_(records))
     return clauses
+
+
+def few_links(parameters: Mapping[str, Parameter], shape: FilterShape) -> Query:
+    """Return the query whether few links fulfil a shape, so that PostgreSQL should gather them; on SQLite always 0."""
+    counts = []
+    for link, clauses in _clauses_by_link(parameters, shape).items():
+        links = select(link.c.record_id).where(*clauses).limit(_literal(MAX_GATHERED + 1))
+        counts.append(select(func.count() <= _literal(MAX_GATHERED)).select_from(links.subquery()).scalar_subquery())
+    return Query(select(_literal(0)), on_postgresql=select(and_(*counts) if counts else false()))
+
+
+def _clauses_by_link(parameters: Mapping[str, Parameter], shape: FilterShape) -> dict[Any, list[ColumnElement[bool]]]:
+    clauses: dict[Any, list[ColumnElement[bool]]] = {}
+    for name, single in shape:
+        link = parameters[name].link
+        if link is not None:
+            clauses.setdefault(link, []).append(parameters[name].where(name, single))
+    return clauses
+
+
+def _literal(number: int) -> Any:
+    return literal_column(str(number))
 
 
 def filter_conditions(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:
