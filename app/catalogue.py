@@ -9,6 +9,7 @@ from app.agreements.models import AGREEMENTS
 from app.core import change_log
 from app.core.access import key_events, keys
 from app.core.database.engine import WHEN_RESTORED
+from app.core.model import code_counts
 from app.core.model.resource import declare
 from app.core.reading import cursors
 from app.core.search import tables as search_tables
@@ -36,6 +37,7 @@ RESOURCES = declare(
 # The modules that declare the other tables.
 TABLES: tuple[ModuleType, ...] = (
     change_log,
+    code_counts,
     search_tables,
     vocabulary,
     keys,

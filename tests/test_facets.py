@@ -9,13 +9,15 @@ from starlette.testclient import TestClient
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
 from app.core.database.sqlite import SqliteReader
+from app.core.model.code_counts import COUNTS, coded, count_first_time, wrong_counts
+from app.core.reading import reads
 from app.core.reading.facets import Facets, facets_of
 from app.figures.models import FIGURES
 from app.partners.models import PARTNERS
 from app.projects.models import PROJECTS
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, walk
-from tests.support.records import project, store
+from tests.support.records import change, delete, project, store
 
 FACETS = [(resource.name, facet) for resource in RESOURCES for facet in facets_of(resource)]
 
@@ -91,6 +93,50 @@ def test_a_record_counts_once_and_drafts_do_not(seeded_database: Database) -> No
         assert found == {"value": "wto", "label": None, "count": 1}
         (whole,) = [each for each in counted(client, "projects", "place", "id=once") if each["value"] == "viet-nam"]
         assert whole["count"] == 1
+
+
+CODED = [
+    *(
+        f"/v1/{each.name}/facets?{'&'.join(f'facet={name}' for name in coded(each))}"
+        for each in RESOURCES
+        if coded(each)
+    ),
+    *(f"/v1/{each.name}?limit=1&total=true" for each in RESOURCES),
+    "/v1/projects/facets?facet=kind&facet=partner&facet=status&status=active&status=completed",
+    "/v1/projects/facets?facet=kind&status=active&kind=project&limit=2",
+    "/v1/figures/facets?facet=unit&facet=qualifier&kind=target&measured=at_date&qualifier=exact&lang=vi",
+    "/v1/figures/facets?facet=kind&unit=USD&measured_none=true",
+    "/v1/partners/facets?facet=collective&facet=kind&collective=false",
+    "/v1/partners?limit=1&total=true&collective=true",
+    "/v1/figures?limit=1&total=true&kind=target&kind=actual&unit=USD",
+]
+
+
+def test_stored_counts_are_those_of_the_records(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are created, changed, hidden, published, merged and deleted. Then each answer is that of a scan."""
+    store(seeded_database, PARTNERS, {"id": "wto", "name": {"en": "WTO"}, "kind": "other", "state": "draft"})
+    change(seeded_database, "partners", "wto", "me", state="published", collective=True)
+    change(seeded_database, "partners", "wto", "me", merged_into="unido")
+    store(seeded_database, PROJECTS, project("one"), project("two"))
+    change(seeded_database, "projects", "one", "me", kind="programme", status="completed")
+    change(seeded_database, "projects", "two", "me", state="draft")
+    delete(seeded_database, "projects", "one", "me")
+    delete(seeded_database, "figures", "net-zero-target-2050-stated-2024", "me")
+    with seeded_database.snapshot() as connection:
+        assert [problem for each in RESOURCES for problem in wrong_counts(connection, each)] == []
+    with client_of(url_of(seeded_database)) as client:
+        stored = [client.get(path) for path in CODED]
+    monkeypatch.setattr(Facets, "_is_counted", lambda *_: False)
+    monkeypatch.setattr(reads, "is_counted", lambda *_: False)
+    with client_of(url_of(seeded_database)) as client:
+        scanned = [client.get(path) for path in CODED]
+    for path, one, other in zip(CODED, stored, scanned, strict=True):
+        assert (one.status_code, one.content) == (200, other.content), path
+    with seeded_database.write() as session:
+        session.execute(COUNTS.delete())
+        count_first_time(session.connection())
+    with seeded_database.snapshot() as connection:
+        assert [problem for each in RESOURCES for problem in wrong_counts(connection, each)] == []
 
 
 @pytest.mark.parametrize(

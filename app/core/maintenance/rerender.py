@@ -8,6 +8,7 @@ from sqlmodel import Session
 from app.core.database.engine import Database
 from app.core.database.large_rows import MAX_BYTES
 from app.core.database.sql import CHUNK
+from app.core.model.code_counts import count_again
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING
 from app.core.model.resource import RESOURCES, Resource
@@ -42,6 +43,7 @@ def render_all_again(database: Database) -> int:
     """Render every record of an older rendering again, in several transactions, and return their number."""
     count = 0
     for resource in RESOURCES.values():
+        is_changed = False
         while True:
             with database.write() as session:
                 rendered = render_again(session, resource)
@@ -49,4 +51,8 @@ def render_all_again(database: Database) -> int:
             advance(rendered)
             if not rendered:
                 break
+            is_changed = True
+        if is_changed:
+            with database.write() as session:
+                count_again(session.connection(), resource)
     return count

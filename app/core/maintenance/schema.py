@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import app
 from app.core.database.engine import Database
+from app.core.model.code_counts import count_first_time
 from app.core.search.filling import prepare_index
 from app.core.search.tables import TERMS
 
@@ -80,6 +81,7 @@ def migrate(database: Database, revision: str = "head") -> None:
             command.downgrade(settings, revision)
         else:
             command.upgrade(settings, revision)
+            count_first_time(session.connection())
             prepare_index(session.connection())
 
 

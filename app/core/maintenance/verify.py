@@ -15,6 +15,7 @@ from app.core.change_log import CHANGES, MIRRORS, REDACTIONS, SEALED, chain_entr
 from app.core.database.large_rows import MAX_BYTES, batches
 from app.core.database.sql import CHUNK
 from app.core.maintenance.record_history import RecordHistory, comparable_link
+from app.core.model.code_counts import wrong_counts
 from app.core.model.resource import RESOURCES, Resource
 from app.core.progress import advance
 
@@ -55,6 +56,7 @@ class Verifier:
         yield from self._check_chain(earlier_head)
         for resource in RESOURCES.values():
             yield from self._check_records(resource)
+            yield from wrong_counts(self._connection, resource)
 
     def _check_chain(self, earlier_head: ChainHead | None) -> Iterator[str]:
         previous_at = ""

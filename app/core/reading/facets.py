@@ -27,9 +27,11 @@ from sqlalchemy import (
 from app.core.database.sql import bounded, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
+from app.core.model.code_counts import coded
 from app.core.model.filters import EqualFilter, code_list_of
 from app.core.model.labels import in_one_language
 from app.core.model.resource import RESOURCES, Resource
+from app.core.reading.counted_codes import Combinations, is_counted, matching, read_combinations, values_of
 from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
 from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
 from app.core.reading.includes import select_texts, union_in_order
@@ -120,7 +122,12 @@ class Facets:
         shape, bound = filter_shape(self.resource.parameters, filters)
         names = dict.fromkeys(query.facet)
         counts: dict[str, list[Any]] = {name: [] for name in names}
-        for group in self._statements_of(sorted(names)):
+        scanned = [name for name in names if not self._is_counted(name, shape)]
+        if len(scanned) < len(names):
+            combinations = yield from read_combinations(self.resource)
+            for name in names.keys() - set(scanned):
+                counts[name] = self._sums(name, combinations, shape, bound)[: query.limit + 1]
+        for group in self._statements_of(sorted(scanned)):
             statement = STATEMENTS.query(self._build, group, shape)
             rows = yield statement, {**bound, "most": query.limit + 1}
             for name, value, count in rows:
@@ -131,6 +138,19 @@ class Facets:
             for facet in facets.values():
                 facet["values"] = [in_one_language(FacetValue, value, query.lang) for value in facet["values"]]
         return {"facets": facets, **with_hints(hints)}, None
+
+    def _is_counted(self, name: str, shape: FilterShape) -> bool:
+        """Return whether a facet and all filters of the request are codes whose combinations are counted."""
+        return name in coded(self.resource) and is_counted(self.resource, shape)
+
+    def _sums(
+        self, name: str, combinations: Combinations, shape: FilterShape, bound: Mapping[str, Any]
+    ) -> list[tuple[Any, int]]:
+        """Return the values of a facet with their counts. The filter of the facet itself does not apply."""
+        codes = self.facets[name].codes
+        wider = {code: entry.parent for code, entry in codes.codes.items()} if codes and codes.parts else {}
+        others = tuple(item for item in shape if item[0] != name)
+        return values_of(matching(combinations, others, bound), name, wider)
 
     def _statements_of(self, names: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the facets of each statement: all facets of texts in one, and each other facet in one of its own."""

@@ -22,7 +22,7 @@ DRAFTS = "drafts"  # drafts instead of published records, with one of these flag
 OWN = True
 ALL = False
 
-MAX_GATHERED = 50_000  # records of links: 4 MB in an array of PostgreSQL
+MAX_GATHERED = 50_000  # records of links, not included: 4 MB in an array of PostgreSQL
 
 
 def filter_shape(parameters: Mapping[str, Parameter], filters: Mapping[str, Any]) -> tuple[FilterShape, dict[str, Any]]:
@@ -59,11 +59,12 @@ def conditions(
 
 def few_links(parameters: Mapping[str, Parameter], shape: FilterShape) -> Query:
     """Return the query whether few links fulfil a shape, so that PostgreSQL should gather them; on SQLite always 0."""
+    limit: Any = literal_column(str(MAX_GATHERED))
     counts = []
     for link, clauses in _clauses_by_link(parameters, shape).items():
-        links = select(link.c.record_id).where(*clauses).limit(_literal(MAX_GATHERED + 1))
-        counts.append(select(func.count() <= _literal(MAX_GATHERED)).select_from(links.subquery()).scalar_subquery())
-    return Query(select(_literal(0)), on_postgresql=select(and_(*counts) if counts else false()))
+        links = select(link.c.record_id).where(*clauses).limit(limit)
+        counts.append(select(func.count() < limit).select_from(links.subquery()).scalar_subquery())
+    return Query(select(literal_column("0")), on_postgresql=select(and_(*counts) if counts else false()))
 
 
 def _clauses_by_link(parameters: Mapping[str, Parameter], shape: FilterShape) -> dict[Any, list[ColumnElement[bool]]]:
@@ -73,10 +74,6 @@ def _clauses_by_link(parameters: Mapping[str, Parameter], shape: FilterShape) ->
         if link is not None:
             clauses.setdefault(link, []).append(parameters[name].where(name, single))
     return clauses
-
-
-def _literal(number: int) -> Any:
-    return literal_column(str(number))
 
 
 def filter_conditions(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:

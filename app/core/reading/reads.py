@@ -15,6 +15,7 @@ from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, cut,
 from app.core.error_codes import ERROR_DETAILS
 from app.core.errors import ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
+from app.core.reading.counted_codes import is_counted, matching, read_combinations, total_of
 from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
 from app.core.reading.filter_ids import with_hints
 from app.core.reading.includes import (
@@ -185,14 +186,21 @@ class ResourceReads:
             bodies = [shape.apply(self.resource, body) for body in bodies]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(next_path).encode()]
         if query.total:
-            ((count,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
-            parts.append(b',"total":%d' % count)
+            parts.append(b',"total":%d' % (yield from self._total(page)))
         others = {**interpretation, **with_hints(page.hints)}
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in others.items()]
         if includes is not None:
             ids = [row[1] for row in rows]
             parts += [b",", (yield from includes.read(request, ids, shape))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
+
+    def _total(self, page: ListPage) -> Read:
+        """Count the records of a list on all pages."""
+        if is_counted(self.resource, page.shape):
+            combinations = yield from read_combinations(self.resource)
+            return total_of(matching(combinations, page.shape, page.values))
+        ((count,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
+        return count
 
     def rows(self, page: ListPage, *, alone: bool) -> Read:
         """Read the rows of a prepared page.
@@ -287,17 +295,9 @@ class ResourceReads:
         return statement.order_by(*order)
 
     def _build_count(self, shape: FilterShape) -> Query:
-        """Return the statement that counts the records of a shape.
-
-        Both engines read a whole row to see whether it is published. Without a filter, the drafts, which have an index,
-        are subtracted from all rows, which any index counts.
-        """
         table = self.resource.table
-        count = select(func.count()).select_from(table)
-        if not shape:
-            drafts = count.where(table.state == literal_column("'draft'"))
-            return Query(select(count.scalar_subquery() - drafts.scalar_subquery()))
-        return Query(count.where(table.state == state_of(shape), *self._where(shape)))
+        count = select(func.count()).select_from(table).where(table.state == state_of(shape))
+        return Query(count.where(*self._where(shape)))
 
 
 @cache

@@ -36,6 +36,7 @@ from app.core.change_log import (
 from app.core.database.engine import WriteLimits
 from app.core.database.sql import chunks
 from app.core.errors import ErrorItem, Invalid, ReadOnly
+from app.core.model.code_counts import add_counts, codes_of_rows, codes_of_stored
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource
@@ -240,16 +241,30 @@ class Batch:
         by_resource: dict[str, list[PendingWrite]] = {}
         for pending in self._pending.values():
             by_resource.setdefault(pending.resource.name, []).append(pending)
+        counts = self._changes_of_counts(by_resource)
         for writes in by_resource.values():
             self._clear(writes)
         for writes in by_resource.values():
             self._write(writes)
+        for resource, changes in counts:
+            add_counts(self.session.connection(), resource, changes)
         new_words = 0
         if self._pending and self._is_indexed:
             writes_of_index = [pending.index_write() for pending in self._pending.values()]
             new_words = index.update_index(self.session.connection(), writes_of_index)
         self._pending.clear()
         return new_words
+
+    def _changes_of_counts(self, by_resource: Mapping[str, list[PendingWrite]]) -> list[tuple[Resource, Counter[str]]]:
+        """Return by how much the numbers of records with each combination of codes change."""
+        counts = []
+        for writes in by_resource.values():
+            resource = writes[0].resource
+            before = [pending.id for pending in writes if pending.action != "create"]
+            changes = codes_of_rows(resource, (pending.row for pending in writes if pending.action != "delete"))
+            changes.subtract(codes_of_stored(self.session.connection(), resource, before))
+            counts.append((resource, changes))
+        return counts
 
     def _changes(self) -> list[dict[str, Any]]:
         """Return the rows of the log for the pending writes, and set the number and tag of each write."""
