@@ -280,6 +280,25 @@ def test_a_list_says_what_narrows_it_in_words_and_counts_few_hits(client: TestCl
     assert "total=true" not in few
 
 
+def test_findings_name_records_and_hits_show_a_name_once(client: TestClient) -> None:
+    findings = page(client, "/audit")
+    names = {item["id"]: item["title"]["en"] for item in get(client, "/v1/projects?fields=title&limit=200")["items"]}
+    mentioned = [
+        record["id"]
+        for finding in get(client, "/v1/audit?limit=25")["items"]
+        for record in finding["records"]
+        if record["resource"] == "projects"
+    ]
+    assert mentioned
+    for project in mentioned:
+        assert f'<a href="/projects/{project}">Project {names[project]}</a>' in unescape(findings)
+    hits = page(client, in_language("/search?q=nha may thong minh", "vi"))
+    assert "<mark>thông</mark> <mark>minh</mark></a>" in hits
+    hits = re.sub("</?mark>", "", hits)
+    assert hits.count(">Dự án hợp tác phát triển nhà máy thông minh</a>") == 1
+    assert "thuộc Dự án “Hợp tác phát triển nhà máy thông minh” đợt 1/2023" in hits
+
+
 def test_money_is_added_within_one_kind_and_currency(registry: TestClient, editor: Key) -> None:
     amounts = [("disbursement", 1000.5, "USD"), ("disbursement", 2000, "USD"), ("disbursement", 5, "EUR")]
     amounts += [("outgoing_commitment", 10_000, "USD"), ("budget", 20_000, "USD")]

@@ -1,16 +1,31 @@
 """Reads that several pages make."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from app.explorer.reads import PublicReads
 from app.explorer.view import View
 
+MAX_NAMED = 100  # records of one resource of which a page reads only the names
 MAX_LISTED = 25  # records of a list inside a page; the rest is behind a link
 
 # The fields of included records that pages show. Whole ones take as long as the records of the list.
 SHOWN_FIELDS = {"documents": "title,language", "projects": "title", "partners": "name", "indicators": "name"}
+
+# The fields that name a record. A figure has no name, but the words that state it.
+NAMES = {
+    "projects": "title",
+    "agreements": "title",
+    "partners": "name",
+    "milestones": "title",
+    "statements": "summary",
+    "figures": "as_written",
+    "indicators": "name",
+    "documents": "title",
+    "places": "name",
+}
 
 
 async def read_list(reads: PublicReads, view: View, resource: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,10 +50,24 @@ def _fields_of(include: str) -> dict[str, str]:
     return {f"fields[{name}]": SHOWN_FIELDS[name] for name in include.split(",") if name in SHOWN_FIELDS}
 
 
-async def read_evidence(reads: PublicReads, resource: str, record_id: str) -> dict[str, Any]:
-    """Return the evidence of a record."""
+async def read_evidence(reads: PublicReads, view: View, resource: str, record_id: str) -> dict[str, Any]:
+    """Return the evidence of a record, and add the names of the records in its findings."""
     evidence: dict[str, Any] = await reads.get(f"/v1/{resource}/{record_id}/evidence")
+    mentioned = chain.from_iterable(finding["records"] for finding in evidence["findings"])
+    await read_names(reads, view, [other for other in mentioned if other["id"] != record_id], most=4)
     return evidence
+
+
+async def read_names(reads: PublicReads, view: View, records: Iterable[Mapping[str, Any]], most: int) -> None:
+    """Add the names of records, which are given by resource and id, with at most this number of reads."""
+    wanted: dict[str, dict[str, None]] = {}
+    for record in records:
+        wanted.setdefault(record["resource"], {})[record["id"]] = None
+    named = [resource for resource in wanted if resource in NAMES][:most]
+    for resource in named:
+        parameters = {"id": list(wanted[resource])[:MAX_NAMED], "fields": NAMES[resource], "limit": MAX_NAMED}
+        page = await reads.get(f"/v1/{resource}", parameters)
+        view.add_names(resource, page["items"])
 
 
 async def read_total(reads: PublicReads, resource: str, filters: Mapping[str, Any]) -> int:

@@ -28,6 +28,7 @@ class Pieces:
             "name": self.name,
             "link": self.link,
             "link_to": self.link_to,
+            "mention": self.mention,
             "pil": self.pil,
             "marks": self.marks,
             "inferred": self.inferred,
@@ -61,6 +62,13 @@ class Pieces:
         if record_id in records:
             return self.link(resource, records[record_id])
         return self._anchor(resource, record_id, escape(self._word(f"one_{resource}")))
+
+    def mention(self, record: Record) -> Markup:
+        """Return the link to a record of which the page knows resource and id, with its kind and perhaps its name."""
+        kind = escape(self._word(f"one_{record['resource']}"))
+        name = self._view.name_of(record["resource"], record["id"])
+        content = Markup(f"{kind} {self.in_language(name)}") if name else kind
+        return self._anchor(record["resource"], record["id"], content)
 
     def _anchor(self, resource: str, record_id: str, content: Markup) -> Markup:
         return Markup(f'<a href="{escape(self._view.record_href(resource, record_id))}">{content}</a>')

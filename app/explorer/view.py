@@ -60,6 +60,7 @@ class View:
         self._language = "" if language == DEFAULT else f"?{urlencode({'lang': language})}"
         self._words = words(language)
         self._documents: dict[str, Record] = {}
+        self._names: dict[tuple[str, str], Text] = {}
         self._sigla: dict[str, str] = {}
 
     def word(self, name: str, **values: object) -> str:
@@ -169,6 +170,16 @@ class View:
     def add_documents(self, documents: Mapping[str, Record]) -> None:
         """Add documents that records of this page cite."""
         self._documents.update(documents)
+
+    def add_names(self, resource: str, records: Iterable[Record]) -> None:
+        """Add the names of records that this page mentions."""
+        for record in records:
+            stated = record.get("as_written")  # of a figure, in a language that only its document knows
+            self._names[resource, record["id"]] = Text(stated, "und") if stated else self.title_of(record)[0]
+
+    def name_of(self, resource: str, record_id: str) -> Text | None:
+        """Return the name of a record that was added."""
+        return self._names.get((resource, record_id))
 
     def siglum(self, document: str) -> str:
         """Return the letter that stands for a document on this page, with marks by which `finished` finds it."""

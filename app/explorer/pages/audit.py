@@ -1,12 +1,15 @@
 """`/audit`: contradictions and gaps in words, with the cited words that show them."""
 
+from itertools import chain
 from urllib.parse import parse_qs, urlsplit
 
+from app.explorer.page_reads import NAMES, read_names
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
 
 PAGE_SIZE = 25
+MAX_RECORDS = 10  # of a finding
 SEVERITIES = ("warning", "error")  # each with the higher ones
 
 
@@ -17,9 +20,12 @@ async def audit_page(view: View, reads: PublicReads) -> Content:
     cursor = query.get("cursor")
     place = {"as_of": query.get("as_of"), "cursor": cursor} if cursor else {}
     page = await reads.summary("/v1/audit", {"severity": severity, "limit": PAGE_SIZE, **place})
+    mentioned = chain.from_iterable(finding["records"][:MAX_RECORDS] for finding in page["items"])
+    await read_names(reads, view, mentioned, most=len(NAMES))
     following = parse_qs(urlsplit(page["next"]).query) if page.get("next") else {}
     values = {
         "page": page,
+        "most": MAX_RECORDS,
         "severity": severity,
         "severities": SEVERITIES,
         "next": {name: following[name][0] for name in ("severity", "as_of", "cursor") if name in following},

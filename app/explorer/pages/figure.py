@@ -20,7 +20,7 @@ Figure = Mapping[str, Any]
 async def figure_page(view: View, reads: PublicReads, figure: str) -> Content:
     """Return the page of a figure, which contains the fragment that other pages show in a panel."""
     record = await read_record(reads, view, "figures", figure, INCLUDE)
-    evidence = await read_evidence(reads, "figures", figure)
+    evidence = await read_evidence(reads, view, "figures", figure)
     included = record["included"]
     values = {
         "passages": await _linked(reads, figure, passages_of(evidence, "value", "text")),

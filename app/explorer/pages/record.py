@@ -15,7 +15,7 @@ async def milestone_page(view: View, reads: PublicReads, milestone: str) -> Cont
     statements = await read_list(reads, view, "statements", {**own, "include": "partners,documents"})
     figures = await read_list(reads, view, "figures", {**own, "include": "indicators,projects,places,documents"})
     included = joined(record, statements, figures)
-    evidence = await read_evidence(reads, "milestones", milestone)
+    evidence = await read_evidence(reads, view, "milestones", milestone)
     passages = passages_of(evidence, "title", "date")
     values = {
         "record": record,
@@ -32,7 +32,7 @@ async def statement_page(view: View, reads: PublicReads, statement: str) -> Cont
     """Return the page of a statement."""
     include = "partners,projects,agreements,milestones,about_documents,documents"
     record = await read_record(reads, view, "statements", statement, include)
-    evidence = await read_evidence(reads, "statements", statement)
+    evidence = await read_evidence(reads, view, "statements", statement)
     values = {
         "record": record,
         "included": record["included"],
@@ -54,7 +54,7 @@ async def indicator_page(view: View, reads: PublicReads, indicator: str) -> Cont
 async def transaction_page(view: View, reads: PublicReads, transaction: str) -> Content:
     """Return the page of a transaction."""
     record = await read_record(reads, view, "transactions", transaction, "partners,projects,agreements,documents")
-    evidence = await read_evidence(reads, "transactions", transaction)
+    evidence = await read_evidence(reads, view, "transactions", transaction)
     values = {
         "record": record,
         "included": record["included"],

@@ -25,10 +25,16 @@ async def search_page(view: View, reads: PublicReads) -> Content:
         "resource": resource,
         "resources": PAGES,
         "page": page,
-        "hits": [{"hit": hit, "parts": list(_parts(hit))} for hit in page["items"]],
+        "hits": [_hit_values(view, hit) for hit in page["items"]],
         "next": cursor_of(page["next"]),
     }
     return Content("search.html", values)
+
+
+def _hit_values(view: View, hit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a hit with the parts of its snippet, and whether this is the name that the page shows, and stands once."""
+    name = view.texts(hit["name"])[0].text if hit["name"] else ""
+    return {"hit": hit, "parts": list(_parts(hit)), "is_title": name == hit["snippet"]}
 
 
 def _parts(hit: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
