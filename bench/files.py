@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from app.core.settings import Settings
-from app.main import assemble
+from app.main import api_of
 from bench.apps.same_sql import Recorder, Statement, ask, runner
 
 FILES = ("projects.csv", "projects.jsonl", "projects.xlsx", "figures.csv", "figures.jsonl")
@@ -23,7 +23,7 @@ ROUNDS = 3
 
 async def measured(url: str) -> dict[str, dict[str, float]]:
     """Return the costs of each file."""
-    app, _ = assemble(Settings(database_url=url))
+    app = api_of(Settings(database_url=url))
     costs = {}
     async with app.router.lifespan_context(app):
         app.state.reader = recorder = Recorder(app.state.reader, app.state.reader.dialect)

@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
 import app.catalogue  # noqa: F401 - declares every resource
 from app.core.database.engine import Database
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
+from app.core.reading.cursors import CURSOR_KEY
 from app.core.writing.batch import Batch
 from bench.generate import Generator, Record
 
@@ -64,6 +67,8 @@ def main() -> None:
     options = parser.parse_args()
     database = Database(options.url)
     facts = load(database, Generator(options.size, options.seed, options.children))
+    with database.write() as session:  # a list on PostgreSQL is read with the cursors of SQLite
+        session.execute(update(CURSOR_KEY).values(key="00" * 32))
     database.close()
     options.facts.write_text(json.dumps(facts), "utf-8")
 

@@ -152,7 +152,10 @@ def facets() -> Work:
             ],
             "usual": [f"/projects/counts?by={facet}&{where}".rstrip("&") for facet, where in queries],
         },
-        {"sqlite": [Goal("≤", 1.3, "S")], "postgresql": [Goal("≤", 1.3, "S")]},
+        {
+            "sqlite": [Goal("≤", 10, "F"), Goal("≥", 10, "usual")],
+            "postgresql": [Goal("≤", 10, "F"), Goal("≥", 10, "usual")],
+        },
     )
 
 

@@ -19,7 +19,7 @@ import psycopg
 from app.core.database.engine import Database
 from app.core.database.statements import Read, Reader
 from app.core.settings import Settings
-from app.main import assemble
+from app.main import api_of
 
 Statement = tuple[str, list[Any]]
 
@@ -59,7 +59,7 @@ class Recorder:
 
 async def recorded(url: str, paths: list[str]) -> list[list[Statement]]:
     """Return the statements that the application runs for each path."""
-    app, _ = assemble(Settings(database_url=url))
+    app = api_of(Settings(database_url=url))
     async with app.router.lifespan_context(app):
         app.state.reader = recorder = Recorder(app.state.reader, app.state.reader.dialect)
         for path in paths:
