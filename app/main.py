@@ -92,7 +92,7 @@ from app.webhooks import routes as webhooks
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.events import webhooks_document
 from app.webhooks.limits import ManualLimits
-from app.webhooks.queue import correct_due_times, prune_deliveries
+from app.webhooks.pruning import correct_due_times, prune_deliveries
 from app.webhooks.sender import Sender
 
 # Seconds after which a thread has to let the event loop use the interpreter. The default is ten times as long.

@@ -2,7 +2,7 @@
 
 It writes the files to a new folder, where `read_back.py` opens them with other programs, and prints a line for each
 check. The registry is that of `--url`, or else has 10,000 generated projects, which takes some minutes. The files of
-IATI are not checked where the schemas in `../shared/iati` are absent.
+IATI are checked only where the official schemas are present.
 """
 
 import argparse

@@ -20,7 +20,7 @@ from app.core.database.engine import Database
 from app.core.errors import TooMany
 from app.core.model.resource import RESOURCES
 from app.webhooks import client as webhook_client
-from app.webhooks import fan_out, limits, queue, subscriptions
+from app.webhooks import fan_out, limits, pruning, queue, subscriptions
 from app.webhooks.events import partners_concerned
 from app.webhooks.models import CURSOR, DELIVERIES, WEBHOOKS
 from tests.support.databases import url_of
@@ -525,7 +525,7 @@ def test_what_is_old_is_removed(seeded_database: Database) -> None:
         for row, done in zip(rows, (old, young, None), strict=True):
             row.update(done_at=done, state="pending" if done is None else "accepted")
         connection.execute(insert(DELIVERIES), rows)
-        assert queue.delete_done(connection) is False
+        assert pruning.delete_done(connection) is False
         assert set(connection.execute(select(DELIVERIES.c.id)).scalars()) == {"young", "pending"}
 
 
@@ -538,7 +538,7 @@ def test_deliveries_are_sent_that_a_clock_far_ahead_has_delayed(
         rows = [{**queue.new_delivery(name, made["id"], "{}", at), "attempts": 1} for name, at in ahead.items()]
         connection.execute(insert(DELIVERIES), rows)
         connection.execute(update(WEBHOOKS).values(rest_until=ahead["far"]))
-    queue.correct_due_times(seeded_database)
+    pruning.correct_due_times(seeded_database)
     with seeded_database.engine.begin() as connection:
         due = select(DELIVERIES.c.id).where(DELIVERIES.c.due_at > instant(datetime.now(UTC)))
         assert connection.execute(due).scalars().all() == ["near"]
@@ -729,9 +729,9 @@ def test_a_key_keeps_a_bounded_number_of_deliveries(
     registry: TestClient, seeded_database: Database, subscriber: Headers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many subscriptions it has: they share the number. Those that wait are never deleted."""
-    monkeypatch.setattr(queue, "MAX_DELIVERIES", 3)
-    monkeypatch.setattr(queue, "MAX_DELIVERIES_OF_KEY", 4)
-    monkeypatch.setattr(queue, "PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr(pruning, "MAX_DELIVERIES", 3)
+    monkeypatch.setattr(pruning, "MAX_DELIVERIES_OF_KEY", 4)
+    monkeypatch.setattr(pruning, "PRUNED_AT_ONCE", 2)
     first, second, single = (subscribe(registry, subscriber, "https://93.184.215.14/")["id"] for _ in range(3))
     at = instant(datetime.now(UTC))
     with seeded_database.write() as session:
@@ -744,7 +744,7 @@ def test_a_key_keeps_a_bounded_number_of_deliveries(
         for row in rows[1:]:
             row.update(done_at=at, state="accepted")
         session.execute(insert(DELIVERIES), rows)
-    while queue.prune_deliveries(seeded_database):
+    while pruning.prune_deliveries(seeded_database):
         pass
     with seeded_database.engine.connect() as connection:
         left = set(connection.execute(select(DELIVERIES.c.id)).scalars())

@@ -31,7 +31,7 @@ from app.exchange.imports.storage.deletion import prune_imports
 from app.server.config import ServerConfig
 from app.server.metrics_port import forget_process, metrics_port
 from app.webhooks.egress import EgressPolicy
-from app.webhooks.queue import correct_due_times, prune_deliveries
+from app.webhooks.pruning import correct_due_times, prune_deliveries
 from app.webhooks.sender import Sender
 
 WAL_RESET_FIXED = (3, 51, 3)

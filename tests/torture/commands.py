@@ -1,4 +1,4 @@
-"""Commands that rewrite a whole registry are killed: nothing is in it in halves, and the same command completes."""
+"""Commands that rewrite a whole registry are killed. Each has done all of its work or none, and can be repeated."""
 
 import os
 import random
