@@ -1,19 +1,21 @@
 """What `make torture` does in full, with smaller counts: a real server is killed, crowded, stalled and attacked."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from app.core.database.engine import Database
 from tests.support.databases import NewDatabase, drop_database, new_postgres, new_sqlite, url_of
+from tests.support.servers import run
 from tests.torture.__main__ import seeded
 from tests.torture.attacks import EACH_ENGINE, EITHER_ENGINE, PROJECTS, attacked
 from tests.torture.attacks.target import generated
 from tests.torture.backups import backups_while_writing
 from tests.torture.bodies import hostile_bodies
 from tests.torture.clusters import Cluster
-from tests.torture.kills import postgres_killed, server_killed
+from tests.torture.kills import postgres_killed, replica_promoted, server_killed
 from tests.torture.races import crowd, one_effect
 from tests.torture.slow import slow_clients
 from tests.torture.webhooks import senders_killed
@@ -109,3 +111,12 @@ def test_slow_clients_are_held_and_then_cut(folder: Path) -> None:
 
 def test_a_postgresql_that_is_killed_loses_nothing(cluster: Cluster) -> None:
     assert postgres_killed(cluster, seeded(cluster.url("postgres")), 1, 40).problems == []
+
+
+def test_a_promoted_replica_is_found_by_servers_and_commands(cluster: Cluster, tmp_path: Path) -> None:
+    with closing(cluster.replica(tmp_path / "replica")) as replica:
+        url = cluster.url("postgres", replica)
+        seeded(url)
+        assert replica_promoted(cluster, replica, url, 40).problems == []
+        for command in ("migrate", "status", "check"):
+            assert run(command, HOPTAC_DATABASE_URL=url).returncode == 0

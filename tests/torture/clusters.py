@@ -98,12 +98,9 @@ class Cluster:
             return row[0] if row else None
 
     def url(self, database: str, *others: "Cluster") -> str:
-        """The URL of a database; with others, that of whichever of them takes writes."""
-        if not others:
-            return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
-        ports = ",".join(str(each.port) for each in (self, *others))
-        hosts = ",".join(["127.0.0.1"] * (len(others) + 1))
-        return f"postgresql://postgres@/{database}?host={hosts}&port={ports}&target_session_attrs=read-write"
+        """The URL of a database; with others, which come first, that of whichever of them takes writes."""
+        servers = ",".join(f"127.0.0.1:{each.port}" for each in (*others, self))
+        return f"postgresql://postgres@{servers}/{database}" + "?target_session_attrs=read-write" * bool(others)
 
     def _run(self, program: str, *arguments: str) -> None:
         nowhere = subprocess.DEVNULL  # a server that is started keeps what it is given open

@@ -43,7 +43,7 @@ def postgres_killed(cluster: Cluster, url: str, kills: int, writes: int, clients
 
 
 def replica_promoted(primary: Cluster, replica: Cluster, url: str, writes: int, clients: int = 8) -> Row:
-    """The primary is killed, its synchronous replica promoted: the server finds it by the second host of its URL."""
+    """The primary is killed, its synchronous replica promoted: the server finds it by the other host of its URL."""
     key = new_key(url, "records:write")
     with Server(url) as server, Writers(server, key, clients) as writers:
         writers.wait_for(writes)

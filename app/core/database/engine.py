@@ -1,7 +1,6 @@
 """The database: transactions with the writer lock, snapshots, and readers that run compiled statements."""
 
 import contextlib
-import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.core.database.sqlite import CACHE_KIB, SqliteReader
 from app.core.database.sqlite_file import MAX_WAL, WalLimit, create_file, reset_wal, restrict_access
 from app.core.database.statements import Reader
+from app.core.database.urls import parsed_url
 from app.core.errors import Unavailable
 
 # Key of the advisory lock for which writers and migrations of a PostgreSQL database wait; no other program uses it.
@@ -42,7 +42,6 @@ INITIAL_ROWS = "initial_rows"
 # Number of commits of this process to each database, by its URL.
 COMMITS: Counter[str] = Counter()
 
-_SEVERAL_HOSTS = re.compile(r"postgres(ql)?(\+psycopg)?://[^/?]*,")
 _READ_ONLY = "25006"  # the SQLSTATE of a write that a standby refuses
 
 _HAS_VERSION = {
@@ -68,13 +67,13 @@ class Database:
     def __init__(
         self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01, limits: WriteLimits | None = None
     ) -> None:
-        self.url = _parsed_url(url)
+        self.url, self._conninfo = parsed_url(url)
         self._name = str(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._deadline = deadline
         self._inline_budget = inline_budget
         self._limits = limits or WriteLimits()
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self._conninfo)
         self._wal_limit = WalLimit(str(self.url.database)) if self.is_sqlite else None
 
     def reader(self) -> Reader:
@@ -91,8 +90,7 @@ class Database:
             return SqliteReader(path, budget=self._inline_budget, deadline=self._deadline, **limits)
         from app.core.database.postgres import PostgresReader  # noqa: PLC0415 - importing the driver takes time
 
-        conninfo = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return PostgresReader(conninfo, budget=self._inline_budget, deadline=self._deadline, **limits)
+        return PostgresReader(self._conninfo, budget=self._inline_budget, deadline=self._deadline, **limits)
 
     @contextlib.contextmanager
     def write(self, patience: int = 0) -> Iterator[Session]:
@@ -183,39 +181,6 @@ class Database:
         self.close()
 
 
-def _parsed_url(database_url: str) -> URL:
-    try:
-        url = _url_of_hosts(database_url) if _SEVERAL_HOSTS.match(database_url) else make_url(database_url)
-    except (ArgumentError, ValueError):
-        raise ValueError("HOPTAC_DATABASE_URL: is not a URL; try sqlite:///hoptac.db or postgresql://…") from None
-    if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise ValueError("HOPTAC_DATABASE_URL: an SQLite database needs a file, such as sqlite:///hoptac.db")
-        return url.set(drivername="sqlite")
-    if url.get_backend_name() in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
-    raise ValueError("HOPTAC_DATABASE_URL: only sqlite:///FILE and postgresql://… are supported")
-
-
-def _url_of_hosts(database_url: str) -> URL:
-    """Return the URL of several PostgreSQL servers, `postgresql://user@host1:port1,host2/database`, read by libpq.
-
-    SQLAlchemy accepts several hosts only as a parameter, which libpq accepts too. ArgumentError: libpq refuses it.
-    """
-    from psycopg import ProgrammingError  # noqa: PLC0415 - importing the driver takes time
-    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
-
-    try:
-        parameters = conninfo_to_dict(database_url.replace("+psycopg", "", 1))
-    except ProgrammingError as error:
-        raise ArgumentError(str(error)) from None
-    if not re.fullmatch(r"[0-9,]*", str(parameters.get("port", ""))):
-        raise ArgumentError("a port is not a number")
-    names = {"username": "user", "password": "password", "database": "dbname"}
-    parts: dict[str, Any] = {ours: parameters.pop(name, None) for ours, name in names.items()}
-    return URL.create("postgresql", **parts, query={name: str(value) for name, value in parameters.items()})
-
-
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
 
@@ -237,11 +202,11 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL) -> Engine:
+def _postgres_engine(conninfo: str) -> Engine:
     from app.core.database.postgres_connections import LOST  # noqa: PLC0415 - importing the driver takes time
 
     engine = create_engine(
-        url,
+        "postgresql+psycopg://",
         pool_size=WRITE_CONNECTIONS,
         max_overflow=0,
         pool_pre_ping=True,
@@ -249,6 +214,10 @@ def _postgres_engine(url: URL) -> Engine:
         hide_parameters=True,
         connect_args={"connect_timeout": 2, **LOST},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _to_these_servers(_: Any, __: Any, arguments: list[str], ___: Any) -> None:
+        arguments[:] = [conninfo]
 
     @event.listens_for(engine, "handle_error")
     def _leave_a_standby(context: Any) -> None:

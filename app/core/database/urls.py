@@ -1,0 +1,60 @@
+"""The URLs of databases. libpq itself reads those of PostgreSQL, so that each form that it accepts works."""
+
+import re
+from typing import Any, NamedTuple
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+_POSTGRESQL = re.compile(r"postgres(ql)?(\+\w+)?://")
+
+# The parts of a URL, and the parameters of libpq that they stand for. Everything else is in the query.
+_PARTS = {"username": "user", "password": "password", "host": "host", "port": "port", "database": "dbname"}
+
+
+class DatabaseUrl(NamedTuple):
+    """A URL of SQLAlchemy, which messages show and copies change, and the connection string for libpq.
+
+    SQLAlchemy does not accept each form of libpq, so connections to PostgreSQL use the connection string.
+    """
+
+    url: URL
+    conninfo: str = ""
+
+
+def parsed_url(database_url: str) -> DatabaseUrl:
+    """Return the parts of a URL: `sqlite:///file` or `postgresql://…`. Raise ValueError for any other."""
+    try:
+        if _POSTGRESQL.match(database_url):
+            return _of_postgresql(_POSTGRESQL.sub("postgresql://", database_url, count=1))
+        url = make_url(database_url)
+    except (ArgumentError, ValueError):
+        raise ValueError("HOPTAC_DATABASE_URL: is not a URL; try sqlite:///hoptac.db or postgresql://…") from None
+    if url.get_backend_name() != "sqlite":
+        raise ValueError("HOPTAC_DATABASE_URL: only sqlite:///FILE and postgresql://… are supported")
+    if not url.database or url.database == ":memory:":
+        raise ValueError("HOPTAC_DATABASE_URL: an SQLite database needs a file, such as sqlite:///hoptac.db")
+    return DatabaseUrl(url.set(drivername="sqlite"))
+
+
+def _of_postgresql(database_url: str) -> DatabaseUrl:
+    """Return a URL with any number of servers. Raise ValueError if libpq refuses it."""
+    from psycopg import ProgrammingError  # noqa: PLC0415 - importing the driver takes time
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415
+
+    try:
+        parameters: dict[str, Any] = conninfo_to_dict(database_url)
+    except ProgrammingError:
+        raise ValueError from None
+    ports = str(parameters.get("port", ""))
+    if not re.fullmatch(r"(\d{0,5},)*\d{0,5}", ports):
+        raise ValueError
+    conninfo = make_conninfo(**parameters)
+    in_query = {name: str(value) for name, value in parameters.items() if name not in _PARTS.values()}
+    parts = {ours: parameters.get(name) for ours, name in _PARTS.items()}
+    host = str(parts["host"] or "")
+    if "," in host + ports or host.startswith(("/", "@")):  # a URL of SQLAlchemy has these in its query
+        in_query |= {name: str(value) for name in ("host", "port") if (value := parts.pop(name)) is not None}
+    elif parts["port"] is not None:
+        parts["port"] = int(ports) if ports else None
+    return DatabaseUrl(URL.create("postgresql+psycopg", **parts, query=in_query), conninfo)
