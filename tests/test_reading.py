@@ -1,5 +1,6 @@
 """Lists, details, filters, sorts, includes and cursors over the dataset."""
 
+import asyncio
 import json
 from itertools import permutations
 
@@ -7,8 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
+from app.core.database.engine import Database
 from app.core.values.text import sort_key
+from bench.apps.same_sql import recorded, runner
 from seed.files import Dataset
+from tests.support.databases import url_of
 from tests.support.http import get, walk
 
 NAMES = [resource.name for resource in RESOURCES]
@@ -214,3 +218,19 @@ def test_a_tree_may_be_asked_more_than_once_in_one_statement(client: TestClient,
     response = client.get(path)
     assert response.status_code == 200
     assert response.json().get("items", response.json().get("included"))
+
+
+def test_included_records_are_read_in_few_statements(seeded_database: Database) -> None:
+    """The second statement finds that no included record links to another one. PostgreSQL plans it once."""
+    path = "/v1/projects/smart-factory-cooperation?include=partners,agreements,milestones,figures"
+    url = url_of(seeded_database)
+    ((first, *others),) = asyncio.run(recorded(url, [path]))
+    assert first[1].count("smart-factory-cooperation") == 5  # the record and each include
+    assert 1 <= len(others) <= 2
+    if seeded_database.is_sqlite:
+        return
+    plans = "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE starts_with(statement, 'SELECT anon')"
+    with runner(url) as run:
+        for _ in range(20):  # the driver prepares a statement at the sixth time, and the server plans five more times
+            run(others[0])
+        assert run((plans, [])) == [(True,)]

@@ -29,9 +29,9 @@ from app.core.model.filters import Parameter
 from app.core.model.labels import LABELS, Labels, code_label, codes_of_field, labelled
 from app.core.reading.filter_conditions import FilterShape, conditions, few_links, filter_shape
 from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
-from app.core.reading.includes import query_in_order, select_keys
 from app.core.reading.parameters import LANGUAGES, MAX_ITEMS, SEPARATED, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
+from app.core.stored_records import query_in_order, select_keys
 from app.core.values.numbers import Quantity, quantity_shown
 from app.figures.models import FIGURES
 from app.figures.stated import Exactness, StatedFigure

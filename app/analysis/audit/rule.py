@@ -23,7 +23,7 @@ from app.core.database.sql import one_of
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
 from app.core.model.support import supported_field
-from app.core.reading.includes import query_in_order, select_keys
+from app.core.stored_records import query_in_order, select_keys
 from app.core.values.codelists import Code, CodeList
 
 SEVERITY = CodeList(

@@ -19,7 +19,7 @@ from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.resource import Resource, on_record
 from app.core.model.tables import RecordRow
 from app.core.reading.filter_conditions import FilterShape, filter_shape
-from app.core.reading.includes import query_in_order, select_keys
+from app.core.stored_records import query_in_order, select_keys
 from app.core.values.json import from_json
 
 RECORDS = 10_000  # maximum number of records that one step passes; with filters, of those that match them

@@ -15,9 +15,9 @@ from app.core.database.sql import one_of
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.resource import Resource
 from app.core.public_paths import public
-from app.core.reading.includes import query_in_order, select_keys, select_stored
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest
+from app.core.stored_records import query_in_order, select_keys, select_stored
 from app.core.values.dates import today_in_utc
 from app.core.values.json import from_json
 from app.documents.models import DOCUMENTS

@@ -22,10 +22,10 @@ from app.core.model.resource import COMPUTED_INCLUDES, ComputedInclude, Id
 from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.filter_conditions import FilterShape, conditions, filter_shape
 from app.core.reading.filter_ids import resolve_ids
-from app.core.reading.includes import query_in_order, select_keys, select_texts
 from app.core.reading.parameters import DEFAULT_LIMIT, LANGUAGES, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed
+from app.core.stored_records import query_in_order, select_keys, select_texts
 from app.core.values.dates import Edtf
 from app.core.values.json import from_json, to_json
 from app.core.values.text import LanguageMap

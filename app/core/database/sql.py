@@ -103,9 +103,9 @@ def _fits_postgresql(element: fits, compiler: Any, *, exact: bool = False, **kwa
     return f"CASE WHEN {condition} THEN ''::bytea ELSE convert_to({column}, 'UTF8') END"
 
 
-def bounded_query(statement: Select[Any]) -> Query:
+def bounded_query(statement: Select[Any], *, looks_up: bool = False) -> Query:
     """Return the query of a select whose rows may have too many bytes. Its last column is `unfitted`."""
-    return Query(statement, on_postgresql=bounded(statement))
+    return Query(statement, on_postgresql=bounded(statement), looks_up=looks_up)
 
 
 def bounded(statement: Select[Any]) -> Select[Any]:
@@ -152,7 +152,11 @@ def _position_of_postgresql(element: position_of, compiler: Any, **kwargs: Any) 
 
 
 class one_of(FunctionElement[Any]):  # noqa: N801
-    """The condition that a column equals one value of the list bound as `name`, for lists of any length."""
+    """The condition that a column equals one value of the list bound as `name`, for lists of any length.
+
+    PostgreSQL estimates the rows from the values, and plans such a statement again each time. In a query that
+    `looks_up`, the values come from a subquery, from which it can estimate nothing.
+    """
 
     type = NullType()  # for a Boolean, SQLAlchemy would append `= 1` on SQLite, and no index could be used
     inherit_cache = True
@@ -168,9 +172,9 @@ def _one_of_sqlite(element: one_of, compiler: Any, **kwargs: Any) -> str:
 
 
 @compiles(one_of, "postgresql")
-def _one_of_postgresql(element: one_of, compiler: Any, **kwargs: Any) -> str:
+def _one_of_postgresql(element: one_of, compiler: Any, *, looks_up: bool = False, **kwargs: Any) -> str:
     column, values = (compiler.process(clause, **kwargs) for clause in element.clauses)
-    return f"{column} = ANY({values})"
+    return f"{column} = ANY((SELECT {values})::text[])" if looks_up else f"{column} = ANY({values})"
 
 
 class in_gathered(FunctionElement[Any]):  # noqa: N801

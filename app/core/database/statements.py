@@ -19,17 +19,26 @@ class Query:
     """A statement that is compiled once for each engine and then executed by the driver with new values.
 
     `on_postgresql` replaces the statement on PostgreSQL. With `alone` it needs no snapshot: it may see a later state
-    than earlier statements of the same read. A statement can be given as a function that builds it, which is called
-    only on its engine. With `rebuild`, which returns an equal query, it forgets the expression
-    once it is compiled: the expression takes ten times the memory of the SQL text.
+    than earlier statements of the same read. With `looks_up` it looks records up by lists of ids, so that one plan
+    serves all values: PostgreSQL then plans it once for each connection, not each time. A statement can be given as a
+    function that builds it, which is called only on its engine. With `rebuild`, which returns an equal query, it
+    forgets the expression once it is compiled: the expression takes ten times the memory of the SQL text.
     """
 
-    def __init__(self, statement: Statement, on_postgresql: Statement | None = None, *, alone: bool = False) -> None:
+    def __init__(
+        self,
+        statement: Statement,
+        on_postgresql: Statement | None = None,
+        *,
+        alone: bool = False,
+        looks_up: bool = False,
+    ) -> None:
         self._statements: dict[str, Statement] = {
             "sqlite": statement,
             "postgresql": statement if on_postgresql is None else on_postgresql,
         }
         self.alone = alone
+        self.looks_up = looks_up
         self.rebuild: Callable[[], Query] | None = None
         self._compiled: dict[tuple[str, bool], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
@@ -49,7 +58,7 @@ class Query:
         statements = self._statements or (self.rebuild()._statements if self.rebuild else {})
         statement = statements[dialect.name]
         built: Any = statement if isinstance(statement, Executable) else statement()
-        compiled = built.compile(dialect=dialect, compile_kwargs={"exact": exact})
+        compiled = built.compile(dialect=dialect, compile_kwargs={"exact": exact, "looks_up": self.looks_up})
         if self.rebuild is not None:
             self._statements = {}
         literals = {name: value for name, value in compiled.params.items() if value is not None}

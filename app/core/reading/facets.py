@@ -34,9 +34,9 @@ from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.counted_codes import Combinations, is_counted, matching, read_combinations, values_of
 from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
 from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
-from app.core.reading.includes import select_texts, union_in_order
 from app.core.reading.parameters import DEFAULT_LIMIT, LANGUAGES, MAX_ITEMS, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
+from app.core.stored_records import select_texts, union_in_order
 from app.core.values.codelists import CodeList
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap

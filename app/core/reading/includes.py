@@ -1,95 +1,27 @@
 """`include`: linked records that a response contains in addition, read in as few statements as possible."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Protocol
 
-from sqlalchemy import Executable, Select, case, func, literal_column, select, union_all
+from sqlalchemy import Select, literal_column, not_
 
-from app.core.change_log import CHANGES
-from app.core.database.sql import bounded, unfitted, utf8
+from app.core.database.sql import one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
 from app.core.model.resource import COMPUTED_INCLUDES, Include, Resource, on_record
 from app.core.reading.cursors import Cursors
 from app.core.reading.results import ReadRequest
+from app.core.stored_records import TextsOf, ordered_query, select_keys, union_in_order
 from app.core.values.text import Suggestions
 
 MAX_INCLUDED = 200  # records for each step
 MAX_ROUNDS = 5  # links in a chain of included records; `included_next` has the paths of the records after these
 MAX_IN_PATH = 100  # ids in the path of further records
-
-
-def select_stored(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
-    """Select columns of public records (or drafts), and last the bytes of the representation."""
-    return _select(utf8, resource, columns, state)
-
-
-def select_texts(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
-    """Select columns of public records (or drafts), and last the text of the representation, for `bounded`."""
-    return _select(lambda text: unfitted(text).label("body"), resource, columns, state)
-
-
-def _select(encode: Callable[[Any], Any], resource: Resource, columns: Sequence[Any], state: str) -> Select[Any]:
-    """Select columns, and last the representation.
-
-    The representation is that of the last Change, unless the record was rendered again since.
-    """
-    table = resource.table
-    body = encode(func.coalesce(table.body, CHANGES.c.body))
-    statement = select(*columns, body).join(CHANGES, CHANGES.c.sequence == table.change)
-    return statement.where(table.state == literal_column(f"'{state}'"))
-
-
-def select_keys(resource: Resource, *columns: Any, state: str = "published") -> Select[Any]:
-    """Select columns of public records (or drafts), and last the id, for `TextsOf`."""
-    table = resource.table
-    return select(*columns, table.id.label("id")).where(table.state == literal_column(f"'{state}'"))
-
-
-# Adds the text of the representation to an ordered select of keys. There is one function for each engine.
-TextsOf = Callable[[Resource, Select[Any]], Select[Any]]
-
-
-def _texts_after_sort(resource: Resource, keys: Select[Any]) -> Select[Any]:
-    """Read the representations of the rows of a page only.
-
-    SQLite would copy the representation of every matching record if it had to sort them. `typeof` does not read it.
-    """
-    table = resource.table
-    page = keys.add_columns(table.change.label("change"), func.typeof(table.body).label("type_of_body")).subquery()
-    rendered = select(table.body).where(table.id == page.c.id).correlate(page).scalar_subquery()
-    text = func.coalesce(case((page.c.type_of_body != literal_column("'null'"), rendered)), CHANGES.c.body)
-    body = select(unfitted(text)).where(CHANGES.c.sequence == page.c.change).correlate(page).scalar_subquery()
-    columns = [column for column in page.c if column.key not in ("change", "type_of_body")]
-    return select(*columns, body.label("body"))
-
-
-def _joined_texts(resource: Resource, keys: Select[Any]) -> Select[Any]:
-    """Read the representations in the same select. PostgreSQL sorts references to large texts, not the texts."""
-    table = resource.table
-    body = unfitted(func.coalesce(table.body, CHANGES.c.body)).label("body")
-    return bounded(keys.add_columns(body).join_from(table, CHANGES, CHANGES.c.sequence == table.change))
-
-
-def ordered_query(
-    build: Callable[[TextsOf], Executable], *, alone: bool = False, is_in_index_order: bool = False
-) -> Query:
-    """Return the query of a select of ordered keys with their representations. `build` adds them with its argument.
-
-    If an index always has the order, SQLite does not sort, and a page takes a quarter less with `_joined_texts`.
-    """
-    joined = partial(build, _joined_texts)
-    return Query(joined if is_in_index_order else partial(build, _texts_after_sort), joined, alone=alone)
-
-
-def query_in_order(resource: Resource, keys: Select[Any]) -> Query:
-    """Return the query of one select of ordered keys, with their representations."""
-    return ordered_query(lambda texts_of: texts_of(resource, keys))
 
 
 class IncludedShape(Protocol):
@@ -108,17 +40,19 @@ class IncludedShape(Protocol):
 
 @dataclass(frozen=True)
 class IncludeStep:
-    """One link that an include follows, from records of the resource `source`."""
+    """One link that an include follows, from records of the resource `source`. `number` is its position among them."""
 
+    number: int
     name: str
     include: Include
     source: str
 
-    def keys(self, bind: str, single: bool, *columns: Any) -> Select[Any]:
-        """Select the keys of the linked records of the records whose ids are bound to `bind`."""
+    def keys(self, part: int, bind: str, single: bool) -> Select[Any]:
+        """Select the number of the part and the keys of the records to which the records bound to `bind` link."""
         resource = self.include.resource
         parameter = resource.parameters[self.include.parameter]
-        linked = select_keys(resource, *columns).where(on_record(parameter, bind, single))
+        linked = select_keys(resource, literal_column(str(part)).label("part"))
+        linked = linked.where(on_record(parameter, bind, single))
         return linked.order_by(resource.table.id).limit(literal_column(str(MAX_INCLUDED + 1)))
 
 
@@ -142,6 +76,8 @@ class Includes:
         self.names = ",".join(followed)
         self.first_steps = [step for step in self.steps if step.source == resource.name]
         self.later_steps = [step for step in self.steps if not step.include.nested and self._has_sources(step)]
+        # By step: the steps that are followed from the records that it adds.
+        self.following = [[later for later in self.later_steps if _can_follow(later, step)] for step in self.steps]
         self.needs_more = bool(self.later_steps or self.computed)
         self.resources: dict[str, list[Resource]] = {}
         for step in self.steps:
@@ -149,13 +85,12 @@ class Includes:
 
     def _has_sources(self, step: IncludeStep) -> bool:
         """Return whether another name adds records from which the link of a step is followed."""
-        return any(other.name != step.name and other.include.resource.name == step.source for other in self.steps)
+        return any(_can_follow(step, other) for other in self.steps)
 
     def parts(self, texts_of: TextsOf, bind: str, single: bool) -> Iterator[Select[Any]]:
         """Yield a select of (number, id, body) for each step of the first statement."""
         for number, step in enumerate(self.first_steps):
-            keys = step.keys(bind, single, literal_column(str(number)).label("part"))
-            yield texts_of(step.include.resource, keys)
+            yield texts_of(step.include.resource, step.keys(number, bind, single))
 
     def read(self, request: ReadRequest, ids: Sequence[str], shape: IncludedShape, rows: Rows | None = None) -> Read:
         """Return the last members of a response: `"included": …, "included_next": …`.
@@ -167,8 +102,8 @@ class Includes:
             first = STATEMENTS.query(_first_statement, self.resource, self.names)
             values = {"ids": list(ids), "most_bytes": MAX_PAGE_BYTES}
             rows = (yield first, values) if self.first_steps and ids else ()
-        first_reads, left = _split(rows, len(self.first_steps))
-        records = IncludedRecords(request, shape, self.steps, left + sum(read.size for read in first_reads))
+        first_reads, left = _split(rows, len(self.first_steps), MAX_PAGE_BYTES)
+        records = IncludedRecords(self, request, shape, left)
         for step, read in zip(self.first_steps, first_reads, strict=True):
             yield from records.add(step, ids, read)
         for _ in range(MAX_ROUNDS):
@@ -183,43 +118,41 @@ class Includes:
 
     def _follow(self, records: "IncludedRecords") -> Read:
         """Follow each link from the records that it was not followed from yet; return whether there were any."""
-        has_followed = False
-        for step in self.later_steps:
-            if sources := records.sources(step):
-                has_followed = True
-                yield from records.add(step, sources, (yield from _read_later(step, sources, records.left)))
-        return has_followed
+        sources = {step: ids for step in self.later_steps if (ids := records.take_sources(step))}
+        reads = yield from _read_later(sources, records)
+        for (step, ids), read in zip(sources.items(), reads, strict=True):
+            yield from records.add(step, ids, read)
+        return bool(sources)
 
 
 class IncludedRecords:
     """The records that the names of an include have added so far, and those from which each step was followed."""
 
-    def __init__(self, request: ReadRequest, shape: IncludedShape, steps: Sequence[IncludeStep], left: int) -> None:
-        self.by_name: dict[str, dict[str, tuple[Resource, bytes]]] = {step.name: {} for step in steps}
+    def __init__(self, includes: Includes, request: ReadRequest, shape: IncludedShape, left: int) -> None:
+        self.by_name: dict[str, dict[str, tuple[Resource, bytes]]] = {step.name: {} for step in includes.steps}
         self.next_paths: dict[str, list[str]] = {}
         self.left = left  # bytes
+        self._includes = includes
         self._request = request
         self._shape = shape
-        self._followed: dict[IncludeStep, set[str]] = {}
+        self._followed: list[set[str]] = [set() for _ in includes.steps]
+        self._waiting: list[dict[str, None]] = [{} for _ in includes.steps]
 
-    def sources(self, step: IncludeStep) -> list[str]:
-        """Return the ids of the records of other names from which a step was not followed yet."""
-        others = [records for name, records in self.by_name.items() if name != step.name]
-        ids = dict.fromkeys(
-            record_id
-            for record_id, (resource, _) in chain.from_iterable(records.items() for records in others)
-            if resource.name == step.source
-        )
-        followed = self._followed.get(step, set())
-        return [record_id for record_id in ids if record_id not in followed]
+    def take_sources(self, step: IncludeStep) -> list[str]:
+        """Return the ids of the records of other names from which a step was not followed yet, and forget them."""
+        waiting, self._waiting[step.number] = self._waiting[step.number], {}
+        followed = self._followed[step.number]
+        return [record_id for record_id in waiting if record_id not in followed]
 
     def add(self, step: IncludeStep, ids: Sequence[str], read: "StepRecords") -> Read:
         """Add the records of a step that was followed from these ids, and the paths of the remaining ones."""
-        self._followed.setdefault(step, set()).update(ids)
-        self.left -= read.size
+        self._followed[step.number].update(ids)
         resource = step.include.resource
-        for record_id, body in read.pairs:
-            self.by_name[step.name].setdefault(record_id, (resource, body))
+        records = self.by_name[step.name]
+        added = {record_id: (resource, body) for record_id, body in read.pairs if record_id not in records}
+        records |= added
+        for later in self._includes.following[step.number] if added else ():
+            self._waiting[later.number] |= dict.fromkeys(added)
         if read.has_more:
             shaping = self._shape.parameters_of_included(step.name)
             paths = yield from _next_paths(self._request, step.include, ids, read.last_id, shaping)
@@ -228,8 +161,13 @@ class IncludedRecords:
     def add_paths_of_the_rest(self, steps: Iterable[IncludeStep]) -> Read:
         """Add the paths of the records behind links that are too far away to be followed."""
         for step in steps:
-            if sources := self.sources(step):
+            if sources := self.take_sources(step):
                 yield from self.add(step, sources, StepRecords.of((), is_cut=True))
+
+
+def _can_follow(later: IncludeStep, step: IncludeStep) -> bool:
+    """Return whether a step is followed from the records of another one. A name is not followed from its own."""
+    return later.source == step.include.resource.name and later.name != step.name
 
 
 def _steps(resource: Resource, names: Collection[str]) -> list[IncludeStep]:
@@ -242,7 +180,7 @@ def _steps(resource: Resource, names: Collection[str]) -> list[IncludeStep]:
     for source in sources:  # grows
         edges = [edge for edge in source.includes.values() if edge.name in names]
         edges = [edge for edge in edges if source is resource or not edge.nested]
-        steps += [IncludeStep(edge.name, edge, source.name) for edge in edges]
+        steps += [IncludeStep(len(steps) + place, edge.name, edge, source.name) for place, edge in enumerate(edges)]
         sources += [target for target in dict.fromkeys(edge.resource for edge in edges) if target not in sources]
     return steps
 
@@ -264,14 +202,9 @@ class StepRecords:
         """The id of the last record, if there is one."""
         return self.pairs[-1][0] if self.pairs else None
 
-    @property
-    def size(self) -> int:
-        """The bytes of the records."""
-        return sum(len(body) for _, body in self.pairs)
 
-
-def _split(rows: Rows, count: int) -> tuple[list[StepRecords], int]:
-    """Return the records of each step of the first statement, and how many bytes are left for other steps.
+def _split(rows: Rows, count: int, most_bytes: int) -> tuple[list[StepRecords], int]:
+    """Return the records of each step of a statement, and how many bytes are left for other steps.
 
     If the rows do not fit into a response, the step with the first row that does not fit is cut, and all later steps.
     """
@@ -281,17 +214,20 @@ def _split(rows: Rows, count: int) -> tuple[list[StepRecords], int]:
     for number, record_id, body in fitted:
         if number >= 0:
             pairs[number].append((record_id, body))
-    left = MAX_PAGE_BYTES - sum(len(row[2]) for row in fitted) if cut_at == count else 0
+    left = most_bytes - sum(len(row[2]) for row in fitted) if cut_at == count else 0
     return [StepRecords.of(step, is_cut=number >= cut_at) for number, step in enumerate(pairs)], left
 
 
-def _read_later(step: IncludeStep, ids: Sequence[str], left: int) -> Read:
-    """Read the records of a step that is not in the first statement, if bytes are left for them."""
-    if left <= 0 or not ids:
-        return StepRecords.of((), is_cut=bool(ids))
-    rows = yield STATEMENTS.query(_later_statement, step), {"ids": list(ids), "most_bytes": left}
-    fitted = fitting(rows)
-    return StepRecords.of(fitted, is_cut=len(fitted) < len(rows))
+def _read_later(sources: Mapping[IncludeStep, Sequence[str]], records: "IncludedRecords") -> Read:
+    """Read the records of steps that are not in the first statement, except those that their names have already."""
+    if not sources or records.left <= 0:
+        return [StepRecords.of((), is_cut=True) for _ in sources]
+    values: dict[str, Any] = {"most_bytes": records.left}
+    for number, (step, ids) in enumerate(sources.items()):
+        values |= {f"ids_{number}": ids, f"present_{number}": list(records.by_name[step.name])}
+    rows = yield STATEMENTS.query(_later_statement, tuple(sources)), values
+    reads, records.left = _split(rows, len(sources), records.left)
+    return reads
 
 
 def _first_statement(resource: Resource, names: str) -> Query:
@@ -299,22 +235,22 @@ def _first_statement(resource: Resource, names: str) -> Query:
     return ordered_query(lambda texts_of: union_in_order(*includes.parts(texts_of, "ids", False)))
 
 
-def _later_statement(step: IncludeStep) -> Query:
-    return query_in_order(step.include.resource, step.keys("ids", False))
+def _later_statement(steps: Sequence[IncludeStep]) -> Query:
+    def keys(number: int, step: IncludeStep) -> Select[Any]:
+        is_present = one_of(step.include.resource.table.id, f"present_{number}")
+        return step.keys(number, f"ids_{number}", False).where(not_(is_present))
+
+    def build(texts_of: TextsOf) -> Any:
+        parts = [texts_of(step.include.resource, keys(number, step)) for number, step in enumerate(steps)]
+        return union_in_order(*parts)
+
+    return ordered_query(build, looks_up=True)
 
 
 @lru_cache(maxsize=64)
 def includes_of(resource: Resource, names: str) -> Includes:
     """Parse a value of `include`; raises Invalid if a name in it cannot be followed."""
     return Includes(resource, names)
-
-
-def union_in_order(*parts: Select[Any]) -> Any:
-    """Return the rows of each select of `TextsOf` or `bounded`, one select after the other.
-
-    Both engines append in this order: on PostgreSQL, readers switch parallel plans off.
-    """
-    return parts[0] if len(parts) == 1 else union_all(*parts)
 
 
 def _object(members: Mapping[str, bytes]) -> bytes:

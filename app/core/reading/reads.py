@@ -18,15 +18,7 @@ from app.core.model.resource import Include, Resource
 from app.core.reading.counted_codes import is_counted, matching, read_combinations, total_of
 from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
 from app.core.reading.filter_ids import with_hints
-from app.core.reading.includes import (
-    TextsOf,
-    includes_of,
-    ordered_query,
-    select_keys,
-    select_stored,
-    select_texts,
-    union_in_order,
-)
+from app.core.reading.includes import includes_of
 from app.core.reading.list_pages import ListPage
 from app.core.reading.results import (
     LAST_CHANGE_OF_RECORD,
@@ -43,6 +35,14 @@ from app.core.reading.sorts import Sort, after_position, nullable
 from app.core.search.candidates import is_match, window_of_candidates
 from app.core.search.ranking import RankedPage, Ranking
 from app.core.search.tables import RECORDS
+from app.core.stored_records import (
+    TextsOf,
+    ordered_query,
+    select_keys,
+    select_stored,
+    select_texts,
+    union_in_order,
+)
 
 
 def _last_row(sort: Any) -> Select[Any]:
@@ -75,7 +75,7 @@ class ResourceReads:
         self._any_state = Query(select(table.state, table.managed_by, merged).where(has_id), alone=True)
         draft = select_stored(resource, CHANGE_NAME, table.rendering, state="draft").where(has_id)
         self._draft = Query(draft, alone=True)
-        self._by_ids = bounded_query(select_texts(resource, table.id).where(one_of(table.id, "ids")))
+        self._by_ids = bounded_query(select_texts(resource, table.id).where(one_of(table.id, "ids")), looks_up=True)
 
     def detail(self, record_id: str, query: Any, request: ReadRequest) -> Read:
         """Read one record: all of it, or with `fields` and `include`."""

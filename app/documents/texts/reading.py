@@ -11,10 +11,10 @@ from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Reader, fi
 from app.core.errors import BadCursor, NotFound, Unavailable
 from app.core.model.resource import RESOURCES, Resource
 from app.core.reading.cursors import Cursors
-from app.core.reading.includes import ordered_query, select_keys, select_stored, union_in_order
 from app.core.reading.parameters import MAX_ITEMS
 from app.core.reading.reads import reading_of
 from app.core.reading.results import ReadRequest, computed, last_change_and_index
+from app.core.stored_records import ordered_query, select_keys, select_stored, union_in_order
 from app.core.time_limit import check_time
 from app.core.values.json import from_json
 from app.documents.models import DOCUMENTS, Document

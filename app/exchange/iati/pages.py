@@ -11,10 +11,10 @@ from sqlalchemy import bindparam
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.resource import RESOURCES, Resource, on_record
-from app.core.reading.includes import query_in_order, select_keys
 from app.core.reading.list_pages import ListPage
 from app.core.reading.reads import ResourceReads, reading_of
 from app.core.reading.results import ReadRequest
+from app.core.stored_records import query_in_order, select_keys
 from app.core.values.json import from_json
 
 AT_ONCE = 25  # projects of a page
