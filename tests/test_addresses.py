@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from app.core.database.engine import Database
 from app.webhooks import client as webhook_client
 from app.webhooks.client import WebhookClient
 from app.webhooks.egress import EgressPolicy, EgressRefused, is_public
+from app.webhooks.lookups import Lookups
 from app.webhooks.queue import CallOutcome
 from app.webhooks.signing import new_secret
 from tests.support.databases import url_of
@@ -173,7 +174,7 @@ def resolving(*answers: list[str]) -> tuple[Resolve, list[str]]:
 
 
 def call(allowance: EgressPolicy, url: str, lookups: ThreadPoolExecutor) -> CallOutcome:
-    return asyncio.run(WebhookClient(allowance, lookups).post(url, "message", b"{}", [new_secret()]))
+    return asyncio.run(WebhookClient(allowance).post(url, "message", b"{}", [new_secret()], lookups))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
@@ -245,8 +246,9 @@ def test_over_https_nothing_is_sent_without_tls(lookups: ThreadPoolExecutor) -> 
         assert receiver.messages == []
 
 
-def test_a_lookup_without_end_is_given_up(lookups: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lookup_without_end_is_given_up_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     done = threading.Event()
+    lookups = Lookups(2)
 
     def resolve(*_: Any, **__: Any) -> list[Any]:
         done.wait()
@@ -255,9 +257,12 @@ def test_a_lookup_without_end_is_given_up(lookups: ThreadPoolExecutor, monkeypat
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(webhook_client, "DEADLINE", 0.2)
     try:
-        outcome = asyncio.run(_within(call_later(lookups)))
+        outcome = asyncio.run(_within(call_later(lookups.of_key("a"))))
+        assert lookups.unfinished() == {"a": 1}
     finally:
         done.set()
+    eventually(lambda: not lookups.unfinished())
+    lookups.close()
     assert outcome.error == "No response within 0.2 seconds."
 
 
@@ -266,8 +271,8 @@ async def _within(work: Any) -> Any:
         return await work
 
 
-def call_later(lookups: ThreadPoolExecutor) -> Any:
-    return WebhookClient(EgressPolicy(), lookups).post("https://partner.example/", "message", b"{}", [new_secret()])
+def call_later(lookups: Executor) -> Any:
+    return WebhookClient(EgressPolicy()).post("https://partner.example/", "message", b"{}", [new_secret()], lookups)
 
 
 @pytest.fixture

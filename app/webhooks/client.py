@@ -1,39 +1,46 @@
 """The HTTP client: the last step of an event. It posts one message with its signatures to a checked address.
 
-The whole attempt has a deadline, and only the start of the response is read. Its libraries take a while to import, so
-`sender` imports this module when there is something to send.
+The whole attempt has a deadline, and only the start of the response is read. The parser of the server reads it: a
+parser in Python takes a hundred times as long for interim responses (1xx) and for chunks of one byte, with which
+receivers could occupy the event loop. `sender` imports this module when there is something to send.
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Any
 
-import httpcore
+import httptools
 import httpx
 
 from app import __version__
-from app.webhooks.egress import EgressPolicy, EgressRefused
+from app.webhooks.egress import EgressPolicy, EgressRefused, Endpoint
 from app.webhooks.queue import CallOutcome
 from app.webhooks.signing import signature
 
 DEADLINE = 10.0  # seconds for the lookup of the name, the connection, TLS, the request and the response
 MAX_READ = 16_384  # bytes of a response, with its head and all that comes before it
 PIECE = 1_024  # bytes that are parsed before the event loop looks at other connections
+CLOSING = 1.0  # seconds for the end of TLS
 
 
 class WebhookClient:
     """Posts messages to receivers. Each attempt has a connection of its own, so attempts share no state."""
 
-    def __init__(self, policy: EgressPolicy, lookups: Executor) -> None:
+    def __init__(self, policy: EgressPolicy) -> None:
         self.policy = policy
-        self._network = _Network(policy, lookups)
-        self._tls = httpx.create_ssl_context()
+        self._tls = httpx.create_ssl_context()  # with the certificates that its package has
+        self._tls.set_alpn_protocols(["http/1.1"])
 
-    async def post(self, url: str, message_id: str, body: bytes, secrets: Iterable[str]) -> CallOutcome:
-        """Post a message with one signature for each secret. No behaviour of a receiver or network raises an error."""
+    async def post(
+        self, url: str, message_id: str, body: bytes, secrets: Iterable[str], lookups: Executor
+    ) -> CallOutcome:
+        """Post a message with one signature for each secret. No behaviour of a receiver or network raises an error.
+
+        A lookup that takes longer than the attempt goes on in its thread of `lookups`.
+        """
         started = time.monotonic()
         timestamp = int(time.time())
         headers = {
@@ -46,26 +53,47 @@ class WebhookClient:
         response = ReceiverResponse()
         try:
             async with asyncio.timeout(DEADLINE):
-                await self._request(url, headers, body, response)
+                await self._request(url, headers, body, response, lookups)
         except Exception as error:  # a receiver can cause any error; only a cancellation is raised again
             if response.status is None:
                 return CallOutcome(error=_error_text(error), took_ms=_since(started))
         return CallOutcome(response.status, _status_text(response.status), response.wait, _since(started))
 
-    async def _request(self, url: str, headers: dict[str, str], body: bytes, response: "ReceiverResponse") -> None:
+    async def _request(
+        self, url: str, headers: dict[str, str], body: bytes, response: "ReceiverResponse", lookups: Executor
+    ) -> None:
         endpoint = self.policy.endpoint(url)
-        headers = {"Host": endpoint.host_header, **headers, "Content-Length": str(len(body))}
-        origin = httpcore.Origin(endpoint.scheme.encode(), endpoint.host.encode(), endpoint.port)
-        target = httpcore.URL(
-            scheme=origin.scheme, host=origin.host, port=endpoint.port, target=endpoint.target.encode()
-        )
-        async with (
-            httpcore.AsyncHTTPConnection(origin, ssl_context=self._tls, network_backend=self._network) as connection,
-            connection.stream("POST", target, headers=list(headers.items()), content=body) as stream,
-        ):
-            response.read_head(stream)
-            async for _ in stream.aiter_stream():  # until MAX_READ; nothing of it is kept
-                pass
+        headers = {"Host": endpoint.host_header, **headers, "Content-Length": str(len(body)), "Connection": "close"}
+        lines = [f"POST {endpoint.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        reader, writer = await self._connect(endpoint, lookups)
+        try:
+            writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+            with suppress(ConnectionError):  # the receiver may have responded before it closed the connection
+                await writer.drain()
+            await response.read(reader)
+            writer.close()
+        except BaseException:
+            writer.transport.abort()
+            raise
+
+    async def _connect(
+        self, endpoint: Endpoint, lookups: Executor
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the first address that accepts a connection. TLS uses the name of the host."""
+        tls: dict[str, Any] = {}
+        if endpoint.scheme == "https":
+            tls = {"ssl": self._tls, "server_hostname": endpoint.host, "ssl_shutdown_timeout": CLOSING}
+        failure: OSError | None = None
+        for address in await self.policy.addresses(endpoint.host, endpoint.port, lookups):
+            try:
+                return await asyncio.open_connection(str(address), endpoint.port, limit=MAX_READ, **tls)
+            except OSError as error:
+                failure = error
+        raise NotConnected from failure
+
+
+class NotConnected(Exception):
+    """No address of the host accepted a connection, or the certificate is not valid."""
 
 
 class ReceiverResponse:
@@ -74,76 +102,39 @@ class ReceiverResponse:
     def __init__(self) -> None:
         self.status: int | None = None
         self.wait = 0
+        self._is_complete = False
+        self._wait = 0
+        self._parser = httptools.HttpResponseParser(self)
 
-    def read_head(self, response: httpcore.Response) -> None:
-        """Read the status, and Retry-After if it is a number of seconds."""
-        self.status = response.status
-        for name, value in response.headers:
-            if name.lower() == b"retry-after" and value.isdigit() and len(value) < 10:
-                self.wait = int(value)
+    async def read(self, reader: asyncio.StreamReader) -> None:
+        """Read to the end of the response, but at most MAX_READ bytes. Nothing of the body is kept."""
+        left = MAX_READ
+        while left > 0 and not self._is_complete and (piece := await reader.read(min(PIECE, left))):
+            self._parser.feed_data(piece)
+            left -= len(piece)
+            await asyncio.sleep(0)
+        if self.status is None:
+            raise EOFError("There is no response.")
 
+    def on_message_begin(self) -> None:
+        """Forget the headers of an interim response. The parser calls this, and the following functions."""
+        self._wait = 0
 
-class _Network(httpcore.AsyncNetworkBackend):
-    """Connects only to addresses that the egress policy permits. TLS and the Host header use the name."""
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note Retry-After if it is a number of seconds."""
+        if name.lower() == b"retry-after" and value.isdigit() and len(value) < 10:
+            self._wait = int(value)
 
-    def __init__(self, policy: EgressPolicy, lookups: Executor) -> None:
-        self._policy = policy
-        self._lookups = lookups
-        self._inner = httpcore.AnyIOBackend()
+    def on_headers_complete(self) -> None:
+        """Note the status, unless it is that of an interim response."""
+        status = self._parser.get_status_code()
+        if status >= 200 and self.status is None:
+            self.status = status
+            self.wait = self._wait
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        failure: Exception | None = None
-        for address in await self._policy.addresses(host, port, self._lookups):
-            try:
-                stream = await self._inner.connect_tcp(str(address), port, timeout, local_address, socket_options)
-                return _BoundedStream(stream)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        assert failure is not None
-        raise failure
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-class _BoundedStream(httpcore.AsyncNetworkStream):
-    """A connection from which MAX_READ bytes are read, in small pieces.
-
-    Otherwise a receiver could occupy the event loop: with interim responses (1xx) without end, or with chunks of one
-    byte, each of which is parsed.
-    """
-
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
-        self._inner = inner
-        self._left = MAX_READ
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._left <= 0:
-            raise httpcore.ReadError("The response is too long.")
-        piece = await self._inner.read(min(max_bytes, PIECE, self._left), timeout)
-        self._left -= len(piece)
-        return piece
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._inner.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        return _BoundedStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+    def on_message_complete(self) -> None:
+        """Note the end of the response."""
+        self._is_complete = self.status is not None
 
 
 def _since(started: float) -> int:
@@ -153,9 +144,9 @@ def _since(started: float) -> int:
 def _error_text(error: Exception) -> str:
     if isinstance(error, EgressRefused):
         return f"The URL {error}."
-    if isinstance(error, TimeoutError | httpcore.TimeoutException):
+    if isinstance(error, TimeoutError):
         return f"No response within {DEADLINE:g} seconds."
-    if isinstance(error, httpcore.ConnectError):
+    if isinstance(error, NotConnected):
         return "The connection or the TLS handshake failed. The certificate must be valid."
     return "The connection was closed early, or the response is not HTTP."
 

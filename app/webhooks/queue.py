@@ -5,10 +5,10 @@ end and another sender takes over. Every function here runs in a transaction tha
 """
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
     Connection,
@@ -44,6 +44,7 @@ class DeliveryAttempt:
 
     delivery: str
     webhook: str
+    key: str
     number: int
     url: str
     body: bytes
@@ -191,20 +192,30 @@ class DueDeliveries(NamedTuple):
     ids: list[str]
 
 
-def find_due(connection: Connection, free: Callable[[str, bool], int], limit: int) -> list[DueDeliveries]:
+class Room(Protocol):
+    """How many more attempts there may be now."""
+
+    def of(self, webhook: Any) -> int:
+        """Return the number for a subscription."""
+
+    def take(self, webhook: Any, number: int) -> None:
+        """Note that a subscription gets so many more attempts."""
+
+
+def find_due(connection: Connection, room: Room, limit: int) -> list[DueDeliveries]:
     """Find at most `limit` deliveries that are due, unreliable ones last. It needs no lock: `claim` checks again.
 
-    `free(webhook_id, is_unreliable)` returns how many more attempts a subscription may have now. Searching the queues
-    of many subscriptions takes long, so other writes must not wait for it.
+    Searching the queues of many subscriptions takes long, so other writes must not wait for it.
     """
     at = instant(datetime.now(UTC))
     due_by_webhook: list[DueDeliveries] = []
     for webhook in _webhooks_due(connection, at):
-        room = min(limit, free(webhook.id, _is_unreliable(webhook)))
-        if room > 0:
-            rows = connection.execute(_DUE_IDS.limit(room), {"webhook": webhook.id, "at": at})
+        number = min(limit, room.of(webhook))
+        if number > 0:
+            rows = connection.execute(_DUE_IDS.limit(number), {"webhook": webhook.id, "at": at})
             due_by_webhook.append(DueDeliveries(webhook, [row.id for row in rows]))
             limit -= len(due_by_webhook[-1].ids)
+            room.take(webhook, len(due_by_webhook[-1].ids))
         if limit <= 0:
             break
     return due_by_webhook
@@ -239,10 +250,11 @@ def _webhooks_due(connection: Connection, at: str) -> Sequence[Any]:
     query = select(WEBHOOKS).where(IS_ACTIVE, rested, select(DELIVERIES.c.id).where(due).exists())
     webhooks = list(connection.execute(query).all())
     random.shuffle(webhooks)
-    return sorted(webhooks, key=_is_unreliable)
+    return sorted(webhooks, key=is_unreliable)
 
 
-def _is_unreliable(webhook: Any) -> bool:
+def is_unreliable(webhook: Any) -> bool:
+    """Return whether a subscription fails or has never accepted an event."""
     return webhook.failures > 0 or webhook.last_accepted_at is None
 
 
@@ -273,11 +285,12 @@ def _attempt(webhook: Any, row: Any, at: str) -> DeliveryAttempt:
     return DeliveryAttempt(
         delivery=row.id,
         webhook=webhook.id,
+        key=webhook.key,
         number=row.attempts + 1,
         url=webhook.url,
         body=row.payload.encode(),
         secrets=tuple(secrets),
-        is_unreliable=_is_unreliable(webhook),
+        is_unreliable=is_unreliable(webhook),
     )
 
 

@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from app.core.database.statements import Query, Read, Reader
 from app.webhooks.disabling import disable_keyless
 from app.webhooks.egress import EgressPolicy
 from app.webhooks.fan_out import fan_out
+from app.webhooks.lookups import Lookups
 from app.webhooks.models import CURSOR, DELIVERIES, IS_ACTIVE, IS_PENDING, WEBHOOKS
 from app.webhooks.queue import (
     MAX_CLAIMED,
@@ -29,6 +30,7 @@ from app.webhooks.queue import (
     DeliveryAttempt,
     claim,
     find_due,
+    is_unreliable,
     lock_deliveries,
     record_results,
     release_attempts,
@@ -36,7 +38,8 @@ from app.webhooks.queue import (
 
 POLL = 1.0  # seconds between looks at the database, for commits of other processes
 TICK = 0.05  # seconds between looks at the commits of this process
-MAX_RUNNING = 256  # attempts at the same time; unreliable and slow subscriptions have at most half of them
+MAX_RUNNING = 256  # attempts at the same time
+MAX_OF_KEY = MAX_RUNNING // 4  # of one key; unreliable and slow subscriptions have at most half of either number
 SLOW_MS = 1_000
 GRACE = 1.0  # seconds for which running attempts may continue when the sender stops
 
@@ -50,22 +53,41 @@ HAS_WORK = Query(select(literal_column("1")).where(_HAS_WORK), alone=True)
 
 
 class FreeAttempts:
-    """The number of further attempts of each subscription, so that slow or unreliable ones do not delay the others."""
+    """The number of further attempts of each subscription, so that no subscription and no key delays the others.
 
-    def __init__(self, running: Iterable[DeliveryAttempt], slow: Iterable[str]) -> None:
+    A lookup of a host that goes on after the end of its attempt counts for its key like an attempt.
+    """
+
+    def __init__(
+        self, running: Iterable[DeliveryAttempt], slow: Iterable[str], lookups: Counter[str] | None = None
+    ) -> None:
         attempts = list(running)
         self._slow = frozenset(slow)
         self._running = Counter(attempt.webhook for attempt in attempts)
-        self._limited = sum(attempt.is_unreliable or attempt.webhook in self._slow for attempt in attempts)
+        self._of_key = Counter(attempt.key for attempt in attempts) | (lookups or Counter())  # the larger number
+        limited = [attempt.key for attempt in attempts if attempt.is_unreliable or attempt.webhook in self._slow]
+        self._limited = Counter(limited)  # by key
 
-    def of(self, webhook_id: str, is_unreliable: bool) -> int:
-        """Return the number for a subscription. An unreliable or slow one gets one attempt, which is reserved."""
-        if not is_unreliable and webhook_id not in self._slow:
-            return MAX_CLAIMED - self._running[webhook_id]
-        if self._running[webhook_id] or self._limited >= MAX_RUNNING // 2:
-            return 0
-        self._limited += 1
-        return 1
+    def in_all(self) -> int:
+        """Return the number for all subscriptions."""
+        return MAX_RUNNING - self._of_key.total()
+
+    def of(self, webhook: Any) -> int:
+        """Return the number for a subscription. An unreliable or slow one gets one attempt at a time."""
+        of_key = MAX_OF_KEY - self._of_key[webhook.key]
+        if not self._is_limited(webhook):
+            return min(of_key, MAX_CLAIMED - self._running[webhook.id])
+        is_full = self._limited[webhook.key] >= MAX_OF_KEY // 2 or self._limited.total() >= MAX_RUNNING // 2
+        return 0 if is_full or self._running[webhook.id] else min(of_key, 1)
+
+    def take(self, webhook: Any, number: int) -> None:
+        """Note that a subscription gets so many more attempts."""
+        self._running[webhook.id] += number
+        self._of_key[webhook.key] += number
+        self._limited[webhook.key] += number if self._is_limited(webhook) else 0
+
+    def _is_limited(self, webhook: Any) -> bool:
+        return is_unreliable(webhook) or webhook.id in self._slow
 
 
 class Sender:
@@ -77,7 +99,7 @@ class Sender:
         self.base = base.rstrip("/")
         self._policy = policy
         self._transactions = ThreadPoolExecutor(1, thread_name_prefix="deliveries")
-        self._lookups = ThreadPoolExecutor(MAX_RUNNING, thread_name_prefix="lookup")
+        self._lookups = Lookups(MAX_RUNNING)
         self._client: Any = None  # created when there is something to send
         self._running: dict[asyncio.Task[None], DeliveryAttempt] = {}
         self._results: list[AttemptResult] = []
@@ -107,7 +129,7 @@ class Sender:
             if unfinished or self._results:
                 await self._in_thread(self._finish, unfinished)
         self._transactions.shutdown(wait=True)
-        self._lookups.shutdown(wait=False, cancel_futures=True)
+        self._lookups.close()
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -138,14 +160,14 @@ class Sender:
             return False
         results = self._results
         self._results = []
-        free = FreeAttempts(self._running.values(), self._slow)
+        free = FreeAttempts(self._running.values(), self._slow, self._lookups.unfinished())
         try:
-            claimed, more = await self._in_thread(self._transact, results, free, MAX_RUNNING - len(self._running))
+            claimed, more = await self._in_thread(self._transact, results, free)
         except BaseException:
             self._results = results + self._results
             raise
         if claimed and self._client is None:
-            self._client = await self._in_thread(_webhook_client, self._policy, self._lookups)
+            self._client = await self._in_thread(_webhook_client, self._policy)
         for attempt in claimed:
             task = asyncio.ensure_future(self._send(attempt))
             self._running[task] = attempt
@@ -153,7 +175,8 @@ class Sender:
         return bool(more)
 
     async def _send(self, attempt: DeliveryAttempt) -> None:
-        outcome = await self._client.post(attempt.url, attempt.delivery, attempt.body, attempt.secrets)
+        lookups = self._lookups.of_key(attempt.key)
+        outcome = await self._client.post(attempt.url, attempt.delivery, attempt.body, attempt.secrets, lookups)
         if outcome.took_ms > SLOW_MS:
             self._slow.add(attempt.webhook)
         else:
@@ -170,16 +193,14 @@ class Sender:
                 ms=outcome.took_ms,
             )
 
-    def _transact(
-        self, results: list[AttemptResult], free: FreeAttempts, limit: int
-    ) -> tuple[list[DeliveryAttempt], bool]:
+    def _transact(self, results: list[AttemptResult], free: FreeAttempts) -> tuple[list[DeliveryAttempt], bool]:
         """Run the transactions of one cycle."""
         with self.database.engine.begin() as connection:
             lock_deliveries(connection)
             disabled = record_results(connection, results) + disable_keyless(connection)
             more = fan_out(connection, self.base)
         with self.database.snapshot() as connection:
-            due_by_webhook = find_due(connection, free.of, limit)
+            due_by_webhook = find_due(connection, free, free.in_all())
         claimed: list[DeliveryAttempt] = []
         if any(due.ids for due in due_by_webhook):
             with self.database.engine.begin() as connection:
@@ -199,10 +220,10 @@ class Sender:
         return await asyncio.get_running_loop().run_in_executor(self._transactions, work, *arguments)
 
 
-def _webhook_client(policy: EgressPolicy, lookups: Executor) -> Any:
+def _webhook_client(policy: EgressPolicy) -> Any:
     from app.webhooks.client import WebhookClient  # noqa: PLC0415 - its HTTP client takes a while to import
 
-    return WebhookClient(policy, lookups)
+    return WebhookClient(policy)
 
 
 def _has_work() -> Read:
