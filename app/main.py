@@ -27,6 +27,7 @@ from app.changes.long_poll import LongPolls
 from app.core.access.key_activity import KeyActivity
 from app.core.asgi.authentication import AuthenticationMiddleware
 from app.core.asgi.compression import Compression
+from app.core.asgi.freshness import Freshness
 from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.request_headers import RequestHeaders
@@ -34,6 +35,7 @@ from app.core.asgi.response_cache import ResponseCache
 from app.core.asgi.turns import Rounds, Turns
 from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database, WriteLimits
+from app.core.database.log_position import LogPosition
 from app.core.gauges import register_gauge
 from app.core.http import site
 from app.core.http.bodies import BufferedBodies
@@ -50,7 +52,6 @@ from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import head
 from app.core.public_paths import RootPath, set_root_path
 from app.core.reading.cursors import CursorSigner
-from app.core.reading.freshness import Freshness
 from app.core.reading.shared_reads import SharedReads
 from app.core.request_cost import MeteredWork
 from app.core.settings import Settings
@@ -122,11 +123,17 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
 
         observe = mount(app, on_own_port=bool(settings.metrics_port))
     inner = MeteredWork(Compression(app.state.keyed_api))
-    http = HttpMiddleware(inner, access_log=settings.access_log, log_clients=settings.log_clients, observe=observe)
+    http = HttpMiddleware(
+        inner,
+        access_log=settings.access_log,
+        log_clients=settings.log_clients,
+        observe=observe,
+        position=app.state.position,
+    )
     outermost: ASGIApp = http
     if settings.hot_cache:
         outermost = ResponseCache(http, app.state.fresh, settings.hot_cache, page_variant)
-    outermost = RequestHeaders(outermost, http, app.state.public_api.has_file)
+    outermost = RequestHeaders(outermost, http, app.state.public_api.has_file, app.state.fresh)
     of_key = settings.rate_limit_key
     of_address = settings.rate_limit_address
     if of_key or of_address:
@@ -164,8 +171,12 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     state.cursor_signer = CursorSigner()
     state.shared_reads = SharedReads()
     state.workbooks = workbook_queue()
+    state.position = LogPosition()
     state.fresh = Freshness(
-        lambda: last_state(state.separate_reader), lambda: state.database.commits(), settings.hot_staleness
+        lambda: last_state(state.separate_reader),
+        lambda: state.database.commits(),
+        settings.hot_staleness,
+        state.position,
     )
     state.summaries = Summaries(state.fresh.marker)
     routers = _routers(settings)
@@ -256,6 +267,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         deadline=settings.query_deadline,
         inline_budget=settings.inline_budget,
         limits=WriteLimits(settings.write_quota, settings.max_body),
+        position=app.state.position,
     )
     app.state.database = database
     app.state.reader = database.reader()

@@ -18,11 +18,11 @@ from starlette.testclient import TestClient
 
 from app.changes import feed, long_poll
 from app.changes.long_poll import LongPolls
+from app.core.asgi.freshness import Freshness
 from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.core.errors import TooMany
 from app.core.model.resource import RESOURCES
-from app.core.reading.freshness import Freshness
 from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields
 from tests.support.databases import url_of

@@ -13,13 +13,13 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from app.core.asgi import freshness
+from app.core.asgi.freshness import Freshness
 from app.core.asgi.http_middleware import HttpMiddleware
 from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import MAX_KEY_SIZE, ResponseCache
 from app.core.asgi.turns import Turns
 from app.core.database.engine import Database
-from app.core.reading import freshness
-from app.core.reading.freshness import Freshness
 from app.core.settings import Settings
 from app.main import create_app
 from tests.support.databases import url_of

@@ -16,8 +16,8 @@ from typing import Any
 from starlette.types import Receive
 
 from app.changes.interests import EVERYTHING, Interest, Look, NewChange
+from app.core.asgi.freshness import Freshness
 from app.core.errors import TooMany, Unavailable
-from app.core.reading.freshness import Freshness
 from app.core.reading.shared_reads import MAX_WAITING
 
 MAX_LONG_POLLS = 1_000  # a further request ends the oldest request of the client that has the most

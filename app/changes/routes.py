@@ -1,5 +1,6 @@
 """`GET /v1/changes`: the change feed, page by page or with long polling."""
 
+import contextlib
 import time
 from dataclasses import replace
 from functools import cache, partial, reduce
@@ -13,7 +14,7 @@ from app.changes.feed import PATH, SCANNED, FeedPage, read_feed
 from app.changes.interests import Interest
 from app.core.access.clients import client_of
 from app.core.change_log import ACTION, PUBLIC_ACTION
-from app.core.errors import Rewound
+from app.core.errors import NotReached, Rewound
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import PreparedResponse, read_request, run_read, write_response
@@ -248,12 +249,16 @@ router = APIRouter(tags=["changes"])
 )
 async def read_changes(request: Request, query: Any) -> Response:
     """Return a page of the feed; with `wait`, as soon as it has an item."""
+    with contextlib.suppress(NotReached):  # the read says whether the log was rewound
+        await request.scope["app"].state.fresh.ensure_reached(query.after)
     if not query.wait:
         return await write_response(request, lambda: read_feed(query, read_request(request)), long=bool(query.partner))
     page = await _wait_for_page(request, query)
+    request.scope["app"].state.position.note(page.sequence)
     body = page.body or b""
     headers = [
         (b"cache-control", b"no-store"),
+        (b"hoptac-sequence", b"%d" % page.last),
         (b"link", b'<%s>; rel="next"' % str(page.next).encode()),
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),

@@ -20,6 +20,7 @@ Problem
 │   └── ReferredTo      409  referred_to: `errors` lists the referrers
 ├── Gone                410  gone
 ├── Stale               412  stale
+│   └── NotReached      412  not_reached
 ├── TooLarge            413  too_large
 ├── UnsupportedType     415  unsupported_type
 ├── Invalid             422  invalid: `errors` lists the invalid values
@@ -289,6 +290,17 @@ class Stale(Problem):
     code = "stale"
     title = "Precondition failed"
     detail = "The record does not satisfy If-Match or If-None-Match. Read it again."
+
+
+class NotReached(Stale):
+    """The log of the registry does not contain the Change in `Hoptac-At-Least`, for example after a restore.
+
+    Forget the number, and send the request without this header.
+    """
+
+    code = "not_reached"
+    title = "State not reached"
+    detail = "The registry does not have the Change in Hoptac-At-Least. Send the request without this header."
 
 
 class TooLarge(Problem):

@@ -49,6 +49,7 @@ NO_ENGINE = {
     "test_import_files": "what cells say",
     "test_import_links": "names are looked up as test_import_identity looks up records",
     "test_import_results": "what a run says of lines",
+    "test_log_positions": "headers, and the numbers of Changes that a process knows",
     "test_mappings": "what the columns of a file are",
     "test_metadata": "descriptions of the lists",
     "test_pages": "pages of the docs",

@@ -15,19 +15,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.access.clients import network_of, wider_network_of
 from app.core.asgi.refusal_log import PROBES, REFUSALS, RefusalLog
+from app.core.database.log_position import LogPosition
 from app.core.errors import Failed, Problem
 from app.core.etags import matching, without_codings
 
 log = structlog.get_logger("hoptac.access")
 
 REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}\Z")
+STATE_OF_TAG = re.compile(rb'(?:W/)?"([0-9]{1,19})-')  # the ETags of data start with the number of a Change
+SEQUENCE = b"hoptac-sequence"
 
 COMMON_HEADERS = [
     (b"access-control-allow-origin", b"*"),
     (
         b"access-control-expose-headers",
-        b"Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "
-        b"X-Request-ID",
+        b"Content-Disposition, ETag, Hoptac-Sequence, Idempotency-Replayed, Link, Location, RateLimit, "
+        b"RateLimit-Policy, Retry-After, X-Request-ID",
     ),
     (b"x-content-type-options", b"nosniff"),
 ]
@@ -46,11 +49,13 @@ PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, QUERY"),
     (
         b"access-control-allow-headers",
-        b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+        b"Accept, Authorization, Content-Type, Hoptac-At-Least, Idempotency-Key, If-Match, If-None-Match, "
         b"MCP-Protocol-Version, Mcp-Method, Mcp-Name, X-Request-ID",
     ),
     (b"access-control-max-age", b"86400"),
 ]
+
+READS = ("GET", "HEAD", "QUERY")
 
 # The longest values in a line of the access log, in characters.
 MAX_PATH = 300
@@ -63,13 +68,21 @@ Observe = Callable[[str, Scope, int, float], None]
 class HttpMiddleware:
     """An ASGI middleware. `observe(method, scope, status, seconds)` is called for every request.
 
-    `log_clients` is the setting that says what the access log contains about clients.
+    `log_clients` is the setting that says what the access log contains about clients. `position` is the state that the
+    responses of this process have reached.
     """
 
     def __init__(
-        self, app: ASGIApp, *, access_log: bool, log_clients: str = "full", observe: Observe | None = None
+        self,
+        app: ASGIApp,
+        *,
+        access_log: bool,
+        log_clients: str = "full",
+        observe: Observe | None = None,
+        position: LogPosition | None = None,
     ) -> None:
         self.app = app
+        self.position = position or LogPosition()
         self.log_clients = log_clients
         self.access_log = access_log
         self.observe = observe
@@ -86,7 +99,7 @@ class HttpMiddleware:
         await self._answer(problem.response(), scope, receive, send)
 
     async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = RequestResponse(scope, send)
+        exchange = RequestResponse(scope, send, self.position)
         try:
             if exchange.is_preflight:
                 await exchange.preflight()
@@ -171,8 +184,9 @@ def _cut(text: str, length: int) -> str:
 class RequestResponse:
     """One request and its response."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, position: LogPosition) -> None:
         self.scope = scope
+        self._position = position
         self._send = send
         self.started = time.perf_counter()
         self.status = 0
@@ -235,6 +249,8 @@ class RequestResponse:
         if policy and b"frame-ancestors *" in policy:  # a page that other sites may show in a frame
             completed.remove(PAGE_HEADERS[0])
         tag = values.get(b"etag")
+        if self.scope["path"].startswith("/v1") and SEQUENCE not in values:
+            completed += self._sequence(tag or b"")
         if tag is None:
             return completed
         if b"accept-encoding" not in values.get(b"vary", b"").lower():
@@ -248,6 +264,18 @@ class RequestResponse:
         if sent_tag is tag:
             return completed
         return [(name, sent_tag if name == b"etag" else value) for name, value in completed]
+
+    def _sequence(self, tag: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the header that names the state of a response: that of its ETag, or else one that is not earlier.
+
+        A write contains what its transaction has written in addition, so its state is not that of its record.
+        """
+        state = STATE_OF_TAG.match(tag)
+        if state is not None:
+            self._position.note(int(state[1]))
+            if self.scope["method"] in READS and self.status < 400:
+                return [(SEQUENCE, state[1])]
+        return [(SEQUENCE, b"%d" % self._position.reached)] if self._position.reached else []
 
 
 def request_id_of(requested: bytes) -> str:

@@ -11,8 +11,9 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.core.asgi.http_middleware import HttpMiddleware
-from app.core.errors import BadRequest, NotFound
+from app.core.asgi.freshness import Freshness
+from app.core.asgi.http_middleware import READS, HttpMiddleware
+from app.core.errors import BadRequest, NotFound, Problem
 
 MAX_NAMES = 100  # the server bounds their size
 MAX_PATH = 2_048  # characters
@@ -28,19 +29,20 @@ SINGLE = {
     *(b"access-control-request-method", b"authorization", b"content-length", b"content-location", b"content-range"),
     *(b"content-type", b"date", b"from", b"host", b"idempotency-key", b"if-modified-since", b"if-range"),
     *(b"if-unmodified-since", b"max-forwards", b"origin", b"proxy-authorization", b"range", b"referer"),
-    *(b"user-agent", b"x-request-id"),
+    *(b"user-agent", b"x-request-id", b"hoptac-at-least"),
 }
 
 # A host name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 3986, section 3.2.2).
 HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,255})(?::[0-9]{0,5})?")
 
 ACCEPT_LANGUAGE = b"accept-language"
+AT_LEAST = b"hoptac-at-least"
+SEQUENCE = re.compile(rb"[0-9]{1,18}")  # the number of a Change
 CONDITIONS = (b"if-match", b"if-none-match")
 MAX_TAGS = 2_048  # bytes of such a header: each tag in it is compared
 CODINGS = ("zstd", "br", "gzip")  # the best first
 
 EVERYTHING = b"*/*"
-READS = frozenset({"GET", "HEAD", "QUERY"})
 WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 # The formats that Accept can choose, by media type.
 FORMATS = {
@@ -62,19 +64,29 @@ class RequestHeaders:
     """An ASGI middleware. Only the rate limits run before it, and so they count its refusals too.
 
     `has_file` returns whether the content of a path exists as a file of a format. If Accept prefers this format, the
-    request becomes one for that file, so that everything behind this middleware only has to know paths.
+    request becomes one for that file, so that everything behind this middleware only has to know paths. `freshness`
+    finds out whether the registry has the Change that a client has seen already (`Hoptac-At-Least`).
     """
 
-    def __init__(self, app: ASGIApp, http: HttpMiddleware, has_file: Callable[[str, str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        http: HttpMiddleware,
+        has_file: Callable[[str, str], bool] | None = None,
+        freshness: Freshness | None = None,
+    ) -> None:
         self.app = app
         self.http = http
         self.has_file = has_file
+        self.freshness = freshness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
                 _read(scope)
-            except (BadRequest, NotFound) as problem:
+                if AT_LEAST in scope["header_values"] and self.freshness is not None:
+                    await self.freshness.ensure_reached(_seen(scope["header_values"][AT_LEAST]))
+            except Problem as problem:
                 languages = [value for name, value in scope["headers"] if name == ACCEPT_LANGUAGE]
                 scope["header_values"] = {ACCEPT_LANGUAGE: languages[0]} if languages else {}
                 await self.http.refuse(problem, scope, receive, send)
@@ -110,6 +122,13 @@ def _read(scope: Scope) -> None:
     accepted = values.get(b"accept-encoding")
     scope["header_values"] = values
     scope["coding"] = chosen_coding(accepted) if accepted and len(accepted) <= MAX_CODINGS else ""
+
+
+def _seen(value: bytes) -> int:
+    """Return the number of the last Change that a client has seen."""
+    if not SEQUENCE.fullmatch(value):
+        raise BadRequest("The header Hoptac-At-Least must be the number of a Change.")
+    return int(value)
 
 
 def _choose_file(scope: Scope, accepted: bytes, has_file: Callable[[str, str], bool]) -> None:

@@ -14,10 +14,10 @@ from sys import getsizeof
 
 from starlette.types import Message, Receive, Scope, Send
 
+from app.core.asgi.freshness import Freshness
 from app.core.asgi.http_middleware import HttpMiddleware, request_id_of
 from app.core.etags import matching
 from app.core.gauges import register_gauge
-from app.core.reading.freshness import Freshness
 
 MAX_BODY_SIZE = 1_000_000  # bytes of one response
 MAX_KEY_SIZE = 2_048  # bytes of a path with its query

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
+from app.core.database.log_position import LogPosition
 from app.core.database.sqlite import CACHE_KIB, SqliteReader
 from app.core.database.sqlite_file import MAX_WAL, WalLimit, create_file, reset_wal, restrict_access
 from app.core.database.statements import Reader
@@ -39,6 +40,9 @@ WHEN_RESTORED: list[Callable[[Connection], object]] = []
 # Key in the `info` of a table that has rows in a new schema, which the rows of a copy replace.
 INITIAL_ROWS = "initial_rows"
 
+# Key in the `info` of a session that has the number of the last Change that it wrote.
+LAST_SEQUENCE = "last_sequence"
+
 # Number of commits of this process to each database, by its URL.
 COMMITS: Counter[str] = Counter()
 
@@ -65,7 +69,13 @@ class Database:
     """The database at one URL: `sqlite:///file` or `postgresql://…`. As a context manager it closes itself."""
 
     def __init__(
-        self, url: str, *, deadline: float = 5.0, inline_budget: float = 0.01, limits: WriteLimits | None = None
+        self,
+        url: str,
+        *,
+        deadline: float = 5.0,
+        inline_budget: float = 0.01,
+        limits: WriteLimits | None = None,
+        position: LogPosition | None = None,
     ) -> None:
         self.url, self._conninfo = parsed_url(url)
         self._name = str(self.url)
@@ -73,6 +83,7 @@ class Database:
         self._deadline = deadline
         self._inline_budget = inline_budget
         self._limits = limits or WriteLimits()
+        self.position = position or LogPosition()
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self._conninfo)
         self._wal_limit = WalLimit(str(self.url.database)) if self.is_sqlite else None
 
@@ -108,6 +119,7 @@ class Database:
                 session.connection().execute(text(f"SET LOCAL lock_timeout = {patience * 1000:d}"))
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
             yield session
+        self.position.note(session.info.get(LAST_SEQUENCE))
         COMMITS[self._name] += 1
 
     @contextlib.contextmanager

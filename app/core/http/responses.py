@@ -44,6 +44,7 @@ async def write_response(
     """Run a read and return its body, ETag and next page, or 304. A `long` read does not block the event loop."""
     state = request.scope["app"].state
     result: ReadResult = await run_read(request, read, long=long)
+    state.position.note(result.sequence)
     caching = "private, no-cache" if result.private else state.settings.cache_control
     headers = [(b"etag", b'"%s"' % result.tag.encode()), (b"cache-control", caching.encode())]
     if result.next:

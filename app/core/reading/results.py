@@ -9,6 +9,7 @@ from sqlalchemy import func, literal_column, select, true
 
 from app.core.access.caller import ANONYMOUS, Caller
 from app.core.change_log import CHANGE_NAME, CHANGES, LAST_OF_RECORD, LAST_PUBLIC_OF_RECORD
+from app.core.database.log_position import sequence_of
 from app.core.database.statements import Query, Read
 from app.core.errors import Moved
 from app.core.etags import is_any, matches_any
@@ -45,6 +46,11 @@ class ReadResult:
     tag: str
     next: str | None = None
     private: bool = False
+
+    @property
+    def sequence(self) -> int | None:
+        """The number of the Change directly after which the registry would have given this response."""
+        return sequence_of(self.tag)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from app.core.change_log import (
     now,
     public_action,
 )
-from app.core.database.engine import WriteLimits
+from app.core.database.engine import LAST_SEQUENCE, WriteLimits
 from app.core.database.sql import chunks
 from app.core.errors import ErrorItem, Invalid, ReadOnly
 from app.core.model.code_counts import add_counts, codes_of_rows, codes_of_stored
@@ -224,6 +224,7 @@ class Batch:
         self._count_bytes(representations + self.write_records(), withdraws=withdraws)
         if changes:
             self.session.execute(insert(CHANGES), changes)
+            self.session.info[LAST_SEQUENCE] = changes[-1]["sequence"]
         return len(changes)
 
     def _count_bytes(self, size: int, *, withdraws: bool) -> None:

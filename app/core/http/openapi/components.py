@@ -36,6 +36,11 @@ HEADERS = {
         "description": "Version of this response, for If-None-Match. With 412: the current version, for If-Match.",
         "schema": {"type": "string"},
     },
+    "Hoptac-Sequence": {
+        "description": "Number of a Change. The response is what the registry returned directly after it. A client that"
+        " sends it as the header `Hoptac-At-Least` of later requests sees no earlier state, whichever server answers.",
+        "schema": {"type": "integer"},
+    },
     "Link": {"description": 'The next page of a list, with `rel="next"` (RFC 8288).', "schema": {"type": "string"}},
     "Retry-After": {
         "description": "Seconds after which the request can be repeated, with 429 and 503.",

@@ -148,6 +148,8 @@ def _headers(operation: Operation, status: str) -> dict[str, Any]:
     names = []
     if operation.tagged or "If-Match" in operation.headers:
         names.append("ETag")
+    if operation.tagged:
+        names.append("Hoptac-Sequence")
     if operation.tagged and operation.returns is not None:
         names += ["Link"] if "next" in getattr(model_of(operation.returns), "model_fields", ()) else []
     if status in ("201", "202"):
