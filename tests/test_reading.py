@@ -234,3 +234,18 @@ def test_included_records_are_read_in_few_statements(seeded_database: Database) 
         for _ in range(20):  # the driver prepares a statement at the sixth time, and the server plans five more times
             run(others[0])
         assert run((plans, [])) == [(True,)]
+
+
+@pytest.mark.parametrize("path", ["/v1/figures?partner=unido", "/v1/agreements?partner=unido"])
+def test_postgresql_can_use_the_index_of_each_column_of_a_link(seeded_database: Database, path: str) -> None:
+    """A partner with few figures is not looked for in all figures. The settings leave no other way to use an index."""
+    if seeded_database.is_sqlite:
+        pytest.skip("SQLite uses all indexes of an OR")
+    url = url_of(seeded_database)
+    ((sql, values),) = [each for each in asyncio.run(recorded(url, [path]))[0] if "LIMIT" in each[0]]
+    with runner(url) as run:
+        scans = "name ~ '^enable_(seq|index|indexonly)scan$'"
+        run((f"SELECT set_config(name, 'off', false) FROM pg_settings WHERE {scans}", []))
+        plan = "\n".join(line for (line,) in run((f"EXPLAIN {sql}", values)))
+    assert "Bitmap Index Scan" in plan
+    assert "SubPlan" not in plan

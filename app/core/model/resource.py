@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_origin
 from pydantic import StringConstraints
 from sqlalchemy import Column, ColumnElement, Table, exists, literal_column, not_, or_, select, union_all
 
+from app.core.database.sql import in_gathered
 from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import EqualFilter, Filter, IdentifierFilter, InstantFilter, Parameter, WithinFilter, equals
@@ -188,7 +189,7 @@ def _linked(name: str, link: Link) -> Parameter:
         return replace(parts[0], target=link.target)
 
     def where(bind: str, single: bool) -> ColumnElement[bool]:
-        return or_(*(on_record(part, bind, single) for part in parts))
+        return or_(*(on_record(part, bind, single, gathers=True) for part in parts))
 
     return Parameter(name, Id, description, where, many=True, target=link.target, columns=link.columns)
 
@@ -209,13 +210,18 @@ def _one_link(column: Any, link: Link, description: str, name: str) -> Parameter
     return next(iter(filter_.parameters(name)))
 
 
-def on_record(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bool]:
-    """Return the condition of a parameter as a condition on the record, even if it is a condition on a link table."""
+def on_record(parameter: Parameter, bind: str, single: bool, *, gathers: bool = False) -> ColumnElement[bool]:
+    """Return the condition of a parameter as a condition on the record, even if it is a condition on a link table.
+
+    With `gathers`, PostgreSQL gathers the records of the links first. Only then can it use indexes for a condition that
+    is one of several, joined by OR: it would read the whole table to find the records of a partner with few.
+    """
     condition = parameter.where(bind, single)
     if parameter.link is None:
         return condition
-    owner = owner_of(parameter.link)
-    return owner.c.id.in_(select(parameter.link.c.record_id).where(condition))
+    owner = owner_of(parameter.link).c.id
+    records = select(parameter.link.c.record_id).where(condition)
+    return in_gathered(owner, records) if gathers else owner.in_(records)
 
 
 def owner_of(link: Table) -> Table:
