@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # its reader has ended, such as `head`; the interpreter flushes once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return output.FAILED
-    except (*REFUSED, *UNAVAILABLE, NotReady, ValueError) as error:
+    except (*REFUSED, *UNAVAILABLE, NotReady, ValueError, OSError) as error:
         message, code = _explain(error)
         output.print_error(message)
         return code
@@ -76,6 +76,8 @@ def _explain(error: Exception) -> tuple[str, int]:
         cause = error.__cause__ if isinstance(error, Unavailable) else error
         reason = " ".join(str(getattr(cause, "orig", None) or error).split())
         return f"The database cannot be used: {reason}", output.UNREADY
+    if isinstance(error, OSError):  # such as the database in a folder that cannot be written to
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error), output.FAILED
     return str(error), output.UNREADY if isinstance(error, NotReady) else output.MISUSED
 
 

@@ -1,6 +1,7 @@
 """The hoptac command: help, exit codes, errors in words, and a real server process."""
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -202,6 +203,13 @@ def test_a_database_without_schema_is_not_served(new_database: NewDatabase) -> N
         found = run(command, HOPTAC_DATABASE_URL=url)
         assert found.returncode == 3, found
         assert "Traceback" not in found.stderr
+
+
+def test_a_database_that_cannot_be_created_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "loop.db"
+    path.symlink_to(path)
+    found = run("migrate", HOPTAC_DATABASE_URL=f"sqlite:///{path}")
+    assert (found.returncode, found.stderr) == (1, f"hoptac: {path}: {os.strerror(errno.ELOOP)}\n")
 
 
 def test_migrate_seed_serve_and_again(new_database: NewDatabase) -> None:

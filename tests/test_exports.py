@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import resource
 import tempfile
 from collections.abc import Callable
 from datetime import date
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import openpyxl
 import pytest
 from fastapi.testclient import TestClient
@@ -29,6 +31,8 @@ from tests.support.http import client_of, problem, walk
 from tests.support.imports import counts, ended
 from tests.support.keys import Key
 from tests.support.records import PARTNER, PROJECT
+from tests.support.servers import server
+from tests.support.waiting import eventually
 
 TYPE_OF_CSV = {"Content-Type": CSV}
 NAMES = [resource.name for resource in RESOURCES]
@@ -336,6 +340,26 @@ def test_a_workbook_gives_its_place_back(client: TestClient, monkeypatch: pytest
         assert client.get("/v1/indicators.xlsx?cursor=abc").status_code == 400
     monkeypatch.setattr(workbook, "MAX_BYTES", 1_000)
     assert client.get("/v1/indicators.xlsx").status_code == 413
+
+
+def test_a_full_disk_is_unavailable_and_leaves_no_file(
+    seeded: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The files of the server may have 10 kB each, as if that was all the space."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    lines: list[str] = []
+    paths = ["/v1/figures.xlsx", "/v1/figures.parquet"]
+    with server(seeded, lines=lines) as (base, running), httpx.Client(base_url=base, trust_env=False) as client:
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+        for path in paths * 2:
+            answer = client.get(path)
+            assert (answer.status_code, answer.headers.get("retry-after")) == (503, "2")
+            assert answer.json()["detail"].startswith("The server has no disk space")
+            eventually(lambda: not any(path.name.startswith("hoptac-") for path in tmp_path.iterdir()))
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert [client.get(path).status_code for path in paths] == [200, 200]
+    assert sum("no space left" in line for line in lines) == 4
+    assert not any("Traceback" in line for line in lines), lines[-30:]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ Problem
 A problem never repeats what the client sent. It is in Vietnamese if `Accept-Language` prefers it.
 """
 
+import errno
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -46,6 +47,9 @@ from app.core.values.json import to_json
 
 PROBLEM_JSON = "application/problem+json"
 MAX_ERRORS = 50
+
+# Errors of the system that say that the server has no disk space, no memory or no file left.
+EXHAUSTED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class ErrorItem(BaseModel, defer_build=True):
@@ -377,6 +381,13 @@ class Unavailable(Problem):
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, headers={"Retry-After": "2"})
+
+
+def unexpected(error: Exception) -> Problem:
+    """Return the problem for an error that nothing else handles."""
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        return Unavailable("The server has no disk space, no memory or no file left for this request.")
+    return Failed()
 
 
 class QueryTooSlow(Unavailable):

@@ -5,7 +5,6 @@ for as many rounds as it has connections in the queue of the system.
 """
 
 import asyncio
-import errno
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import Any
 import structlog
 
 from app.core.access.clients import network_of
+from app.core.errors import EXHAUSTED
 from app.server.connections import Connections
 
 ROUND = 0.002  # seconds of a round of the event loop
@@ -23,7 +23,6 @@ MOST_IN_ROUND = 64
 WINDOW = 5  # seconds
 MOST_OF_NETWORK = 1_000  # new connections in a window; more if the rate limit of an address allows more requests
 PAUSE = 0.5  # seconds without new connections when the system has no file or memory for one
-EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Listener:

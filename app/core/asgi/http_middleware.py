@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.access.clients import network_of, wider_network_of
 from app.core.asgi.refusal_log import PROBES, REFUSALS, RefusalLog
 from app.core.database.log_position import LogPosition
-from app.core.errors import Failed, Problem
+from app.core.errors import Problem, Unavailable, unexpected
 from app.core.etags import matching, without_codings
 
 log = structlog.get_logger("hoptac.access")
@@ -105,12 +105,12 @@ class HttpMiddleware:
                 await exchange.preflight()
             else:
                 await app(exchange.enter(), receive, exchange.send)
-        except Exception:
-            structlog.get_logger("hoptac.error").exception("unhandled", request_id=exchange.request_id)
+        except Exception as error:
+            _log_unexpected(error, exchange.request_id)
             if exchange.status and not exchange.complete:  # closes the connection, so that the client notices the error
                 raise
             if not exchange.status:
-                await Failed().response()(scope, receive, exchange.send)
+                await unexpected(error).response()(scope, receive, exchange.send)
         finally:
             scope["fastapi"] = exchange.inner.get("fastapi")  # the route, for the middleware around this one
             if self.is_observed:
@@ -132,6 +132,15 @@ class HttpMiddleware:
         if not is_cheap or self._refusals.admits(network_of(_address(scope))):
             fields = _log_fields(scope, status, seconds, request_id, size)
             log.info("request", **fields, **_client_fields(scope, self.log_clients))
+
+
+def _log_unexpected(error: Exception, request_id: str) -> None:
+    """Log an error: with its stack trace, unless the server has no space left."""
+    errors = structlog.get_logger("hoptac.error")
+    if isinstance(unexpected(error), Unavailable):
+        errors.error("no space left", reason=str(error), request_id=request_id)
+    else:
+        errors.exception("unhandled", request_id=request_id)
 
 
 def _log_fields(scope: Scope, status: int, seconds: float, request_id: str, size: int) -> dict[str, object]:

@@ -8,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from app.core.errors import Failed, MethodNotAllowed, NotFound, Problem
+from app.core.errors import MethodNotAllowed, NotFound, Problem, unexpected
 from app.core.http.bodies import JSON
 from app.core.http.dispatch import QUERY, takes_query
 
@@ -25,8 +25,8 @@ async def _problem_response(_: Request, error: Exception) -> Response:
     return error.response()
 
 
-async def _unexpected_error(_: Request, __: Exception) -> Response:
-    return Failed().response()
+async def _unexpected_error(_: Request, error: Exception) -> Response:
+    return unexpected(error).response()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

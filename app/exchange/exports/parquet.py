@@ -3,6 +3,7 @@
 The rows are first written to a temporary file of compressed JSON Lines, so that memory does not grow with their number.
 """
 
+import errno
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -91,6 +92,8 @@ class ParquetFile:
                 connection.execute(self._statement(), [str(self._folder / "rows")])
             except duckdb.OutOfMemoryException:
                 raise TooLarge(TOO_LARGE) from None
+            except duckdb.IOException as error:
+                raise OSError(errno.ENOSPC, str(error)) from None
         return self._closing.enter_context((self._folder / "table.parquet").open("rb"))
 
     def close(self) -> None:

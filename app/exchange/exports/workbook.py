@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -114,11 +115,11 @@ class Workbook:
         return self._file
 
     def close(self) -> None:
-        """Delete the temporary files, those of an unfinished workbook too."""
-        for sheet in self._book.worksheets():
-            sheet.row_data_fh.close()
+        """Delete the temporary files, those of an unfinished workbook too. On a full disk, closing them fails."""
         self._book.fileclosed = True
-        self._file.close()
+        for file in (*(sheet.row_data_fh for sheet in self._book.worksheets()), self._file):
+            with suppress(OSError):
+                file.close()
         self._folder.cleanup()
 
     def _head(self, sheet: Any, names: Sequence[str]) -> None:
