@@ -396,7 +396,7 @@ def test_a_long_address_makes_no_long_page(client: TestClient, address: str) -> 
     page(client, f"/projects?q={'a' * 200}&cursor=", 200)
 
 
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7 * 7 }} \u202emirror"
+HOSTILE = "\uffff<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7 * 7 }} \u202emirror"
 
 
 def test_hostile_titles_empty_records_and_drafts(registry: TestClient, editor: Key) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from app.core.values.text import xml_characters
 from app.explorer.drawing.date_marks import axis_labels, date_of, drawing_of, legend_of
 from app.explorer.pages.money import stage_of
 from app.explorer.pieces import pieces_of
@@ -49,4 +50,5 @@ def render(content: Content, view: View) -> str:
     if not content.template:
         return content.text
     template: Template = _environment().get_template(content.template)
-    return view.finished(template.render(pieces_of(view), **content.values, v=view, section=content.section))
+    text = view.finished(template.render(pieces_of(view), **content.values, v=view, section=content.section))
+    return xml_characters(text) if content.media_type in (ATOM, SVG) else text

@@ -16,6 +16,9 @@ from app.core.values.normal_forms import normalized
 # C0 controls except TAB and LF, DEL, and unpaired surrogates. PostgreSQL refuses NUL; UTF-8 cannot encode a surrogate.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
+# A text can contain U+FFFE and U+FFFF, but XML cannot. One of them makes a whole file unreadable.
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")  # of a parameter or member, which an error may repeat
 
@@ -27,6 +30,11 @@ def clean(text: str) -> str:
     if not text.strip():
         raise ValueError("The text is blank.")
     return text
+
+
+def xml_characters(text: str) -> str:
+    """Return the text with U+FFFD in place of each character that XML cannot contain."""
+    return NOT_IN_XML.sub("\ufffd", text)
 
 
 # Words that the URLs of the API need, now or later. An id must not be one of them.

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from app.core.values.codelists import CodeList
+from app.core.values.text import NOT_IN_XML
 from app.exchange.iati.amounts import Amounts
 from app.exchange.iati.dates import is_day, texts_of
 from app.exchange.iati.documents import agreement_link, document_link
 from app.exchange.iati.extension.writing import record_element
 from app.exchange.iati.losses import OF_THE_REGISTRY, Loss, present
-from app.exchange.iati.markup import NOT_IN_XML, element, narrated, narratives, text
+from app.exchange.iati.markup import element, narrated, narratives, text
 from app.exchange.iati.pages import Linked
 from app.exchange.iati.places import OWN, joined, location, recipient_elements, recipients
 from app.exchange.iati.reporter import ACTIVITY, IDENTIFIER, ORGANISATION, Reporter, identifier_in

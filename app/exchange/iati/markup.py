@@ -1,12 +1,11 @@
 """XML text: elements with their attributes. Characters that XML cannot contain become U+FFFD."""
 
-import re
 from collections.abc import Mapping
 from xml.sax.saxutils import escape, quoteattr
 
+from app.core.values.text import xml_characters
+
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
-NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-REPLACEMENT = "\ufffd"
 
 Attributes = Mapping[str, object]
 
@@ -20,11 +19,11 @@ def element(name: str, attributes: Attributes | None = None, *content: str) -> s
 
 def text(value: str) -> str:
     """Return a text as the content of an element."""
-    return escape(NOT_IN_XML.sub(REPLACEMENT, value), {"\r": "&#13;"})
+    return escape(xml_characters(value), {"\r": "&#13;"})
 
 
 def _attribute(name: str, value: object) -> str:
-    plain = NOT_IN_XML.sub(REPLACEMENT, str(value))
+    plain = xml_characters(str(value))
     quoted = quoteattr(plain, {"\n": "&#10;", "\t": "&#9;", "\r": "&#13;"})
     return f" {name}={quoted}"
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from app.core.values.text import NOT_IN_XML
 from app.exchange.iati.dates import LANGUAGES, is_day, texts_of
 from app.exchange.iati.losses import Loss, all_lost, present
-from app.exchange.iati.markup import NOT_IN_XML, element, narrated
+from app.exchange.iati.markup import element, narrated
 from app.exchange.iati.pages import Linked
 from app.figures.codelists import QUALIFIER, UNIT
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.model.resource import Resource
+from app.core.values.text import NOT_IN_XML
 from app.exchange.iati.extension.shapes import ATTRIBUTES, PREFIX, Shape, shapes_of
-from app.exchange.iati.markup import NOT_IN_XML, element, text
+from app.exchange.iati.markup import element, text
 
 ENCODED = {"encoding": "json"}  # of a text with characters that XML cannot contain: it is a JSON string
 
