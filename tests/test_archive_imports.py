@@ -141,6 +141,8 @@ def hostile_archives(files: Files) -> dict[str, tuple[bytes, str]]:
         "forged order": (packed(listed(altered(files, lambda lines: lines[::-1]))), "is missing"),
         "last is missing": (packed(listed(altered(files, lambda lines: lines[:-1]))), "not the one"),
         "no change": (packed(listed(altered(files, lambda lines: [*lines[:-1], b"{}"]))), "not a change feed"),
+        "no text": (packed(listed(altered(files, lambda lines: [*lines[:-1], b"\xff"]))), "damaged"),
+        "source with NUL": (packed(listed(files, source="a\x00")), "missing or wrong"),
         "deep": (packed(listed(altered(files, lambda _: [b"[" * 20_000]))), "not a change feed"),
         "long line": (packed(listed(altered(files, lambda _: [b" " * 60_000]))), "a line of more"),
         "other number": (packed(listed(files, sequence=manifest["sequence"] + 1)), "not the one"),

@@ -51,7 +51,7 @@ class Manifest(BaseModel):
     """The members of a manifest that an import needs."""
 
     format: Literal[1]  # of `description.FORMAT`
-    source: str = Field(default="", max_length=1_000)
+    source: str = Field(default="", max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]*$")
     sequence: int = Field(ge=0, le=LAST_NUMBER)
     chain: Hash | Literal[""]
     files: list[ListedFile] = Field(max_length=MAX_FILES)
@@ -121,8 +121,8 @@ class ArchiveReader:
                     yield self._page(lines)
                     lines = []
                     size = 0
-        if lines:
-            yield self._page(lines)
+            if lines:
+                yield self._page(lines)
 
     def _page(self, lines: list[bytes]) -> str:
         advance(len(lines))
