@@ -13,7 +13,7 @@ from sqlalchemy import literal, select
 from starlette.testclient import TestClient
 
 from app.analysis.aggregates.grouping import COLUMNS
-from app.analysis.aggregates.hierarchy import Hierarchy, transitive_parents
+from app.analysis.aggregates.hierarchy import Above, Hierarchy, TooManyAbove, transitive_parents
 from app.analysis.aggregates.reading import MAX_ADDED, MAX_LEFT_OUT, Aggregates
 from app.analysis.aggregates.sums import (
     NOT_ADDED_KINDS,
@@ -34,12 +34,18 @@ from tests.support.records import figure, project, stated, store
 from tests.support.selection import examples
 
 PATH = "/v1/figures/aggregate"
+
+
+def above(*edges: tuple[str, str]) -> Above:
+    return transitive_parents(edges, [low for low, _ in edges])
+
+
 HIGHER = Hierarchy(
-    transitive_parents([("part", "whole"), ("part-of-part", "part"), ("round", "about"), ("about", "round")]),
-    transitive_parents([("sub", "main")]),
-    transitive_parents([("ha-noi", "viet-nam"), ("da-nang", "viet-nam"), ("ha-tay", "viet-nam"), ("ha-tay", "ha-noi")]),
-    transitive_parents([("ha-tay", "ha-noi")]),
-    transitive_parents([("department", "moit"), ("mpi", "mof")]),
+    above(("part", "whole"), ("part-of-part", "part"), ("round", "about"), ("about", "round")),
+    above(("sub", "main")),
+    above(("ha-noi", "viet-nam"), ("da-nang", "viet-nam"), ("ha-tay", "viet-nam"), ("ha-tay", "ha-noi")),
+    above(("ha-tay", "ha-noi")),
+    above(("department", "moit"), ("mpi", "mof")),
 )
 
 
@@ -299,8 +305,8 @@ def may_be_added(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def test_the_order_of_figures_changes_nothing(seed: int) -> None:
     chance = random.Random(seed)
     made = [stated({**each, "unit": "enterprise", "kind": "actual"}) for each in random_figures(chance, 12)]
-    totals = transitive_parents((each.id, other) for each in made for other in each.related("part_of"))
-    higher = Hierarchy(totals, transitive_parents([("random-sub", "random-main")]), HIGHER.places, HIGHER.successors)
+    totals = above(*((each.id, other) for each in made for other in each.related("part_of")))
+    higher = Hierarchy(totals, above(("random-sub", "random-main")), HIGHER.places, HIGHER.successors)
     kept, left = split_summands(made, higher)
     chance.shuffle(made)
     again, left_again = split_summands(made, higher)
@@ -358,6 +364,26 @@ def test_too_many_figures_have_counts_but_no_sum(seeded_database: Database) -> N
         assert groups[0]["count"] == MAX_ADDED + 9
         (narrow,) = get(client, f"{PATH}?indicator=enterprises-supported&kind=plan")["groups"]
         assert narrow["sum"] == 24
+
+
+def test_a_long_chain_has_no_sum(seeded_database: Database) -> None:
+    """All records above each of the others are the square of the length of their chain."""
+    chain = [number("chain-000", 1, indicator="enterprises-in-chain")]
+    for position in range(1, 460):
+        relations = related("part_of", f"chain-{position - 1:03}")
+        chain.append(number(f"chain-{position:03}", 1, indicator="enterprises-in-chain", relations=relations))
+    indicator = {"name": {"en": "Enterprises in a chain"}, "unit": "enterprise", "managed_by": "unido"}
+    store(seeded_database, INDICATORS, {"id": "enterprises-in-chain", **indicator})
+    store(seeded_database, FIGURES, *chain)
+    with client_of(url_of(seeded_database)) as client:
+        (group,) = get(client, f"{PATH}?indicator=enterprises-in-chain")["groups"]
+        assert (group["count"], group["sum"], group["no_sum"]) == (460, None, "too_many")
+        (last,) = get(client, f"{PATH}?id=chain-459")["groups"]
+        assert last["sum"] == 1
+    edges = [(str(number), str(number + 1)) for number in range(20_000)]
+    assert len(transitive_parents(edges, ["0"])["0"]) == 20_000
+    with pytest.raises(TooManyAbove):
+        transitive_parents(edges, map(str, range(10)))
 
 
 @pytest.mark.parametrize(

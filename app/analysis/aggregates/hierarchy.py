@@ -16,6 +16,8 @@ from app.places.models import PLACES
 from app.places.models import SUCCESSORS as PLACE_SUCCESSORS
 from app.projects.models import PARTS, PROJECTS
 
+MAX_STEPS = 100_000  # from records to those above them, for one response; 1,000 figures have some thousands
+
 Above = Mapping[str, frozenset[str]]  # for an id, all ids above it, directly or indirectly
 
 
@@ -33,31 +35,42 @@ class Hierarchy:
     partners: Above = field(default_factory=dict)
 
 
-def transitive_parents(edges: Iterable[Sequence[str]]) -> Above:
-    """Return all nodes above each node, from pairs of a node and one directly above it. Cycles are accepted."""
+class TooManyAbove(Exception):
+    """Raised if too many records are above those of one response."""
+
+
+def transitive_parents(edges: Iterable[Sequence[str]], nodes: Iterable[str]) -> Above:
+    """Return all nodes above each of `nodes`, from pairs of a node and one directly above it. Cycles are accepted.
+
+    The time and memory grow with the square of the length of a chain. Raise TooManyAbove after MAX_STEPS.
+    """
     direct: dict[str, list[str]] = {}
     for edge in edges:
         direct.setdefault(edge[0], []).append(edge[1])
     above: dict[str, frozenset[str]] = {}
-    for node in direct:
+    steps = 0
+    for node in direct.keys() & set(nodes):
         seen: set[str] = set()
         remaining = list(direct[node])
         while remaining:
             higher = remaining.pop()
+            steps += 1
             if higher not in seen:
                 seen.add(higher)
                 remaining += direct.get(higher, ())
+            if steps + len(remaining) > MAX_STEPS:
+                raise TooManyAbove
         above[node] = frozenset(seen)
     return above
 
 
 def _edges(edges: Select[Any]) -> Query:
-    """Return the query for all edges above the bound ids. An edge is a node, a node directly above it, and more."""
+    """Return the query for the edges above the bound ids. An edge is a node, a node directly above it, and more."""
     edge = edges.subquery("edge")
     higher_edge = edges.subquery("higher")
     above = select(*edge.c).where(one_of(edge.c[0], "ids")).cte("up", recursive=True)
     above = above.union(select(*higher_edge.c).join(above, higher_edge.c[0] == above.c[1]))
-    return Query(select(*above.c))
+    return Query(select(*above.c).limit(literal_column(str(MAX_STEPS + 1))))
 
 
 def _links_of_public(links: Table, owner: Any, target: Any, *more: Any) -> Select[Any]:
@@ -85,15 +98,26 @@ ABOVE_PARTNERS = _parents_and_successors(PARTNERS.table, PARTNER_SUCCESSORS)
 
 
 def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
-    """Read the hierarchy above these figures and their projects, places and partners."""
-    totals = yield TOTALS, {"ids": [figure.id for figure in figures]}
-    projects = yield WIDER_PROJECTS, {"ids": sorted({figure["project"] for figure in figures if figure["project"]})}
-    places = yield ABOVE_PLACES, {"ids": sorted(frozenset[str]().union(*(figure.area for figure in figures)))}
-    partners = yield ABOVE_PARTNERS, {"ids": sorted({figure["partner"] for figure in figures if figure["partner"]})}
+    """Read the hierarchy above these figures and their projects, places and partners. Raise TooManyAbove."""
+    figure_ids = [figure.id for figure in figures]
+    project_ids = sorted({figure["project"] for figure in figures if figure["project"]})
+    place_ids = sorted(frozenset[str]().union(*(figure.area for figure in figures)))
+    partner_ids = sorted({figure["partner"] for figure in figures if figure["partner"]})
+    totals = yield from _read_edges(TOTALS, figure_ids)
+    projects = yield from _read_edges(WIDER_PROJECTS, project_ids)
+    places = yield from _read_edges(ABOVE_PLACES, place_ids)
+    partners = yield from _read_edges(ABOVE_PARTNERS, partner_ids)
     return Hierarchy(
-        totals=transitive_parents(totals),
-        projects=transitive_parents(projects),
-        places=transitive_parents(places),
-        successors=transitive_parents(edge for edge in places if edge[2] == "successor"),
-        partners=transitive_parents(partners),
+        totals=transitive_parents(totals, figure_ids),
+        projects=transitive_parents(projects, project_ids),
+        places=transitive_parents(places, place_ids),
+        successors=transitive_parents((edge for edge in places if edge[2] == "successor"), place_ids),
+        partners=transitive_parents(partners, partner_ids),
     )
+
+
+def _read_edges(query: Query, ids: Sequence[str]) -> Read:
+    edges = yield query, {"ids": ids}
+    if len(edges) > MAX_STEPS:
+        raise TooManyAbove
+    return edges

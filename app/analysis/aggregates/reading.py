@@ -21,7 +21,7 @@ from app.analysis.aggregates.grouping import (
     literals,
     shown_key,
 )
-from app.analysis.aggregates.hierarchy import Hierarchy, read_hierarchy
+from app.analysis.aggregates.hierarchy import Hierarchy, TooManyAbove, read_hierarchy
 from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, total
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
@@ -181,12 +181,15 @@ class Aggregates:
         return names
 
     def _read_members(self, names: Sequence[str], shape: FilterShape, values: Mapping[str, Any], gathers: bool) -> Read:
-        """Read the Members of the groups; None if there are too many figures."""
+        """Read the Members of the groups; None if there are too many figures, or too many records above them."""
         rows = yield STATEMENTS.query(self._build_figures, shape, gathers), {**values, "most_bytes": MAX_PAGE_BYTES}
         if len(rows) > MAX_ADDED or len(fitting(rows)) < len(rows):
             return None
         figures = [StatedFigure.of(body) for _, body in rows]
-        hierarchy = yield from read_hierarchy(figures)
+        try:
+            hierarchy = yield from read_hierarchy(figures)
+        except TooManyAbove:
+            return None
         by_key: dict[tuple[Any, ...], list[StatedFigure]] = {}
         for figure in figures:
             for key in keys_of(figure, names):

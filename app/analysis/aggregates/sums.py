@@ -52,7 +52,10 @@ NO_SUM = CodeList(
         "not_additive": Code("Ranks, durations, shares and rates have no sum", "Thứ hạng, tỷ lệ… không cộng được"),
         "several_indicators": Code("The figures measure different things", "Các chỉ tiêu khác nhau"),
         "nothing_to_add": Code("No figure with a number can be added", "Không còn con số nào để cộng"),
-        "too_many": Code("There are too many figures for one request", "Quá nhiều con số trong một lần hỏi"),
+        "too_many": Code(
+            "There are too many figures for one request, or too many records above them",
+            "Quá nhiều con số, hoặc quá nhiều cấp trên chúng, trong một lần hỏi",
+        ),
     },
 )
 
