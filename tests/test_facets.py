@@ -11,9 +11,10 @@ from app.core.database.engine import Database
 from app.core.database.sqlite import SqliteReader
 from app.core.model.code_counts import COUNTS, coded, count_first_time, wrong_counts
 from app.core.reading import reads
-from app.core.reading.facets import Facets, facets_of
+from app.core.reading.facets import MAX_LEVELS, Facets, facets_of
 from app.figures.models import FIGURES
 from app.partners.models import PARTNERS
+from app.places.models import PLACES
 from app.projects.models import PROJECTS
 from tests.support.databases import url_of
 from tests.support.http import client_of, get, walk
@@ -93,6 +94,21 @@ def test_a_record_counts_once_and_drafts_do_not(seeded_database: Database) -> No
         assert found == {"value": "wto", "label": None, "count": 1}
         (whole,) = [each for each in counted(client, "projects", "place", "id=once") if each["value"] == "viet-nam"]
         assert whole["count"] == 1
+
+
+def test_a_record_counts_for_the_places_on_twenty_levels(seeded_database: Database) -> None:
+    """All ancestors of all places would be the square of the length of a chain, so that no count was ever ready."""
+    made = {"name": {"en": "A place"}, "level": "locality", "managed_by": "unido"}
+    chain = [{**made, "id": f"level-{level:02}", "parent": f"level-{level - 1:02}"} for level in range(1, 26)]
+    store(seeded_database, PLACES, {**made, "id": "level-00"}, *chain)
+    store(seeded_database, PROJECTS, project("deep", places=["level-25"]))
+    with client_of(url_of(seeded_database)) as client:
+        found = {each["value"] for each in counted(client, "projects", "place", "id=deep&limit=200")}
+        assert found == {f"level-{level:02}" for level in range(25 - MAX_LEVELS, 26)}
+        cyclic = [{**made, "id": "level-05", "parent": "level-25"}, {**made, "id": "level-25", "parent": "level-05"}]
+        store(seeded_database, PLACES, *cyclic)
+        found = {each["value"] for each in counted(client, "projects", "place", "id=deep&limit=200")}
+        assert found == {"level-05", "level-25"}
 
 
 CODED = [

@@ -41,6 +41,8 @@ from app.core.values.codelists import CodeList
 from app.core.values.json import from_json
 from app.core.values.text import LanguageMap
 
+MAX_LEVELS = 20  # above the place of a record, for which the record counts too
+
 
 class FacetValue(BaseModel, defer_build=True):
     """A value, and the number of records that have it."""
@@ -279,11 +281,17 @@ def _matching_pairs(matching: CTE, column: Any, link_where: Sequence[Any]) -> Se
 
 
 def _ancestors_of(resource: Resource) -> Any:
-    """Select each node of a tree with itself and with its ancestors. UNION ends the recursion in a cycle."""
+    """Select each node of a tree with itself and with its ancestors on MAX_LEVELS levels. This ends cycles too.
+
+    All ancestors of all nodes would be the square of the length of a chain.
+    """
     table = resource.table
-    nodes = select(table.id.label("node"), table.id.label("above")).cte(f"above_{resource.name}", recursive=True)
-    higher = select(nodes.c.node, table.parent).join(table, table.id == nodes.c.above)
-    return nodes.union(higher.where(table.parent.is_not(None)))
+    itself = select(table.id.label("node"), table.id.label("above"), literal_column("0").label("level"))
+    nodes = itself.cte(f"above_{resource.name}", recursive=True)
+    higher = select(nodes.c.node, table.parent, nodes.c.level + literal_column("1"))
+    higher = higher.join(table, table.id == nodes.c.above)
+    is_near = nodes.c.level < literal_column(str(MAX_LEVELS))
+    return nodes.union_all(higher.where(table.parent.is_not(None), is_near))
 
 
 def _wider_codes(codes: CodeList) -> Any:
