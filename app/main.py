@@ -177,6 +177,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
         lambda: state.database.commits(),
         settings.hot_staleness,
         state.position,
+        lambda: state.replicas is None or state.replicas.primary.responds,
     )
     state.summaries = Summaries(state.fresh.marker)
     routers = _routers(settings)
@@ -270,8 +271,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         position=app.state.position,
     )
     app.state.database = database
-    app.state.reader = database.reader()
-    app.state.separate_reader = database.separate_reader()
+    replicas = database.replicas(settings.read_url, settings.read_max_lag)
+    if replicas is not None:
+        replicas.start()
+    app.state.replicas = replicas
+    app.state.reader = replicas.reader if replicas else database.reader()
+    app.state.primary_reader = replicas.primary_reader if replicas else app.state.reader
+    app.state.separate_reader = replicas.separate_reader if replicas else database.separate_reader()
     app.state.key_activity = KeyActivity(database)
     app.state.editor = WriterThread(database, app.state.key_activity.refused)
     app.state.key_revocations = PendingRevocations()
@@ -280,8 +286,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     register_gauge("writes", "Writes that run or wait.", lambda: app.state.editor.waiting_writes)
     app.state.buffered_bodies = BufferedBodies(settings.max_body)
     app.state.receiver = FileReceiver(settings.max_import)
-    app.state.importer = Importer(database, app.state.reader, app.state.editor, settings.import_quota)
-    app.state.archives = CurrentArchive(settings, app.state.reader)
+    app.state.importer = Importer(database, app.state.primary_reader, app.state.editor, settings.import_quota)
+    app.state.archives = CurrentArchive(settings, app.state.primary_reader)
     app.state.pruner = Pruner(
         database,
         end_wrong_leases,
@@ -299,7 +305,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.waiting = long_polls
     app.state.manual_limits = ManualLimits(app.state.usage)
     policy = EgressPolicy.parse(settings.webhook_allow)
-    sender = Sender(database, app.state.reader, policy, settings.link_base())
+    sender = Sender(database, app.state.primary_reader, policy, settings.link_base())
     if settings.webhook_sender:
         sender.start()
     process_gauges = getattr(app.state, "process_gauges", None)
@@ -321,4 +327,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.editor.close()
     await app.state.reader.close()
     await app.state.separate_reader.close()
+    if replicas is not None:
+        await replicas.close()
     database.close()

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "HOPTAC_"
-SECRETS = ("database_url", "mcp_key")  # settings that can be in a file, which `HOPTAC_…_FILE` names
+SECRETS = ("database_url", "read_url", "mcp_key")  # settings that can be in a file, which `HOPTAC_…_FILE` names
 OTHER_NAMES = ("HOPTAC_PUBLISH", "HOPTAC_WEBHOOK_SECRET")  # of compose.yaml and of a program in examples/
 
 # None of these can be the path of a proxy: the program could not tell whether the proxy has removed it from a request.
@@ -39,6 +39,18 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         default="sqlite:///hoptac.db", description="Database: `sqlite:///FILE` or `postgresql://…`."
+    )
+    read_url: str = Field(
+        default="",
+        max_length=10_000,
+        description="Replicas of a PostgreSQL database, which clients read: URLs of one or several servers, separated "
+        "by spaces. Empty: no replicas.",
+    )
+    read_max_lag: float = Field(
+        default=10.0,
+        ge=1,
+        le=3_600,
+        description="Seconds for which a replica may be behind the primary. Until it has caught up, others are read.",
     )
     host: str = Field(default="127.0.0.1", description="Address on which `hoptac serve` listens.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port on which `hoptac serve` listens.")

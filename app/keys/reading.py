@@ -31,7 +31,7 @@ _EVENTS = Query(
 async def show_key(request: Request, key_id: str) -> KeyShown:
     """Return a key. Raise NotFound if it does not exist, or if no key can have this id."""
     is_possible = key_id.isascii() and key_id.isalnum()
-    key = await read_key(request.app.state.reader, key_id, client_of(request.scope)) if is_possible else None
+    key = await read_key(request.app.state.primary_reader, key_id, client_of(request.scope)) if is_possible else None
     if key is None:
         raise NotFound("There is no key with this id.")
     return KeyShown.model_validate(vars(key))
@@ -55,4 +55,4 @@ async def _rows(request: Request, query: Query, values: Mapping[str, Any]) -> An
     def read() -> Read:
         return (yield query, values)
 
-    return await request.app.state.reader.run(read, client=client_of(request.scope))
+    return await request.app.state.primary_reader.run(read, client=client_of(request.scope))

@@ -84,7 +84,7 @@ async def revoke_leaked(request: Request, token: str) -> None:
     address = request.client.host if request.client else ""
     with request.app.state.key_revocations.admit(network_of(address)):
         started = time.monotonic()
-        key = await read_key(request.app.state.reader, key_id, client_of(request.scope))
+        key = await read_key(request.app.state.primary_reader, key_id, client_of(request.scope))
         if key is not None:
             await _revoke_or_count(request.app.state, key, token, address)
         await asyncio.sleep(max(0.0, started + ANSWER_SECONDS - time.monotonic()))

@@ -108,6 +108,7 @@ def ensure_ready(settings: Settings) -> None:
         raise NotReady("HOPTAC_METRICS and HOPTAC_METRICS_PORT need an extra. Run: pip install 'hoptac[metrics]'")
     EgressPolicy.parse(settings.webhook_allow)
     with Database(settings.database_url) as database:
+        database.check_replicas(settings.read_url)
         database.restrict_access()
         url = database.url.render_as_string(hide_password=True)
         if database.is_sqlite and sqlite3.sqlite_version_info < WAL_RESET_FIXED and settings.workers > 1:

@@ -71,6 +71,7 @@ SLOW = {
     "test_contributing": "runs make, ruff and pytest on a copy of the tree",
     "test_examples": "each test starts a server and several programs",
     "test_recovery": "stops and starts a PostgreSQL",
+    "test_replicas": "stops and starts three PostgreSQL",
     "test_torture": "kills, crowds and stalls servers",
 }
 

@@ -37,13 +37,18 @@ class Cluster:
         cluster.start()
         return cluster
 
-    def replica(self, data: Path) -> "Cluster":
-        """A streaming replica of this one; from now on a commit waits for it."""
+    def standby(self, data: Path) -> "Cluster":
+        """A streaming replica of this one, for which nobody waits."""
         cluster = Cluster(data)
         cluster._own()
         source = f"host=127.0.0.1 port={self.port} user=postgres application_name=replica"
         self._run("pg_basebackup", "-D", str(data), "-d", source, "-R", "-X", "stream", "-c", "fast")
         cluster.start()
+        return cluster
+
+    def replica(self, data: Path) -> "Cluster":
+        """A streaming replica of this one; from now on a commit waits for it."""
+        cluster = self.standby(data)
         for statement in ("ALTER SYSTEM SET synchronous_standby_names = 'replica'", "SELECT pg_reload_conf()"):
             self.ask(statement)
         until = time.monotonic() + 120

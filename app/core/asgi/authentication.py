@@ -54,7 +54,7 @@ class AuthenticationMiddleware:
             raise Unauthorized
         token = credentials.strip()
         address = (scope.get("client") or ("",))[0]
-        key = await read_key(self.state.reader, id_of_token(token), client_of(scope))
+        key = await read_key(self.state.primary_reader, id_of_token(token), client_of(scope))
         if key is None:
             raise Unauthorized
         refusal = refusal_of(key, token, address)

@@ -22,7 +22,8 @@ class Freshness:
 
     Commits of this process are noticed at once, and commits of other processes within `staleness` seconds. `look` asks
     the database, and returns None if that does not respond. `commits` returns the number of commits of this process.
-    `position` is the state that no response may be older than.
+    `position` is the state that no response may be older than. `sees_all` returns whether the last look has asked the
+    primary, which has all Changes.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class Freshness:
         commits: Callable[[], int],
         staleness: float,
         position: LogPosition | None = None,
+        sees_all: Callable[[], bool] = lambda: True,
     ) -> None:
         self._look = look
         self._commits = commits
         self._staleness = staleness
         self.position = position or LogPosition()
+        self._sees_all = sees_all
         self._until = 0.0
         self._looked_at = 0.0
         self._seen_commits = -1
@@ -72,7 +75,7 @@ class Freshness:
                 raise Unavailable
             if sequence <= self.position.reached:
                 return
-        raise NotReached
+        raise NotReached if self._sees_all() else Unavailable
 
     def _is_current(self) -> bool:
         return self._seen_commits == self._commits() and self._sequence >= self.position.reached

@@ -5,8 +5,9 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
@@ -16,8 +17,11 @@ from app.core.database.log_position import LogPosition
 from app.core.database.sqlite import CACHE_KIB, SqliteReader
 from app.core.database.sqlite_file import MAX_WAL, WalLimit, create_file, reset_wal, restrict_access
 from app.core.database.statements import Reader
-from app.core.database.urls import parsed_url
+from app.core.database.urls import conninfos_of_servers, parsed_url
 from app.core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from app.core.database.replicas import Replicas
 
 # Key of the advisory lock for which writers and migrations of a PostgreSQL database wait; no other program uses it.
 WRITER_LOCK = 0x686F7074
@@ -94,6 +98,24 @@ class Database:
     def separate_reader(self) -> Reader:
         """Return a reader with a single connection, for quick reads that must not wait for those of clients."""
         return self._new_reader(threads=1) if self.is_sqlite else self._new_reader(short_reads=1, long_reads=0)
+
+    def check_replicas(self, read_url: str) -> list[str]:
+        """Return the connection strings of the replicas at these URLs. Raise ValueError if there can be none."""
+        if read_url.strip() and self.is_sqlite:
+            raise ValueError("HOPTAC_READ_URL: an SQLite database has no replicas; remove this setting")
+        return conninfos_of_servers(read_url) if read_url.strip() else []
+
+    def replicas(self, read_url: str, max_lag: float) -> "Replicas | None":
+        """Return readers that use the replicas at these URLs, or None if there are none."""
+        conninfos = self.check_replicas(read_url)
+        if not conninfos:
+            return None
+        from app.core.database.postgres import PostgresReader  # noqa: PLC0415 - importing the driver takes time
+        from app.core.database.replicas import Replicas  # noqa: PLC0415
+
+        start: Any = partial(PostgresReader, budget=self._inline_budget, deadline=self._deadline)
+        replicas = [partial(start, conninfo) for conninfo in conninfos]
+        return Replicas(partial(start, self._conninfo), replicas, self.position, max_lag)
 
     def _new_reader(self, **limits: int) -> Reader:
         if self.is_sqlite:

@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Hashable
+from functools import partial
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
 
 from app.core.database.fair_queue import FairQueue
@@ -35,6 +38,21 @@ WAITING_OF_CLIENT = 500
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 DIALECT = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+LAST_SEQUENCE = Query(text("SELECT sequence FROM changes ORDER BY sequence DESC LIMIT 1"), alone=True)
+CONNECT = 2  # seconds to connect to one server
+
+
+class Behind(Exception):
+    """The server does not have a Change that a read must contain. `sequence` is the last one that it has."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(sequence)
+        self.sequence = sequence
+
+
+def is_lost(error: Unavailable) -> bool:
+    """Return whether a read failed because the server does not answer or has ended it, not because others wait."""
+    return isinstance(error.__cause__, psycopg.OperationalError | psycopg.errors.UndefinedTable | ConnectionLost)
 
 
 class PostgresReader:
@@ -59,6 +77,7 @@ class PostgresReader:
         self._deadline = deadline
         short = min(SHORT, deadline) if long_reads else deadline
         self._how = _connection_settings(conninfo, short)
+        self._servers = 1 + str(conninfo_to_dict(conninfo).get("host", "")).count(",")
         self._idle: list[LoopConnection] = []
         self._queue = FairQueue(
             running=short_reads,
@@ -73,22 +92,27 @@ class PostgresReader:
             self._long_reads = LongReads(lambda: _LongConnection(how), deadline, DIALECT, threads=long_reads)
 
     async def run(
-        self, read: Callable[[], Read], *, long: bool = False, client: str = "", kind: Hashable = None
+        self, read: Callable[[], Read], *, long: bool = False, client: str = "", kind: Hashable = None, least: int = 0
     ) -> Any:
-        """Run a read as a short one first, then as a long read."""
+        """Run a read as a short one first, then as a long read. Raise Behind if the server lacks the Change `least`."""
         long_reads = self._long_reads
         try:
             if long_reads is None or not (long or long_reads.is_likely_long(client, kind)):
                 with contextlib.suppress(OutOfTime, psycopg.errors.QueryCanceled):
-                    return await self._run_short(read, client)
+                    return await self._run_short(read, client, least)
                 if long_reads is None:
                     raise QueryTooSlow
                 long_reads.became_long(client, kind)
-            return await long_reads.run(read, client, kind)
+            return await long_reads.run(partial(_at_least, least, read) if least else read, client, kind)
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
             raise Unavailable from error
 
-    async def _run_short(self, read: Callable[[], Read], client: str) -> Any:
+    @property
+    def seconds_to_connect(self) -> int:
+        """How long it can take until the reader has a connection: 0 if it has an idle one."""
+        return 0 if self._idle else CONNECT * self._servers
+
+    async def _run_short(self, read: Callable[[], Read], client: str, least: int) -> Any:
         budget = self._budget
         if self._long_reads is not None:
             budget = self._long_reads.budget_of_short_read(client, budget)
@@ -97,23 +121,26 @@ class PostgresReader:
             async with asyncio.timeout(self._deadline):
                 is_new = not self._idle
                 try:
-                    return await self._attempt(read(), budget)
+                    return await self._attempt(read, budget, least)
                 except psycopg.OperationalError as error:
                     if is_new or isinstance(error, psycopg.errors.QueryCanceled):
                         raise
                     await self._close_idle()  # the connection was lost while it was idle: try once more
-                    return await self._attempt(read(), budget)
+                    return await self._attempt(read, budget, least)
         except TimeoutError:
             raise QueryTooSlow from None
         finally:
             self._queue.leave(client)
 
-    async def _attempt(self, read: Read, budget: float) -> Any:
-        try:
-            async with self._connection() as connection, connection.cursor(binary=True) as cursor:
-                return await self._drive(read, budget, cursor)
-        finally:
-            read.close()
+    async def _attempt(self, read: Callable[[], Read], budget: float, least: int) -> Any:
+        async with self._connection() as connection, connection.cursor(binary=True) as cursor:
+            running = read() if connection.reached >= least else _at_least(least, read)
+            try:
+                result = await self._drive(running, budget, cursor)
+            finally:
+                running.close()
+            connection.reached = max(connection.reached, least)  # the states of one server do not go back
+            return result
 
     async def _drive(self, read: Read, budget: float, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
         in_transaction = False
@@ -223,6 +250,15 @@ class _LongConnection:
         self._driver.close()
 
 
+def _at_least(least: int, read: Callable[[], Read]) -> Read:
+    """Run a read on a server that has the Change `least`; raise Behind if it does not have it."""
+    rows = yield LAST_SEQUENCE, {}
+    sequence = rows[0][0] if rows else 0
+    if sequence < least:
+        raise Behind(sequence)
+    return (yield from read())
+
+
 def _next_query(read: Read, rows: Rows | None, until: float) -> tuple[Query, Any]:
     """Return the next query of a read and its values; OutOfTime if that takes too much CPU time."""
     set_limit(time.thread_time, until)
@@ -267,4 +303,4 @@ def _connection_settings(conninfo: str, statement_timeout: float) -> dict[str, A
     """Return the parameters of a new connection. `statement_timeout` is in seconds."""
     # Reads rely on UNION ALL returning its parts in order, which parallel plans do not do.
     options = f"-c statement_timeout={int(statement_timeout * 1000)} -c max_parallel_workers_per_gather=0"
-    return {"conninfo": conninfo, "autocommit": True, "connect_timeout": 2, "options": options, **LOST}
+    return {"conninfo": conninfo, "autocommit": True, "connect_timeout": CONNECT, "options": options, **LOST}

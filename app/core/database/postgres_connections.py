@@ -25,8 +25,11 @@ LOST = {"tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval"
 class LoopConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """A connection in the event loop. It is closed at once if the coroutine that waits for it is cancelled.
 
-    psycopg would ask the server to cancel the statement, and wait up to ten seconds for that.
+    psycopg would ask the server to cancel the statement, and wait up to ten seconds for that. `reached` is a Change
+    that the server was seen to have on this connection.
     """
+
+    reached = 0
 
     async def wait(self, gen: PQGen[Any], interval: float = INTERVAL, timeout: float | None = None) -> Any:
         """Run an operation of the connection to its end."""

@@ -8,6 +8,8 @@ from sqlalchemy.exc import ArgumentError
 
 _POSTGRESQL = re.compile(r"postgres(ql)?(\+\w+)?://")
 
+MAX_REPLICAS = 16
+_OF_SERVER = ("host", "hostaddr", "port")  # parameters of libpq that can be lists, with one value for each server
 # The parts of a URL, and the parameters of libpq that they stand for. Everything else is in the query.
 _PARTS = {"username": "user", "password": "password", "host": "host", "port": "port", "database": "dbname"}
 
@@ -26,7 +28,7 @@ def parsed_url(database_url: str) -> DatabaseUrl:
     """Return the parts of a URL: `sqlite:///file` or `postgresql://…`. Raise ValueError for any other."""
     try:
         if _POSTGRESQL.match(database_url):
-            return _of_postgresql(_POSTGRESQL.sub("postgresql://", database_url, count=1))
+            return _of_postgresql(database_url)
         url = make_url(database_url)
     except (ArgumentError, ValueError):
         raise ValueError("HOPTAC_DATABASE_URL: is not a URL; try sqlite:///hoptac.db or postgresql://…") from None
@@ -37,18 +39,47 @@ def parsed_url(database_url: str) -> DatabaseUrl:
     return DatabaseUrl(url.set(drivername="sqlite"))
 
 
-def _of_postgresql(database_url: str) -> DatabaseUrl:
-    """Return a URL with any number of servers. Raise ValueError if libpq refuses it."""
-    from psycopg import ProgrammingError  # noqa: PLC0415 - importing the driver takes time
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415
+def conninfos_of_servers(read_url: str) -> list[str]:
+    """Return the connection string of each server in URLs of PostgreSQL, which are separated by spaces."""
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - importing the driver takes time
 
+    servers: list[str] = []
+    for database_url in read_url.split():
+        try:
+            parameters = _parameters_of(database_url)
+        except ValueError:
+            raise ValueError("HOPTAC_READ_URL: takes URLs postgresql://…, separated by spaces") from None
+        lists = {name: str(parameters.pop(name)).split(",") for name in _OF_SERVER if name in parameters}
+        for number in range(max(map(len, lists.values()), default=1)):
+            own = {name: values[number if number < len(values) else 0] for name, values in lists.items()}
+            servers.append(make_conninfo(**{**parameters, **own}))
+    if len(servers) > MAX_REPLICAS:
+        raise ValueError(f"HOPTAC_READ_URL: at most {MAX_REPLICAS} servers")
+    return servers
+
+
+def _parameters_of(database_url: str) -> dict[str, Any]:
+    """Return the parameters of a URL of PostgreSQL. Raise ValueError if libpq refuses it."""
+    from psycopg import ProgrammingError  # noqa: PLC0415 - importing the driver takes time
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    if not _POSTGRESQL.match(database_url):
+        raise ValueError
     try:
-        parameters: dict[str, Any] = conninfo_to_dict(database_url)
+        parameters: dict[str, Any] = conninfo_to_dict(_POSTGRESQL.sub("postgresql://", database_url, count=1))
     except ProgrammingError:
         raise ValueError from None
-    ports = str(parameters.get("port", ""))
-    if not re.fullmatch(r"(\d{0,5},)*\d{0,5}", ports):
+    if not re.fullmatch(r"(\d{0,5},)*\d{0,5}", str(parameters.get("port", ""))):
         raise ValueError
+    return parameters
+
+
+def _of_postgresql(database_url: str) -> DatabaseUrl:
+    """Return a URL with any number of servers. Raise ValueError if libpq refuses it."""
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - importing the driver takes time
+
+    parameters = _parameters_of(database_url)
+    ports = str(parameters.get("port", ""))
     conninfo = make_conninfo(**parameters)
     in_query = {name: str(value) for name, value in parameters.items() if name not in _PARTS.values()}
     parts = {ours: parameters.get(name) for ours, name in _PARTS.items()}

@@ -2,13 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
 
 from app.core.access.caller import ANONYMOUS
 from app.core.access.clients import client_of
-from app.core.reading.results import ReadRequest, ReadResult
+from app.core.database.log_position import LogPosition, sequence_of
+from app.core.database.statements import Read
+from app.core.errors import Problem
+from app.core.reading.results import ReadRequest, ReadResult, last_change_name
 from app.core.values.json import to_json
 
 
@@ -20,14 +24,19 @@ def read_request(request: Request) -> ReadRequest:
     return ReadRequest(scope["path"], scope["query_string"], tags, caller, scope["app"].state.cursor_signer)
 
 
-async def run_read(request: Request, read: Callable[[], Any], *, long: bool = False, key: Hashable = None) -> Any:
+async def run_read(
+    request: Request, read: Callable[[], Any], *, long: bool = False, key: Hashable = None, logged: bool = True
+) -> Any:
     """Return the result of a read for the client of a request.
 
     A `long` read runs once for all equal requests that wait for it. By default they are equal if path, query, caller
-    and If-None-Match are; `key` replaces these.
+    and If-None-Match are; `key` replaces these. A read of what is not in the log, such as imports, is not `logged`: it
+    is not read from replicas, of which nobody could tell how far they are behind.
     """
     state = request.scope["app"].state
     client = client_of(request.scope)
+    if not logged:
+        return await state.primary_reader.run(partial(_positioned, read, state.position), client=client)
     if not long:
         route: Any = request.scope.get("fastapi", {}).get("effective_route_context")
         return await state.reader.run(read, client=client, kind=getattr(route, "path", ""))
@@ -39,11 +48,16 @@ async def run_read(request: Request, read: Callable[[], Any], *, long: bool = Fa
 
 
 async def write_response(
-    request: Request, read: Callable[[], Any], *, long: bool = False, media_type: str = "application/json"
+    request: Request,
+    read: Callable[[], Any],
+    *,
+    long: bool = False,
+    media_type: str = "application/json",
+    logged: bool = True,
 ) -> Response:
     """Run a read and return its body, ETag and next page, or 304. A `long` read does not block the event loop."""
     state = request.scope["app"].state
-    result: ReadResult = await run_read(request, read, long=long)
+    result: ReadResult = await run_read(request, read, long=long, logged=logged)
     state.position.note(result.sequence)
     caching = "private, no-cache" if result.private else state.settings.cache_control
     headers = [(b"etag", b'"%s"' % result.tag.encode()), (b"cache-control", caching.encode())]
@@ -53,6 +67,20 @@ async def write_response(
         return PreparedResponse(304, headers, b"")
     headers += [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(result.body))]
     return PreparedResponse(200, headers, result.body)
+
+
+def _positioned(read: Callable[[], Read], position: LogPosition) -> Read:
+    """Run a read of what is not in the log, and let no later response be older than the log was then.
+
+    The client of an import that has ended finds the records that it has written.
+    """
+    try:
+        result = yield from read()
+    except Problem:
+        position.note(sequence_of((yield from last_change_name())))
+        raise
+    position.note(sequence_of((yield from last_change_name())))
+    return result
 
 
 class PreparedResponse(Response):

@@ -88,11 +88,31 @@ class Alive(BaseModel, defer_build=True):
     status: str = Field(description="`ok`: the process answers requests.", examples=["ok"])
 
 
+class ReplicaShown(BaseModel, defer_build=True):
+    """A replica of the database."""
+
+    state: str = Field(
+        description="`ok`: clients read it. `behind`: it is too far behind. `unavailable`: it does not answer.",
+        examples=["ok"],
+    )
+    changes_behind: int = Field(description="How many Changes the primary has that the replica does not have.")
+    seconds_behind: float = Field(
+        description="For how many seconds the primary has had a Change that it does not have."
+    )
+
+
 class Ready(BaseModel, defer_build=True):
     """The database responds and has the schema that this program needs."""
 
     status: str = Field(description="`ok`: the database answers and has the right schema.", examples=["ok"])
     schema_version: str = Field(description="Revision of the schema of the database.")
+    primary: str | None = Field(
+        default=None,
+        description="Whether the primary answers: `ok` or `unavailable`. Only of a registry with replicas.",
+    )
+    replicas: list[ReplicaShown] | None = Field(
+        default=None, description="The replicas, in the order of the setting. Only of a registry with replicas."
+    )
 
 
 def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
@@ -124,7 +144,9 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
         schema_version = await request.app.state.separate_reader.run(_schema, client=client_of(request.scope))
         if schema_version != schema:
             raise Unavailable("The database does not have the schema of this program. Run `hoptac migrate`.")
-        return _uncached_json({"status": "ok", "schema_version": schema_version})
+        return _uncached_json(
+            {"status": "ok", "schema_version": schema_version, **_replicas(request.app.state.replicas)}
+        )
 
     return router
 
@@ -156,6 +178,14 @@ operation(
 async def read_livez(_: Request) -> Response:
     """The process is alive. The database is not checked."""
     return _uncached_json({"status": "ok"})
+
+
+def _replicas(replicas: Any) -> dict[str, Any]:
+    """Return what is known of the replicas, if there are any."""
+    if replicas is None:
+        return {}
+    primary = "ok" if replicas.primary.responds else "unavailable"
+    return {"primary": primary, "replicas": [state._asdict() for state in replicas.states()]}
 
 
 def _schema() -> Read:

@@ -46,7 +46,7 @@ router = APIRouter(prefix="/v1/documents/{document_id}", tags=["documents"])
 async def read_document_text(request: Request, document_id: str) -> Response:
     """Whether the registry holds the text, and who may read it. `…/paragraphs` has the paragraphs."""
     checked_id(document_id)
-    return await write_response(request, lambda: read_text(document_id, read_request(request)))
+    return await write_response(request, lambda: read_text(document_id, read_request(request)), logged=False)
 
 
 @operation(
@@ -111,7 +111,9 @@ async def delete_document_text(request: Request, caller: Caller, document_id: st
 async def list_document_paragraphs(request: Request, query: ParagraphsQuery, document_id: str) -> Response:
     """Paragraphs with the quotations in them, and with their text if the registry holds it and may show it."""
     checked_id(document_id)
-    return await write_response(request, lambda: read_paragraphs(document_id, query, read_request(request)))
+    return await write_response(
+        request, lambda: read_paragraphs(document_id, query, read_request(request)), logged=False
+    )
 
 
 @operation(
@@ -127,7 +129,7 @@ async def read_document_paragraph(request: Request, document_id: str, number: st
     """One paragraph, the places of all quotations in it, and the public records that cite it."""
     checked_id(document_id)
     at = checked_number(number)
-    return await write_response(request, lambda: read_paragraph(document_id, at, read_request(request)))
+    return await write_response(request, lambda: read_paragraph(document_id, at, read_request(request)), logged=False)
 
 
 def checked_number(number: str) -> int:

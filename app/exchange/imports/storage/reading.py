@@ -87,7 +87,7 @@ async def read_rows(request: Request, query: Query, values: Mapping[str, Any]) -
     def read() -> Read:
         return (yield query, values)
 
-    return await run_read(request, read)
+    return await run_read(request, read, logged=False)
 
 
 def page_rows(rows: Sequence[Any]) -> Sequence[Any]:

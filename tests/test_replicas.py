@@ -1,0 +1,197 @@
+"""Reads from replicas: none is older than what was answered, and none fails while a server answers."""
+
+import itertools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.core.database.engine import Database
+from tests.support.databases import url_of
+from tests.support.http import PATCH, client_of
+from tests.support.keys import Key, key_of
+from tests.support.servers import run
+from tests.support.waiting import eventually
+from tests.torture.__main__ import seeded
+from tests.torture.clusters import Cluster, running_processes
+
+UNIDO = "/v1/partners/unido"
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, list[Cluster]]]:
+    """A primary with the dataset and two replicas, for which no commit waits."""
+    folder = tmp_path_factory.mktemp("replicas")
+    with closing(Cluster.made(folder / "primary")) as primary:
+        seeded(primary.url("postgres"))
+        with closing(primary.standby(folder / "first")) as first, closing(primary.standby(folder / "second")) as second:
+            yield primary, [first, second]
+
+
+@pytest.fixture
+def editor_of_primary(servers: tuple[Cluster, list[Cluster]]) -> Key:
+    with Database(servers[0].url("postgres")) as database:
+        return key_of(database, "records:write")
+
+
+@contextmanager
+def connected(servers: tuple[Cluster, list[Cluster]], **settings: Any) -> Iterator[TestClient]:
+    primary, replicas = servers
+    read_url = " ".join(replica.url("postgres") for replica in replicas)
+    with client_of(primary.url("postgres"), read_url=read_url, hot_cache=0, query_deadline=5, **settings) as client:
+        yield client
+
+
+def rename(client: TestClient, key: Key, name: str) -> int:
+    change = {"name": {"en": name}}
+    answer = client.patch(UNIDO, json=change, headers={**key, **PATCH, "If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    return int(answer.headers["hoptac-sequence"])
+
+
+def shown(client: TestClient, path: str = UNIDO) -> tuple[str, int]:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["name"]["en"], int(answer.headers["hoptac-sequence"])
+
+
+@contextmanager
+def stopped(cluster: Cluster) -> Iterator[None]:
+    """A server that hangs: its connections stay open, and nobody answers."""
+    postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
+    processes = [postmaster, *(each for each, parent in running_processes() if parent == postmaster)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+@contextmanager
+def paused(*clusters: Cluster) -> Iterator[None]:
+    """Replicas that answer and receive nothing new."""
+    for cluster in clusters:
+        cluster.ask("SELECT pg_wal_replay_pause()")
+        eventually(lambda cluster=cluster: cluster.ask("SELECT pg_get_wal_replay_pause_state()") == "paused")  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        for cluster in clusters:
+            cluster.ask("SELECT pg_wal_replay_resume()")
+
+
+def reads_of(cluster: Cluster) -> int:
+    """How many transactions a server has run."""
+    return int(cluster.ask("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'postgres'"))
+
+
+def states(client: TestClient) -> list[str]:
+    ready = client.get("/readyz")
+    assert ready.status_code == 200, ready.text
+    return [ready.json()["primary"], *(each["state"] for each in ready.json()["replicas"])]
+
+
+def test_clients_read_replicas_and_see_their_own_writes(
+    servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key
+) -> None:
+    with connected(servers) as client:
+        assert states(client) == ["ok", "ok", "ok"]
+        for number in range(30):
+            sequence = rename(client, editor_of_primary, f"UNIDO {number}")
+            for path in (UNIDO, f"{UNIDO}?fields=name"):
+                assert shown(client, path) == (f"UNIDO {number}", sequence)
+        before = [reads_of(each) for each in servers[1]]
+        for number in range(200):
+            assert client.get(f"/v1/projects?limit=1&title={number}").status_code == 200
+        eventually(lambda: all(reads_of(each) > count + 50 for each, count in zip(servers[1], before, strict=True)))
+
+
+def test_a_replica_that_is_behind_is_passed_over(
+    servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key
+) -> None:
+    _, (first, second) = servers
+    with connected(servers, read_max_lag=1) as client:
+        with paused(first):
+            for number in range(4):
+                sequence = rename(client, editor_of_primary, f"Passed over {number}")
+                assert shown(client) == (f"Passed over {number}", sequence)
+            eventually(lambda: states(client) == ["ok", "behind", "ok"])
+            with paused(second):
+                rename(client, editor_of_primary, "Only on the primary")
+                assert shown(client)[0] == "Only on the primary"
+        eventually(lambda: states(client) == ["ok", "ok", "ok"])
+
+
+def test_a_deleted_record_stays_deleted(servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key) -> None:
+    """A response that is a problem counts as what was seen too."""
+    own = "/v1/partners/of-one-test"
+    body = {"name": {"en": "Of one test"}, "kind": "other", "managed_by": "unido"}
+    with connected(servers) as client, connected(servers) as other:
+        assert client.put(own, json=body, headers={**editor_of_primary, "If-None-Match": "*"}).status_code == 201
+        eventually(lambda: other.get(own).status_code == 200)
+        with paused(servers[1][0]):
+            assert client.delete(own, headers={**editor_of_primary, "If-Match": "*"}).status_code == 204
+            answers = [other.get(own).status_code for _ in range(10)]
+            assert 410 in answers
+            assert set(answers[answers.index(410) :]) == {410}
+
+
+def test_a_client_moves_between_processes(servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key) -> None:
+    with connected(servers) as client, connected(servers) as other, paused(*servers[1]):
+        sequence = rename(client, editor_of_primary, "Moved")
+        assert shown(other)[0] != "Moved", "its replicas have not received it"
+        answer = other.get(UNIDO, headers={"Hoptac-At-Least": str(sequence)})
+        assert (answer.json()["name"]["en"], answer.headers["hoptac-sequence"]) == ("Moved", str(sequence))
+        assert shown(other)[0] == "Moved"
+        assert other.get(f"/v1/changes?after={sequence}").json()["items"] == []
+        assert other.get(f"/v1/changes?after={sequence + 1}").json()["code"] == "rewound"
+
+
+def test_reads_go_on_while_a_server_hangs_or_is_gone(
+    servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key
+) -> None:
+    primary, (first, second) = servers
+    numbers = itertools.count()
+
+    def reads(client: TestClient, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for path in (UNIDO, f"/v1/projects?title={next(numbers)}", "/v1/partners/facets?facet=kind"):
+                assert client.get(path).status_code == 200, path
+
+    with connected(servers) as client:
+        rename(client, editor_of_primary, "Before")
+        with stopped(first):
+            reads(client, 1)
+            eventually(lambda: states(client) == ["ok", "unavailable", "ok"])
+            reads(client, 0.5)
+        eventually(lambda: states(client) == ["ok", "ok", "ok"])
+        second.kill()
+        reads(client, 0.5)
+        assert states(client) == ["ok", "ok", "unavailable"]
+        second.start()
+        eventually(lambda: states(client) == ["ok", "ok", "ok"])
+        with stopped(primary):
+            reads(client, 3)
+            assert client.get(UNIDO, headers=editor_of_primary).status_code == 200, "keys are read from replicas then"
+            eventually(lambda: states(client)[0] == "unavailable")
+            beyond = client.get(UNIDO, headers={"Hoptac-At-Least": str(10**9)})
+            assert (beyond.status_code, "retry-after" in beyond.headers) == (503, True), "the primary may have it"
+        eventually(lambda: states(client) == ["ok", "ok", "ok"])
+        rename(client, editor_of_primary, "After")
+        assert shown(client)[0] == "After"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_replicas_need_postgresql(seeded_database: Database) -> None:
+    read_url = "postgresql://reader:secret@host/registry"
+    refused = run("serve", HOPTAC_DATABASE_URL=url_of(seeded_database), HOPTAC_READ_URL=read_url)
+    assert (refused.returncode, "secret" in refused.stderr) == (2, False)
+    assert "HOPTAC_READ_URL: an SQLite database has no replicas" in refused.stderr
