@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, literal_column, or_, select
+from sqlalchemy import Select, bindparam, literal_column, select, union_all
 
 from app.analysis.audit.walk import findings_of
 from app.analysis.evidence.arithmetic import computations
 from app.analysis.evidence.models import CitedDocument
 from app.analysis.evidence.quotations import paragraphs_shown, quotations_of, read_stored_texts
 from app.core.change_log import CHANGES, REDACTOR
-from app.core.database.sql import one_of
+from app.core.database.sql import in_gathered, one_of
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.resource import Resource
 from app.core.public_paths import public
@@ -128,7 +128,7 @@ def _figures_around(record: Mapping[str, Any]) -> Read:
 def _around() -> Query:
     named = select(RELATIONS.c.figure_id).where(one_of(RELATIONS.c.record_id, "ids"))
     naming = select(RELATIONS.c.record_id).where(one_of(RELATIONS.c.figure_id, "ids"))
-    keys = select_keys(FIGURES).where(or_(FIGURE.id.in_(named), FIGURE.id.in_(naming))).order_by(FIGURE.id)
+    keys = select_keys(FIGURES).where(in_gathered(FIGURE.id, union_all(named, naming))).order_by(FIGURE.id)
     return query_in_order(FIGURES, keys.limit(literal_column(str(MAX_RELATED))))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Select,
+    SelectBase,
     Text,
     bindparam,
     func,
@@ -187,7 +188,7 @@ class in_gathered(FunctionElement[Any]):  # noqa: N801
     type = NullType()
     inherit_cache = True
 
-    def __init__(self, column: ColumnElement[Any], ids: Select[Any]) -> None:
+    def __init__(self, column: ColumnElement[Any], ids: SelectBase) -> None:
         super().__init__(column, ids.scalar_subquery())
 
 
