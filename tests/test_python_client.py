@@ -76,6 +76,37 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
+def test_later_requests_state_what_was_seen(client: TestClient) -> None:
+    wire = Wire(client)
+    with connected(wire) as registry:
+        registry.projects.read(PROJECT)
+        assert registry.partners().first() is not None
+        registry.partners.read("unido")
+    sent = [request.headers.get("hoptac-at-least") for request in wire.requests]
+    last = get(client, "/v1/changes?limit=1")["last"]
+    assert sent[0] is None
+    assert int(str(sent[1])) <= last
+    assert sent[2] == str(last)
+    assert set(wire.statuses) == {200}
+
+
+def test_a_state_that_the_registry_has_lost_is_forgotten() -> None:
+    """The registry was restored from a backup."""
+    sent: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("hoptac-at-least"))
+        if len(sent) == 2:
+            return problem(412, "not_reached", **{"hoptac-sequence": "7"})
+        headers = {"hoptac-sequence": "9" if len(sent) == 1 else "7", "etag": f'"{len(sent)}"'}
+        return httpx.Response(200, json={"id": PROJECT}, headers=headers)
+
+    with connected(answer, cache_bytes=0) as registry:
+        for _ in range(3):
+            assert registry.projects.read(PROJECT)[0]["id"] == PROJECT
+    assert sent == [None, "9", None, "7"]
+
+
 def test_lists_details_and_errors(client: TestClient) -> None:
     wire = Wire(client)
     with connected(wire) as registry:

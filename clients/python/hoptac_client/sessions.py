@@ -11,7 +11,7 @@ import httpx
 
 from hoptac_client.cache import ETagCache
 from hoptac_client.errors import UnexpectedResponse
-from hoptac_client.exchange import Exchange, Outcome, Step, exchange
+from hoptac_client.exchange import Exchange, Outcome, Seen, Step, exchange
 
 USER_AGENT = "hoptac-client/0.1"
 
@@ -57,6 +57,7 @@ class _Requests:
         self.options = options
         self._builder = http
         self._cache = ETagCache(options.cache_bytes) if options.cache_bytes else None
+        self._seen = Seen()
 
     @property
     def registry(self) -> str:
@@ -68,7 +69,7 @@ class _Requests:
         timeout = self.options.timeout + float(params.get("wait") or 0)
         request = self._builder.build_request(method, url, timeout=timeout, **content)
         cache = self._cache if cached else None
-        return exchange(request, cache, self.options.retries, self.options.longest_pause)
+        return exchange(request, cache, self._seen, self.options.retries, self.options.longest_pause)
 
     def _url(self, path: str) -> httpx.URL:
         """Return the URL of a path below the address of the registry, or of a `next` from the root of its host."""

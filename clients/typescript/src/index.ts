@@ -1,5 +1,5 @@
 // A client of Hoptac registries for browsers and Node.js.
-import { type Content, type Options, type Parameters, send, UnexpectedResponse } from "./requests.js";
+import { type Content, type Options, type Parameters, type Seen, send, UnexpectedResponse } from "./requests.js";
 import type {
   Changes,
   ChangesPage,
@@ -67,6 +67,7 @@ export class Listing<P> implements AsyncIterable<Item<P>> {
 /** A registry. */
 export class Hoptac {
   private readonly base: URL;
+  private readonly seen: Seen = { sequence: 0 };
 
   constructor(
     url = "http://127.0.0.1:8000",
@@ -152,7 +153,7 @@ export class Hoptac {
   }
 
   private send(path: string, query: Parameters, content?: Content): Promise<Response> {
-    return send(this.url(path, query), this.options, content);
+    return send(this.url(path, query), this.options, this.seen, content);
   }
 
   /** Return the URL of a path below the address of the registry, or of a `next` from the root of its host. */

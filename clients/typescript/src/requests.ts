@@ -52,21 +52,52 @@ export interface Content {
 
 const BUSY = [429, 502, 503, 504]; // the registry or a proxy did not process the request
 
-/** Send a request until it has a response, and return the response if it is a success. */
-export async function send(url: URL, options: Options, content: Content = {}): Promise<Response> {
+const AT_LEAST = "Hoptac-At-Least";
+
+/** The latest state of the registry that a client has seen: the number of a Change. 0: none. */
+export interface Seen {
+  sequence: number;
+}
+
+/**
+ * Send a request until it has a response, and return the response if it is a success. It shows no earlier state of the
+ * registry than those before it. If the registry was restored to an earlier state, that state is forgotten.
+ */
+export async function send(url: URL, options: Options, seen: Seen, content: Content = {}): Promise<Response> {
   const retries = options.retries ?? 4;
   for (let attempt = 0; ; attempt++) {
-    const outcome = await once(url, options, content);
+    const least = asksForState(options) ? seen.sequence : 0;
+    const outcome = await once(url, options, content, least);
+    if (least && outcome instanceof Response && (await isNotReached(outcome))) {
+      seen.sequence = 0;
+      attempt--;
+      continue;
+    }
+    if (outcome instanceof Response) {
+      seen.sequence = Math.max(seen.sequence, Number(outcome.headers.get("hoptac-sequence") ?? 0));
+    }
     const pause = pauseAfter(outcome, content, attempt);
     if (pause === undefined || pause > (options.longestPause ?? 60) || attempt >= retries) return success(url, outcome);
     await new Promise((done) => setTimeout(done, pause * 1000));
   }
 }
 
-async function once(url: URL, options: Options, content: Content): Promise<Response | Error> {
+/** Return whether to send the header. It costs a page without a key one more request, a preflight, for each URL. */
+function asksForState(options: Options): boolean {
+  return options.key !== undefined || !("document" in globalThis);
+}
+
+async function isNotReached(response: Response): Promise<boolean> {
+  if (response.status !== 412) return false;
+  const problem = (await response.clone().json()) as Partial<Problem>;
+  return problem.code === "not_reached";
+}
+
+async function once(url: URL, options: Options, content: Content, least: number): Promise<Response | Error> {
   const headers: Record<string, string> = { Accept: "application/json", ...content.headers };
   if (options.key) headers["Authorization"] = `Bearer ${options.key}`;
   if (options.language) headers["Accept-Language"] = options.language;
+  if (least) headers[AT_LEAST] = String(least);
   const init: RequestInit = { method: content.method ?? "GET", headers };
   if (content.body !== undefined) {
     headers["Content-Type"] = "application/json";
