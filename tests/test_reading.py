@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+from collections import Counter
 from itertools import permutations
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.database.engine import Database
+from app.core.database.statement_cache import StatementCache
+from app.core.reading import filter_conditions, reads
 from app.core.values.text import sort_key
 from bench.apps.same_sql import recorded, runner
 from seed.files import Dataset
@@ -256,3 +260,59 @@ def test_postgresql_can_use_the_index_of_each_of_several_links(seeded_database: 
         plan = "\n".join(line for (line,) in run((f"EXPLAIN {sql}", values)))
     assert "Bitmap Index Scan on pk_" in plan
     assert "SubPlan" not in plan
+
+
+def _partners(record: dict[str, Any]) -> set[str]:
+    """The partners that a figure or agreement links to, in each of its fields."""
+    voices = [record.get("said_by"), record.get("relayed_for"), *record.get("signatories", ())]
+    named = {voice["partner"] for voice in [*voices, *record.get("parties", ())] if voice}
+    named |= {signatory["for"] for signatory in record.get("signatories", ())}
+    return named | {record.get("partner"), *record.get("done_by", ())}
+
+
+@pytest.mark.parametrize("name", ["figures", "agreements"])
+@pytest.mark.parametrize("sort", ["id", "-updated_at"])
+def test_a_filter_on_several_links_finds_each_of_them(client: TestClient, name: str, sort: str) -> None:
+    records = walk(client, f"/v1/{name}?limit=200")
+    partners = set().union(*map(_partners, records)) - {None}
+    assert len(partners) > 5
+    for partner in sorted(partners):
+        wanted = sorted(record["id"] for record in records if partner in _partners(record))
+        found = walk(client, f"/v1/{name}?partner={partner}&sort={sort}&limit=7")
+        assert sorted(record["id"] for record in found) == wanted
+        assert get(client, f"/v1/{name}?partner={partner}&total=true&limit=1")["total"] == len(wanted)
+        others = walk(client, f"/v1/{name}?partner_not={partner}&fields=id&limit=200")
+        assert len(others) == len(records) - len(wanted)
+
+
+MANY_LINKED = (
+    "projects?place=viet-nam",
+    "projects?place=viet-nam&sort=-period",
+    "projects?role=counterpart&partner=moit",
+    "projects?partner=moit&place=viet-nam&sort=title",
+    "projects?place=bac-ninh&place=ha-noi&role=counterpart",
+    "figures?place=viet-nam&partner=moit",
+    "milestones?partner=moit&sort=-date",
+    "figures?document=samsung-smart-factory-2023&sort=-updated_at",
+)
+
+
+@pytest.mark.parametrize("query", MANY_LINKED)
+def test_lists_of_many_linked_records_are_those_of_few(
+    client: TestClient, engine: str, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite reads the pages of a list in another way if there are many links."""
+    few = [record["id"] for record in walk(client, f"/v1/{query}&limit=6")]
+    assert few
+    monkeypatch.setattr(reads, "STATEMENTS", StatementCache())
+    monkeypatch.setattr(filter_conditions, "MANY_LINKS", 1)
+    probed = Counter[str]()
+
+    def has_link(linked: Any) -> Any:
+        probed[linked.link.name] += 1
+        return original(linked)
+
+    original = filter_conditions._Linked.has_link
+    monkeypatch.setattr(filter_conditions._Linked, "has_link", has_link)
+    assert [record["id"] for record in walk(client, f"/v1/{query}&limit=5")] == few
+    assert bool(probed) == (engine == "sqlite")

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
 from app.analysis.aggregates.grouping import (
     ALWAYS,
@@ -23,6 +23,7 @@ from app.analysis.aggregates.grouping import (
 )
 from app.analysis.aggregates.hierarchy import Hierarchy, TooManyAbove, read_hierarchy
 from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, total
+from app.core.database.sql import in_gathered
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import Parameter
@@ -152,7 +153,8 @@ class Aggregates:
             if names_of_link & set(names):
                 joined = joined.outerjoin(link, link.c.record_id == FIGURE.id)
         statement = statement.select_from(joined).where(FIGURE.state == literal_column("'published'"))
-        figures = statement.where(*conditions(self.parameters, shape, gathers=gathers)).subquery()
+        is_linked = in_gathered if gathers else ColumnElement.in_
+        figures = statement.where(*conditions(self.parameters, shape, is_linked)).subquery()
         keys = [figures.c[label] for label in labels_of(names)]
         count = func.count(figures.c.figure.distinct()) if "place" in names else func.count()
         grouped = select(*keys, count, func.min(figures.c.value), func.max(figures.c.value)).group_by(*keys)
@@ -162,7 +164,8 @@ class Aggregates:
 
     def _build_figures(self, shape: FilterShape, gathers: bool) -> Query:
         additive = [FIGURE.kind.not_in(literals(NOT_ADDED_KINDS)), FIGURE.unit.not_in(literals(NOT_ADDED_UNITS))]
-        keys = select_keys(FIGURES).where(*additive, *conditions(self.parameters, shape, gathers=gathers))
+        is_linked = in_gathered if gathers else ColumnElement.in_
+        keys = select_keys(FIGURES).where(*additive, *conditions(self.parameters, shape, is_linked))
         keys = keys.order_by(FIGURE.id)
         return query_in_order(FIGURES, keys.limit(literal_column(str(MAX_ADDED + 1))))
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.core.database.statements import Read
+from app.core.database.statements import Read, on_postgresql
 
 _DIALECTS: dict[str, Any] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
@@ -16,6 +16,7 @@ _DIALECTS: dict[str, Any] = {
 def run_on(connection: Connection, read: Read) -> Any:
     """Return the result of a read. It sees what the transaction of the connection sees."""
     dialect = _DIALECTS[connection.dialect.name]
+    read = on_postgresql(read) if dialect.name == "postgresql" else read
     try:
         query, values = next(read)
         while True:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from app.core.database.fair_queue import FairQueue
 from app.core.database.long_reads import ConnectionLost, LongReads
 from app.core.database.postgres_connections import LOST, LoopConnection, ThreadConnection
-from app.core.database.statements import MAX_ROWS, Query, Read, Rows, cut
+from app.core.database.statements import MAX_ROWS, Query, Read, Rows, cut, on_postgresql
 from app.core.errors import QueryTooSlow, Unavailable
 from app.core.request_cost import add_cost
 from app.core.time_limit import LIMIT, OutOfTime, check_time, clear_limit, set_limit
@@ -96,14 +96,18 @@ class PostgresReader:
     ) -> Any:
         """Run a read as a short one first, then as a long read. Raise Behind if the server lacks the Change `least`."""
         long_reads = self._long_reads
+
+        def own() -> Read:
+            return on_postgresql(read())
+
         try:
             if long_reads is None or not (long or long_reads.is_likely_long(client, kind)):
                 with contextlib.suppress(OutOfTime, psycopg.errors.QueryCanceled):
-                    return await self._run_short(read, client, least)
+                    return await self._run_short(own, client, least)
                 if long_reads is None:
                     raise QueryTooSlow
                 long_reads.became_long(client, kind)
-            return await long_reads.run(partial(_at_least, least, read) if least else read, client, kind)
+            return await long_reads.run(partial(_at_least, least, own) if least else own, client, kind)
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
             raise Unavailable from error
 

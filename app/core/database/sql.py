@@ -5,11 +5,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     ColumnElement,
     Integer,
     LargeBinary,
     Select,
     SelectBase,
+    Table,
     Text,
     bindparam,
     func,
@@ -18,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import NullType
 
 from app.core.database.statements import Query
@@ -135,6 +138,15 @@ def _unindexed_postgresql(element: unindexed, compiler: Any, **kwargs: Any) -> s
     return str(compiler.process(element.clauses, **kwargs))
 
 
+def unindexed_in(table: Table, condition: Any) -> Any:
+    """Return a condition whose columns of this table are `unindexed`."""
+
+    def replacement(element: Any, **_: Any) -> Any:
+        return unindexed(element) if isinstance(element, Column) and element.table is table else None
+
+    return replacement_traverse(condition, {}, replacement)
+
+
 class position_of(FunctionElement[int]):  # noqa: N801
     """The position of a text in another one, from 1; 0 if it does not occur."""
 
@@ -202,6 +214,33 @@ def _in_gathered_sqlite(element: in_gathered, compiler: Any, **kwargs: Any) -> s
 def _in_gathered_postgresql(element: in_gathered, compiler: Any, **kwargs: Any) -> str:
     column, ids = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return f"{column} = ANY(ARRAY{ids})"
+
+
+class in_order_of(FunctionElement[Any]):  # noqa: N801
+    """The condition that a column, by which the rows are sorted, is one of the ids that a statement returns.
+
+    PostgreSQL reads distinct ids in the order of their index, and only as many as the rows of the page need. Otherwise
+    it sorts all of them, or goes through the table to find the next one.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], ids: Any) -> None:
+        distinct = select(*ids.subquery().c).distinct()
+        super().__init__(column, ids.scalar_subquery(), distinct.scalar_subquery())
+
+
+@compiles(in_order_of, "sqlite")
+def _in_order_of_sqlite(element: in_order_of, compiler: Any, **kwargs: Any) -> str:
+    column, ids, _ = element.clauses
+    return f"{compiler.process(column, **kwargs)} IN {compiler.process(ids, **kwargs)}"
+
+
+@compiles(in_order_of, "postgresql")
+def _in_order_of_postgresql(element: in_order_of, compiler: Any, **kwargs: Any) -> str:
+    column, _, ids = element.clauses
+    return f"{compiler.process(column, **kwargs)} IN {compiler.process(ids, **kwargs)}"
 
 
 class holds(FunctionElement[Any]):  # noqa: N801

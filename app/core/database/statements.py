@@ -20,9 +20,10 @@ class Query:
 
     `on_postgresql` replaces the statement on PostgreSQL. With `alone` it needs no snapshot: it may see a later state
     than earlier statements of the same read. With `looks_up` it looks records up by lists of ids, so that one plan
-    serves all values: PostgreSQL then plans it once for each connection, not each time. A statement can be given as a
-    function that builds it, which is called only on its engine. With `rebuild`, which returns an equal query, it
-    forgets the expression once it is compiled: the expression takes ten times the memory of the SQL text.
+    serves all values: PostgreSQL then plans it once for each connection, not each time. A query that is
+    `only_on_sqlite` has no rows on PostgreSQL, where it does not run. A statement can be given as a function that
+    builds it, which is called only on its engine. With `rebuild`, which returns an equal query, it forgets the
+    expression once it is compiled: the expression takes ten times the memory of the SQL text.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Query:
         *,
         alone: bool = False,
         looks_up: bool = False,
+        only_on_sqlite: bool = False,
     ) -> None:
         self._statements: dict[str, Statement] = {
             "sqlite": statement,
@@ -39,6 +41,7 @@ class Query:
         }
         self.alone = alone
         self.looks_up = looks_up
+        self.only_on_sqlite = only_on_sqlite
         self.rebuild: Callable[[], Query] | None = None
         self._compiled: dict[tuple[str, bool], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
@@ -98,6 +101,19 @@ def fitting(rows: Rows) -> Rows:
 
 # A read yields its queries one after the other and returns its result. It does no input or output itself.
 Read = Generator[tuple[Query, Mapping[str, Any]], Rows, Any]
+
+
+def on_postgresql(read: Read) -> Read:
+    """Return a read without the queries that are only for SQLite."""
+    rows: Rows | None = None
+    try:
+        while True:
+            following = read.send(rows)  # type: ignore[arg-type]
+            rows = [] if following[0].only_on_sqlite else (yield following)
+    except StopIteration as done:
+        return done.value
+    finally:
+        read.close()
 
 
 class Reader(Protocol):

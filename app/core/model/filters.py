@@ -33,6 +33,9 @@ class Parameter:
       `single` and is not bound.
     - `link` is the link table of the condition, if any. All conditions of a request on the same link table must hold
       for the same link.
+    - `ids(name, single)`, for a condition on one of several links, returns the id of a record, and the select of the
+      ids of all records that have such a link.
+    - `searches_tree`: the condition also matches the descendants of its values.
     - `codes` is the code list of the values, if `many`: a wider code also matches the narrower codes in it.
     - `target` is the resource whose ids the values are.
     - `columns`: a record has a value for the parameter if one of these columns has a value. `stem` is the name of the
@@ -51,6 +54,8 @@ class Parameter:
     is_flag: bool = False
     columns: tuple[Any, ...] = ()
     stem: str = ""
+    ids: Callable[[str, bool], tuple[Any, Any]] | None = None
+    searches_tree: bool = False
 
     def values_of(self, value: Any) -> Any:
         """Return the value of a request, or its values: each once, and the narrower codes of a wider code."""
@@ -127,7 +132,16 @@ class WithinFilter:
             return is_within
 
         link = _link(self.column)
-        yield Parameter(name, self.annotation, self.about, where, link=link, many=True, columns=(self.column,))
+        yield Parameter(
+            name,
+            self.annotation,
+            self.about,
+            where,
+            link=link,
+            many=True,
+            columns=(self.column,),
+            searches_tree=True,
+        )
 
 
 _UNENCODED_PLUS = re.compile(r"(?<=\d) (?=\d\d:\d\d$)")  # `+` in a query string means a space

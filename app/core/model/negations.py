@@ -25,7 +25,7 @@ def negation(parameter: Parameter) -> Parameter:
         return not_(_linked(parameter.link, condition))
 
     description = f"Excludes the records that `{parameter.name}` finds with these values."
-    return replace(parameter, name=parameter.name + NOT, about=description, where=where, link=None)
+    return replace(parameter, name=parameter.name + NOT, about=description, where=where, link=None, ids=None)
 
 
 def absence(name: str, columns: Sequence[Any]) -> Iterator[Parameter]:

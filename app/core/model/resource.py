@@ -9,7 +9,6 @@ from typing import Annotated, Any, get_origin
 from pydantic import StringConstraints
 from sqlalchemy import Column, ColumnElement, Table, exists, literal_column, not_, or_, select, union_all
 
-from app.core.database.sql import in_gathered
 from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import EqualFilter, Filter, IdentifierFilter, InstantFilter, Parameter, WithinFilter, equals
@@ -188,10 +187,28 @@ def _linked(name: str, link: Link) -> Parameter:
     if len(parts) == 1:
         return replace(parts[0], target=link.target)
 
-    def where(bind: str, single: bool) -> ColumnElement[bool]:
-        return or_(*(on_record(part, bind, single, gathers=True) for part in parts))
+    def ids(bind: str, single: bool) -> tuple[Any, Any]:
+        return _table_of(parts[0]).c.id, union_all(*(_ids(part, bind, single) for part in parts))
 
-    return Parameter(name, Id, description, where, many=True, target=link.target, columns=link.columns)
+    def where(bind: str, single: bool) -> ColumnElement[bool]:
+        # One list of ids. PostgreSQL reads a whole table for alternatives, if one of them is a list of ids.
+        own, linking = ids(bind, single)
+        is_linked: ColumnElement[bool] = own.in_(linking)
+        return is_linked
+
+    return Parameter(name, Id, description, where, many=True, target=link.target, columns=link.columns, ids=ids)
+
+
+def _table_of(parameter: Parameter) -> Table:
+    """Return the table of the records of a parameter."""
+    table: Table = owner_of(parameter.link) if parameter.link is not None else parameter.columns[0].class_.__table__
+    return table
+
+
+def _ids(parameter: Parameter, bind: str, single: bool) -> Any:
+    """Select the ids of the records that a parameter finds, some of them several times."""
+    own = _table_of(parameter).c.id if parameter.link is None else parameter.link.c.record_id
+    return select(own).where(parameter.where(bind, single)).correlate(None)
 
 
 def _derived(parameter: Parameter) -> Iterator[Parameter]:
@@ -210,18 +227,12 @@ def _one_link(column: Any, link: Link, description: str, name: str) -> Parameter
     return next(iter(filter_.parameters(name)))
 
 
-def on_record(parameter: Parameter, bind: str, single: bool, *, gathers: bool = False) -> ColumnElement[bool]:
-    """Return the condition of a parameter as a condition on the record, even if it is a condition on a link table.
-
-    With `gathers`, PostgreSQL gathers the records of the links first. Only then can it use indexes for a condition that
-    is one of several, joined by OR: it would read the whole table to find the records of a partner with few.
-    """
+def on_record(parameter: Parameter, bind: str, single: bool) -> ColumnElement[bool]:
+    """Return the condition of a parameter as a condition on the record, even if it is a condition on a link table."""
     condition = parameter.where(bind, single)
     if parameter.link is None:
         return condition
-    owner = owner_of(parameter.link).c.id
-    records = select(parameter.link.c.record_id).where(condition)
-    return in_gathered(owner, records) if gathers else owner.in_(records)
+    return owner_of(parameter.link).c.id.in_(select(parameter.link.c.record_id).where(condition))
 
 
 def owner_of(link: Table) -> Table:

@@ -3,12 +3,13 @@
 The SQL of each kind of filter is in `app/core/model/filters.py`.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, false, func, literal_column, select
+from sqlalchemy import ColumnElement, Table, and_, exists, false, func, literal_column, select
 
-from app.core.database.sql import in_gathered
+from app.core.database.sql import in_order_of, unindexed_in
 from app.core.database.statements import Query
 from app.core.model.filters import Parameter
 from app.core.model.resource import Resource, owner_of
@@ -22,6 +23,7 @@ DRAFTS = "drafts"  # drafts instead of published records, with one of these flag
 OWN = True
 ALL = False
 
+MANY_LINKS = 20_000  # SQLite collects the records of fewer links in about 10 ms
 MAX_GATHERED = 50_000  # records of links, not included: 4 MB in an array of PostgreSQL
 
 
@@ -41,44 +43,118 @@ def filter_shape(parameters: Mapping[str, Parameter], filters: Mapping[str, Any]
     return tuple(shape), values
 
 
+class _Linked(NamedTuple):
+    """The records that have such links: the id of a record, and the select of their ids.
+
+    `link` is the table of the links, if they are in one, with the conditions on it. `is_exact`: the links are to one
+    value, so that their index is in the order of the ids.
+    """
+
+    own: Any
+    ids: Any
+    is_exact: bool
+    link: Table | None = None
+    clauses: Sequence[ColumnElement[bool]] = ()
+
+    def is_in(self, condition: "IsLinked") -> Any:
+        """Return the condition that the id of a record is one of the ids."""
+        return (
+            condition(self.own, self.ids) if self.is_exact or condition is not in_order_of else self.own.in_(self.ids)
+        )
+
+    def has_link(self) -> ColumnElement[bool]:
+        """Return the condition that a record has such a link, for which SQLite looks up the links of the record."""
+        link: Any = self.link
+        of_record = [unindexed_in(link, clause) for clause in self.clauses]
+        row: Any = literal_column("1")
+        return exists(row).where(link.c.record_id == self.own, *of_record).correlate(owner_of(link))
+
+
+# How a statement looks for the ids of the records that have such links. It matters on PostgreSQL only: `in_gathered` is
+# for statements that read all records that match `few_links`, `in_order_of` for lists by id, which stop after a page.
+IsLinked = Callable[[Any, Any], Any]
+
+
 def conditions(
-    parameters: Mapping[str, Parameter], shape: FilterShape, *, gathers: bool = False
+    parameters: Mapping[str, Parameter],
+    shape: FilterShape,
+    is_linked: IsLinked = ColumnElement.in_,
+    many: Sequence[bool] = (),
 ) -> list[ColumnElement[bool]]:
     """Return the conditions of a shape. Those on one link table must hold for the same link.
 
-    `gathers`: PostgreSQL gathers the records of `few_links` first. This is for statements that read all records that
-    match: those of a list stop after a page.
+    `many` is the row of `many_links`.
     """
-    clauses = [parameters[name].where(name, single) for name, single in shape if parameters[name].link is None]
-    for link, link_clauses in _clauses_by_link(parameters, shape).items():
-        owner = owner_of(link).c.id
-        records = select(link.c.record_id).where(*link_clauses)
-        clauses.append(in_gathered(owner, records) if gathers else owner.in_(records))
+    clauses: list[Any] = []
+    for name, single in shape:
+        if parameters[name].link is None and parameters[name].ids is None:
+            clauses.append(parameters[name].where(name, single))
+    for linked, has_many in zip_longest(_linked(parameters, shape), many):
+        clauses.append(linked.has_link() if has_many else linked.is_in(is_linked))
     return clauses
+
+
+def many_links(parameters: Mapping[str, Parameter], shape: FilterShape) -> Query:
+    """Return the query which links of a shape are many. It has no rows on PostgreSQL, whose planner knows this.
+
+    To get a page of records of which many are linked, SQLite should go through the records in their order until the
+    page is full. Otherwise it collects all that are linked first: of 100,000 projects in one country, in 100 ms.
+    """
+    limit: Any = literal_column(str(MANY_LINKS))
+    none: Any = literal_column("0")
+    counts = [
+        none
+        if linked.link is None
+        else select(func.count() >= limit).select_from(_first(linked.ids, limit)).scalar_subquery()
+        for linked in _linked(parameters, shape)
+    ]
+    return Query(select(*counts), only_on_sqlite=True, alone=True)
 
 
 def few_links(parameters: Mapping[str, Parameter], shape: FilterShape) -> Query:
     """Return the query whether few links fulfil a shape, so that PostgreSQL should gather them; on SQLite always 0."""
     limit: Any = literal_column(str(MAX_GATHERED))
     counts = []
-    for link, clauses in _clauses_by_link(parameters, shape).items():
-        links = select(link.c.record_id).where(*clauses).limit(limit)
-        counts.append(select(func.count() < limit).select_from(links.subquery()).scalar_subquery())
+    for linked in _linked(parameters, shape):
+        counts.append(select(func.count() < limit).select_from(_first(linked.ids, limit)).scalar_subquery())
     return Query(select(literal_column("0")), on_postgresql=select(and_(*counts) if counts else false()))
 
 
-def _clauses_by_link(parameters: Mapping[str, Parameter], shape: FilterShape) -> dict[Any, list[ColumnElement[bool]]]:
-    clauses: dict[Any, list[ColumnElement[bool]]] = {}
+def has_links(parameters: Mapping[str, Parameter], shape: FilterShape) -> bool:
+    """Return whether a shape has conditions on link tables."""
+    return any(parameters[name].link is not None for name, _ in shape)
+
+
+def _first(ids: Any, limit: Any) -> Any:
+    return ids.limit(limit).subquery()
+
+
+def _linked(parameters: Mapping[str, Parameter], shape: FilterShape) -> Iterator[_Linked]:
+    """Yield the linked records of each filter on several links, and of each link table."""
+    on_links: dict[Any, list[tuple[str, bool]]] = {}
     for name, single in shape:
-        link = parameters[name].link
-        if link is not None:
-            clauses.setdefault(link, []).append(parameters[name].where(name, single))
-    return clauses
+        parameter = parameters[name]
+        if parameter.link is not None:
+            on_links.setdefault(parameter.link, []).append((name, single))
+        elif parameter.ids is not None:
+            yield _Linked(*parameter.ids(name, single), is_exact=single)
+    for link, filters in on_links.items():
+        has_target = any(parameters[name].target for name, _ in filters)
+        clauses = []
+        for name, single in filters:
+            clause = parameters[name].where(name, single)
+            # Of a code and a record, SQLite would choose the index of the code, which far more links have.
+            clauses.append(unindexed_in(link, clause) if has_target and not parameters[name].target else clause)
+        ids = select(link.c.record_id).where(*clauses)
+        is_exact = all(single and not parameters[name].searches_tree for name, single in filters)
+        yield _Linked(owner_of(link).c.id, ids, is_exact, link, clauses)
 
 
-def filter_conditions(resource: Resource, shape: FilterShape) -> list[ColumnElement[bool]]:
+def filter_conditions(
+    resource: Resource, shape: FilterShape, is_linked: IsLinked = ColumnElement.in_, many: Sequence[bool] = ()
+) -> list[ColumnElement[bool]]:
     """Return the conditions of a shape on a resource. Merged records match only filters by `id` and `merged_into`."""
-    clauses = conditions(resource.parameters, shape)
+    clauses = conditions(resource.parameters, shape, is_linked, many)
     merged = resource.merged_into_column
     if merged is not None and not any(name in ("id", "merged_into", "merged_into_none") for name, _ in shape):
         clauses.append(merged.is_(None))

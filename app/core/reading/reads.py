@@ -9,14 +9,24 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, bindparam, cast, func, literal_column, null, select
 
 from app.core.change_log import CHANGE_NAME, CHANGES
-from app.core.database.sql import bounded, bounded_query, one_of
+from app.core.database.sql import bounded, bounded_query, in_order_of, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, cut, fitting
 from app.core.error_codes import ERROR_DETAILS
 from app.core.errors import ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
 from app.core.reading.counted_codes import is_counted, matching, read_combinations, total_of
-from app.core.reading.filter_conditions import DRAFTS, MATCHES_OF_QUERY, OWN, FilterShape, filter_conditions, state_of
+from app.core.reading.filter_conditions import (
+    DRAFTS,
+    MATCHES_OF_QUERY,
+    OWN,
+    FilterShape,
+    IsLinked,
+    filter_conditions,
+    has_links,
+    many_links,
+    state_of,
+)
 from app.core.reading.filter_ids import with_hints
 from app.core.reading.includes import includes_of
 from app.core.reading.list_pages import ListPage
@@ -57,6 +67,11 @@ RECORD = -1  # the part of the requested record in a statement; those of include
 def _split(rows: Rows) -> tuple[str, Rows]:
     """Return the name of the last Change, and the rows after its row."""
     return (rows[0][1], rows[1:]) if rows and rows[0][2] is None else (NO_CHANGE, rows)
+
+
+def _parameters_in(shape: FilterShape) -> FilterShape:
+    """Return a shape without the conditions that are no parameters."""
+    return tuple(item for item in shape if item[0] not in (MATCHES_OF_QUERY, DRAFTS))
 
 
 class ResourceReads:
@@ -227,11 +242,22 @@ class ResourceReads:
 
     def _sorted_page(self, page: ListPage, *, alone: bool) -> Read:
         """Read the last Change, the rows of the page in the order of its sort, and the path of the next page."""
-        statement = STATEMENTS.query(self._build, page.shape, page.sort, page.segments, alone)
+        many = yield from self._many_links(page)
+        statement = STATEMENTS.query(self._build, page.shape, page.sort, page.segments, alone, many)
         values = {**page.values, **page.after, "most": page.limit + 2, "most_bytes": MAX_PAGE_BYTES}
         last, rows = _split((yield statement, values))
         fitted = fitting(rows[: page.limit])
         return last, fitted, page.next(*fitted[-1][:2]) if len(fitted) < len(rows) else None
+
+    def _many_links(self, page: ListPage) -> Read:
+        """Return which links of the filters are many; nothing on PostgreSQL, and without such filters."""
+        if not has_links(self.resource.parameters, _parameters_in(page.shape)):
+            return ()
+        rows = yield STATEMENTS.query(self._build_many_links, page.shape), page.values
+        return tuple(map(bool, rows[0])) if rows else ()
+
+    def _build_many_links(self, shape: FilterShape) -> Query:
+        return many_links(self.resource.parameters, _parameters_in(shape))
 
     def _search_page(self, page: ListPage) -> Read:
         """Read the rows of the page, the path of the next page, and how the query was understood."""
@@ -250,10 +276,11 @@ class ResourceReads:
             ranked = yield from ranking.read_page(page.position, len(rows))
         return rows, page.next(str(ranked.next), "") if ranked.next else None, interpretation
 
-    def _where(self, shape: FilterShape) -> list[ColumnElement[bool]]:
+    def _where(
+        self, shape: FilterShape, is_linked: IsLinked = ColumnElement.in_, many: Sequence[bool] = ()
+    ) -> list[ColumnElement[bool]]:
         """Return the conditions of a shape, including those that are not parameters."""
-        filters = tuple(item for item in shape if item[0] not in (MATCHES_OF_QUERY, DRAFTS))
-        clauses = filter_conditions(self.resource, filters)
+        clauses = filter_conditions(self.resource, _parameters_in(shape), is_linked, many)
         if (MATCHES_OF_QUERY, True) in shape:
             clauses.append(is_match(self.resource))
         if (DRAFTS, OWN) in shape:
@@ -270,20 +297,23 @@ class ResourceReads:
         condition = matching.offset(literal_column("0")).exists() if shape else None
         return window_of_candidates(condition, in_blocks=in_blocks)
 
-    def _build(self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool) -> Query:
+    def _build(
+        self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool, many: tuple[bool, ...]
+    ) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)
 
         def build(texts_of: TextsOf) -> Any:
-            rows = [texts_of(self.resource, self._segment(shape, sort, segment)) for segment in segments]
+            rows = [texts_of(self.resource, self._segment(shape, sort, segment, many)) for segment in segments]
             return union_in_order(last, *rows).limit(bindparam("most"))
 
         return ordered_query(build, alone=alone, is_in_index_order=not shape)
 
-    def _segment(self, shape: FilterShape, sort: Sort, segment: str) -> Select[Any]:
+    def _segment(self, shape: FilterShape, sort: Sort, segment: str, many: tuple[bool, ...]) -> Select[Any]:
         table = self.resource.table
         column = self.resource.all_sorts[sort.name]
         keys = select_keys(self.resource, column.label("sort"), state=state_of(shape))
-        statement = keys.where(*self._where(shape)).limit(bindparam("most"))
+        where = self._where(shape, in_order_of if sort.name == "id" else ColumnElement.in_, many)
+        statement = keys.where(*where).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))

@@ -1,10 +1,10 @@
 """Reads of texts: what the registry holds, and paragraphs with the records that cite them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, literal_column, select, union
+from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select, union
 
 from app.core.database.sql import bounded_query, one_of, unfitted
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Reader, fitting
@@ -220,16 +220,29 @@ def _citing_resources() -> list[Resource]:
 
 @cache
 def _cited_numbers() -> Query:
-    """Return the query for the numbers of the paragraphs that public records cite, after a number."""
-    selects = []
-    for resource in _citing_resources():
-        cited: Any = resource.citations
-        citing = select(cited.c.paragraph.label("number")).join(resource.table, resource.table.id == cited.c.record_id)
-        public = resource.table.state == literal_column("'published'")
-        of_document = cited.c.document_id == bindparam("document")
-        selects.append(citing.where(of_document, cited.c.paragraph > bindparam("after"), public))
-    numbers = union(*selects).subquery()
-    return Query(select(numbers.c.number).order_by(numbers.c.number).limit(bindparam("most")))
+    """Return the query for the numbers of the paragraphs that public records cite, after a number.
+
+    A citation counts if its record is no draft, because a document has thousands of citations, and few records are
+    drafts. SQLite reads the list of drafts once. PostgreSQL has no bound for such a list, but finds another plan.
+    """
+
+    def statement(is_draft: Callable[[Any, Any], ColumnElement[bool]]) -> Select[Any]:
+        selects = []
+        for resource in _citing_resources():
+            cited: Any = resource.citations
+            cites = (cited.c.document_id == bindparam("document"), cited.c.paragraph > bindparam("after"))
+            drafts = select(resource.table.id).where(resource.table.state == literal_column("'draft'"))
+            selects.append(
+                select(cited.c.paragraph.label("number")).where(*cites, ~is_draft(cited.c.record_id, drafts))
+            )
+        numbers = union(*selects).subquery()
+        return select(numbers.c.number).order_by(numbers.c.number).limit(bindparam("most"))
+
+    def is_itself_draft(record: Any, drafts: Any) -> ColumnElement[bool]:
+        is_draft: ColumnElement[bool] = drafts.where(drafts.selected_columns.id == record).exists()
+        return is_draft
+
+    return Query(statement(ColumnElement.in_), on_postgresql=statement(is_itself_draft))
 
 
 @cache
