@@ -16,8 +16,10 @@ class Reply(NamedTuple):
 
 def request(path: str, **headers: str) -> bytes:
     """Return the bytes of a GET request."""
-    lines = [f"GET {path} HTTP/1.1", "host: bench", "accept: application/json"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines = [f"GET {path} HTTP/1.1", "host: bench"]
+    lines += [
+        f"{name.replace('_', '-')}: {value}" for name, value in ({"accept": "application/json"} | headers).items()
+    ]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

@@ -64,12 +64,7 @@ class Contest:
         with ExitStack() as stack:
             ours = stack.enter_context(Client(self.cold["sqlite"].port))
             datasette = stack.enter_context(Client(self.datasette.port)) if self.datasette else None
-            works = [
-                work.detail(self.data),
-                work.deep_list(ours, datasette),
-                work.search(self.data),
-                work.pages(self.data),
-            ]
+            works = [work.detail(self.data), work.deep_list(ours, datasette), work.search(self.data)]
             files = [work.exports("jsonl", 2), work.exports("csv", 4), work.exports("geojson", None)]
             counts = [work.facets(), work.aggregates()]
             self.works = {entry.name: entry for entry in (*works, *counts, *files, work.exports("xlsx", None))}
@@ -106,8 +101,7 @@ class Contest:
         if self.datasette and engine == "sqlite" and "Datasette" in requests:
             contenders["Datasette"] = Http(self.datasette, requests["Datasette"])
         with ExitStack() as stack:
-            if name != "pages":  # a page makes several reads, of which each has its own statements
-                contenders["S"] = stack.enter_context(SameSql(self.urls[engine], entry.paths["ours"], *also))
+            contenders["S"] = stack.enter_context(SameSql(self.urls[engine], entry.paths["ours"], *also))
             measured = costs(contenders, self.rounds, self.seconds)
         yield Row(title, measured, entry.goals.get(engine, ()), _rate(name, measured["ours"]))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.alone import Alone
 from bench.contest import Contest
 from bench.data import Data
+from bench.pages import Pages
 from bench.processes import ROOT, Postgres
 from bench.table import HEAD, Row
 
@@ -36,7 +37,7 @@ def main() -> int:
         if postgres is not None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hoptac-bench-")))
             contest = Contest(data, postgres, options.rounds, options.seconds, stack, folder)
-            rows = {**_contest(contest), **_alone(alone), **rows}
+            rows = {**_contest(contest), **_pages(Pages(data, postgres)), **_alone(alone), **rows}
         prefixes = tuple(options.only) or ("",)
         chosen = {name: measure for name, measure in rows.items() if name.startswith(prefixes)}
         return 0 if _print(data, chosen) else 1
@@ -44,7 +45,7 @@ def main() -> int:
 
 def _contest(contest: Contest) -> Rows:
     """Return the rows that compare Hoptac with limits and peers."""
-    works = ("detail", "list", "search", "facets", "aggregates", "pages")
+    works = ("detail", "list", "search", "facets", "aggregates")
     engines = {"": "sqlite", "-postgresql": "postgresql"}
     cold = itertools.product(engines.items(), works)
     return {
@@ -55,6 +56,10 @@ def _contest(contest: Contest) -> Rows:
         **{work + end: partial(contest.cold_row, work, engine) for (end, engine), work in cold},
         **{f"export-{form}": partial(contest.cold_row, f"export-{form}", "sqlite") for form in FORMS},
     }
+
+
+def _pages(pages: Pages) -> Rows:
+    return {"pages": partial(pages.rows, "sqlite"), "pages-postgresql": partial(pages.rows, "postgresql")}
 
 
 def _alone(alone: Alone) -> Rows:

@@ -16,7 +16,6 @@ LISTED = ("active", "completed", "agreed", "past")
 DEEP = 200  # number of the first deep page; half-way in a shorter list
 PAGES = 25  # number of deep pages
 EXPORTED = 1_000  # records in a file: one chunk
-PAGE_IN_F = 280  # the cost of a page that takes 25 ms, where F takes 0.09 ms
 CHILDREN = "partners,agreements,milestones,figures"
 
 
@@ -115,26 +114,6 @@ def _queries(data: Data) -> Iterator[str]:
 def rare_words(data: Data) -> Work:
     paths = [f"/v1/search?limit=20&q={quote(word)}" for word in data.facts["rare"]]
     return Work("rare", "search of a rare word", {"ours": paths})
-
-
-def pages(data: Data) -> Work:
-    """Pages for people, each kind in turn."""
-    projects = data.facts["projects"][:PAGES]
-    documents = range(1, 1 + min(PAGES, data.facts["counts"]["documents"]))
-    topics = itertools.cycle(itertools.chain.from_iterable(TOPICS))
-    kinds = [
-        [f"/projects/{project}" for project in projects],
-        [f"/figures?project={project}" for project in projects],
-        [f"/timeline?project={project}" for project in projects],
-        [f"/search?q={quote(next(topics))}" for _ in projects],
-        [f"/documents/news-{number}" for number in documents],
-    ]
-    return Work(
-        "pages",
-        "pages of a project, list, timeline, search, document",
-        {"ours": _in_turn(kinds)},
-        {"sqlite": [Goal("≤", PAGE_IN_F, "F")], "postgresql": []},
-    )
 
 
 def facets() -> Work:

@@ -10,9 +10,19 @@ from app.explorer.view import View
 
 MAX_NAMED = 100  # records of one resource of which a page reads only the names
 MAX_LISTED = 25  # records of a list inside a page; the rest is behind a link
+MAX_LINES = 15  # the same where a page has several lists
 
 # The fields of included records that pages show. Whole ones take as long as the records of the list.
 SHOWN_FIELDS = {"documents": "title,language", "projects": "title", "partners": "name", "indicators": "name"}
+
+# The fields of records in lists inside other pages.
+LINE_FIELDS = {
+    "projects": "title,status,roles,citations",
+    "agreements": "title,status,signed_on,citations",
+    "figures": "indicator,kind,value,value_high,text,unit,unit_text,qualifier,period,places,project,as_written,"
+    "breakdown,citations",
+    "partners": "name",
+}
 
 # The fields that name a record. A figure has no name, but the words that state it.
 NAMES = {
@@ -43,6 +53,11 @@ async def read_record(reads: PublicReads, view: View, resource: str, record_id: 
     record: dict[str, Any] = await reads.get(f"/v1/{resource}/{record_id}", parameters)
     view.add_documents(record["included"].get("documents", {}))
     return record
+
+
+async def read_lines(reads: PublicReads, view: View, resource: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a page of a list of which another page shows a line for each record."""
+    return await read_list(reads, view, resource, {"limit": MAX_LINES, **parameters, "fields": LINE_FIELDS[resource]})
 
 
 def _fields_of(include: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.explorer.page_reads import joined, read_list, read_record
+from app.explorer.page_reads import MAX_LISTED, joined, read_lines, read_list, read_record
 from app.explorer.pages.money import read_money
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
@@ -15,15 +15,17 @@ MAX_NAMES = 30  # citations
 async def partner_page(view: View, reads: PublicReads, partner: str) -> Content:
     """Return the page of a partner."""
     record = await read_record(reads, view, "partners", partner, "parent,successors,places,documents")
-    projects = await read_list(reads, view, "projects", {"partner": partner, "include": "documents"})
-    agreements = await read_list(reads, view, "agreements", {"partner": partner, "include": "documents"})
+    projects = await read_lines(
+        reads, view, "projects", {"partner": partner, "limit": MAX_LISTED, "include": "documents"}
+    )
+    agreements = await read_lines(reads, view, "agreements", {"partner": partner, "include": "documents"})
     statements = await read_list(
         reads, view, "statements", {"partner": partner, "limit": 30, "include": "partners,documents"}
     )
-    figures = await read_list(
-        reads, view, "figures", {"partner": partner, "limit": 30, "include": "indicators,projects,places,documents"}
+    figures = await read_lines(
+        reads, view, "figures", {"partner": partner, "include": "indicators,projects,places,documents"}
     )
-    units = await read_list(reads, view, "partners", {"parent": partner, "limit": 30})
+    units = await read_lines(reads, view, "partners", {"parent": partner, "limit": 30})
     money = await read_money(view, reads, {"partner": partner})
     values = {
         "record": record,

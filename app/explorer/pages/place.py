@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.explorer.drawing.province_tiles import HEIGHT, WIDTH, tiles_of, unit_of, walls_of
-from app.explorer.page_reads import joined, read_list, read_record
+from app.explorer.page_reads import MAX_LISTED, joined, read_lines, read_record
 from app.explorer.reads import Parameters, PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
@@ -15,10 +15,10 @@ PROVINCES: Parameters = {"level": "province", "limit": 200, "fields": "name,code
 async def place_page(view: View, reads: PublicReads, place: str) -> Content:
     """Return the page of a place."""
     record = await read_record(reads, view, "places", place, "parent,successors,documents")
-    projects = await read_list(reads, view, "projects", {"place": place, "include": "documents"})
+    projects = await read_lines(reads, view, "projects", {"place": place, "limit": MAX_LISTED, "include": "documents"})
     include = "indicators,projects,places,documents"
-    figures = await read_list(reads, view, "figures", {"place": place, "include": include})
-    partners = await read_list(reads, view, "partners", {"country": place, "limit": 30})
+    figures = await read_lines(reads, view, "figures", {"place": place, "include": include})
+    partners = await read_lines(reads, view, "partners", {"country": place, "limit": 30})
     earlier = await reads.get("/v1/places", {"succeeded_by": place, "limit": 30, "fields": "name"})
     parts = await reads.get("/v1/places", {"parent": place, "limit": 100, "fields": "name", "sort": "name"})
     values = {
