@@ -50,6 +50,7 @@ from app.core.logs import set_up_logs
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import head
+from app.core.maintenance.stopping import before_stop, end_in_time
 from app.core.public_paths import RootPath, set_root_path
 from app.core.reading.cursors import CursorSigner
 from app.core.reading.shared_reads import SharedReads
@@ -301,7 +302,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     index_refresher = Pruner(database, refresh_index, every=REFRESHED_EVERY)
     administrator_watch = Pruner(database, log_last_administrator, every=DAY)
     long_polls = LongPolls(app.state.fresh, look=look_with(app.state.reader))
-    long_polls.end_on_signal()
+    long_polls.end_before_stop()
+    before_stop(end_in_time)
     app.state.waiting = long_polls
     app.state.manual_limits = ManualLimits(app.state.usage)
     policy = EgressPolicy.parse(settings.webhook_allow)

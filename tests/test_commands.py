@@ -6,10 +6,13 @@ import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -189,6 +192,30 @@ def test_long_work_reports_its_progress(
         in run("restore", str(tmp_path / "copy"), HOPTAC_DATABASE_URL=new_database(None)).stderr
     )
     assert "Changes checked so far: " in run("check", HOPTAC_DATABASE_URL=url).stderr
+
+
+def test_a_server_ends_in_time_while_its_database_does_not_respond(seeded_database: Database, editor: Key) -> None:
+    """A write waits for the lock of writers in a thread that cannot be ended. SQLite waits for 30 seconds."""
+    url = url_of(seeded_database)
+    lines: list[str] = []
+    with (
+        server(url, lines=lines, first="from app.core.maintenance import stopping; stopping.STOP_SECONDS = 1") as (
+            base,
+            process,
+        ),
+        seeded_database.write() as session,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        session.connection()
+        body = {"name": {"en": "Waits"}, "kind": "other", "managed_by": "unido"}
+        waiting = pool.submit(httpx.put, f"{base}/v1/partners/waits", json=body, headers=editor, timeout=30)
+        time.sleep(0.5)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 1
+        assert time.monotonic() - began < 15
+        assert isinstance(waiting.exception(), httpx.TransportError)
+    assert any("ended abruptly" in line for line in lines)
 
 
 def test_the_dataset_passes_its_check() -> None:

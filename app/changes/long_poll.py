@@ -5,9 +5,6 @@ A waiting request occupies no thread and no database connection. One task looks 
 
 import asyncio
 import contextlib
-import signal
-import threading
-from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -18,6 +15,7 @@ from starlette.types import Receive
 from app.changes.interests import EVERYTHING, Interest, Look, NewChange
 from app.core.asgi.freshness import Freshness
 from app.core.errors import TooMany, Unavailable
+from app.core.maintenance.stopping import before_stop
 from app.core.reading.shared_reads import MAX_WAITING
 
 MAX_LONG_POLLS = 1_000  # a further request ends the oldest request of the client that has the most
@@ -161,18 +159,13 @@ class LongPolls:
             if not moved.done():
                 moved.set_result(False)
 
-    def end_on_signal(self) -> None:
-        """End on SIGINT and SIGTERM.
+    def end_before_stop(self) -> None:
+        """End when the process is told to stop.
 
         The server finishes its requests before it notifies the application, so waiting requests would delay the stop.
         """
-        if threading.current_thread() is not threading.main_thread():
-            return
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if callable(handler):
-                signal.signal(number, _call_before(handler, lambda: loop.call_soon_threadsafe(self.end)))
+        before_stop(lambda: loop.call_soon_threadsafe(self.end))
 
     async def close(self) -> None:
         """End, and stop the task."""
@@ -181,16 +174,6 @@ class LongPolls:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
-
-
-def _call_before(handler: Callable[..., object], act: Callable[[], object]) -> Callable[..., object]:
-    """Return a signal handler that calls `act` and then the handler."""
-
-    def handle(*arguments: Any) -> object:
-        act()
-        return handler(*arguments)
-
-    return handle
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:

@@ -22,6 +22,7 @@ from app.core.garbage_collection import freeze_after_long_collections, without_g
 from app.core.maintenance.pruning import Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import NotReady, explain, head
+from app.core.maintenance.stopping import end_in_time
 from app.core.public_paths import public, set_root_path
 from app.core.settings import Settings
 from app.core.writing.idempotency import prune_replays
@@ -131,7 +132,7 @@ def work(settings: Settings) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, _stop, stop)
         with Database(settings.database_url) as database:
             reader = database.reader()
             sender = Sender(database, reader, EgressPolicy.parse(settings.webhook_allow), settings.link_base())
@@ -147,6 +148,11 @@ def work(settings: Settings) -> None:
             await reader.close()
 
     asyncio.run(send())
+
+
+def _stop(event: asyncio.Event) -> None:
+    event.set()
+    end_in_time()
 
 
 def example_path(settings: Settings) -> str:

@@ -50,12 +50,16 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
 
 @contextmanager
 def server(
-    url: str, *arguments: str, lines: list[str] | None = None, **settings: str
+    url: str, *arguments: str, lines: list[str] | None = None, first: str = "", **settings: str
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """A real server on a free port; yields its address and process, and ends it. `lines` gets what it writes."""
+    """A real server on a free port; yields its address and process, and ends it.
+
+    `lines` gets what it writes. `first` has statements that it executes before all else.
+    """
     environment = {**os.environ, "HOPTAC_DATABASE_URL": url, "HOPTAC_ACCESS_LOG": "false", **NO_RATE_LIMITS}
     environment |= {f"HOPTAC_{name.upper()}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
+    program = ["-c", f"{first}; import sys; from app.cli import main; sys.exit(main())"] if first else ["-m", "app"]
+    command = [sys.executable, *program, "serve", "--port", "0", *arguments]
     process = subprocess.Popen(
         command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
