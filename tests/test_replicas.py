@@ -1,11 +1,10 @@
 """Reads from replicas: none is older than what was answered, and none fails while a server answers."""
 
 import itertools
-import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,15 +17,16 @@ from tests.support.keys import Key, key_of
 from tests.support.servers import run
 from tests.support.waiting import eventually
 from tests.torture.__main__ import seeded
-from tests.torture.clusters import Cluster, running_processes
+from tests.torture.clusters import Cluster, stopped
+from tests.torture.replicas import prefixes, primary_lost, replicas_lost
 
 UNIDO = "/v1/partners/unido"
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, list[Cluster]]]:
+def servers(folder: Path) -> Iterator[tuple[Cluster, list[Cluster]]]:
     """A primary with the dataset and two replicas, for which no commit waits."""
-    folder = tmp_path_factory.mktemp("replicas")
+    folder = folder / "replicas"
     with closing(Cluster.made(folder / "primary")) as primary:
         seeded(primary.url("postgres"))
         with closing(primary.standby(folder / "first")) as first, closing(primary.standby(folder / "second")) as second:
@@ -58,20 +58,6 @@ def shown(client: TestClient, path: str = UNIDO) -> tuple[str, int]:
     answer = client.get(path)
     assert answer.status_code == 200, answer.text
     return answer.json()["name"]["en"], int(answer.headers["hoptac-sequence"])
-
-
-@contextmanager
-def stopped(cluster: Cluster) -> Iterator[None]:
-    """A server that hangs: its connections stay open, and nobody answers."""
-    postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
-    processes = [postmaster, *(each for each, parent in running_processes() if parent == postmaster)]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
 
 
 @contextmanager
@@ -187,6 +173,21 @@ def test_reads_go_on_while_a_server_hangs_or_is_gone(
         eventually(lambda: states(client) == ["ok", "ok", "ok"])
         rename(client, editor_of_primary, "After")
         assert shown(client)[0] == "After"
+
+
+def test_each_state_of_a_replica_is_a_prefix_of_the_log(servers: tuple[Cluster, list[Cluster]]) -> None:
+    assert prefixes(*servers, "postgres", 200).problems == []
+
+
+def test_replicas_that_are_lost_take_nothing_with_them(servers: tuple[Cluster, list[Cluster]]) -> None:
+    assert replicas_lost(*servers, "postgres", 1).problems == []
+
+
+def test_reads_go_on_while_a_replica_becomes_the_primary(folder: Path) -> None:
+    with closing(Cluster.made(folder / "lost")) as primary:
+        seeded(primary.url("postgres"))
+        with closing(primary.replica(folder / "survivor")) as replica:
+            assert primary_lost(primary, replica, "postgres", 30).problems == []
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -27,8 +27,9 @@ def url(seeded_database: Database) -> str:
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster.made(tmp_path_factory.mktemp("torture") / "cluster")
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """In a folder that the user of PostgreSQL keeps access to: pytest takes it away from its own at each start."""
+    made = Cluster.made(folder / "cluster")
     yield made
     made.close()
 
@@ -113,8 +114,8 @@ def test_a_postgresql_that_is_killed_loses_nothing(cluster: Cluster) -> None:
     assert postgres_killed(cluster, seeded(cluster.url("postgres")), 1, 40).problems == []
 
 
-def test_a_promoted_replica_is_found_by_servers_and_commands(cluster: Cluster, tmp_path: Path) -> None:
-    with closing(cluster.replica(tmp_path / "replica")) as replica:
+def test_a_promoted_replica_is_found_by_servers_and_commands(cluster: Cluster, folder: Path) -> None:
+    with closing(cluster.replica(folder / "replica")) as replica:
         url = cluster.url("postgres", replica)
         seeded(url)
         assert replica_promoted(cluster, replica, url, 40).problems == []

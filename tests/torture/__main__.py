@@ -28,6 +28,7 @@ from tests.torture.commands import redaction_killed, restore_killed
 from tests.torture.kills import postgres_killed, replica_promoted, server_killed
 from tests.torture.mirrors import mirror_killed
 from tests.torture.races import crowd, one_effect
+from tests.torture.replicas import prefixes, primary_lost, replicas_lost
 from tests.torture.setting import Row
 from tests.torture.slow import slow_clients
 from tests.torture.webhooks import senders_killed
@@ -98,8 +99,22 @@ def of_postgres(cluster: Cluster, new: Make, folder: Path, *, full: bool) -> dic
         with closing(cluster.replica(folder / "replica")) as replica:
             return [replica_promoted(cluster, replica, cluster.url(name, replica), 1_000)]
 
+    def with_replicas() -> list[Row]:
+        name = seeded(new()).rpartition("/")[2]
+        with closing(cluster.standby(folder / "one")) as one, closing(cluster.standby(folder / "other")) as other:
+            replicas = [one, other]
+            lost = replicas_lost(cluster, replicas, name, 10 if full else 2)
+            return [lost, prefixes(cluster, replicas, name, 5_000 if full else 300)]
+
+    def lost() -> list[Row]:
+        with closing(Cluster.made(folder / "lost")) as primary:
+            seeded(primary.url("postgres"))
+            with closing(primary.replica(folder / "survivor")) as replica:
+                return [primary_lost(primary, replica, "postgres", 1_000 if full else 50)]
+
     killed = (10, 2_000) if full else (2, 100)
     found: dict[str, Callable[[], list[Row]]] = {"postgres": lambda: [postgres_killed(cluster, seeded(new()), *killed)]}
+    found |= {"replicas": with_replicas, "primary": lost}
     return {**found, "promotion": promoted} if full else found
 
 

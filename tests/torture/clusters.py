@@ -123,6 +123,20 @@ class Cluster:
             shutil.chown(self.data, USER)
 
 
+@contextlib.contextmanager
+def stopped(cluster: Cluster) -> Iterator[None]:
+    """A server that hangs: its connections stay open, and nobody answers."""
+    postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
+    processes = [postmaster, *(each for each, parent in running_processes() if parent == postmaster)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
 def running_processes() -> Iterator[tuple[int, int]]:
     """Every process that runs, with its parent; not those that have ended and were not waited for."""
     for process in Path("/proc").glob("[0-9]*/stat"):
