@@ -91,7 +91,7 @@ def test_a_finding_shows_its_words_and_how_it_was_computed(client: TestClient) -
     (finding,) = get(client, "/v1/audit?rule=duration_disagrees_with_period")["items"]
     assert finding["severity"] == "warning"
     assert finding["computed"] == {"how": "2028 − 2024 + 1", "expected": 4, "found": 5}
-    assert finding["message"]["vi"] == "Giai đoạn 2024/2028 dài 5 năm, nguồn nêu 4 năm."
+    assert finding["message"]["vi"] == "Giai đoạn 2024 – 2028 dài 5 năm, nguồn nêu 4 năm."
     assert {(each["id"], each["paragraph"], each["as_written"]) for each in finding["evidence"]} == {
         ("eco-industrial-parks-phase-2-duration", 8, "4 năm tiếp theo"),
         ("eco-industrial-parks-viet-nam-2024-2028", 10, "2024-2028"),

@@ -25,6 +25,7 @@ from app.core.model.resource import Resource
 from app.core.model.support import supported_field
 from app.core.stored_records import query_in_order, select_keys
 from app.core.values.codelists import Code, CodeList
+from app.core.values.date_texts import date_text
 
 SEVERITY = CodeList(
     "audit_severity",
@@ -189,6 +190,11 @@ def citations(record: JsonRecord, *fields: str) -> list[dict[str, Any]]:
 def _supported(citation: JsonRecord) -> set[str]:
     """Return the fields that a citation supports, in whole or in part."""
     return set(map(supported_field, citation["supports"]))
+
+
+def date_in_words(edtf: str, *, is_extent: bool = False) -> dict[str, str]:
+    """Return an EDTF date as it is written in each language. With `is_extent`, an interval is a period."""
+    return {language: date_text(edtf, language, is_extent=is_extent) for language in ("vi", "en")}
 
 
 def _texts(values: Mapping[str, Any], language: str) -> dict[str, str]:

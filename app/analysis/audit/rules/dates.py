@@ -10,7 +10,7 @@ from sqlalchemy import and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS
-from app.analysis.audit.rule import Case, Finding, JsonRecord, is_one_of, related_records, rule
+from app.analysis.audit.rule import Case, Finding, JsonRecord, date_in_words, is_one_of, related_records, rule
 from app.core.database.sql import unindexed
 from app.core.values.dates import ends, parse_edtf
 from app.core.values.numbers import Range, json_number
@@ -69,7 +69,7 @@ def duration_disagrees_with_period(case: Case) -> Iterator[Finding]:
                 "The period {period} is {length} {unit} long, and the source states {stated} {unit}.",
                 evidence=[(figure, ("value",)), (owner, ("period",))],
                 computed={"how": length.how, "expected": figure["value"], "found": length.number},
-                period=owner["period"]["edtf"],
+                period=date_in_words(owner["period"]["edtf"], is_extent=True),
                 length=length.number,
                 stated=figure["value"],
                 unit={"vi": UNIT.codes[figure["unit"]].vi, "en": UNIT.codes[figure["unit"]].en},
@@ -132,12 +132,12 @@ def milestone_outside_project(case: Case) -> Iterator[Finding]:
         period = project["period"]["edtf"]
         if not UNCERTAIN.search(when + period):
             yield case.finding(
-                "Mốc {when} nằm ngoài giai đoạn {period} của dự án.",
-                "The date {when} is outside the project's period {period}.",
+                "Thời điểm của mốc ({when}) nằm ngoài giai đoạn của dự án ({period}).",
+                "The date of the milestone ({when}) is outside the period of its project ({period}).",
                 evidence=[(case.record, ("date",)), (project, ("period",))],
                 computed={"how": f"{when} ∉ {period}", "expected": period, "found": when},
-                when=when,
-                period=period,
+                when=date_in_words(when),
+                period=date_in_words(period, is_extent=True),
             )
 
 
@@ -173,12 +173,12 @@ def signing_dates_disagree(case: Case) -> Iterator[Finding]:
         return
     if not any(_can_be_same_day(agreed, stated) for stated in dates):
         yield case.finding(
-            "Thỏa thuận ghi ngày ký {agreed}, lễ ký ghi {signed}.",
-            "The agreement is dated {agreed}, and its signing {signed}.",
+            "Ngày ký của thỏa thuận là {agreed}, còn lễ ký ghi {signed}.",
+            "The date of the agreement is {agreed}, and that of its signing is {signed}.",
             evidence=[(case.record, ("signed_on",)), *((signing, ("date",)) for signing in signings)],
             computed={"how": "signed_on = date", "expected": agreed["edtf"], "found": dates[0]["edtf"]},
-            agreed=agreed["edtf"],
-            signed=dates[0]["edtf"],
+            agreed=date_in_words(agreed["edtf"]),
+            signed=date_in_words(dates[0]["edtf"]),
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, and_, cast, exists, literal_column, or_
 
 from app.agreements.models import AGREEMENTS, PARTIES
-from app.analysis.audit.rule import AS_OF, Case, Finding, is_one_of, rule
+from app.analysis.audit.rule import AS_OF, Case, Finding, date_in_words, is_one_of, rule
 from app.core.database.sql import unindexed
 from app.core.model.resource import Resource
 from app.core.values.dates import OPEN_END, ends, parse_edtf
@@ -59,9 +59,9 @@ def result_without_end(case: Case) -> Iterator[Finding]:
 
     «Since 2015» ends on the day of the document that says so.
     """
-    vi = "Giai đoạn {period} của số thực hiện không có điểm cuối; số liệu chỉ đúng đến ngày của nguồn."
-    en = "The period {period} of this result has no end. A result is known only up to the day of its source."
-    period = case.record["period"]["edtf"]
+    vi = "Giai đoạn của số thực hiện không có điểm cuối ({period}); số liệu chỉ đúng đến ngày của nguồn."
+    en = "The period of this result has no end ({period}). A result is known only up to the day of its source."
+    period = date_in_words(case.record["period"]["edtf"], is_extent=True)
     yield case.finding(vi, en, evidence=[(case.record, ("period",))], period=period)
 
 
@@ -97,11 +97,11 @@ def fact_in_future(case: Case) -> Iterator[Finding]:
     day = _first_day_of_end(when) if field == "period" else case.record[field]["earliest"]
     if day is not None and day > today:
         yield case.finding(
-            "Ghi là đã xong nhưng thời gian {when} còn ở tương lai.",
-            "It is recorded as done, and its time {when} is in the future.",
+            "Ghi là đã xong nhưng thời gian còn ở tương lai ({when}).",
+            "It is recorded as done, and its time is in the future ({when}).",
             evidence=[(case.record, (field, "status", "kind"))],
             computed={"how": f"{day} > {today}", "expected": today, "found": when},
-            when=when,
+            when=date_in_words(when, is_extent=field == "period"),
         )
 
 

@@ -9,7 +9,17 @@ from sqlalchemy import ColumnElement, Table, and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS, PARTIES, SIGNATORIES
-from app.analysis.audit.rule import AS_OF, Case, Finding, JsonRecord, in_language, is_one_of, related_records, rule
+from app.analysis.audit.rule import (
+    AS_OF,
+    Case,
+    Finding,
+    JsonRecord,
+    date_in_words,
+    in_language,
+    is_one_of,
+    related_records,
+    rule,
+)
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
 from app.figures.models import FIGURES
@@ -150,8 +160,8 @@ def _has_ended(record: JsonRecord, as_of: str) -> bool:
 
 def _finding(case: Case, reference: Reference, ended: JsonRecord, successors: list[JsonRecord]) -> Finding:
     last = (ended["period"] or {}).get("latest")
-    vi = "{ended} chỉ tồn tại đến {last}" if last else "{ended} không còn tồn tại"
-    en = "{ended} existed until {last}" if last else "{ended} no longer exists"
+    vi = "Bản ghi nêu {ended}, " + ("chỉ tồn tại đến {last}" if last else "nay không còn")
+    en = "It names {ended}, which " + ("existed until {last}" if last else "no longer exists")
     if successors:
         vi += "; kế tục: {successors}"
         en += "; succeeded by {successors}"
@@ -162,17 +172,27 @@ def _finding(case: Case, reference: Reference, ended: JsonRecord, successors: li
         also=successors,
         computed={"how": f"{last or '?'} < {case.as_of}", "expected": last, "found": case.as_of},
         ended=_names([ended]),
-        last=last,
-        successors=_names(successors),
+        last=date_in_words(last) if last else "",
+        successors=_names_with_periods(successors),
     )
 
 
 def _names(records: list[JsonRecord]) -> dict[str, str]:
-    """Return the names with the ids, by language: a successor often has the same name."""
+    """Return the names by language."""
     return {
-        language: ", ".join(f"{in_language(record['name'], language)} ({record['id']})" for record in records)
-        for language in ("vi", "en")
+        language: ", ".join(in_language(record["name"], language) for record in records) for language in ("vi", "en")
     }
+
+
+def _names_with_periods(records: list[JsonRecord]) -> dict[str, str]:
+    """Return the names by language, each with the period of the record, because a successor often has the same name."""
+    return {language: ", ".join(_name_with_period(record, language) for record in records) for language in ("vi", "en")}
+
+
+def _name_with_period(record: JsonRecord, language: str) -> str:
+    name = in_language(record["name"], language)
+    period = record["period"]
+    return f"{name} ({date_in_words(period['edtf'], is_extent=True)[language]})" if period else name
 
 
 for _source in REFERENCES:

@@ -60,11 +60,10 @@ def name_of_curated_partner(case: Case) -> Iterator[Finding]:
         shared = [name for folded, name in _folded_names(curated).items() if folded in own_names]
         if shared:
             yield case.finding(
-                "Trùng tên với {curated} ({id}): {shared}.",
-                "It has a name of {curated} ({id}): {shared}.",
+                "Trùng tên với {curated}, do sổ đăng ký quản lý: {shared}.",
+                "It has a name of {curated}, which the registry manages: {shared}.",
                 evidence=[(case.record, ("name", "aliases")), (curated, ("name", "aliases"))],
                 curated=curated["name"],
-                id=curated["id"],
                 shared=", ".join(shared),
             )
 

@@ -7,7 +7,7 @@ from sqlalchemy import and_, exists, or_
 from sqlalchemy.orm import aliased
 
 from app.agreements.models import AGREEMENTS
-from app.analysis.audit.rule import AS_OF, Case, Finding, is_one_of, is_same, rule
+from app.analysis.audit.rule import AS_OF, Case, Finding, date_in_words, is_one_of, is_same, rule
 from app.core.database.sql import unindexed
 from app.core.values.dates import ends, parse_edtf
 from app.figures.models import FIGURES, PLACES_OF
@@ -33,7 +33,7 @@ def _passed(case: Case, vi: str, en: str, field: str, day: str) -> Finding:
         en,
         evidence=[(case.record, (field, "status", "kind"))],
         computed={"how": f"{day} < {case.as_of}", "expected": edtf, "found": case.as_of},
-        when=edtf,
+        when=date_in_words(edtf, is_extent=field == "period"),
     )
 
 
@@ -54,8 +54,8 @@ def _start_passed(case: Case) -> str | None:
 )
 def overdue_milestone(case: Case) -> Iterator[Finding]:
     """A milestone is planned, its last possible day has passed, and no cited document states whether it took place."""
-    vi = "Dự kiến {when}; thời điểm đó đã qua mà chưa có nguồn nào cho biết kết quả."
-    en = "It was planned for {when}. That date has passed, and no source states the result."
+    vi = "Thời điểm dự kiến ({when}) đã qua mà chưa có nguồn nào cho biết kết quả."
+    en = "The planned date ({when}) has passed, and no source states the result."
     yield _passed(case, vi, en, "date", case.record["date"]["latest"])
 
 
@@ -75,8 +75,8 @@ def overdue_milestone(case: Case) -> Iterator[Finding]:
 )
 def overdue_statement(case: Case) -> Iterator[Finding]:
     """The due date of a request, commitment, plan or other statement has passed, and no recorded event fulfils it."""
-    vi = "Hạn là {when}; thời điểm đó đã qua mà chưa ghi nhận việc thực hiện."
-    en = "It was due {when}. That date has passed, and no recorded event fulfils it."
+    vi = "Thời hạn ({when}) đã qua mà chưa ghi nhận việc thực hiện."
+    en = "The due date ({when}) has passed, and no recorded event fulfils it."
     yield _passed(case, vi, en, "due", case.record["due"]["latest"])
 
 
@@ -90,8 +90,8 @@ def overdue_statement(case: Case) -> Iterator[Finding]:
 )
 def overdue_agreement(case: Case) -> Iterator[Finding]:
     """An agreement is only intended, although its date of signing or the start of its period has passed."""
-    vi = "Dự kiến {when}; thời điểm đó đã qua mà chưa có nguồn nào cho biết đã ký."
-    en = "It was intended for {when}. That date has passed, and no source states that it was signed."
+    vi = "Thời điểm dự kiến ({when}) đã qua mà chưa có nguồn nào cho biết đã ký."
+    en = "The intended date ({when}) has passed, and no source states that it was signed."
     signed_on = case.record["signed_on"]
     if signed_on and signed_on["latest"] and signed_on["latest"] < case.as_of:
         yield _passed(case, vi, en, "signed_on", signed_on["latest"])
@@ -115,12 +115,12 @@ def overdue_project(case: Case) -> Iterator[Finding]:
     Its status is the one that the latest cited document states, so a newer source is missing.
     """
     if case.record["status"] == "active":
-        vi = "Giai đoạn {when} đã kết thúc mà nguồn mới nhất vẫn nêu đang thực hiện."
-        en = "Its period {when} is over, and the latest source states that it is active."
+        vi = "Giai đoạn của dự án ({when}) đã kết thúc mà nguồn mới nhất vẫn nêu đang thực hiện."
+        en = "Its period ({when}) is over, and the latest source states that it is active."
         yield _passed(case, vi, en, "period", case.record["period"]["latest"])
     elif day := _start_passed(case):
-        vi = "Giai đoạn {when} đã bắt đầu mà chưa có nguồn nào cho biết đã triển khai."
-        en = "Its period {when} has started, and no source states that the project has."
+        vi = "Giai đoạn của dự án ({when}) đã bắt đầu mà chưa có nguồn nào cho biết đã triển khai."
+        en = "Its period ({when}) has started, and no source states that the project has."
         yield _passed(case, vi, en, "period", day)
 
 
@@ -163,6 +163,6 @@ def overdue_target(case: Case) -> Iterator[Finding]:
 
     Where one of the two names no place, both can be about the same area.
     """
-    vi = "Kỳ {when} đã qua mà chưa có số thực hiện đến cuối kỳ."
-    en = "The period {when} has passed, and no result up to its end is recorded."
+    vi = "Kỳ của số này ({when}) đã qua mà chưa có số thực hiện đến cuối kỳ."
+    en = "Its period ({when}) has passed, and no result up to its end is recorded."
     yield _passed(case, vi, en, "period", case.record["period"]["latest"])
