@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    null,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -276,19 +277,21 @@ def block_term(bits: int, block: str) -> str:
 class holds_in_blocks(FunctionElement[Any]):  # noqa: N801
     """The condition, on PostgreSQL, that `holds` is true for a row in one of some blocks.
 
-    `blocks` returns their numbers in the column `block`.
+    `blocks` returns their numbers in the column `block`. If it returns none, no row is in them; with `or_in_any`, the
+    row can then be in any block.
     """
 
     type = NullType()
     inherit_cache = True
 
-    def __init__(self, bits: int, blocks: Select[Any]) -> None:
+    def __init__(self, bits: int, blocks: Select[Any], *, or_in_any: bool = False) -> None:
         quoted: ColumnElement[str] = literal_column(f"quote_literal({block_term(bits, 'block')})")
         any_block = select(func.string_agg(quoted, literal_column("'|'"))).select_from(blocks.subquery("searched"))
-        super().__init__(bindparam("tsquery"), any_block.scalar_subquery())
+        otherwise = bindparam("tsquery") if or_in_any else null()
+        super().__init__(bindparam("tsquery"), any_block.scalar_subquery(), otherwise)
 
 
 @compiles(holds_in_blocks, "postgresql")
 def _holds_in_blocks(element: holds_in_blocks, compiler: Any, **kwargs: Any) -> str:
-    tsquery, blocks = (compiler.process(clause, **kwargs) for clause in element.clauses)
-    return f"search_terms.terms @@ (CAST({tsquery} AS tsquery) && CAST({blocks} AS tsquery))"
+    terms, *others = (f"CAST({compiler.process(clause, **kwargs)} AS tsquery)" for clause in element.clauses)
+    return f"search_terms.terms @@ coalesce({terms} && {others[0]}, {others[1]})"

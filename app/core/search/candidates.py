@@ -18,6 +18,7 @@ _COLUMNS = tuple(RECORDS.c[name] for name in ("docid", "record_id", "names", "te
 
 WINDOW = 100  # candidates that are ranked together
 BLOCKS = 3  # that are searched together: GIN compares each row in one of them with each of them
+MAX_BLOCKS = 16  # large ones that the whole range is searched in: a resource with up to a million records
 
 NO_TERMS = "'0'"  # matches nothing: no term starts with 0
 
@@ -31,7 +32,8 @@ def window_of_candidates(condition: ColumnElement[bool] | None = None, *, in_blo
 
     Its values are those of `term_values`, `docid_after` and `docid_upto` (inclusive). PostgreSQL's GIN index does not
     return rows in the order of docid, so the statement gathers all matches. With `in_blocks` it first gathers those in
-    the next blocks of docids, then those in the next large blocks, which is enough if many records match.
+    the next blocks of docids, then those in the next large blocks, which is enough if many records match, and at last
+    those in all large blocks of the range. If there are more than MAX_BLOCKS, it searches the whole index.
     """
     where = [] if condition is None else [condition]
     on_postgresql = _gathered_by_blocks(where) if in_blocks else _gathered(where, holds())
@@ -81,12 +83,16 @@ def _gathered_by_blocks(where: Sequence[ColumnElement[bool]]) -> Any:
     # PostgreSQL evaluates a CASE in order, so that it searches more blocks only if the first ones are not enough.
     uses_far = case((near_is_enough, false()), else_=far_is_enough)
     uses_all = case((near_is_enough, false()), (far_is_enough, false()), else_=true())
-    in_all = _gathered(where, holds(), conditions=[uses_all]).subquery("all_window")
+    large_blocks = _next_blocks(LARGE_BLOCK_BITS, "all", MAX_BLOCKS + 1)
+    are_few = select(func.count() <= literal_column(str(MAX_BLOCKS))).select_from(large_blocks).scalar_subquery()
+    of_range = select(large_blocks.c.block).where(are_few)
+    matches = holds_in_blocks(LARGE_BLOCK_BITS, of_range, or_in_any=True)
+    in_all = _gathered(where, matches, conditions=[uses_all]).subquery("all_window")
     window = union_all(select(near).where(near_is_enough), select(far).where(uses_far), select(in_all))
     return window.order_by(literal_column("docid"))
 
 
-def _next_blocks(bits: int, name: str) -> Any:
+def _next_blocks(bits: int, name: str, limit: int = BLOCKS) -> Any:
     """Return the numbers of the next blocks with records after `docid_after`.
 
     A recursive CTE looks up one docid of each block, and has one row more, which is NULL, after the last block.
@@ -102,7 +108,9 @@ def _next_blocks(bits: int, name: str) -> Any:
     every = first_block.cte(f"{name}_every_block", recursive=True)
     first_of_next = (every.c.block + literal_column("1")).op("<<")(literal_column(str(bits)))
     every = every.union_all(select(first(lambda docid: docid >= first_of_next)).where(every.c.block.is_not(None)))
-    return select(every.c.block).where(every.c.block.is_not(None)).limit(_BLOCKS).cte(f"{name}_blocks")
+    return (
+        select(every.c.block).where(every.c.block.is_not(None)).limit(literal_column(str(limit))).cte(f"{name}_blocks")
+    )
 
 
 def _gathered(
