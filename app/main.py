@@ -66,6 +66,7 @@ from app.exchange.archives import routes as archives
 from app.exchange.archives.current import CurrentArchive, remove_archives
 from app.exchange.exports.page_routes import page_exports
 from app.exchange.exports.routes import export_router
+from app.exchange.exports.temporary_folder import remove_abandoned_folders
 from app.exchange.exports.workbook import workbook_queue
 from app.exchange.iati import routes as iati
 from app.exchange.imports import routes as imports
@@ -298,6 +299,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         prune_deliveries,
         prune_written_bytes,
         partial(remove_archives, settings),
+        remove_abandoned_folders,
     )
     index_refresher = Pruner(database, refresh_index, every=REFRESHED_EVERY)
     administrator_watch = Pruner(database, log_last_administrator, every=DAY)

@@ -3,9 +3,13 @@
 import csv
 import io
 import json
+import os
 import resource
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -19,11 +23,13 @@ from fastapi.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.asgi.rate_limits import RequestMeter
+from app.core.database.engine import Database
 from app.core.errors import QueryTooSlow, TooMany
-from app.exchange.exports import parquet, reading, sending, sheet_rows, tables, workbook
+from app.exchange.exports import parquet, reading, sending, sheet_rows, tables, temporary_folder, workbook
 from app.exchange.exports.reading import read_chunk
 from app.exchange.exports.table_columns import Batch, object_decoder, record_columns, record_decoder
 from app.exchange.exports.tables import CsvText
+from app.exchange.exports.temporary_folder import TemporaryFolder, remove_abandoned_folders
 from app.exchange.formats.csv import escaped, unescaped
 from app.exchange.formats.media_types import CSV, JSON_LINES, XLSX
 from app.figures.models import FIGURES
@@ -31,7 +37,7 @@ from tests.support.http import client_of, problem, walk
 from tests.support.imports import counts, ended
 from tests.support.keys import Key
 from tests.support.records import PARTNER, PROJECT
-from tests.support.servers import server
+from tests.support.servers import ROOT, server
 from tests.support.waiting import eventually
 
 TYPE_OF_CSV = {"Content-Type": CSV}
@@ -340,6 +346,25 @@ def test_a_workbook_gives_its_place_back(client: TestClient, monkeypatch: pytest
         assert client.get("/v1/indicators.xlsx?cursor=abc").status_code == 400
     monkeypatch.setattr(workbook, "MAX_BYTES", 1_000)
     assert client.get("/v1/indicators.xlsx").status_code == 413
+
+
+def test_folders_of_a_killed_process_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(temporary_folder, "NEW", -1.0)
+    making = "import os, signal; from app.exchange.exports.temporary_folder import TemporaryFolder as F; x = F()"
+    killed = subprocess.run(
+        [sys.executable, "-c", f"{making}; os.kill(os.getpid(), signal.SIGKILL)"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        cwd=ROOT,
+        check=False,
+    )
+    assert (killed.returncode, len(list(tmp_path.iterdir()))) == (-9, 1)
+    other = tmp_path / "hoptac-usage-1"
+    other.touch()
+    with closing(TemporaryFolder()) as used, closing(Database(f"sqlite:///{tmp_path}/none.db")) as database:
+        assert remove_abandoned_folders(database) is False
+        assert set(tmp_path.iterdir()) == {other, used.path}
+    assert list(tmp_path.iterdir()) == [other]
 
 
 def test_a_full_disk_is_unavailable_and_leaves_no_file(

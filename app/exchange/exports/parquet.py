@@ -4,9 +4,8 @@ The rows are first written to a temporary file of compressed JSON Lines, so that
 """
 
 import errno
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +15,7 @@ import zstandard
 
 from app.core.errors import NotFound, TooLarge
 from app.exchange.exports.tables import Group, Rows
+from app.exchange.exports.temporary_folder import TemporaryFolder
 
 MAX_BYTES = 200_000_000  # compressed bytes of rows: they are on disk until the file is complete
 MAX_TEXT = 1_000_000_000  # bytes of rows, which DuckDB reads in some seconds
@@ -52,7 +52,7 @@ class ParquetFile:
         self._table = table
         self._columns = {str(number): column for number, column in enumerate(table.columns)}
         self._closing = ExitStack()
-        self._folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="hoptac-")))
+        self._folder = self._closing.enter_context(closing(TemporaryFolder())).path
         self._spool = self._closing.enter_context((self._folder / "rows").open("wb"))
         self._rows = zstandard.ZstdCompressor(level=LEVEL).stream_writer(self._spool)
         self._size = 0  # of the rows that were added

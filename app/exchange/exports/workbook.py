@@ -1,9 +1,7 @@
 """Exported records as an XLSX workbook, which is written to a temporary file row by row."""
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, Any
 
 from app.core.database.fair_queue import FairQueue
@@ -11,6 +9,7 @@ from app.core.errors import TooLarge
 from app.exchange.exports.sheet_rows import MAX_CELL, SheetRows
 from app.exchange.exports.table_columns import Column
 from app.exchange.exports.tables import Group, Rows
+from app.exchange.exports.temporary_folder import TemporaryFolder
 from app.exchange.formats.source import Cell
 
 MAX_ROWS = 100_000
@@ -45,11 +44,11 @@ class Workbook:
     def __init__(self, table: Rows) -> None:
         from xlsxwriter import Workbook as Writer  # noqa: PLC0415 - slow to import, and few processes need it
 
-        self._folder = tempfile.TemporaryDirectory(prefix="hoptac-")
-        self._file: IO[bytes] = (Path(self._folder.name) / "book.xlsx").open("w+b")
+        self._folder = TemporaryFolder()
+        self._file: IO[bytes] = (self._folder.path / "book.xlsx").open("w+b")
         self._table = table
         self._columns = table.columns
-        self._book = Writer(self._file, {"constant_memory": True, "tmpdir": self._folder.name})
+        self._book = Writer(self._file, {"constant_memory": True, "tmpdir": str(self._folder.path)})
         self._bold = self._book.add_format({"bold": True})
         day = self._book.add_format({"num_format": "yyyy-mm-dd"})
         self._sheet = self._book.add_worksheet(table.name[:MAX_SHEET])
@@ -120,7 +119,7 @@ class Workbook:
         for file in (*(sheet.row_data_fh for sheet in self._book.worksheets()), self._file):
             with suppress(OSError):
                 file.close()
-        self._folder.cleanup()
+        self._folder.close()
 
     def _head(self, sheet: Any, names: Sequence[str]) -> None:
         for position, name in enumerate(names):
