@@ -294,6 +294,16 @@ def test_a_registry_and_a_partner_have_a_number_of_valid_keys(
     problem(create(registry, admin, scopes=["webhooks"]), 409, "conflict")
 
 
+def test_a_day_has_a_number_of_new_keys(registry: TestClient, admin: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stay stored after they were revoked."""
+    monkeypatch.setattr(administration, "MAX_NEW_KEYS", 2)  # with that of the administrator
+    made = create(registry, admin, scopes=["webhooks"]).json()["id"]
+    assert registry.delete(f"/v1/keys/{made}", headers=admin).status_code == 204
+    refused = create(registry, admin, scopes=["webhooks"])
+    problem(refused, 429, "too_many_requests")
+    assert refused.headers["retry-after"] == "3600"
+
+
 def test_an_expiry_outside_of_time_is_refused(registry: TestClient, admin: Key) -> None:
     problem(create(registry, admin, scopes=["webhooks"], expires_at="9999-12-31T23:59:59-12:00"), 422, "invalid")
 

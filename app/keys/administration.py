@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, or_
@@ -14,8 +15,8 @@ from app.core.access.key_events import actor_of, add_event
 from app.core.access.keys import ID_LENGTH, Key, is_valid, new_token, token_hash
 from app.core.access.networks import are_within
 from app.core.access.rotation import Rotation
-from app.core.change_log import now
-from app.core.errors import Conflict, ErrorItem, Invalid, NotFound
+from app.core.change_log import instant, now
+from app.core.errors import Conflict, ErrorItem, Invalid, NotFound, TooMany
 from app.core.model.resource import RESOURCES
 from app.core.model.validation import validate
 from app.core.values.ids import random_text
@@ -35,6 +36,7 @@ from app.keys.powers import (
 # Valid keys that administrators can create over HTTP. The number is limited, because each key has its own rate limit.
 MAX_KEYS = 1_000
 MAX_KEYS_OF_PARTNER = 100
+MAX_NEW_KEYS = 1_000  # in a day: keys stay stored after their end, each with up to 5 kB
 MAX_DETAIL = 2_000  # characters of the detail of an event
 COLUMNS = ("name", "scopes", "partner", "networks", "expires_at")
 
@@ -96,7 +98,14 @@ def _ensure_partner(session: Session, powers: Powers) -> None:
 
 
 def _ensure_room(session: Session, partner: str | None) -> None:
-    """Raise Conflict if the registry or the partner has the maximum number of valid keys."""
+    """Raise Conflict if the registry or the partner has the maximum number of valid keys.
+
+    Raise TooMany if administrators have created too many in the last day.
+    """
+    day_ago = instant(datetime.now(UTC) - timedelta(days=1))
+    new = select(func.count()).select_from(Key).where(col(Key.created_at) > day_ago)
+    if session.exec(new).one() >= MAX_NEW_KEYS:
+        raise TooMany(f"The registry creates at most {MAX_NEW_KEYS:,} keys in a day.", headers={"Retry-After": "3600"})
     is_valid_now = (col(Key.revoked_at).is_(None), or_(col(Key.expires_at).is_(None), col(Key.expires_at) > now()))
     query = select(func.count()).select_from(Key).where(*is_valid_now)
     if session.exec(query).one() >= MAX_KEYS:

@@ -67,7 +67,8 @@ async def list_keys(request: Request, query: PageQuery) -> Response:
 async def create_key(request: Request, caller: Caller, body: KeyFields) -> Response:
     """Create a key. The response contains its token, of which the registry stores only a hash.
 
-    A registry has at most 1,000 valid keys, and a partner 100; more get 409. One key creates at most 60 in a minute.
+    A registry has at most 1,000 valid keys, and a partner 100; more get 409. One key creates at most 60 in a minute,
+    and all administrators 1,000 in a day.
 
     The key cannot permit more than yours. `partner` and `networks` that are left out are those of your key.
     """
