@@ -4,13 +4,15 @@ import json
 import re
 from datetime import date
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from app.analysis.progress.assembly import progress
-from app.analysis.progress.reading import MAX_FIGURES, parts_below
+from app.analysis.progress.figures import MAX_FIGURES
+from app.analysis.progress.reading import parts_below
 from app.core.database.engine import Database
 from app.figures.models import FIGURES
 from app.projects.models import PROJECTS
@@ -306,14 +308,38 @@ def test_cycles_depth_and_numbers_of_projects_are_bounded(seeded_database: Datab
         assert (len(wide["parts"]), wide["more_parts"]) == (200, True)
 
 
-def test_too_many_figures_are_refused_and_one_indicator_narrows(seeded_database: Database) -> None:
+def test_the_figures_of_other_partners_leave_room_for_the_own_ones(seeded_database: Database) -> None:
+    """With 1,000 figures or five large ones, one partner could make the progress and page of any project fail."""
+    with client_of(url_of(seeded_database)) as client:
+        before = client.get(SMART).json()
+    large = {f"a{letter}": "x" * 20_000 for letter in ascii_lowercase}  # 0.5 MB
+    claim: dict[str, Any] = {"citations": [], "managed_by": "unido"}
+    texts = [figure(f"a-{number}", "actual", None, text=large, **claim) for number in range(10)]
+    store(seeded_database, FIGURES, *texts)
+    many = [figure(f"many-{number:04}", "actual", 1, **claim) for number in range(MAX_FIGURES)]
+    store(seeded_database, FIGURES, *many, figure("z-of-asean", "actual", 3, citations=[], managed_by="asean"))
+    with client_of(url_of(seeded_database)) as client:
+        after = client.get(SMART).json()
+        for path in ("/v1/progress?project=smart-factory-cooperation", "/projects/smart-factory-cooperation"):
+            assert client.get(path).status_code == 200, path
+        included = client.get("/v1/projects/smart-factory-cooperation?include=progress")
+    assert (before["more_figures"], after["more_figures"], included.status_code) == (False, True, 200)
+    assert len(after["indicators"]) == len(before["indicators"])
+    for left, right in zip(before["indicators"], after["indicators"], strict=True):
+        assert {**left, "claims": []} == {**right, "claims": []}
+    assert "z-of-asean" in json.dumps(after)  # partners take turns
+
+
+def test_the_first_figures_of_a_project_with_too_many_are_read(seeded_database: Database) -> None:
     many = [figure(f"many-{number:04}", "actual", 1, indicator="experts-trained") for number in range(MAX_FIGURES)]
     store(seeded_database, FIGURES, *many)
     with client_of(url_of(seeded_database)) as client:
-        refused = client.get(SMART)
-        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_many_figures")
+        assert client.get(SMART).json()["more_figures"] is True
         narrow = client.get(f"{SMART}?indicator=enterprises-supported").json()
-        assert [each["indicator"] for each in narrow["indicators"]] == ["enterprises-supported"]
+        assert ([each["indicator"] for each in narrow["indicators"]], narrow["more_figures"]) == (
+            ["enterprises-supported"],
+            False,
+        )
 
 
 def test_the_list_walks_every_project_with_figures_once(client: TestClient) -> None:

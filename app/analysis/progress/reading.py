@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal_column, select
 
-from app.analysis.progress.assembly import KINDS, IndicatorProgress, is_counted, progress
+from app.analysis.progress.assembly import IndicatorProgress, is_counted, progress
+from app.analysis.progress.figures import MAX_FIGURES, is_shown_figure, read_figures, read_indicators
 from app.analysis.progress.grouping import MAX_LEVELS
 from app.core.database.sql import bounded_query, one_of, unindexed
 from app.core.database.statement_cache import STATEMENTS
-from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
-from app.core.errors import ErrorItem, Invalid
+from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.model.filters import Parameter, equals
 from app.core.model.labels import LabelsOrNone, in_one_language, labelled
 from app.core.model.negations import negation
@@ -29,17 +29,14 @@ from app.core.stored_records import query_in_order, select_keys, select_texts
 from app.core.values.dates import Edtf
 from app.core.values.json import from_json, to_json
 from app.core.values.text import LanguageMap
-from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES
 from app.figures.stated import StatedFigure, day_of
 from app.projects.models import PARTS, PROJECT_KIND, PROJECT_STATUS, PROJECTS
 
-MAX_FIGURES = 1_000  # in one response
 MAX_PROJECT_PARTS = 200  # sub-projects shown under a project
 
 PROJECT = PROJECTS.table
 FIGURE = FIGURES.table
-INDICATOR = INDICATORS.table
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,13 @@ class ProjectProgress:
     part_of: Annotated[list[str], Field(description="Ids of the wider projects; the first one is the roll-up.")]
     indicators: Annotated[
         list[IndicatorProgress], Field(description="Progress of each indicator. Empty: the project has no figures.")
+    ]
+    more_figures: Annotated[
+        bool,
+        Field(
+            description=f"Whether figures are, or may be, missing, because a response has at most {MAX_FIGURES} and a "
+            "bounded size. Those of the project's manager and of the curators come before those of other partners."
+        ),
     ]
     labels: LabelsOrNone = field(init=False, default=None)  # an item without labels does not have this member
 
@@ -95,11 +99,6 @@ class ProgressPage:
     next: Annotated[str | None, Field(description="Path of the next page; null on the last page.")]
 
 
-def _is_shown_figure(kind_column: Any = FIGURE.kind) -> ColumnElement[bool]:
-    is_of_kind: ColumnElement[bool] = kind_column.in_([literal_column(f"'{kind}'") for kind in KINDS])
-    return and_(is_of_kind, FIGURE.state == literal_column("'published'"))
-
-
 def _tree() -> Select[Any]:
     """Select a public project and its sub-projects, nearest first. The depth is limited, so that cycles end."""
     top = select(PROJECT.id.label("id"), literal_column("0").label("depth")).where(
@@ -114,64 +113,42 @@ def _tree() -> Select[Any]:
     return keys.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
 
 
-def _figures(*where: ColumnElement[bool]) -> Query:
-    # With the index of kinds, SQLite would read all figures for those of one project.
-    keys = select_keys(FIGURES).where(_is_shown_figure(unindexed(FIGURE.kind)), *where).order_by(FIGURE.id)
-    return query_in_order(FIGURES, keys.limit(literal_column(str(MAX_FIGURES + 1))))
-
-
 PROJECTS_BY_ID = bounded_query(select_texts(PROJECTS, PROJECT.id).where(one_of(PROJECT.id, "ids")))
 PROJECT_TREE = query_in_order(PROJECTS, _tree())
-OF_PROJECTS = one_of(FIGURE.project, "projects")
-FIGURES_OF_PROJECTS = _figures(OF_PROJECTS)
-FIGURES_OF_INDICATORS = _figures(OF_PROJECTS, one_of(FIGURE.indicator, "indicators"))
-FIGURES_BY_ID = _figures(one_of(FIGURE.id, "ids"))
+_BY_ID = select_keys(FIGURES).where(is_shown_figure(unindexed(FIGURE.kind)), one_of(FIGURE.id, "ids"))
+FIGURES_BY_ID = query_in_order(FIGURES, _BY_ID.order_by(FIGURE.id).limit(literal_column(str(MAX_FIGURES))))
 MANAGERS = Query(select(PROJECT.id, PROJECT.managed_by).where(one_of(PROJECT.id, "ids")))
-INDICATORS_BY_ID = bounded_query(select_texts(INDICATORS, INDICATOR.id).where(one_of(INDICATOR.id, "ids")))
 
 
-def _progress_of(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None) -> Read:
-    """Read the progress of projects, by the id of the project, for all indicators or only these."""
-    figures = yield from _read_figures([project["id"] for project in projects], indicators)
-    named = yield from _read_named(projects, figures)
-    indicator_ids = sorted({figure["indicator"] for figure in figures.values()})
-    rows = yield INDICATORS_BY_ID, {"ids": indicator_ids, "most_bytes": MAX_PAGE_BYTES}
-    records = {indicator_id: from_json(body) for indicator_id, body in _all_of(rows)}
+class Results(NamedTuple):
+    """The progress of the indicators of a project, and whether figures are missing."""
+
+    indicators: list[IndicatorProgress]
+    more_figures: bool
+
+
+def _progress_of(projects: Sequence[Mapping[str, Any]], indicators: list[str] | None, top: str = "") -> Read:
+    """Read the Results of projects, by the id of the project, for all indicators or only these.
+
+    The own figures of the project `top` come first.
+    """
+    managers = {project["id"]: project["managed_by"] for project in projects}
+    figures, counts, is_cut = yield from read_figures(list(managers), indicators, top)
+    records = yield from read_indicators(figures, managers, top)
+    figures_by_id = {figure.id: figure for figure in figures if figure["indicator"] in records}
+    named = yield from _read_named(projects, figures_by_id)
     own: dict[str, list[StatedFigure]] = {project["id"]: [] for project in projects}
-    for figure in figures.values():
+    for figure in figures_by_id.values():
         own[figure["project"]].append(figure)
     results = {}
     for project in projects:
+        figures_of_project = own[project["id"]]
         since = day_of(project["period"], "earliest")
-        results[project["id"]] = progress(own[project["id"]], project["managed_by"], named, records, since)
+        entries = progress(figures_of_project, project["managed_by"], named, records, since)
+        # Of a project without figures in the response, the number is not known.
+        is_missing = counts.get(project["id"], int(is_cut)) > len(figures_of_project)
+        results[project["id"]] = Results(entries, is_missing)
     return results
-
-
-def _read_figures(project_ids: Sequence[str], indicators: list[str] | None) -> Read:
-    """Read the figures of projects by id; Invalid if there are too many for one response."""
-    values = {"projects": project_ids, "most_bytes": MAX_PAGE_BYTES}
-    if indicators:
-        rows = yield FIGURES_OF_INDICATORS, {**values, "indicators": indicators}
-    else:
-        rows = yield FIGURES_OF_PROJECTS, values
-    if len(rows) > MAX_FIGURES:
-        raise _too_many_figures()
-    return {figure.id: figure for figure in (StatedFigure.of(body) for _, body in _all_of(rows))}
-
-
-def _all_of(rows: Rows) -> Rows:
-    """Return the rows; raise Invalid if not all of them fit into a response."""
-    if len(fitting(rows)) < len(rows):
-        raise _too_many_figures()
-    return rows
-
-
-def _too_many_figures() -> Invalid:
-    detail = (
-        f"There are more than {MAX_FIGURES} figures, or they are too long. Filter by indicator, or lower limit for "
-        "fewer projects."
-    )
-    return Invalid(ErrorItem(parameter="indicator", code="too_many_figures", detail=detail))
 
 
 def _read_named(projects: Sequence[Mapping[str, Any]], figures: Mapping[str, StatedFigure]) -> Read:
@@ -200,7 +177,7 @@ def _read_project(project_id: str, query: Any, request: ReadRequest) -> Read:
     if not rows:
         yield from reading_of(PROJECTS).raise_missing(project_id, request)
     projects = [from_json(body) for _, body in fitting(rows[: MAX_PROJECT_PARTS + 1])]
-    results = yield from _progress_of(projects, query.indicator)
+    results = yield from _progress_of(projects, query.indicator, project_id)
     below = parts_below(projects)
 
     def parts_of(above: str) -> list[PartProgress]:
@@ -254,10 +231,10 @@ def parts_below(projects: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping
     return below
 
 
-def _members(project: Mapping[str, Any], results: Mapping[str, list[IndicatorProgress]]) -> dict[str, Any]:
+def _members(project: Mapping[str, Any], results: Mapping[str, Results]) -> dict[str, Any]:
     """Return the members of a ProjectProgress."""
     copied = {name: project[name] for name in ("title", "kind", "status", "period", "managed_by", "part_of")}
-    return {"project": project["id"], **copied, "indicators": results[project["id"]]}
+    return {"project": project["id"], **copied, **results[project["id"]]._asdict()}
 
 
 def read_included(project_ids: Sequence[str], labels: str | None, lang: str | None) -> Read:
@@ -296,7 +273,7 @@ class ProgressList:
         return query_model("ProgressListQuery", {**fields, **LANGUAGES})
 
     def _build(self, shape: FilterShape) -> Query:
-        has_figures = exists().where(FIGURE.project == PROJECT.id, _is_shown_figure())
+        has_figures = exists().where(FIGURE.project == PROJECT.id, is_shown_figure())
         keys = select_keys(PROJECTS).where(has_figures, *conditions(self.parameters, shape))
         keys = keys.where(PROJECT.id > bindparam("after")).order_by(PROJECT.id)
         return query_in_order(PROJECTS, keys.limit(bindparam("most")))
@@ -329,7 +306,7 @@ class ProgressList:
 
 def _has_indicator(bind: str, single: bool) -> ColumnElement[bool]:
     of_indicator = equals(FIGURE.indicator, bind, single)
-    return exists().where(FIGURE.project == PROJECT.id, _is_shown_figure(), of_indicator)
+    return exists().where(FIGURE.project == PROJECT.id, is_shown_figure(), of_indicator)
 
 
 def _pairs(filters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -1454,6 +1454,7 @@ class PartProgress(TypedDict):
     managed_by: str | None
     part_of: list[str]
     indicators: list[IndicatorProgress]
+    more_figures: bool
     labels: NotRequired[dict[str, str] | None]
     rolls_up: bool
     parts: list[PartProgress]
@@ -2531,6 +2532,7 @@ class ProjectProgress(TypedDict):
     managed_by: str | None
     part_of: list[str]
     indicators: list[IndicatorProgress]
+    more_figures: bool
     labels: NotRequired[dict[str, str] | None]
 
 
@@ -3037,6 +3039,7 @@ class WholeProgress(TypedDict):
     managed_by: str | None
     part_of: list[str]
     indicators: list[IndicatorProgress]
+    more_figures: bool
     labels: NotRequired[dict[str, str] | None]
     parts: list[PartProgress]
     more_parts: bool
