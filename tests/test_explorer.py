@@ -363,6 +363,17 @@ def _figure(figure: str, **members: Any) -> dict[str, Any]:
     } | members
 
 
+def test_parts_of_a_figure_in_words_and_in_numbers(registry: TestClient, editor: Key) -> None:
+    """The page sorts the parts by their numbers. Any partner can state a part in words."""
+    whole = {"kind": "actual", "project": "smart-factory-cooperation", "measured": "cumulative", "period": "2023"}
+    part = {**whole, "relations": [{"kind": "part_of", "figure": "whole"}]}
+    put(registry, editor, "figures/whole", _figure("whole", **whole))
+    put(registry, editor, "figures/counted", _figure("counted", **part, value=3))
+    put(registry, editor, "figures/in-words", _figure("in-words", **part, value=None, text={"en": "Some others"}))
+    html = page(registry, "/projects/smart-factory-cooperation")
+    assert html.count('<table class="dist">') >= 1
+
+
 def test_missing_deleted_and_merged_records(registry: TestClient, editor: Key) -> None:
     missing = page(registry, "/projects/nothing-of-this-name", 404)
     assert words("en")["problem_404"] in missing
