@@ -38,7 +38,10 @@ def test_all_processes_are_counted_together(folder: Path) -> None:
     assert run("migrate", HOPTAC_DATABASE_URL=url).returncode == 0
     assert run("backup", f"{folder}/metrics.backup", HOPTAC_DATABASE_URL=url).returncode == 0
     port = free_port()
-    with server(url, "--workers", "2", metrics_port=str(port)) as (base, _), httpx.Client(trust_env=False) as client:
+    with (
+        server(url, "--workers", "2", metrics_port=str(port)) as (base, parent),
+        httpx.Client(trust_env=False) as client,
+    ):
 
         def text() -> str:
             return client.get(f"http://127.0.0.1:{port}/metrics").text
@@ -56,6 +59,9 @@ def test_all_processes_are_counted_together(folder: Path) -> None:
         os.kill(int(ended), signal.SIGKILL)
         eventually(lambda: len(pids(text()) - {ended}) == 2 and ended not in pids(text()))
         assert value(text(), "hoptac_requests_total") == 20
+        former = pids(text())
+        parent.send_signal(signal.SIGHUP)  # new processes replace the others
+        eventually(lambda: len(pids(text())) == 2 and not former & pids(text()))
 
 
 def pids(text: str) -> set[str]:

@@ -349,6 +349,18 @@ def test_many_small_parts_of_a_response_cost_little(response: bytes) -> None:
     assert time.process_time() - began < 0.15
 
 
+def test_slow_subscriptions_that_were_deleted_are_forgotten(
+    seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "MAX_IN_ALL", 2)
+    nothing: Any = None
+    sending = sender.Sender(seeded_database, nothing, nothing)
+    for number in range(5):
+        sending._note_speed(f"slow-{number}", sender.SLOW_MS + 1)
+    sending._note_speed("slow-4", sender.SLOW_MS)
+    assert sending._slow == set()
+
+
 def test_lookups_that_do_not_end_count_for_their_key() -> None:
     """Their threads are occupied, whether or not the attempt is over."""
     webhooks = [SimpleNamespace(id=key, key=key, failures=0, last_accepted_at="2026-01-01") for key in "ab"]

@@ -71,15 +71,20 @@ def _run(settings: Settings, application: Any) -> None:
 class Supervisor(Multiprocess):
     """The parent of several worker processes. It logs each one that ended or did not respond, and was replaced."""
 
+    _counted: frozenset[int | None] = frozenset()  # processes whose gauges are part of the metrics
+
     def keep_subprocess_alive(self) -> None:
-        """Replace the workers that have ended or do not respond."""
+        """Replace the workers that have ended or do not respond, and forget those that have ended on a signal."""
         before = list(self.processes)
         super().keep_subprocess_alive()
         for old, new in zip(before, self.processes, strict=True):
             if old is not new:
                 log = structlog.get_logger("hoptac.server")
                 log.warning("worker replaced", process=old.pid, exit_code=old.exitcode, by=new.pid)
-                forget_process(old.pid)
+        present = frozenset(process.pid for process in (*before, *self.processes))
+        for pid in self._counted - {process.pid for process in self.processes}:
+            forget_process(pid)
+        self._counted = present
 
 
 @dataclass(frozen=True)

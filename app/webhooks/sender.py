@@ -35,6 +35,7 @@ from app.webhooks.queue import (
     record_results,
     release_attempts,
 )
+from app.webhooks.subscriptions import MAX_IN_ALL
 
 POLL = 1.0  # seconds between looks at the database, for commits of other processes
 TICK = 0.05  # seconds between looks at the commits of this process
@@ -177,10 +178,7 @@ class Sender:
     async def _send(self, attempt: DeliveryAttempt) -> None:
         lookups = self._lookups.of_key(attempt.key)
         outcome = await self._client.post(attempt.url, attempt.delivery, attempt.body, attempt.secrets, lookups)
-        if outcome.took_ms > SLOW_MS:
-            self._slow.add(attempt.webhook)
-        else:
-            self._slow.discard(attempt.webhook)
+        self._note_speed(attempt.webhook, outcome.took_ms)
         self._results.append(AttemptResult(attempt, outcome))
         self._wake.set()
         if not outcome.accepted:
@@ -192,6 +190,14 @@ class Sender:
                 reason=outcome.error,
                 ms=outcome.took_ms,
             )
+
+    def _note_speed(self, webhook_id: str, took_ms: int) -> None:
+        """Remember the subscriptions whose last attempt was slow. Those that were deleted since are forgotten."""
+        self._slow.discard(webhook_id)
+        if took_ms > SLOW_MS:
+            if len(self._slow) >= MAX_IN_ALL:
+                self._slow.clear()
+            self._slow.add(webhook_id)
 
     def _transact(self, results: list[AttemptResult], free: FreeAttempts) -> tuple[list[DeliveryAttempt], bool]:
         """Run the transactions of one cycle."""
