@@ -274,6 +274,8 @@ def test_a_list_says_what_narrows_it_in_words_and_counts_few_hits(client: TestCl
     narrowed = page(client, "/figures?kind=actual&project=smart-factory-cooperation")
     assert '<span class="tag">Kind: Actual</span>' in narrowed
     assert '<span class="tag">Project: Smart factory development cooperation project</span>' in narrowed
+    assert "Partner: Ministry of Industry and Trade" in page(client, "/projects?partner=moit")
+    assert "Place: Bac Ninh" in page(client, "/timeline?place=bac-ninh")
     few = page(client, "/projects?q=nha+may+thong+minh")
     count = len(get(client, "/v1/projects?q=nha+may+thong+minh&limit=200")["items"])
     assert f">{words('en')['count'].format(count=count)}</h2>" in few
@@ -292,6 +294,13 @@ def test_findings_name_records_and_hits_show_a_name_once(client: TestClient) -> 
     assert mentioned
     for project in mentioned:
         assert f'<a href="/projects/{project}">Project {names[project]}</a>' in unescape(findings)
+    quoted = [cited for item in get(client, "/v1/audit?limit=25")["items"] for cited in item["evidence"][:6]]
+    titles = {item["id"]: item["title"]["en"] for item in get(client, "/v1/documents?fields=title&limit=200")["items"]}
+    assert quoted
+    for document in {cited["document"] for cited in quoted if cited["as_written"]}:
+        assert titles[document] in unescape(findings)
+    assert "(mpi)" not in findings
+    assert not re.search(r"\d{4}/\d{4}|\d{4}-\d\d-\d\d", "".join(re.findall(r'<span class="q">(.*?)</span>', findings)))
     hits = page(client, in_language("/search?q=nha may thong minh", "vi"))
     assert "<mark>thông</mark> <mark>minh</mark></a>" in hits
     hits = re.sub("</?mark>", "", hits)
@@ -377,6 +386,7 @@ def test_parts_of_a_figure_in_words_and_in_numbers(registry: TestClient, editor:
 def test_missing_deleted_and_merged_records(registry: TestClient, editor: Key) -> None:
     missing = page(registry, "/projects/nothing-of-this-name", 404)
     assert words("en")["problem_404"] in missing
+    assert not curls(missing)  # the read that failed is not one to repeat
     assert words("vi")["problem_404"] in page(registry, "/partners/UPPER?lang=vi", 404)
     put(registry, editor, "figures/mistaken", _figure("mistaken"))
     drop(registry, editor, "figures/mistaken")

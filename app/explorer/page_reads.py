@@ -24,6 +24,14 @@ LINE_FIELDS = {
     "partners": "name",
 }
 
+# The resources of the records by which lists are filtered.
+RESOURCE_OF = {
+    **dict.fromkeys(("partner", "parent", "issuer", "speaker", "to", "provider", "receiver"), "partners"),
+    **dict.fromkeys(("project", "part_of"), "projects"),
+    **dict.fromkeys(("place", "country"), "places"),
+    **{name.removesuffix("s"): name for name in ("agreements", "milestones", "indicators", "documents")},
+}
+
 # The fields that name a record. A figure has no name, but the words that state it.
 NAMES = {
     "projects": "title",
@@ -83,6 +91,20 @@ async def read_names(reads: PublicReads, view: View, records: Iterable[Mapping[s
         parameters = {"id": list(wanted[resource])[:MAX_NAMED], "fields": NAMES[resource], "limit": MAX_NAMED}
         page = await reads.get(f"/v1/{resource}", parameters)
         view.add_names(resource, page["items"])
+
+
+async def read_documents(reads: PublicReads, view: View, documents: Iterable[str]) -> None:
+    """Add documents that a page quotes, given by their ids."""
+    wanted = list(dict.fromkeys(documents))[:MAX_NAMED]
+    if wanted:
+        parameters = {"id": wanted, "fields": SHOWN_FIELDS["documents"], "limit": MAX_NAMED}
+        view.add_documents(by_id((await reads.get("/v1/documents", parameters))["items"]))
+
+
+async def read_filter_names(reads: PublicReads, view: View, filters: Iterable[tuple[str, str]]) -> None:
+    """Add the names of the records by which a list is filtered."""
+    named = [{"resource": RESOURCE_OF[name], "id": value} for name, value in filters if name in RESOURCE_OF]
+    await read_names(reads, view, named, most=2)
 
 
 async def read_total(reads: PublicReads, resource: str, filters: Mapping[str, Any]) -> int:

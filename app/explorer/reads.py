@@ -74,18 +74,17 @@ class PublicReads:
         self._headers = [(b"accept-language", language.encode())]
 
     async def get(self, path: str, parameters: Parameters | None = None) -> Any:
-        """Return the JSON at a path; raises ReadFailed."""
+        """Return the JSON at a path. Raise ReadFailed if the API does not return any, which is no read to repeat."""
         query = self._noted(path, parameters)
         return from_json(await self._body(path, query))
 
     async def get_if_exists(self, path: str) -> Any:
-        """Return the JSON at a path, or None, which is no read to repeat, if there is nothing."""
+        """Return the JSON at a path, or None if there is nothing."""
         try:
             return await self.get(path)
         except ReadFailed as failure:
             if failure.status != 404:
                 raise
-            self.paths.pop()
             return None
 
     async def summary(self, path: str, parameters: Parameters | None = None) -> Any:
@@ -108,6 +107,7 @@ class PublicReads:
         response = Response()
         await self._api(self._scope(path, query), _no_body(), response.send)
         if response.status != 200:
+            self.paths.pop()
             raise ReadFailed(response.status, from_json(response.body), response.location)
         return response.body
 

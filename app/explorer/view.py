@@ -134,17 +134,14 @@ class View:
         """Return the name of a field or filter, with a capital letter."""
         return self.fields([name]).capitalize()
 
-    def chosen_name(
-        self, field: str, value: str, facets: Mapping[str, Record], included: Mapping[str, Mapping[str, Record]]
-    ) -> str:
-        """Return the label of a value by which a list is filtered, or the name of the record; else the value."""
+    def chosen_name(self, field: str, value: str, facets: Mapping[str, Record], resource: str | None) -> str:
+        """Return the label of a value by which a list is filtered, or the name of the record, if it was added; else the
+        value."""
         for counted in facets.get(field, {"values": []})["values"]:
             if counted["value"] == value and counted["label"]:
                 return self.texts(counted["label"])[0].text
-        for records in (included.get(f"{field}s", {}), included.get("places", {})):
-            if value in records:
-                return self.plain_title(records[value])
-        return value
+        name = self.name_of(resource, value) if resource else None
+        return name.text if name else value
 
     def with_filter(self, filters: Mapping[str, list[str]], name: str, value: str) -> dict[str, list[str]]:
         """Return the filters with a value added, or removed if they have it."""

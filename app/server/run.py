@@ -172,5 +172,5 @@ def example_path(settings: Settings) -> str:
 
 
 def _addresses(base: str, example: str) -> str:
-    paths = {"API": "/v1", "docs": "/docs", "reference": "/reference", "try": example}
+    paths = {"pages": "/", "API": "/v1", "docs": "/docs", "reference": "/reference", "try": example}
     return "Hoptac serves:\n" + "\n".join(f"  {name:<10}{base}{public(path)}" for name, path in paths.items())

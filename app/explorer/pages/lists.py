@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from app.core.public_paths import public
-from app.explorer.page_reads import read_list, read_total
+from app.explorer.page_reads import RESOURCE_OF, read_filter_names, read_list, read_total
 from app.explorer.pages.money import INCLUDE
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
@@ -70,6 +70,7 @@ async def _list_content(record_list: RecordList, view: View, reads: PublicReads)
         reads, view, record_list.resource, {**narrowed, **order, **place, "include": record_list.include}
     )
     total = _count_of_hits(page, cursor) if search else await read_total(reads, record_list.resource, filters)
+    await read_filter_names(reads, view, _pairs(filters))
     facets: dict[str, Any] = {}
     if not search:  # facets do not take a search
         parameters = {"facet": list(record_list.facets), "limit": MAX_FACET_VALUES, **filters}
@@ -81,6 +82,7 @@ async def _list_content(record_list: RecordList, view: View, reads: PublicReads)
         "included": page.get("included", {}),
         "search": search,
         "chosen": _pairs(filters),
+        "resource_of": RESOURCE_OF,
         "facets": facets,
         "filters": filters,
         "next": _next(page["next"], narrowed),

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from app.explorer.drawing.time_axis import TimeAxis
-from app.explorer.page_reads import cursor_of, read_list, read_total
+from app.explorer.page_reads import RESOURCE_OF, cursor_of, read_filter_names, read_list, read_total
 from app.explorer.reads import PublicReads
 from app.explorer.rendering import Content
 from app.explorer.view import View
@@ -20,6 +20,7 @@ async def timeline_page(view: View, reads: PublicReads) -> Content:
     filters = {name: query[name] for name in FILTERS if query.get(name)}
     parameters = {**filters, "cursor": query.get("cursor"), "limit": PAGE_SIZE}
     page = await read_list(reads, view, "milestones", {**parameters, "sort": "date", "include": "projects,documents"})
+    await read_filter_names(reads, view, filters.items())
     years = [(year, list(events)) for year, events in groupby(page["items"], key=_year)]
     cursor = cursor_of(page["next"])
     values = {
@@ -29,6 +30,7 @@ async def timeline_page(view: View, reads: PublicReads) -> Content:
         "years": years,
         "axis": TimeAxis(event["date"] for event in page["items"]),
         "filters": filters,
+        "resource_of": RESOURCE_OF,
         "next": {**filters, "cursor": cursor} if cursor else None,
         "is_first": "cursor" not in query,
     }
