@@ -9,6 +9,7 @@ export function launch(executablePath, base) {
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--disable-features=LocalNetworkAccessChecks", // a page of another origin frames those of this loopback
       `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${hostname}`,
     ],
   });
