@@ -275,7 +275,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database = database
     replicas = database.replicas(settings.read_url, settings.read_max_lag)
     if replicas is not None:
-        replicas.start()
+        await replicas.start()
     app.state.replicas = replicas
     app.state.reader = replicas.reader if replicas else database.reader()
     app.state.primary_reader = replicas.primary_reader if replicas else app.state.reader

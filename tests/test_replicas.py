@@ -1,5 +1,6 @@
 """Reads from replicas: none is older than what was answered, and none fails while a server answers."""
 
+import asyncio
 import itertools
 import time
 from collections.abc import Iterator
@@ -10,7 +11,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.core.database import log_position, replicas
 from app.core.database.engine import Database
+from app.core.database.replicas import last_sequence
+from app.core.errors import Unavailable
+from tests.support import records
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of
 from tests.support.keys import Key, key_of
@@ -41,8 +46,8 @@ def editor_of_primary(servers: tuple[Cluster, list[Cluster]]) -> Key:
 
 @contextmanager
 def connected(servers: tuple[Cluster, list[Cluster]], **settings: Any) -> Iterator[TestClient]:
-    primary, replicas = servers
-    read_url = " ".join(replica.url("postgres") for replica in replicas)
+    primary, others = servers
+    read_url = " ".join(other.url("postgres") for other in others)
     with client_of(primary.url("postgres"), read_url=read_url, hot_cache=0, query_deadline=5, **settings) as client:
         yield client
 
@@ -188,6 +193,54 @@ def test_reads_go_on_while_a_replica_becomes_the_primary(folder: Path) -> None:
         seeded(primary.url("postgres"))
         with closing(primary.replica(folder / "survivor")) as replica:
             assert primary_lost(primary, replica, "postgres", 30).problems == []
+
+
+def test_a_server_that_is_no_replica_is_not_read(servers: tuple[Cluster, list[Cluster]]) -> None:
+    """Another registry, an empty database, and a role that may read the log and nothing else."""
+    primary, _ = servers
+    primary.ask("CREATE DATABASE other")
+    primary.ask("CREATE DATABASE empty")
+    seeded(primary.url("other"))
+    primary.ask("CREATE ROLE limited LOGIN")
+    primary.ask("GRANT SELECT ON changes, alembic_version TO limited")
+    limited = primary.url("postgres").replace("//postgres@", "//limited@")
+    with Database(primary.url("other")) as database:
+        records.rename(database, "Of another registry")
+    foreign = [primary.url("other"), primary.url("empty")]
+    assert states_while_read(primary, foreign) == ["ok", "unavailable", "unavailable"]
+    assert states_while_read(primary, [limited]) == ["ok", "ok"]
+
+
+def test_a_primary_that_has_lost_changes_is_followed_again(
+    servers: tuple[Cluster, list[Cluster]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failover without the last writes: reads wait for them, then the process accepts the shorter log."""
+    monkeypatch.setattr(log_position, "REWOUND_AFTER", 1.0)
+    monkeypatch.setattr(replicas, "EVERY", 0.1)
+    primary, (first, _) = servers
+
+    async def run() -> None:
+        with Database(primary.url("postgres")) as database:
+            readers = database.replicas(first.url("postgres"), 10)
+            assert readers is not None
+            await readers.start()
+            last = await readers.reader.run(last_sequence)
+            readers.position.note(last + 5)
+            with pytest.raises(Unavailable):
+                await readers.reader.run(last_sequence)
+            while readers.position.reached > last:
+                await asyncio.sleep(0.05)
+            assert await readers.reader.run(last_sequence) == last
+            await readers.close()
+
+    asyncio.run(run())
+
+
+def states_while_read(primary: Cluster, read_urls: list[str]) -> list[str]:
+    with client_of(primary.url("postgres"), read_url=" ".join(read_urls), hot_cache=0) as client:
+        for number in range(10):
+            assert shown(client, f"{UNIDO}?fields=name,{number % 2 * 'version,'}id")[0] != "Of another registry"
+        return states(client)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -70,14 +70,17 @@ class Cluster:
         raise AssertionError((self.data / "log").read_text()[-2000:])
 
     def kill(self) -> None:
-        """End its main process as a power cut would, and wait for the others: they notice and go.
+        """End all its processes as a power cut would. Stopped, the main process starts no more of them.
 
-        One that is still there would go on answering. Stopped, the main process starts no more of them.
+        Those that only notice the end of the main one do not wait for a synchronous replica any more, and show commits
+        that it does not have.
         """
         pid = int((self.data / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGSTOP)
         others = [each for each, parent in running_processes() if parent == pid]
-        os.kill(pid, signal.SIGKILL)
+        for process in (*others, pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         until = time.monotonic() + 60
         while not {each for each, _ in running_processes()}.isdisjoint(others):
             assert time.monotonic() < until, "processes of a killed PostgreSQL are still there"

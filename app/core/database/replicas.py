@@ -8,9 +8,13 @@ from contextvars import Context
 from functools import partial
 from typing import Any, NamedTuple
 
+import psycopg
+import structlog
+from sqlalchemy import text
+
 from app.core.database.log_position import LogPosition
 from app.core.database.postgres import LAST_SEQUENCE, Behind, PostgresReader, is_lost
-from app.core.database.statements import Read, Reader
+from app.core.database.statements import Query, Read, Reader
 from app.core.errors import Problem, Unavailable
 from app.core.gauges import register_gauge
 
@@ -19,6 +23,16 @@ STEP = 0.005  # seconds between two looks at a replica for which reads wait
 EVERY = 1.0  # seconds between two looks at each server
 LOOK = 1.0  # seconds after which a server that does not answer a look counts as lost
 MAX_HISTORY = 1_000  # states of the primary that are remembered to compute a lag
+
+_LAST = "SELECT sequence, chain FROM changes ORDER BY sequence DESC LIMIT 1"
+_CHAIN = "SELECT chain FROM changes WHERE sequence = "
+_STATE = Query(
+    text(
+        f"SELECT sequence, chain, ({_CHAIN} 1) || version_num, ({_CHAIN} :reference)"
+        f" FROM alembic_version LEFT JOIN ({_LAST}) AS last ON true"
+    ),
+    alone=True,
+)
 
 StartReader = Callable[..., PostgresReader]
 
@@ -34,15 +48,21 @@ class ReplicaState(NamedTuple):
 class Server:
     """A PostgreSQL server, as this process knows it.
 
-    `sequence` is the last Change that it was seen to have, and `seconds_behind` for how long the primary has had a
-    later one. Each connection checks for itself what its server has, so these only choose a server.
+    `sequence` and `chain` are those of the last Change that it was seen to have, and `seconds_behind` for how long the
+    primary has had a later one. Each connection checks for itself what its server has, so these only choose a server.
+    `registry` identifies its first Change and its schema. `reference` is a Change of the primary: a server that
+    has another one in its place is no replica.
     """
 
     def __init__(self, start_reader: StartReader) -> None:
         self.reader = start_reader()
         self.quick = start_reader(short_reads=1, long_reads=0)  # for reads that must not wait for those of clients
         self.sequence = 0
+        self.chain = ""
+        self.registry = ""
+        self.reference = (0, "")
         self.responds = True
+        self.has_this_log = True
         self.seconds_behind = 0.0
         self._running: set[asyncio.Timeout] = set()
         self._looking: asyncio.Task[None] | None = None
@@ -68,13 +88,13 @@ class Server:
         """Note that the server does not answer, and end the reads that wait for it."""
         self.responds = False
         now = asyncio.get_running_loop().time()
-        for running in self._running:
-            running.reschedule(now)
+        while self._running:
+            self._running.pop().reschedule(now)
 
     async def has_reached(self, sequence: int, until: float) -> bool:
         """Return whether the server has a Change, and wait for it until a time."""
         while self.responds and self.sequence < sequence:
-            await self.look()
+            await self.look(max(0.0, until - time.monotonic()))
             if self.sequence >= sequence:
                 break
             if time.monotonic() + STEP > until:
@@ -82,24 +102,30 @@ class Server:
             await asyncio.sleep(STEP)
         return self.responds
 
-    async def look(self) -> None:
-        """Read the last Change of the server. Those who ask at the same time share the look."""
+    async def look(self, timeout: float | None = None) -> None:
+        """Read the last Change of the server, or wait some seconds for it. Those who ask at once share the look."""
         if self._looking is None:
             self._looking = asyncio.get_running_loop().create_task(self._look(), context=Context())
-        await asyncio.wait({self._looking})
+        await asyncio.wait({self._looking}, timeout=timeout)
 
     async def _look(self) -> None:
         try:
             async with asyncio.timeout(LOOK + self.quick.seconds_to_connect):
-                self.sequence = await self.quick.run(last_sequence)
-                self.responds = True
-        except (Unavailable, TimeoutError):
+                reference, chain = self.reference
+                state = await self.quick.run(partial(_read_state, reference))
+            self.sequence, self.chain, self.registry, present = state
+            self.has_this_log = present in (None, chain)
+            self.responds = True
+        except (Unavailable, TimeoutError, psycopg.Error):
             self.lose()
         finally:
             self._looking = None
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Stop looking, and close the connections."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self.reader.close()
         await self.quick.close()
 
@@ -130,8 +156,12 @@ class Replicas:
         self.primary_reader: Reader = ReplicaReader(self, partial(self._run_on_primary, quick=False))
         self.separate_reader: Reader = ReplicaReader(self, partial(self._run_on_primary, quick=True))
 
-    def start(self) -> None:
-        """Start to look at the servers from time to time, in the running event loop, and show their states."""
+    async def start(self) -> None:
+        """Look at the servers, now and from time to time, and show their states."""
+        began = time.monotonic()
+        await self.primary.look()
+        self._compare(began)
+        await self._look()
         for number, server in enumerate(self.servers, 1):
             self._register(f"replica_{number}", f"of replica {number} of HOPTAC_READ_URL", server)
         self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=Context())
@@ -149,9 +179,13 @@ class Replicas:
         return [self._state(server) for server in self.servers]
 
     def _state(self, server: Server) -> ReplicaState:
-        name = "unavailable" if not server.responds else "ok" if self._is_near(server) else "behind"
+        name = "unavailable" if not self._is_usable(server) else "ok" if self._is_near(server) else "behind"
         last = max(self.primary.sequence, self.position.reached)
         return ReplicaState(name, max(0, last - server.sequence), round(server.seconds_behind, 1))
+
+    def _is_usable(self, server: Server) -> bool:
+        registries = {self.primary.registry, server.registry} - {""}
+        return server.responds and server.has_this_log and len(registries) < 2
 
     def _is_near(self, server: Server) -> bool:
         return server.seconds_behind <= self._max_lag
@@ -169,6 +203,9 @@ class Replicas:
                 server.sequence = behind.sequence
             except ServerLost:
                 continue
+            except psycopg.Error:  # what a replica cannot answer, such as for lack of a permission, the primary can
+                if server is self.primary:
+                    raise
         raise Unavailable
 
     async def _run_on_primary(self, read: Callable[[], Read], *, quick: bool, **how: Any) -> Any:
@@ -181,7 +218,7 @@ class Replicas:
         return await self._run_on_replica(read, **how)
 
     def _in_turn(self) -> Iterator[Server]:
-        """Yield the servers in the order in which a read tries them, each if it responds when it is its turn."""
+        """Yield the servers in the order in which a read tries them, each if it can be used when it is its turn."""
         self._turn += 1
         first = self._turn % len(self.servers)
         replicas = self.servers[first:] + self.servers[:first]
@@ -189,7 +226,7 @@ class Replicas:
         servers = [*near, self.primary, *(server for server in replicas if server not in near)]
         tried = 0
         for server in servers:
-            if server.responds:
+            if self._is_usable(server):
                 tried += 1
                 yield server
         if not tried:
@@ -197,13 +234,26 @@ class Replicas:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.gather(*(server.look() for server in (self.primary, *self.servers)))
-            self._measure(time.monotonic())
             await asyncio.sleep(EVERY)
+            await self._look()
 
-    def _measure(self, now: float) -> None:
-        """Compute for how long each replica has been behind the primary."""
+    async def _look(self) -> None:
+        """Look at all servers, and log what has changed."""
+        before = [state.state for state in self.states()]
+        began = time.monotonic()
+        await asyncio.gather(*(server.look() for server in (self.primary, *self.servers)))
+        self._compare(began)
+        for number, (old, new) in enumerate(zip(before, self.states(), strict=True), 1):
+            if old != new.state:
+                log = structlog.get_logger("hoptac.replicas")
+                log.warning("replica changed", replica=number, state=new.state, seconds_behind=new.seconds_behind)
+
+    def _compare(self, looked_at: float) -> None:
+        """Compute for how long each replica has been behind the primary, and notice if the log was rewound."""
+        now = time.monotonic()
         last = self.primary.sequence
+        if self.primary.responds and last < self.position.reached:
+            self.position.observe(last, looked_at)
         while self._history and self._history[-1][1] > last:  # the log was rewound
             self._history.pop()
         if not self._history or self._history[-1][1] < last:
@@ -211,6 +261,7 @@ class Replicas:
         for server in self.servers:
             later = (since for since, sequence in self._history if sequence > server.sequence)
             server.seconds_behind = now - next(later, now)
+            server.reference = (last, self.primary.chain)
 
     async def close(self) -> None:
         """Stop looking, and close all connections."""
@@ -241,6 +292,13 @@ def last_sequence() -> Read:
     """Read the number of the last Change; 0 for an empty log."""
     rows = yield LAST_SEQUENCE, {}
     return rows[0][0] if rows else 0
+
+
+def _read_state(reference: int) -> Read:
+    """Read number and chain value of the last Change, what identifies the registry, and the chain value of a Change."""
+    rows = yield _STATE, {"reference": reference}
+    sequence, chain, registry, chain_of_reference = rows[0] if rows else (None, None, None, None)
+    return sequence or 0, chain or "", registry or "", chain_of_reference
 
 
 def _noted(read: Callable[[], Read], position: LogPosition) -> Read:
