@@ -16,7 +16,9 @@ import pytest
 import standardwebhooks
 from sqlalchemy import event, func, insert, select, update
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
+from app.core.asgi import refusal_log
 from app.core.asgi.usage_table import UsageTable
 from app.core.change_log import CHANGES, instant
 from app.core.database.engine import Database
@@ -347,6 +349,22 @@ def test_many_small_parts_of_a_response_cost_little(response: bytes) -> None:
     began = time.process_time()
     assert asyncio.run(read_often()) == {200}
     assert time.process_time() - began < 0.15
+
+
+def test_failed_calls_of_a_key_do_not_fill_the_log(
+    registry: TestClient, subscriber: Headers, editor: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusal_log, "MAX_LINES", 3)
+    with (
+        receiving(lambda handler, number: handler.answer(500 if number % 2 else 204)) as receiver,
+        capture_logs() as logs,
+    ):
+        subscribe(registry, subscriber, receiver.url)
+        for number in range(6):
+            put_project(registry, editor, f"flaky-{number}")
+        receiver.wait(12)
+    lines = [line for line in logs if line["event"] == "webhook call failed"]
+    assert [line["key"] for line in lines] == [id_of(subscriber)] * 3
 
 
 def test_slow_subscriptions_that_were_deleted_are_forgotten(

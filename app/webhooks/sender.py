@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import and_, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.asgi.refusal_log import RefusalLog
 from app.core.change_log import CHANGES, now
 from app.core.database.engine import Database
 from app.core.database.statements import Query, Read, Reader
@@ -105,6 +106,9 @@ class Sender:
         self._running: dict[asyncio.Task[None], DeliveryAttempt] = {}
         self._results: list[AttemptResult] = []
         self._slow: set[str] = set()
+        self._failures = RefusalLog(
+            logger="hoptac.webhooks", event="failed webhook calls that were not logged", client="key"
+        )
         self._wake = asyncio.Event()
         self._stopping = False
         self._healthy = True
@@ -181,10 +185,11 @@ class Sender:
         self._note_speed(attempt.webhook, outcome.took_ms)
         self._results.append(AttemptResult(attempt, outcome))
         self._wake.set()
-        if not outcome.accepted:
+        if not outcome.accepted and self._failures.admits(attempt.key):
             structlog.get_logger("hoptac.webhooks").warning(
                 "webhook call failed",
                 webhook=attempt.webhook,
+                key=attempt.key,
                 delivery=attempt.delivery,
                 status=outcome.status,
                 reason=outcome.error,

@@ -1,4 +1,7 @@
-"""Decides which refused requests and probes are logged: the first of each client in a minute, then their number."""
+"""Decides which refused requests and probes are logged: the first of each client in a minute, then their number.
+
+The same applies to other lines that a client can cause any number of times.
+"""
 
 import time
 from collections import OrderedDict
@@ -12,14 +15,24 @@ MAX_LINES = 60  # of one client in a minute
 MAX_CLIENTS = 1_000
 WINDOW = 60.0  # seconds
 
-log = structlog.get_logger("hoptac.access")
-
 
 class RefusalLog:
-    """The refused requests and the probes of this minute, by client. The least recently seen clients are forgotten."""
+    """The refused requests and the probes of this minute, by client. The least recently seen clients are forgotten.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `logger`, `event` and `client` are the name of the logger, the event and the member of the line with the number.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        logger: str = "hoptac.access",
+        event: str = "refused requests and probes that were not logged",
+        client: str = "client",
+    ) -> None:
         self._clock = clock
+        self._logger = logger
+        self._event = event
+        self._client = client
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()  # end of the minute, and refused requests
 
     def admits(self, client: str) -> bool:
@@ -38,4 +51,5 @@ class RefusalLog:
 
     def _log_rest(self, client: str, count: int) -> None:
         if count > MAX_LINES:
-            log.info("refused requests and probes that were not logged", client=client, count=count - MAX_LINES)
+            log = structlog.get_logger(self._logger)
+            log.info(self._event, **{self._client: client, "count": count - MAX_LINES})
