@@ -291,6 +291,8 @@ def test_a_value_that_no_cell_can_contain_is_noted(client: TestClient, monkeypat
     assert book["agreements"]["B2"].value is None
     assert book["notes"]["A2"].value == book["agreements"]["A2"].value
     assert book["notes"]["B2"].value == "citations"
+    lengths = [sheet_rows.cell_length(text) for text in ("a" * 201, "ă" * 201, "\U0001f600" * 101, "\U0001f600" * 100)]
+    assert lengths == [201, 201, 202, 100]  # in units of UTF-16, where they can matter
 
 
 def test_a_workbook_has_a_limit_of_rows(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

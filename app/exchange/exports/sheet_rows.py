@@ -12,7 +12,7 @@ from app.exchange.exports.table_columns import Column
 from app.exchange.formats.source import Cell
 from app.exchange.formats.table_report import column_letters
 
-MAX_CELL = 32_767  # characters, the limit of Excel
+MAX_CELL = 32_767  # units of UTF-16, the limit of Excel
 FIRST_DAY = date(1900, 3, 1).toordinal()  # before it, Excel counts days that did not exist
 DAY_ZERO = date(1899, 12, 30).toordinal()
 SPECIAL = re.compile("[&<>\x00-\x1f\ufffe\uffff]")  # markup and control characters
@@ -49,7 +49,7 @@ class SheetRows(NamedTuple):
         return f"{start}><v>{value}</v></c>"
 
     def _text(self, start: str, text: str) -> str:
-        if len(text) > MAX_CELL:
+        if cell_length(text) > MAX_CELL:
             return ""
         if _is_special(text):
             return f'{start} t="inlineStr"><is><t xml:space="preserve">{self.escape(text)}</t></is></c>'
@@ -60,6 +60,11 @@ class SheetRows(NamedTuple):
         if day < FIRST_DAY:
             return self._text(start, text)
         return f'{start} s="{self.day_format}"><v>{day - DAY_ZERO}</v></c>'
+
+
+def cell_length(text: str) -> int:
+    """Return the length of a text as Excel counts it: characters such as emoji are two units of UTF-16."""
+    return len(text) if len(text) <= MAX_CELL // 2 or text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
 def _is_special(text: str) -> bool:

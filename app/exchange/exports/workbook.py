@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from app.core.database.fair_queue import FairQueue
 from app.core.errors import TooLarge
-from app.exchange.exports.sheet_rows import MAX_CELL, SheetRows
+from app.exchange.exports.sheet_rows import MAX_CELL, SheetRows, cell_length
 from app.exchange.exports.table_columns import Column
 from app.exchange.exports.tables import Group, Rows
 from app.exchange.exports.temporary_folder import TemporaryFolder
@@ -75,7 +75,7 @@ class Workbook:
         first = self._rows + FIRST_ROW
         self._rows += len(cells[0])
         for column, values in zip(self._columns, cells, strict=True):
-            sizes = [len(value) if isinstance(value, str) else 0 for value in values]
+            sizes = [cell_length(value) if isinstance(value, str) else 0 for value in values]
             self._size += sum(sizes)
             if max(sizes) > MAX_CELL:
                 self._note_long(
