@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.analysis.progress import reading
 from app.analysis.progress.assembly import progress
 from app.analysis.progress.figures import MAX_FIGURES
 from app.analysis.progress.reading import parts_below
 from app.core.database.engine import Database
+from app.core.stored_records import query_in_order
 from app.figures.models import FIGURES
 from app.projects.models import PROJECTS
 from tests.support.databases import url_of
@@ -306,6 +308,23 @@ def test_cycles_depth_and_numbers_of_projects_are_bounded(seeded_database: Datab
         assert json.dumps(answered).count('"rolls_up": true') == 10
         wide = client.get("/v1/projects/wide/progress").json()
         assert (len(wide["parts"]), wide["more_parts"]) == (200, True)
+
+
+def test_a_dense_tree_is_read_to_a_limit(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 12,000 sub-projects that are part of 19 others each, the page of a project took 2 s, and more with more."""
+    names = [f"dense-{number:02}" for number in range(60)]
+    dense = [project(name, "dense", *names[max(0, number - 10) : number]) for number, name in enumerate(names)]
+    store(seeded_database, PROJECTS, project("dense"), *dense)
+    monkeypatch.setattr(reading, "MAX_TREE", 70)
+    limited = query_in_order(PROJECTS, reading.project_tree())
+    with client_of(url_of(seeded_database)) as client:
+        assert len(client.get("/v1/projects/dense/progress").json()["parts"]) == 60
+        monkeypatch.setattr(reading, "PROJECT_TREE", limited)
+        assert len(client.get("/v1/projects/dense/progress").json()["parts"]) == 60  # the nearest ones come first
+    monkeypatch.setattr(reading, "MAX_TREE", 20)
+    monkeypatch.setattr(reading, "PROJECT_TREE", query_in_order(PROJECTS, reading.project_tree()))
+    with client_of(url_of(seeded_database)) as client:
+        assert len(client.get("/v1/projects/dense/progress").json()["parts"]) == 19
 
 
 def test_the_figures_of_other_partners_leave_room_for_the_own_ones(seeded_database: Database) -> None:

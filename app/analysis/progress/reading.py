@@ -34,6 +34,7 @@ from app.figures.stated import StatedFigure, day_of
 from app.projects.models import PARTS, PROJECT_KIND, PROJECT_STATUS, PROJECTS
 
 MAX_PROJECT_PARTS = 200  # sub-projects shown under a project
+MAX_TREE = 20_000  # positions of sub-projects among which these are the nearest
 
 PROJECT = PROJECTS.table
 FIGURE = FIGURES.table
@@ -99,8 +100,11 @@ class ProgressPage:
     next: Annotated[str | None, Field(description="Path of the next page; null on the last page.")]
 
 
-def _tree() -> Select[Any]:
-    """Select a public project and its sub-projects, nearest first. The depth is limited, so that cycles end."""
+def project_tree() -> Select[Any]:
+    """Select a public project and its sub-projects, nearest first. The depth is limited, so that cycles end.
+
+    A project is found once on each level on which it is. Both engines find level after level, and stop at MAX_TREE.
+    """
     top = select(PROJECT.id.label("id"), literal_column("0").label("depth")).where(
         PROJECT.id == bindparam("id"), PROJECT.state == "published"
     )
@@ -108,13 +112,14 @@ def _tree() -> Select[Any]:
     below = select(PARTS.c.record_id, tree.c.depth + literal_column("1")).join(tree, PARTS.c.whole_id == tree.c.id)
     public = below.join(PROJECT, PROJECT.id == PARTS.c.record_id).where(PROJECT.state == "published")
     tree = tree.union(public.where(tree.c.depth < literal_column(str(MAX_LEVELS + 1))))
-    nearest = select(tree.c.id, func.min(tree.c.depth).label("depth")).group_by(tree.c.id).subquery()
+    found = select(tree.c.id, tree.c.depth).limit(literal_column(str(MAX_TREE))).subquery()
+    nearest = select(found.c.id, func.min(found.c.depth).label("depth")).group_by(found.c.id).subquery()
     keys = select_keys(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
     return keys.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
 
 
 PROJECTS_BY_ID = bounded_query(select_texts(PROJECTS, PROJECT.id).where(one_of(PROJECT.id, "ids")))
-PROJECT_TREE = query_in_order(PROJECTS, _tree())
+PROJECT_TREE = query_in_order(PROJECTS, project_tree())
 _BY_ID = select_keys(FIGURES).where(is_shown_figure(unindexed(FIGURE.kind)), one_of(FIGURE.id, "ids"))
 FIGURES_BY_ID = query_in_order(FIGURES, _BY_ID.order_by(FIGURE.id).limit(literal_column(str(MAX_FIGURES))))
 MANAGERS = Query(select(PROJECT.id, PROJECT.managed_by).where(one_of(PROJECT.id, "ids")))
