@@ -380,6 +380,22 @@ def test_a_long_chain_has_no_sum(seeded_database: Database) -> None:
         assert (group["count"], group["sum"], group["no_sum"]) == (460, None, "too_many")
         (last,) = get(client, f"{PATH}?id=chain-459")["groups"]
         assert last["sum"] == 1
+    names = [f"place-{position:04}" for position in range(1_050)]
+    places = [
+        {
+            "id": name,
+            "name": {"en": name},
+            "level": "locality",
+            "managed_by": "unido",
+            "succeeded_by": names[at + 1 : at + 21],
+        }
+        for at, name in enumerate(names)
+    ]
+    store(seeded_database, PLACES, *reversed(places))
+    store(seeded_database, FIGURES, number("many-successors", 1, indicator="enterprises-in-chain", places=names[:1]))
+    with client_of(url_of(seeded_database)) as client:
+        (group,) = get(client, f"{PATH}?id=many-successors")["groups"]
+        assert (group["count"], group["sum"], group["no_sum"]) == (1, None, "too_many")
     edges = [(str(number), str(number + 1)) for number in range(20_000)]
     assert len(transitive_parents(edges, ["0"])["0"]) == 20_000
     with pytest.raises(TooManyAbove):

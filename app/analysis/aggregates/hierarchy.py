@@ -16,7 +16,8 @@ from app.places.models import PLACES
 from app.places.models import SUCCESSORS as PLACE_SUCCESSORS
 from app.projects.models import PARTS, PROJECTS
 
-MAX_STEPS = 100_000  # from records to those above them, for one response; 1,000 figures have some thousands
+MAX_EDGES = 20_000  # of one kind, for one response; 1,000 figures have some thousands
+MAX_STEPS = 100_000  # from records to those above them, for one response
 
 Above = Mapping[str, frozenset[str]]  # for an id, all ids above it, directly or indirectly
 
@@ -70,7 +71,7 @@ def _edges(edges: Select[Any]) -> Query:
     higher_edge = edges.subquery("higher")
     above = select(*edge.c).where(one_of(edge.c[0], "ids")).cte("up", recursive=True)
     above = above.union(select(*higher_edge.c).join(above, higher_edge.c[0] == above.c[1]))
-    return Query(select(*above.c).limit(literal_column(str(MAX_STEPS + 1))))
+    return Query(select(*above.c).limit(literal_column(str(MAX_EDGES + 1))))
 
 
 def _links_of_public(links: Table, owner: Any, target: Any, *more: Any) -> Select[Any]:
@@ -118,6 +119,6 @@ def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
 
 def _read_edges(query: Query, ids: Sequence[str]) -> Read:
     edges = yield query, {"ids": ids}
-    if len(edges) > MAX_STEPS:
+    if len(edges) > MAX_EDGES:
         raise TooManyAbove
     return edges

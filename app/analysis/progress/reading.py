@@ -112,8 +112,8 @@ def project_tree() -> Select[Any]:
     below = select(PARTS.c.record_id, tree.c.depth + literal_column("1")).join(tree, PARTS.c.whole_id == tree.c.id)
     public = below.join(PROJECT, PROJECT.id == PARTS.c.record_id).where(PROJECT.state == "published")
     tree = tree.union(public.where(tree.c.depth < literal_column(str(MAX_LEVELS + 1))))
-    found = select(tree.c.id, tree.c.depth).limit(literal_column(str(MAX_TREE))).subquery()
-    nearest = select(found.c.id, func.min(found.c.depth).label("depth")).group_by(found.c.id).subquery()
+    positions = select(tree.c.id, tree.c.depth).limit(literal_column(str(MAX_TREE))).subquery()
+    nearest = select(positions.c.id, func.min(positions.c.depth).label("depth")).group_by(positions.c.id).subquery()
     keys = select_keys(PROJECTS).join(nearest, nearest.c.id == PROJECT.id)
     return keys.order_by(nearest.c.depth, nearest.c.id).limit(literal_column(str(MAX_PROJECT_PARTS + 2)))
 
