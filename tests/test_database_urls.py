@@ -3,7 +3,7 @@
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from app.core.database.urls import parsed_url
+from app.core.database.urls import conninfos_of_servers, parsed_url
 
 FORMS = (
     "postgresql://",
@@ -38,6 +38,39 @@ def test_a_url_means_what_it_means_to_libpq(form: str) -> None:
     again = {name: str(value).replace("+", " ") for name, value in conninfo_to_dict(parsed_url(shown).conninfo).items()}
     assert again == conninfo_to_dict(form), shown
     assert "secret" not in parsed.url.render_as_string(hide_password=True)
+
+
+@pytest.mark.parametrize(
+    ("read_url", "servers"),
+    [
+        ("postgresql://h1/registry", [("h1", None)]),
+        ("postgresql://h1:5433,h2,[::1]:5434/registry", [("h1", "5433"), ("h2", ""), ("::1", "5434")]),
+        (" postgres://h1/a\n postgresql+psycopg://h2:5433/b ", [("h1", None), ("h2", "5433")]),
+        ("postgresql:///registry?host=h1,/run&port=5433", [("h1", "5433"), ("/run", "5433")]),
+        ("postgresql:///registry", [(None, None)]),
+    ],
+)
+def test_each_server_of_a_url_is_a_replica_of_its_own(
+    read_url: str, servers: list[tuple[str | None, str | None]]
+) -> None:
+    found = [conninfo_to_dict(conninfo) for conninfo in conninfos_of_servers(read_url)]
+    assert [(each.get("host"), each.get("port")) for each in found] == servers
+    assert all(each["dbname"] in ("registry", "a", "b") for each in found)
+
+
+@pytest.mark.parametrize(
+    "read_url",
+    [
+        "sqlite:///x.db",
+        "host",
+        "postgresql://h/a,postgresql://h/b",
+        "postgresql://h/a x",
+        "postgresql://" + "h," * 16 + "h",
+    ],
+)
+def test_other_urls_of_replicas_are_refused(read_url: str) -> None:
+    with pytest.raises(ValueError, match="HOPTAC_READ_URL: "):
+        conninfos_of_servers(read_url)
 
 
 def test_the_driver_in_a_url_is_ignored() -> None:

@@ -92,8 +92,9 @@ def states(client: TestClient) -> list[str]:
 def test_clients_read_replicas_and_see_their_own_writes(
     servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key
 ) -> None:
-    with connected(servers) as client:
+    with connected(servers, metrics=True) as client:
         assert states(client) == ["ok", "ok", "ok"]
+        assert {"hoptac_replica_1_ok 1.0", "hoptac_replica_2_ok 1.0"} <= set(client.get("/metrics").text.splitlines())
         for number in range(30):
             sequence = rename(client, editor_of_primary, f"UNIDO {number}")
             for path in (UNIDO, f"{UNIDO}?fields=name"):

@@ -71,6 +71,8 @@ def _parameters_of(database_url: str) -> dict[str, Any]:
         raise ValueError from None
     if not re.fullmatch(r"(\d{0,5},)*\d{0,5}", str(parameters.get("port", ""))):
         raise ValueError
+    if "://" in str(parameters.get("dbname", "")):  # URLs that are separated by commas
+        raise ValueError
     return parameters
 
 
