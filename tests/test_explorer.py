@@ -293,7 +293,7 @@ def test_findings_name_records_and_hits_show_a_name_once(client: TestClient) -> 
     ]
     assert mentioned
     for project in mentioned:
-        assert f'<a href="/projects/{project}">Project {names[project]}</a>' in unescape(findings)
+        assert f'<a href="/projects/{project}">Project: {names[project]}</a>' in unescape(findings)
     quoted = [cited for item in get(client, "/v1/audit?limit=25")["items"] for cited in item["evidence"][:6]]
     titles = {item["id"]: item["title"]["en"] for item in get(client, "/v1/documents?fields=title&limit=200")["items"]}
     assert quoted

@@ -67,7 +67,7 @@ class Pieces:
         """Return the link to a record of which the page knows resource and id, with its kind and perhaps its name."""
         kind = escape(self._word(f"one_{record['resource']}"))
         name = self._view.name_of(record["resource"], record["id"])
-        content = Markup(f"{kind} {self.in_language(name)}") if name else kind
+        content = Markup(f"{kind}: {self.in_language(name)}") if name else kind
         return self._anchor(record["resource"], record["id"], content)
 
     def _anchor(self, resource: str, record_id: str, content: Markup) -> Markup:
