@@ -16,6 +16,7 @@ from app.places.models import PLACES
 from app.places.models import SUCCESSORS as PLACE_SUCCESSORS
 from app.projects.models import PARTS, PROJECTS
 
+MAX_LEVELS = 20  # of records above each other
 MAX_EDGES = 20_000  # of one kind, for one response; 1,000 figures have some thousands
 MAX_STEPS = 100_000  # from records to those above them, for one response
 
@@ -66,11 +67,16 @@ def transitive_parents(edges: Iterable[Sequence[str]], nodes: Iterable[str]) -> 
 
 
 def _edges(edges: Select[Any]) -> Query:
-    """Return the query for the edges above the bound ids. An edge is a node, a node directly above it, and more."""
+    """Return the query for the edges above the bound ids, once for each level on which they are, up to MAX_LEVELS.
+
+    An edge is a node, a node directly above it, and more. On PostgreSQL, each level takes as long as reading all edges.
+    """
     edge = edges.subquery("edge")
     higher_edge = edges.subquery("higher")
-    above = select(*edge.c).where(one_of(edge.c[0], "ids")).cte("up", recursive=True)
-    above = above.union(select(*higher_edge.c).join(above, higher_edge.c[0] == above.c[1]))
+    first_level: Any = literal_column("1").label("level")
+    above = select(*edge.c, first_level).where(one_of(edge.c[0], "ids")).cte("up", recursive=True)
+    higher = select(*higher_edge.c, above.c.level + literal_column("1")).join(above, higher_edge.c[0] == above.c[1])
+    above = above.union(higher.where(above.c.level < literal_column(str(MAX_LEVELS))))
     return Query(select(*above.c).limit(literal_column(str(MAX_EDGES + 1))))
 
 
@@ -118,7 +124,8 @@ def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
 
 
 def _read_edges(query: Query, ids: Sequence[str]) -> Read:
+    """Read each edge once. Raise TooManyAbove if there are too many, or edges on the last level."""
     edges = yield query, {"ids": ids}
-    if len(edges) > MAX_EDGES:
+    if len(edges) > MAX_EDGES or any(edge[-1] == MAX_LEVELS for edge in edges):
         raise TooManyAbove
-    return edges
+    return list(dict.fromkeys(edge[:-1] for edge in edges))
