@@ -151,6 +151,8 @@ def test_a_project_shows_how_far_it_got_and_where_each_number_comes_from(client:
     assert len(text.encode()) < 30_000
     in_vietnamese = page(client, in_language(PROJECT, "vi"))
     assert "Đang thực hiện" in in_vietnamese
+    assert words("vi")["inferred_text"] in in_vietnamese
+    assert words("en")["inferred_text"] not in page(client, "/projects?q=nothing-of-this-name")
     assert "Smart factory development cooperation project" in in_vietnamese
 
 

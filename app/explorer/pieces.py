@@ -102,6 +102,7 @@ class Pieces:
         """Return a tag if no source states the value."""
         if not self._view.is_inferred(record, pointer):
             return NOTHING
+        self._view.has_inferred = True
         return Markup(f' <span class="tag inf">{escape(self._word("inferred"))}</span>')
 
     def num(self, figure: Record, sup: bool = True) -> Markup:

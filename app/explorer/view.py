@@ -56,6 +56,7 @@ class View:
         self.licence = settings.data_licence
         self.licence_url = settings.data_licence_url
         self.reads: list[str] = []
+        self.has_inferred = False  # whether the page tags a value as inferred, so that it explains the word
         self._root = public("")
         self._language = "" if language == DEFAULT else f"?{urlencode({'lang': language})}"
         self._words = words(language)
