@@ -1,9 +1,12 @@
 """The files of an SQLite database: the size of the write-ahead log, and who can read them."""
 
 import asyncio
+import os
+import sqlite3
 import stat
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,35 @@ def test_the_write_ahead_log_is_bounded_while_reads_overlap(tmp_path: Path, monk
         ended.set()
         readers.join()
     assert largest < 2 * bound
+
+
+def test_writes_wait_less_often_for_a_read_that_lasts_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive of a large registry is made in minutes. Each attempt makes all writes wait for 12 seconds."""
+    monkeypatch.setattr(sqlite_file, "MAX_WAL", 0)
+    monkeypatch.setattr(sqlite_file, "WAL_PATIENCE", 0.01)
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    path = str(tmp_path / "long.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer, closing(sqlite3.connect(path)) as reader:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("CREATE TABLE filler (content TEXT)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM filler")
+        writer.execute("INSERT INTO filler VALUES ('x')")
+        limit = sqlite_file.WalLimit(path)
+        waits = []
+        for _ in range(3):
+            limit.apply()
+            waits.append(limit._retry_at - now[0])
+            now[0] = limit._retry_at - 1
+            limit.apply()  # too early
+            assert limit._retry_at - now[0] == 1
+            now[0] += 1
+        assert waits == [60, 120, 240]
+        reader.rollback()
+        limit.apply()
+        assert os.stat(f"{path}-wal").st_size == 0  # noqa: PTH116
+        assert limit._retry_after == 60
 
 
 def test_only_the_owner_can_read_the_database(tmp_path: Path) -> None:

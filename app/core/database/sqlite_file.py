@@ -8,7 +8,8 @@ from pathlib import Path
 
 MAX_WAL = 64_000_000  # bytes; one transaction can need more
 WAL_PATIENCE = 12.0  # seconds that a write waits for reads that keep the WAL from being reset
-RETRY_WAL = 60.0  # seconds between two attempts when reads lasted longer
+RETRY_WAL = 60.0  # seconds to the second attempt when reads lasted longer; each later one takes twice as long
+LONGEST_RETRY_WAL = 3_600.0
 
 ONLY_OWNER = 0o600
 
@@ -34,12 +35,15 @@ class WalLimit:
 
     SQLite writes the content of the WAL to the database while others read, but starts the WAL again only at a moment
     without reads. Reads that overlap let it grow without limit. This waits for such a moment with the lock of writers:
-    reads that begin after that no longer need the WAL, so it waits for the reads that run now, but not for others.
+    reads that begin after that no longer need the WAL, so it waits for the reads that run now, but not for others. An
+    archive or a backup can read for an hour, and all writes of that time would wait again and again: so it tries less
+    and less often until it succeeds.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._retry_at = 0.0
+        self._retry_after = RETRY_WAL
 
     def apply(self) -> None:
         """Reset the WAL if it is larger than MAX_WAL. If that fails, writes continue, and the WAL grows."""
@@ -47,8 +51,13 @@ class WalLimit:
             size = os.stat(f"{self._path}-wal").st_size  # noqa: PTH116 - before every write
         except FileNotFoundError:
             return
-        if size > MAX_WAL and time.monotonic() >= self._retry_at and not reset_wal(self._path, WAL_PATIENCE):
-            self._retry_at = time.monotonic() + RETRY_WAL
+        if size <= MAX_WAL or time.monotonic() < self._retry_at:
+            return
+        if reset_wal(self._path, WAL_PATIENCE):
+            self._retry_after = RETRY_WAL
+        else:
+            self._retry_at = time.monotonic() + self._retry_after
+            self._retry_after = min(2 * self._retry_after, LONGEST_RETRY_WAL)
 
 
 def reset_wal(path: str, patience: float) -> bool:
