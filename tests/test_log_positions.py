@@ -1,10 +1,12 @@
 """`Hoptac-Sequence` and `Hoptac-At-Least`: no client sees an earlier state than it has seen, whoever answers."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.core.asgi.freshness import Freshness
 from app.core.database import log_position
 from app.core.database.engine import Database
 from app.core.database.log_position import LogPosition
@@ -93,6 +95,21 @@ def test_a_change_that_does_not_exist_is_refused(client: TestClient) -> None:
             assert (answer.status_code, answer.json()["code"]) == (412, "not_reached")
             assert answer.headers["hoptac-sequence"] == str(last)
     assert sequence(client, LIST) == last
+
+
+def test_a_change_that_a_replica_showed_first_is_waited_for() -> None:
+    """A synchronous replica shows a commit before the primary does."""
+    states = iter(["6-a", "6-a", "6-a", "7-b"])
+
+    async def look() -> object:
+        return next(states)
+
+    async def run() -> None:
+        freshness = Freshness(look, lambda: 0, 0.0)
+        await freshness.ensure_reached(7)
+        assert freshness.position.reached == 7
+
+    asyncio.run(run())
 
 
 def test_a_log_that_was_rewound_is_followed_again(monkeypatch: pytest.MonkeyPatch) -> None:
