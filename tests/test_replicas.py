@@ -216,7 +216,7 @@ def test_a_primary_that_has_lost_changes_is_followed_again(
     servers: tuple[Cluster, list[Cluster]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failover without the last writes: reads wait for them, then the process accepts the shorter log."""
-    monkeypatch.setattr(log_position, "REWOUND_AFTER", 1.0)
+    monkeypatch.setattr(log_position, "REWOUND_AFTER", 4.0)
     monkeypatch.setattr(replicas, "EVERY", 0.1)
     primary, (first, _) = servers
 

@@ -76,11 +76,11 @@ class Freshness:
             return
         for pause in PAUSES:
             await asyncio.sleep(pause)
-            if not await self._has_looked() or self.last is None:
+            if not await self._has_looked():
                 raise Unavailable
             if sequence <= self.position.reached:
                 return
-        raise NotReached if self._sees_all() else Unavailable
+        raise NotReached if self.last is not None and self._sees_all() else Unavailable
 
     def _is_current(self) -> bool:
         return self._seen_commits == self._commits() and self._sequence >= self.position.reached

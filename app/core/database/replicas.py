@@ -19,6 +19,7 @@ from app.core.errors import Problem, Unavailable
 from app.core.gauges import register_gauge
 
 PATIENCE = 0.2  # seconds that a read waits, in all, for replicas to receive the Changes that it must contain
+LAST_PATIENCE = 2.0  # seconds that it waits if no server can answer
 STEP = 0.005  # seconds between two looks at a replica for which reads wait
 EVERY = 1.0  # seconds between two looks at each server
 LOOK = 1.0  # seconds after which a server that does not answer a look counts as lost
@@ -131,7 +132,7 @@ class Server:
 
 
 class ServerLost(Exception):
-    """The server does not answer, or has ended the read."""
+    """The server does not answer, has ended the read, or lacks what the read must contain."""
 
 
 class Replicas:
@@ -191,22 +192,35 @@ class Replicas:
         return server.seconds_behind <= self._max_lag
 
     async def _run_on_replica(self, read: Callable[[], Read], **how: Any) -> Any:
-        """Run a read on the first server that has what was answered already."""
-        least = self.position.reached
-        until = time.monotonic() + PATIENCE
-        for server in self._in_turn():
-            if server is not self.primary and not await server.has_reached(least, until):
-                continue
-            try:
-                return await server.run(server.reader, partial(_noted, read, self.position), least=least, **how)
-            except Behind as behind:  # a server that was restarted can have less than before
-                server.sequence = behind.sequence
-            except ServerLost:
-                continue
-            except psycopg.Error:  # what a replica cannot answer, such as for lack of a permission, the primary can
-                if server is self.primary:
-                    raise
+        """Run a read on the first server that has what was answered already.
+
+        If no server can answer, all are tried once more: one of them may be about to receive it.
+        """
+        for patience in (PATIENCE, LAST_PATIENCE):
+            until = time.monotonic() + patience
+            for server in self._in_turn():
+                try:
+                    return await self._run_on(server, read, until, **how)
+                except ServerLost:
+                    continue
         raise Unavailable
+
+    async def _run_on(self, server: Server, read: Callable[[], Read], until: float, **how: Any) -> Any:
+        """Run a read on a server. Raise ServerLost if it has not what was answered already, or cannot answer."""
+        least = self.position.reached
+        if server is not self.primary and not await server.has_reached(least, until):
+            raise ServerLost
+        try:
+            return await server.run(server.reader, partial(_noted, read, self.position), least=least, **how)
+        except Behind as behind:  # a server that was restarted can have less than before
+            server.sequence = behind.sequence
+            raise ServerLost from behind
+        except (
+            psycopg.Error
+        ) as error:  # what a replica cannot answer, such as for lack of a permission, the primary can
+            if server is self.primary:
+                raise
+            raise ServerLost from error
 
     async def _run_on_primary(self, read: Callable[[], Read], *, quick: bool, **how: Any) -> Any:
         """Run a read on the primary, or on a replica if the primary is lost."""
