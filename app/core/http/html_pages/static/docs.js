@@ -43,11 +43,15 @@ const withoutManyCodes = (schema) =>
 const JsonSchemaForm = (Original, { React }) => (props) =>
   React.createElement(Original, { ...props, schema: withoutManyCodes(props.schema) });
 
+// Until its references are resolved, an operation has no id, and Swagger UI could not send its request.
+const execute = (Original, { React }) => (props) =>
+  props.operation.get("operationId") ? React.createElement(Original, props) : null;
+
 // The page itself shows the introduction, the filter, the name of the operation and the field for the key.
 const nothing = () => null;
 const ourParts = () => ({
   components: { InfoContainer: nothing, FilterContainer: nothing, ServersContainer: nothing, OperationSummary: nothing },
-  wrapComponents: { JsonSchemaForm },
+  wrapComponents: { JsonSchemaForm, execute },
 });
 
 const withKey = (request) => {
