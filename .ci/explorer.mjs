@@ -107,9 +107,9 @@ async function suggestions(page) {
   await page.goto(base);
   const field = page.getByRole("combobox");
   await field.pressSequentially("nha may thong minh");
-  const first = page.getByRole("option").first();
+  // The suggestions for the first letters can be there before those for all of them.
+  const first = page.getByRole("option").first().filter({ hasText: /nhà máy thông minh/i });
   await first.locator("mark").first().waitFor();
-  assert.match(await first.textContent(), /nhà máy thông minh/i);
   await field.press("ArrowDown");
   assert.equal(await field.getAttribute("aria-activedescendant"), await first.getAttribute("id"));
   await field.press("Enter");
