@@ -25,6 +25,7 @@ READERS = {
     "the-data": "How the data is curated, and how to have an error corrected.",
     "operating": "Operators: run, back up, upgrade and monitor a registry.",
     "settings": "Every setting with its default.",
+    "scale": "Operators of large registries: how much disk, and how many machines.",
     "glossary": "The terms that the guides and the code use.",
 }
 
