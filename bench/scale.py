@@ -210,7 +210,7 @@ def _measured_line(quantity: str, measured: Mapping[str, Mapping[int, Quantities
             is_size = "bytes" in quantity
             cells.append(f"{value / size / records_of_project:,.0f}" if is_size else f"{value / unit:.2f}")
         predicted = _laws(points, SIZES[0], SIZES[1])[quantity].at(SIZES[2])
-        errors.append(f"{predicted / points[SIZES[2]][quantity] - 1:+.0%}")
+        errors.append(f"{predicted / points[SIZES[2]][quantity] - 1:+z.0%}")
     return _line([TITLES[quantity], *cells, ", ".join(errors)])
 
 
