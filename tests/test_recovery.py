@@ -1,12 +1,8 @@
 """PostgreSQL ends or hangs under an application, and comes back: 503 meanwhile, then answers, without a restart."""
 
 import itertools
-import os
-import signal
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +17,7 @@ from tests.support.databases import start_postgres
 from tests.support.http import PATCH, client_of
 from tests.support.keys import key_of
 from tests.support.waiting import eventually
+from tests.torture.clusters import stopped
 
 
 def test_a_postgresql_that_returns_is_used_again(dataset: Dataset) -> None:
@@ -85,18 +82,3 @@ def write_through_a_failover(several: str, primary: str) -> None:
 
 def units_left(client: TestClient) -> int:
     return int(client.get("/v1").headers["ratelimit"].split("r=")[1].split(";")[0])
-
-
-@contextmanager
-def stopped(data: Path) -> Iterator[None]:
-    """Stop all processes of a PostgreSQL: connections stay open, and nobody answers."""
-    postmaster = (data / "postmaster.pid").read_text().split()[0]
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    processes = [int(number) for number in (postmaster, *children)]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)

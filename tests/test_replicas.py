@@ -160,7 +160,7 @@ def test_reads_go_on_while_a_server_hangs_or_is_gone(
 
     with connected(servers) as client:
         rename(client, editor_of_primary, "Before")
-        with stopped(first):
+        with stopped(first.data):
             reads(client, 1)
             eventually(lambda: states(client) == ["ok", "unavailable", "ok"])
             reads(client, 0.5)
@@ -170,7 +170,7 @@ def test_reads_go_on_while_a_server_hangs_or_is_gone(
         assert states(client) == ["ok", "ok", "unavailable"]
         second.start()
         eventually(lambda: states(client) == ["ok", "ok", "ok"])
-        with stopped(primary):
+        with stopped(primary.data):
             reads(client, 3)
             assert client.get(UNIDO, headers=editor_of_primary).status_code == 200, "keys are read from replicas then"
             eventually(lambda: states(client)[0] == "unavailable")

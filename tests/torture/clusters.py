@@ -127,9 +127,9 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def stopped(cluster: Cluster) -> Iterator[None]:
-    """A server that hangs: its connections stay open, and nobody answers."""
-    postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
+def stopped(data: Path) -> Iterator[None]:
+    """Stop all processes of the PostgreSQL of a folder: its connections stay open, and nobody answers."""
+    postmaster = int((data / "postmaster.pid").read_text().split()[0])
     processes = [postmaster, *(each for each, parent in running_processes() if parent == postmaster)]
     for process in processes:
         os.kill(process, signal.SIGSTOP)

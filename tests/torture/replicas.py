@@ -1,9 +1,7 @@
 """Replicas under writers and readers: each shows a prefix of the log, and no client sees an earlier state."""
 
 import random
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -14,7 +12,7 @@ import psycopg
 import app.catalogue  # noqa: F401 - declares every resource
 from app.core.model.resource import RESOURCES
 from tests.torture.clusters import Cluster, stopped
-from tests.torture.setting import Row, Server, Writers, client_of, new_key, unexpected
+from tests.torture.setting import Clients, Row, Server, Writers, client_of, new_key, unexpected
 from tests.torture.whole import broken
 
 LOG = "SELECT count(*), coalesce(min(sequence), 1), coalesce(max(sequence), 0) FROM changes"
@@ -89,24 +87,13 @@ def prefixes(primary: Cluster, replicas: Sequence[Cluster], database: str, write
     return row
 
 
-class Readers:
-    """Clients that read from several processes and state what they have seen, until told to stop."""
+class Readers(Clients):
+    """Clients that read from several processes and state what they have seen."""
 
     def __init__(self, servers: Sequence[Server], paths: Callable[[], Sequence[str]], clients: int) -> None:
-        self.statuses = Counter[int]()
+        super().__init__(clients)
         self.backwards: list[str] = []
-        self._servers, self._paths, self._stop = servers, paths, threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
-
-    def __enter__(self) -> "Readers":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        self._servers, self._paths = servers, paths
 
     def _run(self, number: int) -> None:
         random_, seen, of_path = random.Random(number), 0, dict[str, int]()
@@ -144,7 +131,7 @@ def replicas_lost(primary: Cluster, replicas: Sequence[Cluster], database: str, 
         for number in range(rounds):
             hanging, killed = replicas[number % len(replicas)], replicas[(number + 1) % len(replicas)]
             writers.wait_for(len(writers.told) + 20)
-            with stopped(hanging):
+            with stopped(hanging.data):
                 time.sleep(1.5)
             killed.kill()
             writers.wait_for(len(writers.told) + 20)

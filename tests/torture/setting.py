@@ -11,12 +11,13 @@ import sys
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -133,18 +134,15 @@ class Told:
     digest: str
 
 
-class Writers:
-    """Clients that create and change records of their own until told to stop, whatever the server does."""
+class Clients(ABC):
+    """Threads that run `_run` with their numbers, as long as the block of the `with` statement."""
 
-    def __init__(
-        self, server: Server, key: dict[str, str], clients: int, states: Sequence[str] = ("published",)
-    ) -> None:
-        self.server, self.told, self.statuses = server, list[Told](), Counter[int]()
-        self.lost, self.without_retry = 0, 0
-        self._key, self._states, self._stop = key, states, threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
+    def __init__(self, count: int) -> None:
+        self.statuses = Counter[int]()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(count)]
 
-    def __enter__(self) -> "Writers":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -153,6 +151,22 @@ class Writers:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+    @abstractmethod
+    def _run(self, number: int) -> None:
+        """Send requests until `_stop` is set, and count the statuses of the responses."""
+
+
+class Writers(Clients):
+    """Clients that create and change records of their own, whatever the server does."""
+
+    def __init__(
+        self, server: Server, key: dict[str, str], clients: int, states: Sequence[str] = ("published",)
+    ) -> None:
+        super().__init__(clients)
+        self.server, self.told = server, list[Told]()
+        self.lost, self.without_retry = 0, 0
+        self._key, self._states = key, states
 
     def wait_for(self, told: int, seconds: float = 120) -> None:
         """Until so many writes were acknowledged in all."""
