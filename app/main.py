@@ -29,6 +29,7 @@ from app.core.asgi.authentication import AuthenticationMiddleware
 from app.core.asgi.compression import Compression
 from app.core.asgi.freshness import Freshness
 from app.core.asgi.http_middleware import HttpMiddleware
+from app.core.asgi.purged_caching import PurgedCaching
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import ResponseCache
@@ -131,6 +132,9 @@ def create_app(settings: Settings | None = None, usage: UsageTable | None = None
         log_clients=settings.log_clients,
         observe=observe,
         position=app.state.position,
+        caching=PurgedCaching(settings.cache_control, settings.shared_max_age, settings.shared_stale)
+        if settings.shared_max_age
+        else None,
     )
     outermost: ASGIApp = http
     if settings.hot_cache:

@@ -180,6 +180,19 @@ class Settings(BaseSettings):
         pattern=r"^[ -~]{1,200}$",
         description="`Cache-Control` header of public responses.",
     )
+    shared_max_age: int = Field(
+        default=0,
+        ge=0,
+        le=31_536_000,
+        description="Seconds for which a cache in front of the server may use a public response, if changed "
+        "responses are deleted from it. 0: responses do not say what they depend on.",
+    )
+    shared_stale: int = Field(
+        default=0,
+        ge=0,
+        le=31_536_000,
+        description="Seconds for which this cache may use an expired response while it fetches a new one.",
+    )
     root_path: str = Field(
         default="",
         pattern=r"^((/[A-Za-z0-9._~-]{1,60}){1,5})?$",

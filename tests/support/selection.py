@@ -37,6 +37,7 @@ ONE_ENGINE = {
 # Modules of what happens before a database is asked, or beside it. They run on SQLite alone, in the whole suite too.
 NO_ENGINE = {
     "test_agents": "what tools answer is made of responses of the API",
+    "test_cache_keys": "headers, and which responses differ",
     "test_codelists": "code lists",
     "test_contract": "the contract, and responses that have its shape",
     "test_docs": "texts",

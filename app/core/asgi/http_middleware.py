@@ -14,10 +14,12 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.access.clients import network_of, wider_network_of
+from app.core.asgi.purged_caching import PurgedCaching
 from app.core.asgi.refusal_log import PROBES, REFUSALS, RefusalLog
 from app.core.database.log_position import LogPosition
 from app.core.errors import Problem, Unavailable, unexpected
 from app.core.etags import matching, without_codings
+from app.core.values.cache_keys import HEADER as KEYS
 
 log = structlog.get_logger("hoptac.access")
 
@@ -69,7 +71,8 @@ class HttpMiddleware:
     """An ASGI middleware. `observe(method, scope, status, seconds)` is called for every request.
 
     `log_clients` is the setting that says what the access log contains about clients. `position` is the state that the
-    responses of this process have reached.
+    responses of this process have reached. `caching` makes the headers for a cache in front of the server, if there is
+    one.
     """
 
     def __init__(
@@ -80,8 +83,10 @@ class HttpMiddleware:
         log_clients: str = "full",
         observe: Observe | None = None,
         position: LogPosition | None = None,
+        caching: PurgedCaching | None = None,
     ) -> None:
         self.app = app
+        self.caching = caching
         self.position = position or LogPosition()
         self.log_clients = log_clients
         self.access_log = access_log
@@ -99,7 +104,7 @@ class HttpMiddleware:
         await self._answer(problem.response(), scope, receive, send)
 
     async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = RequestResponse(scope, send, self.position)
+        exchange = RequestResponse(scope, send, self.position, self.caching)
         try:
             if exchange.is_preflight:
                 await exchange.preflight()
@@ -193,8 +198,9 @@ def _cut(text: str, length: int) -> str:
 class RequestResponse:
     """One request and its response."""
 
-    def __init__(self, scope: Scope, send: Send, position: LogPosition) -> None:
+    def __init__(self, scope: Scope, send: Send, position: LogPosition, caching: PurgedCaching | None = None) -> None:
         self.scope = scope
+        self._caching = caching
         self._position = position
         self._send = send
         self.started = time.perf_counter()
@@ -234,6 +240,8 @@ class RequestResponse:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*self._completed(message["headers"]), *COMMON_HEADERS, self.id_header()]
+            if self._caching is not None:
+                headers = self._with_keys(headers, self._caching)
             meter = self.scope.get("meter")
             if meter is not None:
                 headers += meter.response_headers(self.status, headers)
@@ -273,6 +281,14 @@ class RequestResponse:
         if sent_tag is tag:
             return completed
         return [(name, sent_tag if name == b"etag" else value) for name, value in completed]
+
+    def _with_keys(self, headers: list[tuple[bytes, bytes]], caching: PurgedCaching) -> list[tuple[bytes, bytes]]:
+        """Add what a cache in front of the server has to know, if it may keep the response."""
+        others = [header for header in headers if header[0] != KEYS]
+        if self.scope["method"] not in ("GET", "HEAD") or b"authorization" in self.scope["header_values"]:
+            return others
+        seconds = time.perf_counter() - self.started
+        return [*others, *caching.headers(self.scope["path"], self.status, dict(headers), seconds)]
 
     def _sequence(self, tag: bytes) -> list[tuple[bytes, bytes]]:
         """Return the header that names the state of a response: that of its ETag, or else one that is not earlier.

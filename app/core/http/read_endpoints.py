@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, create_model
 
 from app.core.errors import BadRequest, Forbidden, Gone, Invalid, Moved, NotFound, Problem, Unavailable
 from app.core.http.operations import checked_id, id_in_path, operation
+from app.core.http.response_keys import keys_of_detail, keys_of_list
 from app.core.http.responses import read_request, write_response
 from app.core.model.negations import NONE, NOT
 from app.core.model.resource import COMPUTED_INCLUDES, RESOURCES, Include, Resource
@@ -67,7 +68,9 @@ def _add_list(router: APIRouter, reading: ResourceReads) -> None:
         problems=(*OF_LISTS, Forbidden),
     )
     async def read(request: Request, query: BaseModel) -> Response:
-        return await write_response(request, lambda: reading.page(query, read_request(request)))
+        return await write_response(
+            request, lambda: reading.page(query, read_request(request)), keys=lambda: keys_of_list(resource, query)
+        )
 
 
 def _add_select(router: APIRouter, reading: ResourceReads) -> None:
@@ -88,7 +91,9 @@ def _add_select(router: APIRouter, reading: ResourceReads) -> None:
         problems=(*OF_LISTS, Forbidden),
     )
     async def read(request: Request, query: BaseModel) -> Response:
-        return await write_response(request, lambda: reading.page(query, read_request(request)))
+        return await write_response(
+            request, lambda: reading.page(query, read_request(request)), keys=lambda: keys_of_list(resource, query)
+        )
 
 
 def _add_facets(router: APIRouter, facets: Facets) -> None:
@@ -141,7 +146,11 @@ def _add_detail(router: APIRouter, reading: ResourceReads) -> None:
     async def read(request: Request, query: Any, **path: str) -> Response:
         record_id = checked_id(path[id_name])
         detail = reading.detail if query.as_of is None else history.detail
-        return await write_response(request, lambda: detail(record_id, query, read_request(request)))
+        return await write_response(
+            request,
+            lambda: detail(record_id, query, read_request(request)),
+            keys=lambda: keys_of_detail(resource, record_id, query),
+        )
 
 
 def _add_history(router: APIRouter, resource: Resource) -> None:
@@ -193,7 +202,11 @@ def _add_nested(router: APIRouter, reading: ResourceReads, include: Include) -> 
     )
     async def read(request: Request, query: BaseModel, **path: str) -> Response:
         parent = checked_id(path[id_name])
-        return await write_response(request, lambda: reading.nested(parent, include, query, read_request(request)))
+        return await write_response(
+            request,
+            lambda: reading.nested(parent, include, query, read_request(request)),
+            keys=lambda: keys_of_list(target, query, [include.parameter]),
+        )
 
 
 def of_records(resource: Resource, *others: type[Problem]) -> tuple[type[Problem], ...]:

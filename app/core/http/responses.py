@@ -1,7 +1,7 @@
 """Responses: of reads, of constant JSON, and of JSON that only the caller may see."""
 
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.core.database.log_position import LogPosition, sequence_of
 from app.core.database.statements import Read
 from app.core.errors import Problem
 from app.core.reading.results import ReadRequest, ReadResult, last_change_name
+from app.core.values.cache_keys import HEADER, in_header
 from app.core.values.json import to_json
 
 
@@ -54,8 +55,12 @@ async def write_response(
     long: bool = False,
     media_type: str = "application/json",
     logged: bool = True,
+    keys: Callable[[], Collection[str]] | None = None,
 ) -> Response:
-    """Run a read and return its body, ETag and next page, or 304. A `long` read does not block the event loop."""
+    """Run a read and return its body, ETag and next page, or 304. A `long` read does not block the event loop.
+
+    `keys` returns what the result depends on, for a cache in front of the server. By default it is every Change.
+    """
     state = request.scope["app"].state
     result: ReadResult = await run_read(request, read, long=long, logged=logged)
     state.position.note(result.sequence)
@@ -63,6 +68,8 @@ async def write_response(
     headers = [(b"etag", b'"%s"' % result.tag.encode()), (b"cache-control", caching.encode())]
     if result.next:
         headers.append((b"link", b'<%s>; rel="next"' % result.next.encode()))
+    if keys is not None and state.settings.shared_max_age:
+        headers.append((HEADER, in_header(keys())))
     if result.body is None:
         return PreparedResponse(304, headers, b"")
     headers += [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(result.body))]

@@ -1,0 +1,42 @@
+"""Headers for a cache in front of the server from which changed responses are deleted."""
+
+from collections.abc import Mapping
+
+from app.core.values.cache_keys import CHANGES, HEADER, REGISTRY
+
+MAX_MAKING = 5.0  # seconds; what took longer may have been read long before, when records that it shows have changed
+IN_BACKGROUND = ("/v1/export",)  # files that are made anew some time after a Change
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class PurgedCaching:
+    """The headers for such a cache. Other caches follow `Cache-Control`, of which `cache_control` is the public value.
+
+    `max_age` is for how many seconds the cache may use a response, and `stale` for how many more while it fetches it
+    anew.
+    """
+
+    def __init__(self, cache_control: str, max_age: int, stale: int) -> None:
+        self._public = cache_control.encode()
+        lifetime = b"max-age=%d, stale-while-revalidate=%d" % (max_age, stale)
+        self._lifetime = [(b"surrogate-control", lifetime), (b"cdn-cache-control", b"public, " + lifetime)]
+
+    def headers(self, path: str, status: int, values: Mapping[bytes, bytes], seconds: float) -> Headers:
+        """Return the headers of a response to a request without a key, from its other headers and how long it took.
+
+        There are none if the cache may not keep it: it is not public or not complete, or it has no ETag, so that it
+        depends on more than the log.
+        """
+        is_complete = status == 304 or (status == 200 and b"content-length" in values)
+        is_public = values.get(b"cache-control") == self._public and b"etag" in values
+        if not is_complete or not is_public or path in IN_BACKGROUND or seconds > MAX_MAKING:
+            return []
+        keys = [REGISTRY.encode(), *values.get(HEADER, CHANGES.encode()).split()]
+        return [
+            (HEADER, b" ".join(keys)),
+            (b"cache-tag", b",".join(keys)),
+            (b"cache-groups", b", ".join(b'"%s"' % key for key in keys)),
+            *self._lifetime,
+            (b"vary", b"Hoptac-At-Least"),  # asks for a state that a response in the cache may not have
+        ]

@@ -1,0 +1,37 @@
+"""The keys of lists and details for a cache in front of the server. All other responses depend on every Change."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from app.core.model.resource import Resource
+from app.core.reading.includes import includes_of
+from app.core.values.cache_keys import CHANGES, key_of_record
+
+
+def keys_of_list(resource: Resource, query: Any, fixed: Iterable[str] = ()) -> Collection[str]:
+    """Return the keys of a page of a list. `fixed` are the names of the filters that the path sets.
+
+    A list depends on the records of its resource, and on those to which its filters lead: they may have been merged,
+    or have got parts. A query depends on the words of linked records too.
+    """
+    filters = [resource.parameters[name] for name in (*query.model_fields_set, *fixed) if name in resource.parameters]
+    included = _resources_of(resource, query.include)
+    if query.q is not None or included is None or any(parameter.is_flag for parameter in filters):
+        return (CHANGES,)
+    return sorted({resource.name, *included, *(parameter.target for parameter in filters if parameter.target)})
+
+
+def keys_of_detail(resource: Resource, record_id: str, query: Any) -> Collection[str]:
+    """Return the keys of one record, with those of the resources of which it includes records."""
+    included = _resources_of(resource, query.include)
+    if included is None or query.as_of is not None:
+        return (CHANGES,)
+    return [key_of_record(resource.name, record_id), *sorted(included)]
+
+
+def _resources_of(resource: Resource, include: str | None) -> Collection[str] | None:
+    """Return the resources of included records, or None if something computed is included."""
+    if not include:
+        return ()
+    includes = includes_of(resource, include)
+    return None if includes.computed else {step.include.resource.name for step in includes.steps}
