@@ -48,7 +48,7 @@ from app.core.http.html_pages.routes import pages
 from app.core.http.openapi.document import openapi_document
 from app.core.http.openapi.examples import Examples, add_examples
 from app.core.logs import set_up_logs
-from app.core.maintenance.pruning import Pruner
+from app.core.maintenance.pruning import Prune, Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import head
 from app.core.maintenance.stopping import before_stop, end_in_time
@@ -78,6 +78,7 @@ from app.exchange.imports.worker import Importer
 from app.exchange.linked_data.routes import linked_data_router
 from app.exchange.mappings import routes as mappings
 from app.exchange.metadata import routes as metadata
+from app.exchange.mirrors.source_watch import SourceWatch
 from app.exchange.reconciliation import routes as reconciliation
 from app.explorer.reads import Summaries
 from app.explorer.routes import explorer_router, page_variant
@@ -178,12 +179,14 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     state.shared_reads = SharedReads()
     state.workbooks = workbook_queue()
     state.position = LogPosition()
+    state.source = None
+    state.replicas = None
     state.fresh = Freshness(
         lambda: last_state(state.separate_reader),
         lambda: state.database.commits(),
         settings.hot_staleness,
         state.position,
-        lambda: state.replicas is None or state.replicas.primary.responds,
+        partial(_lacks, state),
     )
     state.summaries = Summaries(state.fresh.marker)
     routers = _routers(settings)
@@ -265,6 +268,22 @@ def _routers(settings: Settings) -> list[APIRouter]:
     ]
 
 
+async def _lacks(state: Any, sequence: int) -> bool:
+    """Return whether the registry is known not to have a Change that the database does not have."""
+    if state.source is not None:
+        return bool(await state.source.lacks(sequence))
+    return state.replicas is None or bool(state.replicas.primary.responds)
+
+
+def _pruning(settings: Settings) -> list[Prune]:
+    """Return the pruning functions of a server. A read node never writes to its database."""
+    files: list[Prune] = [partial(remove_archives, settings), remove_abandoned_folders]
+    if settings.writer_url:
+        return files
+    rows = (end_wrong_leases, correct_due_times, prune_imports, prune_replays, prune_deliveries, prune_written_bytes)
+    return [*rows, *files]
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
@@ -284,6 +303,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.reader = replicas.reader if replicas else database.reader()
     app.state.primary_reader = replicas.primary_reader if replicas else app.state.reader
     app.state.separate_reader = replicas.separate_reader if replicas else database.separate_reader()
+    app.state.source = SourceWatch(app.state.separate_reader, settings.read_max_lag) if settings.writer_url else None
     app.state.key_activity = KeyActivity(database)
     app.state.editor = WriterThread(database, app.state.key_activity.refused)
     app.state.key_revocations = PendingRevocations()
@@ -294,19 +314,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.receiver = FileReceiver(settings.max_import)
     app.state.importer = Importer(database, app.state.primary_reader, app.state.editor, settings.import_quota)
     app.state.archives = CurrentArchive(settings, app.state.primary_reader)
-    app.state.pruner = Pruner(
-        database,
-        end_wrong_leases,
-        correct_due_times,
-        prune_imports,
-        prune_replays,
-        prune_deliveries,
-        prune_written_bytes,
-        partial(remove_archives, settings),
-        remove_abandoned_folders,
-    )
-    index_refresher = Pruner(database, refresh_index, every=REFRESHED_EVERY)
-    administrator_watch = Pruner(database, log_last_administrator, every=DAY)
+    app.state.pruner = Pruner(database, *_pruning(settings))
+    writes = not settings.writer_url  # at a read node, only `hoptac mirror` writes
+    index_refresher = Pruner(database, *([refresh_index] if writes else []), every=REFRESHED_EVERY)
+    administrator_watch = Pruner(database, *([log_last_administrator] if writes else []), every=DAY)
     long_polls = LongPolls(app.state.fresh, look=look_with(app.state.reader))
     long_polls.end_before_stop()
     before_stop(end_in_time)
@@ -314,8 +325,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.manual_limits = ManualLimits(app.state.usage)
     policy = EgressPolicy.parse(settings.webhook_allow)
     sender = Sender(database, app.state.primary_reader, policy, settings.link_base())
-    if settings.webhook_sender:
+    if settings.webhook_sender and writes:
         sender.start()
+    if app.state.source is not None:
+        app.state.source.start()
     process_gauges = getattr(app.state, "process_gauges", None)
     if process_gauges is not None:
         process_gauges.start()
@@ -333,6 +346,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.archives.close()
     await app.state.key_activity.close()
     app.state.editor.close()
+    if app.state.source is not None:
+        await app.state.source.close()
     await app.state.reader.close()
     await app.state.separate_reader.close()
     if replicas is not None:

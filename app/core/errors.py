@@ -35,7 +35,8 @@ A problem never repeats what the client sent. It is in Vietnamese if `Accept-Lan
 
 import errno
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -205,11 +206,21 @@ class Forbidden(Problem):
 
 
 class ReadOnly(Forbidden):
-    """This registry is a mirror and accepts no writes. Send the write to the registry that it mirrors."""
+    """This registry is a mirror and accepts no writes. Send the write to the registry that it mirrors.
+
+    A read node accepts no keys either. Its `detail` has the address of the registry, and `Link` (`edit`) the URL.
+    """
 
     code = "read_only"
     title = "Read-only mirror"
     detail = "This registry is a mirror and accepts no writes. Send the write to the registry that it mirrors."
+
+    @classmethod
+    def at_node(cls, writer_url: str, path: str) -> Self:
+        """Return the refusal of a read node, with the URL to which the request for this path can be sent."""
+        base = writer_url.rstrip("/")
+        detail = f"Send this request to {base} instead. This server is a read node, for public reads without a key."
+        return cls(detail, headers={"Link": f'<{base}{quote(path)}>; rel="edit"'})
 
 
 class NotFound(Problem):

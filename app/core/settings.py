@@ -50,7 +50,14 @@ class Settings(BaseSettings):
         default=10.0,
         ge=1,
         le=3_600,
-        description="Seconds for which a replica may be behind the primary. Until it has caught up, others are read.",
+        description="Seconds for which a replica may be behind the primary: until it has caught up, others are read. "
+        "And those for which a read node may be behind its source: then it is not ready.",
+    )
+    writer_url: str = Field(
+        default="",
+        pattern=r"^(https?://[!-~]{1,500})?$",
+        description="Public URL of the registry that this database mirrors. The server is then a read node: it answers "
+        "public reads, and refers everything else to this URL. Empty: no read node.",
     )
     host: str = Field(default="127.0.0.1", description="Address on which `hoptac serve` listens.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port on which `hoptac serve` listens.")

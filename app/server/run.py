@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from app.core.asgi.usage_table import UsageTable, open_usage_table, usage_file
+from app.core.change_log import MIRRORS
 from app.core.database.engine import Database
 from app.core.errors import Unavailable
 from app.core.garbage_collection import freeze_after_long_collections, without_garbage_collection
@@ -125,12 +126,21 @@ def ensure_ready(settings: Settings) -> None:
             version = database.schema_version()
         except Unavailable:
             raise NotReady(f"{url} does not respond. Check HOPTAC_DATABASE_URL and that the database runs.") from None
-    if version != head():
-        raise NotReady(f"{url} {explain(version)}")
+        if version != head():
+            raise NotReady(f"{url} {explain(version)}")
+        if settings.writer_url and not _is_mirror(database):
+            raise NotReady(f"{url} is no mirror yet. Run: hoptac mirror URL. HOPTAC_WRITER_URL is for read nodes.")
+
+
+def _is_mirror(database: Database) -> bool:
+    with database.snapshot() as connection:
+        return connection.execute(select(MIRRORS)).first() is not None
 
 
 def work(settings: Settings) -> None:
     """Run a worker until the process is stopped; raises NotReady like `serve`."""
+    if settings.writer_url:
+        raise ValueError("HOPTAC_WRITER_URL: a read node sends no webhooks. Run `hoptac worker` beside the writer.")
     ensure_ready(settings)
 
     async def send() -> None:

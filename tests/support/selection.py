@@ -57,6 +57,7 @@ NO_ENGINE = {
     "test_permissions": "which key may do what is decided before a write",
     "test_python_client": "requests of a client",
     "test_prefilled": "the examples of the contract",
+    "test_read_nodes": "what a server refers to another one, and the numbers of Changes that it waits for",
     "test_request_headers": "headers",
     "test_root_path": "paths in responses",
     "test_translation": "messages",
@@ -64,7 +65,7 @@ NO_ENGINE = {
 }
 
 # Tests of those modules that run on PostgreSQL all the same.
-EACH_ENGINE = {"test_both_engines_write_the_same_bytes"}
+EACH_ENGINE = {"test_both_engines_write_the_same_bytes", "test_nobody_sees_time_run_backwards"}
 
 # Modules that start many processes or take their time by intent.
 SLOW = {

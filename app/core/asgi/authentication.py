@@ -9,7 +9,7 @@ from app.core.access.caller import Caller
 from app.core.access.clients import client_of
 from app.core.access.keys import DETAILS, KEYS, READ_KEY_BY_ID, caller_of, id_of_token, refusal_of, token_hash
 from app.core.database.statements import Read
-from app.core.errors import BadRequest, Problem, Unauthorized
+from app.core.errors import BadRequest, Problem, ReadOnly, Unauthorized
 
 TOKEN_IN_PATH = "/v1/keys/hoptac_"
 WITH_KEYS = ("/v1", "/mcp")  # where a key is looked at
@@ -40,7 +40,7 @@ class AuthenticationMiddleware:
         meter = scope.get("meter")
         try:
             caller = await self._identify(headers, scope)
-        except Unauthorized:
+        except (Unauthorized, ReadOnly):
             if meter is not None:
                 meter.count_invalid_key()
             raise
@@ -49,6 +49,8 @@ class AuthenticationMiddleware:
         return caller
 
     async def _identify(self, headers: list[bytes], scope: Scope) -> Caller:
+        if self.state.settings.writer_url:  # a read node has no keys
+            raise ReadOnly.at_node(self.state.settings.writer_url, scope["path"])
         scheme, _, credentials = headers[0].decode("latin-1").partition(" ")
         if len(headers) > 1 or scheme.lower() != "bearer":
             raise Unauthorized

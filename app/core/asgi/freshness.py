@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from app.core.database.log_position import LogPosition, sequence_of
 from app.core.errors import NotReached, Unavailable
@@ -13,7 +13,11 @@ PATIENCE = 1.5  # seconds that requests wait for the last Change; then they do w
 # committed. A synchronous replica shows a commit a moment before the primary does.
 PAUSES = (0.0, 0.0, 0.02, 0.08, 0.2)
 
+# The same, before each further look for a Change that the registry has, but not yet the database of this process.
+PAUSES_BEHIND = (0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4)
+
 ReadLastChange = Callable[[], Awaitable[object]]
+Lacks = Callable[[int], Awaitable[bool]]
 
 
 def today() -> object:
@@ -26,8 +30,8 @@ class Freshness:
 
     Commits of this process are noticed at once, and commits of other processes within `staleness` seconds. `look` asks
     the database, and returns None if that does not respond. `commits` returns the number of commits of this process.
-    `position` is the state that no response may be older than. `sees_all` returns whether the last look has asked the
-    primary, which has all Changes.
+    `position` is the state that no response may be older than. `lacks` returns whether the registry is known not to
+    have a Change that the database does not have; without it, the database has all Changes.
     """
 
     def __init__(
@@ -36,13 +40,13 @@ class Freshness:
         commits: Callable[[], int],
         staleness: float,
         position: LogPosition | None = None,
-        sees_all: Callable[[], bool] = lambda: True,
+        lacks: Lacks | None = None,
     ) -> None:
         self._look = look
         self._commits = commits
         self._staleness = staleness
         self.position = position or LogPosition()
-        self._sees_all = sees_all
+        self._lacks = lacks
         self._until = 0.0
         self._looked_at = 0.0
         self._seen_commits = -1
@@ -68,19 +72,27 @@ class Freshness:
         return self.last == marker and self._seen_commits == self._commits()
 
     async def ensure_reached(self, sequence: int) -> None:
-        """Raise NotReached if the log does not contain this Change, and Unavailable if that cannot be found out.
+        """Raise NotReached if the log of the registry does not contain this Change.
 
-        No later response of this process is older than the Change.
+        Raise Unavailable if that cannot be found out, or if the database does not receive the Change in time. No later
+        response of this process is older than the Change.
         """
-        if sequence <= self.position.reached:
+        if sequence <= self.position.reached or await self._reaches(sequence, PAUSES):
             return
-        for pause in PAUSES:
+        if self.last is not None and (self._lacks is None or await self._lacks(sequence)):
+            raise NotReached
+        if not await self._reaches(sequence, PAUSES_BEHIND):
+            raise Unavailable
+
+    async def _reaches(self, sequence: int, pauses: Iterable[float]) -> bool:
+        """Look for a Change after each pause, until the database has it."""
+        for pause in pauses:
             await asyncio.sleep(pause)
             if not await self._has_looked():
                 raise Unavailable
             if sequence <= self.position.reached:
-                return
-        raise NotReached if self.last is not None and self._sees_all() else Unavailable
+                return True
+        return False
 
     def _is_current(self) -> bool:
         return self._seen_commits == self._commits() and self._sequence >= self.position.reached

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from contextvars import Context
 from functools import partial
@@ -12,7 +11,7 @@ import psycopg
 import structlog
 from sqlalchemy import text
 
-from app.core.database.log_position import LogPosition
+from app.core.database.log_position import LagHistory, LogPosition
 from app.core.database.postgres import LAST_SEQUENCE, Behind, PostgresReader, is_lost
 from app.core.database.statements import Query, Read, Reader
 from app.core.errors import Problem, Unavailable
@@ -23,7 +22,6 @@ LAST_PATIENCE = 2.0  # seconds that it waits if no server can answer
 STEP = 0.005  # seconds between two looks at a replica for which reads wait
 EVERY = 1.0  # seconds between two looks at each server
 LOOK = 1.0  # seconds after which a server that does not answer a look counts as lost
-MAX_HISTORY = 1_000  # states of the primary that are remembered to compute a lag
 
 _LAST = "SELECT sequence, chain FROM changes ORDER BY sequence DESC LIMIT 1"
 _CHAIN = "SELECT chain FROM changes WHERE sequence = "
@@ -151,7 +149,7 @@ class Replicas:
         self.position = position
         self._max_lag = max_lag
         self._turn = 0
-        self._history: deque[tuple[float, int]] = deque(maxlen=MAX_HISTORY)
+        self._history = LagHistory()
         self._watcher: asyncio.Task[None] | None = None
         self.reader: Reader = ReplicaReader(self, self._run_on_replica)
         self.primary_reader: Reader = ReplicaReader(self, partial(self._run_on_primary, quick=False))
@@ -264,17 +262,12 @@ class Replicas:
 
     def _compare(self, looked_at: float) -> None:
         """Compute for how long each replica has been behind the primary, and notice if the log was rewound."""
-        now = time.monotonic()
         last = self.primary.sequence
         if self.primary.responds and last < self.position.reached:
             self.position.observe(last, looked_at)
-        while self._history and self._history[-1][1] > last:  # the log was rewound
-            self._history.pop()
-        if not self._history or self._history[-1][1] < last:
-            self._history.append((now, last))
+        self._history.note(last)
         for server in self.servers:
-            later = (since for since, sequence in self._history if sequence > server.sequence)
-            server.seconds_behind = now - next(later, now)
+            server.seconds_behind = self._history.seconds_behind(server.sequence)
             server.reference = (last, self.primary.chain)
 
     async def close(self) -> None:

@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from app.core.access.caller import ANONYMOUS, Caller
-from app.core.errors import Forbidden, NotFound, Problem
+from app.core.errors import Forbidden, NotFound, Problem, ReadOnly
 from app.core.http.bodies import JSON, read_json
 from app.core.model.resource import Id, Resource
 from app.core.model.validation import validate
@@ -79,6 +79,7 @@ class Operation:
     scopes: tuple[str, ...] = ()  # the key needs one of these; without scopes, no key is needed
     statuses: Mapping[str, str] = field(default_factory=dict)  # by default 200, with the docstring of `returns`
     problems: tuple[type[Problem], ...] = ()  # in addition to those that every operation has
+    only_reads: bool = False  # although it takes a body
     tagged: bool | None = None  # responses have an ETag, so 304 is possible; by default for reads that need no key
 
     def __call__(self, endpoint: Endpoint) -> Endpoint:
@@ -159,6 +160,7 @@ class GuardedRoute(APIRoute):
         parameters = _parameters(endpoint)
 
         async def handle(request: Request) -> Response:
+            _ensure_answered_here(request, declared)
             with request.app.state.buffered_bodies.request(request):
                 return await handle_body(request)
 
@@ -183,6 +185,13 @@ class GuardedRoute(APIRoute):
             return response
 
         return handle
+
+
+def _ensure_answered_here(request: Request, declared: Operation) -> None:
+    """Raise ReadOnly at a read node, which has no keys and writes nothing."""
+    writer_url = request.app.state.settings.writer_url
+    if writer_url and (declared.scopes or not declared.only_reads):
+        raise ReadOnly.at_node(writer_url, request.scope["path"])
 
 
 def _require(request: Request, caller: Caller, scopes: tuple[str, ...]) -> None:

@@ -101,6 +101,18 @@ class ReplicaShown(BaseModel, defer_build=True):
     )
 
 
+class SourceShown(BaseModel, defer_build=True):
+    """The registry that a read node mirrors."""
+
+    state: str = Field(
+        description="`ok`: the node follows it. `unreachable`: it does not answer, so the node can be further behind. "
+        "In other states, the node is not ready.",
+        examples=["ok"],
+    )
+    changes_behind: int = Field(description="How many Changes the source has that the node does not have.")
+    seconds_behind: float = Field(description="For how many seconds the source has had a Change that it does not have.")
+
+
 class Ready(BaseModel, defer_build=True):
     """The database responds and has the schema that this program needs."""
 
@@ -113,6 +125,7 @@ class Ready(BaseModel, defer_build=True):
     replicas: list[ReplicaShown] | None = Field(
         default=None, description="The replicas, in the order of the setting. Only of a registry with replicas."
     )
+    source: SourceShown | None = Field(default=None, description="The registry that it mirrors. Only of a read node.")
 
 
 def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
@@ -140,12 +153,17 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
         problems=(Unavailable,),
     )
     async def read_readyz(request: Request) -> Response:
-        """The database responds and has the schema that this program needs."""
+        """The database responds and has the schema of this program. A read node is not far behind its source."""
         schema_version = await request.app.state.separate_reader.run(_schema, client=client_of(request.scope))
         if schema_version != schema:
             raise Unavailable("The database does not have the schema of this program. Run `hoptac migrate`.")
         return _uncached_json(
-            {"status": "ok", "schema_version": schema_version, **_replicas(request.app.state.replicas)}
+            {
+                "status": "ok",
+                "schema_version": schema_version,
+                **_replicas(request.app.state.replicas),
+                **_source(request.app.state.source),
+            }
         )
 
     return router
@@ -186,6 +204,14 @@ def _replicas(replicas: Any) -> dict[str, Any]:
         return {}
     primary = "ok" if replicas.primary.responds else "unavailable"
     return {"primary": primary, "replicas": [state._asdict() for state in replicas.states()]}
+
+
+def _source(source: Any) -> dict[str, Any]:
+    """Return what is known of the source of a read node. Raise Unavailable if the node is too far behind it."""
+    if source is None:
+        return {}
+    source.ensure_near()
+    return {"source": source.state()._asdict()}
 
 
 def _schema() -> Read:

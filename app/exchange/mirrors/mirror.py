@@ -18,6 +18,7 @@ from sqlmodel import Session
 from app.core.change_log import CHANGES, LATEST_CHANGE, MIRRORS, REDACTIONS, now
 from app.core.database.engine import Database
 from app.core.database.sql import chunks
+from app.core.maintenance.reindex import refresh_index
 from app.core.model.resource import RESOURCES
 from app.core.progress import advance
 from app.core.search.index import clear_index
@@ -47,6 +48,7 @@ class MirrorFollower:
         self.database = database
         self.source = source
         self.report = report
+        self._reported: int | None = None  # the last Change when the mirror was last up to date
         self._is_scrubbed = False  # whether the file contains nothing that a redaction removed
 
     def follow(self, *, once: bool = False) -> None:
@@ -57,9 +59,10 @@ class MirrorFollower:
         self._check_usable()
         self._is_scrubbed = not self.database.has_removed_text()
         is_claimed = False
+        is_indexed = False
         while True:
             sequence, chain = self._head()
-            page = self.source.read_after(sequence, chain, 0 if once else WAIT)
+            page = self.source.read_after(sequence, chain, 0 if once or not is_indexed else WAIT)
             if not is_claimed:  # only after the source has responded, because the URL could be mistyped
                 self._claim()
                 is_claimed = True
@@ -68,10 +71,16 @@ class MirrorFollower:
             except IntegrityError as error:
                 raise NotMirrored(f"The database rejects the records of the source: {error.orig}") from error
             self._scrub()
-            if page.is_last and (page.items or once):
-                self.report(self._head()[0])
-            if page.is_last and once:
-                return
+            is_indexed = not refresh_index(self.database)  # a batch, so that the next page does not wait for all
+            if page.is_last and is_indexed:
+                self._report(self._head()[0])
+                if once:
+                    return
+
+    def _report(self, sequence: int) -> None:
+        if sequence != self._reported:
+            self._reported = sequence
+            self.report(sequence)
 
     def _check_usable(self) -> None:
         with self.database.snapshot() as connection:

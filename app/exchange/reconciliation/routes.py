@@ -129,6 +129,7 @@ async def read_reconciliation(request: Request, resource: str, query: ReconcileQ
     accepts={FORM: BATCH_FORM},
     statuses={"200": "The candidates of each query, or the values of the properties."},
     in_path=IN_PATH,
+    only_reads=True,
     problems=(NotFound,),
 )
 async def reconcile(request: Request, resource: str) -> Response:
