@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app import __version__
-from app.commands import checks, copies, dataset, files, keys, output, records, schema, serving, texts
+from app.commands import caches, checks, copies, dataset, files, keys, output, records, schema, serving, texts
 from app.core.access.caller import SCOPE
 from app.core.errors import ReadOnly, Unavailable
 from app.core.maintenance.schema import NotReady
@@ -109,11 +109,28 @@ def _add_server(group: Any) -> None:
     text = "port for its metrics, another one than that of the server (HOPTAC_METRICS_PORT)"
     worker.add_argument("--metrics-port", type=int, metavar="PORT", help=text)
     _command(group, "mcp", serving.mcp)
+    _add_purge(group)
     migrate = _command(group, "migrate", schema.migrate)
     migrate.add_argument("--down", action="store_true", help="remove the schema and ALL data, after a confirmation")
     migrate.add_argument("--yes", action="store_true", help="with --down: do not ask for confirmation")
     status = _command(group, "status", schema.status)
     status.add_argument("--json", action="store_true", help="print the facts as JSON")
+
+
+def _add_purge(group: Any) -> None:
+    purge = _command(group, "purge", caches.purge)
+    purge.add_argument("url", metavar="URL", help="where the cache deletes responses, such as http://127.0.0.1:6081")
+    text = "PURGE (the default, for Varnish) or POST (for most CDNs)"
+    purge.add_argument("--method", choices=("PURGE", "POST"), default="PURGE", help=text)
+    purge.add_argument("--json", action="store_true", help="send the keys as JSON, as Cloudflare takes them")
+    text = "file with headers of the requests, one a line, such as that with the token of a CDN"
+    purge.add_argument("--headers", type=Path, metavar="FILE", help=text)
+    text = "file in which the command stores how far it is (default: hoptac.purge)"
+    purge.add_argument("--file", type=Path, metavar="FILE", default=Path("hoptac.purge"), help=text)
+    text = "seconds between two looks for Changes (default: 1)"
+    purge.add_argument("--every", type=caches.pause, default=1.0, metavar="SECONDS", help=text)
+    purge.add_argument("--all", action="store_true", help="delete everything first, such as after a change of settings")
+    purge.add_argument("--once", action="store_true", help="stop when everything that has changed is deleted")
 
 
 def _add_dataset(group: Any) -> None:

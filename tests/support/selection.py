@@ -55,6 +55,7 @@ NO_ENGINE = {
     "test_metadata": "descriptions of the lists",
     "test_pages": "pages of the docs",
     "test_permissions": "which key may do what is decided before a write",
+    "test_purging": "which keys are sent to a cache",
     "test_python_client": "requests of a client",
     "test_prefilled": "the examples of the contract",
     "test_read_nodes": "what a server refers to another one, and the numbers of Changes that it waits for",
@@ -62,6 +63,7 @@ NO_ENGINE = {
     "test_root_path": "paths in responses",
     "test_translation": "messages",
     "test_urls": "values of URLs",
+    "test_varnish": "what a cache in front of the server keeps",
 }
 
 # Tests of those modules that run on PostgreSQL all the same.
@@ -75,6 +77,7 @@ SLOW = {
     "test_recovery": "stops and starts a PostgreSQL",
     "test_replicas": "stops and starts three PostgreSQL",
     "test_torture": "kills, crowds and stalls servers",
+    "test_varnish": "starts servers and Varnish, and waits for the second deletion",
 }
 
 # Modules with the longest tests: they start first, so that no worker is left alone with one of them at the end.

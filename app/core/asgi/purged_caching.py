@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from app.core.values.cache_keys import CHANGES, HEADER, REGISTRY
+from app.core.values.cache_keys import CHANGES, HEADER, MAX_MAKING, REGISTRY
 
-MAX_MAKING = 5.0  # seconds; what took longer may have been read long before, when records that it shows have changed
 IN_BACKGROUND = ("/v1/export",)  # files that are made anew some time after a Change
 
 Headers = list[tuple[bytes, bytes]]

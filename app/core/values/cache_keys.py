@@ -6,6 +6,9 @@ REGISTRY = "registry"  # the key of every response
 CHANGES = "changes"  # the key of each response that may depend on any record
 HEADER = b"surrogate-key"
 
+# Seconds after which a response gets no keys: what it shows may have been deleted before it arrives in the cache.
+MAX_MAKING = 5.0
+
 
 def key_of_record(resource: str, record_id: str) -> str:
     """Return the key of the responses that depend on a record."""
