@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from sqlalchemy import text
 
 from app.core.database.engine import Database
 from app.core.database.fair_queue import FairQueue
+from app.core.database.sqlite import SqliteReader
 from app.core.database.statements import Query, Read, Reader
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
 from app.core.reading.results import last_change_name
@@ -56,6 +58,46 @@ def run(url: str, work: Callable[[Database, Reader], Any], **settings: Any) -> A
 def queue(**limits: float) -> FairQueue:
     given: dict[str, Any] = {"running": 2, "running_of_client": 1, "waiting": 3, "waiting_of_client": 2, "patience": 60}
     return FairQueue(**{**given, **limits})
+
+
+def test_an_interrupted_statement_is_prepared_once_more_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite asks the authorizer about each part of a statement that it prepares."""
+    prepared: list[int] = []
+    connect = sqlite3.connect
+
+    def note(code: int, *_: Any) -> int:
+        prepared.append(code)
+        return sqlite3.SQLITE_OK
+
+    def watched(*arguments: Any, **settings: Any) -> sqlite3.Connection:
+        driver: sqlite3.Connection = connect(*arguments, **settings)
+        driver.set_authorizer(note)
+        return driver
+
+    query = Query(text("SELECT 0 UNION ALL SELECT * FROM (" + COUNT.format(":most") + ")"))  # has a row at once
+
+    def counting(most: int) -> Callable[[], Read]:
+        def read() -> Read:
+            return (yield query, {"most": most})
+
+        return read
+
+    async def main() -> list[int]:
+        sizes: list[int] = []
+        reader = SqliteReader(str(tmp_path / "a.db"), deadline=0.1)
+        with pytest.raises(QueryTooSlow):
+            await reader.run(counting(10**12))
+        for most in (1, 2, 3, 4):
+            assert await reader.run(counting(most)) == [(0,), (most,)]
+            sizes.append(len(prepared))
+        await reader.close()
+        return sizes
+
+    with contextlib.closing(connect(tmp_path / "a.db")) as driver:
+        driver.execute("CREATE TABLE a (b)")
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    first, *others = asyncio.run(main())
+    assert others == [first] * 3
 
 
 def test_waiting_clients_take_turns() -> None:

@@ -23,6 +23,7 @@ CACHE_KIB = 65_536
 CACHE_OF_THREAD_KIB = 16_384
 OPERATIONS = 250  # of SQLite between two looks at the time in the event loop: ten can sort a record of a megabyte
 ROWS_OF_PART = 25  # of a statement whose rows may have too many bytes
+MAX_INTERRUPTIONS = 200  # of the statements of a connection, before it is replaced
 
 
 class SqliteReader:
@@ -102,6 +103,12 @@ class _SqliteConnection:
         except sqlite3.DatabaseError as error:  # the file is not a database
             self._driver.close()
             raise Unavailable from error
+        # The driver of Python 3.11 takes an interrupted statement for one in use, and prepares it again each time it is
+        # executed, which takes longer than most reads. So after each interruption of a statement, its text gets another
+        # blank at the end: to the driver, this is a new statement.
+        self._texts: dict[str, str] = {}
+        self._interruptions = 0
+        self._last_sql = ""
         # A thread that runs a statement needs the interpreter each time that SQLite asks whether to go on.
         self._driver.set_progress_handler(is_out_of_time, operations)
 
@@ -121,6 +128,9 @@ class _SqliteConnection:
                     self._driver.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) in INTERRUPTED:
+                self._texts[self._last_sql] = self._texts.get(self._last_sql, self._last_sql) + " "
+                self._interruptions += 1
+                self._is_broken = self._interruptions > MAX_INTERRUPTIONS
                 raise OutOfTime from None
             self._is_broken = True
             raise
@@ -139,7 +149,8 @@ class _SqliteConnection:
                 for position, value in enumerate(parameters):
                     if type(value) is list:
                         parameters[position] = json.dumps(value)
-                cursor = self._driver.execute(sql, parameters)
+                self._last_sql = sql
+                cursor = self._driver.execute(self._texts.get(sql, sql), parameters)
                 most_bytes = values.get("most_bytes")
                 rows = cursor.fetchmany(MAX_ROWS + 1) if most_bytes is None else _fetch(cursor, most_bytes)
                 if len(rows) > MAX_ROWS:
