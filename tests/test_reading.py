@@ -13,6 +13,8 @@ from app.catalogue import RESOURCES
 from app.core.database.engine import Database
 from app.core.database.statement_cache import StatementCache
 from app.core.reading import filter_conditions, reads
+from app.core.reading.includes import IncludeStep
+from app.core.stored_records import select_stored
 from app.core.values.text import sort_key
 from bench.apps.same_sql import recorded, runner
 from seed.files import Dataset
@@ -225,11 +227,12 @@ def test_a_tree_may_be_asked_more_than_once_in_one_statement(client: TestClient,
 
 
 def test_included_records_are_read_in_few_statements(seeded_database: Database) -> None:
-    """The second statement finds that no included record links to another one. PostgreSQL plans it once."""
-    path = "/v1/projects/smart-factory-cooperation?include=partners,agreements,milestones,figures"
+    """If included records link to others, a second statement adds these. PostgreSQL plans it once."""
+    path = "/v1/projects/smart-factory-cooperation?include=agreements,milestones,figures"
     url = url_of(seeded_database)
-    ((first, *others),) = asyncio.run(recorded(url, [path]))
-    assert first[1].count("smart-factory-cooperation") == 5  # the record and each include
+    (alone,), (first, *others) = asyncio.run(recorded(url, [path, f"{path},partners,places"]))
+    assert alone[1].count("smart-factory-cooperation") == 4  # the record and each include
+    assert first[1].count("smart-factory-cooperation") == 6
     assert 1 <= len(others) <= 2
     if seeded_database.is_sqlite:
         return
@@ -238,6 +241,19 @@ def test_included_records_are_read_in_few_statements(seeded_database: Database) 
         for _ in range(20):  # the driver prepares a statement at the sixth time, and the server plans five more times
             run(others[0])
         assert run((plans, [])) == [(True,)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_link_of_an_included_record_is_overlooked(seeded_database: Database, name: str) -> None:
+    """The members that are looked for in the stored JSON contain each id that the tables of links lead to."""
+    resource = next(each for each in RESOURCES if each.name == name)
+    links = [include for include in resource.includes.values() if not include.nested]
+    steps = [IncludeStep(number, link.name, link, name) for number, link in enumerate(links)]
+    with seeded_database.snapshot() as connection:
+        for record_id, body in connection.execute(select_stored(resource, resource.table.id).limit(150)).all():
+            for step in steps:
+                linked = {row.id for row in connection.execute(step.keys(0, "id", True), {"id": record_id})}
+                assert linked <= {each.decode() for each in step.ids_in(body)}, (record_id, step.name)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from app.core.database.sql import one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, fitting
 from app.core.errors import MAX_ERRORS, ErrorItem, Invalid
-from app.core.model.resource import COMPUTED_INCLUDES, Include, Resource, on_record
+from app.core.model.resource import COMPUTED_INCLUDES, RESOURCES, Include, Resource, on_record
 from app.core.reading.cursors import Cursors
 from app.core.reading.results import ReadRequest
 from app.core.stored_records import TextsOf, ordered_query, select_keys, union_in_order
+from app.core.values.links import ids_in_json
 from app.core.values.text import Suggestions
 
 MAX_INCLUDED = 200  # records for each step
@@ -54,6 +55,10 @@ class IncludeStep:
         linked = select_keys(resource, literal_column(str(part)).label("part"))
         linked = linked.where(on_record(parameter, bind, single))
         return linked.order_by(resource.table.id).limit(literal_column(str(MAX_INCLUDED + 1)))
+
+    def ids_in(self, body: bytes) -> Iterator[bytes]:
+        """Yield the ids of all records to which this step leads from a stored record, and perhaps of others."""
+        return ids_in_json(RESOURCES[self.source].shown, self.include.resource.name, body)
 
 
 class Includes:
@@ -136,13 +141,17 @@ class IncludedRecords:
         self._request = request
         self._shape = shape
         self._followed: list[set[str]] = [set() for _ in includes.steps]
-        self._waiting: list[dict[str, None]] = [{} for _ in includes.steps]
+        self._waiting: list[dict[str, bytes]] = [{} for _ in includes.steps]
 
     def take_sources(self, step: IncludeStep) -> list[str]:
-        """Return the ids of the records of other names from which a step was not followed yet, and forget them."""
+        """Return the ids of records from which a step was not followed yet and may add others, and forget them."""
         waiting, self._waiting[step.number] = self._waiting[step.number], {}
+        if not waiting:
+            return []
         followed = self._followed[step.number]
-        return [record_id for record_id in waiting if record_id not in followed]
+        present = {record_id.encode() for record_id in self.by_name[step.name]}
+        unfollowed = ((record_id, body) for record_id, body in waiting.items() if record_id not in followed)
+        return [record_id for record_id, body in unfollowed if not present.issuperset(step.ids_in(body))]
 
     def add(self, step: IncludeStep, ids: Sequence[str], read: "StepRecords") -> Read:
         """Add the records of a step that was followed from these ids, and the paths of the remaining ones."""
@@ -152,7 +161,7 @@ class IncludedRecords:
         added = {record_id: (resource, body) for record_id, body in read.pairs if record_id not in records}
         records |= added
         for later in self._includes.following[step.number] if added else ():
-            self._waiting[later.number] |= dict.fromkeys(added)
+            self._waiting[later.number] |= {record_id: body for record_id, (_, body) in added.items()}
         if read.has_more:
             shaping = self._shape.parameters_of_included(step.name)
             paths = yield from _next_paths(self._request, step.include, ids, read.last_id, shaping)

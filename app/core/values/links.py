@@ -1,5 +1,6 @@
 """Ids that link to other records, typed by the resource of that record, and their positions in a record."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -57,6 +58,23 @@ def link_paths(model: type[BaseModel]) -> tuple[tuple[tuple[str, ...], str], ...
         for nested in models_in(field.annotation):
             paths += [((*path, *rest), nested_target) for rest, nested_target in link_paths(nested)]
     return tuple(paths)
+
+
+def ids_in_json(model: type[BaseModel], target: str, body: bytes) -> Iterator[bytes]:
+    """Yield the ids of all linked records of a resource, and perhaps of others, in the compact JSON of a model.
+
+    This takes half of the time of parsing. It leaves out the manager of the record.
+    """
+    for single, several in _members_with_ids(model, target).findall(body):
+        yield from [single] if single else several.split(b'","')
+
+
+@cache
+def _members_with_ids(model: type[BaseModel], target: str) -> re.Pattern[bytes]:
+    """Return the pattern of the members of `link_paths`. In a text, each quotation mark has a backslash before it."""
+    paths = [path for path, linked in link_paths(model) if linked == target and path != ("managed_by",)]
+    names = sorted({[part for part in path if part != "*"][-1] for path in paths})
+    return re.compile(rb'"(?:%s)":(?:"([^"]*)"|\["([^\]]*)"\])' % "|".join(map(re.escape, names)).encode())
 
 
 def text_positions(value: Any, path: Sequence[str], pointer: str = "") -> Iterator[tuple[Any, Any, str]]:
