@@ -94,6 +94,32 @@ def test_writes_wait_less_often_for_a_read_that_lasts_long(tmp_path: Path, monke
         assert limit._retry_after == 60
 
 
+def test_no_write_waits_for_a_large_file_whose_content_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Litestream always reads. It starts the WAL again between two of its transactions, and the file stays large."""
+    monkeypatch.setattr(sqlite_file, "MAX_WAL", 300_000)
+    monkeypatch.setattr(sqlite_file, "WAL_PATIENCE", 20)
+    path = str(tmp_path / "copied.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as copier:
+        copier.execute("PRAGMA journal_mode=WAL")
+        copier.execute("CREATE TABLE filler (content TEXT)")
+        with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            copier.execute("BEGIN")
+            copier.execute("SELECT count(*) FROM filler").fetchone()
+            for _ in range(5):
+                writer.execute("INSERT INTO filler VALUES (?)", ["x" * 100_000])
+            copier.execute("COMMIT")
+        copier.execute("PRAGMA wal_checkpoint(RESTART)")
+        copier.execute("INSERT INTO filler VALUES ('')")
+        copier.execute("BEGIN")
+        copier.execute("SELECT count(*) FROM filler").fetchone()
+        assert os.stat(f"{path}-wal").st_size > 300_000  # noqa: PTH116
+        limit = sqlite_file.WalLimit(path)
+        begun = time.monotonic()
+        limit.apply()
+        assert time.monotonic() - begun < 10
+        assert begun < limit._retry_at - 4.9 < time.monotonic() + 5
+
+
 def test_only_the_owner_can_read_the_database(tmp_path: Path) -> None:
     path = tmp_path / "own.db"
     url = f"sqlite:///{path}"

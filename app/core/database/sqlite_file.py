@@ -10,6 +10,9 @@ MAX_WAL = 64_000_000  # bytes; one transaction can need more
 WAL_PATIENCE = 12.0  # seconds that a write waits for reads that keep the WAL from being reset
 RETRY_WAL = 60.0  # seconds to the second attempt when reads lasted longer; each later one takes twice as long
 LONGEST_RETRY_WAL = 3_600.0
+LOOK_AGAIN = 5.0  # seconds to the next look if most of a large WAL is free
+
+FRAME_HEADER = 24  # bytes of the WAL before each page
 
 ONLY_OWNER = 0o600
 
@@ -38,6 +41,9 @@ class WalLimit:
     reads that begin after that no longer need the WAL, so it waits for the reads that run now, but not for others. An
     archive or a backup can read for an hour, and all writes of that time would wait again and again: so it tries less
     and less often until it succeeds.
+
+    A program that copies the WAL, such as Litestream, always reads. It starts the WAL again itself, but leaves the file
+    as large as it was. Most of the file is free then, so there is nothing to wait for.
     """
 
     def __init__(self, path: str) -> None:
@@ -53,7 +59,10 @@ class WalLimit:
             return
         if size <= MAX_WAL or time.monotonic() < self._retry_at:
             return
-        if reset_wal(self._path, WAL_PATIENCE):
+        if _content_of_wal(self._path) <= MAX_WAL:
+            self._retry_at = time.monotonic() + LOOK_AGAIN
+            self._retry_after = RETRY_WAL
+        elif reset_wal(self._path, WAL_PATIENCE):
             self._retry_after = RETRY_WAL
         else:
             self._retry_at = time.monotonic() + self._retry_after
@@ -67,3 +76,13 @@ def reset_wal(path: str, patience: float) -> bool:
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
     return False
+
+
+def _content_of_wal(path: str) -> int:
+    """Return the size of what a WAL contains, in bytes; 0 if another connection prevents that it is known."""
+    driver = sqlite3.connect(path, timeout=0, isolation_level=None)
+    with contextlib.closing(driver) as connection, contextlib.suppress(sqlite3.OperationalError):
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+        _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return max(0, int(frames)) * (int(page_size) + FRAME_HEADER)
+    return 0
