@@ -4,14 +4,18 @@ import asyncio
 import itertools
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
-from app.core.database import log_position, replicas
+from app.core.database import log_position, postgres_connections, replicas
 from app.core.database.engine import Database
 from app.core.database.replicas import last_sequence
 from app.core.errors import Unavailable
@@ -19,7 +23,7 @@ from tests.support import records
 from tests.support.databases import url_of
 from tests.support.http import PATCH, client_of
 from tests.support.keys import Key, key_of
-from tests.support.servers import run
+from tests.support.servers import run, server
 from tests.support.waiting import eventually
 from tests.torture.__main__ import seeded
 from tests.torture.clusters import Cluster, stopped
@@ -53,10 +57,14 @@ def connected(servers: tuple[Cluster, list[Cluster]], **settings: Any) -> Iterat
 
 
 def rename(client: TestClient, key: Key, name: str) -> int:
-    change = {"name": {"en": name}}
-    answer = client.patch(UNIDO, json=change, headers={**key, **PATCH, "If-Match": "*"})
+    answer = renamed(client, key, name)
     assert answer.status_code == 200, answer.text
     return int(answer.headers["hoptac-sequence"])
+
+
+def renamed(client: httpx.Client | TestClient, key: Key, name: str) -> Any:
+    change = {"name": {"en": name}}
+    return client.patch(UNIDO, json=change, headers={**key, **PATCH, "If-Match": "*"})
 
 
 def shown(client: TestClient, path: str = UNIDO) -> tuple[str, int]:
@@ -179,6 +187,49 @@ def test_reads_go_on_while_a_server_hangs_or_is_gone(
         eventually(lambda: states(client) == ["ok", "ok", "ok"])
         rename(client, editor_of_primary, "After")
         assert shown(client)[0] == "After"
+
+
+def test_a_process_starts_while_the_primary_does_not_respond(
+    servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key
+) -> None:
+    """Replicas answer its reads. Writes are refused until the primary is back."""
+    primary, others = servers
+    read_url = " ".join(other.url("postgres") for other in others)
+    with ExitStack() as stack:
+        with stopped(primary.data):
+            base, _ = stack.enter_context(server(primary.url("postgres"), read_url=read_url))
+            client = stack.enter_context(httpx.Client(base_url=base, trust_env=False, timeout=60))
+            ready = client.get("/readyz")
+            assert (ready.status_code, ready.json()["primary"]) == (200, "unavailable")
+            assert client.get("/v1/projects?limit=1").status_code == 200
+            refused = renamed(client, editor_of_primary, "Without a primary")
+            assert (refused.status_code, "retry-after" in refused.headers) == (503, True), refused.text
+        eventually(lambda: renamed(client, editor_of_primary, "With a primary").status_code == 200)
+        assert client.get(UNIDO).json()["name"]["en"] == "With a primary"
+
+
+def test_writes_do_not_wait_for_a_primary_that_hangs(
+    servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key
+) -> None:
+    """The write that it has begun is ended after some seconds, and those that wait are refused with it."""
+    primary, _ = servers
+    with connected(servers) as client:
+        rename(client, editor_of_primary, "Before it hangs")  # its connection is in the pool
+        with stopped(primary.data), ThreadPoolExecutor(8) as clients:
+            began = time.monotonic()
+            names = [f"While it hangs {number}" for number in range(8)]
+            refused = list(clients.map(partial(renamed, client, editor_of_primary), names))
+            assert time.monotonic() - began < 15
+            assert {(each.status_code, "retry-after" in each.headers) for each in refused} == {(503, True)}
+        eventually(lambda: renamed(client, editor_of_primary, "After it hung").status_code == 200)
+
+
+def test_a_long_statement_is_not_ended_while_the_server_responds(
+    servers: tuple[Cluster, list[Cluster]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_connections, "PATIENCE", 0.3)
+    with Database(servers[0].url("postgres")) as database, database.engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1 FROM pg_sleep(1.5)")) == 1
 
 
 def test_each_state_of_a_replica_is_a_prefix_of_the_log(servers: tuple[Cluster, list[Cluster]]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 import uvicorn
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
@@ -123,7 +124,7 @@ def ensure_ready(settings: Settings) -> None:
                 f"Note: SQLite {sqlite3.sqlite_version} is older than 3.51.3. Write from one process only.", flush=True
             )
         try:
-            version = database.schema_version()
+            version = database.schema_version(settings.read_url)
         except Unavailable:
             raise NotReady(f"{url} does not respond. Check HOPTAC_DATABASE_URL and that the database runs.") from None
         if version != head():
@@ -176,7 +177,8 @@ def example_path(settings: Settings) -> str:
 
     table: Any = PROJECTS.table
     query = select(table.state).where(table.id == PROJECTS.example)
-    with Database(settings.database_url) as database, database.snapshot() as connection:
+    is_public = False
+    with Database(settings.database_url) as database, suppress(OperationalError), database.snapshot() as connection:
         is_public = connection.scalar(query) == "published"
     return f"/v1/projects/{PROJECTS.example}?include=figures,indicators" if is_public else "/v1/projects"
 

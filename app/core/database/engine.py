@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 # Key of the advisory lock for which writers and migrations of a PostgreSQL database wait; no other program uses it.
 WRITER_LOCK = 0x686F7074
 
-# The most connections to PostgreSQL that a process uses for writes, imports and webhooks. Reads have their own.
-WRITE_CONNECTIONS = 8
-
 # Settings of a connection to SQLite that writes.
 PRAGMAS = (
     "journal_mode=WAL",
@@ -49,8 +46,6 @@ LAST_SEQUENCE = "last_sequence"
 
 # Number of commits of this process to each database, by its URL.
 COMMITS: Counter[str] = Counter()
-
-_READ_ONLY = "25006"  # the SQLSTATE of a write that a standby refuses
 
 _HAS_VERSION = {
     True: "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'",
@@ -191,18 +186,32 @@ class Database:
         with self.engine.connect() as connection:
             return bool(connection.execute(text("PRAGMA user_version")).scalar())
 
-    def schema_version(self) -> str | None:
-        """Return the revision of the schema, None without a schema; Unavailable if the database does not respond."""
+    def schema_version(self, read_url: str = "") -> str | None:
+        """Return the revision of the schema, None without a schema; Unavailable if the database does not respond.
+
+        If the primary does not respond, the replicas at these URLs are asked.
+        """
         if self.is_sqlite and not Path(str(self.url.database)).exists():
             return None  # connecting would create the file
         try:
-            with self.engine.connect() as connection:
-                if not connection.execute(text(_HAS_VERSION[self.is_sqlite])).scalar():
-                    return None
-                version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-                return version
+            return self._version_at(self.engine)
         except OperationalError as error:
+            for conninfo in self.check_replicas(read_url):
+                replica = _postgres_engine(conninfo)
+                try:
+                    return self._version_at(replica)
+                except OperationalError:
+                    continue
+                finally:
+                    replica.dispose()
             raise Unavailable from error
+
+    def _version_at(self, engine: Engine) -> str | None:
+        with engine.connect() as connection:
+            if not connection.execute(text(_HAS_VERSION[self.is_sqlite])).scalar():
+                return None
+            version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return version
 
     def close(self) -> None:
         """Close the write connections."""
@@ -237,28 +246,6 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgres_engine(conninfo: str) -> Engine:
-    from app.core.database.postgres_connections import LOST  # noqa: PLC0415 - importing the driver takes time
+    from app.core.database.postgres_connections import primary_engine  # noqa: PLC0415 - importing the driver takes time
 
-    engine = create_engine(
-        "postgresql+psycopg://",
-        pool_size=WRITE_CONNECTIONS,
-        max_overflow=0,
-        pool_pre_ping=True,
-        pool_timeout=3,
-        hide_parameters=True,
-        connect_args={"connect_timeout": 2, **LOST},
-    )
-
-    @event.listens_for(engine, "do_connect")
-    def _to_these_servers(_: Any, __: Any, arguments: list[str], ___: Any) -> None:
-        arguments[:] = [conninfo]
-
-    @event.listens_for(engine, "handle_error")
-    def _leave_a_standby(context: Any) -> None:
-        """Close the connections to a server that has become a standby. The next ones lead to the primary."""
-        reads = context.connection is not None and context.connection.get_execution_options().get("postgresql_readonly")
-        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY and not reads:
-            context.is_disconnect = True
-            raise OperationalError(None, None, context.original_exception)
-
-    return engine
+    return primary_engine(conninfo)

@@ -1,6 +1,7 @@
 """Long reads: they run in threads, at most two at a time for one client."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -163,15 +164,20 @@ class LongReads:
             read.close()
 
     def _take(self) -> Connection:
-        if self._idle:
+        with contextlib.suppress(IndexError):
             connection = self._idle.pop()
             if connection.is_usable:
                 return connection
             connection.close()  # the others were probably lost too: they are checked when they are needed
         return self._connect()
 
+    def close_idle(self) -> None:
+        """Close the connections that no read uses."""
+        while self._idle:
+            with contextlib.suppress(IndexError):  # a thread has taken it
+                self._idle.pop().close()
+
     def close(self) -> None:
         """Wait for the threads and close all connections."""
         self._threads.shutdown(wait=True)
-        for connection in self._idle:
-            connection.close()
+        self.close_idle()

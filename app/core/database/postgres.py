@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.core.database.fair_queue import FairQueue
 from app.core.database.long_reads import ConnectionLost, LongReads
-from app.core.database.postgres_connections import LOST, LoopConnection, ThreadConnection
+from app.core.database.postgres_connections import CONNECT, LOST, LoopConnection, ThreadConnection
 from app.core.database.statements import MAX_ROWS, Query, Read, Rows, cut, on_postgresql
 from app.core.errors import QueryTooSlow, Unavailable
 from app.core.request_cost import add_cost
@@ -39,7 +39,6 @@ WAITING_OF_CLIENT = 500
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 DIALECT = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 LAST_SEQUENCE = Query(text("SELECT sequence FROM changes ORDER BY sequence DESC LIMIT 1"), alone=True)
-CONNECT = 2  # seconds to connect to one server
 
 
 class Behind(Exception):
@@ -129,9 +128,10 @@ class PostgresReader:
                 except psycopg.OperationalError as error:
                     if is_new or isinstance(error, psycopg.errors.QueryCanceled):
                         raise
-                    await self._close_idle()  # the connection was lost while it was idle: try once more
+                    self.close_idle()  # the connection was lost while it was idle: try once more
                     return await self._attempt(read, budget, least)
-        except TimeoutError:
+        except TimeoutError:  # the server has not ended the statement itself: the machine may be lost
+            self.close_idle()
             raise QueryTooSlow from None
         finally:
             self._queue.leave(client)
@@ -182,16 +182,19 @@ class PostgresReader:
             else:
                 await connection.close()
 
-    async def _close_idle(self) -> None:
+    def close_idle(self) -> None:
         """Close the idle connections after the server was lost: they were lost too."""
         while self._idle:
-            await self._idle.pop().close()
+            connection = self._idle.pop()
+            connection.pgconn.finish()
+        if self._long_reads is not None:
+            self._long_reads.close_idle()
 
     async def close(self) -> None:
         """Wait for the threads and close all connections."""
         if self._long_reads is not None:
             self._long_reads.close()
-        await self._close_idle()
+        self.close_idle()
 
 
 class _LongConnection:

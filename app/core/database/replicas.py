@@ -84,8 +84,13 @@ class Server:
             raise ServerLost from error
 
     def lose(self) -> None:
-        """Note that the server does not answer, and end the reads that wait for it."""
+        """Note that the server does not answer, end the reads that wait for it, and close its connections.
+
+        The URL of the primary leads to another server after a failover.
+        """
         self.responds = False
+        self.reader.close_idle()
+        self.quick.close_idle()
         now = asyncio.get_running_loop().time()
         while self._running:
             self._running.pop().reschedule(now)

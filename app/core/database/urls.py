@@ -46,15 +46,24 @@ def conninfos_of_servers(read_url: str) -> list[str]:
     servers: list[str] = []
     for database_url in read_url.split():
         try:
-            parameters = _parameters_of(database_url)
+            servers += servers_of(make_conninfo(**_parameters_of(database_url)))
         except ValueError:
             raise ValueError("HOPTAC_READ_URL: takes URLs postgresql://…, separated by spaces") from None
-        lists = {name: str(parameters.pop(name)).split(",") for name in _OF_SERVER if name in parameters}
-        for number in range(max(map(len, lists.values()), default=1)):
-            own = {name: values[number if number < len(values) else 0] for name, values in lists.items()}
-            servers.append(make_conninfo(**{**parameters, **own}))
     if len(servers) > MAX_REPLICAS:
         raise ValueError(f"HOPTAC_READ_URL: at most {MAX_REPLICAS} servers")
+    return servers
+
+
+def servers_of(conninfo: str) -> list[str]:
+    """Return a connection string for each server of one that can name several."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415 - importing the driver takes time
+
+    parameters: dict[str, Any] = conninfo_to_dict(conninfo)
+    lists = {name: str(parameters.pop(name)).split(",") for name in _OF_SERVER if name in parameters}
+    servers: list[str] = []
+    for number in range(max(map(len, lists.values()), default=1)):
+        own = {name: values[number if number < len(values) else 0] for name, values in lists.items()}
+        servers.append(make_conninfo(**{**parameters, **own}))
     return servers
 
 
