@@ -23,6 +23,7 @@ BOTH_ENGINES = {
     "test_schema": "migrations",
     "test_search": "each engine finds candidates in its own way",
     "test_timeline": "unions and sort order",
+    "test_write_groups": "transactions, constraints and failed commits",
     "test_writes": "transactions and constraints",
 }
 

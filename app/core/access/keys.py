@@ -5,6 +5,7 @@ import hmac
 import re
 import string
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Text, bindparam, select
@@ -133,7 +134,16 @@ def current_caller(session: Session, caller: Caller) -> Caller:
 
     What runs without a request, such as an import, has no address and no token, so neither is checked again.
     """
-    key = session.execute(_KEY_BY_ID, {"id": caller.key}).first()
+    return caller_now(session.execute(_KEY_BY_ID, {"id": caller.key}).first(), caller)
+
+
+def stored_keys(session: Session, key_ids: Iterable[str]) -> dict[str, Any]:
+    """Return the stored keys with these ids, by id."""
+    return {key.id: key for key in session.execute(select(KEYS).where(KEYS.c.id.in_(sorted(key_ids))))}
+
+
+def caller_now(key: Any, caller: Caller) -> Caller:
+    """Return the caller with the present rights of a stored key (None: there is none); Unauthorized as above."""
     if key is None:
         raise Unauthorized
     at = now()

@@ -26,7 +26,8 @@ from app.core.http.operations import checked_id, id_in_path, operation
 from app.core.model.resource import Resource
 from app.core.public_paths import public
 from app.core.values.text import SLUGS
-from app.core.writing.edit import Edit, WriteResult, free_id
+from app.core.writing.edit import Edit, WriteResult, first_id, free_id
+from app.core.writing.expected import Expected
 from app.core.writing.idempotency import HEADER, find_replay, store_replay
 from app.core.writing.patch import writable_body
 from app.core.writing.preconditions import Conditions
@@ -91,6 +92,7 @@ def _add_create(router: APIRouter, resource: Resource) -> None:
         chosen_id = body.get("id")
         if chosen_id is not None:
             _checked_slug(chosen_id, pointer="/id")
+        expected = Expected(resource, chosen_id or first_id(resource, members), members)
         digest = hashlib.sha256(request.scope["path"].encode() + b"\n" + raw).hexdigest()
 
         def work(session: Any, caller: Caller) -> WriteResult:
@@ -103,7 +105,7 @@ def _add_create(router: APIRouter, resource: Resource) -> None:
                 store_replay(session, caller.key, idempotency_key, digest, written.tag)
             return written
 
-        return written_response(resource, await request.app.state.editor.run(caller, work))
+        return written_response(resource, await request.app.state.editor.run(caller, work, expected=expected))
 
 
 def _add_put(router: APIRouter, resource: Resource) -> None:
@@ -177,7 +179,7 @@ def _add_delete(router: APIRouter, resource: Resource) -> None:
         def work(session: Any, caller: Caller) -> None:
             Edit(session, caller, resource, record_id, conditions).delete()
 
-        await request.app.state.editor.run(caller, work)
+        await request.app.state.editor.run(caller, work, expected=Expected(resource, record_id))
         return Response(None, 204)
 
 
@@ -223,4 +225,5 @@ async def _edited(
     def work(session: Any, caller: Caller) -> WriteResult:
         return act(Edit(session, caller, resource, record_id, conditions), members)
 
-    return written_response(resource, await request.app.state.editor.run(caller, work))
+    expected = Expected(resource, record_id, members)
+    return written_response(resource, await request.app.state.editor.run(caller, work, expected=expected))

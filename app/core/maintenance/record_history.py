@@ -12,7 +12,7 @@ from app.core.change_log import REDACTOR, digest, public_action, redacted_digest
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource
-from app.core.writing.batch import link_rows
+from app.core.writing.record_tables import link_rows
 from app.core.writing.representation import accepted_fields, is_representation, render
 
 

@@ -89,24 +89,37 @@ class _EntryChange(NamedTuple):
         return self.docid if self.moved_to is None else self.moved_to
 
 
-def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> int:
+def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> Mapping[Reference, int]:
     """Write the entries of these records in the transaction of the connection, and of those that depend on them.
 
-    Return about how many bytes words take on disk that are new to the vocabulary. Raise Unavailable if the index was
-    written by another version of the program.
+    Return about how many bytes the words take on disk that are new to the vocabulary, by record.
+    Raise Unavailable if the index was written by another version of the program.
     """
     state = connection.execute(select(STATE.c.indexing, STATE.c.complete)).first()
     if not state or state.indexing != INDEXING:
         raise Unavailable("The search index belongs to another version of this program. Run `hoptac migrate`.")
-    size = 0
+    sizes: Counter[Reference] = Counter()
     written: dict[Reference, str | bytes | None] = {}
     while writes:
         written |= {Reference(write.resource.name, write.record_id): write.after for write in writes}
         changes = _entry_changes(connection, writes, is_complete=state.complete)
         _write_entries(connection, changes)
-        size += update_counts(connection, _count_differences(changes))
+        sizes += _sizes(changes, update_counts(connection, _count_differences(changes)))
         writes = _dependent_writes(connection, changes, written)
-    return size
+    return sizes
+
+
+def _sizes(changes: Iterable[_EntryChange], new_words: Mapping[str, int]) -> Counter[Reference]:
+    """Return about how many bytes new words take on disk, by the first record that has each of them."""
+    sizes: Counter[Reference] = Counter()
+    remaining = set(new_words)
+    for change in changes:
+        if change.after and remaining:
+            is_reference = change.new_docid >= REFERENCE_DATA
+            own = remaining.intersection(vocabulary_of(change.after.terms, is_reference=is_reference))
+            sizes[change.reference] += sum(new_words[word] for word in own)
+            remaining -= own
+    return sizes
 
 
 def _write_entries(connection: Connection, changes: Iterable[_EntryChange]) -> None:

@@ -77,10 +77,10 @@ def stem_of(word: str) -> str:
     return word if is_syllable(stem) else stem
 
 
-def update_counts(connection: Connection, differences: Mapping[str, int]) -> int:
+def update_counts(connection: Connection, differences: Mapping[str, int]) -> dict[str, int]:
     """Add to the number of records of each word. A word without records is removed.
 
-    Return about how many bytes the new words take on disk.
+    Return the new words, each with about how many bytes it takes on disk.
     """
     changed = sorted(word for word, difference in differences.items() if difference)
     present: dict[str, int] = {}
@@ -100,7 +100,7 @@ def update_counts(connection: Connection, differences: Mapping[str, int]) -> int
     ):
         if rows:
             connection.execute(statement, rows)
-    return sum(map(bytes_on_disk, new_words))
+    return {word: bytes_on_disk(word) for word in new_words}
 
 
 def bytes_on_disk(word: str) -> int:

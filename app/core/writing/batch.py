@@ -4,26 +4,24 @@
    and the new row of the resource's table (`_add`). The database is not touched yet.
 2. `flush` turns the pending writes into rows of the log (`_changes`): each gets the next sequence number, a salted
    digest of its representation, and its value in the hash chain.
-3. `write_records` changes the tables of records. It deletes what the writes replace (`_clear`), then it writes the rows
-   and their links (`_write`), then the search index.
-4. `flush` inserts the Changes. The transaction is committed by whoever opened it; the database checks the links then.
+3. `write_group` writes them, at once or with those of other requests. `record_tables` changes the tables of records: it
+   deletes what the writes replace, then it writes the rows and their links, then the search index.
+4. `write_group` inserts the Changes. The transaction is committed by whoever opened it; the database checks the links
+   then.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import func, select
 from sqlmodel import Session
 
 from app.core.change_log import (
     CHANGE_NAME,
     CHANGES,
     LATEST_CHANGE,
-    MIRRORS,
     chain_entry,
     chain_value,
     digest,
@@ -31,50 +29,21 @@ from app.core.change_log import (
     name_of,
     new_salt,
     now,
-    public_action,
 )
-from app.core.database.engine import LAST_SEQUENCE, WriteLimits
+from app.core.database.engine import WriteLimits
 from app.core.database.sql import chunks
-from app.core.errors import ErrorItem, Invalid, ReadOnly
-from app.core.model.code_counts import add_counts, codes_of_rows, codes_of_stored
+from app.core.errors import ErrorItem, Invalid
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
 from app.core.model.resource import Resource
-from app.core.search import index
 from app.core.values.text import SLUGS
+from app.core.writing.record_tables import PendingWrite, write_records
 from app.core.writing.representation import Content, DeletedRecord, StoredRecord, accepted_fields
-from app.core.writing.write_quota import RESERVE, count_written
-
-
-@dataclass
-class PendingWrite:
-    """A write that was decided and is not yet in the database."""
-
-    resource: Resource
-    id: str
-    action: str
-    version: int
-    fields: RecordFields | None = None
-    body: bytes = b""
-    before: StoredRecord | None = None
-    row: dict[str, Any] = field(default_factory=dict)
-    explicit_action: str | None = None  # the public action of a redaction, which does not follow from the states
-    tag: str = ""  # the ETag of the record; set when the Change has its number
-
-    def index_write(self) -> index.IndexWrite:
-        """Return the write for the search index."""
-        before = self.before.body if self.before else None
-        return index.IndexWrite(self.resource, self.id, before, None if self.action == "delete" else self.body)
-
-    def public_action(self) -> str | None:
-        """Return the public action of the write, for readers who see no drafts."""
-        return self.explicit_action or public_action(
-            self.before.state if self.before else None, self.fields.state if self.fields else None
-        )
+from app.core.writing.write_group import WriteGroup
 
 
 class Batch:
-    """The writes of one actor in one transaction. They reach the database when `flush` is called.
+    """The writes of one actor in one transaction. They reach the database when `flush` is called, or with its group.
 
     `is_indexed` is false for a transaction that will be rolled back, which needs no search index. With `limits_size`,
     records that would be larger than the limit are refused, because a client chooses their content.
@@ -212,66 +181,27 @@ class Batch:
         )
 
     def flush(self) -> int:
-        """Write all pending writes and their Changes. Return the number of Changes.
+        """Write all pending writes and their Changes, or add them to the group of the session. Return their number.
 
         Raise ReadOnly in a mirror, and TooMany if a key has written as much as it may in a day.
         """
         changes = self._changes()  # before the rows are written: each row has the number of its Change
-        if changes and self.session.execute(select(MIRRORS.c.source)).first():
-            raise ReadOnly
-        representations = sum(len(pending.body) for pending in self._pending.values())
-        withdraws = all(pending.public_action() == "delete" for pending in self._pending.values())
-        self._count_bytes(representations + self.write_records(), withdraws=withdraws)
-        if changes:
-            self.session.execute(insert(CHANGES), changes)
-            self.session.info[LAST_SEQUENCE] = changes[-1]["sequence"]
+        group = WriteGroup.of(self.session)
+        writes = WriteGroup(self.session, is_indexed=self._is_indexed) if group is None else group
+        writes.add(self.actor, list(self._pending.values()), changes)
+        self._pending.clear()
+        if group is None:
+            writes.settle()
         return len(changes)
 
-    def _count_bytes(self, size: int, *, withdraws: bool) -> None:
-        """Count the bytes for the quota of the key. Writes without a key, such as those of a command, have no quota."""
-        key = self.actor.removeprefix("key:")
-        if self._limits.quota and size and key != self.actor:
-            reserve = self._limits.quota // RESERVE if withdraws else 0
-            count_written(self.session, key, size, self._limits.quota, reserve)
-
-    def write_records(self) -> int:
-        """Write the rows, links and search index of all pending writes, without Changes.
-
-        Return about how many bytes on disk the words take that are new to the search.
-        """
-        by_resource: dict[str, list[PendingWrite]] = {}
-        for pending in self._pending.values():
-            by_resource.setdefault(pending.resource.name, []).append(pending)
-        counts = self._changes_of_counts(by_resource)
-        for writes in by_resource.values():
-            self._clear(writes)
-        for writes in by_resource.values():
-            self._write(writes)
-        for resource, changes in counts:
-            add_counts(self.session.connection(), resource, changes)
-        new_words = 0
-        if self._pending and self._is_indexed:
-            writes_of_index = [pending.index_write() for pending in self._pending.values()]
-            new_words = index.update_index(self.session.connection(), writes_of_index)
+    def write_records(self) -> None:
+        """Write the rows, links and search index of all pending writes, without Changes."""
+        write_records(self.session, list(self._pending.values()), is_indexed=self._is_indexed)
         self._pending.clear()
-        return new_words
-
-    def _changes_of_counts(self, by_resource: Mapping[str, list[PendingWrite]]) -> list[tuple[Resource, Counter[str]]]:
-        """Return by how much the numbers of records with each combination of codes change."""
-        counts = []
-        for writes in by_resource.values():
-            resource = writes[0].resource
-            before = [pending.id for pending in writes if pending.action != "create"]
-            changes = codes_of_rows(resource, (pending.row for pending in writes if pending.action != "delete"))
-            changes.subtract(codes_of_stored(self.session.connection(), resource, before))
-            counts.append((resource, changes))
-        return counts
 
     def _changes(self) -> list[dict[str, Any]]:
         """Return the rows of the log for the pending writes, and set the number and tag of each write."""
-        last = self.session.execute(LATEST_CHANGE).first()
-        sequence = last.sequence if last else 0
-        chain = last.chain if last else ""
+        sequence, _, chain = (WriteGroup.of(self.session) or WriteGroup(self.session)).head
         rows = []
         for pending in self._pending.values():
             sequence += 1
@@ -297,75 +227,3 @@ class Batch:
             }
             rows.append({**hashed, **others})
         return rows
-
-    def _clear(self, writes: list[PendingWrite]) -> None:
-        """Delete removed records and release what the others replace.
-
-        This happens for all resources before anything is written, so that a unique code can move from one record to
-        another within the batch.
-        """
-        resource = writes[0].resource
-        table = resource.table.__table__
-        deleted = [{"key": pending.id} for pending in writes if pending.action == "delete"]
-        if deleted:
-            self.session.connection().execute(delete(table).where(table.c.id == bindparam("key")), deleted)
-        self.free(resource, [pending.id for pending in writes if pending.action == "update"])
-
-    def free(self, resource: Resource, ids: Iterable[str]) -> None:
-        """Delete the links and unique codes of records that are written again later in the transaction."""
-        table = resource.table.__table__
-        connection = self.session.connection()
-        keys = [{"key": record_id} for record_id in ids]
-        if not keys:
-            return
-        # Links have no ids of their own, so they are not compared but deleted and inserted again.
-        for links in resource.link_tables:
-            connection.execute(delete(links).where(links.c.record_id == bindparam("key")), keys)
-        if resource.unique:
-            # Unique constraints are checked row by row: two records could not exchange their codes otherwise.
-            without_codes = update(table).where(table.c.id == bindparam("key")).values(dict.fromkeys(resource.unique))
-            connection.execute(without_codes, keys)
-
-    def _write(self, writes: list[PendingWrite]) -> None:
-        """Write the rows of one resource, then their links."""
-        resource = writes[0].resource
-        connection = self.session.connection()
-        table = resource.table.__table__
-        created = [pending.row for pending in writes if pending.action == "create"]
-        # The id of the row to update is bound as `key`, since SQLAlchemy reserves `id` for a new value of the column.
-        updated = [{**pending.row, "key": pending.id} for pending in writes if pending.action == "update"]
-        if created:
-            connection.execute(insert(table), created)
-        if updated:
-            connection.execute(update(table).where(table.c.id == bindparam("key")), updated)
-        for links, rows in self._links(resource, writes).items():
-            connection.execute(insert(links), rows)
-
-    def _links(self, resource: Resource, writes: list[PendingWrite]) -> Mapping[Table, list[dict[str, Any]]]:
-        """Return the rows of each link table. A deleted record has no fields and so no links."""
-        rows: dict[Table, list[dict[str, Any]]] = {}
-        for pending in writes:
-            if pending.fields is None:
-                continue
-            for table, row in link_rows(resource, pending.id, pending.fields):
-                rows.setdefault(table, []).append(row)
-        return rows
-
-
-def link_rows(resource: Resource, record_id: str, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
-    """Yield the rows of all link tables for a record. Their positions count from 1 in each table."""
-    counts: Counter[Table] = Counter()
-    for table, values in _links_of(resource, fields):
-        counts[table] += 1
-        yield table, {"record_id": record_id, "position": counts[table], **values}
-
-
-def _links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
-    """Yield the values for the link tables: the links of the resource, its citations and its identifiers."""
-    yield from fields.links()
-    if resource.citations is not None:
-        for citation in fields.citations:
-            yield resource.citations, {"document_id": citation.document, "paragraph": citation.paragraph}
-    if resource.identifiers is not None:
-        for code in getattr(fields, "identifiers", []):
-            yield resource.identifiers, {"scheme": code.scheme, "value": code.value}

@@ -16,13 +16,15 @@ from app.core.errors import MAX_ERRORS, ErrorItem, Forbidden, Gone, IdTaken, Inv
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.validation import top_member, validate, validate_partly
+from app.core.search.about import Reference
 from app.core.values.text import RESERVED, id_stem
 from app.core.writing.batch import Batch
-from app.core.writing.integrity import Proposal, violations
+from app.core.writing.integrity import LookupCache, Proposal, violations
 from app.core.writing.patch import merge, writable_body
 from app.core.writing.preconditions import UNCONDITIONAL, Conditions
 from app.core.writing.references import referrers
 from app.core.writing.representation import Content, DeletedRecord, StoredRecord, writable_members
+from app.core.writing.write_group import WriteGroup
 
 MAX_REFERRERS = 50  # referrers that a problem lists
 MAX_CHECKED_REFERRERS = 1_000  # referrers that are read for each kind of link
@@ -86,7 +88,17 @@ class Edit:
         batch.delete(self.resource, self.record_id, present)
         batch.flush()
 
+    @property
+    def _group(self) -> WriteGroup | None:
+        return WriteGroup.of(self.session)
+
+    @property
+    def _reference(self) -> Reference:
+        return Reference(self.resource.name, self.record_id)
+
     def _read(self) -> StoredRecord | None:
+        if self._group is not None and self._reference in self._group.stored:
+            return self._group.stored[self._reference]
         batch = Batch(self.session, "")
         return batch.stored(self.resource, [self.record_id]).get(self.record_id)
 
@@ -109,6 +121,8 @@ class Edit:
 
     def deleted(self) -> DeletedRecord | None:
         """Return the deleted record with this id, if there was one. Raise IdTaken if the caller may not write it."""
+        if self._is_unused():
+            return None
         last = self.session.execute(LAST_OF_RECORD, {"resource": self.resource.name, "id": self.record_id}).first()
         if last is None:
             return None
@@ -118,8 +132,11 @@ class Edit:
         return DeletedRecord(last.version, body["created_at"])
 
     def _check_unused(self) -> None:
-        if used_ids(self.session, self.resource, [self.record_id]):
+        if not self._is_unused() and used_ids(self.session, self.resource, [self.record_id]):
             raise IdTaken
+
+    def _is_unused(self) -> bool:
+        return self._group is not None and self._reference in self._group.unused
 
     def _validate(self, members: dict[str, Any], present: StoredRecord | None) -> RecordFields:
         """Return the fields. Raise Invalid with all errors, those of the integrity rules included."""
@@ -146,8 +163,11 @@ class Edit:
         if fields is None:
             return []
         invalid_members = {top_member(error) for error in errors}
-        proposal = Proposal(self.session, self.resource, self.record_id, fields, self.caller)
-        return [error for error in violations(proposal) if top_member(error) not in invalid_members]
+        return [error for error in violations(self._proposal(fields)) if top_member(error) not in invalid_members]
+
+    def _proposal(self, fields: RecordFields) -> Proposal:
+        lookups = LookupCache() if self._group is None else self._group.lookups
+        return Proposal(self.session, self.resource, self.record_id, fields, self.caller, lookups)
 
     def _store(
         self, fields: RecordFields, present: StoredRecord | None, deleted: DeletedRecord | None = None
@@ -162,7 +182,7 @@ class Edit:
             self.conditions.require()
             if present.state == "published" and fields.state == "draft":
                 self.check_referrers(published_only=True)
-        errors = violations(Proposal(self.session, self.resource, self.record_id, fields, self.caller))
+        errors = violations(self._proposal(fields))
         if errors:
             raise Invalid(*errors)
         batch = Batch(self.session, actor(self.caller), limits_size=True)
@@ -226,10 +246,18 @@ def numbered_ids(stem: str, first: int) -> list[str]:
     return [f"{stem}-{number}" for number in range(first, first + NUMBERS_AT_ONCE)]
 
 
+def first_id(resource: Resource, members: dict[str, Any]) -> str:
+    """Return the id made from the name or title of a record, which may be in use."""
+    heading = next((members[name] for name in ("title", "name", "summary", "indicator") if members.get(name)), "")
+    return id_stem(heading) or resource.one
+
+
 def free_id(session: Session, resource: Resource, members: dict[str, Any]) -> str:
     """Return an unused id made from the name or title of a record, with a number if necessary."""
-    heading = next((members[name] for name in ("title", "name", "summary", "indicator") if members.get(name)), "")
-    stem = id_stem(heading) or resource.one
+    stem = first_id(resource, members)
+    group = WriteGroup.of(session)
+    if group is not None and Reference(resource.name, stem) in group.unused and stem not in RESERVED:
+        return stem
     ids = [stem, *numbered_ids(stem, 2)]
     used = used_ids(session, resource, ids) | RESERVED
     return next((record_id for record_id in ids if record_id not in used), f"{stem}-{secrets.token_hex(4)}")

@@ -46,20 +46,18 @@ def find_replay(session: Session, key: str, token: str, request: str) -> tuple[s
     of two simultaneous requests, the second one waits for the writer lock, and then finds the first one.
     """
     of_token = (REPLAYS.c.key == key, REPLAYS.c.token == token)
-    session.execute(delete(REPLAYS).where(*of_token, REPLAYS.c.at < _oldest()))
-    query = (
-        select(REPLAYS.c.request, CHANGES.c.record_id, CHANGE_NAME, REPLAYS.c.rendering, CHANGES.c.body)
-        .join(CHANGES, CHANGES.c.sequence == REPLAYS.c.change)
-        .where(*of_token)
-    )
-    row = session.execute(query).first()
-    if row is None:
+    replay = session.execute(select(REPLAYS).where(*of_token)).first()
+    if replay is None:
         return None
-    stored_request, record_id, change, rendering, body = row
-    if stored_request != request:
+    if replay.at < _oldest():
+        session.execute(delete(REPLAYS).where(*of_token))
+        return None
+    if replay.request != request:
         detail = "This Idempotency-Key was used for another request."
         raise Invalid(ErrorItem(parameter=HEADER, code="key_reused", detail=detail))
-    return record_id, f"{change}-{rendering}", body
+    query = select(CHANGES.c.record_id, CHANGE_NAME, CHANGES.c.body).where(CHANGES.c.sequence == replay.change)
+    change = session.execute(query).first()
+    return (change[0], f"{change[1]}-{replay.rendering}", change[2]) if change else None
 
 
 def store_replay(session: Session, key: str, token: str, request: str, tag: str) -> None:

@@ -48,6 +48,12 @@ class LookupCache:
             cached |= _read_states(session, resource, missing)
         return {record_id: state for record_id in ids if (state := cached[record_id]) is not None}
 
+    def forget(self, resource: str, record_id: str) -> None:
+        """Look up a record again when it is needed next, because it was written."""
+        self._states.get(resource, {}).pop(record_id, None)
+        if resource == "documents":
+            self._with_text.pop(record_id, None)
+
     def documents_with_text(self, session: Session, documents: Iterable[str]) -> set[str]:
         """Return those documents whose text the registry has."""
         if missing := {document for document in documents if document not in self._with_text}:

@@ -23,6 +23,7 @@ from app.core.model.resource import RESOURCES
 from app.core.progress import advance
 from app.core.search.index import clear_index
 from app.core.writing.batch import Batch
+from app.core.writing.record_tables import free
 from app.core.writing.representation import StoredRecord
 from app.exchange.mirrors.source import WAIT, NotMirrored, Source, SourceChange, SourcePage
 from app.exchange.mirrors.spool import Spool
@@ -232,7 +233,7 @@ class MirrorTransaction:
             self._write([(key, change) for key, change in group if change is None])
             for name, resource in RESOURCES.items():
                 ids = [key[1] for key, change in group if change and key[0] == name]
-                Batch(self.session, "").free(resource, ids)
+                free(self.session, resource, ids)
 
     def _write(self, group: list[tuple[MirroredKey, int | None]]) -> None:
         batch = Batch(self.session, "")
