@@ -20,7 +20,9 @@ from app.core.change_log import name_of
 from app.core.database.connection_reads import run_on
 from app.core.database.engine import Database
 from app.core.database.log_position import sequence_of
+from app.core.model.fields import RENDERING
 from app.core.reading.results import NO_CHANGE, last_change_and_index
+from app.core.search.entries import INDEXING
 from app.core.values.cache_keys import CHANGES, HEADER, REGISTRY, in_header, keys_of_change
 from app.core.values.dates import today_in_utc
 from app.documents.texts.tables import read_text_state
@@ -44,7 +46,7 @@ class Position(NamedTuple):
 
     change: str
     others: str  # the day, and the states of the index and of the texts
-    program: str
+    program: str  # its version, with those of representations and entries of the index
 
     @classmethod
     def read(cls, file: Path) -> "Position | None":
@@ -66,7 +68,7 @@ def changed_since(connection: Connection, position: Position | None) -> tuple[Co
     """Return the keys of all responses that may differ from those at a position, and the present position."""
     last, _, index = run_on(connection, last_change_and_index()).partition(".")
     others = f"{today_in_utc()} {index} {run_on(connection, read_text_state())}"
-    present = Position(last, others, __version__)
+    present = Position(last, others, f"{__version__} {RENDERING} {INDEXING}")
     if position is None or position.program != present.program:
         return (REGISTRY,), present
     keys = dict.fromkeys(() if position.others == others else (CHANGES,))

@@ -57,7 +57,6 @@ NO_ENGINE = {
     "test_metadata": "descriptions of the lists",
     "test_pages": "pages of the docs",
     "test_permissions": "which key may do what is decided before a write",
-    "test_purging": "which keys are sent to a cache",
     "test_python_client": "requests of a client",
     "test_prefilled": "the examples of the contract",
     "test_read_nodes": "what a server refers to another one, and the numbers of Changes that it waits for",
