@@ -80,6 +80,19 @@ def test_what_no_cache_may_keep_has_no_keys(registry: TestClient, editor: Key, m
     assert not {*registry.get("/v1/partners/moit").headers} & {*NAMES}, "it may be old when it arrives"
 
 
+def test_a_write_names_what_it_alters(registry: TestClient, editor: Key, client: TestClient) -> None:
+    name = "cache-group-invalidation"
+    created = put(registry, editor, "partners/fresh", PARTNER)
+    assert created.headers[name] == '"partners/fresh", "partners", "changes"'
+    posted = registry.post("/v1/partners", json=PARTNER, headers=editor)
+    assert posted.headers[name] == f'"partners/{posted.json()["id"]}", "partners", "changes"'
+    deleted = registry.delete("/v1/partners/fresh", headers={**editor, "If-Match": "*"})
+    assert deleted.headers[name] == created.headers[name]
+    assert name not in registry.put("/v1/partners/fresh", json={}, headers=editor).headers
+    assert name not in registry.get("/v1/partners").headers
+    assert name not in client.put("/v1/partners/fresh", json={}).headers
+
+
 def test_without_the_setting_a_response_has_no_keys(client: TestClient) -> None:
     for path in KEYS:
         assert not {*client.get(path).headers} & {*NAMES}, path

@@ -239,9 +239,13 @@ def test_without_the_command_a_response_is_as_old_as_its_lifetime(
         address, _ = stack.enter_context(server(url_of(seeded_database), shared_max_age="2", shared_stale="1"))
         cache = stack.enter_context(varnish(address, tmp_path))
         front = stack.enter_context(httpx.Client(base_url=cache, trust_env=False))
+        client = stack.enter_context(httpx.Client(base_url=address, trust_env=False))
         before = front.get("/v1/partners/unido").content
-        written(front, editor, 0)
+        written(client, editor, 0)
         changed = time.monotonic()
         assert front.get("/v1/partners/unido").content == before
         eventually(lambda: front.get("/v1/partners/unido").content != before)
         assert time.monotonic() - changed < 3 + SLACK
+        before = front.get("/v1/partners/unido").content
+        written(front, editor, 6)
+        assert front.get("/v1/partners/unido").content != before, "a write through Varnish is not seen at once"

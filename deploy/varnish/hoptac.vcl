@@ -63,6 +63,11 @@ sub vcl_backend_response {
 }
 
 sub vcl_deliver {
+    # A write that has passed through Varnish. What others write, `hoptac purge` deletes.
+    if (resp.http.Cache-Group-Invalidation) {
+        set req.http.X-Deleted = xkey.purge(regsuball(resp.http.Cache-Group-Invalidation, {"""}, ""));
+        unset resp.http.Cache-Group-Invalidation;
+    }
     # For the cache only. Other caches follow Cache-Control.
     unset resp.http.xkey;
     unset resp.http.Surrogate-Key;

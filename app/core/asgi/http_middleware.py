@@ -58,6 +58,7 @@ PREFLIGHT = [
 ]
 
 READS = ("GET", "HEAD", "QUERY")
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 # The longest values in a line of the access log, in characters.
 MAX_PATH = 300
@@ -283,12 +284,15 @@ class RequestResponse:
         return [(name, sent_tag if name == b"etag" else value) for name, value in completed]
 
     def _with_keys(self, headers: list[tuple[bytes, bytes]], caching: PurgedCaching) -> list[tuple[bytes, bytes]]:
-        """Add what a cache in front of the server has to know, if it may keep the response."""
+        """Add what a cache in front of the server has to know: of a response that it may keep, and of a write."""
+        values = dict(headers)
         others = [header for header in headers if header[0] != KEYS]
+        path = self.scope["path"]
+        if self.scope["method"] in WRITES:
+            return [*others, *caching.invalidation(path, self.status, values.get(b"location", b"").decode())]
         if self.scope["method"] not in ("GET", "HEAD") or b"authorization" in self.scope["header_values"]:
             return others
-        seconds = time.perf_counter() - self.started
-        return [*others, *caching.headers(self.scope["path"], self.status, dict(headers), seconds)]
+        return [*others, *caching.headers(path, self.status, values, time.perf_counter() - self.started)]
 
     def _sequence(self, tag: bytes) -> list[tuple[bytes, bytes]]:
         """Return the header that names the state of a response: that of its ETag, or else one that is not earlier.

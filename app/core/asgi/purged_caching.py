@@ -1,9 +1,12 @@
 """Headers for a cache in front of the server from which changed responses are deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 
-from app.core.values.cache_keys import CHANGES, HEADER, MAX_MAKING, REGISTRY
+from app.core.model.resource import RESOURCES
+from app.core.values.cache_keys import CHANGES, HEADER, MAX_MAKING, REGISTRY, keys_of_change
 
+PARTS_OF_RECORD = 2  # of a path, after /v1/: projects/green-ports
 IN_BACKGROUND = ("/v1/export",)  # files that are made anew some time after a Change
 
 Headers = list[tuple[bytes, bytes]]
@@ -35,7 +38,23 @@ class PurgedCaching:
         return [
             (HEADER, b" ".join(keys)),
             (b"cache-tag", b",".join(keys)),
-            (b"cache-groups", b", ".join(b'"%s"' % key for key in keys)),
+            (b"cache-groups", _list_of(keys)),
             *self._lifetime,
             (b"vary", b"Hoptac-At-Least"),  # asks for a state that a response in the cache may not have
         ]
+
+    def invalidation(self, path: str, status: int, location: str = "") -> Headers:
+        """Return the header of the response to a write: what the cache deletes at once if the write passes through it.
+
+        `location` is the header of this name, which has the path of a record that the write has created.
+        """
+        parts = (location or path).partition("/v1/")[2].split("/")
+        if status >= HTTPStatus.BAD_REQUEST or len(parts) < PARTS_OF_RECORD or parts[0] not in RESOURCES:
+            return []
+        keys = keys_of_change(parts[0], parts[1], "update")
+        return [(b"cache-group-invalidation", _list_of(map(str.encode, keys)))]
+
+
+def _list_of(keys: Iterable[bytes]) -> bytes:
+    """Return a list of strings as a structured field (RFC 9651)."""
+    return b", ".join(b'"%s"' % key for key in keys)
