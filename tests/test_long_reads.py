@@ -331,6 +331,37 @@ def test_a_short_read_costs_a_part_of_what_its_statements_take(postgres: str) ->
     assert 0.019 <= cost <= seconds / 5
 
 
+def test_postgresql_begins_a_transaction_only_for_several_statements(postgres: str) -> None:
+    """The first time, a read with several statements starts again, and each of its results is of one snapshot."""
+    table = "of_one_snapshot"
+    isolation = "SELECT current_setting('transaction_isolation')"
+    rows = text(f"SELECT current_setting('transaction_isolation'), count(*)::text FROM {table}")
+    first, second, only = Query(rows), Query(rows), Query(text(isolation))
+
+    def written_to(driver: psycopg.Connection[Any]) -> Read:
+        before = yield first, {}
+        driver.execute(f"INSERT INTO {table} VALUES (1)".encode())
+        after = yield second, {}
+        return [*before, *after]
+
+    def alone() -> Read:
+        return (yield only, {})
+
+    async def work(_: Database, reader: Reader) -> None:
+        for _time in range(3):
+            before, after = await reader.run(lambda: written_to(driver))
+            assert before == after
+            assert before[0] == "repeatable read"
+            assert await reader.run(alone) == [("read committed",)]
+
+    with psycopg.connect(postgres.replace("+psycopg", ""), autocommit=True) as driver:
+        driver.execute(f"CREATE TABLE {table} (number int)".encode())
+        try:
+            run(postgres, work)
+        finally:
+            driver.execute(f"DROP TABLE {table}".encode())
+
+
 def test_the_last_change_never_waits_for_reads_of_clients(new_database: NewDatabase, migrated: str) -> None:
     async def work(database: Database, reader: Reader) -> float:
         separate = database.separate_reader()

@@ -39,6 +39,11 @@ WAITING_OF_CLIENT = 500
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 DIALECT = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 LAST_SEQUENCE = Query(text("SELECT sequence FROM changes ORDER BY sequence DESC LIMIT 1"), alone=True)
+WITH_SNAPSHOT = 50  # times that a query begins a transaction, after another one followed it
+
+
+class _NeedsSnapshot(Exception):
+    """A read that began without a transaction has another statement."""
 
 
 class Behind(Exception):
@@ -138,16 +143,24 @@ class PostgresReader:
 
     async def _attempt(self, read: Callable[[], Read], budget: float, least: int) -> Any:
         async with self._connection() as connection, connection.cursor(binary=True) as cursor:
-            running = read() if connection.reached >= least else _at_least(least, read)
+            start = read if connection.reached >= least else partial(_at_least, least, read)
             try:
-                result = await self._drive(running, budget, cursor)
-            finally:
-                running.close()
+                result = await self._drive(start(), budget, cursor, in_snapshot=False)
+            except _NeedsSnapshot:
+                result = await self._drive(start(), budget, cursor, in_snapshot=True)
             connection.reached = max(connection.reached, least)  # the states of one server do not go back
             return result
 
-    async def _drive(self, read: Read, budget: float, cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Any:
+    async def _drive(
+        self, read: Read, budget: float, cursor: psycopg.AsyncCursor[tuple[Any, ...]], *, in_snapshot: bool
+    ) -> Any:
+        """Run a read. Without `in_snapshot`, raise _NeedsSnapshot if it has statements that must see one snapshot.
+
+        Most reads have only one such statement. They need no transaction, which would cost two more messages. A query
+        that was not the last one begins a transaction the next WITH_SNAPSHOT times.
+        """
         in_transaction = False
+        first: Query | None = None
         rows: Rows | None = None
         try:
             while True:
@@ -157,15 +170,23 @@ class PostgresReader:
                 budget -= spent
                 waited_since = time.monotonic()
                 try:
+                    if first is not None and not query.alone:
+                        first.with_snapshot = WITH_SNAPSHOT
+                        raise _NeedsSnapshot
                     if not query.alone and not in_transaction:
-                        in_transaction = True
-                        await cursor.execute(BEGIN)
+                        if in_snapshot or query.with_snapshot:
+                            query.with_snapshot = max(0, query.with_snapshot - 1)
+                            in_transaction = True
+                            await cursor.execute(BEGIN)
+                        else:
+                            first = query
                     rows = await _fetch_short(cursor, query, values)
                 finally:
                     _charge(time.monotonic() - waited_since)
         except StopIteration as done:
             return done.value
         finally:
+            read.close()
             if in_transaction:
                 with contextlib.suppress(psycopg.OperationalError):
                     await cursor.execute("ROLLBACK")

@@ -42,6 +42,7 @@ class Query:
         self.alone = alone
         self.looks_up = looks_up
         self.only_on_sqlite = only_on_sqlite
+        self.with_snapshot = 0  # how many more times PostgreSQL begins a transaction with it
         self.rebuild: Callable[[], Query] | None = None
         self._compiled: dict[tuple[str, bool], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
