@@ -145,6 +145,22 @@ def test_a_connection_keeps_some_requests_that_wait(base: str) -> None:
     assert statuses(answers_to(base, poll + (GET + b"\r\n") * 20 + LAST, seconds=10)) == [200] * 22
 
 
+@pytest.mark.parametrize("path", ["/v1/partners?limit=3", "/v1/nothing", "/livez"])
+def test_head_and_body_arrive_together(base: str, path: str) -> None:
+    """Written apart, a head arrives alone, since the body is written later. HEAD has the same head."""
+    request = f"{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    for _ in range(5):
+        with connect(base) as connection:
+            connection.sendall(b"GET " + request)
+            head, _, body = connection.recv(65_536).partition(b"\r\n\r\n")
+            assert f"content-length: {len(body)}".encode() in head.split(b"\r\n")
+            assert body
+            connection.sendall(b"HEAD " + request)
+            answered = connection.recv(65_536)
+    assert answered.endswith(b"\r\n\r\n")
+    assert f"content-length: {len(body)}".encode() in answered
+
+
 def test_a_long_poll_ends_when_its_client_goes(base: str) -> None:
     last = httpx.get(f"{base}/v1/changes", trust_env=False).json()["last"]
     began = time.monotonic()
