@@ -30,10 +30,17 @@ KEYS = {
     "/v1/partners?project_none=true": ["changes"],
     "/v1/projects?q=factory": ["changes"],
     f"{PROJECT_PATH}/figures": ["figures", "projects"],
+    "/v1/projects/facets?facet=status&status=active": ["projects"],
+    "/v1/projects/facets?facet=partner&facet=role&place=viet-nam&lang=en": ["partners", "places", "projects"],
     **{
         path: ["changes"]
         for path in (
-            *("/v1/search?q=unido", "/v1/projects/facets?facet=status", f"{PROJECT_PATH}/progress", "/v1/changes"),
+            *(
+                "/v1/search?q=unido",
+                "/v1/projects/facets?facet=status&partner_none=true",
+                f"{PROJECT_PATH}/progress",
+                "/v1/changes",
+            ),
             *(f"{PROJECT_PATH}/history", f"{PROJECT_PATH}/evidence", "/v1/figures/aggregate?group_by=unit"),
             *("/", "/partners/unido", "/v1/codelists", "/changes.atom", "/v1/timeline", "/v1/audit"),
         )
@@ -138,6 +145,7 @@ WATCHED = [
         "/v1/projects?place=ha-noi",
     ),
     *("/v1/partners/unido/projects", "/v1/partners/unido?include=projects,figures", "/v1/places/viet-nam/projects"),
+    *(f"/v1/{each}/facets?facet=place&facet=managed_by&facet=document" for each in ("projects", "figures")),
     *("/v1/projects?partner_not=unido", "/v1/indicators?figure=fresh", "/v1/partners?country=viet-nam", "/v1/places"),
     *("/v1/indicators/enterprises-supported?include=figures", "/v1/documents/samsung-smart-factory-2023/indicators"),
     *("/projects/smart-factory-cooperation", "/v1/figures?project=smart-factory-cooperation&include=partners,projects"),

@@ -114,8 +114,13 @@ def _add_facets(router: APIRouter, facets: Facets) -> None:
         leaves_out=lambda: _negations(resource),
         problems=OF_LISTS,
     )
-    async def read(request: Request, query: BaseModel) -> Response:
-        return await write_response(request, lambda: facets.count(query, read_request(request)), long=True)
+    async def read(request: Request, query: Any) -> Response:
+        return await write_response(
+            request,
+            lambda: facets.count(query, read_request(request)),
+            long=True,
+            keys=lambda: keys_of_list(resource, query, query.facet),
+        )
 
 
 def _negations(resource: Resource) -> list[str]:

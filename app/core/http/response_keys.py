@@ -1,4 +1,4 @@
-"""The keys of lists and details for a cache in front of the server. All other responses depend on every Change."""
+"""The keys of lists, facets and details for a cache in front of the server. Other responses depend on every Change."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -8,15 +8,15 @@ from app.core.reading.includes import includes_of
 from app.core.values.cache_keys import CHANGES, key_of_record
 
 
-def keys_of_list(resource: Resource, query: Any, fixed: Iterable[str] = ()) -> Collection[str]:
-    """Return the keys of a page of a list. `fixed` are the names of the filters that the path sets.
+def keys_of_list(resource: Resource, query: Any, further: Iterable[str] = ()) -> Collection[str]:
+    """Return the keys of a page of a list or of facets. `further` are the filters that the path sets, or the facets.
 
     A list depends on the records of its resource, and on those to which its filters lead: they may have been merged,
-    or have got parts. A query depends on the words of linked records too.
+    or have got parts. A facet shows their names. A query depends on the words of linked records too.
     """
-    filters = [resource.parameters[name] for name in (*query.model_fields_set, *fixed) if name in resource.parameters]
-    included = _resources_of(resource, query.include)
-    if query.q is not None or included is None or any(parameter.is_flag for parameter in filters):
+    filters = [resource.parameters[name] for name in (*query.model_fields_set, *further) if name in resource.parameters]
+    included = _resources_of(resource, getattr(query, "include", None))
+    if getattr(query, "q", None) is not None or included is None or any(parameter.is_flag for parameter in filters):
         return (CHANGES,)
     return sorted({resource.name, *included, *(parameter.target for parameter in filters if parameter.target)})
 
