@@ -23,7 +23,7 @@ from app.core.search import filling, index, vocabulary
 from app.core.search.about import facts_of
 from app.core.search.entries import INDEXING, MAX_ENTRY_SIZE, IndexEntry, vocabulary_of
 from app.core.search.filling import fill_index
-from app.core.search.index import _ADD
+from app.core.search.index import add_terms
 from app.core.search.query.concepts import Alternative, Concept
 from app.core.search.query.interpretation import all_concepts, fts5
 from app.core.search.tables import BLOCK_BITS, LARGE_BLOCK_BITS, RECORDS, REFERENCE_DATA, STATE, TERMS
@@ -291,8 +291,7 @@ def test_both_engines_hold_and_find_the_same_terms_of_every_character(database: 
     entries = {docid: found for docid, found in numbered.items() if found}
     with database.write() as session:
         connection = session.connection()
-        for docid, found in entries.items():
-            connection.execute(_ADD[connection.dialect.name], {"docid": docid, "terms": " ".join(found)})
+        add_terms(connection, [(docid, " ".join(found)) for docid, found in entries.items()])
         stored: dict[int, set[str]] = {}
         for docid, term in terms_in(connection):
             stored.setdefault(docid, set()).add(term)

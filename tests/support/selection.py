@@ -19,6 +19,7 @@ BOTH_ENGINES = {
     "test_key_powers": "rights are read again under the writer lock",
     "test_keys": "comparison of instants, and counters of use",
     "test_races": "locks and isolation",
+    "test_row_writes": "each engine receives rows in its own way",
     "test_reading": "sort order, collation and row comparison of cursors",
     "test_schema": "migrations",
     "test_search": "each engine finds candidates in its own way",

@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import Connection, func, literal_column, select, text
 
 from app.core.database.sql import block_term, chunks
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES, Resource
+from app.core.model.row_writes import delete_rows, insert_rows, update_rows
 from app.core.search.about import Facts, Reference, facts_of, label_in, label_of
 from app.core.search.entries import INDEXING, IndexEntry, public_record, vocabulary_of
 from app.core.search.linked import (
@@ -37,23 +38,15 @@ from app.core.search.vocabulary import update_counts
 _BLOCK_TERMS = "ARRAY[{}, {}]".format(
     *(block_term(bits, f"({{docid}} >> {bits})") for bits in (BLOCK_BITS, LARGE_BLOCK_BITS))
 )
-_NEW_BLOCK_TERMS = _BLOCK_TERMS.format(docid="CAST(:docid AS bigint)")
+_NEW_BLOCK_TERMS = _BLOCK_TERMS.format(docid="docid")
 
-_ADD = {
-    "sqlite": text("INSERT INTO search_terms (rowid, terms) VALUES (:docid, :terms)"),
-    "postgresql": text(
-        "INSERT INTO search_terms (rowid, terms)"
-        f" VALUES (:docid, array_to_tsvector(string_to_array(:terms, ' ') || {_NEW_BLOCK_TERMS}))"
-    ),
-}
-
-_REMOVE = {
-    "sqlite": text("INSERT INTO search_terms (search_terms, rowid, terms) VALUES ('delete', :docid, :terms)"),
-    "postgresql": text("DELETE FROM search_terms WHERE rowid = :docid"),
-}
-
-_DELETE = delete(RECORDS).where(RECORDS.c.docid == bindparam("key"))
-_UPDATE = update(RECORDS).where(RECORDS.c.docid == bindparam("key"))
+_ADD = "INSERT INTO search_terms (rowid, terms) VALUES (?, ?)"
+_REMOVE = "INSERT INTO search_terms (search_terms, rowid, terms) VALUES ('delete', ?, ?)"
+_ADD_ON_POSTGRESQL = (
+    "INSERT INTO search_terms (rowid, terms)"
+    f" SELECT docid, array_to_tsvector(string_to_array(terms, ' ') || {_NEW_BLOCK_TERMS})"
+    " FROM unnest(%b::bigint[], %b::text[]) AS v (docid, terms)"
+)
 
 
 class IndexWrite(NamedTuple):
@@ -128,15 +121,30 @@ def _write_entries(connection: Connection, changes: Iterable[_EntryChange]) -> N
     remaining = [change for change in changes if change.after]
     inserted = [change for change in remaining if change.stored is None]
     with_other_terms = [change for change in changes if change.moved_to is not None or not _has_same_terms(change)]
-    for statement, rows in (
-        (_REMOVE[engine], [{"docid": item.docid, "terms": item.stored} for item in with_other_terms if item.stored]),
-        (_DELETE, [{"key": change.docid} for change in present if not change.after]),
-        (_UPDATE, [{"key": change.docid, **_columns(change, engine)} for change in present if change.after]),
-        (insert(RECORDS), [_columns(change, engine) for change in inserted]),
-        (_ADD[engine], [_terms_row(change) for change in with_other_terms if change.after]),
-    ):
-        if rows:
-            connection.execute(statement, rows)
+    _remove_terms(connection, [(change.docid, change.stored) for change in with_other_terms if change.stored])
+    moved = [change for change in present if change.after and change.moved_to is not None]
+    updated = [change for change in present if change.after and change.moved_to is None]
+    deleted = [change for change in present if not change.after]
+    delete_rows(connection, RECORDS, "docid", [change.docid for change in (*moved, *deleted)])
+    update_rows(connection, RECORDS, "docid", [_columns(change, engine) for change in updated])
+    insert_rows(connection, RECORDS, [_columns(change, engine) for change in (*moved, *inserted)])
+    add_terms(connection, [(change.new_docid, change.after.terms) for change in with_other_terms if change.after])
+
+
+def add_terms(connection: Connection, terms: list[tuple[int, str]]) -> None:
+    """Index the terms of docids that have none."""
+    if terms and connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_ADD, terms)
+    elif terms:
+        connection.exec_driver_sql(_ADD_ON_POSTGRESQL, tuple(map(list, zip(*terms, strict=True))))
+
+
+def _remove_terms(connection: Connection, terms: list[tuple[int, str]]) -> None:
+    """Remove the terms of docids. FTS5 needs to be given the terms that it has."""
+    if terms and connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_REMOVE, terms)
+    elif terms:
+        delete_rows(connection, TERMS, "rowid", [docid for docid, _ in terms])
 
 
 def _has_same_terms(change: _EntryChange) -> bool:
@@ -162,11 +170,6 @@ def _compressed(terms: str) -> bytes:
     """
     compressor = zlib.compressobj(level=1, wbits=12, memLevel=5)
     return compressor.compress(terms.encode()) + compressor.flush()
-
-
-def _terms_row(change: _EntryChange) -> dict[str, Any]:
-    assert change.after is not None
-    return {"docid": change.new_docid, "terms": change.after.terms}
 
 
 def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:

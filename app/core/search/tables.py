@@ -1,6 +1,18 @@
 """The tables of the search index, without those of the vocabulary."""
 
-from sqlalchemy import Boolean, Column, Integer, LargeBinary, Table, Text, UniqueConstraint, column, select, table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    column,
+    select,
+    table,
+)
 from sqlmodel import SQLModel
 
 from app.core.database.statements import Query
@@ -36,7 +48,7 @@ READY = Query(select(STATE.c.indexing).where(STATE.c.complete))
 
 # This table is not in the metadata, because it is an FTS5 table on SQLite and has a tsvector with a GIN index on
 # PostgreSQL.
-TERMS = table("search_terms", column("rowid"), column("terms"))
+TERMS = table("search_terms", column("rowid", BigInteger), column("terms"))
 
 # Records whose names have changed and to which many others link, for a background task (see `linked`).
 REFRESHES = Table(

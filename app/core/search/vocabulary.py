@@ -5,12 +5,13 @@ from functools import lru_cache
 
 import snowballstemmer
 from rapidfuzz.distance import OSA
-from sqlalchemy import Column, Connection, Index, Integer, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Index, Integer, Table, bindparam, func, select
 from sqlmodel import SQLModel
 
 from app.core.database.sql import chunks, one_of
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
+from app.core.model.row_writes import delete_rows, insert_rows, update_rows
 from app.core.search.tokens import CACHED_WORDS, PAIR_JOINT, is_syllable
 
 ALL_RECORDS = PAIR_JOINT  # the word of every record: its count is the number of records
@@ -89,17 +90,13 @@ def update_counts(connection: Connection, differences: Mapping[str, int]) -> dic
         present.update(map(tuple, connection.execute(query)))
     new_words = [word for word in changed if word not in present]
     inserted = [{"word": word, "stem": stem_of(word), "records": differences[word]} for word in new_words]
-    updated = [{"key": word, "records": present[word] + differences[word]} for word in changed if word in present]
-    unused = [row for row in updated if not row["records"]]
-    for statement, rows in (
-        (insert(WORDS), inserted),
-        (insert(PAIRS), list(_pair_rows(new_words))),
-        (update(WORDS).where(WORDS.c.word == bindparam("key")), updated),
-        (delete(WORDS).where(WORDS.c.word == bindparam("key")), unused),
-        (delete(PAIRS).where(PAIRS.c.word == bindparam("key")), unused),
-    ):
-        if rows:
-            connection.execute(statement, rows)
+    counts = {word: records + differences[word] for word, records in present.items()}
+    insert_rows(connection, WORDS, inserted)
+    insert_rows(connection, PAIRS, list(_pair_rows(new_words)))
+    remaining = [{"word": word, "records": count} for word, count in counts.items() if count]
+    update_rows(connection, WORDS, "word", remaining)
+    for table in (WORDS, PAIRS):
+        delete_rows(connection, table, "word", [word for word, count in counts.items() if not count])
     return {word: bytes_on_disk(word) for word in new_words}
 
 

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, insert, update
+from sqlalchemy import Table
 from sqlmodel import Session
 
 from app.core.change_log import public_action
 from app.core.model.code_counts import add_counts, codes_of_rows, codes_of_stored
 from app.core.model.fields import RecordFields
 from app.core.model.resource import Resource
+from app.core.model.row_writes import delete_rows, insert_rows, update_rows
 from app.core.search import index
 from app.core.search.about import Reference
 from app.core.writing.representation import StoredRecord
@@ -86,27 +87,22 @@ def _clear(session: Session, writes: list[PendingWrite]) -> None:
     another within the transaction.
     """
     resource = writes[0].resource
-    table = resource.table.__table__
-    deleted = [{"key": pending.id} for pending in writes if pending.action == "delete"]
-    if deleted:
-        session.connection().execute(delete(table).where(table.c.id == bindparam("key")), deleted)
+    deleted = [pending.id for pending in writes if pending.action == "delete"]
+    delete_rows(session.connection(), resource.table.__table__, "id", deleted)
     free(session, resource, [pending.id for pending in writes if pending.action == "update"])
 
 
 def free(session: Session, resource: Resource, ids: Iterable[str]) -> None:
     """Delete the links and unique codes of records that are written again later in the transaction."""
-    table = resource.table.__table__
     connection = session.connection()
-    keys = [{"key": record_id} for record_id in ids]
-    if not keys:
-        return
+    keys = list(ids)
     # Links have no ids of their own, so they are not compared but deleted and inserted again.
     for links in resource.link_tables:
-        connection.execute(delete(links).where(links.c.record_id == bindparam("key")), keys)
+        delete_rows(connection, links, "record_id", keys)
     if resource.unique:
         # Unique constraints are checked row by row: two records could not exchange their codes otherwise.
-        without_codes = update(table).where(table.c.id == bindparam("key")).values(dict.fromkeys(resource.unique))
-        connection.execute(without_codes, keys)
+        without_codes = [{"id": record_id, **dict.fromkeys(resource.unique)} for record_id in keys]
+        update_rows(connection, resource.table.__table__, "id", without_codes)
 
 
 def _write(session: Session, writes: list[PendingWrite]) -> None:
@@ -114,15 +110,10 @@ def _write(session: Session, writes: list[PendingWrite]) -> None:
     resource = writes[0].resource
     connection = session.connection()
     table = resource.table.__table__
-    created = [pending.row for pending in writes if pending.action == "create"]
-    # The id of the row to update is bound as `key`, since SQLAlchemy reserves `id` for a new value of the column.
-    updated = [{**pending.row, "key": pending.id} for pending in writes if pending.action == "update"]
-    if created:
-        connection.execute(insert(table), created)
-    if updated:
-        connection.execute(update(table).where(table.c.id == bindparam("key")), updated)
+    insert_rows(connection, table, [pending.row for pending in writes if pending.action == "create"])
+    update_rows(connection, table, "id", [pending.row for pending in writes if pending.action == "update"])
     for links, rows in _rows_of_links(resource, writes).items():
-        connection.execute(insert(links), rows)
+        insert_rows(connection, links, rows)
 
 
 def _rows_of_links(resource: Resource, writes: list[PendingWrite]) -> Mapping[Table, list[dict[str, Any]]]:

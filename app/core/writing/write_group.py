@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import Connection, event, select
 from sqlmodel import Session
 
 from app.core.change_log import CHANGES, LATEST_CHANGE, MIRRORS, instant_after, now
 from app.core.database.engine import LAST_SEQUENCE, WriteLimits
 from app.core.errors import Problem, ReadOnly
+from app.core.model.row_writes import insert_rows
 from app.core.search.about import Reference
 from app.core.writing.integrity import LookupCache
 from app.core.writing.record_tables import PendingWrite, write_records
@@ -158,7 +159,7 @@ class WriteGroup:
                 raise NotTogether from problem
             raise
         if changes:
-            self.session.execute(insert(CHANGES), changes)
+            insert_rows(self.session.connection(), CHANGES, changes)
             self.session.info[LAST_SEQUENCE] = changes[-1]["sequence"]
 
     def _count_bytes(self, actor: str, size: int, *, withdraws: bool) -> None:

@@ -1,0 +1,98 @@
+"""Statements that write many rows: one statement for all of them on PostgreSQL, one for each on SQLite.
+
+SQLAlchemy prepares the values of each row again, which takes several times as long as the driver. PostgreSQL receives
+each column as an array, so that it plans and starts one statement.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Connection, Double, FromClause, Integer, LargeBinary, String, Text
+
+Row = Mapping[str, Any]
+
+_TYPES = {
+    String: "text",
+    Text: "text",
+    Integer: "integer",
+    BigInteger: "bigint",
+    Boolean: "boolean",
+    Double: "double precision",
+    LargeBinary: "bytea",
+}
+
+
+def insert_rows(connection: Connection, table: FromClause, rows: Sequence[Row]) -> None:
+    """Insert rows that have values for the same columns."""
+    _execute(connection, _insert, table, rows)
+
+
+def update_rows(connection: Connection, table: FromClause, key: str, rows: Sequence[Row]) -> None:
+    """Update the rows with these values in the column `key`. All have values for the same columns."""
+    if rows:
+        others = [name for name in rows[0] if name != key]
+        _execute(connection, _update, table, [{name: row[name] for name in (*others, key)} for row in rows])
+
+
+def delete_rows(connection: Connection, table: FromClause, key: str, values: Iterable[Any]) -> None:
+    """Delete the rows with these values in the column `key`."""
+    _execute(connection, _delete, table, [{key: value} for value in values])
+
+
+def _execute(connection: Connection, write: Any, table: FromClause, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    is_postgresql = connection.dialect.name == "postgresql"
+    statement = write(table, columns, is_postgresql)
+    if is_postgresql:
+        values: Any = tuple(_values(table, name, rows) for name in columns)
+    else:
+        values = [tuple(row[name] for name in columns) for row in rows]
+    connection.exec_driver_sql(statement, values)
+
+
+def _values(table: FromClause, column: str, rows: Sequence[Row]) -> list[Any]:
+    """Return the array of a column. All its values must have one type in Python."""
+    values = [row[column] for row in rows]
+    if isinstance(table.c[column].type, Double):
+        return [None if value is None else float(value) for value in values]
+    return values
+
+
+@lru_cache(maxsize=200)
+def _insert(table: FromClause, columns: tuple[str, ...], is_postgresql: bool) -> str:
+    listed = ", ".join(columns)
+    if is_postgresql:
+        return f"INSERT INTO {table} ({listed}) SELECT * FROM {arrays(table, columns)}"
+    return f"INSERT INTO {table} ({listed}) VALUES ({', '.join('?' * len(columns))})"
+
+
+@lru_cache(maxsize=200)
+def _update(table: FromClause, columns: tuple[str, ...], is_postgresql: bool) -> str:
+    """Return the update whose last column is the key."""
+    *others, key = columns
+    if is_postgresql:
+        values = ", ".join(f"{name} = v.{name}" for name in others)
+        rows = f"{arrays(table, columns)} AS v ({', '.join(columns)})"
+        return f"UPDATE {table} SET {values} FROM {rows} WHERE {table}.{key} = v.{key}"
+    values = ", ".join(f"{name} = ?" for name in others)
+    return f"UPDATE {table} SET {values} WHERE {key} = ?"
+
+
+@lru_cache(maxsize=200)
+def _delete(table: FromClause, columns: tuple[str, ...], is_postgresql: bool) -> str:
+    (key,) = columns
+    if is_postgresql:
+        return f"DELETE FROM {table} WHERE {key} = ANY({_array(table, key)})"
+    return f"DELETE FROM {table} WHERE {key} = ?"
+
+
+def arrays(table: FromClause, columns: Iterable[str]) -> str:
+    """Return the rows of PostgreSQL that are made from one array for each column."""
+    return f"unnest({', '.join(_array(table, name) for name in columns)})"
+
+
+def _array(table: FromClause, column: str) -> str:
+    return f"%b::{_TYPES[type(table.c[column].type)]}[]"
