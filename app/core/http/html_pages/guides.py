@@ -24,6 +24,7 @@ READERS = {
     "agents": "Language models and their programs: the tools of the MCP endpoint.",
     "the-data": "How the data is curated, and how to have an error corrected.",
     "operating": "Operators: run, back up, upgrade and monitor a registry.",
+    "cluster": "Operators whose registry must go on when a machine is lost.",
     "caches": "Operators of registries that many people read: Varnish or a CDN in front.",
     "settings": "Every setting with its default.",
     "scale": "Operators of large registries: how much disk, and how many machines.",
