@@ -74,6 +74,7 @@ EACH_ENGINE = {"test_both_engines_write_the_same_bytes", "test_nobody_sees_time_
 # Modules that start many processes or take their time by intent.
 SLOW = {
     "test_bench": "measures",
+    "test_cluster": "starts and kills three PostgreSQL, three etcd and two servers",
     "test_contributing": "runs make, ruff and pytest on a copy of the tree",
     "test_examples": "each test starts a server and several programs",
     "test_litestream": "starts servers and Litestream, and waits for its copies",
@@ -86,7 +87,7 @@ SLOW = {
 # Modules with the longest tests: they start first, so that no worker is left alone with one of them at the end.
 LONGEST = {
     *("test_guides", "test_torture", "test_contributing", "test_recovery", "test_import_runs", "test_mirror"),
-    "test_workbooks",
+    *("test_workbooks", "test_cluster"),
 }
 
 

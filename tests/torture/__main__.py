@@ -27,11 +27,13 @@ from tests.torture.clusters import Cluster
 from tests.torture.commands import redaction_killed, restore_killed
 from tests.torture.kills import postgres_killed, replica_promoted, server_killed
 from tests.torture.mirrors import mirror_killed
+from tests.torture.outages import drill
 from tests.torture.races import crowd, one_effect
 from tests.torture.replicas import prefixes, primary_lost, replicas_lost
 from tests.torture.setting import Row
 from tests.torture.slow import slow_clients
 from tests.torture.webhooks import senders_killed
+from tools.cluster import Missing, check_programs
 
 Make = Callable[..., str]  # makes a database, empty or as a copy of another one, and returns its URL
 
@@ -112,9 +114,18 @@ def of_postgres(cluster: Cluster, new: Make, folder: Path, *, full: bool) -> dic
             with closing(primary.replica(folder / "survivor")) as replica:
                 return [primary_lost(primary, replica, "postgres", 1_000 if full else 50)]
 
+    def outages() -> list[Row]:
+        try:
+            check_programs()
+        except Missing as missing:
+            return [Row("a cluster", {}, [str(missing)])]
+        machines = folder / "machines"
+        machines.mkdir()
+        return drill(machines, full=full)
+
     killed = (10, 2_000) if full else (2, 100)
     found: dict[str, Callable[[], list[Row]]] = {"postgres": lambda: [postgres_killed(cluster, seeded(new()), *killed)]}
-    found |= {"replicas": with_replicas, "primary": lost}
+    found |= {"replicas": with_replicas, "primary": lost, "outages": outages}
     return {**found, "promotion": promoted} if full else found
 
 

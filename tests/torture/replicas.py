@@ -12,7 +12,7 @@ import psycopg
 import app.catalogue  # noqa: F401 - declares every resource
 from app.core.model.resource import RESOURCES
 from tests.torture.clusters import Cluster, stopped
-from tests.torture.setting import Clients, Row, Server, Writers, client_of, new_key, unexpected
+from tests.torture.setting import Clients, HasBase, Row, Server, Writers, client_of, new_key, unexpected
 from tests.torture.whole import broken
 
 LOG = "SELECT count(*), coalesce(min(sequence), 1), coalesce(max(sequence), 0) FROM changes"
@@ -90,7 +90,7 @@ def prefixes(primary: Cluster, replicas: Sequence[Cluster], database: str, write
 class Readers(Clients):
     """Clients that read from several processes and state what they have seen."""
 
-    def __init__(self, servers: Sequence[Server], paths: Callable[[], Sequence[str]], clients: int) -> None:
+    def __init__(self, servers: Sequence[HasBase], paths: Callable[[], Sequence[str]], clients: int) -> None:
         super().__init__(clients)
         self.backwards: list[str] = []
         self._servers, self._paths = servers, paths

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
@@ -120,7 +120,15 @@ def new_key(url: str, *scopes: str, partner: str | None = None) -> dict[str, str
     return {"Authorization": f"Bearer {made.key}"}
 
 
-def client_of(server: Server, key: dict[str, str]) -> httpx.Client:
+class HasBase(Protocol):
+    """What clients reach: a server, or the entry of several."""
+
+    @property
+    def base(self) -> str:
+        """Its address."""
+
+
+def client_of(server: HasBase, key: dict[str, str]) -> httpx.Client:
     """A client of this server."""
     return httpx.Client(base_url=server.base, headers=key, trust_env=False, verify=False, timeout=60)
 
@@ -161,7 +169,7 @@ class Writers(Clients):
     """Clients that create and change records of their own, whatever the server does."""
 
     def __init__(
-        self, server: Server, key: dict[str, str], clients: int, states: Sequence[str] = ("published",)
+        self, server: HasBase, key: dict[str, str], clients: int, states: Sequence[str] = ("published",)
     ) -> None:
         super().__init__(clients)
         self.server, self.told = server, list[Told]()

@@ -34,14 +34,18 @@ def _of_engine(connection: Connection, database: Database) -> Iterator[str]:
 
 
 def _lost(connection: Connection, told: Iterable[Told]) -> Iterator[str]:
-    by_sequence = {each.sequence: each for each in told}
+    """Acknowledged writes that the log lacks. If it was rewound, two of them can have had the same number."""
+    missing = dict[int, list[Told]]()
+    for each in told:
+        missing.setdefault(each.sequence, []).append(each)
     columns = [CHANGES.c[name] for name in ("sequence", "resource", "record_id", "redacted", "body")]
     for row in connection.execute(select(*columns).execution_options(yield_per=CHUNK)):
-        each = by_sequence.get(row.sequence)
-        is_same = each and (row.redacted or digest(row.body.encode()) == each.digest)
-        if each and is_same and each.path == f"/v1/{row.resource}/{row.record_id}":
-            del by_sequence[row.sequence]
-    yield from (f"lost: {each}" for each in by_sequence.values())
+        path = f"/v1/{row.resource}/{row.record_id}"
+        for each in missing.get(row.sequence, []):
+            if each.path == path and (row.redacted or digest(row.body.encode()) == each.digest):
+                missing[row.sequence].remove(each)
+                break
+    yield from (f"lost: {each}" for writes in missing.values() for each in writes)
 
 
 def _of_index(connection: Connection, resource: Resource) -> Iterator[str]:
