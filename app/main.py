@@ -33,6 +33,7 @@ from app.core.asgi.purged_caching import PurgedCaching
 from app.core.asgi.rate_limits import RateLimitMiddleware
 from app.core.asgi.request_headers import RequestHeaders
 from app.core.asgi.response_cache import ResponseCache
+from app.core.asgi.shared_usage import SharedUsageTable
 from app.core.asgi.turns import Rounds, Turns
 from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database, WriteLimits
@@ -174,7 +175,8 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     )
     state = app.state
     state.settings = settings
-    state.usage = usage or UsageTable()
+    state.shared_usage = SharedUsageTable(settings.rate_limit_url) if settings.rate_limit_url else None
+    state.usage = state.shared_usage or usage or UsageTable()
     state.cursor_signer = CursorSigner()
     state.shared_reads = SharedReads()
     state.workbooks = workbook_queue()
@@ -327,8 +329,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sender = Sender(database, app.state.primary_reader, policy, settings.link_base())
     if settings.webhook_sender and writes:
         sender.start()
-    if app.state.source is not None:
-        app.state.source.start()
+    exchanges = [exchange for exchange in (app.state.source, app.state.shared_usage) if exchange is not None]
+    for exchange in exchanges:  # with other servers
+        exchange.start()
     process_gauges = getattr(app.state, "process_gauges", None)
     if process_gauges is not None:
         process_gauges.start()
@@ -337,6 +340,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await process_gauges.stop()
     await sender.stop()
     app.state.manual_limits.close()
+    for exchange in exchanges:
+        await exchange.close()
     await long_polls.close()
     await app.state.pruner.close()
     await index_refresher.close()
@@ -346,8 +351,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.archives.close()
     await app.state.key_activity.close()
     app.state.editor.close()
-    if app.state.source is not None:
-        await app.state.source.close()
     await app.state.reader.close()
     await app.state.separate_reader.close()
     if replicas is not None:

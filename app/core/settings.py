@@ -12,7 +12,12 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "HOPTAC_"
-SECRETS = ("database_url", "read_url", "mcp_key")  # settings that can be in a file, which `HOPTAC_…_FILE` names
+SECRETS = (
+    "database_url",
+    "read_url",
+    "mcp_key",
+    "rate_limit_url",
+)  # settings that can be in a file, which `HOPTAC_…_FILE` names
 OTHER_NAMES = ("HOPTAC_PUBLISH", "HOPTAC_WEBHOOK_SECRET")  # of compose.yaml and of a program in examples/
 
 # None of these can be the path of a proxy: the program could not tell whether the proxy has removed it from a request.
@@ -120,6 +125,12 @@ class Settings(BaseSettings):
         ge=0,
         le=10_000_000,
         description="Maximum number of units per minute from one address (IPv6: /64) without a valid key. 0: no limit.",
+    )
+    rate_limit_url: str = Field(
+        default="",
+        pattern=r"^((redis|rediss|unix)://[!-~]{1,500})?$",
+        description="Redis or Valkey in which several servers share what clients have used of their limits, as "
+        "`redis://…` (needs the extra `redis`). Empty: the processes of one server share it.",
     )
     key_max_days: int = Field(
         default=0,

@@ -114,6 +114,8 @@ def ensure_ready(settings: Settings) -> None:
     """Raise NotReady unless the database has the schema of this program, and the extras in use are installed."""
     if (settings.metrics or settings.metrics_port) and find_spec("prometheus_client") is None:
         raise NotReady("HOPTAC_METRICS and HOPTAC_METRICS_PORT need an extra. Run: pip install 'hoptac[metrics]'")
+    if settings.rate_limit_url and find_spec("redis") is None:
+        raise NotReady("HOPTAC_RATE_LIMIT_URL needs an extra. Run: pip install 'hoptac[redis]'")
     EgressPolicy.parse(settings.webhook_allow)
     with Database(settings.database_url) as database:
         database.check_replicas(settings.read_url)
