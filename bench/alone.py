@@ -9,13 +9,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import work
+from bench import single_writes, work
 from bench.client import Client, request
 from bench.data import Data
 from bench.measure import Contender, Http, costs
 from bench.processes import ROOT, Postgres, free_port, hoptac, uvicorn
 from bench.serving import Crowd, starts
 from bench.table import Goal, Row
+
+OF = {"sqlite": "", "postgresql": " (PostgreSQL)"}
 
 
 @dataclass
@@ -79,19 +81,37 @@ class Alone:
         reading = {"ours": read["in"], "iterparse": read["iterparse"]}
         yield Row(f"IATI in, {read['bytes']:,} bytes", reading, [Goal("≤", 6, "iterparse")])
 
+    def writes(self, engine: str) -> Iterator[Row]:
+        """Measure single writes of many clients at once, which are committed together, compared with those of one."""
+        with ExitStack() as stack:
+            (url,) = self._new_databases(stack, engine, "written")
+            token = single_writes.prepare(url)
+            server = stack.enter_context(hoptac(url, free_port()))
+            content = single_writes.requests(server, token)
+            also = [self.postgres] if engine == "postgresql" and self.postgres else []
+            many = single_writes.Writers(server, content, single_writes.CLIENTS, also)
+            contenders = {"ours": many, "one client": single_writes.Writers(server, content, 1, also)}
+            measured = costs(contenders, self.rounds, max(1.0, self.seconds))
+        title = f"single writes, {single_writes.CLIENTS} clients" + OF[engine]
+        note = f"{many.rate:,.0f} a second, {1e6 * measured['ours']:,.0f} µs of CPU time each"
+        yield Row(title, measured, [Goal("≥", 2.5, "one client")], note)
+
+    def _new_databases(self, stack: ExitStack, engine: str, *names: str) -> list[str]:
+        """Return the URLs of new empty databases, which end with the stack."""
+        if engine == "sqlite":
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hoptac-bench-")))
+            return [f"sqlite:///{folder / name}.db" for name in names]
+        assert self.postgres is not None
+        return stack.enter_context(self.postgres.databases(*names))
+
     def bulk(self, engine: str) -> Iterator[Row]:
         """Measure the cost of loading a tenth of the projects, compared with inserting the rows that it stores."""
         with ExitStack() as stack:
-            if engine == "sqlite":
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hoptac-bulk-")))
-                urls = [f"sqlite:///{folder / name}.db" for name in ("ours", "raw")]
-            else:
-                assert self.postgres is not None
-                urls = stack.enter_context(self.postgres.databases("bulk_ours", "bulk_raw"))
+            urls = self._new_databases(stack, engine, "bulk_ours", "bulk_raw")
             postmaster = [str(self.postgres.pid)] if engine == "postgresql" and self.postgres else []
             command = [sys.executable, "-m", "bench.bulk", *urls, str(self.smaller.size), *postmaster]
             measured = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
-        title = f"bulk load, {measured.pop('rows'):,} rows" + (" (PostgreSQL)" if engine == "postgresql" else "")
+        title = f"bulk load, {measured.pop('rows'):,} rows" + OF[engine]
         yield Row(title, measured, [Goal("≤", 3.5, "executemany")])
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import work
+from bench.alone import OF
 from bench.apps.answers import Fixed
 from bench.client import Client, request
 from bench.data import Data
@@ -20,7 +21,6 @@ from bench.work import Work
 
 DATASETTE = ROOT / "bench" / ".venv" / "bin" / "python"
 HOT = 2_000  # different URLs, which the response cache holds
-OF = {"sqlite": "", "postgresql": " (PostgreSQL)"}
 
 
 @dataclass

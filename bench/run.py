@@ -66,6 +66,8 @@ def _alone(alone: Alone) -> Rows:
     return {
         "bulk": partial(alone.bulk, "sqlite"),
         "bulk-postgresql": partial(alone.bulk, "postgresql"),
+        "writes": partial(alone.writes, "sqlite"),
+        "writes-postgresql": partial(alone.writes, "postgresql"),
         "iati": alone.iati,
         "workers": alone.workers,
         "start": alone.start,
