@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from app.projects.models import ProjectFields
 from tests.support.keys import Key
+from tests.support.records import PROJECT
 
 PATH = "/v1/projects/smart-factory-cooperation"
 
@@ -47,3 +48,18 @@ def test_an_update_reads_and_serializes_its_record_once(
     after = registry.get(PATH)
     assert after.headers["etag"] == response.headers["etag"]
     assert after.content == response.content
+
+
+def test_links_that_a_record_had_are_not_followed_again(
+    registry: TestClient, editor: Key, statements: list[str]
+) -> None:
+    for name, whole in (("whole", []), ("part", ["whole"])):
+        body = {**PROJECT, "part_of": whole}
+        assert registry.put(f"/v1/projects/{name}", json=body, headers=editor).status_code == 201
+    headers = {**editor, "If-Match": "*"}
+    statements.clear()
+    assert registry.patch("/v1/projects/part", json={"status": "completed"}, headers=headers).status_code == 200
+    assert not [statement for statement in statements if "RECURSIVE" in statement]
+    refused = registry.patch("/v1/projects/whole", json={"part_of": ["part"]}, headers=headers)
+    assert refused.json()["errors"][0]["code"] == "cycle"
+    assert [statement for statement in statements if "RECURSIVE" in statement]

@@ -4,6 +4,7 @@ A rule is a function that yields the violations of a proposal. The rules here ap
 its own rules in its declaration.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -20,6 +21,7 @@ from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.support import parts_named
 from app.core.values.links import links_in
+from app.core.writing.representation import StoredRecord
 
 MAX_ANCESTORS = 1_000  # above one record in a tree
 TOO_MANY_ANCESTORS = f"These links lead to more than {MAX_ANCESTORS:,} records. Whether they lead back is not examined."
@@ -108,6 +110,16 @@ class Proposal:
     caller: Caller
     lookups: LookupCache = field(default_factory=LookupCache)
     is_new: bool = False  # no record can link to it yet
+    stored: StoredRecord | None = None  # the record before the write, if it was read
+
+    def had_link(self, name: str, record_id: str) -> bool:
+        """Return whether a field of the stored record has a link to this record."""
+        value = self._stored_members.get(name)
+        return record_id in (value if isinstance(value, list) else [value])
+
+    @cached_property
+    def _stored_members(self) -> dict[str, Any]:
+        return json.loads(self.stored.body) if self.stored else {}
 
     @cached_property
     def links(self) -> list[tuple[str, str, str]]:
@@ -219,12 +231,16 @@ def supported_parts(proposal: Proposal) -> Iterator[ErrorItem]:
 
 
 def trees(proposal: Proposal) -> Iterator[ErrorItem]:
-    """Require that the record is not part of itself or its own successor, not even through other records."""
+    """Require that the record is not part of itself or its own successor, not even through other records.
+
+    A link that the record had before can close no new cycle.
+    """
     for name in proposal.resource.trees:
         parent = proposal.resource.links[name].columns[0]
         is_link_table = isinstance(parent, Column)
         child: Any = parent.table.c.record_id if is_link_table else proposal.resource.table.id
-        pointers = {pointer: start for pointer, _, start in proposal.links if pointer.split("/")[1] == name}
+        own = {pointer: start for pointer, _, start in proposal.links if pointer.split("/")[1] == name}
+        pointers = {pointer: start for pointer, start in own.items() if not proposal.had_link(name, start)}
         details = proposal.cycles(pointers.values(), child, parent)
         for pointer, start in pointers.items():
             if start in details:
