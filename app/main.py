@@ -296,6 +296,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         inline_budget=settings.inline_budget,
         limits=WriteLimits(settings.write_quota, settings.max_body),
         position=app.state.position,
+        revision=head(),
     )
     app.state.database = database
     replicas = database.replicas(settings.read_url, settings.read_max_lag)

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import SQLModel
+from starlette.testclient import TestClient
 
 from app.cli import main
 from app.commands.output import UNREADY
@@ -21,6 +22,8 @@ from app.core.maintenance.rerender import render_all_again
 from app.core.maintenance.schema import config, head, migrate, modelled, revisions
 from seed.files import Dataset
 from tests.support.databases import NewDatabase, url_of
+from tests.support.http import PATCH
+from tests.support.keys import Key
 
 ROOT = Path(__file__).parents[1]
 TABLES = SQLModel.metadata.tables
@@ -96,6 +99,26 @@ def test_a_schema_of_another_version_is_named_and_left_alone(
     assert "run `hoptac migrate`" not in problem
     assert database.schema_version() == "20261202_drafts"
     assert set(TABLES) < set(inspect(database.engine).get_table_names())
+
+
+def test_servers_of_the_old_version_read_a_newer_schema_and_do_not_write_it(
+    registry: TestClient, editor: Key, seeded_database: Database
+) -> None:
+    """As during an upgrade: the migration has run, and the servers of the new version start one after the other."""
+
+    def renamed() -> int:
+        headers = {**editor, **PATCH, "If-Match": "*"}
+        return registry.patch("/v1/partners/unido", json={"name": {"en": "Renamed"}}, headers=headers).status_code
+
+    def states(revision: str) -> list[int]:
+        with seeded_database.write() as session:
+            session.connection().execute(text("UPDATE alembic_version SET version_num = :new"), {"new": revision})
+        paths = ("/readyz", "/v1/partners/unido?fields=name", "/v1/projects?limit=1")
+        return [*(registry.get(path).status_code for path in paths), renamed()]
+
+    assert states("9999") == [200, 200, 200, 503]
+    assert states("0001") == [503, 200, 200, 503]
+    assert states(head()) == [200, 200, 200, 200]
 
 
 def test_a_migration_that_fails_leaves_nothing(new_database: NewDatabase) -> None:

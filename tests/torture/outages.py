@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import psycopg
 
-from tests.support.servers import NO_RATE_LIMITS
+from app.core.maintenance.schema import head
+from tests.support.servers import NO_RATE_LIMITS, ROOT
 from tests.torture.clusters import running_processes
 from tests.torture.replicas import Readers
 from tests.torture.setting import Row, Writers, client_of, new_key, unexpected
@@ -23,6 +24,18 @@ from tests.torture.whole import broken
 from tools.cluster import LocalCluster, Machine
 
 LAST = "SELECT sequence, chain FROM changes ORDER BY sequence DESC LIMIT 1"
+NEXT = "9999"  # the revision of a version that is installed
+MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "{next}", "{head}", None, None
+
+
+def upgrade() -> None:
+    op.create_table("of_the_drill", sa.Column("id", sa.Text(), primary_key=True))
+    op.add_column("partners", sa.Column("of_the_drill", sa.Text()))
+"""
 OF_POSTGRESQL, OF_MACHINE = 5.0, 25.0  # seconds for which writes may be refused
 
 
@@ -115,7 +128,7 @@ def drill(folder: Path, *, full: bool, clients: int = 4) -> list[Row]:
                     happens("the machine of the leader hangs", OF_MACHINE, leader_hangs),
                     happens("a member of etcd is killed", OF_POSTGRESQL, etcd_killed),
                     happens("a replica is killed and rebuilt", OF_POSTGRESQL, replica_rebuilt),
-                    happens("the schema is migrated again", OF_POSTGRESQL, migrated_again),
+                    happens("a version with another schema is installed", OF_MACHINE, upgraded),
                 ]
             wait_for_all(cluster)
         return [*rows, of_all(cluster, url, writers, readers)]
@@ -205,11 +218,20 @@ def restarted(cluster: LocalCluster) -> None:
         time.sleep(2)  # HAProxy looks every second
 
 
-def migrated_again(cluster: LocalCluster) -> None:
-    """Run `hoptac migrate` and `hoptac seed` as each start of the cluster does."""
+def upgraded(cluster: LocalCluster) -> None:
+    """Install a version with another schema: migrate the database first, and then restart the API servers in turn."""
+    version = cluster.folder / "version"
+    for name in ("app", "migrations", "seed"):
+        shutil.copytree(ROOT / name, version / name)
+    migration = MIGRATION.format(head=head(), next=NEXT)
+    (version / "migrations" / "versions" / f"{NEXT}_add_a_table.py").write_text(migration, "utf-8")
     prepare = cluster.machines["prepare"]
+    for machine in (prepare, *cluster.of_kind("api")):
+        machine.environment["PYTHONPATH"] = str(version)
     prepare.start()
     assert prepare.process.wait(120) == 0, prepare.log
+    restarted(cluster)
+    assert NEXT in httpx.get(cluster.url("haproxy", 8000, "/readyz"), trust_env=False).text
 
 
 def wait_for_all(cluster: LocalCluster) -> None:

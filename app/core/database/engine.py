@@ -47,6 +47,7 @@ LAST_SEQUENCE = "last_sequence"
 # Number of commits of this process to each database, by its URL.
 COMMITS: Counter[str] = Counter()
 
+_VERSION = text("SELECT version_num FROM alembic_version")
 _HAS_VERSION = {
     True: "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'",
     False: "SELECT to_regclass('alembic_version')::text",
@@ -65,7 +66,10 @@ class WriteLimits:
 
 
 class Database:
-    """The database at one URL: `sqlite:///file` or `postgresql://…`. As a context manager it closes itself."""
+    """The database at one URL: `sqlite:///file` or `postgresql://…`. As a context manager it closes itself.
+
+    With a `revision`, it is written only while it has this schema.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Database:
         inline_budget: float = 0.01,
         limits: WriteLimits | None = None,
         position: LogPosition | None = None,
+        revision: str | None = None,
     ) -> None:
         self.url, self._conninfo = parsed_url(url)
         self._name = str(self.url)
@@ -83,6 +88,7 @@ class Database:
         self._inline_budget = inline_budget
         self._limits = limits or WriteLimits()
         self.position = position or LogPosition()
+        self._revision = revision
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self._conninfo)
         self._wal_limit = WalLimit(str(self.url.database)) if self.is_sqlite else None
 
@@ -135,6 +141,8 @@ class Database:
             if not self.is_sqlite:
                 session.connection().execute(text(f"SET LOCAL lock_timeout = {patience * 1000:d}"))
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+            if self._revision is not None and session.scalar(_VERSION) != self._revision:
+                raise OperationalError(None, None, RuntimeError("the database has another schema now"))
             yield session
         self.position.note(session.info.get(LAST_SEQUENCE))
         COMMITS[self._name] += 1
@@ -210,7 +218,7 @@ class Database:
         with engine.connect() as connection:
             if not connection.execute(text(_HAS_VERSION[self.is_sqlite])).scalar():
                 return None
-            version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            version: str | None = connection.execute(_VERSION).scalar()
             return version
 
     def close(self) -> None:

@@ -131,7 +131,7 @@ class Ready(BaseModel, defer_build=True):
 def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
     """Return the router of `/v1`, `/livez` and `/readyz`.
 
-    `schema` is the revision that the database must have.
+    `schema` is the revision that the database must have, or a later one while the servers of a new version start.
     """
     router = APIRouter(tags=["service"])
     content = index(settings, version)
@@ -155,7 +155,7 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
     async def read_readyz(request: Request) -> Response:
         """The database responds and has the schema of this program. A read node is not far behind its source."""
         schema_version = await request.app.state.separate_reader.run(_schema, client=client_of(request.scope))
-        if schema_version != schema:
+        if not schema_version.isdecimal() or schema_version < schema:  # a newer one can be read, and not written
             raise Unavailable("The database does not have the schema of this program. Run `hoptac migrate`.")
         return _uncached_json(
             {
