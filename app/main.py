@@ -38,6 +38,7 @@ from app.core.asgi.turns import Rounds, Turns
 from app.core.asgi.usage_table import UsageTable
 from app.core.database.engine import Database, WriteLimits
 from app.core.database.log_position import LogPosition
+from app.core.database.statements import Reader
 from app.core.gauges import register_gauge
 from app.core.http import site
 from app.core.http.bodies import BufferedBodies
@@ -79,7 +80,6 @@ from app.exchange.imports.worker import Importer
 from app.exchange.linked_data.routes import linked_data_router
 from app.exchange.mappings import routes as mappings
 from app.exchange.metadata import routes as metadata
-from app.exchange.mirrors.source_watch import SourceWatch
 from app.exchange.reconciliation import routes as reconciliation
 from app.explorer.reads import Summaries
 from app.explorer.routes import explorer_router, page_variant
@@ -277,6 +277,12 @@ async def _lacks(state: Any, sequence: int) -> bool:
     return state.replicas is None or bool(state.replicas.primary.responds)
 
 
+def _source_watch(reader: Reader, settings: Settings) -> Any:
+    from app.exchange.mirrors.source_watch import SourceWatch  # noqa: PLC0415 - it imports httpx
+
+    return SourceWatch(reader, settings.read_max_lag)
+
+
 def _pruning(settings: Settings) -> list[Prune]:
     """Return the pruning functions of a server. A read node never writes to its database."""
     files: list[Prune] = [partial(remove_archives, settings), remove_abandoned_folders]
@@ -306,7 +312,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.reader = replicas.reader if replicas else database.reader()
     app.state.primary_reader = replicas.primary_reader if replicas else app.state.reader
     app.state.separate_reader = replicas.separate_reader if replicas else database.separate_reader()
-    app.state.source = SourceWatch(app.state.separate_reader, settings.read_max_lag) if settings.writer_url else None
+    app.state.source = _source_watch(app.state.separate_reader, settings) if settings.writer_url else None
     app.state.key_activity = KeyActivity(database)
     app.state.editor = WriterThread(database, app.state.key_activity.refused)
     app.state.key_revocations = PendingRevocations()

@@ -1,15 +1,16 @@
 """Templates, filled with the values of a page."""
 
 from functools import cache
-from typing import Any, NamedTuple
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.values.text import xml_characters
 from app.explorer.drawing.date_marks import axis_labels, date_of, drawing_of, legend_of
 from app.explorer.pages.money import stage_of
 from app.explorer.pieces import pieces_of
 from app.explorer.view import View
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 HTML = "text/html; charset=utf-8"
 ATOM = "application/atom+xml; charset=utf-8"
@@ -30,7 +31,9 @@ class Content(NamedTuple):
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - for the first page
+
     environment = Environment(
         loader=PackageLoader("app.explorer"),
         autoescape=True,

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 from posixpath import splitext
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from app.core.public_paths import public
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 NAVIGATION = {
     "/": "Start",
@@ -37,8 +40,6 @@ DOCUMENT = """<!doctype html>
 </body></html>
 """
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
-
 
 def document(site: str, title: str, body: str, *, path: str, styles: Sequence[str] = ("text.css",)) -> str:
     """Return a whole page. `path` is the entry of the navigation that it belongs to."""
@@ -51,16 +52,23 @@ def document(site: str, title: str, body: str, *, path: str, styles: Sequence[st
     return DOCUMENT.format(**parts, head=head, body=body)
 
 
+@cache
+def _markdown() -> "MarkdownIt":
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - for the first page with Markdown
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
 def markdown(text: str) -> str:
     """Return Markdown as HTML. Headings get ids as on GitHub; links to other guides lead to their pages."""
-    tokens = _MARKDOWN.parse(text)
+    tokens = _markdown().parse(text)
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             token.attrSet("id", anchor(tokens[number + 1].content))
         for child in token.children or ():
             if child.type == "link_open":
                 _lead_to_page(child)
-    rendered: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    rendered: str = _markdown().renderer.render(tokens, _markdown().options, {})
     return rendered.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
 
 
@@ -69,7 +77,7 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
 
 
-def _lead_to_page(link: Token) -> None:
+def _lead_to_page(link: "Token") -> None:
     target = str(link.attrs["href"])
     path, _, fragment = target.partition("#")
     name, ending = splitext(path)
