@@ -225,27 +225,34 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         check_programs()
-    except Missing as error:
+        with tempfile.TemporaryDirectory(prefix="hoptac-cluster-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            with (
+                contextlib.suppress(KeyboardInterrupt),
+                LocalCluster(folder, int(os.environ.get("PORT", 8000))) as cluster,
+            ):
+                print(f"Starting three PostgreSQL, three etcd and two API servers, with logs in {folder}.", flush=True)
+                cluster.start()
+                _show(cluster)
+                while True:
+                    time.sleep(1)
+    except (Missing, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="hoptac-cluster-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with contextlib.suppress(KeyboardInterrupt), LocalCluster(folder, int(os.environ.get("PORT", 8000))) as cluster:
-            print(f"Starting three etcd, three PostgreSQL and two API servers. Their logs are in {folder}.", flush=True)
-            cluster.start()
-            print(f"Registry    {cluster.url('haproxy', 8000)}")
-            for machine in cluster.of_kind("api"):
-                print(f"  {machine.name:<10}{cluster.url(machine.name, 8000)}")
-            for machine in cluster.of_kind("postgres"):
-                number = cluster.ports[machine.name, 5432]
-                url = f"postgresql://hoptac:{machine.environment['HOPTAC_PASSWORD']}@127.0.0.1:{number}/hoptac"
-                print(f"  {machine.name:<10}{url}  process {machine.postmaster}")
-            print(f"State       {PATRONI}/patronictl -d etcd3://127.0.0.1:{cluster.ports['etcd1', 2379]} list hoptac")
-            print("Stop it with Ctrl-C.", flush=True)
-            while True:
-                time.sleep(1)
     return 0
+
+
+def _show(cluster: LocalCluster) -> None:
+    print(f"Registry    {cluster.url('haproxy', 8000)}")
+    for machine in cluster.of_kind("api"):
+        print(f"  {machine.name:<10}{cluster.url(machine.name, 8000)}")
+    for machine in cluster.of_kind("postgres"):
+        number = cluster.ports[machine.name, 5432]
+        url = f"postgresql://hoptac:{machine.environment['HOPTAC_PASSWORD']}@127.0.0.1:{number}/hoptac"
+        print(f"  {machine.name:<10}{url}  process {machine.postmaster}")
+    print(f"State       {PATRONI}/patronictl -d etcd3://127.0.0.1:{cluster.ports['etcd1', 2379]} list hoptac")
+    print("Stop it with Ctrl-C.", flush=True)
 
 
 if __name__ == "__main__":
