@@ -6,7 +6,7 @@ from sqlalchemy import Table, select
 
 from app.core.database.engine import Database
 from app.core.model.resource import RESOURCES
-from app.core.model.row_writes import delete_rows, insert_rows, update_rows
+from app.core.model.row_writes import delete_rows, insert_rows, read_rows, update_rows
 from app.core.search.tables import RECORDS
 from app.core.search.vocabulary import WORDS
 
@@ -20,8 +20,11 @@ def test_rows_are_stored_as_given(database: Database) -> None:
         update_rows(connection, WORDS, "word", [{"word": word, "records": len(word)} for word in ODD[1:]])
         delete_rows(connection, WORDS, "word", ODD[3:5])
         rows = connection.execute(select(WORDS)).all()
+        found = read_rows(connection, WORDS, ("word", "stem", "records"), "word", [*ODD[1:], "absent"])
+        assert sorted([*found, ("", "", 1)]) == sorted(map(tuple, rows))
         expected = [(word, word, len(word) if word else 1) for word in ODD if word not in ODD[3:5]]
         assert sorted(map(tuple, rows)) == sorted(expected)
+        assert read_rows(connection, WORDS, ("word",), "word", []) == []
         delete_rows(connection, WORDS, "word", ["absent"])
         delete_rows(connection, WORDS, "word", [])
         assert len(connection.execute(select(WORDS)).all()) == len(expected)

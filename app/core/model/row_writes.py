@@ -1,4 +1,4 @@
-"""Statements that write many rows: one statement for all of them on PostgreSQL, one for each on SQLite.
+"""Statements for many rows: one statement writes all of them on PostgreSQL, and one each of them on SQLite.
 
 SQLAlchemy prepares the values of each row again, which takes several times as long as the driver. PostgreSQL receives
 each column as an array, so that it plans and starts one statement.
@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, Double, FromClause, Integer, LargeBinary, String, Text
+
+from app.core.database.sql import chunks
 
 Row = Mapping[str, Any]
 
@@ -38,6 +40,23 @@ def update_rows(connection: Connection, table: FromClause, key: str, rows: Seque
 def delete_rows(connection: Connection, table: FromClause, key: str, values: Iterable[Any]) -> None:
     """Delete the rows with these values in the column `key`."""
     _execute(connection, _delete, table, [{key: value} for value in values])
+
+
+def read_rows(
+    connection: Connection, table: FromClause, columns: tuple[str, ...], key: str, values: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Return these columns of the rows with these texts in the column `key`, in any number."""
+    statement = f"SELECT {', '.join(columns)} FROM {table} WHERE {key} "
+    if values and connection.dialect.name == "postgresql":
+        return _fetched(connection, f"{statement}= ANY({_array(table, key)})", [list(values)])
+    rows: list[tuple[Any, ...]] = []
+    for chunk in chunks(values):
+        rows += _fetched(connection, f"{statement}IN ({', '.join('?' * len(chunk))})", chunk)
+    return rows
+
+
+def _fetched(connection: Connection, statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
+    return list(map(tuple, connection.exec_driver_sql(statement, tuple(values))))
 
 
 def _execute(connection: Connection, write: Any, table: FromClause, rows: Sequence[Row]) -> None:

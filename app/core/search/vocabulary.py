@@ -8,10 +8,10 @@ from rapidfuzz.distance import OSA
 from sqlalchemy import Column, Connection, Index, Integer, Table, bindparam, func, select
 from sqlmodel import SQLModel
 
-from app.core.database.sql import chunks, one_of
+from app.core.database.sql import one_of
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
-from app.core.model.row_writes import delete_rows, insert_rows, update_rows
+from app.core.model.row_writes import delete_rows, insert_rows, read_rows, update_rows
 from app.core.search.tokens import CACHED_WORDS, PAIR_JOINT, is_syllable
 
 ALL_RECORDS = PAIR_JOINT  # the word of every record: its count is the number of records
@@ -84,10 +84,7 @@ def update_counts(connection: Connection, differences: Mapping[str, int]) -> dic
     Return the new words, each with about how many bytes it takes on disk.
     """
     changed = sorted(word for word, difference in differences.items() if difference)
-    present: dict[str, int] = {}
-    for chunk in chunks(changed):
-        query = select(WORDS.c.word, WORDS.c.records).where(WORDS.c.word.in_(chunk))
-        present.update(map(tuple, connection.execute(query)))
+    present: dict[str, int] = dict(read_rows(connection, WORDS, ("word", "records"), "word", changed))
     new_words = [word for word in changed if word not in present]
     inserted = [{"word": word, "stem": stem_of(word), "records": differences[word]} for word in new_words]
     counts = {word: records + differences[word] for word, records in present.items()}
