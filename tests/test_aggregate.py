@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import literal, select
 from starlette.testclient import TestClient
 
+from app.analysis.aggregates import reading
 from app.analysis.aggregates.grouping import COLUMNS
 from app.analysis.aggregates.hierarchy import Above, Hierarchy, TooManyAbove, transitive_parents
 from app.analysis.aggregates.reading import MAX_ADDED, MAX_LEFT_OUT, Aggregates
@@ -152,6 +153,23 @@ def random_figures(chance: random.Random, count: int) -> Iterator[dict[str, Any]
         )
 
 
+def figures_of_projects(chance: random.Random, count: int) -> Iterator[dict[str, Any]]:
+    """Figures about one place, most of which are alone in their project, with a unit or value that needs care."""
+    for position, made in enumerate(random_figures(chance, count)):
+        others = [f"island-{chance.randrange(count)}"] if chance.random() < 0.1 else []
+        project_id = chance.choice(["random-main", "random-sub", *(f"random-{chance.randrange(60)}" for _ in range(9))])
+        changed = {"id": f"island-{position}", "places": ["random-island"], "project": project_id}
+        value = made["value"] and made["value"] + chance.choice([0, 0.25, 0.5, 10**14])
+        yield {
+            **made,
+            **changed,
+            "value": value,
+            "value_high": None,
+            "unit": chance.choice(["enterprise"] * 9 + ["percent"]),
+            "relations": [{"kind": chance.choice(["part_of", "same_as"]), "figure": other} for other in others],
+        }
+
+
 @pytest.fixture(scope="module")
 def randomly(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
     url = new_database(seeded)
@@ -170,6 +188,9 @@ def randomly(new_database: NewDatabase, seeded: str) -> Iterator[TestClient]:
     store(database, PROJECTS, *wide)
     store(database, PLACES, merged)
     store(database, FIGURES, *random_figures(random.Random(7), 300))
+    store(database, PLACES, {"id": "random-island", "name": {"en": "Island"}, "level": "locality"})
+    store(database, PROJECTS, *(project(f"random-{number}") for number in range(60)))
+    store(database, FIGURES, *figures_of_projects(random.Random(8), 80))
     database.close()
     with client_of(url) as made:
         yield made
@@ -211,6 +232,25 @@ def test_groups_are_the_same_without_gathered_links(
     monkeypatch.setattr(Aggregates, "_build_few_links", lambda *_: Query(select(literal(0))))
     assert get(randomly, f"{PATH}?{filters}&limit=999") == gathered
     assert gathered["groups"]
+
+
+OF_PLACE = [f"place={place}" for place in ("da-nang", "random-ha-tay", "random-island", "hai-phong")]
+OF_PLACE += [
+    f"{OF_PLACE[0]}&{more}" for more in ("kind=actual", "unit=enterprise&unit=percent", "qualifier=about", "kind=rank")
+]
+OF_PLACE += ["place=random-island&indicator=random-experts&kind=actual", "place=random-island&kind=target"]
+
+
+@pytest.mark.parametrize("group_by", ["indicator", "kind", "unit", "project", "indicator,project", "project,unit,kind"])
+def test_links_to_a_place_give_the_groups_of_its_figures(
+    randomly: TestClient, group_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [f"{PATH}?group_by={group_by}&{filters}&limit=" for filters in OF_PLACE]
+    linked = [get(randomly, f"{path}998") for path in paths]
+    monkeypatch.setattr(reading, "concerns_one_place", lambda *_: False)
+    assert [get(randomly, f"{path}999") for path in paths] == linked
+    assert sum(group["left_out_count"] > 0 for each in linked for group in each["groups"]) > 0
+    assert any(group["added"] > 3 for each in linked for group in each["groups"]) == ("project" not in group_by)
 
 
 @pytest.mark.parametrize("group_by", GROUPINGS)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 from pydantic import Field as PydanticField
-from sqlalchemy import Column, Double, Table, Text, select
+from sqlalchemy import Boolean, Column, Double, Index, Table, Text, select
 from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
@@ -121,10 +121,23 @@ class FigureFields(RecordFields):
 
     def links(self) -> Iterator[tuple[Table, dict[str, Any]]]:
         """Return the rows of its link tables: places, breakdown, partners that did the work, and relations."""
-        yield from ((PLACES_OF, {"place_id": place}) for place in self.places)
+        yield from ((PLACES_OF, {"place_id": place, **self._repeated()}) for place in self.places)
         yield from ((BREAKDOWNS, {"dimension": key, "value": value}) for key, value in self.breakdown.items())
         yield from ((DONE_BY, {"partner_id": partner}) for partner in self.done_by)
         yield from ((RELATIONS, {"kind": relation.kind, "figure_id": relation.figure}) for relation in self.relations)
+
+    def _repeated(self) -> dict[str, Any]:
+        """Return what the link to each place repeats, so that the figures of a place are summed from its links."""
+        return {
+            "is_public": self.state == "published",
+            "kind": self.kind,
+            "indicator": self.indicator,
+            "unit": self.unit,
+            "project": self.project,
+            "value": self.value,
+            "qualifier": self.qualifier,
+            "is_plain": self.value is not None and self.value_high is None and not self.relations,
+        }
 
     @model_validator(mode="after")
     def _names_its_unit(self) -> "FigureFields":
@@ -177,7 +190,19 @@ class Figure(RecordRow, table=True):
     relayed_for_id: str | None = Field(sa_type=BYTEWISE, foreign_key="partners.id", index=True)
 
 
-PLACES_OF = link_table("figures", "places", refers_to("place_id", "places"))
+PLACES_OF = link_table(
+    "figures",
+    "places",
+    refers_to("place_id", "places"),
+    # A copy of what aggregates need of the figure (see `FigureFields._repeated`).
+    Column("is_public", Boolean, index=False),
+    *(Column(name, BYTEWISE, index=False) for name in ("kind", "indicator", "unit", "project")),
+    Column("value", Double, index=False),
+    Column("qualifier", BYTEWISE, index=False),
+    Column("is_plain", Boolean, index=False),  # one number and no relation to another figure
+)
+_SUMMED = ("place_id", "is_public", "kind", "indicator", "unit", "project", "value", "qualifier", "is_plain")
+Index("ix_figures_places_sums", *(PLACES_OF.c[name] for name in (*_SUMMED, "record_id")))
 BREAKDOWNS = link_table(
     "figures",
     "breakdown",

@@ -110,10 +110,10 @@ def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
     project_ids = sorted({figure["project"] for figure in figures if figure["project"]})
     place_ids = sorted(frozenset[str]().union(*(figure.area for figure in figures)))
     partner_ids = sorted({figure["partner"] for figure in figures if figure["partner"]})
-    totals = yield from _read_edges(TOTALS, figure_ids)
-    projects = yield from _read_edges(WIDER_PROJECTS, project_ids)
-    places = yield from _read_edges(ABOVE_PLACES, place_ids)
-    partners = yield from _read_edges(ABOVE_PARTNERS, partner_ids)
+    totals = yield from read_edges(TOTALS, figure_ids)
+    projects = yield from read_edges(WIDER_PROJECTS, project_ids)
+    places = yield from read_edges(ABOVE_PLACES, place_ids)
+    partners = yield from read_edges(ABOVE_PARTNERS, partner_ids)
     return Hierarchy(
         totals=transitive_parents(totals, figure_ids),
         projects=transitive_parents(projects, project_ids),
@@ -123,7 +123,7 @@ def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
     )
 
 
-def _read_edges(query: Query, ids: Sequence[str]) -> Read:
+def read_edges(query: Query, ids: Sequence[str]) -> Read:
     """Read each edge once. Raise TooManyAbove if there are too many, or edges on the last level."""
     edges = yield query, {"ids": ids}
     if len(edges) > MAX_EDGES or any(edge[-1] == MAX_LEVELS for edge in edges):

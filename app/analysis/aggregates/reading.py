@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
+from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -22,7 +23,18 @@ from app.analysis.aggregates.grouping import (
     shown_key,
 )
 from app.analysis.aggregates.hierarchy import Hierarchy, TooManyAbove, read_hierarchy
-from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, total
+from app.analysis.aggregates.places import (
+    HAS_PARTS,
+    Groups,
+    build_groups,
+    build_members,
+    concerns_one_place,
+    grouped,
+    read_figures,
+    related_ids,
+    with_unit_text,
+)
+from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, sum_of
 from app.core.database.sql import in_gathered
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
@@ -89,10 +101,14 @@ class Aggregate(BaseModel, defer_build=True):
 
 
 class Members(NamedTuple):
-    """The figures that can be added up, by the key of their group, and the hierarchy above them."""
+    """The figures that can be added up, by the key of their group, and the hierarchy above them.
+
+    `groups`: the groups of one place. Then `figures` has only those that may conflict with another one.
+    """
 
     figures: Mapping[tuple[Any, ...], list[StatedFigure]]
     hierarchy: Hierarchy
+    groups: Groups = {}
 
 
 class Aggregates:
@@ -131,17 +147,66 @@ class Aggregates:
         filters, hints = yield from resolve_ids(self.parameters, filters)
         shape, values = filter_shape(self.parameters, filters)
         names = tuple(dict.fromkeys([*query.group_by.split(","), *ALWAYS]))
+        of_place = yield from self._read_of_place(names, shape, {**values, "most": query.limit + 1})
+        if of_place:
+            groups, members = of_place
+            return self._answer(query, names, groups, members, hints), None
         gathers = bool((yield STATEMENTS.query(self._build_few_links, shape), values)[0][0])
         rows = yield STATEMENTS.query(self._build_groups, names, shape, gathers), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
         members = None
         if rows and not _too_many(names, rows):
             members = yield from self._read_members(names, shape, values, gathers)
+        return self._answer(query, names, rows, members, hints, because), None
+
+    def _answer(
+        self,
+        query: Any,
+        names: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        members: Members | None,
+        hints: list[dict[str, Any]],
+        because: list[str] | None = None,
+    ) -> dict[str, Any]:
         groups = [_group(names, row, members) for row in rows[: query.limit]]
         if query.labels:
             groups = [_labelled(group, query.labels) for group in groups]
         content = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
-        return {**content, **with_hints(hints)}, None
+        return {**content, **with_hints(hints)}
+
+    def _read_of_place(self, names: tuple[str, ...], shape: FilterShape, values: Mapping[str, Any]) -> Read:
+        """Read the groups and their Members from the links to one place; None if they do not have all, or no groups."""
+        if not concerns_one_place(names, shape) or (yield HAS_PARTS, {"place": values["place"]}):
+            return None
+        rows = with_unit_text(names, (yield STATEMENTS.query(build_groups, names, shape), values))
+        if not rows:
+            return None
+        if _too_many(names, rows):
+            return rows, None
+        linked = yield STATEMENTS.query(build_members, names, shape), {**values, "most": MAX_ADDED + 1}
+        if len(linked) > MAX_ADDED:
+            return rows, None
+        try:
+            return rows, (yield from self._members_of_place(linked, len(names)))
+        except TooManyAbove:
+            return rows, None
+
+    def _members_of_place(self, linked: Sequence[Sequence[Any]], width: int) -> Read:
+        """Read the figures among those of a place that may conflict with another one, with what is above them."""
+        groups = yield from grouped(linked, width)
+        figures: dict[str, StatedFigure] = {}
+        hierarchy = Hierarchy()
+        more = list(chain.from_iterable(group.others for group in groups.values()))
+        while more:  # at most twice: a figure that only others refer to has no relations itself
+            read = yield from read_figures([*figures, *more])
+            if read is None:
+                return None
+            figures = read
+            hierarchy = yield from read_hierarchy(list(figures.values()))
+            related = related_ids(figures.values(), hierarchy.totals)
+            more = list(chain.from_iterable(group.exclude(related) for group in groups.values()))
+        by_key = {key: [figures[figure_id] for figure_id in group.others] for key, group in groups.items()}
+        return Members(by_key, hierarchy, groups)
 
     def _build_few_links(self, shape: FilterShape) -> Query:
         return few_links(self.parameters, shape)
@@ -240,14 +305,17 @@ def _sum(
     if members is None:
         return _summed(None, "too_many")
     figures = members.figures.get(key, [])
-    if len({figure["indicator"] for figure in figures}) > 1:
+    group = members.groups.get(key)
+    if len({figure["indicator"] for figure in figures} if group is None else group.indicators) > 1:
         return _summed(None, "several_indicators")
     joint = [figure for figure in figures if "place" in names and len(figure.area) > 1]
     separate = [figure for figure in figures if figure not in joint]
     added, left_out = split_summands(separate, members.hierarchy)
     left_out += [LeftOut(figure.id, "several_places", None) for figure in joint]
-    quantity = total(added)
-    return _summed(quantity, None if quantity else "nothing_to_add", len(added), left_out)
+    quantities = [figure.quantity for figure in added if figure.quantity]
+    quantity = sum_of([*quantities, *(group.quantities() if group else ())])
+    count = len(added) + (len(group) if group else 0)
+    return _summed(quantity, None if quantity else "nothing_to_add", count, left_out)
 
 
 def _summed(

@@ -108,7 +108,11 @@ def total(figures: Sequence[StatedFigure]) -> Quantity | None:
 
     Its qualifier is derived from all qualifiers at once. Pair by pair it would depend on their order.
     """
-    quantities = [figure.quantity for figure in figures if figure.quantity]
+    return sum_of([figure.quantity for figure in figures if figure.quantity])
+
+
+def sum_of(quantities: Sequence[Quantity]) -> Quantity | None:
+    """Return the sum of quantities as `total` does."""
     if not quantities:
         return None
     has_range = any(quantity.high is not None for quantity in quantities)
@@ -178,13 +182,19 @@ def _by_project(figures: Sequence[StatedFigure], wider: Above) -> tuple[list[Sta
     count = Counter(figure["project"] for figure in figures)
     if None in count:
         return [], list(figures)
+    shared = shared_projects(count, wider)
+    unrelated = [figure for figure in figures if figure["project"] not in shared]
+    return unrelated, [figure for figure in figures if figure["project"] in shared]
+
+
+def shared_projects(count: Mapping[Any, int], wider: Above) -> set[Any]:
+    """Return the projects with several figures, and those of which a wider or smaller one has figures too."""
     shared = {project for project, occurrences in count.items() if occurrences > 1}
     for project in count.keys() & wider.keys():
         above = wider[project] & count.keys()
         if above:
             shared |= {project, *above}
-    unrelated = [figure for figure in figures if figure["project"] not in shared]
-    return unrelated, [figure for figure in figures if figure["project"] in shared]
+    return shared
 
 
 def _width(figure: StatedFigure, hierarchy: Hierarchy) -> tuple[object, ...]:
