@@ -42,7 +42,7 @@ def detail(data: Data) -> Work:
         },
         {
             "sqlite": [Goal("≤", 2, "F"), Goal("≥", 4, "Datasette"), Goal("≥", 15, "usual")],
-            "postgresql": [Goal("≤", 6, "F"), Goal("≥", 8, "usual")],
+            "postgresql": [Goal("≤", 5, "F"), Goal("≥", 8, "usual")],
         },
     )
 
@@ -68,7 +68,7 @@ def deep_list(ours: Client, datasette: Client | None) -> Work:
         },
         {
             "sqlite": [Goal("≤", 4, "F"), Goal("≥", 8, "Datasette"), Goal("≥", 20, "usual")],
-            "postgresql": [Goal("≤", 9, "F"), Goal("≥", 10, "usual")],
+            "postgresql": [Goal("≤", 7, "F"), Goal("≥", 10, "usual")],
         },
     )
 
@@ -101,7 +101,7 @@ def search(data: Data) -> Work:
             "Datasette": [f"/peers/search.json?_shape=objects&q={quote(words)}" for words in queries],
             "usual": [f"/projects/search?limit=20&q={quote(words)}" for words in queries],
         },
-        {"sqlite": [Goal("≤", 12, "F"), Goal("≥", 8, "Datasette")], "postgresql": []},
+        {"sqlite": [Goal("≤", 12, "F"), Goal("≥", 8, "Datasette")], "postgresql": [Goal("≤", 20, "F")]},
     )
 
 
@@ -148,7 +148,10 @@ def aggregates() -> Work:
             "Datasette": [f"/peers/totals.json?_shape=array&kind={kind}&place={place}" for kind, place in queries],
             "usual": [f"/figures/totals?kind={kind}&place={place}" for kind, place in queries],
         },
-        {"sqlite": [Goal("≤", 1.3, "S")], "postgresql": [Goal("≤", 1.3, "S")]},
+        {
+            "sqlite": [Goal("≤", 15, "F"), Goal("≥", 3, "Datasette"), Goal("≥", 3, "usual")],
+            "postgresql": [Goal("≤", 15, "F"), Goal("≥", 3, "usual")],
+        },
     )
 
 
