@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -37,7 +38,8 @@ class Redis:
         options = {"--port": "0", "--unixsocket": str(self._socket), "--save": "", "--dir": str(self._socket.parent)}
         command = [str(PROGRAM), *(text for option in options.items() for text in option)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        eventually(self._socket.exists)
+        eventually(lambda: self._socket.exists() or self._process.poll() is not None)
+        assert self._process.poll() is None, "Redis has ended"
 
     def kill(self) -> None:
         self._process.kill()
@@ -46,10 +48,11 @@ class Redis:
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    started = Redis(tmp_path)
-    yield started
-    started.kill()
+def redis() -> Iterator[Redis]:
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:  # the path of a socket has at most 107 bytes
+        started = Redis(Path(folder))
+        yield started
+        started.kill()
 
 
 async def until(holds: Callable[[], bool]) -> None:
