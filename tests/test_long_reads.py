@@ -244,7 +244,7 @@ def test_a_kind_of_read_that_became_long_begins_as_a_long_read(new_database: New
             in_loop.append(client)
         until = time.thread_time() + 0.05
         while time.thread_time() < until:
-            yield Query(text(f"SELECT {next(statements)}")), {}
+            yield Query(text(f"SELECT {next(statements)}"), alone=True), {}
 
     async def work(_: Database, reader: Reader) -> None:
         for client in "aaaaab":
