@@ -72,7 +72,7 @@ def test_what_was_acknowledged_is_restored(seeded_database: Database, editor: Ke
     names = {change.record_id for change in copied}
     lost = [name for name, at in acknowledged.items() if name not in names]
     assert all(acknowledged[name] > killed - INTERVAL - SLACK for name in lost), f"{len(lost)} writes are lost"
-    assert len(acknowledged) > len(lost)
+    assert len(acknowledged) - len(lost) > 50
     assert slowest < WAIT, "Litestream makes writes wait"
     with server(f"sqlite:///{restored}") as (address, _):
         assert httpx.get(f"{address}/v1/partners/{copied[-1].record_id}", trust_env=False).status_code == 200

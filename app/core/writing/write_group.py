@@ -1,9 +1,9 @@
 """Group commit: writes that wait are decided one after the other, and reach the database together.
 
 Each write is decided as if it were alone, in the state that the writes before it have left. Its Changes have their
-numbers then. `settle` writes the rows of all of them with few statements, and one commit makes them permanent.
+numbers then. `flush` writes the rows of all of them with few statements, and one commit makes them permanent.
 
-Before a statement that reads a table which unsettled writes change, they are settled. So a write reads what the ones
+Before a statement that reads a table which unflushed writes change, they are flushed. So a write reads what the ones
 before it have written, whatever it reads. `expected` reads in advance what most writes need, for all of them.
 """
 
@@ -57,8 +57,8 @@ class _Written:
 class WriteGroup:
     """The writes of one transaction whose Changes have numbers, and that may not be in the database yet.
 
-    As a context manager it is the group of its session: `Batch.flush` adds to it and does not settle. At the end of the
-    block everything is settled.
+    As a context manager it is the group of its session: `Batch.flush` adds to it and writes nothing. At the end of the
+    block everything is flushed.
     """
 
     def __init__(self, session: Session, *, is_indexed: bool = True) -> None:
@@ -89,7 +89,7 @@ class WriteGroup:
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is None:
-            self.settle()
+            self.flush()
         event.remove(self.session.connection(), "before_cursor_execute", self._before_statement)
         del self.session.info[GROUP]
 
@@ -106,7 +106,7 @@ class WriteGroup:
 
     @property
     def head(self) -> Head:
-        """The last Change, also if it is not settled; a group knows it after it has read it once."""
+        """The last Change, also if it is not flushed; a group knows it after it has read it once."""
         if self._head is None:
             last = self.session.execute(LATEST_CHANGE).first()
             self._head = Head(*last) if last else Head(0, "", "")
@@ -137,7 +137,7 @@ class WriteGroup:
         self._changes += changes
         self._added += len(changes)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Write everything that was added. Raise TooMany if a key has written as much as it may in a day.
 
         In a group, raise NotTogether instead of a problem.
@@ -171,7 +171,7 @@ class WriteGroup:
 
     def _before_statement(self, _: Connection, __: object, statement: str, *___: object) -> None:
         if self._writes and _reads_any(statement, frozenset(self._changed_tables)):
-            self.settle()
+            self.flush()
 
 
 @lru_cache(maxsize=2_000)
