@@ -274,11 +274,14 @@ def block_term(bits: int, block: str) -> str:
     return f"('#{bits}/' || {block})"
 
 
-class holds_in_blocks(FunctionElement[Any]):  # noqa: N801
-    """The condition, on PostgreSQL, that `holds` is true for a row in one of some blocks.
+class within_blocks(FunctionElement[Any]):  # noqa: N801
+    """The condition, on PostgreSQL, that a row of the search index is in one of some blocks.
 
     `blocks` returns their numbers in the column `block`. If it returns none, no row is in them; with `or_in_any`, the
-    row can then be in any block.
+    row can then be in any block, and the condition is `holds`.
+
+    It is combined with `holds`, not with its expression: GIN then goes through the matches of both in turn, and skips
+    what is not in the other. In one expression it would compare each row of the blocks.
     """
 
     type = NullType()
@@ -288,10 +291,10 @@ class holds_in_blocks(FunctionElement[Any]):  # noqa: N801
         quoted: ColumnElement[str] = literal_column(f"quote_literal({block_term(bits, 'block')})")
         any_block = select(func.string_agg(quoted, literal_column("'|'"))).select_from(blocks.subquery("searched"))
         otherwise = bindparam("tsquery") if or_in_any else null()
-        super().__init__(bindparam("tsquery"), any_block.scalar_subquery(), otherwise)
+        super().__init__(any_block.scalar_subquery(), otherwise)
 
 
-@compiles(holds_in_blocks, "postgresql")
-def _holds_in_blocks(element: holds_in_blocks, compiler: Any, **kwargs: Any) -> str:
-    terms, *others = (f"CAST({compiler.process(clause, **kwargs)} AS tsquery)" for clause in element.clauses)
-    return f"search_terms.terms @@ coalesce({terms} && {others[0]}, {others[1]})"
+@compiles(within_blocks, "postgresql")
+def _within_blocks(element: within_blocks, compiler: Any, **kwargs: Any) -> str:
+    terms = ", ".join(f"CAST({compiler.process(clause, **kwargs)} AS tsquery)" for clause in element.clauses)
+    return f"search_terms.terms @@ coalesce({terms})"

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, case, false, func, literal_column, or_, select, true, union_all
 
-from app.core.database.sql import holds, holds_in_blocks
+from app.core.database.sql import holds, within_blocks
 from app.core.database.statements import Query
 from app.core.model.resource import Resource
 from app.core.search.query.interpretation import fts5
@@ -36,7 +36,7 @@ def window_of_candidates(condition: ColumnElement[bool] | None = None, *, in_blo
     those in all large blocks of the range. If there are more than MAX_BLOCKS, it searches the whole index.
     """
     where = [] if condition is None else [condition]
-    on_postgresql = _gathered_by_blocks(where) if in_blocks else _gathered(where, holds())
+    on_postgresql = _gathered_by_blocks(where) if in_blocks else _gathered(where)
     return Query(_window_on_sqlite(where), on_postgresql)
 
 
@@ -74,7 +74,7 @@ def _gathered_by_blocks(where: Sequence[ColumnElement[bool]]) -> Any:
     windows: list[tuple[Any, Any]] = []
     for name, bits in (("near", BLOCK_BITS), ("far", LARGE_BLOCK_BITS)):
         blocks = _next_blocks(bits, name)
-        window = _gathered(where, holds_in_blocks(bits, select(blocks.c.block)), name).cte(f"{name}_window")
+        window = _gathered(where, [within_blocks(bits, select(blocks.c.block))], name).cte(f"{name}_window")
         is_full = select(func.count() >= _WINDOW).select_from(window).scalar_subquery()
         were_all = select(func.count() < _BLOCKS).select_from(blocks).scalar_subquery()
         is_enough = select(or_(is_full, were_all).label("is_enough")).cte(f"{name}_is_enough")
@@ -86,8 +86,8 @@ def _gathered_by_blocks(where: Sequence[ColumnElement[bool]]) -> Any:
     large_blocks = _next_blocks(LARGE_BLOCK_BITS, "all", MAX_BLOCKS + 1)
     are_few = select(func.count() <= literal_column(str(MAX_BLOCKS))).select_from(large_blocks).scalar_subquery()
     of_range = select(large_blocks.c.block).where(are_few)
-    matches = holds_in_blocks(LARGE_BLOCK_BITS, of_range, or_in_any=True)
-    in_all = _gathered(where, matches, conditions=[uses_all]).subquery("all_window")
+    matches = within_blocks(LARGE_BLOCK_BITS, of_range, or_in_any=True)
+    in_all = _gathered(where, [matches, uses_all]).subquery("all_window")
     window = union_all(select(near).where(near_is_enough), select(far).where(uses_far), select(in_all))
     return window.order_by(literal_column("docid"))
 
@@ -114,16 +114,13 @@ def _next_blocks(bits: int, name: str, limit: int = BLOCKS) -> Any:
 
 
 def _gathered(
-    where: Sequence[ColumnElement[bool]],
-    matches: ColumnElement[Any],
-    name: str = "all",
-    conditions: Sequence[ColumnElement[Any]] = (),
+    where: Sequence[ColumnElement[bool]], conditions: Sequence[ColumnElement[Any]] = (), name: str = "all"
 ) -> Any:
     """Return the statement for PostgreSQL that gathers all matching docids, and looks up the first of them.
 
     The planner cannot know how many records contain a combination of words, so the statement leaves it no choice.
     """
-    gathered = select(TERMS.c.rowid).where(matches, *conditions).cte(f"{name}_matches").prefix_with("MATERIALIZED")
+    gathered = select(TERMS.c.rowid).where(holds(), *conditions).cte(f"{name}_matches").prefix_with("MATERIALIZED")
     in_range = gathered.c.rowid > bindparam("docid_after"), gathered.c.rowid <= bindparam("docid_upto")
     first = select(gathered.c.rowid).where(*in_range).order_by(gathered.c.rowid)
     docids = (first if where else first.limit(_WINDOW)).subquery("docids")

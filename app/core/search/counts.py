@@ -22,7 +22,7 @@ _INDEXING = " indexing"
 _counted = select(WORDS.c.word, WORDS.c.stem, WORDS.c.records).where(one_of(WORDS.c.stem, "stems"))
 _indexing = select(literal(_INDEXING), literal(""), STATE.c.indexing).where(STATE.c.complete)
 _names = select(literal(_NAMES), literal(""), func.count()).select_from(TERMS).where(holds())
-_READ = Query(union_all(_counted, _indexing, _names))
+_READ = Query(union_all(_counted, _indexing, _names), alone=True)
 
 
 class Counts:
