@@ -53,7 +53,7 @@ from app.core.logs import set_up_logs
 from app.core.maintenance.pruning import Prune, Pruner
 from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import head
-from app.core.maintenance.stopping import before_stop, end_in_time
+from app.core.maintenance.stopping import StopDelay, before_stop, end_in_time
 from app.core.public_paths import RootPath, set_root_path
 from app.core.reading.cursors import CursorSigner
 from app.core.reading.shared_reads import SharedReads
@@ -183,6 +183,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     state.position = LogPosition()
     state.source = None
     state.replicas = None
+    state.stop_delay = StopDelay(settings.stop_delay)
     state.fresh = Freshness(
         lambda: last_state(state.separate_reader),
         lambda: state.database.commits(),
@@ -330,6 +331,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     long_polls = LongPolls(app.state.fresh, look=look_with(app.state.reader))
     long_polls.end_before_stop()
     before_stop(end_in_time)
+    app.state.stop_delay.set_up()
     app.state.waiting = long_polls
     app.state.manual_limits = ManualLimits(app.state.usage)
     policy = EgressPolicy.parse(settings.webhook_allow)

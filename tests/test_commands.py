@@ -274,6 +274,34 @@ def test_two_workers_serve_one_address(new_database: NewDatabase, seeded: str) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_says_that_it_is_about_to_stop(new_database: NewDatabase, seeded: str, workers: int) -> None:
+    with (
+        server(new_database(seeded), workers=str(workers), stop_delay="3") as (base, process),
+        httpx.Client(base_url=base, trust_env=False, headers={"Connection": "close"}) as client,
+    ):
+        eventually(lambda: client.get("/readyz").status_code == 200)
+        process.send_signal(signal.SIGTERM)
+        eventually(lambda: {client.get("/readyz").status_code for _ in range(10)} == {503})
+        assert client.get("/readyz").json()["code"] == "unavailable"
+        assert client.get("/v1/partners/unido").status_code == 200
+        assert process.poll() is None
+        began = time.monotonic()
+        process.wait(timeout=45)
+        assert time.monotonic() - began > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_signal_stops_a_server_at_once(new_database: NewDatabase, seeded: str, workers: int) -> None:
+    with server(new_database(seeded), workers=str(workers), stop_delay="300") as (base, process):
+        process.send_signal(signal.SIGTERM)
+        eventually(lambda: httpx.get(f"{base}/readyz", trust_env=False).status_code == 503)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=45)
+
+
+@pytest.mark.slow
 def test_a_port_in_use_is_said(new_database: NewDatabase, seeded: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address on which `hoptac serve` listens.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port on which `hoptac serve` listens.")
     workers: int = Field(default=1, ge=1, le=64, description="Number of server processes.")
+    stop_delay: float = Field(
+        default=0.0,
+        ge=0,
+        le=300,
+        description="Seconds from SIGTERM until the server stops. Meanwhile it serves requests, and `/readyz` is 503, "
+        "so that a load balancer sends no more of them.",
+    )
     access_log: bool = Field(default=True, description="Write one structured log line per request.")
     log_clients: Literal["full", "network", "none"] = Field(
         default="full",

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sqlite3
+import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -74,6 +75,14 @@ class Supervisor(Multiprocess):
     """The parent of several worker processes. It logs each one that ended or did not respond, and was replaced."""
 
     _counted: frozenset[int | None] = frozenset()  # processes whose gauges are part of the metrics
+
+    def join_all(self) -> None:
+        """Wait for the end of the workers. Another signal is sent on to them, so that they do not delay their stop."""
+        while any(process.exitcode is None for process in self.processes):
+            if self.signal_queue:
+                self.signal_queue.clear()
+                self.terminate_all()
+            time.sleep(0.05)
 
     def keep_subprocess_alive(self) -> None:
         """Replace the workers that have ended or do not respond, and forget those that have ended on a signal."""

@@ -153,7 +153,12 @@ def site_router(settings: Settings, version: str, schema: str) -> APIRouter:
         problems=(Unavailable,),
     )
     async def read_readyz(request: Request) -> Response:
-        """The database responds and has the schema of this program. A read node is not far behind its source."""
+        """The database responds and has the schema of this program. A read node is not far behind its source.
+
+        It fails while the server is about to stop.
+        """
+        if request.app.state.stop_delay.is_stopping:
+            raise Unavailable("The server is about to stop. Send requests to another one.")
         schema_version = await request.app.state.separate_reader.run(_schema, client=client_of(request.scope))
         if not schema_version.isdecimal() or schema_version < schema:  # a newer one can be read, and not written
             raise Unavailable("The database does not have the schema of this program. Run `hoptac migrate`.")

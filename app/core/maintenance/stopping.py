@@ -4,6 +4,7 @@ A thread that waits for a database or a name server that does not respond cannot
 wait for it without end. All that is stored is safe from an abrupt end, because every write is a transaction.
 """
 
+import asyncio
 import os
 import signal
 import threading
@@ -23,6 +24,33 @@ def before_stop(act: Callable[[], object]) -> None:
         handler = signal.getsignal(number)
         if callable(handler):
             signal.signal(number, _call_before(handler, act))
+
+
+class StopDelay:
+    """The time from SIGTERM to the stop, in which a load balancer can notice that the process is about to stop.
+
+    The process serves all requests meanwhile, but says that it is not ready. A second SIGTERM, or SIGINT, stops it at
+    once.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.is_stopping = False
+
+    def set_up(self) -> None:
+        """Delay the handler of SIGTERM that is set now. Called in the event loop; only the main thread can do this."""
+        stop = signal.getsignal(signal.SIGTERM)
+        if not self._seconds or not callable(stop) or threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+
+        def handle(*arguments: Any) -> object:
+            if self.is_stopping:
+                return stop(*arguments)
+            self.is_stopping = True
+            return loop.call_soon_threadsafe(loop.call_later, self._seconds, stop, *arguments)
+
+        signal.signal(signal.SIGTERM, handle)
 
 
 def _call_before(handler: Callable[..., object], act: Callable[[], object]) -> Callable[..., object]:
