@@ -14,8 +14,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from app.core.database import log_position, postgres_connections, replicas
+from app.core.database import engine, log_position, postgres_connections, replicas
 from app.core.database.engine import Database
 from app.core.database.replicas import last_sequence
 from app.core.errors import Unavailable
@@ -222,6 +223,29 @@ def test_writes_do_not_wait_for_a_primary_that_hangs(
             assert time.monotonic() - began < 15
             assert {(each.status_code, "retry-after" in each.headers) for each in refused} == {(503, True)}
         eventually(lambda: renamed(client, editor_of_primary, "After it hung").status_code == 200)
+
+
+def test_a_writer_that_hangs_is_replaced_by_the_next(
+    servers: tuple[Cluster, list[Cluster]], editor_of_primary: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends a transaction that has the writer lock and does nothing. What it has written is not kept."""
+    monkeypatch.setattr(engine, "WRITER_IDLE", 1)
+    with Database(servers[0].url("postgres")) as other, connected(servers) as client:
+        numbers = []
+
+        def hang() -> None:
+            with other.write() as session:
+                session.execute(text("UPDATE partners SET version = version + 1"))
+                monkeypatch.undo()
+                numbers.append(rename(client, editor_of_primary, "After a writer that hung"))
+                session.execute(text("SELECT 1"))
+
+        with pytest.raises(DBAPIError):
+            hang()
+        assert shown(client) == ("After a writer that hung", *numbers)
+        version = client.get(UNIDO).json()["version"]
+        with other.snapshot() as connection:
+            assert connection.execute(text("SELECT version FROM partners WHERE id = 'unido'")).scalar() == version
 
 
 def test_a_long_statement_is_not_ended_while_the_server_responds(

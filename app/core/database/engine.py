@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 # Key of the advisory lock for which writers and migrations of a PostgreSQL database wait; no other program uses it.
 WRITER_LOCK = 0x686F7074
 
+# Seconds for which a transaction with the writer lock may wait for its program, before PostgreSQL ends it. Otherwise a
+# program that hangs, or whose machine is lost, would block all other writers.
+WRITER_IDLE = 60
+
 # Settings of a connection to SQLite that writes.
 PRAGMAS = (
     "journal_mode=WAL",
@@ -139,7 +143,8 @@ class Database:
             self._wal_limit.apply()
         with Session(self.engine, info={"limits": self._limits}) as session, session.begin():
             if not self.is_sqlite:
-                session.connection().execute(text(f"SET LOCAL lock_timeout = {patience * 1000:d}"))
+                idle = f"SET LOCAL idle_in_transaction_session_timeout = {WRITER_IDLE * 1000:d}"
+                session.connection().execute(text(f"SET LOCAL lock_timeout = {patience * 1000:d}; {idle}"))
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
             if self._revision is not None and session.scalar(_VERSION) != self._revision:
                 raise OperationalError(None, None, RuntimeError("the database has another schema now"))
