@@ -31,7 +31,7 @@ def test_a_new_member_asks_for_a_raised_rendering(monkeypatch: pytest.MonkeyPatc
 
 def test_other_texts_ask_for_a_raised_indexing(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprints.present()
-    monkeypatch.setattr(IndexEntry, "of", lambda *_: IndexEntry("\n", "\n", "\n", b"", "5other"))
+    monkeypatch.setattr(IndexEntry, "of", lambda *_: IndexEntry("\n", "\n", "\n", b"", "5other", ()))
     found = list(fingerprints.advice(before, fingerprints.present()))
     assert len(found) == 1
     assert found[0].startswith(", ".join(sorted(resource.name for resource in RESOURCES)))

@@ -21,7 +21,7 @@ from app.core.model.resource import RESOURCES
 from app.core.model.texts import name_texts, other_texts
 from app.core.search import filling, index, vocabulary
 from app.core.search.about import facts_of
-from app.core.search.entries import INDEXING, MAX_ENTRY_SIZE, IndexEntry, vocabulary_of
+from app.core.search.entries import INDEXING, MAX_ENTRY_SIZE, IndexEntry, words_in
 from app.core.search.filling import fill_index
 from app.core.search.index import add_terms
 from app.core.search.query.concepts import Alternative, Concept
@@ -207,6 +207,7 @@ def test_a_record_of_any_size_can_be_indexed(database: Database) -> None:
         batch.flush()
     entry = entry_of(PARTNERS, "long", parsed)
     assert MAX_ENTRY_SIZE - 100 < len(entry.terms) <= MAX_ENTRY_SIZE
+    assert set(entry.words) == words_in(entry.terms)
     assert held(database)["terms"]["partners", "long"] == set(entry.terms.split(" "))
 
 
@@ -237,9 +238,8 @@ def test_each_record_has_terms_of_its_names_and_texts(dataset: Dataset, resource
         entry = entry_of(resource, record_id, fields)
         assert entry.terms.startswith(WHOLE_NAME)
         assert bool(resource.names) == (f" {NAME}" in entry.terms)
-        assert vocabulary_of(entry.terms, is_reference=False) >= {
-            term[1:] for term in entry.terms.split() if term[0] == NAME
-        }
+        assert set(entry.words) >= {term[1:] for term in entry.terms.split() if term[0] == NAME}
+        assert set(entry.words) == words_in(entry.terms)  # by which they are removed
 
 
 # -- words ---------------------------------------------------------------------------------------------------------

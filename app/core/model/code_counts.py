@@ -65,7 +65,8 @@ def codes_of_rows(resource: Resource, rows: Iterable[Mapping[str, Any]]) -> "Cou
     keys = [column.key for column in coded(resource).values()]
     merged = resource.merged_into_column
     counted = (row for row in rows if row["state"] == "published" and (merged is None or row[merged.key] is None))
-    return Counter(_key([row[key] for key in keys]) for row in counted)
+    combinations = Counter(tuple([row[key] for key in keys]) for row in counted)
+    return Counter({_key(codes): number for codes, number in combinations.items()})
 
 
 def add_counts(connection: Connection, resource: Resource, changes: Mapping[str, int]) -> None:

@@ -6,6 +6,7 @@ each column as an array, so that it plans and starts one statement.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, Double, FromClause, Integer, LargeBinary, String, Text
@@ -67,8 +68,10 @@ def _execute(connection: Connection, write: Any, table: FromClause, rows: Sequen
     statement = write(table, columns, is_postgresql)
     if is_postgresql:
         values: Any = tuple(_values(table, name, rows) for name in columns)
+    elif len(columns) == 1:
+        values = [(row[columns[0]],) for row in rows]
     else:
-        values = [tuple(row[name] for name in columns) for row in rows]
+        values = list(map(itemgetter(*columns), rows))
     connection.exec_driver_sql(statement, values)
 
 

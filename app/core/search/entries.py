@@ -1,7 +1,7 @@
 """The entry of a record in the search index: its words, terms and label, made from its representation."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -9,9 +9,8 @@ from app.core.model.resource import Resource
 from app.core.model.texts import name_texts, other_texts
 from app.core.search.about import Facts, Reference, preview_of
 from app.core.search.tokens import (
-    LINK,
-    PAIR,
-    TEXT,
+    COUNTED,
+    IndexedText,
     Token,
     code_term,
     joined_name,
@@ -37,7 +36,16 @@ MAX_ENTRY_SIZE = 200_000  # characters of the terms of one record; PostgreSQL ac
 NOTE = re.compile(r"\.note(\.|$)")  # the path of a remark in a citation, which is not about the record
 CODE_LINE = "="  # starts a line with a code of the record
 
-_COUNTED = TEXT + LINK + PAIR  # the first characters of the terms whose words the vocabulary counts
+
+class LinkTexts(dict[str, IndexedText]):
+    """The labels to which the records of a batch link, for the index.
+
+    Thousands of records of a batch link to thousands of others, more than `link_text` remembers.
+    """
+
+    def __missing__(self, text: str) -> IndexedText:
+        indexed = self[text] = link_text(text)
+        return indexed
 
 
 class IndexEntry(NamedTuple):
@@ -45,7 +53,7 @@ class IndexEntry(NamedTuple):
 
     `names`, `texts` and `about` are the folded words that the ranking compares with a query. Each name or phrase is a
     line, and each word has a space before and after it: "\\n ha noi \\n hanoi \\n". `terms` are separated by spaces.
-    `preview` is what hits show of the record (see `about`).
+    `preview` is what hits show of the record (see `about`). `words` are those of `terms` that the vocabulary counts.
     """
 
     names: str
@@ -53,12 +61,22 @@ class IndexEntry(NamedTuple):
     about: str
     preview: bytes
     terms: str
+    words: Collection[str]
 
     @classmethod
     def of(
-        cls, resource: Resource, record: Mapping[str, Any], facts: Facts, labels: Mapping[Reference, str]
+        cls,
+        resource: Resource,
+        record: Mapping[str, Any],
+        facts: Facts,
+        labels: Mapping[Reference, str],
+        link_texts: LinkTexts | None = None,
     ) -> "IndexEntry":
-        """Return the entry for a representation, given its facts and the labels of the records that it links to."""
+        """Return the entry for a representation, given its facts and the labels of the records that it links to.
+
+        `link_texts` are those of its batch.
+        """
+        link_texts = LinkTexts() if link_texts is None else link_texts
         own_names = name_texts(resource, record)
         phrases_of_names = [phrases(name) for _, name in own_names]
         names: list[Sequence[Token]] = [
@@ -66,14 +84,13 @@ class IndexEntry(NamedTuple):
         ]
         texts = other_texts(resource, record)
         others = [own_text(text) for path, text in texts if not NOTE.search(path)]
-        links_text = [link_text(text) for text in (resource.one, *facts.texts)]
-        links_text += [link_text(labels.get(reference, "")) for reference in facts.references]
+        links_text = [link_texts[text] for text in (resource.one, *facts.texts)]
+        links_text += [link_texts[labels.get(reference, "")] for reference in facts.references]
         codes = [record["id"], *(identifier["value"] for identifier in record.get("identifiers", ()))]
         codes += [record[name] for name in resource.unique if record.get(name)]
         tokens_of_codes = list(map(tokenize, codes))
-        texts_of_names = map(own_phrases, phrases_of_names)
-        terms: list[Iterable[str]] = [map(code_term, tokens_of_codes), *map(name_terms, names)]
-        terms += [text.terms for text in chain(texts_of_names, others, links_text)]
+        all_texts = [*map(own_phrases, phrases_of_names), *others, *links_text]
+        terms, words = _terms_and_words(names, tokens_of_codes, all_texts)
         naming = [
             labels.get(reference, "") for reference in facts.references if reference.resource in resource.named_by
         ]
@@ -85,15 +102,32 @@ class IndexEntry(NamedTuple):
             _joined(chain.from_iterable(text.lines for text in links_text), MAX_RANKED)
             + "".join([CODE_LINE + line_of(code) for code in tokens_of_codes]),
             preview_of(resource, record, own_names, texts),
-            _joined_terms(chain.from_iterable(terms)),
+            terms,
+            words,
         )
 
 
-def _joined_terms(terms: Iterable[str]) -> str:
-    """Return different terms. If they exceed MAX_ENTRY_SIZE, they are the first ones in alphabetical order."""
+def _terms_and_words(
+    names: Sequence[Sequence[Token]], codes: Sequence[Sequence[Token]], texts: Sequence[IndexedText]
+) -> tuple[str, Collection[str]]:
+    """Return different terms, and their words that the vocabulary counts.
+
+    If the terms exceed MAX_ENTRY_SIZE, they are the first ones in alphabetical order.
+    """
+    terms = list(map(code_term, codes))
+    words: list[str] = []
+    for name in names:
+        terms += name_terms(name)
+        words.append(joined_name(name))
+    for text in texts:
+        terms += text.terms
+        words += text.words
     different = dict.fromkeys(terms)
     joined = " ".join(different)
-    return joined if len(joined) <= MAX_ENTRY_SIZE else " ".join(sorted(different))[:MAX_ENTRY_SIZE].rpartition(" ")[0]
+    if len(joined) > MAX_ENTRY_SIZE:
+        joined = " ".join(sorted(different))[:MAX_ENTRY_SIZE].rpartition(" ")[0]
+        return joined, words_in(joined)
+    return joined, tuple(filter(None, dict.fromkeys(words)))
 
 
 def _joined(lines: Iterable[str], size: int) -> str:
@@ -101,10 +135,14 @@ def _joined(lines: Iterable[str], size: int) -> str:
     return joined if len(joined) <= size else joined[:size].rpartition(" ")[0] + " \n"
 
 
-def vocabulary_of(joined: str, *, is_reference: bool) -> set[str]:
+def words_in(terms: str) -> set[str]:
     """Return the words and pairs that the vocabulary counts, given the terms of a record."""
-    words = {term[1:] for term in joined.split(" ") if term[0] in _COUNTED}
-    return {REFERENCE_WORD + word for word in words} if is_reference else {ALL_RECORDS, *words}
+    return {term[1:] for term in terms.split(" ") if term[0] in COUNTED}
+
+
+def as_counted(words: Collection[str], *, is_reference: bool) -> Collection[str]:
+    """Return the words of a record as the vocabulary has them: those of reference data are counted apart."""
+    return [REFERENCE_WORD + word for word in words] if is_reference else [ALL_RECORDS, *words]
 
 
 def public_record(body: str | bytes | None) -> dict[str, Any] | None:

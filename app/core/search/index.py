@@ -21,7 +21,7 @@ from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.row_writes import delete_rows, insert_rows, update_rows
 from app.core.search.about import Facts, Reference, facts_of, label_in, label_of
-from app.core.search.entries import INDEXING, IndexEntry, public_record, vocabulary_of
+from app.core.search.entries import INDEXING, IndexEntry, LinkTexts, as_counted, public_record, words_in
 from app.core.search.linked import (
     Linking,
     few_linking,
@@ -109,7 +109,7 @@ def _sizes(changes: Iterable[_EntryChange], new_words: Mapping[str, int]) -> Cou
     for change in changes:
         if change.after and remaining:
             is_reference = change.new_docid >= REFERENCE_DATA
-            own = remaining.intersection(vocabulary_of(change.after.terms, is_reference=is_reference))
+            own = remaining.intersection(as_counted(change.after.words, is_reference=is_reference))
             sizes[change.reference] += sum(new_words[word] for word in own)
             remaining -= own
     return sizes
@@ -178,11 +178,12 @@ def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:
     for change in changes:
         if change.moved_to is None and _has_same_terms(change):
             continue
-        before = vocabulary_of(change.stored, is_reference=change.docid >= REFERENCE_DATA) if change.stored else ()
-        differences.subtract(before)
+        if change.stored:
+            is_reference = change.docid >= REFERENCE_DATA
+            differences.subtract(as_counted(words_in(change.stored), is_reference=is_reference))
         if change.after:
             is_reference = change.new_docid >= REFERENCE_DATA
-            differences.update(vocabulary_of(change.after.terms, is_reference=is_reference))
+            differences.update(as_counted(change.after.words, is_reference=is_reference))
     return differences
 
 
@@ -191,6 +192,7 @@ def _entry_changes(connection: Connection, writes: Sequence[IndexWrite], *, is_c
     public = {Reference(write.resource.name, write.record_id): public_record(write.after) for write in writes}
     facts = {key: facts_of(RESOURCES[key.resource], record) for key, record in public.items() if record}
     labels = _labels(connection, public, facts, is_complete=is_complete)
+    link_texts = LinkTexts()
     changes: list[_EntryChange] = []
     by_resource: dict[str, list[IndexWrite]] = {}
     for write in writes:
@@ -203,7 +205,7 @@ def _entry_changes(connection: Connection, writes: Sequence[IndexWrite], *, is_c
         for write in group:
             key = Reference(name, write.record_id)
             record = public[key]
-            after = IndexEntry.of(resource, record, facts[key], labels) if record else None
+            after = IndexEntry.of(resource, record, facts[key], labels, link_texts) if record else None
             # A record that `fill_index` has not reached yet has a previous representation but no entry.
             docid, label, stored = present.get(write.record_id, (None, "", None))
             if after is None and docid is None:

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from app.core.values.normal_forms import normalized
@@ -51,6 +52,8 @@ LINK = "6"  # folded, in a label of its codes or a name of a record that it link
 EXACT_LINK = "7"  # exact, in the same
 PAIR = "8"  # two folded tokens that stand together in the texts of the record
 LINK_PAIR = "9"  # the same in the labels and names of linked records
+
+COUNTED = TEXT + LINK + PAIR  # the kinds of terms whose words the vocabulary counts
 
 
 class Token(NamedTuple):
@@ -142,10 +145,11 @@ def _indexed_pair(first: str, second: str) -> str:
 
 
 class IndexedText(NamedTuple):
-    """The terms of a text, and its phrases as lines of folded words (see `IndexEntry`)."""
+    """The terms of a text, its phrases as lines of folded words, and its counted words (see `IndexEntry`)."""
 
     terms: tuple[str, ...]
     lines: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 def own_text(text: str) -> IndexedText:
@@ -171,15 +175,19 @@ def label_names(label: str) -> tuple[tuple[Token, ...], ...]:
 
 
 def _indexed(tokenized: Sequence[Sequence[Token]], word: str, exact_word: str, pair: str) -> IndexedText:
-    results: list[str] = []
+    terms = [exact_word + exact for folded, exact in chain.from_iterable(tokenized) if exact != folded]
+    words: list[str] = []
     lines: list[str] = []
+    pairs: list[str] = []
     for phrase in tokenized:
         all_folded = [folded for folded, _ in phrase]
-        results += [word + folded for folded in all_folded]
-        results += [exact_word + exact for folded, exact in phrase if exact != folded]
-        results += [pair + both for both in map(_indexed_pair, all_folded, all_folded[1:]) if both]
         lines.append(f" {' '.join(all_folded)} \n")
-    return IndexedText(tuple(results), tuple(lines))
+        words += all_folded
+        pairs += map(_indexed_pair, all_folded, all_folded[1:])
+    pairs = list(filter(None, pairs))
+    terms += [word + folded for folded in words]
+    terms += [pair + both for both in pairs]
+    return IndexedText(tuple(terms), tuple(lines), (*words, *pairs) if pair in COUNTED else tuple(words))
 
 
 def line_of(tokens: Iterable[Token]) -> str:

@@ -7,7 +7,9 @@ written `[..2024-05-31]`.
 """
 
 import calendar
+import contextlib
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
@@ -20,6 +22,8 @@ _POINT = re.compile(
 )
 
 FIRST_QUARTER = 33  # EDTF level 2 numbers the quarters of a year 33 to 36, in the place of the month
+
+MAX_LENGTH = 40  # characters of a date
 
 # Column values for an open start and an open end.
 OPEN_START = "0001-01-01"
@@ -105,17 +109,26 @@ class Edtf(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [
         {"edtf": "2022-02", "earliest": "2022-02-01", "latest": "2022-02-28"}]})  # fmt: skip
 
-    edtf: str = Field(description="The date in the EDTF profile of ISO 8601-2.", max_length=40)
+    edtf: str = Field(description="The date in the EDTF profile of ISO 8601-2.", max_length=MAX_LENGTH)
     earliest: date | None = Field(default=None, description="First day that the date can mean; null if open.")
     latest: date | None = Field(default=None, description="Last day that the date can mean; null if open.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _often_used(cls, value: Any, validate: Callable[[Any], Any]) -> Any:
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                return _edtf(value)
+        return validate(value)
 
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         content = {"edtf": value} if isinstance(value, str) else value
-        if not isinstance(content, dict) or not isinstance(content.get("edtf"), str) or len(content["edtf"]) > 40:
+        text = content.get("edtf") if isinstance(content, dict) else None
+        if not isinstance(text, str) or len(text) > MAX_LENGTH:
             raise ValueError("This is neither an EDTF string nor the object {edtf, earliest, latest}.")
-        span = parse_edtf(content["edtf"])
+        span = parse_edtf(text)
         for end, day in span._asdict().items():
             if content.get(end) not in (None, day, day and day.isoformat()):
                 raise ValueError(f"{end} is not the {end} day of edtf")
@@ -130,3 +143,12 @@ class Edtf(BaseModel):
     def of(cls, text: str) -> Self:
         """Return the object for an EDTF string."""
         return cls.model_validate(text)
+
+
+@lru_cache(maxsize=1 << 12)
+def _edtf(text: str) -> Edtf:
+    """Return the object for an EDTF string. Many records have the same dates. Raise ValueError for any other text."""
+    if len(text) > MAX_LENGTH:
+        raise ValueError
+    span = parse_edtf(text)
+    return Edtf.model_construct(edtf=text, earliest=span.earliest, latest=span.latest)

@@ -25,7 +25,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")  # of a parameter or me
 
 def clean(text: str) -> str:
     """Return the text unchanged; ValueError if it is blank or contains characters that cannot be stored or shown."""
-    if UNSAFE.search(text):
+    if not text.isprintable() and UNSAFE.search(text):
         raise ValueError("The text contains a control character or an unpaired surrogate.")
     if not text.strip():
         raise ValueError("The text is blank.")
@@ -129,6 +129,8 @@ def fold(text: str) -> str:
 
     The result has one character for each character of the NFC form, so positions in both are the same.
     """
+    if text.isascii():
+        return text.lower()
     return normalized("NFC", text).translate(_FOLDED)
 
 

@@ -129,10 +129,10 @@ def _rows_of_links(resource: Resource, writes: list[PendingWrite]) -> Mapping[Ta
 
 def link_rows(resource: Resource, record_id: str, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:
     """Yield the rows of all link tables for a record. Their positions count from 1 in each table."""
-    counts: Counter[Table] = Counter()
+    counts: dict[Table, int] = {}
     for table, values in _links_of(resource, fields):
-        counts[table] += 1
-        yield table, {"record_id": record_id, "position": counts[table], **values}
+        position = counts[table] = counts.get(table, 0) + 1
+        yield table, {"record_id": record_id, "position": position, **values}
 
 
 def _links_of(resource: Resource, fields: RecordFields) -> Iterator[tuple[Table, dict[str, Any]]]:

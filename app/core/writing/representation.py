@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import pydantic_core
@@ -64,15 +65,13 @@ class Content:
 
     def representation(self, version: int, created: str, updated: str) -> bytes:
         """Return the JSON of a version. It depends on nothing else, so it can be verified later."""
-        head = {
-            "resource": self.resource.name,
-            "id": self.record_id,
-            "version": version,
-            "created_at": created,
-            "updated_at": updated,
-            "inferred": self._inferred,
-        }
-        return f"{json.dumps(head, separators=(',', ':'))[:-1]},{self._json[1:]}".encode()
+        texts = map(encode_basestring_ascii, (self.resource.name, self.record_id, created, updated))
+        name, record_id, created, updated = texts
+        inferred = json.dumps(self._inferred, separators=(",", ":")) if self._inferred else "[]"
+        return (
+            f'{{"resource":{name},"id":{record_id},"version":{version},"created_at":{created},"updated_at":{updated},'
+            f'"inferred":{inferred},{self._json[1:]}'
+        ).encode()
 
     def is_stored(self, present: StoredRecord) -> bool:
         """Return whether the stored record has exactly these fields."""
