@@ -1,6 +1,8 @@
 """Aggregates: groups equal a plain recomputation, and nothing is added that must not be."""
 
+import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import combinations
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import literal, select
+from sqlalchemy import func, literal, select, text
 from starlette.testclient import TestClient
 
 from app.analysis.aggregates import reading
@@ -22,16 +24,22 @@ from app.analysis.aggregates.sums import (
     split_summands,
     total,
 )
+from app.core.change_log import CHANGES
 from app.core.database.engine import Database
 from app.core.database.statements import Query
+from app.core.maintenance.rerender import render_all_again
+from app.core.maintenance.schema import migrate
 from app.core.values.numbers import Quantity
 from app.figures.indicators import INDICATORS
-from app.figures.models import FIGURES
+from app.figures.models import FIGURES, PLACES_OF
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
 from tests.support.databases import NewDatabase, url_of
-from tests.support.http import client_of, get, walk
-from tests.support.records import figure, project, stated, store
+from tests.support.http import PATCH, client_of, get, walk
+from tests.support.imports import ended, lines_of
+from tests.support.keys import Key
+from tests.support.log import redact
+from tests.support.records import FIGURE, figure, project, stated, store
 from tests.support.selection import examples
 
 PATH = "/v1/figures/aggregate"
@@ -374,6 +382,66 @@ def test_the_dataset_adds_the_enterprises_once(client: TestClient) -> None:
     assert (zero["sum"], zero["left_out"][0]["reason"]) == (0, "same_as")
     (words,) = get(client, f"{PATH}?indicator=export-value&kind=plan")["groups"]
     assert (words["sum"], words["min"], words["no_sum"]) == (None, None, "nothing_to_add")
+
+
+def repeated_in_links(database: Database) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """What the links to places repeat of their figures, and the same from the representations."""
+    table: Any = FIGURES.table
+    body = func.coalesce(table.body, CHANGES.c.body)
+    names = ("kind", "indicator", "unit", "project", "value", "qualifier")
+    columns = (PLACES_OF.c[name] for name in ("record_id", "position", "place_id", "is_public", *names, "is_plain"))
+    expected: list[tuple[Any, ...]] = []
+    with database.snapshot() as connection:
+        repeated = sorted(map(tuple, connection.execute(select(*columns))))
+        of_figures = select(table.id, table.state, body).join(CHANGES, CHANGES.c.sequence == table.change)
+        for figure_id, state, stored in connection.execute(of_figures):
+            record = json.loads(stored)
+            is_plain = record["value"] is not None and record["value_high"] is None and not record["relations"]
+            for position, place in enumerate(record["places"], 1):
+                stated_there = (record[name] for name in names)
+                expected.append((figure_id, position, place, state == "published", *stated_there, is_plain))
+    return repeated, sorted(expected)
+
+
+def test_links_to_places_repeat_their_figures(registry: TestClient, editor: Key, seeded_database: Database) -> None:
+    """Figures are written, hidden, deleted, restored, imported, redacted, rendered again and migrated."""
+    chance = random.Random(11)
+    headers = {**editor, "If-Match": "*"}
+    statuses: Counter[tuple[str, int]] = Counter()
+    lines: list[dict[str, Any]] = []
+    for made in random_figures(chance, 60):
+        body = {**FIGURE, **made, "id": f"copied-{chance.randrange(6)}", "unit": "enterprise", "relations": []}
+        body |= {"indicator": "enterprises-supported", "project": chance.choice([None, "smart-factory-cooperation"])}
+        body["places"] = chance.sample(["viet-nam", "da-nang", "ha-noi"], len(made["places"]))
+        if chance.random() < 0.3:
+            body["relations"] = related("compared_with", "smart-factory-duration")
+        path = f"/v1/figures/{body['id']}"
+        changed = {name: body[name] for name in chance.sample(["kind", "places", "relations", "state", "project"], 2)}
+        method = chance.choice(["PUT", "PUT", "PATCH", "DELETE"])
+        if method == "PUT":
+            is_there = registry.get(path, headers=editor).status_code == 200
+            response = registry.put(path, json=body, headers=headers if is_there else editor)
+        elif method == "PATCH":
+            response = registry.patch(path, content=json.dumps(changed), headers={**headers, **PATCH})
+        else:
+            response = registry.delete(path, headers=headers)
+        statuses[method, response.status_code] += 1
+        lines.append({"resource": "figures", **body})
+    assert {("PUT", 200), ("PUT", 201), ("PATCH", 200), ("DELETE", 204)} <= statuses.keys(), statuses
+    imported, _ = ended(registry, editor, lines_of(*lines[-9:]), "?mode=rows")
+    assert imported["created"] + imported["updated"] > 0
+    repeated, expected = repeated_in_links(seeded_database)
+    assert repeated == expected
+    assert {row[3] for row in repeated} == {row[-1] for row in repeated} == {True, False}
+    redact(seeded_database, "many")
+    with seeded_database.write() as session:
+        session.execute(text("UPDATE figures SET rendering = 0"))
+    assert render_all_again(seeded_database) > 0
+    again, expected = repeated_in_links(seeded_database)
+    assert again == expected
+    migrate(seeded_database, "0019")
+    migrate(seeded_database)
+    assert repeated_in_links(seeded_database) == (again, expected)
 
 
 def test_an_empty_answer_names_the_filters_that_emptied_it(client: TestClient) -> None:
