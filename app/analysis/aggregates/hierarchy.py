@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, Table, literal_column, select, union_all
+from sqlalchemy import Select, Table, literal_column, select, true, union_all
 
-from app.core.database.sql import one_of
+from app.core.database.sql import equal_in_part, in_gathered, one_of
 from app.core.database.statements import Query, Read
 from app.figures.models import FIGURES, RELATIONS
 from app.figures.stated import StatedFigure
@@ -66,24 +67,58 @@ def transitive_parents(edges: Iterable[Sequence[str]], nodes: Iterable[str]) -> 
     return above
 
 
-def _edges(edges: Select[Any]) -> Query:
-    """Return the query for the edges above the bound ids, once for each level on which they are, up to MAX_LEVELS.
+def _edges(edges: Select[Any], nodes: Select[Any] | None = None) -> Query:
+    """Return the query for the edges above some nodes, once for each level on which they are, up to MAX_LEVELS.
 
-    An edge is a node, a node directly above it, and more. On PostgreSQL, each level takes as long as reading all edges.
+    An edge is a node, a node directly above it, and more. The nodes are the bound ids, or those that `nodes` selects.
     """
+    return Query(partial(_edges_on_sqlite, edges, nodes), on_postgresql=partial(_edges_on_postgresql, edges, nodes))
+
+
+_FIRST_LEVEL: Any = literal_column("1").label("level")
+
+
+def _edges_on_sqlite(edges: Select[Any], nodes: Select[Any] | None) -> Any:
     edge = edges.subquery("edge")
+    first = select(*edge.c, _FIRST_LEVEL)
+    if nodes is None:
+        first = first.where(one_of(edge.c[0], "ids"))
+    else:
+        node = nodes.subquery("node")
+        first = first.join(node, node.c[0] == edge.c[0])
+    above = first.cte("up", recursive=True)
     higher_edge = edges.subquery("higher")
-    first_level: Any = literal_column("1").label("level")
-    above = select(*edge.c, first_level).where(one_of(edge.c[0], "ids")).cte("up", recursive=True)
-    higher = select(*higher_edge.c, above.c.level + literal_column("1")).join(above, higher_edge.c[0] == above.c[1])
+    return _all_levels(above, select(*higher_edge.c, _next(above)).join(above, higher_edge.c[0] == above.c[1]))
+
+
+def _edges_on_postgresql(edges: Select[Any], nodes: Select[Any] | None) -> Any:
+    """Return the statement for PostgreSQL, which would read all edges for each level if it could choose."""
+    edge = edges.subquery("edge")
+    is_first = one_of(edge.c[0], "ids") if nodes is None else in_gathered(edge.c[0], nodes)
+    above = select(*edge.c, _FIRST_LEVEL).where(is_first).cte("up", recursive=True)
+    any_edge = edges.subquery("any")
+    looked_up = select(*any_edge.c).where(any_edge.c[0] == above.c[1]).offset(literal_column("0")).lateral("higher")
+    return _all_levels(above, select(*looked_up.c, _next(above)).select_from(above.join(looked_up, true())))
+
+
+def _next(above: Any) -> Any:
+    return above.c.level + literal_column("1")
+
+
+def _all_levels(above: Any, higher: Select[Any]) -> Any:
     above = above.union(higher.where(above.c.level < literal_column(str(MAX_LEVELS))))
-    return Query(select(*above.c).limit(literal_column(str(MAX_EDGES + 1))))
+    return select(*above.c).limit(literal_column(str(MAX_EDGES + 1)))
 
 
 def _links_of_public(links: Table, owner: Any, target: Any, *more: Any) -> Select[Any]:
-    """Select the rows of a link table whose owner is published, as edges."""
-    edges = select(links.c.record_id.label("node"), target.label("above"), *more)
-    return edges.join(owner, owner.id == links.c.record_id).where(owner.state == literal_column("'published'"))
+    """Select the rows of a link table whose owner is published, as edges.
+
+    All others are drafts, of which there is a small index.
+    """
+    draft = owner.__table__.alias("draft")
+    is_owner = equal_in_part(draft.c.id, links.c.record_id)
+    is_draft = select(literal_column("1")).where(is_owner, draft.c.state == literal_column("'draft'")).exists()
+    return select(links.c.record_id.label("node"), target.label("above"), *more).where(~is_draft)
 
 
 _BY_SUCCESSION: Any = literal_column("'successor'").label("way")
@@ -99,9 +134,15 @@ def _parents_and_successors(owner: Any, successors: Table) -> Query:
 
 _TOTALS = _links_of_public(RELATIONS, FIGURES.table, RELATIONS.c.figure_id)
 TOTALS = _edges(_TOTALS.where(RELATIONS.c.kind == literal_column("'part_of'")))
-WIDER_PROJECTS = _edges(_links_of_public(PARTS, PROJECTS.table, PARTS.c.whole_id))
+_WIDER_PROJECTS = _links_of_public(PARTS, PROJECTS.table, PARTS.c.whole_id)
+WIDER_PROJECTS = _edges(_WIDER_PROJECTS)
 ABOVE_PLACES = _parents_and_successors(PLACES.table, PLACE_SUCCESSORS)
 ABOVE_PARTNERS = _parents_and_successors(PARTNERS.table, PARTNER_SUCCESSORS)
+
+
+def wider_projects_of(projects: Select[Any]) -> Query:
+    """Return the query for the edges above the projects that a statement selects."""
+    return _edges(_WIDER_PROJECTS, projects)
 
 
 def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
@@ -110,10 +151,10 @@ def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
     project_ids = sorted({figure["project"] for figure in figures if figure["project"]})
     place_ids = sorted(frozenset[str]().union(*(figure.area for figure in figures)))
     partner_ids = sorted({figure["partner"] for figure in figures if figure["partner"]})
-    totals = yield from read_edges(TOTALS, figure_ids)
-    projects = yield from read_edges(WIDER_PROJECTS, project_ids)
-    places = yield from read_edges(ABOVE_PLACES, place_ids)
-    partners = yield from read_edges(ABOVE_PARTNERS, partner_ids)
+    totals = yield from read_edges(TOTALS, {"ids": figure_ids})
+    projects = yield from read_edges(WIDER_PROJECTS, {"ids": project_ids})
+    places = yield from read_edges(ABOVE_PLACES, {"ids": place_ids})
+    partners = yield from read_edges(ABOVE_PARTNERS, {"ids": partner_ids})
     return Hierarchy(
         totals=transitive_parents(totals, figure_ids),
         projects=transitive_parents(projects, project_ids),
@@ -123,9 +164,9 @@ def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
     )
 
 
-def read_edges(query: Query, ids: Sequence[str]) -> Read:
+def read_edges(query: Query, values: Mapping[str, Any]) -> Read:
     """Read each edge once. Raise TooManyAbove if there are too many, or edges on the last level."""
-    edges = yield query, {"ids": ids}
+    edges = yield query, values
     if len(edges) > MAX_EDGES or any(edge[-1] == MAX_LEVELS for edge in edges):
         raise TooManyAbove
     return list(dict.fromkeys(edge[:-1] for edge in edges))

@@ -24,10 +24,10 @@ from app.analysis.aggregates.grouping import (
 )
 from app.analysis.aggregates.hierarchy import Hierarchy, TooManyAbove, read_hierarchy
 from app.analysis.aggregates.places import (
-    HAS_PARTS,
     Groups,
     build_groups,
     build_members,
+    build_number,
     concerns_one_place,
     grouped,
     read_figures,
@@ -176,24 +176,26 @@ class Aggregates:
 
     def _read_of_place(self, names: tuple[str, ...], shape: FilterShape, values: Mapping[str, Any]) -> Read:
         """Read the groups and their Members from the links to one place; None if they do not have all, or no groups."""
-        if not concerns_one_place(names, shape) or (yield HAS_PARTS, {"place": values["place"]}):
+        if not concerns_one_place(names, shape):
             return None
         rows = with_unit_text(names, (yield STATEMENTS.query(build_groups, names, shape), values))
         if not rows:
             return None
         if _too_many(names, rows):
             return rows, None
-        linked = yield STATEMENTS.query(build_members, names, shape), {**values, "most": MAX_ADDED + 1}
-        if len(linked) > MAX_ADDED:
-            return rows, None
+        if len(rows) == values["most"]:  # there are more groups, whose counts are not known
+            number = yield STATEMENTS.query(build_number, shape), {**values, "most": MAX_ADDED + 1}
+            if number[0][0] > MAX_ADDED:
+                return rows, None
         try:
-            return rows, (yield from self._members_of_place(linked, len(names)))
+            return rows, (yield from self._members_of_place(names, shape, values))
         except TooManyAbove:
             return rows, None
 
-    def _members_of_place(self, linked: Sequence[Sequence[Any]], width: int) -> Read:
+    def _members_of_place(self, names: tuple[str, ...], shape: FilterShape, values: Mapping[str, Any]) -> Read:
         """Read the figures among those of a place that may conflict with another one, with what is above them."""
-        groups = yield from grouped(linked, width)
+        linked = yield STATEMENTS.query(build_members, names, shape), values
+        groups = yield from grouped(linked, shape, values)
         figures: dict[str, StatedFigure] = {}
         hierarchy = Hierarchy()
         more = list(chain.from_iterable(group.others for group in groups.values()))
@@ -306,7 +308,9 @@ def _sum(
         return _summed(None, "too_many")
     figures = members.figures.get(key, [])
     group = members.groups.get(key)
-    if len({figure["indicator"] for figure in figures} if group is None else group.indicators) > 1:
+    if group is not None and not group.has_one_indicator:
+        return _summed(None, "several_indicators")
+    if group is None and len({figure["indicator"] for figure in figures}) > 1:
         return _summed(None, "several_indicators")
     joint = [figure for figure in figures if "place" in names and len(figure.area) > 1]
     separate = [figure for figure in figures if figure not in joint]

@@ -148,6 +148,28 @@ def unindexed_in(table: Table, condition: Any) -> Any:
     return replacement_traverse(condition, {}, replacement)
 
 
+class equal_in_part(FunctionElement[Any]):  # noqa: N801
+    """The condition that two columns are equal, for which SQLite uses a partial index of the first one.
+
+    It would prefer the index of all rows, since their values are unique.
+    """
+
+    type = NullType()
+    inherit_cache = True
+
+
+@compiles(equal_in_part, "sqlite")
+def _equal_in_part_sqlite(element: equal_in_part, compiler: Any, **kwargs: Any) -> str:
+    column, value = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} BETWEEN {value} AND {value}"
+
+
+@compiles(equal_in_part, "postgresql")
+def _equal_in_part_postgresql(element: equal_in_part, compiler: Any, **kwargs: Any) -> str:
+    column, value = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} = {value}"
+
+
 class position_of(FunctionElement[int]):  # noqa: N801
     """The position of a text in another one, from 1; 0 if it does not occur."""
 
@@ -163,6 +185,26 @@ def _position_of_sqlite(element: position_of, compiler: Any, **kwargs: Any) -> s
 @compiles(position_of, "postgresql")
 def _position_of_postgresql(element: position_of, compiler: Any, **kwargs: Any) -> str:
     return f"strpos({compiler.process(element.clauses, **kwargs)})"
+
+
+class joined(FunctionElement[str]):  # noqa: N801
+    """The texts of a column in a group, in one text with spaces between them. NULL is an empty text.
+
+    Several such columns of a statement have the same order.
+    """
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(joined, "sqlite")
+def _joined_sqlite(element: joined, compiler: Any, **kwargs: Any) -> str:
+    return f"group_concat(coalesce({compiler.process(element.clauses, **kwargs)}, ''), ' ')"
+
+
+@compiles(joined, "postgresql")
+def _joined_postgresql(element: joined, compiler: Any, **kwargs: Any) -> str:
+    return f"string_agg(coalesce({compiler.process(element.clauses, **kwargs)}, ''), ' ')"
 
 
 class one_of(FunctionElement[Any]):  # noqa: N801
