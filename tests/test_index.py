@@ -19,11 +19,11 @@ from app.core.errors import Unavailable
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES
 from app.core.model.texts import name_texts, other_texts
-from app.core.search import filling, index, vocabulary
+from app.core.search import filling, index, stored_terms, vocabulary
 from app.core.search.about import facts_of
 from app.core.search.entries import INDEXING, MAX_ENTRY_SIZE, IndexEntry, words_in
 from app.core.search.filling import fill_index
-from app.core.search.index import add_terms
+from app.core.search.index import add_terms, clear_index
 from app.core.search.query.concepts import Alternative, Concept
 from app.core.search.query.interpretation import all_concepts, fts5
 from app.core.search.tables import BLOCK_BITS, LARGE_BLOCK_BITS, RECORDS, REFERENCE_DATA, STATE, TERMS
@@ -146,6 +146,54 @@ def test_the_index_after_any_writes_is_what_indexing_anew_makes(
     index_anew(database)
     assert held(database) == before
     database.close()
+
+
+def test_terms_are_stored_with_what_many_records_have_in_common(
+    seeded_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite stores the terms: smaller once there are enough records, and without what was removed everywhere."""
+    named = {f"firm-{number}": {"vi": f"Xưởng Commonfirm {number}"} for number in range(50)}
+    is_sqlite = seeded_database.is_sqlite
+
+    def put(*ids: str) -> None:
+        with seeded_database.write() as session:
+            batch = Batch(session, "test")
+            for key in ids:
+                fields = PARTNERS.fields.model_validate({"name": named[key], "kind": "company"})
+                batch.put(PARTNERS, key, fields, None)
+            batch.flush()
+
+    def stored() -> tuple[int, bytes]:
+        """Return the bytes of the terms of the dataset, and the dictionary."""
+        with seeded_database.write() as session:
+            terms = session.scalars(select(RECORDS.c.stored_terms).where(RECORDS.c.record_id.not_in(named)))
+            return sum(len(each or b"") for each in terms), session.scalar(select(STATE.c.dictionary)) or b""
+
+    put(*list(named)[1:])
+    without, none = stored()
+    assert none == b""
+    monkeypatch.setattr(stored_terms, "MIN_RECORDS", 100)
+    put("firm-0")
+    smaller, dictionary = stored()
+    assert smaller < 0.6 * without or not is_sqlite
+    assert (b"commonfirm" in dictionary) == is_sqlite
+    with seeded_database.write() as session:
+        batch = Batch(session, "test")
+        for key, present in batch.stored(PARTNERS, named).items():
+            batch.delete(PARTNERS, key, present)
+        batch.flush()
+        clear_index(session.connection())
+    _, again = stored()
+    assert bool(again) == is_sqlite
+    assert b"commonfirm" not in again
+    monkeypatch.undo()
+    before = held(seeded_database)
+    index_anew(seeded_database)
+    after = held(seeded_database)
+    assert {key: row[:-1] for key, row in before.pop("rows").items()} == {
+        key: row[:-1] for key, row in after.pop("rows").items()
+    }
+    assert before == after
 
 
 def test_a_write_that_fails_leaves_the_index_as_it_was(seeded_database: Database) -> None:

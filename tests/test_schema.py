@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import downgrade
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, inspect, text
+from sqlalchemy import CheckConstraint, inspect, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import SQLModel
 from starlette.testclient import TestClient
@@ -20,6 +21,9 @@ from app.commands.output import UNREADY
 from app.core.database.engine import Database
 from app.core.maintenance.rerender import render_all_again
 from app.core.maintenance.schema import config, head, migrate, modelled, revisions
+from app.core.model.resource import RESOURCES
+from app.core.search import stored_terms
+from app.core.search.tables import STATE
 from seed.files import Dataset
 from tests.support.databases import NewDatabase, url_of
 from tests.support.http import PATCH
@@ -70,6 +74,33 @@ def test_down_to_nothing_and_up_again(database: Database) -> None:
     assert inspect(database.engine).get_table_names() == ["alembic_version"]
     migrate(database)
     assert set(TABLES) < set(inspect(database.engine).get_table_names())
+
+
+def test_an_upgrade_keeps_links_and_their_indexes(seeded_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite copies the tables of links and compresses the terms; PostgreSQL gets two columns that stay empty."""
+    links = [table for resource in RESOURCES.values() for table in resource.link_tables]
+    schema = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'search_state' ORDER BY rowid"
+
+    def content() -> dict[str, Any]:
+        with seeded_database.engine.connect() as connection:
+            found: dict[str, Any] = {table.name: set(connection.execute(select(table))) for table in links}
+            if seeded_database.is_sqlite:
+                found["schema"] = set(connection.execute(text(schema)))
+                assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+            return found
+
+    before = content()
+    assert before["projects_roles"]
+    monkeypatch.setattr(stored_terms, "MIN_RECORDS", 100)
+    with seeded_database.write() as session:
+        settings = config()
+        settings.attributes["connection"] = session.connection()
+        downgrade(settings, "0020")
+    assert not seeded_database.is_sqlite or content()["schema"] != before["schema"]
+    migrate(seeded_database)
+    assert content() == before
+    with seeded_database.engine.connect() as connection:
+        assert (connection.scalar(select(STATE.c.dictionary)) is not None) == seeded_database.is_sqlite
 
 
 def test_partners_rendered_again_get_their_periods_in_columns_and_keep_their_links(

@@ -13,6 +13,7 @@ import app
 from app.core.database.engine import Database
 from app.core.model.code_counts import count_first_time
 from app.core.search.filling import prepare_index
+from app.core.search.stored_terms import learn_if_many
 from app.core.search.tables import TERMS
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def migrate(database: Database, revision: str = "head") -> None:
             command.upgrade(settings, revision)
             count_first_time(session.connection())
             prepare_index(session.connection())
+            learn_if_many(session.connection())
 
 
 def modelled(name: str | None, kind: str, _: Any) -> bool:

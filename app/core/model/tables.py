@@ -49,7 +49,10 @@ def refers_to(column: str, table: str, **kwargs: Any) -> Column[Any]:
 
 
 def link_table(owner: str, name: str, *columns: Column[Any]) -> Table:
-    """Return a link table. Its rows keep the order of the writer and are deleted with their record."""
+    """Return a link table. Its rows keep the order of the writer and are deleted with their record.
+
+    On SQLite it has no rowid, so that the table is the index of its primary key, and not a second copy of it.
+    """
     return Table(
         f"{owner}_{name}",
         SQLModel.metadata,
@@ -57,6 +60,7 @@ def link_table(owner: str, name: str, *columns: Column[Any]) -> Table:
         Column("position", Integer, primary_key=True, autoincrement=False),
         *columns,
         *(Index(None, column.name, "record_id") for column in columns if column.index is not False),
+        sqlite_with_rowid=False,
     )
 
 

@@ -11,6 +11,7 @@ from app.core.model.resource import RESOURCES, Resource
 from app.core.progress import advance
 from app.core.search.entries import INDEXING
 from app.core.search.index import IndexWrite, update_index
+from app.core.search.stored_terms import SAMPLES
 from app.core.search.tables import RECORDS, REFRESHES, STATE
 from app.core.search.vocabulary import PAIRS, WORDS
 
@@ -39,24 +40,28 @@ def fill_index(database: Database) -> int:
         prepare_index(session.connection())
         if session.connection().scalar(select(STATE.c.complete)):
             return 0
-    total = sum(_fill(database, resource) for resource in RESOURCES.values())
+    # The dictionary of stored terms is made of records of each resource, so some of each come first.
+    total = sum(_fill(database, resource, SAMPLES) for resource in RESOURCES.values())
+    total += sum(_fill(database, resource) for resource in RESOURCES.values())
     with database.write() as session:
         session.connection().execute(update(STATE).values(complete=True))
     return total
 
 
-def _fill(database: Database, resource: Resource) -> int:
+def _fill(database: Database, resource: Resource, most: int | None = None) -> int:
+    """Index the records of a resource, or about `most` of them, and return their number."""
     total = 0
     last = ""
-    while True:
+    while most is None or total < most:
         with database.write() as session:
-            missing = _missing(session.connection(), resource, last, BATCH)
+            missing = _missing(session.connection(), resource, last, most or BATCH)
             update_index(session.connection(), missing)
         total += len(missing)
         advance(len(missing))
         if not missing:
-            return total
+            break
         last = missing[-1].record_id
+    return total
 
 
 def _missing(connection: Connection, resource: Resource, after: str, limit: int) -> list[IndexWrite]:

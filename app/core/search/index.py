@@ -9,7 +9,6 @@ them. Therefore each row on PostgreSQL has two more terms: the numbers of its bl
 them, a search reads the matches of some blocks only.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -31,6 +30,7 @@ from app.core.search.linked import (
     reference_links,
     with_bodies,
 )
+from app.core.search.stored_terms import TermCodec, codec_of, learn, learn_if_many
 from app.core.search.tables import BLOCK_BITS, LARGE_BLOCK_BITS, RECORDS, REFERENCE_DATA, SPAN, STATE, TERMS
 from app.core.search.vocabulary import update_counts
 
@@ -88,15 +88,16 @@ def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> Mappin
     Return about how many bytes the words take on disk that are new to the vocabulary, by record.
     Raise Unavailable if the index was written by another version of the program.
     """
-    state = connection.execute(select(STATE.c.indexing, STATE.c.complete)).first()
+    state = connection.execute(select(STATE.c.indexing, STATE.c.complete, STATE.c.dictionary_id)).first()
     if not state or state.indexing != INDEXING:
         raise Unavailable("The search index belongs to another version of this program. Run `hoptac migrate`.")
+    codec = codec_of(connection, state.dictionary_id or learn_if_many(connection))
     sizes: Counter[Reference] = Counter()
     written: dict[Reference, str | bytes | None] = {}
     while writes:
         written |= {Reference(write.resource.name, write.record_id): write.after for write in writes}
-        changes = _entry_changes(connection, writes, is_complete=state.complete)
-        _write_entries(connection, changes)
+        changes = _entry_changes(connection, writes, codec, is_complete=state.complete)
+        _write_entries(connection, changes, codec)
         sizes += _sizes(changes, update_counts(connection, _count_differences(changes)))
         writes = _dependent_writes(connection, changes, written)
     return sizes
@@ -115,8 +116,9 @@ def _sizes(changes: Iterable[_EntryChange], new_words: Mapping[str, int]) -> Cou
     return sizes
 
 
-def _write_entries(connection: Connection, changes: Iterable[_EntryChange]) -> None:
-    engine = connection.dialect.name
+def _write_entries(connection: Connection, changes: Iterable[_EntryChange], codec: TermCodec) -> None:
+    # PostgreSQL can read the terms of a tsvector.
+    stored = codec if connection.dialect.name == "sqlite" else None
     present = [change for change in changes if change.stored is not None]
     remaining = [change for change in changes if change.after]
     inserted = [change for change in remaining if change.stored is None]
@@ -126,8 +128,8 @@ def _write_entries(connection: Connection, changes: Iterable[_EntryChange]) -> N
     updated = [change for change in present if change.after and change.moved_to is None]
     deleted = [change for change in present if not change.after]
     delete_rows(connection, RECORDS, "docid", [change.docid for change in (*moved, *deleted)])
-    update_rows(connection, RECORDS, "docid", [_columns(change, engine) for change in updated])
-    insert_rows(connection, RECORDS, [_columns(change, engine) for change in (*moved, *inserted)])
+    update_rows(connection, RECORDS, "docid", [_columns(change, stored) for change in updated])
+    insert_rows(connection, RECORDS, [_columns(change, stored) for change in (*moved, *inserted)])
     add_terms(connection, [(change.new_docid, change.after.terms) for change in with_other_terms if change.after])
 
 
@@ -153,23 +155,12 @@ def _has_same_terms(change: _EntryChange) -> bool:
     return set(change.stored.split(" ")) == set(change.after.terms.split(" "))
 
 
-def _columns(change: _EntryChange, engine: str) -> dict[str, Any]:
+def _columns(change: _EntryChange, codec: TermCodec | None) -> dict[str, Any]:
     assert change.after is not None
     texts: dict[str, Any] = {name: getattr(change.after, name) for name in ("names", "texts", "about", "preview")}
-    # PostgreSQL can read the terms of a tsvector.
-    texts["stored_terms"] = _compressed(change.after.terms) if engine == "sqlite" else None
+    texts["stored_terms"] = codec.compress(change.after.terms) if codec else None
     key = {"resource": change.write.resource.name, "record_id": change.write.record_id}
     return {"docid": change.new_docid, **key, **texts}
-
-
-def _compressed(terms: str) -> bytes:
-    """Return terms for `zlib.decompress`.
-
-    The fastest level is only 3 % larger than the best one. With a window of 4 kB it takes half the time, since zlib
-    prepares less memory: most records have 1 kB of terms.
-    """
-    compressor = zlib.compressobj(level=1, wbits=12, memLevel=5)
-    return compressor.compress(terms.encode()) + compressor.flush()
 
 
 def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:
@@ -187,7 +178,9 @@ def _count_differences(changes: Iterable[_EntryChange]) -> Counter[str]:
     return differences
 
 
-def _entry_changes(connection: Connection, writes: Sequence[IndexWrite], *, is_complete: bool) -> list[_EntryChange]:
+def _entry_changes(
+    connection: Connection, writes: Sequence[IndexWrite], codec: TermCodec, *, is_complete: bool
+) -> list[_EntryChange]:
     """Return the entries to write, in the order of their docids, in which FTS5 writes fastest."""
     public = {Reference(write.resource.name, write.record_id): public_record(write.after) for write in writes}
     facts = {key: facts_of(RESOURCES[key.resource], record) for key, record in public.items() if record}
@@ -199,7 +192,7 @@ def _entry_changes(connection: Connection, writes: Sequence[IndexWrite], *, is_c
         by_resource.setdefault(write.resource.name, []).append(write)
     for name, group in by_resource.items():
         resource = RESOURCES[name]
-        present = _present(connection, resource, [write.record_id for write in group if write.before])
+        present = _present(connection, resource, [write.record_id for write in group if write.before], codec)
         reference_data = reference_data_among(connection, resource, public)
         numbering = _Numbering(connection, resource)
         for write in group:
@@ -269,7 +262,9 @@ def _labels(
     return labels
 
 
-def _present(connection: Connection, resource: Resource, ids: list[str]) -> dict[str, tuple[int, str, str]]:
+def _present(
+    connection: Connection, resource: Resource, ids: list[str], codec: TermCodec
+) -> dict[str, tuple[int, str, str]]:
     """Return docid, label and terms of the entries of these records."""
     columns = (RECORDS.c.record_id, RECORDS.c.docid, RECORDS.c.preview)
     if connection.dialect.name == "sqlite":
@@ -283,7 +278,7 @@ def _present(connection: Connection, resource: Resource, ids: list[str]) -> dict
     present: dict[str, tuple[int, str, str]] = {}
     for chunk in chunks(ids):
         for record_id, docid, preview, stored in connection.execute(query.where(RECORDS.c.record_id.in_(chunk))):
-            terms_now = stored if isinstance(stored, str) else zlib.decompress(stored).decode()
+            terms_now = stored if isinstance(stored, str) else codec.decompress(stored)
             present[record_id] = (docid, label_in(resource, preview), terms_now)
     return present
 
@@ -340,3 +335,5 @@ def clear_index(connection: Connection) -> None:
     """Erase removed terms from the database. FTS5 only marks them as removed until it merges its segments."""
     if connection.dialect.name == "sqlite":
         connection.execute(text("INSERT INTO search_terms (search_terms) VALUES ('optimize')"))
+        if connection.scalar(select(STATE.c.dictionary_id)) is not None:
+            learn(connection)

@@ -33,7 +33,7 @@ RECORDS = Table(
     Column("texts", Text, nullable=False),
     Column("about", Text, nullable=False),
     Column("preview", LargeBinary, nullable=False),  # JSON in UTF-8, which a reader of bytes need not decode
-    Column("stored_terms", LargeBinary),  # compressed, on SQLite only: FTS5 removes a row only if it gets its terms
+    Column("stored_terms", LargeBinary),  # compressed, on SQLite only (see `stored_terms`)
     UniqueConstraint("resource", "record_id"),
 )
 
@@ -42,6 +42,8 @@ STATE = Table(
     SQLModel.metadata,
     Column("indexing", Integer, primary_key=True, autoincrement=False),
     Column("complete", Boolean, nullable=False),
+    Column("dictionary_id", BigInteger),  # random, of the dictionary of the stored terms
+    Column("dictionary", LargeBinary),
 )
 
 READY = Query(select(STATE.c.indexing).where(STATE.c.complete))
