@@ -67,8 +67,10 @@ class Data:
             if old != self.folder:
                 shutil.rmtree(old)
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._files([self.ours, self.peers] if peers else [self.ours]) as files, self._databases(postgres) as rest:
-            self._load([*files, *rest])
+        files = [self.ours, self.peers] if peers else [self.ours]
+        stems = [path.stem for path in files]
+        with self._files(files) as new, self._databases(postgres, stems) as rest:
+            self._load([*new, *rest])
 
     @contextmanager
     def _files(self, paths: Sequence[Path]) -> Iterator[list[Target]]:
@@ -81,7 +83,7 @@ class Data:
             temporary.rename(path)
 
     @contextmanager
-    def _databases(self, postgres: Postgres | None) -> Iterator[list[Target]]:
+    def _databases(self, postgres: Postgres | None, stems: Sequence[str]) -> Iterator[list[Target]]:
         """Yield the targets for missing databases of a server; these get their final names afterwards."""
         if postgres is None:
             yield []
@@ -91,7 +93,7 @@ class Data:
             for old in existing:
                 if old.partition("_")[2].startswith(self._prefix) and not old.endswith(self.key):
                     connection.execute(f'DROP DATABASE "{old}"'.encode())
-            missing = [stem for stem in ("hoptac", "peers") if f"{stem}_{self.key}" not in existing]
+            missing = [stem for stem in stems if f"{stem}_{self.key}" not in existing]
             for stem in missing:
                 connection.execute(f'DROP DATABASE IF EXISTS "{stem}{PARTIAL}"'.encode())
                 connection.execute(f'CREATE DATABASE "{stem}{PARTIAL}"'.encode())

@@ -5,6 +5,8 @@ import gc
 import itertools
 import json
 import random
+import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,16 +25,18 @@ SAMPLE = 2_000  # number of projects that requests use
 
 
 def load(database: Database, generator: Generator) -> dict[str, Any]:
-    """Write all records, each chunk in one transaction; return ids and words for requests."""
+    """Write all records, each chunk in one transaction; return ids and words for requests, and CPU times."""
     migrate(database)
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    cpu: list[tuple[int, float]] = []
     for chunk in generator.chunks():
-        for resource, count in write(database, chunk).items():
-            counts[resource] = counts.get(resource, 0) + count
+        before = time.process_time()
+        counts.update(write(database, chunk))
+        cpu.append((len(chunk), time.process_time() - before))
     rng = random.Random(generator.size)
     rare = sorted(word for word, count in generator.brands_in_titles.items() if 2 <= count <= 6)
     projects = rng.sample(generator.projects, min(SAMPLE, generator.size))
-    return {"counts": counts, "projects": projects, "rare": rng.sample(rare, min(200, len(rare)))}
+    return {"counts": counts, "cpu": cpu, "projects": projects, "rare": rng.sample(rare, min(200, len(rare)))}
 
 
 def write(database: Database, chunk: Iterable[Record]) -> dict[str, int]:

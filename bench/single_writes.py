@@ -36,12 +36,12 @@ def requests(server: Server, token: str) -> Iterator[bytes]:
     for number in itertools.count():
         record_id = f"written-{number}"
         milestone = {**milestones[number % len(milestones)], "id": record_id}
-        yield _request("PUT", f"/v1/milestones/{record_id}", milestone, token)
+        yield request("PUT", f"/v1/milestones/{record_id}", milestone, token)
         change = {"description": {"en": f"Changed for the {number}th time."}}
-        yield _request("PATCH", f"/v1/projects/{projects[number % len(projects)]}", change, token)
+        yield request("PATCH", f"/v1/projects/{projects[number % len(projects)]}", change, token)
 
 
-def _request(method: str, path: str, body: object, token: str) -> bytes:
+def request(method: str, path: str, body: object, token: str) -> bytes:
     content = json.dumps(body).encode()
     headers = {
         "host": "bench",
@@ -64,19 +64,25 @@ class Writers:
         self._clients = clients
         self._measured = (server, *also)
         self._rates: list[float] = []
+        self.count = 0  # of the writes of the last turn
 
     @property
     def rate(self) -> float:
         """Writes a second of wall-clock time: the median of all turns."""
         return statistics.median(self._rates)
 
+    @property
+    def last_rate(self) -> float:
+        """Writes a second in the last turn."""
+        return self._rates[-1]
+
     def turn(self, seconds: float) -> float:
         """Write for a time in seconds; return the CPU seconds of one write."""
         before = self._cpu()
         began = time.monotonic()
-        count = self._write(began + seconds)
-        self._rates.append(count / (time.monotonic() - began))
-        return (self._cpu() - before) / count
+        self.count = self._write(began + seconds)
+        self._rates.append(self.count / (time.monotonic() - began))
+        return (self._cpu() - before) / self.count
 
     def _cpu(self) -> float:
         return sum(process.cpu() for process in self._measured)

@@ -14,7 +14,6 @@ from bench.apps.same_sql import recorded, runner
 from bench.bulk import TABLES, connect, dump, insert, unreadable
 from bench.generate import Generator, Record
 from bench.load import write
-from bench.scale import DOCUMENT, HEADINGS, SIZES, TITLES, PowerLaw, tables, written
 from bench.table import Goal, Row
 from bench.validate import Checks
 from tests.support.databases import NewDatabase, url_of
@@ -98,25 +97,6 @@ def test_a_row_says_what_was_measured_and_whether_that_is_enough() -> None:
     row = Row("detail", {"ours": 3.0, "F": 2.0, "usual": 60.0}, [Goal("≤", 2, "F"), Goal("≥", 25, "usual")])
     assert row.line() == "| detail | 1.50 |  |  |  | 30.00 | ≤ 2 F: 1.5 met; ≥ 25 × usual: 20 **not met** |"
     assert Goal("≥", 4, "Datasette").result(row.costs) == ""
-
-
-def test_larger_registries_are_computed_from_measured_ones() -> None:
-    assert PowerLaw.through((1_000, 5.0), (10_000, 50.0)).at(1_000_000) == pytest.approx(5_000)
-    assert PowerLaw.through((1_000, 2.0), (10_000, 2.0)).at(1_000_000) == pytest.approx(2)
-    of_size = {size: dict.fromkeys(TITLES, size / 1e6) for size in SIZES}
-    computed = tables({"sqlite": of_size, "postgresql": of_size}, 7)
-    assert {line.rpartition("| ")[2] for line in computed["## Measured"][2:]} == {"+0%, +0% |"}
-    assert computed["## Computed"][2].startswith(
-        "| 100,000 | SQLite | 0.0 GB | 0.0 GB | 0.4 h | 2.4 cores | 24 cores, 3 "
-    )
-
-
-def test_the_tables_of_a_document_are_replaced() -> None:
-    document = "# A\n\n| a |\n\n## Measured\n\nText\n\n| b |\n|---|\n| c |\n\nMore\n\n## Other\n\n| d |\n"
-    again = document.replace("| b |\n|---|\n| c |", "| x |\n| y |")
-    assert written(document, {"## Measured": ["| x |", "| y |"]}) == again
-    assert written(again, {"## Measured": ["| x |", "| y |"]}) == again
-    assert set(HEADINGS) <= set(DOCUMENT.read_text("utf-8").splitlines())
 
 
 def test_exports_are_validated(client: TestClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,11 @@ class Cluster:
         cluster.ask("SELECT 1")
         return cluster
 
+    @property
+    def pid(self) -> int:
+        """Its main process, which starts all others."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
     def start(self) -> None:
         """Start it; what a killed one has left may take some seconds to go."""
         options = f"-h 127.0.0.1 -p {self.port} -k {self.data}"
@@ -69,7 +74,7 @@ class Cluster:
         Those that only notice the end of the main one do not wait for a synchronous replica any more, and show commits
         that it does not have.
         """
-        pid = int((self.data / "postmaster.pid").read_text().split()[0])
+        pid = self.pid
         os.kill(pid, signal.SIGSTOP)
         others = [each for each, parent in running_processes() if parent == pid]
         for process in (*others, pid):
