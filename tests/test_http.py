@@ -10,9 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from starlette.routing import Match
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
@@ -21,7 +23,7 @@ from app.core.database.engine import Database
 from app.core.database.sqlite import SqliteReader
 from app.core.database.statements import Query, Read
 from app.core.errors import QueryTooSlow, Unavailable, family
-from app.core.http import read_endpoints
+from app.core.http import operations, read_endpoints
 from app.core.maintenance.schema import migrate
 from app.core.model.resource import RESOURCES as RESOURCES_BY_NAME
 from app.core.reading.parameters import Queries
@@ -233,6 +235,44 @@ def test_an_error_of_ours_is_a_problem_without_a_trace(client: TestClient, monke
     (logged,) = logs
     assert logged["event"] == "unhandled"
     assert logged["request_id"] == response.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/projects"),
+        ("PATCH", "/v1/projects/smart-factory-cooperation"),
+        ("POST", "/v1/partners/undp/merge"),
+        ("GET", "/v1/keys"),
+        ("POST", "/v1/keys/0123456789/rotate"),
+    ],
+)
+def test_operations_with_a_key_are_found_without_trying_all_routes(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    tried: list[str] = []
+
+    def matches(route: APIRoute, _: object) -> tuple[Match, dict[str, Any]]:
+        tried.append(route.path)
+        return Match.NONE, {}
+
+    monkeypatch.setattr(APIRoute, "matches", matches)
+    problem(client.request(method, path), 401, "unauthorized")
+    assert not tried
+
+
+def test_an_error_of_ours_in_an_operation_with_a_key_is_a_problem(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(operations, "_require", fails)
+    with capture_logs() as logs:
+        response = client.post("/v1/projects", json={})
+    problem(response, 500, "internal_error")
+    assert "secret" not in response.text
+    assert [logged["event"] for logged in logs] == ["unhandled"]
 
 
 def test_every_problem_is_explained(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""A fast path for reads: one dictionary look-up instead of FastAPI's routing. Reads also answer the method QUERY.
+"""A fast path: one dictionary look-up instead of FastAPI's routing. Reads also answer the method QUERY.
 
 A QUERY (RFC 10008) has its parameters in a JSON body. The body becomes the query string of the GET request with the
 same meaning, so that both have the same response and ETag. `Content-Location` is the path of that request.
@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.core.errors import BadQuery, ErrorItem, Invalid, Problem
 from app.core.http.bodies import JSON, parse_model, read_body
-from app.core.http.operations import NoParameters, Operation, ReadRoute, model_of, operation_of
+from app.core.http.operations import GuardedRoute, NoParameters, Operation, ReadRoute, model_of, operation_of
 from app.core.public_paths import public
 from app.core.reading.parameters import MAX_QUERY_LENGTH
 from app.core.values.text import PLAIN_NAME
@@ -83,14 +83,15 @@ VARY = [(b"vary", b"Accept")]
 
 _Routes = dict[tuple[str, ...], tuple[ReadRoute, list[str]]]
 _Pages = dict[tuple[str, ...], tuple[APIRoute, list[str]]]
+_Guarded = dict[tuple[str, ...], tuple[GuardedRoute, list[str]]]
 _NO_ROUTE: tuple[None, list[str]] = (None, [])
 
 
 class Dispatch:
-    """An ASGI application that calls the routes of reads and pages directly, and FastAPI for all other requests.
+    """An ASGI application that calls the routes of operations and pages directly, and FastAPI for all other requests.
 
-    FastAPI tries its routes one after the other, and wraps each call for features that reads do not use. Together this
-    takes longer than most reads. `pages` has the pages for people, whose endpoints take the request alone.
+    FastAPI tries its routes one after the other, and wraps each call for features that operations do not use. Together
+    this takes longer than most reads. `pages` has the pages for people, whose endpoints take the request alone.
     """
 
     def __init__(self, app: FastAPI, routers: Iterable[APIRouter], pages: APIRouter) -> None:
@@ -98,6 +99,7 @@ class Dispatch:
         self._reads: _Routes = {}
         self._files: _Routes = {}  # by their paths without the ending
         self._pages = _by_parts(pages)
+        self._guarded: dict[str, _Guarded] = {}  # by method
         for route in chain.from_iterable(router.routes for router in routers):
             if isinstance(route, ReadRoute):
                 stem = route.path.removesuffix(FORMAT)
@@ -108,6 +110,10 @@ class Dispatch:
                 if not has_fixed_format and places in PARAMETER_PARTS:
                     key = tuple("" if place in places else part for place, part in enumerate(parts))
                     routes.setdefault(key, (route, [parts[place][1:-1] for place in places]))
+            elif isinstance(route, GuardedRoute):
+                key, names = _key_and_names(route)
+                for method in route.methods or ():
+                    self._guarded.setdefault(method, {}).setdefault(key, (route, names))
 
         self._with_file = {id(route) for key, (route, _) in self._reads.items() if self._has_file(key)}
 
@@ -138,7 +144,7 @@ class Dispatch:
             if scope["method"] == QUERY:
                 response = await self._query(route, request)
             else:
-                handle = route.handle_read if isinstance(route, ReadRoute) else route.endpoint
+                handle = route.answer if isinstance(route, ReadRoute | GuardedRoute) else route.endpoint
                 response = await handle(request)
         except Problem as problem:
             response = problem.response()
@@ -152,20 +158,23 @@ class Dispatch:
         """Return the response to the GET request that means the same as a QUERY, with the header Accept-Query."""
         scope = request.scope
         scope["query_string"] = await query_string_of(request)
-        response: Response = await route.handle_read(request)
+        response: Response = await route.answer(request)
         response.raw_headers += [ACCEPT_QUERY, *content_location(scope["path"], scope["query_string"])]
         return response
 
     def _find(self, scope: Scope) -> tuple[Any, dict[str, str]]:
         """Return the route of `/v1/projects`, `/v1/projects/{id}`, `…/{id}/figures` and the like, and its parameter."""
         method = scope["method"]
-        if method not in ("GET", QUERY) or scope.get("root_path"):
+        path = scope["path"]
+        if scope.get("root_path"):
             return None, {}
-        route, path_params = self._route_of(scope["path"])
-        if route is None and method == "GET":
-            return self._page_of(scope["path"])
+        route, path_params = self._route_of(path) if method in ("GET", QUERY) else (None, {})
         if method == QUERY and route is not None and not takes_query(operation_of(route.endpoint)):
             return None, {}
+        if route is None and method == "GET":
+            route, path_params = _match_first(self._pages, path, ID_PART_OF_PAGE)
+        if route is None and method in self._guarded:
+            route, path_params = _match_first(self._guarded[method], path, ID_PART)
         return route, path_params
 
     def _route_of(self, path: str) -> tuple[Any, dict[str, str]]:
@@ -180,15 +189,6 @@ class Dispatch:
             return (route, {parameters[0]: parts[ID_PART]}) if parts[ID_PART] else (None, {})
         return _match(self._reads, parts, PARAMETER_PARTS[-1])
 
-    def _page_of(self, path: str) -> tuple[Any, dict[str, str]]:
-        """Return the route of `/projects`, `/projects/{id}` and the like, and its parameter."""
-        parts = tuple(path.split("/"))
-        for places in ([], [ID_PART_OF_PAGE]):
-            route, path_params = _match(self._pages, parts, places)
-            if route:
-                return route, path_params
-        return None, {}
-
     def _file_of(self, path: str) -> tuple[Any, dict[str, str]]:
         """Return the route of `/v1/projects.csv`, `/v1/projects/{id}/figures.csv` and the like, and its parameters."""
         stem, _, ending = path.rpartition(".")
@@ -200,8 +200,18 @@ class Dispatch:
         return None, {}
 
 
+def _match_first(routes: _Pages | _Guarded, path: str, id_part: int) -> tuple[Any, dict[str, str]]:
+    """Return the route of `/projects`, `/projects/{id}` and the like, and its parameter, of which `id_part` is one."""
+    parts = tuple(path.split("/"))
+    for places in ([], [id_part]):
+        route, path_params = _match(routes, parts, places)
+        if route:
+            return route, path_params
+    return None, {}
+
+
 def _match(
-    routes: _Routes | _Pages, parts: tuple[str, ...], places: list[int]
+    routes: _Routes | _Pages | _Guarded, parts: tuple[str, ...], places: list[int]
 ) -> tuple[APIRoute | None, dict[str, str]]:
     """Return the route of a path whose parameters are at these places, and its parameters."""
     if places and (len(parts) <= places[-1] or not all(parts[place] for place in places)):
@@ -218,7 +228,13 @@ def _by_parts(pages: APIRouter) -> _Pages:
     routes: _Pages = {}
     for route in pages.routes:
         if isinstance(route, APIRoute):
-            parts = route.path.split("/")
-            names = [part[1:-1] for part in parts if part.startswith("{")]
-            routes[tuple("" if part.startswith("{") else part for part in parts)] = (route, names)
+            key, names = _key_and_names(route)
+            routes[key] = (route, names)
     return routes
+
+
+def _key_and_names(route: APIRoute) -> tuple[tuple[str, ...], list[str]]:
+    """Return the parts of the path of a route, blank for a parameter, and the names of its parameters."""
+    parts = route.path.split("/")
+    names = [part[1:-1] for part in parts if part.startswith("{")]
+    return tuple("" if part.startswith("{") else part for part in parts), names

@@ -147,7 +147,7 @@ class ReadRoute(APIRoute):
                 raise
             return response
 
-        self.handle_read = handle
+        self.answer = handle
         return handle
 
 
@@ -184,6 +184,7 @@ class GuardedRoute(APIRoute):
                 raise
             return response
 
+        self.answer = handle
         return handle
 
 
