@@ -12,6 +12,7 @@ from sqlmodel import Field
 
 from app.core.database.tables import BYTEWISE, in_codes
 from app.core.errors import ErrorItem
+from app.core.model.columns import noun_key
 from app.core.model.fields import Record, RecordFields
 from app.core.model.filters import DuringFilter, EqualFilter, RangeFilter
 from app.core.model.resource import Link, Resource
@@ -218,8 +219,9 @@ RELATIONS = link_table(
 def unit_of_its_indicator(proposal: Proposal) -> Iterator[ErrorItem]:
     """Refuse a unit that differs from the indicator's."""
     fields = proposal.fields
-    query = select(_INDICATORS.id).where(_INDICATORS.id == fields.indicator, has_other_unit(_INDICATORS, fields))
-    if proposal.exists(query):
+    lookups = proposal.lookups
+    unit = lookups.columns(proposal.session, INDICATORS, fields.indicator or "", "unit", "unit_text_key")
+    if unit is not None and unit != (fields.unit, noun_key(fields.unit_text)):
         yield ErrorItem(pointer="/unit", code="other_unit", detail="The indicator has another unit.")
 
 
@@ -254,7 +256,6 @@ def not_part_of_itself(proposal: Proposal) -> Iterator[ErrorItem]:
 
 
 _FIGURES: Any = Figure
-_INDICATORS = INDICATORS.table
 _PART_ID = RELATIONS.c.record_id
 _IS_PART = RELATIONS.c.kind == "part_of"
 

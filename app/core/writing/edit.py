@@ -165,11 +165,9 @@ class Edit:
         invalid_members = {top_member(error) for error in errors}
         return [error for error in violations(self._proposal(fields)) if top_member(error) not in invalid_members]
 
-    def _proposal(self, fields: RecordFields, present: StoredRecord | None = None) -> Proposal:
+    def _proposal(self, fields: RecordFields, present: StoredRecord | None = None, *, is_new: bool = False) -> Proposal:
         lookups = LookupCache() if self._group is None else self._group.lookups
-        return Proposal(
-            self.session, self.resource, self.record_id, fields, self.caller, lookups=lookups, stored=present
-        )
+        return Proposal(self.session, self.resource, self.record_id, fields, self.caller, lookups, is_new, present)
 
     def _store(
         self, fields: RecordFields, present: StoredRecord | None, deleted: DeletedRecord | None = None
@@ -184,7 +182,7 @@ class Edit:
             self.conditions.require()
             if present.state == "published" and fields.state == "draft":
                 self.check_referrers(published_only=True)
-        errors = violations(self._proposal(fields, present))
+        errors = violations(self._proposal(fields, present, is_new=present is None))
         if errors:
             raise Invalid(*errors)
         batch = Batch(self.session, actor(self.caller), limits_size=True)

@@ -19,6 +19,7 @@ from app.core.error_codes import ERROR_DETAILS
 from app.core.errors import ErrorItem
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
+from app.core.model.row_writes import read_rows
 from app.core.model.support import parts_named
 from app.core.values.links import links_in
 from app.core.writing.representation import StoredRecord
@@ -40,6 +41,7 @@ class LookupCache:
 
     def __init__(self) -> None:
         self._states: dict[str, dict[str, RecordState | None]] = {}
+        self._columns: dict[tuple[str, str], tuple[Any, ...] | None] = {}
         self._with_text: dict[str, bool] = {}
 
     def states(self, session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, RecordState]:
@@ -53,8 +55,17 @@ class LookupCache:
     def forget(self, resource: str, record_id: str) -> None:
         """Look up a record again when it is needed next, because it was written."""
         self._states.get(resource, {}).pop(record_id, None)
+        self._columns.pop((resource, record_id), None)
         if resource == "documents":
             self._with_text.pop(record_id, None)
+
+    def columns(self, session: Session, resource: Resource, record_id: str, *names: str) -> tuple[Any, ...] | None:
+        """Return some columns of a record to which others link, always the same of a resource; None without it."""
+        key = (resource.name, record_id)
+        if key not in self._columns:
+            rows = read_rows(session.connection(), resource.table.__table__, names, "id", [record_id])
+            self._columns[key] = rows[0] if rows else None
+        return self._columns[key]
 
     def documents_with_text(self, session: Session, documents: Iterable[str]) -> set[str]:
         """Return those documents whose text the registry has."""
