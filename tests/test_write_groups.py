@@ -152,6 +152,29 @@ def test_a_group_does_what_its_writes_do_one_after_the_other(new_database: NewDa
         assert verified(grouped)[0] == []
 
 
+def test_a_change_of_a_linked_record_does_not_split_a_group(seeded_database: Database) -> None:
+    caller = Caller(id_of(key_of(seeded_database, "records:write")))
+    project = "smart-factory-cooperation"
+    writes = []
+    for name in NAMES:
+        writes.append(edit("patch", "projects", project, {"description": {"en": name}}, "*"))
+        writes.append(edit("put", "figures", name, {**FIGURE, "project": project}))
+        project = name
+        writes.append(edit("put", "projects", project, PROJECT))
+    flushes: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if statement.startswith("INSERT INTO changes"):
+            flushes.append(statement)
+
+    event.listen(seeded_database.engine, "before_cursor_execute", note)
+    results, commits = together(seeded_database, [caller], writes[:-1])
+    event.remove(seeded_database.engine, "before_cursor_execute", note)
+    assert [result.id for result in results[1::3]] == NAMES
+    assert len(flushes) == commits
+    assert verified(seeded_database)[0] == []
+
+
 def test_what_the_database_refuses_is_refused_alone(seeded_database: Database) -> None:
     caller = Caller(id_of(key_of(seeded_database, "records:write")))
     writes = [edit("put", "projects", name, PROJECT) for name in NAMES]

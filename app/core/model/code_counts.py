@@ -8,17 +8,18 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib import import_module
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Select, Table, bindparam, delete, func, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Select, Table, bindparam, delete, func, select
 from sqlmodel import SQLModel
 
-from app.core.database.sql import chunks
+from app.core.database.connection_reads import rows_of
+from app.core.database.sql import chunks, one_of
 from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 from app.core.model.filters import EqualFilter, code_list_of
 from app.core.model.resource import RESOURCES, Resource
+from app.core.model.row_writes import add_rows
 
 COUNTS = Table(
     "code_counts",
@@ -54,10 +55,18 @@ def _public(resource: Resource, *columns: Any) -> Select[Any]:
 def codes_of_stored(connection: Connection, resource: Resource, ids: Iterable[str]) -> "Counter[str]":
     """Return how many of these records have each combination of codes, as they are stored."""
     counts: Counter[str] = Counter()
+    flags = [isinstance(column.type, Boolean) for column in coded(resource).values()]
     for chunk in chunks(ids):
-        rows = connection.execute(_public(resource, resource.table.id).where(resource.table.id.in_(chunk)))
-        counts.update(_key(row[:-1]) for row in rows)
+        for row in rows_of(connection, _codes_of_records(resource), ids=chunk):
+            # SQLite has no boolean values.
+            codes = zip(row, flags, strict=True)
+            counts[_key([bool(code) if flag and code is not None else code for code, flag in codes])] += 1
     return counts
+
+
+@cache
+def _codes_of_records(resource: Resource) -> Query:
+    return Query(_public(resource).where(one_of(resource.table.id, "ids")), looks_up=True)
 
 
 def codes_of_rows(resource: Resource, rows: Iterable[Mapping[str, Any]]) -> "Counter[str]":
@@ -76,12 +85,7 @@ def add_counts(connection: Connection, resource: Resource, changes: Mapping[str,
         for codes, number in sorted(changes.items())
         if number
     ]
-    if not rows:
-        return
-    # Only the dialect that is used is imported: each takes some megabytes.
-    insertion = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(COUNTS)
-    added = {"records": COUNTS.c.records + insertion.excluded.records}
-    connection.execute(insertion.on_conflict_do_update(index_elements=["resource", "codes"], set_=added), rows)
+    add_rows(connection, COUNTS, "records", rows)
 
 
 def _grouped(connection: Connection, resource: Resource) -> dict[str, int]:

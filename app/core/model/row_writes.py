@@ -31,6 +31,17 @@ def insert_rows(connection: Connection, table: FromClause, rows: Sequence[Row]) 
     _execute(connection, _insert, table, rows)
 
 
+def add_rows(connection: Connection, table: FromClause, number: str, rows: Sequence[Row]) -> None:
+    """Insert rows. Where there is one with the same key, which is all other columns, add the column `number` to it."""
+
+    def add(table: FromClause, columns: tuple[str, ...], is_postgresql: bool) -> str:
+        key = ", ".join(name for name in columns if name != number)
+        sum_ = f"{number} = {table}.{number} + excluded.{number}"
+        return f"{_insert(table, columns, is_postgresql)} ON CONFLICT ({key}) DO UPDATE SET {sum_}"
+
+    _execute(connection, add, table, rows)
+
+
 def update_rows(connection: Connection, table: FromClause, key: str, rows: Sequence[Row]) -> None:
     """Update the rows with these values in the column `key`. All have values for the same columns."""
     if rows:

@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, literal_column, select, text
+from sqlalchemy import Connection, bindparam, func, literal_column, select, text
 
-from app.core.database.sql import block_term, chunks
+from app.core.database.connection_reads import rows_of
+from app.core.database.sql import block_term, chunks, one_of
+from app.core.database.statements import Query
 from app.core.errors import Unavailable
 from app.core.model.resource import RESOURCES, Resource
 from app.core.model.row_writes import delete_rows, insert_rows, update_rows
@@ -47,6 +49,23 @@ _ADD_ON_POSTGRESQL = (
     f" SELECT docid, array_to_tsvector(string_to_array(terms, ' ') || {_NEW_BLOCK_TERMS})"
     " FROM unnest(%b::bigint[], %b::text[]) AS v (docid, terms)"
 )
+
+_OF_RECORDS = (RECORDS.c.resource == bindparam("resource"), one_of(RECORDS.c.record_id, "ids"))
+_PREVIEWS = Query(select(RECORDS.c.record_id, RECORDS.c.preview).where(*_OF_RECORDS), looks_up=True)
+_ENTRY = (RECORDS.c.record_id, RECORDS.c.docid, RECORDS.c.preview)
+_BLOCK_TERMS_OF_ROW: Any = literal_column(_BLOCK_TERMS.format(docid="search_terms.rowid"))
+_OWN_TERMS = func.tsvector_to_array(func.ts_delete(TERMS.c.terms, _BLOCK_TERMS_OF_ROW))
+_PRESENT = Query(
+    select(*_ENTRY, RECORDS.c.stored_terms).where(*_OF_RECORDS),
+    select(*_ENTRY, func.array_to_string(_OWN_TERMS, " "))
+    .join(TERMS, TERMS.c.rowid == RECORDS.c.docid)
+    .where(*_OF_RECORDS),
+    looks_up=True,
+)
+_LAST_DOCID = Query(
+    select(func.max(RECORDS.c.docid)).where(RECORDS.c.docid.between(bindparam("first"), bindparam("last")))
+)
+_STATE = Query(select(STATE.c.indexing, STATE.c.complete, STATE.c.dictionary_id))
 
 
 class IndexWrite(NamedTuple):
@@ -88,15 +107,15 @@ def update_index(connection: Connection, writes: Sequence[IndexWrite]) -> Mappin
     Return about how many bytes the words take on disk that are new to the vocabulary, by record.
     Raise Unavailable if the index was written by another version of the program.
     """
-    state = connection.execute(select(STATE.c.indexing, STATE.c.complete, STATE.c.dictionary_id)).first()
-    if not state or state.indexing != INDEXING:
+    indexing, is_complete, dictionary_id = next(iter(rows_of(connection, _STATE)), (None, False, None))
+    if indexing != INDEXING:
         raise Unavailable("The search index belongs to another version of this program. Run `hoptac migrate`.")
-    codec = codec_of(connection, state.dictionary_id or learn_if_many(connection))
+    codec = codec_of(connection, dictionary_id or learn_if_many(connection))
     sizes: Counter[Reference] = Counter()
     written: dict[Reference, str | bytes | None] = {}
     while writes:
         written |= {Reference(write.resource.name, write.record_id): write.after for write in writes}
-        changes = _entry_changes(connection, writes, codec, is_complete=state.complete)
+        changes = _entry_changes(connection, writes, codec, is_complete=bool(is_complete))
         _write_entries(connection, changes, codec)
         sizes += _sizes(changes, update_counts(connection, _count_differences(changes)))
         writes = _dependent_writes(connection, changes, written)
@@ -224,10 +243,8 @@ class _Numbering:
     def next(self, is_reference: bool) -> int:
         first = self._first + (REFERENCE_DATA if is_reference else 0)
         if is_reference not in self._last:
-            in_range = RECORDS.c.docid.between(first, first + SPAN - 1)
-            self._last[is_reference] = (
-                self._connection.scalar(select(func.max(RECORDS.c.docid)).where(in_range)) or first
-            )
+            ((last,),) = rows_of(self._connection, _LAST_DOCID, first=first, last=first + SPAN - 1)
+            self._last[is_reference] = last or first
         self._last[is_reference] += 1
         return self._last[is_reference]
 
@@ -250,9 +267,8 @@ def _labels(
             if reference not in written:
                 unknown.setdefault(reference.resource, set()).add(reference.record_id)
     for name, ids in unknown.items():
-        query = select(RECORDS.c.record_id, RECORDS.c.preview).where(RECORDS.c.resource == name)
         for chunk in chunks(sorted(ids)):
-            rows = connection.execute(query.where(RECORDS.c.record_id.in_(chunk)))
+            rows = rows_of(connection, _PREVIEWS, resource=name, ids=chunk)
             labels_by_id = {record_id: label_in(RESOURCES[name], preview) for record_id, preview in rows}
             missing = set() if is_complete else set(chunk) - labels_by_id.keys()
             for linked in with_bodies(connection, RESOURCES[name], missing):
@@ -266,18 +282,9 @@ def _present(
     connection: Connection, resource: Resource, ids: list[str], codec: TermCodec
 ) -> dict[str, tuple[int, str, str]]:
     """Return docid, label and terms of the entries of these records."""
-    columns = (RECORDS.c.record_id, RECORDS.c.docid, RECORDS.c.preview)
-    if connection.dialect.name == "sqlite":
-        query = select(*columns, RECORDS.c.stored_terms)
-    else:
-        block_terms: Any = literal_column(_BLOCK_TERMS.format(docid="search_terms.rowid"))
-        own_terms = func.tsvector_to_array(func.ts_delete(TERMS.c.terms, block_terms))
-        terms: Any = func.array_to_string(own_terms, " ")
-        query = select(*columns, terms).join(TERMS, TERMS.c.rowid == RECORDS.c.docid)
-    query = query.where(RECORDS.c.resource == resource.name)
     present: dict[str, tuple[int, str, str]] = {}
     for chunk in chunks(ids):
-        for record_id, docid, preview, stored in connection.execute(query.where(RECORDS.c.record_id.in_(chunk))):
+        for record_id, docid, preview, stored in rows_of(connection, _PRESENT, resource=resource.name, ids=chunk):
             terms_now = stored if isinstance(stored, str) else codec.decompress(stored)
             present[record_id] = (docid, label_in(resource, preview), terms_now)
     return present

@@ -12,7 +12,7 @@
 
 import json
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from sqlalchemy import func, select
@@ -30,8 +30,10 @@ from app.core.change_log import (
     new_salt,
     now,
 )
+from app.core.database.connection_reads import rows_of
 from app.core.database.engine import WriteLimits
-from app.core.database.sql import chunks
+from app.core.database.sql import chunks, one_of
+from app.core.database.statements import Query
 from app.core.errors import ErrorItem, Invalid
 from app.core.model.columns import column_values
 from app.core.model.fields import RENDERING, RecordFields
@@ -40,6 +42,27 @@ from app.core.values.text import SLUGS
 from app.core.writing.record_tables import PendingWrite, write_records
 from app.core.writing.representation import Content, DeletedRecord, StoredRecord, accepted_fields
 from app.core.writing.write_group import WriteGroup
+
+
+@cache
+def _stored(resource: Resource) -> Query:
+    table = resource.table
+    # The representation is in the log. The row has one only if it was rendered again since, which adds no Change.
+    body = func.coalesce(table.body, CHANGES.c.body)
+    own = (table.id, table.version, table.created_at, table.updated_at, table.rendering)
+    return _of_records(table, *own, table.state, table.managed_by, CHANGE_NAME, body)
+
+
+@cache
+def _sizes(resource: Resource) -> Query:
+    table = resource.table
+    return _of_records(table, table.id, func.length(func.coalesce(table.body, CHANGES.c.body)))
+
+
+def _of_records(table: Any, *columns: Any) -> Query:
+    """Return the query of columns of records and of their last Changes."""
+    query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
+    return Query(query.where(one_of(table.id, "ids")), looks_up=True)
 
 
 class Batch:
@@ -71,26 +94,18 @@ class Batch:
 
     def stored(self, resource: Resource, ids: Iterable[str]) -> dict[str, StoredRecord]:
         """Return the records with these ids, including drafts. Ids without a record are left out."""
-        table = resource.table
         records: dict[str, StoredRecord] = {}
-        # The representation is in the log. The row has one only if it was rendered again since, which adds no Change.
-        body = func.coalesce(table.body, CHANGES.c.body)
-        own = (table.id, table.version, table.created_at, table.updated_at, table.rendering)
-        columns = (*own, table.state, table.managed_by, CHANGE_NAME, body)
-        query = select(*columns).join(CHANGES, CHANGES.c.sequence == table.change)
         for chunk in chunks(ids):
-            rows = self.session.execute(query.where(table.id.in_(chunk)))
+            rows = rows_of(self.session.connection(), _stored(resource), ids=chunk)
             records |= {row[0]: StoredRecord(*row[1:]) for row in rows}
         return records
 
     def stored_sizes(self, resource: Resource, ids: Iterable[str]) -> dict[str, int]:
         """Return the lengths of the representations of these records, which `stored` would read into memory."""
-        table = resource.table
-        size = func.length(func.coalesce(table.body, CHANGES.c.body))
-        query = select(table.id, size).join(CHANGES, CHANGES.c.sequence == table.change)
         sizes: dict[str, int] = {}
         for chunk in chunks(ids):
-            sizes |= {row[0]: row[1] or 0 for row in self.session.execute(query.where(table.id.in_(chunk)))}
+            rows = rows_of(self.session.connection(), _sizes(resource), ids=chunk)
+            sizes |= {row[0]: row[1] or 0 for row in rows}
         return sizes
 
     def put(

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
 from app.core.change_log import CHANGES, LAST_OF_RECORD
-from app.core.database.sql import chunks
+from app.core.database.connection_reads import rows_of
+from app.core.database.sql import chunks, one_of
+from app.core.database.statements import Query
 from app.core.errors import MAX_ERRORS, ErrorItem, Forbidden, Gone, IdTaken, Invalid, NotFound, ReferredTo
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES, Resource
@@ -28,6 +30,13 @@ from app.core.writing.write_group import WriteGroup
 
 MAX_REFERRERS = 50  # referrers that a problem lists
 MAX_CHECKED_REFERRERS = 1_000  # referrers that are read for each kind of link
+_USED_IDS = Query(
+    select(CHANGES.c.record_id)
+    .where(CHANGES.c.resource == bindparam("resource"), one_of(CHANGES.c.record_id, "ids"))
+    .distinct(),
+    looks_up=True,
+)
+
 NUMBERS_AT_ONCE = 50  # ids with a number that are tried with one statement; a POST then takes random letters
 
 
@@ -228,11 +237,9 @@ def actor(caller: Caller) -> str:
 
 def used_ids(session: Session, resource: Resource, ids: Iterable[str]) -> set[str]:
     """Return those ids that a record has or had."""
-    query = select(CHANGES.c.record_id).where(CHANGES.c.resource == resource.name).distinct()
-    used: set[str] = set()
-    for chunk in chunks(ids):
-        used |= {row[0] for row in session.execute(query.where(CHANGES.c.record_id.in_(chunk)))}
-    return used
+    tried = list(ids)
+    rows = rows_of(session.connection(), _USED_IDS, resource=resource.name, ids=tried) if tried else ()
+    return {row[0] for row in rows}
 
 
 def was_visible(session: Session, resource: Resource, record_id: str, caller: Caller) -> bool:

@@ -14,7 +14,9 @@ from sqlalchemy import Column, ColumnElement, Select, bindparam, null, select
 from sqlmodel import Session
 
 from app.core.access.caller import Caller
-from app.core.database.sql import chunks
+from app.core.database.connection_reads import rows_of
+from app.core.database.sql import one_of
+from app.core.database.statements import Query
 from app.core.error_codes import ERROR_DETAILS
 from app.core.errors import ErrorItem
 from app.core.model.fields import RecordFields
@@ -52,9 +54,10 @@ class LookupCache:
             cached |= _read_states(session, resource, missing)
         return {record_id: state for record_id in ids if (state := cached[record_id]) is not None}
 
-    def forget(self, resource: str, record_id: str) -> None:
-        """Look up a record again when it is needed next, because it was written."""
-        self._states.get(resource, {}).pop(record_id, None)
+    def note(self, resource: str, record_id: str, row: Mapping[str, Any] | None) -> None:
+        """Note that a record was written: its row, or None if it was deleted."""
+        state = RecordState(row["state"], row["managed_by"], row.get("merged_into")) if row else None
+        self._states.setdefault(resource, {})[record_id] = state
         self._columns.pop((resource, record_id), None)
         if resource == "documents":
             self._with_text.pop(record_id, None)
@@ -70,11 +73,9 @@ class LookupCache:
     def documents_with_text(self, session: Session, documents: Iterable[str]) -> set[str]:
         """Return those documents whose text the registry has."""
         if missing := {document for document in documents if document not in self._with_text}:
-            table = RESOURCES["documents"].table
             self._with_text |= dict.fromkeys(missing, False)
-            for chunk in chunks(sorted(missing)):
-                query = select(table.id).where(table.sha256.is_not(None), table.id.in_(chunk))
-                self._with_text |= {row[0]: True for row in session.execute(query)}
+            with_text = rows_of(session.connection(), _documents_with_text(), ids=sorted(missing))
+            self._with_text |= {row[0]: True for row in with_text}
         return {document for document in documents if self._with_text[document]}
 
     def look_up(self, session: Session, records: Iterable[RecordFields]) -> None:
@@ -91,13 +92,22 @@ class LookupCache:
 
 
 def _read_states(session: Session, resource: Resource, ids: Iterable[str]) -> dict[str, RecordState]:
+    rows = rows_of(session.connection(), _states(resource), ids=sorted(ids))
+    return {row[0]: RecordState(*row[1:]) for row in rows}
+
+
+@cache
+def _states(resource: Resource) -> Query:
     table = resource.table
-    states: dict[str, RecordState] = {}
-    merged_into = resource.merged_into_column
-    query = select(table.id, table.state, table.managed_by, null() if merged_into is None else merged_into)
-    for chunk in chunks(sorted(ids)):
-        states |= {row[0]: RecordState(*row[1:]) for row in session.execute(query.where(table.id.in_(chunk)))}
-    return states
+    merged_into = null() if resource.merged_into_column is None else resource.merged_into_column
+    columns = (table.id, table.state, table.managed_by, merged_into)
+    return Query(select(*columns).where(one_of(table.id, "ids")), looks_up=True)
+
+
+@cache
+def _documents_with_text() -> Query:
+    table = RESOURCES["documents"].table
+    return Query(select(table.id).where(table.sha256.is_not(None), one_of(table.id, "ids")), looks_up=True)
 
 
 @cache

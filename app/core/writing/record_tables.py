@@ -38,6 +38,14 @@ class PendingWrite:
         before = self.before.body if self.before else None
         return index.IndexWrite(self.resource, self.id, before, None if self.action == "delete" else self.body)
 
+    def stored(self) -> StoredRecord | None:
+        """Return the record as it is after the write, whose Change has its number; None if it is deleted."""
+        if self.fields is None:
+            return None
+        names = ("version", "created_at", "updated_at", "rendering", "state", "managed_by")
+        own = {name: self.row[name] for name in names}
+        return StoredRecord(**own, change=self.tag.rpartition("-")[0], body=self.body.decode())
+
     def public_action(self) -> str | None:
         """Return the public action of the write, for readers who see no drafts."""
         return self.explicit_action or public_action(

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, event, select
 from sqlmodel import Session
 
 from app.core.change_log import CHANGES, LATEST_CHANGE, MIRRORS, instant_after, now
+from app.core.database.connection_reads import rows_of
 from app.core.database.engine import LAST_SEQUENCE, WriteLimits
+from app.core.database.statements import Query
 from app.core.errors import Problem, ReadOnly
 from app.core.model.row_writes import insert_rows
 from app.core.search.about import Reference
@@ -25,6 +27,9 @@ from app.core.writing.integrity import LookupCache
 from app.core.writing.record_tables import PendingWrite, write_records
 from app.core.writing.representation import StoredRecord
 from app.core.writing.write_quota import RESERVE, count_written
+
+_LATEST_CHANGE = Query(LATEST_CHANGE)
+_MIRRORS = Query(select(MIRRORS.c.source).limit(1))
 
 GROUP = "write_group"  # key in the `info` of a session
 
@@ -63,7 +68,7 @@ class WriteGroup:
 
     def __init__(self, session: Session, *, is_indexed: bool = True) -> None:
         self.session = session
-        self.stored: dict[Reference, StoredRecord | None] = {}  # records that were read in advance
+        self.stored: dict[Reference, StoredRecord | None] = {}  # records that were read in advance, or written
         self.unused: set[Reference] = set()  # ids that no record has or had
         self.lookups = LookupCache()
         self._is_indexed = is_indexed
@@ -108,12 +113,12 @@ class WriteGroup:
     def head(self) -> Head:
         """The last Change, also if it is not flushed; a group knows it after it has read it once."""
         if self._head is None:
-            last = self.session.execute(LATEST_CHANGE).first()
-            self._head = Head(*last) if last else Head(0, "", "")
+            rows = rows_of(self.session.connection(), _LATEST_CHANGE)
+            self._head = Head(*rows[0]) if rows else Head(0, "", "")
         return self._head
 
     def _reads_mirror(self) -> bool:
-        return self.session.execute(select(MIRRORS.c.source)).first() is not None
+        return bool(rows_of(self.session.connection(), _MIRRORS))
 
     def add(self, actor: str, writes: Sequence[PendingWrite], changes: Sequence[dict[str, Any]]) -> None:
         """Add the decided writes of an actor with their Changes. Raise ReadOnly in a mirror."""
@@ -124,9 +129,9 @@ class WriteGroup:
         written = self._written.setdefault(actor, _Written())
         for pending in writes:
             reference = Reference(pending.resource.name, pending.id)
-            self.stored.pop(reference, None)
+            self.stored[reference] = pending.stored()
             self.unused.discard(reference)
-            self.lookups.forget(*reference)
+            self.lookups.note(reference.resource, reference.record_id, pending.row if pending.fields else None)
             written.records.add(reference)
             written.size += len(pending.body)
             written.withdraws = written.withdraws and pending.public_action() == "delete"

@@ -7,12 +7,15 @@ The bytes are counted in the transaction that writes them, so a write that is ro
 
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, select
 from sqlmodel import Field, Session, SQLModel
 
+from app.core.database.connection_reads import rows_of
 from app.core.database.engine import Database
+from app.core.database.statements import Query
 from app.core.database.tables import BYTEWISE
 from app.core.errors import TooMany
+from app.core.model.row_writes import add_rows
 
 
 class WrittenBytes(SQLModel, table=True):
@@ -27,12 +30,8 @@ class WrittenBytes(SQLModel, table=True):
 
 WRITTEN_BYTES = SQLModel.metadata.tables["written_bytes"]
 
-_ADD = (
-    update(WRITTEN_BYTES)
-    .where(WRITTEN_BYTES.c.key == bindparam("own_key"), WRITTEN_BYTES.c.day == bindparam("today"))
-    .values(bytes=WRITTEN_BYTES.c.bytes + bindparam("size"))
-    .returning(WRITTEN_BYTES.c.bytes)
-)
+_OF_DAY = (WRITTEN_BYTES.c.key == bindparam("key"), WRITTEN_BYTES.c.day == bindparam("day"))
+_WRITTEN = Query(select(WRITTEN_BYTES.c.bytes).where(*_OF_DAY))
 
 
 RESERVE = 10  # a tenth of the quota in addition, for writes that only withdraw or delete records
@@ -45,10 +44,8 @@ def count_written(session: Session, key: str, size: int, quota: int, reserve: in
     """
     moment = datetime.now(UTC)
     today = moment.date().isoformat()
-    written = session.execute(_ADD, {"own_key": key, "today": today, "size": size}).scalar()
-    if written is None:
-        written = size
-        session.execute(insert(WRITTEN_BYTES), {"key": key, "day": today, "bytes": size})
+    add_rows(session.connection(), WRITTEN_BYTES, "bytes", [{"key": key, "day": today, "bytes": size}])
+    ((written,),) = rows_of(session.connection(), _WRITTEN, key=key, day=today)
     if written > quota + reserve:
         detail = (
             f"A key can write {quota:,} bytes in a day (UTC): each version of a record as JSON, and the words that are "
