@@ -73,7 +73,9 @@ def _table(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _bytes(amount: float) -> str:
-    return f"{amount / 1e12:,.1f} TB" if amount >= 1e12 else f"{amount / 1e9:,.1f} GB"
+    if amount >= 1e12:
+        return f"{amount / 1e12:,.1f} TB"
+    return f"{amount / 1e9:,.0f} GB" if amount >= 1e11 else f"{amount / 1e9:,.1f} GB"
 
 
 def _per(share: float) -> str:
@@ -83,7 +85,9 @@ def _per(share: float) -> str:
 def _time(seconds: float) -> str:
     if seconds >= 2 * 86_400:
         return f"{seconds / 86_400:,.0f} days"
-    return f"{seconds / 3_600:,.1f} h" if seconds >= 3_600 else f"{seconds / 60:,.0f} min"
+    if seconds >= 3_600:
+        return f"{seconds / 3_600:,.1f} h"
+    return f"{seconds / 60:,.0f} min" if seconds >= 60 else f"{seconds:,.0f} s"
 
 
 # ---- in short
@@ -123,7 +127,7 @@ def _short(results: Values) -> Iterator[str]:
     disks = [_bytes(of_engine[engine]["bytes"].at(NOT_RUN)) for engine in ENGINES]
     hours = [_time(model.load_seconds(measured, large, engine, NOT_RUN)) for engine in ENGINES]
     yield f"- **Not run**: 10⁷ records. They need {disks[0]} and {hours[0]} of one core on SQLite, {disks[1]} and"
-    yield f"  {hours[1]} on PostgreSQL (*computed*), and the machine that measured had 60 GB."
+    yield f"  {hours[1]} on PostgreSQL (*computed*), and the machine that measured had 60 GB free."
 
 
 _KINDS = "caches + API servers + databases"
@@ -196,7 +200,7 @@ def _walls(measured: Values, large: Values | None, simulated: Values) -> Iterato
     search, whole = (_time(at["postgresql"][name] / DISK) for name in ("search bytes", "bytes"))
     few, many = simulated["front"][1:3]
     soon = simulated["own reads"][2]
-    yield ["limit", "where it is", ""]
+    yield ["limit", "where it is", "kind of figure"]
     writes = f"{by_one} single writes a second through one API server process, {by_several} through {PROCESSES[1]}"
     yield ["one writer", writes, "simulated, PostgreSQL"]
     yield ["loading", f"10⁸ records take {loads[0]} on SQLite and {loads[1]} on PostgreSQL", "computed"]
