@@ -186,6 +186,11 @@ def test_terms_are_stored_with_what_many_records_have_in_common(
     _, again = stored()
     assert bool(again) == is_sqlite
     assert b"commonfirm" not in again
+    monkeypatch.setattr(stored_terms, "RESOURCES", {"partners": PARTNERS})
+    monkeypatch.setattr(stored_terms, "SAMPLES", 3)  # as if only three records were left
+    with seeded_database.write() as session:
+        clear_index(session.connection())
+    assert stored() == (without, b"")
     monkeypatch.undo()
     before = held(seeded_database)
     index_anew(seeded_database)

@@ -23,6 +23,7 @@ from app.core.search.vocabulary import ALL_RECORDS, WORDS
 
 MIN_RECORDS = 10_000  # in a registry with a dictionary
 SAMPLES = 200  # records of each resource; with more of them, or a larger dictionary, the terms take 3 % less
+MIN_SAMPLES = 100  # in all; zstd needs seven
 SIZE = 65_536
 LEVEL = 3
 BATCH = 2_000  # records that are compressed again at once
@@ -83,11 +84,14 @@ def learn_if_many(connection: Connection) -> int | None:
     return learn(connection) if connection.scalar(is_many.where(WORDS.c.word == ALL_RECORDS)) else None
 
 
-def learn(connection: Connection) -> int:
-    """Make a dictionary of the terms of some records, and compress those of all records with it. Return its id."""
+def learn(connection: Connection) -> int | None:
+    """Make a dictionary of the terms of some records, and compress those of all records with it. Return its id.
+
+    If too few records are left to make one of, there is none, and None is returned.
+    """
     before = codec_of(connection, connection.scalar(select(STATE.c.dictionary_id)))
     samples: list[Any] = [before.decompress(stored).encode() for stored in _samples(connection)]
-    dictionary = zstandard.train_dictionary(SIZE, samples).as_bytes()
+    dictionary = zstandard.train_dictionary(SIZE, samples).as_bytes() if len(samples) >= MIN_SAMPLES else None
     after = TermCodec(dictionary)
     query = select(RECORDS.c.docid, RECORDS.c.stored_terms).order_by(RECORDS.c.docid).limit(BATCH)
     docid = 0
@@ -95,7 +99,8 @@ def learn(connection: Connection) -> int:
         again = [{"docid": docid, "stored_terms": after.compress(before.decompress(terms))} for docid, terms in rows]
         update_rows(connection, RECORDS, "docid", again)
         docid = rows[-1].docid
-    dictionary_id = secrets.randbits(62)  # codecs are kept by it, and a process can have several databases
+    # Codecs are kept by this id, and a process can have several databases.
+    dictionary_id = secrets.randbits(62) if dictionary else None
     connection.execute(update(STATE).values(dictionary_id=dictionary_id, dictionary=dictionary))
     return dictionary_id
 
