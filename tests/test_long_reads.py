@@ -22,6 +22,7 @@ from app.core.database.statements import Query, Read, Reader
 from app.core.errors import QueryTooSlow, TooMany, Unavailable
 from app.core.reading.results import last_change_name
 from app.core.request_cost import COST, Metered, RequestCost
+from app.core.time_limit import clear_limit, is_out_of_time, set_limit
 from app.core.values.json import from_json
 from tests.support.databases import NewDatabase, url_of
 from tests.support.keys import key_of
@@ -423,3 +424,16 @@ def test_all_followers_of_a_partner_are_answered_at_its_change(seeded_database: 
 
     with server(url_of(seeded_database)) as (base, _):
         assert set(asyncio.run(follow(base))) == {200}
+
+
+def test_the_clock_of_a_limit_is_read_only_when_it_can_have_passed() -> None:
+    readings = iter([0.0, *[100.0] * 9])
+    try:
+        set_limit(lambda: next(readings), 50.0)
+        assert not any(is_out_of_time() for _ in range(100))
+        assert next(readings) == 100.0  # it was read once
+        set_limit(lambda: next(readings), 50.0)
+        assert all(is_out_of_time() for _ in range(3))
+    finally:
+        clear_limit()
+    assert not is_out_of_time()

@@ -13,10 +13,15 @@ class OutOfTime(Exception):
 
 
 class TimeLimit(threading.local):
-    """The limit of one thread: no later than `until` by its clock. Without a limit, `until` is infinite."""
+    """The limit of one thread: no later than `until` by its clock. Without a limit, `until` is infinite.
+
+    The limit cannot have passed before `checked_from` by the monotonic clock, which is read in a tenth of the time: no
+    CPU time grows faster.
+    """
 
     clock: Callable[[], float] = time.monotonic
     until = float("inf")
+    checked_from = float("inf")
 
 
 LIMIT = TimeLimit()
@@ -26,17 +31,22 @@ def set_limit(clock: Callable[[], float], until: float) -> None:
     """Set the limit of this thread."""
     LIMIT.clock = clock
     LIMIT.until = until
+    LIMIT.checked_from = 0.0
 
 
 def clear_limit() -> None:
     """Remove the limit of this thread."""
-    LIMIT.until = float("inf")
+    LIMIT.until = LIMIT.checked_from = float("inf")
 
 
 def is_out_of_time() -> bool:
     """Return whether this thread has passed its limit."""
-    until = LIMIT.until
-    return until != float("inf") and LIMIT.clock() > until
+    now = time.monotonic()
+    if now < LIMIT.checked_from:
+        return False
+    left = LIMIT.until - LIMIT.clock()
+    LIMIT.checked_from = now + left
+    return left < 0
 
 
 def check_time() -> None:
