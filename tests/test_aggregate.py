@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from app.analysis.aggregates import reading
 from app.analysis.aggregates.grouping import COLUMNS
 from app.analysis.aggregates.hierarchy import Above, Hierarchy, TooManyAbove, transitive_parents
-from app.analysis.aggregates.reading import MAX_ADDED, MAX_LEFT_OUT, Aggregates
+from app.analysis.aggregates.places import MAX_ADDED
+from app.analysis.aggregates.reading import MAX_LEFT_OUT, Aggregates
 from app.analysis.aggregates.sums import (
     NOT_ADDED_KINDS,
     NOT_ADDED_UNITS,
@@ -247,6 +248,8 @@ OF_PLACE += [
     f"{OF_PLACE[0]}&{more}" for more in ("kind=actual", "unit=enterprise&unit=percent", "qualifier=about", "kind=rank")
 ]
 OF_PLACE += ["place=random-island&indicator=random-experts&kind=actual", "place=random-island&kind=target"]
+OF_PLACE += ["place=viet-nam", "place=viet-nam&kind=target&qualifier=about", "place=da-nang&place=random-island"]
+OF_PLACE += ["place=ha-noi&place=viet-nam&indicator=random-experts&indicator=random-enterprises"]
 
 
 @pytest.mark.parametrize("group_by", ["indicator", "kind", "unit", "project", "indicator,project", "project,unit,kind"])
@@ -255,7 +258,7 @@ def test_links_to_a_place_give_the_groups_of_its_figures(
 ) -> None:
     paths = [f"{PATH}?group_by={group_by}&{filters}&limit=" for filters in OF_PLACE]
     linked = [get(randomly, f"{path}998") for path in paths]
-    monkeypatch.setattr(reading, "concerns_one_place", lambda *_: False)
+    monkeypatch.setattr(reading, "concerns_places", lambda *_: False)
     assert [get(randomly, f"{path}999") for path in paths] == linked
     assert sum(group["left_out_count"] > 0 for each in linked for group in each["groups"]) > 0
     assert any(group["added"] > 3 for each in linked for group in each["groups"]) == ("project" not in group_by)

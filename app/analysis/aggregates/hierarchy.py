@@ -67,18 +67,18 @@ def transitive_parents(edges: Iterable[Sequence[str]], nodes: Iterable[str]) -> 
     return above
 
 
-def _edges(edges: Select[Any], nodes: Select[Any] | None = None) -> Query:
-    """Return the query for the edges above some nodes, once for each level on which they are, up to MAX_LEVELS.
+def _edges(edges: Select[Any]) -> Query:
+    """Return the query for the edges above the bound ids, once for each level on which they are, up to MAX_LEVELS.
 
-    An edge is a node, a node directly above it, and more. The nodes are the bound ids, or those that `nodes` selects.
+    An edge is a node, a node directly above it, and more.
     """
-    return Query(partial(_edges_on_sqlite, edges, nodes), on_postgresql=partial(_edges_on_postgresql, edges, nodes))
+    return Query(partial(_edges_on_sqlite, edges), on_postgresql=partial(_edges_on_postgresql, edges))
 
 
 _FIRST_LEVEL: Any = literal_column("1").label("level")
 
 
-def _edges_on_sqlite(edges: Select[Any], nodes: Select[Any] | None) -> Any:
+def _edges_on_sqlite(edges: Select[Any], nodes: Select[Any] | None = None) -> Any:
     edge = edges.subquery("edge")
     first = select(*edge.c, _FIRST_LEVEL)
     if nodes is None:
@@ -91,7 +91,7 @@ def _edges_on_sqlite(edges: Select[Any], nodes: Select[Any] | None) -> Any:
     return _all_levels(above, select(*higher_edge.c, _next(above)).join(above, higher_edge.c[0] == above.c[1]))
 
 
-def _edges_on_postgresql(edges: Select[Any], nodes: Select[Any] | None) -> Any:
+def _edges_on_postgresql(edges: Select[Any], nodes: Select[Any] | None = None) -> Any:
     """Return the statement for PostgreSQL, which would read all edges for each level if it could choose."""
     edge = edges.subquery("edge")
     is_first = one_of(edge.c[0], "ids") if nodes is None else in_gathered(edge.c[0], nodes)
@@ -140,9 +140,10 @@ ABOVE_PLACES = _parents_and_successors(PLACES.table, PLACE_SUCCESSORS)
 ABOVE_PARTNERS = _parents_and_successors(PARTNERS.table, PARTNER_SUCCESSORS)
 
 
-def wider_projects_of(projects: Select[Any]) -> Query:
-    """Return the query for the edges above the projects that a statement selects."""
-    return _edges(_WIDER_PROJECTS, projects)
+def select_wider_projects(projects: Select[Any], engine: str) -> Any:
+    """Return the select of the edges above the projects that another one selects, each with its level."""
+    edges_on = _edges_on_sqlite if engine == "sqlite" else _edges_on_postgresql
+    return edges_on(_WIDER_PROJECTS, projects)
 
 
 def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
@@ -151,10 +152,10 @@ def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
     project_ids = sorted({figure["project"] for figure in figures if figure["project"]})
     place_ids = sorted(frozenset[str]().union(*(figure.area for figure in figures)))
     partner_ids = sorted({figure["partner"] for figure in figures if figure["partner"]})
-    totals = yield from read_edges(TOTALS, {"ids": figure_ids})
-    projects = yield from read_edges(WIDER_PROJECTS, {"ids": project_ids})
-    places = yield from read_edges(ABOVE_PLACES, {"ids": place_ids})
-    partners = yield from read_edges(ABOVE_PARTNERS, {"ids": partner_ids})
+    totals = yield from read_edges(TOTALS, figure_ids)
+    projects = yield from read_edges(WIDER_PROJECTS, project_ids)
+    places = yield from read_edges(ABOVE_PLACES, place_ids)
+    partners = yield from read_edges(ABOVE_PARTNERS, partner_ids)
     return Hierarchy(
         totals=transitive_parents(totals, figure_ids),
         projects=transitive_parents(projects, project_ids),
@@ -164,9 +165,13 @@ def read_hierarchy(figures: Sequence[StatedFigure]) -> Read:
     )
 
 
-def read_edges(query: Query, values: Mapping[str, Any]) -> Read:
+def read_edges(query: Query, ids: Sequence[str]) -> Read:
     """Read each edge once. Raise TooManyAbove if there are too many, or edges on the last level."""
-    edges = yield query, values
+    return distinct_edges((yield query, {"ids": ids}))
+
+
+def distinct_edges(edges: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """Return each edge once, without its level. Raise TooManyAbove for too many, or for edges on the last level."""
     if len(edges) > MAX_EDGES or any(edge[-1] == MAX_LEVELS for edge in edges):
         raise TooManyAbove
     return list(dict.fromkeys(edge[:-1] for edge in edges))

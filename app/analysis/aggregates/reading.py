@@ -24,15 +24,14 @@ from app.analysis.aggregates.grouping import (
 )
 from app.analysis.aggregates.hierarchy import Hierarchy, TooManyAbove, read_hierarchy
 from app.analysis.aggregates.places import (
+    MAX_ADDED,
     Groups,
-    build_groups,
-    build_members,
-    build_number,
-    concerns_one_place,
-    grouped,
+    OfPlaces,
+    concerns_places,
     read_figures,
+    read_of_places,
     related_ids,
-    with_unit_text,
+    separate,
 )
 from app.analysis.aggregates.sums import NO_SUM, NOT_ADDED_KINDS, NOT_ADDED_UNITS, LeftOut, split_summands, sum_of
 from app.core.database.sql import in_gathered
@@ -45,11 +44,11 @@ from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hint
 from app.core.reading.parameters import LANGUAGES, MAX_ITEMS, SEPARATED, Digits, filter_fields, query_model
 from app.core.reading.results import ReadRequest, computed
 from app.core.stored_records import query_in_order, select_keys
+from app.core.values.json import to_json
 from app.core.values.numbers import Quantity, quantity_shown
 from app.figures.models import FIGURES
 from app.figures.stated import Exactness, StatedFigure
 
-MAX_ADDED = 1_000  # figures that are read to be added up, in one response
 MAX_LEFT_OUT = 50  # shown in one group
 
 
@@ -138,19 +137,30 @@ class Aggregates:
         fields["limit"] = (Digits, Field(default=MAX_ITEMS, ge=1, le=1000, description=limit))
         return query_model("FigureAggregateQuery", fields)
 
+    def is_quick(self, query: Any) -> bool:
+        """Return whether the links to places have all that a request needs."""
+        shape, _ = filter_shape(self.parameters, _filters_of(query))
+        return concerns_places(_names_of(query), shape)
+
     def aggregate(self, query: Any, request: ReadRequest) -> Read:
         """Read the groups with their sums or, if there are none, which filter is the reason."""
-        return (yield from computed(request, lambda: self._aggregate(query), encode=vars))
+        filters = _filters_of(query)
+        of_targets = [filters[name] for name in filters if self.parameters[name].target]
+        if not request.tags and all(len(ids) == 1 for ids in of_targets):
+            # If there are figures, the records in the filters exist, so that no other statement is needed.
+            of_places: OfPlaces | None = yield from self._read_of_places(query, filters)
+            if of_places:
+                answer = yield from self._answer_of_places(query, of_places, [])
+                return request.result(to_json(answer, vars), of_places.last)
+        return (yield from computed(request, lambda: self._aggregate(query, filters), encode=vars))
 
-    def _aggregate(self, query: Any) -> Read:
-        filters = query.model_dump(exclude_none=True, exclude={"group_by", "limit", "labels"})
+    def _aggregate(self, query: Any, filters: Mapping[str, Any]) -> Read:
         filters, hints = yield from resolve_ids(self.parameters, filters)
+        of_places: OfPlaces | None = yield from self._read_of_places(query, filters)
+        if of_places:
+            return (yield from self._answer_of_places(query, of_places, hints)), None
+        names = _names_of(query)
         shape, values = filter_shape(self.parameters, filters)
-        names = tuple(dict.fromkeys([*query.group_by.split(","), *ALWAYS]))
-        of_place = yield from self._read_of_place(names, shape, {**values, "most": query.limit + 1})
-        if of_place:
-            groups, members = of_place
-            return self._answer(query, names, groups, members, hints), None
         gathers = bool((yield STATEMENTS.query(self._build_few_links, shape), values)[0][0])
         rows = yield STATEMENTS.query(self._build_groups, names, shape, gathers), {**values, "most": query.limit + 1}
         because = (yield from self._empty_because(filters)) if filters and not rows else None
@@ -174,28 +184,27 @@ class Aggregates:
         content = {"groups": groups, "more": len(rows) > query.limit, "empty_because": because}
         return {**content, **with_hints(hints)}
 
-    def _read_of_place(self, names: tuple[str, ...], shape: FilterShape, values: Mapping[str, Any]) -> Read:
-        """Read the groups and their Members from the links to one place; None if they do not have all, or no groups."""
-        if not concerns_one_place(names, shape):
+    def _read_of_places(self, query: Any, filters: Mapping[str, Any]) -> Read:
+        """Read OfPlaces; None if the links to places do not have all, or there are no figures."""
+        shape, values = filter_shape(self.parameters, filters)
+        names = _names_of(query)
+        if not concerns_places(names, shape):
             return None
-        rows = with_unit_text(names, (yield STATEMENTS.query(build_groups, names, shape), values))
-        if not rows:
-            return None
-        if _too_many(names, rows):
-            return rows, None
-        if len(rows) == values["most"]:  # there are more groups, whose counts are not known
-            number = yield STATEMENTS.query(build_number, shape), {**values, "most": MAX_ADDED + 1}
-            if number[0][0] > MAX_ADDED:
-                return rows, None
-        try:
-            return rows, (yield from self._members_of_place(names, shape, values))
-        except TooManyAbove:
-            return rows, None
+        return (yield from read_of_places(names, shape, {**values, "most": query.limit + 1}))
 
-    def _members_of_place(self, names: tuple[str, ...], shape: FilterShape, values: Mapping[str, Any]) -> Read:
-        """Read the figures among those of a place that may conflict with another one, with what is above them."""
-        linked = yield STATEMENTS.query(build_members, names, shape), values
-        groups = yield from grouped(linked, shape, values)
+    def _answer_of_places(self, query: Any, of_places: OfPlaces, hints: list[dict[str, Any]]) -> Read:
+        members = None
+        if of_places.members is not None:
+            try:
+                members = yield from self._members_of_places(of_places)
+            except TooManyAbove:
+                members = None
+        return self._answer(query, _names_of(query), of_places.groups, members, hints)
+
+    def _members_of_places(self, of_places: OfPlaces) -> Read:
+        """Read the figures among those about places that may conflict with another one, with what is above them."""
+        groups = of_places.members or {}
+        separate(groups, of_places.edges)
         figures: dict[str, StatedFigure] = {}
         hierarchy = Hierarchy()
         more = list(chain.from_iterable(group.others for group in groups.values()))
@@ -265,6 +274,15 @@ class Aggregates:
             for key in keys_of(figure, names):
                 by_key.setdefault(key, []).append(figure)
         return Members(by_key, hierarchy)
+
+
+def _filters_of(query: Any) -> dict[str, Any]:
+    filters: dict[str, Any] = query.model_dump(exclude_none=True, exclude={"group_by", "limit", "labels"})
+    return filters
+
+
+def _names_of(query: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*query.group_by.split(","), *ALWAYS]))
 
 
 def _too_many(names: Sequence[str], groups: Sequence[Sequence[Any]]) -> bool:

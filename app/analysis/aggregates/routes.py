@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.analysis.aggregates.reading import MAX_ADDED, Aggregate, Aggregates
+from app.analysis.aggregates.places import MAX_ADDED
+from app.analysis.aggregates.reading import Aggregate, Aggregates
 from app.core.http.operations import operation
 from app.core.http.read_endpoints import OF_LISTS
 from app.core.http.responses import read_request, write_response
@@ -41,4 +42,6 @@ router = APIRouter(tags=["analysis"])
 )
 async def aggregate_figures(request: Request, query: BaseModel) -> Response:
     """Return groups of figures with their sums."""
-    return await write_response(request, lambda: AGGREGATES.aggregate(query, read_request(request)), long=True)
+    return await write_response(
+        request, lambda: AGGREGATES.aggregate(query, read_request(request)), long=not AGGREGATES.is_quick(query)
+    )

@@ -20,8 +20,8 @@ from app.core.search.entries import INDEXING
 from app.core.search.tables import REFRESHES
 from app.core.values.json import to_json
 
-_LAST = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
-LAST_CHANGE = Query(_LAST, alone=True)
+LAST_CHANGE_NAME = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
+LAST_CHANGE = Query(LAST_CHANGE_NAME, alone=True)
 LAST_CHANGE_OF_RECORD = Query(LAST_OF_RECORD)
 LAST_PUBLIC_CHANGE_OF_RECORD = Query(LAST_PUBLIC_OF_RECORD)
 NO_CHANGE = "0"
@@ -31,7 +31,7 @@ NO_CHANGE = "0"
 _COUNT = select(func.count()).select_from(REFRESHES).scalar_subquery().label("waiting")
 _waiting = select(*REFRESHES.c, _COUNT).order_by(REFRESHES.c.resource, REFRESHES.c.record_id)
 _next_waiting = _waiting.limit(literal_column("1")).subquery()
-_last = _LAST.subquery()
+_last = LAST_CHANGE_NAME.subquery()
 LAST_CHANGE_AND_WAITING = Query(select(*_last.c, *_next_waiting.c).outerjoin(_next_waiting, true()), alone=True)
 
 
