@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from bench import disk
 from bench.alone import Alone
 from bench.contest import Contest
 from bench.data import Data
@@ -38,6 +39,7 @@ def main() -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hoptac-bench-")))
             contest = Contest(data, postgres, options.rounds, options.seconds, stack, folder)
             rows = {**_contest(contest), **_pages(Pages(data, postgres)), **_alone(alone), **rows}
+            rows |= {f"disk-{engine}": partial(disk.rows, engine, data, postgres) for engine in disk.ENGINES}
         prefixes = tuple(options.only) or ("",)
         chosen = {name: measure for name, measure in rows.items() if name.startswith(prefixes)}
         return 0 if _print(data, chosen) else 1

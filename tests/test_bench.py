@@ -6,12 +6,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import SQLModel
 from starlette.testclient import TestClient
 
 from app.core.database.engine import Database
 from bench.apps.same_sql import recorded, runner
 from bench.bulk import TABLES, connect, dump, insert, unreadable
+from bench.disk import LOG, OTHER, sizes
 from bench.generate import Generator, Record
 from bench.load import write
 from bench.table import Goal, Row
@@ -91,6 +93,18 @@ def test_what_ours_asks_the_database_can_be_asked_again(seeded_database: Databas
         found = [[run(statement) for statement in statements] for statements in reads]
     assert [bool(answers) for answers in found] == [True, True]
     assert all(rows for answers in found for rows in answers)
+
+
+def test_each_byte_on_disk_is_for_something(seeded_database: Database) -> None:
+    measured = sizes(url_of(seeded_database))
+    assert measured[f"{LOG}: rows"] > 500_000
+    assert measured[OTHER] < 0.3 * measured.total()  # the pages of empty tables
+    with seeded_database.engine.connect() as connection:
+        of_sqlite = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        tables = "relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        of_postgresql = f"SELECT sum(pg_table_size(oid) + pg_indexes_size(oid)) FROM pg_class WHERE {tables}"
+        size = connection.scalar(text(of_sqlite if seeded_database.is_sqlite else of_postgresql))
+        assert measured.total() == pytest.approx(size, rel=0.25)  # maps of free space and free pages are not counted
 
 
 def test_a_row_says_what_was_measured_and_whether_that_is_enough() -> None:
