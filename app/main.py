@@ -55,6 +55,7 @@ from app.core.maintenance.reindex import REFRESHED_EVERY, refresh_index
 from app.core.maintenance.schema import head
 from app.core.maintenance.stopping import StopDelay, before_stop, end_in_time
 from app.core.public_paths import RootPath, set_root_path
+from app.core.reading.counts.count_cache import CountCache
 from app.core.reading.cursors import CursorSigner
 from app.core.reading.shared_reads import SharedReads
 from app.core.request_cost import MeteredWork
@@ -178,6 +179,7 @@ def assemble(settings: Settings, usage: UsageTable | None = None) -> tuple[FastA
     state.shared_usage = SharedUsageTable(settings.rate_limit_url) if settings.rate_limit_url else None
     state.usage = state.shared_usage or usage or UsageTable()
     state.cursor_signer = CursorSigner()
+    state.counts = CountCache()
     state.shared_reads = SharedReads()
     state.workbooks = workbook_queue()
     state.position = LogPosition()

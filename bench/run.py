@@ -47,7 +47,7 @@ def main() -> int:
 
 def _contest(contest: Contest) -> Rows:
     """Return the rows that compare Hoptac with limits and peers."""
-    works = ("detail", "list", "search", "facets", "aggregates")
+    works = ("detail", "list", "search", "facets", "linked", "totals", "aggregates")
     engines = {"": "sqlite", "-postgresql": "postgresql"}
     cold = itertools.product(engines.items(), works)
     return {

@@ -27,6 +27,7 @@ class Work:
     title: str
     paths: dict[str, Sequence[str]]
     goals: dict[str, list[Goal]] = field(default_factory=dict)  # by engine
+    uses_cache: bool = False  # whether Hoptac makes a count at the first request that later ones use
 
 
 def detail(data: Data) -> Work:
@@ -135,6 +136,36 @@ def facets() -> Work:
             "sqlite": [Goal("≤", 10, "F"), Goal("≥", 10, "usual")],
             "postgresql": [Goal("≤", 10, "F"), Goal("≥", 10, "usual")],
         },
+    )
+
+
+def totals(data: Data) -> Work:
+    """A record and the number of those whose title contains a text."""
+    queries = list(dict.fromkeys(_queries(data)))
+    plain = "_size=1&_nofacet=1&_nosuggest=1"
+    return Work(
+        "totals",
+        "total of a text filter",
+        {
+            "ours": [f"/v1/projects?limit=1&total=true&title={quote(words)}" for words in queries],
+            "Datasette": [f"/peers/project.json?{plain}&title_vi__contains={quote(words)}" for words in queries],
+            "usual": [f"/projects/search/total?q={quote(words)}" for words in queries],
+        },
+        {engine: [Goal("≤", 5, "F"), Goal("≥", 10, "usual")] for engine in ("sqlite", "postgresql")},
+        uses_cache=True,
+    )
+
+
+def linked_facets() -> Work:
+    """Counts of projects by partner and by place, of all or under other filters."""
+    conditions = ["", *(f"status={status}" for status in LISTED), "title=smart", "title=solar"]
+    queries = list(itertools.product(("partner", "place"), conditions))
+    return Work(
+        "linked",
+        "facets of partners and places",
+        {"ours": [f"/v1/projects/facets?facet={facet}&{where}".rstrip("&") for facet, where in queries]},
+        {engine: [Goal("≤", 10, "F")] for engine in ("sqlite", "postgresql")},
+        uses_cache=True,
     )
 
 

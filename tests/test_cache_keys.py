@@ -27,7 +27,8 @@ KEYS = {
     "/v1/projects": ["projects"],
     "/v1/projects/select?fields=id&status=active&sort=-updated_at&total=true": ["projects"],
     "/v1/projects?place=viet-nam&partner=unido&include=documents": ["documents", "partners", "places", "projects"],
-    "/v1/partners?project_none=true": ["changes"],
+    "/v1/partners?project_none=true": ["partners", "projects"],
+    "/v1/projects?partner_none=true": ["projects"],
     "/v1/projects?q=factory": ["changes"],
     f"{PROJECT_PATH}/figures": ["figures", "projects"],
     "/v1/projects/facets?facet=status&status=active": ["projects"],
@@ -37,7 +38,6 @@ KEYS = {
         for path in (
             *(
                 "/v1/search?q=unido",
-                "/v1/projects/facets?facet=status&partner_none=true",
                 f"{PROJECT_PATH}/progress",
                 "/v1/changes",
             ),

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from app.core.database.engine import Database
 from app.core.model.fields import RecordFields
 from app.core.model.resource import RESOURCES
-from app.core.reading.facets import facets_of
+from app.core.reading.counts.facets import facets_of
 from app.core.search.tables import RECORDS
 from app.core.search.vocabulary import WORDS
 from app.core.writing.batch import Batch

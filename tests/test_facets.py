@@ -11,7 +11,7 @@ from app.core.database.engine import Database
 from app.core.database.sqlite import SqliteReader
 from app.core.model.code_counts import COUNTS, coded, count_first_time, wrong_counts
 from app.core.reading import reads
-from app.core.reading.facets import MAX_LEVELS, Facets, facets_of
+from app.core.reading.counts.facets import MAX_LEVELS, Facets, facets_of
 from app.figures.models import FIGURES
 from app.partners.models import PARTNERS
 from app.places.models import PLACES

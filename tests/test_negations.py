@@ -5,7 +5,7 @@ from starlette.testclient import TestClient
 
 from app.catalogue import RESOURCES
 from app.core.model.resource import Resource
-from app.core.reading.facets import facets_of
+from app.core.reading.counts.facets import facets_of
 from tests.support.http import get, walk
 
 NAMES = [resource.name for resource in RESOURCES]

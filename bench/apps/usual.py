@@ -242,6 +242,12 @@ def search_projects(session: SessionDep, q: str, limit: int = 20) -> Any:
     return session.exec(select(Project).options(*LIST).where(matches).order_by(col(Project.id)).limit(limit)).all()
 
 
+@app.get("/projects/search/total")
+def total_of_projects(session: SessionDep, q: str) -> int:
+    matches = or_(col(Project.title_vi).ilike(f"%{q}%"), col(Project.title_en).ilike(f"%{q}%"))
+    return session.exec(select(func.count()).select_from(Project).where(matches)).one()
+
+
 @app.get("/projects/counts")
 def count_projects(session: SessionDep, by: str, status: str | None = None) -> dict[str, int]:
     column = getattr(Project, by)

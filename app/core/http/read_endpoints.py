@@ -15,7 +15,7 @@ from app.core.http.response_keys import keys_of_detail, keys_of_list
 from app.core.http.responses import read_request, write_response
 from app.core.model.negations import NONE, NOT
 from app.core.model.resource import COMPUTED_INCLUDES, RESOURCES, Include, Resource
-from app.core.reading.facets import Facets, FacetsShown, counts_of
+from app.core.reading.counts.facets import Facets, FacetsShown, counts_of
 from app.core.reading.filter_ids import HINTS_TEXT, Hint
 from app.core.reading.history import History, HistoryPage, HistoryQuery
 from app.core.reading.parameters import FIELDS_OF_INCLUDED, Queries

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from app.core.model.resource import Resource
+from app.core.reading.filter_conditions import resources_of
 from app.core.reading.includes import includes_of
 from app.core.values.cache_keys import CHANGES, key_of_record
 
@@ -11,14 +12,14 @@ from app.core.values.cache_keys import CHANGES, key_of_record
 def keys_of_list(resource: Resource, query: Any, further: Iterable[str] = ()) -> Collection[str]:
     """Return the keys of a page of a list or of facets. `further` are the filters that the path sets, or the facets.
 
-    A list depends on the records of its resource, and on those to which its filters lead: they may have been merged,
-    or have got parts. A facet shows their names. A query depends on the words of linked records too.
+    A list depends on the `resources_of` its filters, and a facet shows the names of their records. A query depends on
+    the words of linked records too.
     """
-    filters = [resource.parameters[name] for name in (*query.model_fields_set, *further) if name in resource.parameters]
+    filtered = resources_of(resource, (*query.model_fields_set, *further))
     included = _resources_of(resource, getattr(query, "include", None))
-    if getattr(query, "q", None) is not None or included is None or any(parameter.is_flag for parameter in filters):
+    if getattr(query, "q", None) is not None or included is None:
         return (CHANGES,)
-    return sorted({resource.name, *included, *(parameter.target for parameter in filters if parameter.target)})
+    return sorted({*filtered, *included})
 
 
 def keys_of_detail(resource: Resource, record_id: str, query: Any) -> Collection[str]:

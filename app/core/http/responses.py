@@ -20,9 +20,10 @@ from app.core.values.json import to_json
 def read_request(request: Request) -> ReadRequest:
     """Return the parts of a request that a read depends on."""
     scope = request.scope
+    state = scope["app"].state
     tags = request.headers.get("if-none-match", "")
     caller = scope.get("caller", ANONYMOUS)
-    return ReadRequest(scope["path"], scope["query_string"], tags, caller, scope["app"].state.cursor_signer)
+    return ReadRequest(scope["path"], scope["query_string"], tags, caller, state.cursor_signer, state.counts)
 
 
 async def run_read(

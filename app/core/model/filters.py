@@ -36,6 +36,7 @@ class Parameter:
     - `ids(name, single)`, for a condition on one of several links, returns the id of a record, and the select of the
       ids of all records that have such a link.
     - `searches_tree`: the condition also matches the descendants of its values.
+    - `source` is the resource whose links decide the value of a flag, if it is another one than that of the list.
     - `codes` is the code list of the values, if `many`: a wider code also matches the narrower codes in it.
     - `target` is the resource whose ids the values are.
     - `columns`: a record has a value for the parameter if one of these columns has a value. `stem` is the name of the
@@ -56,6 +57,7 @@ class Parameter:
     stem: str = ""
     ids: Callable[[str, bool], tuple[Any, Any]] | None = None
     searches_tree: bool = False
+    source: str | None = None
 
     def values_of(self, value: Any) -> Any:
         """Return the value of a request, or its values: each once, and the narrower codes of a wider code."""

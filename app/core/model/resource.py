@@ -247,10 +247,9 @@ def _opposite(source: Resource, target: Resource) -> Iterator[Parameter]:
         if link.include and link.target == target.name:
             name = link.opposite or source.one
             where = _referenced_by(source, link, target)
-            yield Parameter(
-                name, Id, f"Records to which this {source.one} links.", where, many=True, target=source.name
-            )
-            yield flag(name, _unreferenced(source, link, target))
+            description = f"Records to which this {source.one} links."
+            yield Parameter(name, Id, description, where, many=True, target=source.name)
+            yield replace(flag(name, _unreferenced(source, link, target)), source=source.name)
 
 
 def _unreferenced(source: Resource, link: Link, target: Resource) -> Any:

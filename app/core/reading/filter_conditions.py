@@ -3,8 +3,8 @@
 The SQL of each kind of filter is in `app/core/model/filters.py`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Table, and_, exists, false, func, literal_column, select
@@ -159,6 +159,16 @@ def filter_conditions(
     if merged is not None and not any(name in ("id", "merged_into", "merged_into_none") for name, _ in shape):
         clauses.append(merged.is_(None))
     return clauses
+
+
+def resources_of(resource: Resource, names: Iterable[str]) -> frozenset[str]:
+    """Return the resources whose public records decide what filters with these names find.
+
+    They are those to which the filters lead, too: a record there may have been merged, or have got parts.
+    """
+    filters = [resource.parameters[name] for name in names if name in resource.parameters]
+    others = {name for name in chain(*((item.target, item.source) for item in filters)) if name}
+    return frozenset({resource.name, *others})
 
 
 def state_of(shape: FilterShape) -> str:

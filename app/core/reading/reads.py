@@ -15,7 +15,8 @@ from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, cut,
 from app.core.error_codes import ERROR_DETAILS
 from app.core.errors import ErrorItem, Gone, Invalid, NotFound
 from app.core.model.resource import Include, Resource
-from app.core.reading.counted_codes import is_counted, matching, read_combinations, total_of
+from app.core.reading.counts.count_cache import CountCache, values_key
+from app.core.reading.counts.counted_codes import is_counted, matching, read_combinations, total_of
 from app.core.reading.filter_conditions import (
     DRAFTS,
     MATCHES_OF_QUERY,
@@ -25,6 +26,7 @@ from app.core.reading.filter_conditions import (
     filter_conditions,
     has_links,
     many_links,
+    resources_of,
     state_of,
 )
 from app.core.reading.filter_ids import with_hints
@@ -201,7 +203,7 @@ class ResourceReads:
             bodies = [shape.apply(self.resource, body) for body in bodies]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(next_path).encode()]
         if query.total:
-            parts.append(b',"total":%d' % (yield from self._total(page)))
+            parts.append(b',"total":%d' % (yield from self._total(page, request.counts, last)))
         others = {**interpretation, **with_hints(page.hints)}
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in others.items()]
         if includes is not None:
@@ -209,13 +211,23 @@ class ResourceReads:
             parts += [b",", (yield from includes.read(request, ids, shape))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
 
-    def _total(self, page: ListPage) -> Read:
+    def _total(self, page: ListPage, counts: CountCache, last: str) -> Read:
         """Count the records of a list on all pages."""
         if is_counted(self.resource, page.shape):
             combinations = yield from read_combinations(self.resource)
             return total_of(matching(combinations, page.shape, page.values))
-        ((count,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
-        return count
+
+        key = ("total", self.resource.name, page.shape, values_key(page.values))
+
+        def count(_: Sequence[Any]) -> Read:
+            ((number,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
+            return {key: number}
+
+        names = [name for name, _ in page.shape]
+        if DRAFTS in names:
+            return (yield from count(()))[key]
+        depends_on = None if MATCHES_OF_QUERY in names else resources_of(self.resource, names)
+        return (yield from counts.read([key], last, depends_on, count))[key]
 
     def rows(self, page: ListPage, *, alone: bool) -> Read:
         """Read the rows of a prepared page.

@@ -15,6 +15,7 @@ from app.core.errors import Moved
 from app.core.etags import is_any, matches_any
 from app.core.model.fields import RENDERING
 from app.core.public_paths import public
+from app.core.reading.counts.count_cache import CountCache
 from app.core.reading.cursors import Cursors, CursorSigner
 from app.core.search.entries import INDEXING
 from app.core.search.tables import REFRESHES
@@ -55,13 +56,17 @@ class ReadResult:
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """The path, query string, If-None-Match header and caller of a read, unchanged, and the signer of its cursors."""
+    """The path, query string, If-None-Match header and caller of a read, unchanged.
+
+    `signer` and `counts` are those of the process: for cursors, and the counts that earlier reads have made.
+    """
 
     path: str
     query: bytes = b""
     tags: str = ""
     caller: Caller = ANONYMOUS
     signer: CursorSigner = field(default_factory=CursorSigner)
+    counts: CountCache = field(default_factory=CountCache)
 
     def matches(self, tag: str) -> bool:
         """Return whether If-None-Match contains the tag (weak comparison)."""

@@ -17,7 +17,7 @@ from app.core.http.operations import Endpoint, operation, operation_of
 from app.core.http.responses import read_request, write_response
 from app.core.model.labels import LABELS
 from app.core.model.resource import RESOURCES, Resource
-from app.core.reading.facets import FacetValue, counts_of
+from app.core.reading.counts.facets import FacetValue, counts_of
 from app.exchange.exports.formats import (
     TABLES,
     file_bodies,

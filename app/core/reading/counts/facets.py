@@ -31,14 +31,15 @@ from app.core.model.code_counts import coded
 from app.core.model.filters import EqualFilter, code_list_of
 from app.core.model.labels import in_one_language
 from app.core.model.resource import RESOURCES, Resource
-from app.core.reading.counted_codes import Combinations, is_counted, matching, read_combinations, values_of
-from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape
+from app.core.reading.counts.count_cache import CountCache, values_key
+from app.core.reading.counts.counted_codes import Combinations, is_counted, matching, read_combinations, values_of
+from app.core.reading.filter_conditions import FilterShape, filter_conditions, filter_shape, resources_of
 from app.core.reading.filter_ids import HINTS_TEXT, Hint, resolve_ids, with_hints
 from app.core.reading.parameters import DEFAULT_LIMIT, LANGUAGES, MAX_ITEMS, Digits, filter_fields, query_model
-from app.core.reading.results import ReadRequest, computed
+from app.core.reading.results import ReadRequest, ReadResult, last_change_name
 from app.core.stored_records import select_texts, union_in_order
 from app.core.values.codelists import CodeList
-from app.core.values.json import from_json
+from app.core.values.json import from_json, to_json
 from app.core.values.text import LanguageMap
 
 MAX_LEVELS = 20  # above the place of a record, for which the record counts too
@@ -116,9 +117,12 @@ class Facets:
 
     def count(self, query: Any, request: ReadRequest) -> Read:
         """Count the values of the requested facets."""
-        return (yield from computed(request, lambda: self._counted(query)))
+        last = yield from last_change_name()
+        if request.matches(request.tag(last)):
+            return ReadResult(None, request.tag(last))
+        return request.result(to_json((yield from self._counted(query, request.counts, last))), last)
 
-    def _counted(self, query: Any) -> Read:
+    def _counted(self, query: Any, cache: CountCache, last: str) -> Read:
         filters = query.model_dump(exclude_none=True, exclude={"facet", "limit", "lang"})
         filters, hints = yield from resolve_ids(self.resource.parameters, filters)
         shape, bound = filter_shape(self.resource.parameters, filters)
@@ -129,17 +133,32 @@ class Facets:
             combinations = yield from read_combinations(self.resource)
             for name in names.keys() - set(scanned):
                 counts[name] = self._sums(name, combinations, shape, bound)[: query.limit + 1]
-        for group in self._statements_of(sorted(scanned)):
-            statement = STATEMENTS.query(self._build, group, shape)
-            rows = yield statement, {**bound, "most": query.limit + 1}
-            for name, value, count in rows:
-                counts[_text(name)].append((_text(value), count))
+        counts |= yield from self._scanned(sorted(scanned), shape, {**bound, "most": query.limit + 1}, cache, last)
         labels = yield from self._labels(counts, query.limit)
         facets = {name: self._facet_values(name, rows, labels, query.limit) for name, rows in counts.items()}
         if query.lang:
             for facet in facets.values():
                 facet["values"] = [in_one_language(FacetValue, value, query.lang) for value in facet["values"]]
-        return {"facets": facets, **with_hints(hints)}, None
+        return {"facets": facets, **with_hints(hints)}
+
+    def _scanned(
+        self, names: Sequence[str], shape: FilterShape, bound: Mapping[str, Any], cache: CountCache, last: str
+    ) -> Read:
+        """Return the values of each of these facets with their counts, for which records have to be read."""
+        keys = {("facet", self.resource.name, name, shape, values_key(bound)): name for name in names}
+
+        def count(missing: Sequence[Any]) -> Read:
+            counts: dict[Any, list[tuple[Any, int]]] = {key: [] for key in missing}
+            key_of = {keys[key]: key for key in missing}
+            for group in self._statements_of([keys[key] for key in missing]):
+                rows = yield STATEMENTS.query(self._build, group, shape), bound
+                for name, value, number in rows:
+                    counts[key_of[_text(name)]].append((_text(value), number))
+            return counts
+
+        depends_on = resources_of(self.resource, [name for name, _ in shape]) | self._trees(names)
+        counts = yield from cache.read(list(keys), last, depends_on, count)
+        return {keys[key]: rows for key, rows in counts.items()}
 
     def _is_counted(self, name: str, shape: FilterShape) -> bool:
         """Return whether a facet and all filters of the request are codes whose combinations are counted."""

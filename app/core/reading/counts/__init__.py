@@ -1,0 +1,1 @@
+"""Facets, and the counts that lists and facets use instead of counting records each time."""
