@@ -9,12 +9,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from sqlalchemy import (
     CTE,
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
     Select,
     String,
     bindparam,
+    cast,
     column,
     func,
     literal_column,
@@ -219,15 +221,30 @@ class Facets:
             else _matching_pairs(matching, column, link_where)
             for column in facet.columns
         ]
-        pairs = (union(*selects) if len(selects) > 1 else selects[0]).subquery()
-        value: Any = pairs.c.value
-        source: Any = pairs
+        if len(selects) > 1:  # most records have no value in some of several columns
+            selects = [part.where(part.selected_columns.value.is_not(None)) for part in selects]
+        pairs: Any = union(*selects) if len(selects) > 1 else selects[0]
         above = trees.get(str(facet.target)) if facet.tree else trees.get(facet.codes.name) if facet.codes else None
-        if above is not None:
-            value = above.c.above
-            source = pairs.join(above, above.c.node == pairs.c.value)
         is_distinct = len(selects) > 1 or not isinstance(facet.columns[0], Column)
-        count: Any = func.count() if is_distinct and above is None else func.count(pairs.c.record.distinct())
+        if above is None:
+            pairs = pairs.subquery()
+            source = pairs
+            value: Any = pairs.c.value
+            count: Any = func.count() if is_distinct else func.count(pairs.c.record.distinct())
+        elif len(selects) == 1 and is_distinct:  # each record has one value: there are fewer values than records
+            pairs = pairs.subquery()
+            numbers = select(pairs.c.value, func.count().label("records")).group_by(pairs.c.value).subquery()
+            nodes = select(above.c.node, above.c.above).distinct().subquery()
+            source = numbers.join(nodes, nodes.c.node == numbers.c.value)
+            value = nodes.c.above
+            count = cast(func.sum(numbers.c.records), BigInteger)
+        else:
+            # SQLite would search the links of each code or place for each record that matches.
+            has_filter = bool(where or link_where)
+            pairs = pairs.cte(f"pairs_{name}").prefix_with("MATERIALIZED") if has_filter else pairs.subquery()
+            source = pairs.join(above, above.c.node == pairs.c.value)
+            value = above.c.above
+            count = func.count(pairs.c.record.distinct())
         label: ColumnElement[str] = literal_column(f"'{name}'")
         statement = select(label.label("facet"), value.label("value"), count.label("count")).select_from(source)
         statement = statement.where(value.is_not(None)).group_by(value)
