@@ -52,6 +52,7 @@ NO_ENGINE = {
     "test_import_files": "what cells say",
     "test_import_links": "names are looked up as test_import_identity looks up records",
     "test_import_results": "what a run says of lines",
+    "test_list_plans": "the plans of SQLite",
     "test_log_positions": "headers, and the numbers of Changes that a process knows",
     "test_litestream": "a copy of the file of SQLite",
     "test_mappings": "what the columns of a file are",

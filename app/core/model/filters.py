@@ -1,7 +1,7 @@
 """The filters of lists. Each declares its query parameters and the SQL condition of each parameter."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from app.core.values.dates import parse_edtf
 from app.core.values.text import clean, fold
 
 Condition = Callable[[str, bool], ColumnElement[bool]]
+Ranges = Callable[[str, bool], Sequence[ColumnElement[bool]]]
 Encode = Callable[[str, Any], dict[str, Any]]
 
 
@@ -36,11 +37,13 @@ class Parameter:
     - `ids(name, single)`, for a condition on one of several links, returns the id of a record, and the select of the
       ids of all records that have such a link.
     - `searches_tree`: the condition also matches the descendants of its values.
+    - `ranges(name, single)`, for a condition on columns of the record's own table, returns the conditions on each
+      of them, which must all hold. An index has the records that fulfil one of them next to each other.
     - `source` is the resource whose links decide the value of a flag, if it is another one than that of the list.
     - `codes` is the code list of the values, if `many`: a wider code also matches the narrower codes in it.
     - `target` is the resource whose ids the values are.
     - `columns`: a record has a value for the parameter if one of these columns has a value. `stem` is the name of the
-      parameter that asks for this.
+      parameter that asks for this. For this parameter itself, its column if it is only one.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Parameter:
     ids: Callable[[str, bool], tuple[Any, Any]] | None = None
     searches_tree: bool = False
     source: str | None = None
+    ranges: Ranges | None = None
 
     def values_of(self, value: Any) -> Any:
         """Return the value of a request, or its values: each once, and the narrower codes of a wider code."""
@@ -168,6 +172,10 @@ def _ends(name: str, text: str) -> dict[str, Any]:
     return {f"{name}_from": first, f"{name}_to": last}
 
 
+def _all_of(ranges: Ranges) -> Condition:
+    return lambda bind, single: and_(*ranges(bind, single))
+
+
 @dataclass(frozen=True)
 class DuringFilter:
     """A date or period, stored as its first and last possible day, overlaps the given date or interval."""
@@ -179,21 +187,23 @@ class DuringFilter:
     def parameters(self, name: str) -> Iterator[Parameter]:
         earliest = self.earliest
         latest = self.latest
-        conditions: dict[str, tuple[str, Condition]] = {
-            "": ("Records that overlap this EDTF date or interval.", lambda bind, _: and_(
+        conditions: dict[str, tuple[str, Ranges]] = {
+            "": ("Records that overlap this EDTF date or interval.", lambda bind, _: (
                 latest >= bindparam(f"{bind}_from"), earliest <= bindparam(f"{bind}_to"))),
             "_gte": ("Records that can be on or after this EDTF date.",
-                lambda bind, _: latest >= bindparam(f"{bind}_from")),
+                lambda bind, _: (latest >= bindparam(f"{bind}_from"),)),
             "_gt": ("Records that can be after this EDTF date.",
-                lambda bind, _: latest > bindparam(f"{bind}_to")),
+                lambda bind, _: (latest > bindparam(f"{bind}_to"),)),
             "_lte": ("Records that can be on or before this EDTF date.",
-                lambda bind, _: earliest <= bindparam(f"{bind}_to")),
+                lambda bind, _: (earliest <= bindparam(f"{bind}_to"),)),
             "_lt": ("Records that can be before this EDTF date.",
-                lambda bind, _: earliest < bindparam(f"{bind}_from")),
+                lambda bind, _: (earliest < bindparam(f"{bind}_from"),)),
         }  # fmt: skip
-        for suffix, (comparison, where) in conditions.items():
+        for suffix, (comparison, ranges) in conditions.items():
             columns = () if suffix else (earliest,)
-            yield Parameter(name + suffix, EdtfText, f"{self.about} {comparison}", where, _ends, columns=columns)
+            description = f"{self.about} {comparison}"
+            where = _all_of(ranges)
+            yield Parameter(name + suffix, EdtfText, description, where, _ends, columns=columns, ranges=ranges)
 
 
 @dataclass(frozen=True)
@@ -205,16 +215,19 @@ class RangeFilter:
     about: str
 
     def parameters(self, name: str) -> Iterator[Parameter]:
-        conditions: dict[str, tuple[str, Condition]] = {
-            "gte": ("Lower limit, inclusive.", lambda bind, _: self.column >= bindparam(bind)),
-            "gt": ("Lower limit, exclusive.", lambda bind, _: self.column > bindparam(bind)),
-            "lte": ("Upper limit, inclusive.", lambda bind, _: self.column <= bindparam(bind)),
-            "lt": ("Upper limit, exclusive.", lambda bind, _: self.column < bindparam(bind)),
+        conditions: dict[str, tuple[str, Ranges]] = {
+            "gte": ("Lower limit, inclusive.", lambda bind, _: (self.column >= bindparam(bind),)),
+            "gt": ("Lower limit, exclusive.", lambda bind, _: (self.column > bindparam(bind),)),
+            "lte": ("Upper limit, inclusive.", lambda bind, _: (self.column <= bindparam(bind),)),
+            "lt": ("Upper limit, exclusive.", lambda bind, _: (self.column < bindparam(bind),)),
         }
-        for suffix, (comparison, where) in conditions.items():
+        for suffix, (comparison, ranges) in conditions.items():
             columns = (self.column,) if suffix == "gte" else ()
             description = f"{self.about} {comparison}"
-            yield Parameter(f"{name}_{suffix}", self.annotation, description, where, columns=columns, stem=name)
+            where = _all_of(ranges)
+            yield Parameter(
+                f"{name}_{suffix}", self.annotation, description, where, columns=columns, stem=name, ranges=ranges
+            )
 
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?")

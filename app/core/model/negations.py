@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, and_, exists, literal_column, not_, true
+from sqlalchemy import Column, ColumnElement, String, Table, and_, exists, literal_column, not_, or_, true
 
-from app.core.model.filters import Parameter
+from app.core.model.filters import Parameter, Ranges
 
 NOT = "_not"
 NONE = "_none"
@@ -36,9 +36,19 @@ def absence(name: str, columns: Sequence[Any]) -> Iterator[Parameter]:
     def where(_: str, is_absent: bool) -> ColumnElement[bool]:
         if is_absent:
             return and_(*(not_(_has_value(column)) for column in columns))
-        return not_(and_(*(not_(_has_value(column)) for column in columns)))
+        return or_(*(_has_value(column) for column in columns))
 
-    yield flag(name, where)
+    parameter = flag(name, where)
+    if len(columns) == 1:
+        is_own = not isinstance(columns[0], Column)
+        parameter = replace(parameter, columns=tuple(columns), ranges=_absence_in_index(columns[0]) if is_own else None)
+    yield parameter
+
+
+def _absence_in_index(column: Any) -> Ranges:
+    """Return the `ranges` of whether a column has a value. SQLite uses no index for `IS NOT NULL`."""
+    least: Any = literal_column("''" if isinstance(column.type, String) else "-1e999")
+    return lambda _, is_absent: (column.is_(None) if is_absent else column >= least,)
 
 
 def flag(name: str, where: Any) -> Parameter:

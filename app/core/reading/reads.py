@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
+from operator import itemgetter
 from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, bindparam, cast, func, literal_column, null, select
 
 from app.core.change_log import CHANGE_NAME, CHANGES
-from app.core.database.sql import bounded, bounded_query, in_order_of, one_of
+from app.core.database.sql import bounded, bounded_query, in_order_of, one_of, unindexed
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, Rows, cut, fitting
 from app.core.error_codes import ERROR_DETAILS
@@ -18,14 +19,20 @@ from app.core.model.resource import Include, Resource
 from app.core.reading.counts.count_cache import CountCache, values_key
 from app.core.reading.counts.counted_codes import is_counted, matching, read_combinations, total_of
 from app.core.reading.filter_conditions import (
+    ANY_PLAN,
     DRAFTS,
+    MANY_IN_RANGE,
     MATCHES_OF_QUERY,
     OWN,
     FilterShape,
+    Gathered,
     IsLinked,
+    Plan,
     filter_conditions,
     has_links,
     many_links,
+    ranges_of,
+    records_in_ranges,
     resources_of,
     state_of,
 )
@@ -81,6 +88,7 @@ class ResourceReads:
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
+        self._ranges: dict[str, list[Gathered]] = {}  # by filter
         table = resource.table
         has_id = table.id == bindparam("id")
         self._merged = resource.merged_into_column
@@ -254,8 +262,8 @@ class ResourceReads:
 
     def _sorted_page(self, page: ListPage, *, alone: bool) -> Read:
         """Read the last Change, the rows of the page in the order of its sort, and the path of the next page."""
-        many = yield from self._many_links(page)
-        statement = STATEMENTS.query(self._build, page.shape, page.sort, page.segments, alone, many)
+        plan = Plan((yield from self._many_links(page)), (yield from self._gathered(page)))
+        statement = STATEMENTS.query(self._build, page.shape, page.sort, page.segments, alone, plan)
         values = {**page.values, **page.after, "most": page.limit + 2, "most_bytes": MAX_PAGE_BYTES}
         last, rows = _split((yield statement, values))
         fitted = fitting(rows[: page.limit])
@@ -267,6 +275,22 @@ class ResourceReads:
             return ()
         rows = yield STATEMENTS.query(self._build_many_links, page.shape), page.values
         return tuple(map(bool, rows[0])) if rows else ()
+
+    def _gathered(self, page: ListPage) -> Read:
+        """Return the filter of which the fewest records are in a range, if they are few. None on PostgreSQL."""
+        ranges: list[Gathered] = []
+        for name, _ in _parameters_in(page.shape):
+            if name not in self._ranges:
+                self._ranges[name] = ranges_of(self.resource.parameters[name])
+            ranges += self._ranges[name]
+        if not ranges:
+            return None
+        rows = yield STATEMENTS.query(self._build_ranges, page.shape), page.values
+        number, fewest = min(zip(rows[0], ranges, strict=True), key=itemgetter(0)) if rows else (MANY_IN_RANGE, None)
+        return fewest if number < MANY_IN_RANGE else None
+
+    def _build_ranges(self, shape: FilterShape) -> Query:
+        return records_in_ranges(self.resource.parameters, _parameters_in(shape))
 
     def _build_many_links(self, shape: FilterShape) -> Query:
         return many_links(self.resource.parameters, _parameters_in(shape))
@@ -289,10 +313,10 @@ class ResourceReads:
         return rows, page.next(str(ranked.next), "") if ranked.next else None, interpretation
 
     def _where(
-        self, shape: FilterShape, is_linked: IsLinked = ColumnElement.in_, many: Sequence[bool] = ()
+        self, shape: FilterShape, is_linked: IsLinked = ColumnElement.in_, plan: Plan = ANY_PLAN
     ) -> list[ColumnElement[bool]]:
         """Return the conditions of a shape, including those that are not parameters."""
-        clauses = filter_conditions(self.resource, _parameters_in(shape), is_linked, many)
+        clauses = filter_conditions(self.resource, _parameters_in(shape), is_linked, plan)
         if (MATCHES_OF_QUERY, True) in shape:
             clauses.append(is_match(self.resource))
         if (DRAFTS, OWN) in shape:
@@ -309,28 +333,29 @@ class ResourceReads:
         condition = matching.offset(literal_column("0")).exists() if shape else None
         return window_of_candidates(condition, in_blocks=in_blocks)
 
-    def _build(
-        self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool, many: tuple[bool, ...]
-    ) -> Query:
+    def _build(self, shape: FilterShape, sort: Sort, segments: tuple[str, ...], alone: bool, plan: Plan) -> Query:
         last = _last_row(self.resource.all_sorts[sort.name].type)
 
         def build(texts_of: TextsOf) -> Any:
-            rows = [texts_of(self.resource, self._segment(shape, sort, segment, many)) for segment in segments]
+            rows = [texts_of(self.resource, self._segment(shape, sort, segment, plan)) for segment in segments]
             return union_in_order(last, *rows).limit(bindparam("most"))
 
         return ordered_query(build, alone=alone, is_in_index_order=not shape)
 
-    def _segment(self, shape: FilterShape, sort: Sort, segment: str, many: tuple[bool, ...]) -> Select[Any]:
+    def _segment(self, shape: FilterShape, sort: Sort, segment: str, plan: Plan) -> Select[Any]:
         table = self.resource.table
         column = self.resource.all_sorts[sort.name]
+        if plan.gathered is not None and sort.name != "id":
+            column = unindexed(column)
         keys = select_keys(self.resource, column.label("sort"), state=state_of(shape))
-        where = self._where(shape, in_order_of if sort.name == "id" else ColumnElement.in_, many)
+        where = self._where(shape, in_order_of if sort.name == "id" else ColumnElement.in_, plan)
         statement = keys.where(*where).limit(bindparam("most"))
         order = [table.id.desc() if sort.ties_descending else table.id]
         if segment.startswith("absent"):
             statement = statement.where(column.is_(None))
         elif sort.name != "id":
-            statement = statement.where(column.is_not(None)) if nullable(column) else statement
+            may_lack = nullable(self.resource.all_sorts[sort.name])
+            statement = statement.where(column.is_not(None)) if may_lack else statement
             order = [column.desc() if sort.descending else column, *order]
         if segment.endswith("after"):
             statement = statement.where(after_position(column, table.id, sort, segment))
