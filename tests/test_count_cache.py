@@ -10,13 +10,21 @@ from app.core.database.engine import Database
 from app.core.database.statements import Read
 from app.core.reading.counts.count_cache import MAX_CHANGES, MAX_COUNT_BYTES, CountCache
 from tests.support.databases import url_of
-from tests.support.http import client_of, drop, get, patch, put
+from tests.support.http import client_of, drop, get, patch, put, walk
 from tests.support.keys import Key
 from tests.support.records import PARTNER, PROJECT, change
 
 PLACE = {"name": {"en": "Somewhere"}, "level": "locality", "parent": "da-nang", "managed_by": "unido"}
 COUNTED = (
     "/v1/projects?limit=1&total=true&title=factory",
+    "/v1/projects?limit=2&total=true&title=factory&sort=-title",
+    "/v1/projects?title=factory&status=active&sort=-updated_at&include=partners",
+    "/v1/projects?title=nothing",
+    "/v1/projects?title=nothing&sort=period",
+    "/v1/projects?partner_none=true&sort=-status",
+    "/v1/projects?period=2030&limit=1",
+    "/v1/partners?name=wto&sort=-name",
+    "/v1/partners?name=wto&id=wto",
     "/v1/projects?limit=1&total=true&title=factory&status=active",
     "/v1/projects?limit=1&total=true&place=da-nang",
     "/v1/projects?limit=1&total=true&partner=wto",
@@ -99,6 +107,30 @@ def test_a_count_is_made_again_after_a_change_that_can_alter_it(
     assert get(registry, path)["total"] == total + 1
     assert len(made) == 2
     registry.get("/v1/projects?limit=1&total=true&state=draft", headers=editor)
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("sort", ["id", "-id", "title", "-period"])
+def test_all_pages_are_the_same_when_the_ids_are_known(
+    client: TestClient, seeded: str, sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/v1/projects?title=th&fields=id&limit=4&sort={sort}"
+    with client_of(seeded, hot_cache=0) as kept:
+        total = get(kept, f"{path}&total=true")["total"]
+        assert 10 < total < 200
+        pages = walk(kept, f"{path}&total=true")
+        assert len(pages) == total
+        assert pages == walk(kept, path) == walk(client, path)
+
+
+def test_a_list_that_ended_is_not_searched_for_again(registry: TestClient, editor: Key, made: list[Any]) -> None:
+    assert get(registry, "/v1/projects?title=no-such-title")["items"] == []
+    assert get(registry, "/v1/projects?title=no-such-title&sort=-title&total=true")["total"] == 0
+    assert len(made) == 1
+    put(registry, editor, "projects/added", {**PROJECT, "title": {"en": "A no-such-title"}})
+    assert [record["id"] for record in get(registry, "/v1/projects?title=no-such-title")["items"]] == ["added"]
+    assert len(made) == 2
+    get(registry, "/v1/projects?partner=unido")
     assert len(made) == 2
 
 

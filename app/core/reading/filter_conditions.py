@@ -21,6 +21,7 @@ FilterShape = tuple[tuple[str, bool], ...]
 
 # Names in a shape that are not parameters:
 MATCHES_OF_QUERY = "q"  # only records that match the query
+KNOWN_IDS = "known_ids"  # only records with these ids
 DRAFTS = "drafts"  # drafts instead of published records, with one of these flags:
 OWN = True
 ALL = False

@@ -1,13 +1,25 @@
 """Lists and details of a resource: from checked parameters to stored bytes, in as few statements as possible."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cache, partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Integer, LargeBinary, Select, bindparam, cast, func, literal_column, null, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Select,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    type_coerce,
+)
 
 from app.core.change_log import CHANGE_NAME, CHANGES
 from app.core.database.sql import bounded, bounded_query, in_order_of, one_of, unindexed
@@ -21,6 +33,7 @@ from app.core.reading.counts.counted_codes import is_counted, matching, read_com
 from app.core.reading.filter_conditions import (
     ANY_PLAN,
     DRAFTS,
+    KNOWN_IDS,
     MANY_IN_RANGE,
     MATCHES_OF_QUERY,
     OWN,
@@ -39,6 +52,7 @@ from app.core.reading.filter_conditions import (
 from app.core.reading.filter_ids import with_hints
 from app.core.reading.includes import includes_of
 from app.core.reading.list_pages import ListPage
+from app.core.reading.parameters import MAX_ITEMS
 from app.core.reading.results import (
     LAST_CHANGE_OF_RECORD,
     LAST_PUBLIC_CHANGE_OF_RECORD,
@@ -46,6 +60,7 @@ from app.core.reading.results import (
     ReadRequest,
     ReadResult,
     last_change_and_index,
+    last_change_name,
     last_change_tag,
     moved_to,
 )
@@ -70,6 +85,9 @@ def _last_row(sort: Any) -> Select[Any]:
     return bounded(last.order_by(CHANGES.c.sequence.desc()).limit(literal_column("1")))
 
 
+MAX_MATCHES = 10_000  # that a total collects: SQLite compares their ids, and finds the pages of more matches quickly
+KEPT_IDS = MAX_ITEMS + 2  # a page of any limit, and how it goes on
+
 RECORD = -1  # the part of the requested record in a statement; those of included records count from 0
 
 
@@ -80,7 +98,23 @@ def _split(rows: Rows) -> tuple[str, Rows]:
 
 def _parameters_in(shape: FilterShape) -> FilterShape:
     """Return a shape without the conditions that are no parameters."""
-    return tuple(item for item in shape if item[0] not in (MATCHES_OF_QUERY, DRAFTS))
+    return tuple(item for item in shape if item[0] not in (MATCHES_OF_QUERY, DRAFTS, KNOWN_IDS))
+
+
+class _Total(NamedTuple):
+    """The number of records of a list on all pages. `ids` are the first of them, in the order of the ids, if known."""
+
+    number: int
+    ids: tuple[str, ...] = ()
+
+    def has_rows_of(self, page: ListPage) -> bool:
+        """Return whether the ids contain those of a page, and of the row after it."""
+        is_start = page.sort.name == "id" and not page.sort.descending and not page.after
+        return len(self.ids) == self.number or (is_start and page.limit + 2 <= len(self.ids))
+
+
+def _key_of_total(page: ListPage) -> Hashable:
+    return ("total", page.resource.name, page.shape, values_key(page.values))
 
 
 class ResourceReads:
@@ -205,13 +239,14 @@ class ResourceReads:
         if request.is_conditional and request.matches(tag := (yield from last_change_tag(request, searches=searches))):
             return ReadResult(None, tag, private=private)
         yield from page.prepare(request.caller)
-        last, rows, next_path, interpretation = yield from self.rows(page, alone=not (query.total or query.include))
+        read, total = yield from self._rows_and_total(page, request.counts, alone=not query.include)
+        last, rows, next_path, interpretation = read
         bodies = [row[2] for row in rows]
         if not shape.is_empty:
             bodies = [shape.apply(self.resource, body) for body in bodies]
         parts = [b'{"items":[', b",".join(bodies), b'],"next":', json.dumps(next_path).encode()]
-        if query.total:
-            parts.append(b',"total":%d' % (yield from self._total(page, request.counts, last)))
+        if total is not None:
+            parts.append(b',"total":%d' % total)
         others = {**interpretation, **with_hints(page.hints)}
         parts += [b',"%s":%s' % (name.encode(), json.dumps(value).encode()) for name, value in others.items()]
         if includes is not None:
@@ -219,23 +254,65 @@ class ResourceReads:
             parts += [b",", (yield from includes.read(request, ids, shape))]
         return request.result(b"".join([*parts, b"}"]), last, next_path, private=private)
 
+    def _rows_and_total(self, page: ListPage, counts: CountCache, *, alone: bool) -> Read:
+        """Read the `rows` of a page and, if the request asks for it, the number of records on all pages.
+
+        If it is known which records the page can have, only they are read. If they were found in another state, it is read
+        again without this.
+        """
+        shape = page.shape
+        values = page.values
+        key = _key_of_total(page)
+        is_plain = bool(shape) and page.query.q is None and page.query.state != "draft"
+        known = counts.peek(key) if is_plain else None
+        if known is None and is_plain and page.query.total and not is_counted(self.resource, shape):
+            known = yield from self._total(page, counts, (yield from last_change_name()))
+        if known is not None and known.has_rows_of(page):
+            page.shape = ((KNOWN_IDS, True),)
+            page.values = {KNOWN_IDS: list(known.ids)}
+            read = yield from self.rows(page, alone=alone)
+            page.shape = shape
+            page.values = values
+            current = yield from counts.find([key], read[0], self._depends_on(page))
+            if current.get(key) is known:
+                return read, known.number if page.query.total else None
+        read = yield from self.rows(page, alone=alone and not page.query.total)
+        last, rows, next_path, _ = read
+        if page.query.total:
+            return read, (yield from self._total(page, counts, last)).number
+        if is_plain and next_path is None and not page.after and self._is_worth_keeping(page):
+            total = _Total(len(rows), tuple(row[1] for row in rows))
+            yield from counts.keep({key: total}, last)
+        return read, None
+
+    def _is_worth_keeping(self, page: ListPage) -> bool:
+        """Return whether it can take long to find few records with these filters: none of them is by a link or id."""
+        parameters = [self.resource.parameters[name] for name, _ in page.shape]
+        return not any(item.target or item.link is not None or item.name == "id" for item in parameters)
+
+    def _depends_on(self, page: ListPage) -> frozenset[str] | None:
+        """Return the resources whose records decide which records match; None for the hits of a query."""
+        names = [name for name, _ in page.shape]
+        return None if MATCHES_OF_QUERY in names else resources_of(self.resource, names)
+
     def _total(self, page: ListPage, counts: CountCache, last: str) -> Read:
-        """Count the records of a list on all pages."""
+        """Return the `_Total` of the records of a list on all pages."""
         if is_counted(self.resource, page.shape):
             combinations = yield from read_combinations(self.resource)
-            return total_of(matching(combinations, page.shape, page.values))
+            return _Total(total_of(matching(combinations, page.shape, page.values)))
 
-        key = ("total", self.resource.name, page.shape, values_key(page.values))
+        def count(keys: Sequence[Any]) -> Read:
+            rows = yield STATEMENTS.query(self._build_ids, page.shape), page.values
+            total = _Total(rows[0][1] if rows else 0, tuple(row[0] for row in rows))
+            if total.number > MAX_MATCHES:
+                ((number,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
+                total = _Total(number)
+            return dict.fromkeys(keys, total)
 
-        def count(_: Sequence[Any]) -> Read:
-            ((number,),) = yield STATEMENTS.query(self._build_count, page.shape), page.values
-            return {key: number}
-
-        names = [name for name, _ in page.shape]
-        if DRAFTS in names:
-            return (yield from count(()))[key]
-        depends_on = None if MATCHES_OF_QUERY in names else resources_of(self.resource, names)
-        return (yield from counts.read([key], last, depends_on, count))[key]
+        key = _key_of_total(page)
+        if page.query.state == "draft":
+            return (yield from count([key]))[key]
+        return (yield from counts.read([key], last, self._depends_on(page), count))[key]
 
     def rows(self, page: ListPage, *, alone: bool) -> Read:
         """Read the rows of a prepared page.
@@ -316,6 +393,8 @@ class ResourceReads:
         self, shape: FilterShape, is_linked: IsLinked = ColumnElement.in_, plan: Plan = ANY_PLAN
     ) -> list[ColumnElement[bool]]:
         """Return the conditions of a shape, including those that are not parameters."""
+        if (KNOWN_IDS, True) in shape:
+            return [one_of(self.resource.table.id, KNOWN_IDS)]
         clauses = filter_conditions(self.resource, _parameters_in(shape), is_linked, plan)
         if (MATCHES_OF_QUERY, True) in shape:
             clauses.append(is_match(self.resource))
@@ -345,8 +424,8 @@ class ResourceReads:
     def _segment(self, shape: FilterShape, sort: Sort, segment: str, plan: Plan) -> Select[Any]:
         table = self.resource.table
         column = self.resource.all_sorts[sort.name]
-        if plan.gathered is not None and sort.name != "id":
-            column = unindexed(column)
+        if (plan.gathered is not None or (KNOWN_IDS, True) in shape) and sort.name != "id":
+            column = type_coerce(unindexed(column), column.type)
         keys = select_keys(self.resource, column.label("sort"), state=state_of(shape))
         where = self._where(shape, in_order_of if sort.name == "id" else ColumnElement.in_, plan)
         statement = keys.where(*where).limit(bindparam("most"))
@@ -360,6 +439,14 @@ class ResourceReads:
         if segment.endswith("after"):
             statement = statement.where(after_position(column, table.id, sort, segment))
         return statement.order_by(*order)
+
+    def _build_ids(self, shape: FilterShape) -> Query:
+        """Return the statement of the first ids that match, each with the number of all, up to MAX_MATCHES + 1."""
+        table = self.resource.table
+        ids = select(table.id).where(table.state == state_of(shape), *self._where(shape))
+        matches = ids.limit(literal_column(str(MAX_MATCHES + 1))).cte("matches").prefix_with("MATERIALIZED")
+        number = select(func.count()).select_from(matches).scalar_subquery()
+        return Query(select(matches.c.id, number).order_by(matches.c.id).limit(literal_column(str(KEPT_IDS))))
 
     def _build_count(self, shape: FilterShape) -> Query:
         table = self.resource.table

@@ -21,7 +21,7 @@ MAX_CHANGES = 500  # that are read at once to learn which resources have changed
 
 _changed = select(CHANGE_NAME, CHANGES.c.resource, CHANGES.c.shown).where(CHANGES.c.sequence >= bindparam("since"))
 _changed = _changed.order_by(CHANGES.c.sequence).limit(literal_column(str(MAX_CHANGES + 1)))
-_CHANGED_SINCE = Query(_changed)
+_CHANGED_SINCE = Query(_changed, alone=True)  # later Changes are left out
 
 
 class _Entry(NamedTuple):
@@ -62,19 +62,41 @@ class CountCache:
         after a point. `depends_on` are the resources whose records decide the counts. With None they are used only in
         the same state.
         """
-        start = yield from self._follow(last.partition(".")[0])
-        if start is None:
-            return (yield from count(keys))
-        counts = self._find(keys, last, depends_on)
+        counts = yield from self.find(keys, last, depends_on)
         missing = [key for key in keys if key not in counts]
         if missing:
             new = yield from count(missing)
-            self._keep(new, last, start)
+            yield from self.keep(new, last)
             counts |= new
         return counts
 
+    def peek(self, key: Hashable) -> Any:
+        """Return the count with this key, which may be out of date, or None."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.count
+
+    def find(self, keys: Iterable[Hashable], last: str, depends_on: Collection[str] | None) -> Read:
+        """Return those of the counts with these keys that hold in this state, by key (see `read`)."""
+        if (yield from self._follow(last)) is None:
+            return {}
+        with self._lock:
+            counts = {}
+            for key in keys:
+                entry = self._entries.get(key)
+                if entry is not None and self._is_current(entry, last, depends_on):
+                    self._entries.move_to_end(key)
+                    counts[key] = entry.count
+            return counts
+
+    def keep(self, counts: Mapping[Hashable, Any], last: str) -> Read:
+        """Keep counts of this state, unless the log is at a later one."""
+        start = yield from self._follow(last)
+        if start is not None:
+            self._keep(counts, last, start)
+
     def _follow(self, last: str) -> Read:
-        """Read which resources have changed up to this Change. Return `_start`, or None if they are not known."""
+        """Read which resources have changed up to this state. Return `_start`, or None if they are not known."""
+        last = last.partition(".")[0]
         head = self._head
         if last == head:
             return self._start
@@ -97,16 +119,6 @@ class CountCache:
                 self._start = _sequence(last)
             self._head = last
             return self._start
-
-    def _find(self, keys: Iterable[Hashable], last: str, depends_on: Collection[str] | None) -> dict[Hashable, Any]:
-        with self._lock:
-            counts = {}
-            for key in keys:
-                entry = self._entries.get(key)
-                if entry is not None and self._is_current(entry, last, depends_on):
-                    self._entries.move_to_end(key)
-                    counts[key] = entry.count
-            return counts
 
     def _is_current(self, entry: _Entry, last: str, depends_on: Collection[str] | None) -> bool:
         if entry.last == last or depends_on is None:
