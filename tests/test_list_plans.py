@@ -26,7 +26,9 @@ def _values(resource: Resource, name: str) -> tuple[str, ...]:
         return ("true", "false")
     if name.startswith("updated_at"):
         return ("2020-01-01", "2100-01-01")
-    return ("0", "3", "99999999") if name.startswith("value") else DATES
+    if name.startswith("value"):
+        return ("0", "3", "99999999")
+    return ("viet-nam", "ha-noi", "no-such-place") if name == "place" else DATES
 
 
 def _paths(resource: Resource) -> Iterator[str]:
@@ -34,11 +36,11 @@ def _paths(resource: Resource) -> Iterator[str]:
     sorts = itertools.cycle([*resource.all_sorts, *(f"-{name}" for name in resource.all_sorts)])
     code = next((name for name, parameter in resource.parameters.items() if parameter.codes), None)
     for name, parameter in resource.parameters.items():
-        if not parameter.ranges and not (parameter.is_flag and parameter.columns):
+        if not (parameter.ranges or parameter.is_flag or parameter.searches_tree):
             continue
         for value in _values(resource, name):
             yield f"/v1/{resource.name}?fields=id&limit=3&{name}={value}&sort={next(sorts)}"
-            if code and parameter.ranges:
+            if code and not parameter.is_flag:
                 first = next(iter(resource.parameters[code].codes.codes))  # type: ignore[union-attr]
                 yield f"/v1/{resource.name}?fields=id&limit=3&{name}={value}&{code}={first}&sort={next(sorts)}"
 
@@ -61,7 +63,7 @@ def test_few_records_are_gathered_and_of_many_only_a_page_is_read(
     with client_of(url_of(seeded_database)) as client:
         gathered = [_first_pages(client, path) for path in paths]
     for module in (reads, filter_conditions):
-        monkeypatch.setattr(module, "MANY_IN_RANGE", 0)
+        monkeypatch.setattr(module, "MANY_IN_RANGE", 1)
     monkeypatch.setattr(STATEMENTS, "_queries", OrderedDict())
     with client_of(url_of(seeded_database)) as client:
         assert [_first_pages(client, path) for path in paths] == gathered

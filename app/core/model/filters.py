@@ -35,7 +35,7 @@ class Parameter:
     - `link` is the link table of the condition, if any. All conditions of a request on the same link table must hold
       for the same link.
     - `ids(name, single)`, for a condition on one of several links, returns the id of a record, and the select of the
-      ids of all records that have such a link.
+      ids of all records that have such a link. For a flag, of those that its value `false` finds.
     - `searches_tree`: the condition also matches the descendants of its values.
     - `ranges(name, single)`, for a condition on columns of the record's own table, returns the conditions on each
       of them, which must all hold. An index has the records that fulfil one of them next to each other.
@@ -43,7 +43,7 @@ class Parameter:
     - `codes` is the code list of the values, if `many`: a wider code also matches the narrower codes in it.
     - `target` is the resource whose ids the values are.
     - `columns`: a record has a value for the parameter if one of these columns has a value. `stem` is the name of the
-      parameter that asks for this. For this parameter itself, its column if it is only one.
+      parameter that asks for this.
     """
 
     name: str

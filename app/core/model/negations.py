@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, String, Table, and_, exists, literal_column, not_, or_, true
+from sqlalchemy import Column, ColumnElement, String, Table, and_, exists, literal_column, not_, or_, select, true
 
 from app.core.model.filters import Parameter, Ranges
 
@@ -25,7 +25,8 @@ def negation(parameter: Parameter) -> Parameter:
         return not_(_linked(parameter.link, condition))
 
     description = f"Excludes the records that `{parameter.name}` finds with these values."
-    return replace(parameter, name=parameter.name + NOT, about=description, where=where, link=None, ids=None)
+    negated = replace(parameter, name=parameter.name + NOT, about=description, where=where)
+    return replace(negated, link=None, ids=None, ranges=None, searches_tree=False)
 
 
 def absence(name: str, columns: Sequence[Any]) -> Iterator[Parameter]:
@@ -40,8 +41,12 @@ def absence(name: str, columns: Sequence[Any]) -> Iterator[Parameter]:
 
     parameter = flag(name, where)
     if len(columns) == 1:
-        is_own = not isinstance(columns[0], Column)
-        parameter = replace(parameter, columns=tuple(columns), ranges=_absence_in_index(columns[0]) if is_own else None)
+        column = columns[0]
+        if not isinstance(column, Column):
+            parameter = replace(parameter, ranges=_absence_in_index(column))
+        else:
+            linked = _owner(column.table).c.id, select(column.table.c.record_id).where(column.is_not(None))
+            parameter = replace(parameter, ids=lambda *_: linked)
     yield parameter
 
 
@@ -68,9 +73,13 @@ def _has_value(column: Any) -> ColumnElement[bool]:
     return condition
 
 
+def _owner(link: Table) -> Table:
+    (key,) = link.c.record_id.foreign_keys
+    return key.column.table
+
+
 def _linked(link: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition that a record has a link that meets a condition."""
-    (key,) = link.c.record_id.foreign_keys
-    owner = key.column.table
+    owner = _owner(link)
     row: Any = literal_column("1")
     return exists(row).where(link.c.record_id == owner.c.id, condition).correlate(owner)

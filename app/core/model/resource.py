@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Annotated, Any, get_origin
 
 from pydantic import StringConstraints
-from sqlalchemy import Column, ColumnElement, Table, exists, literal_column, not_, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Table, exists, literal_column, not_, or_, select, true, union_all
 
 from app.core.errors import ErrorItem
 from app.core.model.fields import Record, RecordFields
@@ -249,7 +249,22 @@ def _opposite(source: Resource, target: Resource) -> Iterator[Parameter]:
             where = _referenced_by(source, link, target)
             description = f"Records to which this {source.one} links."
             yield Parameter(name, Id, description, where, many=True, target=source.name)
-            yield replace(flag(name, _unreferenced(source, link, target)), source=source.name)
+            parameter = replace(flag(name, _unreferenced(source, link, target)), source=source.name)
+            if len(link.columns) == 1:
+                parameter = replace(parameter, ids=_all_referenced_by(source, link.columns[0], target))
+            yield parameter
+
+
+def _all_referenced_by(source: Resource, column: Any, target: Resource) -> Any:
+    """Return the `ids` of the records to which a public record of the source links in a column."""
+    linking = source.table.__table__.alias("linking")  # it can be the table of the record itself
+    public = linking.c.state == literal_column("'published'")
+    is_own = not isinstance(column, Column)
+    linked = linking.c[column.key] if is_own else column
+    is_linked = true() if is_own else column.table.c.record_id == linking.c.id
+    # SQLite uses no index for `IS NOT NULL`.
+    ids = select(linked).where(linked >= literal_column("''"), is_linked, public)
+    return lambda *_: (target.table.__table__.c.id, ids)
 
 
 def _unreferenced(source: Resource, link: Link, target: Resource) -> Any:

@@ -21,7 +21,7 @@ FilterShape = tuple[tuple[str, bool], ...]
 
 # Names in a shape that are not parameters:
 MATCHES_OF_QUERY = "q"  # only records that match the query
-KNOWN_IDS = "known_ids"  # only records with these ids
+CACHED_IDS = "cached_ids"  # only records with these ids
 DRAFTS = "drafts"  # drafts instead of published records, with one of these flags:
 OWN = True
 ALL = False
@@ -51,7 +51,8 @@ class _Linked(NamedTuple):
     """The records that have such links: the id of a record, and the select of their ids.
 
     `link` is the table of the links, if they are in one, with the conditions on it. `is_exact`: the links are to one
-    value, so that their index is in the order of the ids.
+    value, so that their index is in the order of the ids. Without a link table, `otherwise` is the condition on each
+    record if there are `many` links, and `plainly` the condition if there are few.
     """
 
     own: Any
@@ -59,16 +60,22 @@ class _Linked(NamedTuple):
     is_exact: bool
     link: Table | None = None
     clauses: Sequence[ColumnElement[bool]] = ()
-    many: int = MANY_LINKS
+    many: int | None = None  # by default MANY_LINKS
+    otherwise: ColumnElement[bool] | None = None
+    plainly: ColumnElement[bool] | None = None
 
     def is_in(self, condition: "IsLinked") -> Any:
         """Return the condition that the id of a record is one of the ids."""
+        if self.plainly is not None:
+            return self.plainly
         return (
             condition(self.own, self.ids) if self.is_exact or condition is not in_order_of else self.own.in_(self.ids)
         )
 
     def has_link(self) -> ColumnElement[bool]:
         """Return the condition that a record has such a link, for which SQLite looks up the links of the record."""
+        if self.otherwise is not None:
+            return self.otherwise
         link: Any = self.link
         of_record = [unindexed_in(link, clause) for clause in self.clauses]
         row: Any = literal_column("1")
@@ -84,10 +91,11 @@ class Gathered(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How SQLite finds the records of a list: which links are many (`many_links`), and what it gathers, if anything."""
+    """How SQLite finds records: which links are many (`many_links`), what it gathers, and whether it reads a page."""
 
     many: tuple[bool, ...] = ()
     gathered: Gathered | None = None
+    is_list: bool = False
 
 
 ANY_PLAN = Plan()
@@ -110,9 +118,11 @@ def conditions(
     for name, single in shape:
         if gathered is not None and name == gathered.name:
             clauses.append(_is_gathered(parameters[name], single, gathered))
-        elif parameters[name].link is None and parameters[name].ids is None and not _has_link(parameters[name], single):
+        elif parameters[name].link is None and not _has_ids(parameters[name], single):
             where = parameters[name].where(name, single)
-            clauses.append(where if gathered is None else unindexed_in(gathered.table, where))
+            walked = _table_of_absence(parameters[name], single) if plan.is_list else None
+            table = gathered.table if gathered is not None else walked
+            clauses.append(where if table is None else unindexed_in(table, where))
     for linked, has_many in zip_longest(_linked(parameters, shape), plan.many):
         clauses.append(linked.has_link() if has_many else linked.is_in(is_linked))
     return clauses
@@ -126,9 +136,10 @@ def many_links(parameters: Mapping[str, Parameter], shape: FilterShape) -> Query
     """
     counts: list[Any] = []
     for linked in _linked(parameters, shape):
-        limit: Any = literal_column(str(linked.many))
+        limit: Any = literal_column(str(linked.many or MANY_LINKS))
         count = select(func.count() >= limit).select_from(_first(linked.ids, limit)).scalar_subquery()
-        counts.append(literal_column("0") if linked.link is None else count)
+        has_two_ways = linked.link is not None or linked.otherwise is not None
+        counts.append(count if has_two_ways else literal_column("0"))
     return Query(select(*counts), only_on_sqlite=True, alone=True)
 
 
@@ -139,6 +150,16 @@ def _is_gathered(parameter: Parameter, single: bool, gathered: Gathered) -> Colu
     clauses = [clause if at == gathered.range else unindexed_in(table, clause) for at, clause in enumerate(ranges)]
     condition: ColumnElement[bool] = table.c.id.in_(select(table.c.id).where(*clauses).correlate(None))
     return condition
+
+
+def _table_of_absence(parameter: Parameter, single: bool) -> Table | None:
+    """Return the table of a flag that asks for records without a value in a column; None for other parameters.
+
+    If a list does not gather them, they are many. SQLite would read all from the index of the column and sort them.
+    """
+    if not (parameter.is_flag and single and parameter.ranges):
+        return None
+    return _column_of(parameter.ranges(parameter.name, single)[0]).table
 
 
 def _column_of(condition: ColumnElement[bool]) -> Column[Any]:
@@ -183,7 +204,12 @@ def few_links(parameters: Mapping[str, Parameter], shape: FilterShape) -> Query:
 
 def has_links(parameters: Mapping[str, Parameter], shape: FilterShape) -> bool:
     """Return whether a shape has conditions on link tables."""
-    return any(parameters[name].link is not None or _has_link(parameters[name], single) for name, single in shape)
+    return any(
+        parameters[name].link is not None
+        or _is_in_own_tree(parameters[name])
+        or (parameters[name].is_flag and _has_ids(parameters[name], single))
+        for name, single in shape
+    )
 
 
 def _first(ids: Any, limit: Any) -> Any:
@@ -197,13 +223,17 @@ def _linked(parameters: Mapping[str, Parameter], shape: FilterShape) -> Iterator
         parameter = parameters[name]
         if parameter.link is not None:
             on_links.setdefault(parameter.link, []).append((name, single))
-        elif parameter.ids is not None:
+        elif parameter.is_flag and parameter.ids is not None and not single:
+            otherwise = parameter.where(name, False)
+            yield _Linked(*parameter.ids(name, False), is_exact=False, many=MANY_IN_RANGE, otherwise=otherwise)
+        elif _is_in_own_tree(parameter):
+            column = parameter.columns[0].property.columns[0]
+            where = parameter.where(name, single)
+            ids = select(column.table.c.id).where(where).correlate(None)
+            others = {"otherwise": unindexed_in(column.table, where), "plainly": where}
+            yield _Linked(column.table.c.id, ids, is_exact=False, many=MANY_IN_RANGE, **others)
+        elif parameter.ids is not None and not parameter.is_flag:
             yield _Linked(*parameter.ids(name, single), is_exact=single)
-        elif _has_link(parameter, single):
-            column = parameter.columns[0]
-            has_value = column.is_not(None)
-            ids = select(column.table.c.record_id).where(has_value)
-            yield _Linked(owner_of(column.table).c.id, ids, False, column.table, [has_value], MANY_IN_RANGE)
     for link, filters in on_links.items():
         has_target = any(parameters[name].target for name, _ in filters)
         clauses = []
@@ -216,9 +246,14 @@ def _linked(parameters: Mapping[str, Parameter], shape: FilterShape) -> Iterator
         yield _Linked(owner_of(link).c.id, ids, is_exact, link, clauses)
 
 
-def _has_link(parameter: Parameter, is_absent: bool) -> bool:
-    """Return whether a parameter is a flag that asks for records with links in one table."""
-    return parameter.is_flag and not is_absent and any(isinstance(column, Column) for column in parameter.columns)
+def _has_ids(parameter: Parameter, single: bool) -> bool:
+    """Return whether the records that a parameter finds are linked ones. Of a flag, `single` is the value."""
+    return _is_in_own_tree(parameter) or (parameter.ids is not None and not (parameter.is_flag and single))
+
+
+def _is_in_own_tree(parameter: Parameter) -> bool:
+    """Return whether a column of the record's own table links to a node of a tree."""
+    return parameter.searches_tree and parameter.link is None
 
 
 @cache

@@ -32,8 +32,8 @@ from app.core.reading.counts.count_cache import CountCache, values_key
 from app.core.reading.counts.counted_codes import is_counted, matching, read_combinations, total_of
 from app.core.reading.filter_conditions import (
     ANY_PLAN,
+    CACHED_IDS,
     DRAFTS,
-    KNOWN_IDS,
     MANY_IN_RANGE,
     MATCHES_OF_QUERY,
     OWN,
@@ -86,7 +86,7 @@ def _last_row(sort: Any) -> Select[Any]:
 
 
 MAX_MATCHES = 10_000  # that a total collects: SQLite compares their ids, and finds the pages of more matches quickly
-KEPT_IDS = MAX_ITEMS + 2  # a page of any limit, and how it goes on
+MAX_IDS = MAX_ITEMS + 2  # a page of any limit, and how it goes on
 
 RECORD = -1  # the part of the requested record in a statement; those of included records count from 0
 
@@ -98,11 +98,11 @@ def _split(rows: Rows) -> tuple[str, Rows]:
 
 def _parameters_in(shape: FilterShape) -> FilterShape:
     """Return a shape without the conditions that are no parameters."""
-    return tuple(item for item in shape if item[0] not in (MATCHES_OF_QUERY, DRAFTS, KNOWN_IDS))
+    return tuple(item for item in shape if item[0] not in (MATCHES_OF_QUERY, DRAFTS, CACHED_IDS))
 
 
 class _Total(NamedTuple):
-    """The number of records of a list on all pages. `ids` are the first of them, in the order of the ids, if known."""
+    """The number of records of a list on all pages. `ids` are the first of them, in the order of the ids, if cached."""
 
     number: int
     ids: tuple[str, ...] = ()
@@ -257,25 +257,25 @@ class ResourceReads:
     def _rows_and_total(self, page: ListPage, counts: CountCache, *, alone: bool) -> Read:
         """Read the `rows` of a page and, if the request asks for it, the number of records on all pages.
 
-        If it is known which records the page can have, only they are read. If they were found in another state, it is read
-        again without this.
+        If it is known which records the page can have, only they are read. If they were found in another state, the
+        page is read again without this.
         """
         shape = page.shape
         values = page.values
         key = _key_of_total(page)
         is_plain = bool(shape) and page.query.q is None and page.query.state != "draft"
-        known = counts.peek(key) if is_plain else None
-        if known is None and is_plain and page.query.total and not is_counted(self.resource, shape):
-            known = yield from self._total(page, counts, (yield from last_change_name()))
-        if known is not None and known.has_rows_of(page):
-            page.shape = ((KNOWN_IDS, True),)
-            page.values = {KNOWN_IDS: list(known.ids)}
+        cached = counts.peek(key) if is_plain else None
+        if cached is None and is_plain and page.query.total and not is_counted(self.resource, shape):
+            cached = yield from self._total(page, counts, (yield from last_change_name()))
+        if cached is not None and cached.has_rows_of(page):
+            page.shape = ((CACHED_IDS, True),)
+            page.values = {CACHED_IDS: list(cached.ids)}
             read = yield from self.rows(page, alone=alone)
             page.shape = shape
             page.values = values
             current = yield from counts.find([key], read[0], self._depends_on(page))
-            if current.get(key) is known:
-                return read, known.number if page.query.total else None
+            if current.get(key) is cached:
+                return read, cached.number if page.query.total else None
         read = yield from self.rows(page, alone=alone and not page.query.total)
         last, rows, next_path, _ = read
         if page.query.total:
@@ -339,7 +339,7 @@ class ResourceReads:
 
     def _sorted_page(self, page: ListPage, *, alone: bool) -> Read:
         """Read the last Change, the rows of the page in the order of its sort, and the path of the next page."""
-        plan = Plan((yield from self._many_links(page)), (yield from self._gathered(page)))
+        plan = Plan((yield from self._many_links(page)), (yield from self._gathered(page)), is_list=True)
         statement = STATEMENTS.query(self._build, page.shape, page.sort, page.segments, alone, plan)
         values = {**page.values, **page.after, "most": page.limit + 2, "most_bytes": MAX_PAGE_BYTES}
         last, rows = _split((yield statement, values))
@@ -393,8 +393,8 @@ class ResourceReads:
         self, shape: FilterShape, is_linked: IsLinked = ColumnElement.in_, plan: Plan = ANY_PLAN
     ) -> list[ColumnElement[bool]]:
         """Return the conditions of a shape, including those that are not parameters."""
-        if (KNOWN_IDS, True) in shape:
-            return [one_of(self.resource.table.id, KNOWN_IDS)]
+        if (CACHED_IDS, True) in shape:
+            return [one_of(self.resource.table.id, CACHED_IDS)]
         clauses = filter_conditions(self.resource, _parameters_in(shape), is_linked, plan)
         if (MATCHES_OF_QUERY, True) in shape:
             clauses.append(is_match(self.resource))
@@ -424,7 +424,7 @@ class ResourceReads:
     def _segment(self, shape: FilterShape, sort: Sort, segment: str, plan: Plan) -> Select[Any]:
         table = self.resource.table
         column = self.resource.all_sorts[sort.name]
-        if (plan.gathered is not None or (KNOWN_IDS, True) in shape) and sort.name != "id":
+        if (plan.gathered is not None or (CACHED_IDS, True) in shape) and sort.name != "id":
             column = type_coerce(unindexed(column), column.type)
         keys = select_keys(self.resource, column.label("sort"), state=state_of(shape))
         where = self._where(shape, in_order_of if sort.name == "id" else ColumnElement.in_, plan)
@@ -446,7 +446,7 @@ class ResourceReads:
         ids = select(table.id).where(table.state == state_of(shape), *self._where(shape))
         matches = ids.limit(literal_column(str(MAX_MATCHES + 1))).cte("matches").prefix_with("MATERIALIZED")
         number = select(func.count()).select_from(matches).scalar_subquery()
-        return Query(select(matches.c.id, number).order_by(matches.c.id).limit(literal_column(str(KEPT_IDS))))
+        return Query(select(matches.c.id, number).order_by(matches.c.id).limit(literal_column(str(MAX_IDS))))
 
     def _build_count(self, shape: FilterShape) -> Query:
         table = self.resource.table
