@@ -5,7 +5,8 @@ transaction. If it has many, the record is put into a queue, and a background ta
 (`app/core/maintenance/reindex.py`): until then they are found by the old name.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -159,10 +160,14 @@ def is_refresh_pending(connection: Connection) -> bool:
 def reference_links(resource: Resource, record: Mapping[str, Any] | None) -> set[Reference]:
     """Return the links of a record to records that may be reference data (see `Resource.is_reference_data`)."""
     results: set[Reference] = set()
-    for path, target in link_paths(resource.fields) if record else ():
-        if RESOURCES[target].is_reference_data:
-            results |= {Reference(target, item[0][item[1]]) for item in text_positions(record, path)}
+    for path, target in _paths_to_reference_data(resource) if record else ():
+        results |= {Reference(target, item[0][item[1]]) for item in text_positions(record, path)}
     return results
+
+
+@cache
+def _paths_to_reference_data(resource: Resource) -> Sequence[tuple[Sequence[str], str]]:
+    return [item for item in link_paths(resource.fields) if RESOURCES[item[1]].is_reference_data]
 
 
 def reference_data_among(

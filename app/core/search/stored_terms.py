@@ -16,6 +16,8 @@ from typing import Any
 import zstandard
 from sqlalchemy import Connection, select, update
 
+from app.core.database.connection_reads import rows_of
+from app.core.database.statements import Query
 from app.core.model.resource import RESOURCES
 from app.core.model.row_writes import update_rows
 from app.core.search.tables import RECORDS, SPAN, STATE
@@ -30,6 +32,10 @@ BATCH = 2_000  # records that are compressed again at once
 MAX_CODECS = 8  # that a process keeps, each with about 300 kB
 
 _MAGIC = b"\x28\xb5\x2f\xfd"  # starts what a dictionary compressed
+
+_RECORDS_WITHOUT_DICTIONARY = Query(
+    select(WORDS.c.records).join_from(WORDS, STATE, STATE.c.dictionary_id.is_(None)).where(WORDS.c.word == ALL_RECORDS)
+)
 
 
 class TermCodec:
@@ -80,8 +86,8 @@ def learn_if_many(connection: Connection) -> int | None:
     """Make the first dictionary of an SQLite database that has enough records. Return its id, None if it has not."""
     if connection.dialect.name != "sqlite":
         return None
-    is_many = select(WORDS.c.records >= MIN_RECORDS).join_from(WORDS, STATE, STATE.c.dictionary_id.is_(None))
-    return learn(connection) if connection.scalar(is_many.where(WORDS.c.word == ALL_RECORDS)) else None
+    rows = rows_of(connection, _RECORDS_WITHOUT_DICTIONARY)
+    return learn(connection) if rows and rows[0][0] >= MIN_RECORDS else None
 
 
 def learn(connection: Connection) -> int | None:

@@ -30,8 +30,9 @@ FigureId = Annotated[Slug, LinksTo("figures")]
 
 def links_in(value: BaseModel, pointer: str = "") -> Iterator[tuple[str, str, str]]:
     """Yield every link of a record as (JSON Pointer, resource, id), in the order of its fields."""
-    for name, json_name, target in _members(type(value)):
-        yield from _links(getattr(value, name), target, f"{pointer}/{json_name}")
+    for name, json_name, target in _linking_members(type(value)):
+        if member := getattr(value, name):
+            yield from _links(member, target, f"{pointer}/{json_name}")
 
 
 def _links(value: Any, target: str | None, pointer: str) -> Iterator[tuple[str, str, str]]:
@@ -42,6 +43,13 @@ def _links(value: Any, target: str | None, pointer: str) -> Iterator[tuple[str, 
             yield from _links(item, target, f"{pointer}/{position}")
     elif isinstance(value, str) and target is not None:
         yield pointer, target, value
+
+
+@cache
+def _linking_members(model: type[BaseModel]) -> tuple[tuple[str, str, str | None], ...]:
+    """Return those of `_members` that are links or contain some."""
+    linking = {path[0] for path, _ in link_paths(model)}
+    return tuple(member for member in _members(model) if member[1] in linking)
 
 
 @cache
@@ -75,6 +83,14 @@ def _members_with_ids(model: type[BaseModel], target: str) -> re.Pattern[bytes]:
     paths = [path for path, linked in link_paths(model) if linked == target and path != ("managed_by",)]
     names = sorted({[part for part in path if part != "*"][-1] for path in paths})
     return re.compile(rb'"(?:%s)":(?:"([^"]*)"|\["([^\]]*)"\])' % "|".join(map(re.escape, names)).encode())
+
+
+def links_in_json(model: type[BaseModel], record: Any) -> Iterator[tuple[Any, Any, str, str]]:
+    """Yield (object or list, its key, JSON Pointer, resource) for each text in a place of a link, in raw JSON."""
+    for path, target in link_paths(model) if isinstance(record, dict) else ():
+        if record.get(path[0]) is not None:
+            for holder, key, pointer in text_positions(record, path):
+                yield holder, key, pointer, target
 
 
 def text_positions(value: Any, path: Sequence[str], pointer: str = "") -> Iterator[tuple[Any, Any, str]]:

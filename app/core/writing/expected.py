@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import islice
 from typing import Any
 
 from app.core.model.resource import RESOURCES, Resource
 from app.core.search.about import Reference
-from app.core.values.links import link_paths, text_positions
+from app.core.values.links import links_in_json
 from app.core.values.text import SLUG
 from app.core.writing.batch import Batch
 from app.core.writing.edit import used_ids
@@ -65,7 +65,7 @@ def _links(group: WriteGroup, expected: Expected) -> Iterator[tuple[str, str]]:
     """Yield (resource, id) of the links in a body, and in the record as it is stored."""
     stored = group.stored[expected.reference]
     bodies = [expected.members, json.loads(stored.body)] if stored else [expected.members]
-    for (path, target), body in product(link_paths(expected.resource.fields), bodies):
-        for holder, key, _ in text_positions(body, path):
+    for body in bodies:
+        for holder, key, _, target in links_in_json(expected.resource.fields, body):
             if _IS_SLUG.fullmatch(holder[key]):
                 yield target, holder[key]

@@ -124,23 +124,29 @@ class WriteGroup:
         """Add the decided writes of an actor with their Changes. Raise ReadOnly in a mirror."""
         if not changes:
             return
-        if self._is_mirror if GROUP in self.session.info else self._reads_mirror():
+        is_of_session = GROUP in self.session.info
+        if self._is_mirror if is_of_session else self._reads_mirror():
             raise ReadOnly
         written = self._written.setdefault(actor, _Written())
         for pending in writes:
             reference = Reference(pending.resource.name, pending.id)
-            self.stored[reference] = pending.stored()
-            self.unused.discard(reference)
-            self.lookups.note(reference.resource, reference.record_id, pending.row if pending.fields else None)
+            if is_of_session:
+                self._note(reference, pending)
             written.records.add(reference)
             written.size += len(pending.body)
             written.withdraws = written.withdraws and pending.public_action() == "delete"
-            self._changed_tables.update((reference.resource, *(table.name for table in pending.resource.link_tables)))
         last = changes[-1]
         self._head = Head(last["sequence"], last["at"], last["chain"])
         self._writes += writes
         self._changes += changes
         self._added += len(changes)
+
+    def _note(self, reference: Reference, pending: PendingWrite) -> None:
+        """Let the next writes of the session read the record as it was written."""
+        self.stored[reference] = pending.stored()
+        self.unused.discard(reference)
+        self.lookups.note(reference.resource, reference.record_id, pending.row if pending.fields else None)
+        self._changed_tables.update((reference.resource, *(table.name for table in pending.resource.link_tables)))
 
     def flush(self) -> None:
         """Write everything that was added. Raise TooMany if a key has written as much as it may in a day.

@@ -8,6 +8,7 @@ has is refused, with the most similar name of the registry.
 """
 
 from collections.abc import Iterator
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from rapidfuzz import fuzz, process
@@ -18,7 +19,7 @@ from app.core.change_log import now
 from app.core.database.sql import chunks
 from app.core.errors import ErrorItem
 from app.core.model.resource import RESOURCES, Resource
-from app.core.values.links import link_paths, text_positions
+from app.core.values.links import links_in_json
 from app.core.values.text import SLUGS
 from app.exchange.imports.planning.name_index import PAGE, NameIndex, NameMatch, page_of_names
 from app.exchange.imports.planning.names import first_day, folded_name, title_member
@@ -49,9 +50,7 @@ class Position(NamedTuple):
 
 def link_positions(resource: Resource, record: dict[str, Any]) -> Iterator[Position]:
     """Yield the links in the JSON of a record, which was not validated."""
-    for path, target in link_paths(resource.fields):
-        for parent, key, pointer in text_positions(record, path):
-            yield Position(parent, key, pointer, target)
+    yield from starmap(Position, links_in_json(resource.fields, record))
 
 
 class Names(NamedTuple):
