@@ -5,7 +5,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Index, Integer, Table, Text, and_, bindparam, cast, func, select
+from sqlalchemy import Index, Integer, Table, Text, and_, bindparam, cast, func, literal_column, select
 from sqlmodel import Field, SQLModel
 
 from app.core.database.tables import BYTEWISE, SEQUENCE, in_codes
@@ -105,6 +105,8 @@ BACKUPS: Table = SQLModel.metadata.tables["backups"]
 
 # ETags name a Change by its sequence number and the start of its chain value, because a new database counts from 1.
 CHANGE_NAME = cast(CHANGES.c.sequence, Text) + "-" + func.substr(CHANGES.c.chain, 1, 8)
+
+LAST_CHANGE_NAME = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
 
 
 def name_of(sequence: int, chain: str) -> str:

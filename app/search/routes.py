@@ -1,6 +1,7 @@
 """`GET /v1/search`: one query over all resources, with a snippet for each hit."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, NamedTuple
 
@@ -19,7 +20,7 @@ from app.core.public_paths import public
 from app.core.reading.cursors import MAX_CURSOR, Cursors
 from app.core.reading.parameters import LANGUAGES, MAX_ITEMS, Digits, SearchWords, query_model
 from app.core.reading.reads import reading_of
-from app.core.reading.results import ReadRequest, computed
+from app.core.reading.results import ReadRequest, ReadResult, computed
 from app.core.search.about import Preview, project_of
 from app.core.search.candidates import WINDOW, window_of_candidates
 from app.core.search.query.interpretation import INTERPRETATION, TIER, Interpretation
@@ -138,8 +139,7 @@ router = APIRouter(tags=["search"])
 )
 async def search(request: Request, query: BaseModel) -> Response:
     """Return a page of hits."""
-    caller = read_request(request)
-    return await write_response(request, lambda: computed(caller, lambda: _search(query, caller), searches=True))
+    return await write_response(request, lambda: _result(query, read_request(request)))
 
 
 @cache
@@ -147,17 +147,30 @@ def _window(in_blocks: bool) -> Query:
     return window_of_candidates(in_blocks=in_blocks)
 
 
-def _search(query: Any, request: ReadRequest) -> Read:
+def _result(query: Any, request: ReadRequest) -> Read:
+    """Read the page. The statement that counts the words reads the last Change too, unless it is needed before."""
+    ranking = _ranking(query)
+    if not request.tags:
+        body, following = yield from _search(query, request, ranking)
+        if ranking.last:
+            return ReadResult(body, request.tag(ranking.last), following)
+    return (yield from computed(request, lambda: _search(query, request, ranking), searches=True))
+
+
+def _ranking(query: Any) -> Ranking:
+    resources = [RESOURCES[name] for name in sorted(set(query.resource or ()))]
+    return Ranking(query.q, _window, resources, few=1 if resources else FEW)
+
+
+def _search(query: Any, request: ReadRequest, ranking: Ranking) -> Read:
     """Read the page as JSON, and its path of the next page by itself for the Link header."""
-    pairs = [("q", query.q), *(("resource", name) for name in sorted(set(query.resource or ())))]
+    pairs = [("q", query.q), *(("resource", resource.name) for resource in ranking.resources)]
     cursors: Cursors = yield from request.cursors(pairs)
     position = SearchPosition.from_cursor(cursors.read(query.cursor)[0]) if query.cursor is not None else None
-    resources = [RESOURCES[name] for _, name in pairs[1:]]
-    ranking = Ranking(query.q, _window, resources, few=1 if resources else FEW)
     ranked: RankedPage = yield from ranking.read_page(position, query.limit)
     items = yield from _items(ranked)
     if len(items) < len(ranked.hits):
-        ranked = yield from ranking.read_page(position, len(items))
+        ranked = yield from replace(ranking).read_page(position, len(items))
     following = None
     if ranked.next:
         shaping = [(name, value) for name in LANGUAGES if (value := getattr(query, name))]

@@ -15,11 +15,11 @@ from sqlalchemy import BigInteger, Text, bindparam, case, cast, func, literal_co
 from app.analysis.aggregates.grouping import FIGURE, literals
 from app.analysis.aggregates.hierarchy import Above, distinct_edges, select_wider_projects, transitive_parents
 from app.analysis.aggregates.sums import NOT_ADDED_KINDS, NOT_ADDED_UNITS, shared_projects
+from app.core.change_log import LAST_CHANGE_NAME
 from app.core.database.sql import joined, one_of
 from app.core.database.statement_cache import STATEMENTS
 from app.core.database.statements import MAX_PAGE_BYTES, Query, Read, fitting
 from app.core.reading.filter_conditions import FilterShape
-from app.core.reading.results import LAST_CHANGE_NAME
 from app.core.stored_records import query_in_order, select_keys
 from app.core.values.numbers import Quantity
 from app.figures.codelists import OTHER_UNIT

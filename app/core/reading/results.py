@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, literal_column, select, true
 
 from app.core.access.caller import ANONYMOUS, Caller
-from app.core.change_log import CHANGE_NAME, CHANGES, LAST_OF_RECORD, LAST_PUBLIC_OF_RECORD
+from app.core.change_log import LAST_CHANGE_NAME, LAST_OF_RECORD, LAST_PUBLIC_OF_RECORD
 from app.core.database.log_position import sequence_of
 from app.core.database.statements import Query, Read
 from app.core.errors import Moved
@@ -21,7 +21,6 @@ from app.core.search.entries import INDEXING
 from app.core.search.tables import REFRESHES
 from app.core.values.json import to_json
 
-LAST_CHANGE_NAME = select(CHANGE_NAME).order_by(CHANGES.c.sequence.desc()).limit(literal_column("1"))
 LAST_CHANGE = Query(LAST_CHANGE_NAME, alone=True)
 LAST_CHANGE_OF_RECORD = Query(LAST_OF_RECORD)
 LAST_PUBLIC_CHANGE_OF_RECORD = Query(LAST_PUBLIC_OF_RECORD)

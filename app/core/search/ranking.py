@@ -146,6 +146,7 @@ class Ranking:
     resources: Sequence[Resource] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     few: int = 1  # if a strict interpretation has fewer hits, those of some words follow
+    last: str | None = None  # the name of the last Change before the last page was read, as in `Counts`
 
     def read_page(self, position: SearchPosition | None, limit: int) -> Read:
         """Read the `RankedPage` at a position, or the first page of the strictest interpretation that has hits."""
@@ -155,6 +156,7 @@ class Ranking:
         strictest: Interpretation | None = None
         for number in INTERPRETATIONS if position is None else [position.interpretation]:
             interpretation: Interpretation | None = yield from understanding.interpretation(number)
+            self.last = understanding.last
             strictest = strictest or interpretation
             if interpretation is None:
                 continue

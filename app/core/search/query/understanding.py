@@ -54,6 +54,7 @@ class Understanding:
 
     query: str
     includes_reference_data: bool = False
+    last: str | None = None  # the name of the last Change before the words were counted; see `Counts`
     total: int = 1  # number of records; read with the concepts
     _has_name: bool = True  # whether a name or code equals the words; read with the concepts
     _concepts_of: dict[tuple[Word, ...], tuple[list[Concept], bool]] = field(default_factory=dict)
@@ -121,6 +122,8 @@ class Understanding:
         names = whole_names([word.token for word in words])
         counts: Counts = yield from read_counts(stems, term_values(names))
         self._has_name = counts.has_name
+        if not self._concepts_of:
+            self.last = counts.last
         self.total = max(1, counts.records(ALL_RECORDS))
         concepts = concepts_of(words, counts, table)
         last = words[-1]
