@@ -61,7 +61,7 @@ def _url(engine: str, data: Data, postgres: Postgres | None) -> str:
 
 
 def _group(name: str, table: str, *, is_index: bool) -> str:
-    links = {link.name for resource in RESOURCES.values() for link in resource.link_tables}
+    links = {link.name for link in itertools.chain.from_iterable(item.link_tables for item in RESOURCES.values())}
     kinds = {"changes": LOG, **dict.fromkeys(RESOURCES, RECORDS), **dict.fromkeys(links, LINKS)}
     if table.startswith("search_terms"):
         return TERMS
