@@ -35,7 +35,7 @@ from app.figures.indicators import INDICATORS
 from app.figures.models import FIGURES, PLACES_OF
 from app.places.models import PLACES
 from app.projects.models import PROJECTS
-from tests.support.databases import NewDatabase, url_of
+from tests.support.databases import NewDatabase, migrate_down, url_of
 from tests.support.http import PATCH, client_of, get, walk
 from tests.support.imports import ended, lines_of
 from tests.support.keys import Key
@@ -442,7 +442,7 @@ def test_links_to_places_repeat_their_figures(registry: TestClient, editor: Key,
     assert render_all_again(seeded_database) > 0
     again, expected = repeated_in_links(seeded_database)
     assert again == expected
-    migrate(seeded_database, "0019")
+    migrate_down(seeded_database, "0019")
     migrate(seeded_database)
     assert repeated_in_links(seeded_database) == (again, expected)
 

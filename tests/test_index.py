@@ -44,7 +44,7 @@ from app.core.writing.batch import Batch
 from app.core.writing.representation import accepted_fields, render
 from seed.files import Dataset
 from seed.loader import load
-from tests.support.databases import NewDatabase, url_of
+from tests.support.databases import NewDatabase, migrate_down, url_of
 from tests.support.http import client_of
 from tests.support.selection import examples
 
@@ -333,7 +333,7 @@ def test_no_character_makes_a_term_that_is_no_token() -> None:
 
 def test_blocks_are_added_to_an_index_of_before(seeded_database: Database) -> None:
     complete = held(seeded_database)
-    migrate(seeded_database, "0017")
+    migrate_down(seeded_database, "0017")
     migrate(seeded_database)
     assert held(seeded_database) == complete
     assert fill_index(seeded_database) == 0

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
-from alembic.command import downgrade
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, inspect, select, text
@@ -25,7 +24,7 @@ from app.core.model.resource import RESOURCES
 from app.core.search import stored_terms
 from app.core.search.tables import STATE
 from seed.files import Dataset
-from tests.support.databases import NewDatabase, url_of
+from tests.support.databases import NewDatabase, migrate_down, url_of
 from tests.support.http import PATCH
 from tests.support.keys import Key
 
@@ -92,10 +91,7 @@ def test_an_upgrade_keeps_links_and_their_indexes(seeded_database: Database, mon
     before = content()
     assert before["projects_roles"]
     monkeypatch.setattr(stored_terms, "MIN_RECORDS", 100)
-    with seeded_database.write() as session:
-        settings = config()
-        settings.attributes["connection"] = session.connection()
-        downgrade(settings, "0020")
+    migrate_down(seeded_database, "0020")
     assert not seeded_database.is_sqlite or content()["schema"] != before["schema"]
     migrate(seeded_database)
     assert content() == before

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from alembic.command import downgrade
 
 from app.core.database.engine import Database
+from app.core.maintenance.schema import config
 
 ENGINES = ("sqlite", "postgresql")
 NewDatabase = Callable[[str | None], str]
@@ -53,6 +55,14 @@ def drop_database(database: Database) -> None:
         maintenance = database.url.set(drivername="postgresql", database="postgres")
         with psycopg.connect(maintenance.render_as_string(hide_password=False), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {database.url.database} WITH (FORCE)".encode())
+
+
+def migrate_down(database: Database, revision: str) -> None:
+    """Give it the schema of an earlier revision."""
+    settings = config()
+    with database.write() as session:
+        settings.attributes["connection"] = session.connection()
+        downgrade(settings, revision)
 
 
 def url_of(database: Database) -> str:
